@@ -1,0 +1,169 @@
+# make help lists the targets. Go, git and make are all that is needed; the race
+# detector of make test also wants a C compiler.
+
+SHELL := /usr/bin/env bash -o pipefail
+.SHELLFLAGS := -ec
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+GO ?= go
+BIN := $(CURDIR)/bin
+IMG ?= ghcr.io/githubusertoken/github-user-token-operator:dev
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+CONTAINER_TOOL ?= docker
+PLATFORMS ?= linux/amd64,linux/arm64
+
+CONTROLLER_GEN := $(GO) tool controller-gen
+KUSTOMIZE := $(BIN)/kustomize
+GOLANGCI_LINT := $(BIN)/golangci-lint
+GOTESTSUM := $(BIN)/gotestsum
+KUBECTL ?= kubectl
+
+##@ General
+
+.PHONY: help
+help: ## Show this list.
+	@awk 'BEGIN {FS = ":.*##"; printf "Usage: make \033[36m<target>\033[0m\n"} \
+		/^[a-zA-Z0-9_-]+:.*##/ {printf "  \033[36m%-16s\033[0m %s\n", $$1, $$2} \
+		/^##@/ {printf "\n\033[1m%s\033[0m\n", substr($$0, 5)}' $(MAKEFILE_LIST)
+
+##@ Try it
+
+.PHONY: demo
+demo: ## Start a control plane, a stand-in for GitHub and the operator, and show rotations until Ctrl-C (ONCE=1: until three were seen).
+	ONCE=$(ONCE) $(GO) run ./hack/demo
+
+.PHONY: control-plane
+control-plane: ## Build etcd and Kubernetes into the user's cache directory, once.
+	$(GO) run ./hack/controlplane/cmd/controlplane build
+
+##@ Develop
+
+.PHONY: generate
+generate: ## Generate deepcopy functions from api/.
+	$(CONTROLLER_GEN) object paths=./api/...
+
+.PHONY: manifests
+manifests: ## Generate the CRD from api/ and the manager's ClusterRole from controllers/.
+	$(CONTROLLER_GEN) crd paths=./api/... output:crd:dir=config/crd/bases
+	$(CONTROLLER_GEN) rbac:roleName=github-user-token-operator paths=./controllers/... output:rbac:dir=config/rbac
+
+.PHONY: fmt
+fmt: $(GOLANGCI_LINT) ## Format the Go code.
+	$(GOLANGCI_LINT) fmt
+
+.PHONY: vet
+vet: ## Run go vet.
+	$(GO) vet ./...
+
+.PHONY: lint
+lint: $(GOLANGCI_LINT) ## Run golangci-lint.
+	$(GOLANGCI_LINT) run
+
+.PHONY: lint-fix
+lint-fix: $(GOLANGCI_LINT) ## Run golangci-lint and let it repair what it can.
+	$(GOLANGCI_LINT) run --fix
+
+.PHONY: tidy
+tidy: ## Run go mod tidy in every module.
+	@for mod in $$(git ls-files -co --exclude-standard -- go.mod '*/go.mod'); do \
+		echo "go mod tidy: $$mod"; $(GO) -C "$$(dirname "$$mod")" mod tidy; done
+
+.PHONY: verify
+verify: ## Fail when generated files, formatting or go.mod files are not up to date.
+	GO=$(GO) hack/verify.sh
+
+##@ Test
+
+# Two packages at a time: each of the integration packages runs a control plane.
+TEST_PACKAGES ?= ./...
+TEST_PARALLEL ?= 2
+TEST_ARGS ?=
+RACE ?= -race
+
+.PHONY: test
+test: control-plane $(GOTESTSUM) ## Run every test, unit and integration, with the race detector.
+	@if [ -n "$(RACE)" ] && ! command -v "$$($(GO) env CC)" >/dev/null; then \
+		echo "The race detector needs a C compiler: apt-get install gcc libc6-dev, or run make test RACE=" >&2; exit 1; fi
+	$(GOTESTSUM) --format pkgname --format-hide-empty-pkg -- \
+		$(RACE) -timeout 20m -p $(TEST_PARALLEL) $(TEST_ARGS) $(TEST_PACKAGES)
+
+.PHONY: test-unit
+test-unit: ## Run the tests that need no control plane.
+	$(GO) test ./api/... ./internal/...
+
+ROTATIONS ?= 1000000
+.PHONY: simulate
+simulate: ## Simulate a million rotations with faults and crashes (ROTATIONS=n).
+	$(GO) test ./internal/rotation/simulation -run TestSimulation -count=1 -timeout 2h -v -args -rotations=$(ROTATIONS)
+
+CHAOS_ARGS ?=
+.PHONY: chaos
+chaos: control-plane ## Kill, stop and starve real processes on a real control plane.
+	$(GO) test ./hack/chaos -tags chaos -count=1 -timeout 2h -v $(CHAOS_ARGS)
+
+FUZZTIME ?= 10m
+.PHONY: fuzz
+fuzz: ## Run every fuzz target for FUZZTIME.
+	@for pkg in $$($(GO) list ./...); do \
+		for target in $$($(GO) test -list '^Fuzz' "$$pkg" | grep '^Fuzz' || true); do \
+			echo "fuzz: $$pkg $$target for $(FUZZTIME)"; \
+			$(GO) test "$$pkg" -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME); \
+		done; \
+	done
+
+.PHONY: e2e
+e2e: control-plane ## Run the end-to-end tests on a real node (Debian, as root).
+	$(GO) test ./hack/e2e -tags e2e -count=1 -timeout 1h -v
+
+##@ Build and deploy
+
+.PHONY: build
+build: ## Build the manager, static, as bin/manager.
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o bin/manager .
+
+.PHONY: run
+run: ## Run the manager against the cluster of the current kubeconfig.
+	$(GO) run . $(ARGS)
+
+.PHONY: docker-build
+docker-build: ## Build the image IMG for this machine's platform.
+	$(CONTAINER_TOOL) build --build-arg VERSION=$(VERSION) -t $(IMG) .
+
+.PHONY: docker-buildx
+docker-buildx: ## Build and push the image IMG for PLATFORMS.
+	$(CONTAINER_TOOL) buildx build --build-arg VERSION=$(VERSION) --platform $(PLATFORMS) --push -t $(IMG) .
+
+.PHONY: install
+install: ## Install the CRD into the cluster of the current kubeconfig.
+	$(KUBECTL) apply --server-side -k config/crd
+
+.PHONY: uninstall
+uninstall: ## Remove the CRD, and with it every GitHubUserToken.
+	$(KUBECTL) delete --ignore-not-found -k config/crd
+
+.PHONY: deploy
+deploy: build-installer ## Install the CRD and the operator with image IMG.
+	$(KUBECTL) apply --server-side -f dist/install.yaml
+
+.PHONY: undeploy
+undeploy: ## Remove the operator and the CRD.
+	$(KUBECTL) delete --ignore-not-found -k config/default
+
+.PHONY: build-installer
+build-installer: $(KUSTOMIZE) ## Write dist/install.yaml: everything, with image IMG.
+	mkdir -p dist
+	IMG=$(IMG) KUSTOMIZE=$(KUSTOMIZE) hack/build-installer.sh > dist/install.yaml
+
+# Tools, each pinned by a module of its own under hack/tools.
+$(KUSTOMIZE): hack/tools/kustomize/go.mod hack/tools/kustomize/go.sum
+	$(call build-tool,kustomize,sigs.k8s.io/kustomize/kustomize/v5)
+$(GOLANGCI_LINT): hack/tools/golangci-lint/go.mod hack/tools/golangci-lint/go.sum
+	$(call build-tool,golangci-lint,github.com/golangci/golangci-lint/v2/cmd/golangci-lint)
+$(GOTESTSUM): hack/tools/gotestsum/go.mod hack/tools/gotestsum/go.sum
+	$(call build-tool,gotestsum,gotest.tools/gotestsum)
+
+define build-tool
+@echo "Building $(1), pinned in hack/tools/$(1)" >&2
+CGO_ENABLED=0 $(GO) build -C hack/tools/$(1) -trimpath -o $(BIN)/$(1) $(2)
+endef

@@ -1,0 +1,7 @@
+//go:build tools
+
+// Package tools names the command that hack/controlplane builds from this
+// module, so that go mod tidy keeps what it needs.
+package tools
+
+import _ "go.etcd.io/etcd/server/v3"
