@@ -1,0 +1,128 @@
+package v1alpha1
+
+// Types of conditions. All follow the API conventions and kstatus, so that Argo CD, Flux and
+// "kubectl wait" read them unchanged.
+const (
+	// ConditionReady is True while the pair Secret holds an access token that has not expired and is not
+	// known to be revoked. A failing refresh does not clear it while the current token still works.
+	ConditionReady = "Ready"
+
+	// ConditionAuthorized is True while the refresh token is believed to be good. False means that a human
+	// must act; the reason says why and the message says what to do.
+	ConditionAuthorized = "Authorized"
+
+	// ConditionReconciling is present only while work is under way or being retried; its message says when
+	// the next try is.
+	ConditionReconciling = "Reconciling"
+
+	// ConditionStalled is present only while nothing more will happen until somebody changes something.
+	ConditionStalled = "Stalled"
+)
+
+// Reasons of Ready=True.
+const (
+	// ReasonTokenValid: the access token works until accessTokenExpirationTime.
+	ReasonTokenValid = "TokenValid"
+	// ReasonTokenDoesNotExpire: expiry is switched off in the App, so there is nothing to refresh.
+	ReasonTokenDoesNotExpire = "TokenDoesNotExpire"
+	// ReasonRefreshBeforeTooLong: the token works, but spec.refreshBefore is not shorter than its lifetime.
+	ReasonRefreshBeforeTooLong = "RefreshBeforeTooLong"
+)
+
+// Reasons of Ready=False and of Ready=Unknown that are no fault of the authorization.
+const (
+	// ReasonPending: no exchange has been made yet.
+	ReasonPending = "Pending"
+	// ReasonTokenExpired: the access token has expired and no exchange has succeeded since.
+	ReasonTokenExpired = "TokenExpired"
+	// ReasonSuspended: spec.suspend stops the exchange that would be needed.
+	ReasonSuspended = "Suspended"
+	// ReasonAuthorizationPending: a person has to enter status.authorization.userCode at GitHub.
+	ReasonAuthorizationPending = "AuthorizationPending"
+)
+
+// Reasons of Authorized=True and Authorized=Unknown.
+const (
+	// ReasonRefreshTokenValid: the last exchange succeeded and nothing has been heard against it.
+	ReasonRefreshTokenValid = "RefreshTokenValid"
+	// ReasonNoRefreshToken: the App's tokens do not expire, so there is no refresh token and none is needed.
+	ReasonNoRefreshToken = "NoRefreshToken"
+	// ReasonNotYetExchanged: the refresh token of the seed has not been tried yet.
+	ReasonNotYetExchanged = "NotYetExchanged"
+	// ReasonOutcomeUnknown: an exchange was cut short and GitHub's answer is not known; it is being resolved.
+	ReasonOutcomeUnknown = "OutcomeUnknown"
+)
+
+// Reasons of Authorized=False: a human must act.
+const (
+	// ReasonRefreshTokenMissing: there is no refresh token: the seed Secret or its key is missing or empty.
+	ReasonRefreshTokenMissing = "RefreshTokenMissing"
+	// ReasonRefreshTokenMalformed: what stands in the seed is no refresh token.
+	ReasonRefreshTokenMalformed = "RefreshTokenMalformed"
+	// ReasonRefreshTokenRejected: GitHub refused the refresh token: spent, revoked, or of another App.
+	ReasonRefreshTokenRejected = "RefreshTokenRejected"
+	// ReasonRefreshTokenExpired: the refresh token was not used within its lifetime.
+	ReasonRefreshTokenExpired = "RefreshTokenExpired"
+	// ReasonReplyLost: GitHub exchanged the token, but its reply never arrived.
+	ReasonReplyLost = "ReplyLost"
+	// ReasonRevoked: the user or the App's owner has revoked the authorization.
+	ReasonRevoked = "Revoked"
+	// ReasonWrongUser: the token belongs to another account than spec.user.
+	ReasonWrongUser = "WrongUser"
+	// ReasonAppChanged: the stored pair belongs to another App or host than spec.app.
+	ReasonAppChanged = "AppChanged"
+	// ReasonPairUnproven: the Secret was restored from elsewhere, and nothing proves that its pair is current.
+	ReasonPairUnproven = "PairUnproven"
+	// ReasonAuthorizationDenied: the person denied the device authorization.
+	ReasonAuthorizationDenied = "AuthorizationDenied"
+	// ReasonAuthorizationExpired: nobody entered a code while codes were offered.
+	ReasonAuthorizationExpired = "AuthorizationExpired"
+)
+
+// Reasons of Stalled and Reconciling, and of Ready when there is no token yet: configuration that
+// somebody must change, or a state of GitHub or the cluster that passes. None of them condemns the
+// refresh token.
+const (
+	// ReasonClientSecretMissing: the client secret's Secret or its key is missing or empty.
+	ReasonClientSecretMissing = "ClientSecretMissing"
+	// ReasonIncorrectClientCredentials: GitHub knows no such client ID and secret.
+	ReasonIncorrectClientCredentials = "IncorrectClientCredentials"
+	// ReasonHostNotAllowed: the host is not one of the operator's --allowed-hosts.
+	ReasonHostNotAllowed = "HostNotAllowed"
+	// ReasonHostUnreachable: no connection to the host could be made.
+	ReasonHostUnreachable = "HostUnreachable"
+	// ReasonCertificateNotTrusted: the host's certificate is not signed by a CA that the operator trusts.
+	ReasonCertificateNotTrusted = "CertificateNotTrusted"
+	// ReasonRedirected: the host answered with a redirect, which is never followed.
+	ReasonRedirected = "Redirected"
+	// ReasonAppMisconfigured: the App or the account does not allow this: suspended, unverified address,
+	// grant not supported.
+	ReasonAppMisconfigured = "AppMisconfigured"
+	// ReasonDeviceFlowDisabled: the device flow is not enabled in the App's settings.
+	ReasonDeviceFlowDisabled = "DeviceFlowDisabled"
+	// ReasonSecretNotOwned: a Secret of the wanted name belongs to somebody else.
+	ReasonSecretNotOwned = "SecretNotOwned"
+	// ReasonRefreshTokenInUse: another resource owns the same refresh token.
+	ReasonRefreshTokenInUse = "RefreshTokenInUse"
+	// ReasonNamespaceTerminating: the namespace is being deleted.
+	ReasonNamespaceTerminating = "NamespaceTerminating"
+	// ReasonRateLimited: GitHub's rate limit for the App has been reached.
+	ReasonRateLimited = "RateLimited"
+	// ReasonGitHubUnavailable: GitHub answered with an error of its own, or not in time.
+	ReasonGitHubUnavailable = "GitHubUnavailable"
+	// ReasonUnreadableReply: GitHub's answer could not be understood.
+	ReasonUnreadableReply = "UnreadableReply"
+	// ReasonOutboxUnavailable: the operator cannot keep a pair safe, so it begins no exchange.
+	ReasonOutboxUnavailable = "OutboxUnavailable"
+	// ReasonCommitting: a new pair has been received and is being stored.
+	ReasonCommitting = "Committing"
+	// ReasonExchanging: an exchange is under way.
+	ReasonExchanging = "Exchanging"
+	// ReasonAPIServerUnavailable: the API server refused or did not answer a write that must come before an
+	// exchange.
+	ReasonAPIServerUnavailable = "APIServerUnavailable"
+	// ReasonHeld: an annotation puts the refresh off.
+	ReasonHeld = "Held"
+	// ReasonHandoffForbidden: the operator lacks the permission to notify pods or restart workloads.
+	ReasonHandoffForbidden = "HandoffForbidden"
+)

@@ -1,0 +1,53 @@
+package v1alpha1
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// GitHubUserToken keeps a GitHub App's user access token fresh: it exchanges the user's refresh token
+// ahead of the access token's expiry and keeps the current pair in a Secret.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:resource:shortName=ghut,categories=github,scope=Namespaced
+// +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
+// +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
+// +kubebuilder:printcolumn:name="Expires",type=string,JSONPath=`.status.accessTokenExpirationTime`
+// +kubebuilder:printcolumn:name="Refreshed",type=date,JSONPath=`.status.lastRefreshTime`
+// +kubebuilder:printcolumn:name="Code",type=string,JSONPath=`.status.authorization.userCode`,description="The code to enter at GitHub, while one is waited for"
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+// +kubebuilder:printcolumn:name="Host",type=string,JSONPath=`.spec.app.host`,priority=1
+// +kubebuilder:printcolumn:name="User",type=string,JSONPath=`.status.user.login`,priority=1
+// +kubebuilder:printcolumn:name="Secret",type=string,JSONPath=`.status.secretName`,priority=1
+// +kubebuilder:validation:XValidation:rule="!has(self.spec.refreshTokenRef) || (has(self.spec.secret) && has(self.spec.secret.name) ? self.spec.secret.name : self.metadata.name) != self.spec.refreshTokenRef.name",message="the pair would be written over the seed: spec.secret.name (by default the name of the resource) must differ from spec.refreshTokenRef.name"
+// +kubebuilder:validation:XValidation:rule="!has(self.spec.app.clientSecretRef) || (has(self.spec.secret) && has(self.spec.secret.name) ? self.spec.secret.name : self.metadata.name) != self.spec.app.clientSecretRef.name",message="the pair would be written over the client secret: spec.secret.name (by default the name of the resource) must differ from spec.app.clientSecretRef.name"
+// +kubebuilder:validation:XValidation:rule="!has(self.spec.outputs) || self.spec.outputs.all(o, o.name != (has(self.spec.secret) && has(self.spec.secret.name) ? self.spec.secret.name : self.metadata.name))",message="an output must not have the name of the pair's Secret (spec.secret.name, by default the name of the resource)"
+type GitHubUserToken struct {
+	metav1.TypeMeta   `json:",inline"`
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	// What is wanted.
+	// +required
+	Spec GitHubUserTokenSpec `json:"spec"`
+
+	// What the operator last saw. It is a report: everything in it can be computed again.
+	// +optional
+	Status GitHubUserTokenStatus `json:"status,omitempty"`
+}
+
+// GitHubUserTokenList is a list of GitHubUserToken.
+//
+// +kubebuilder:object:root=true
+type GitHubUserTokenList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+	Items           []GitHubUserToken `json:"items"`
+}
+
+// PairSecretName is the name of the Secret that holds the current pair.
+func (t *GitHubUserToken) PairSecretName() string {
+	if t.Spec.Secret.Name != "" {
+		return t.Spec.Secret.Name
+	}
+	return t.Name
+}

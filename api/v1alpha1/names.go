@@ -1,0 +1,58 @@
+package v1alpha1
+
+// Annotations that people set on a GitHubUserToken.
+const (
+	// AnnotationRefreshRequestedAt asks for an exchange now. Any value will do, a time by custom; each value
+	// is honoured once: kubectl annotate ghut NAME githubusertoken.dev/refresh-requested-at="$(date)" --overwrite.
+	AnnotationRefreshRequestedAt = "githubusertoken.dev/refresh-requested-at"
+
+	// AnnotationHoldUntil puts a refresh off until the given time (RFC 3339), at most until a safe margin
+	// before the access token expires.
+	AnnotationHoldUntil = "githubusertoken.dev/hold-until"
+)
+
+// Labels, annotations and finalizers that the operator sets.
+const (
+	// LabelRole says what a Secret is to the operator; its cache selects Secrets by it.
+	LabelRole = "githubusertoken.dev/role"
+	// LabelOwner is the name of the GitHubUserToken, cut to 63 characters, for people to select by.
+	LabelOwner = "githubusertoken.dev/owner"
+
+	// RolePair marks the Secret that holds the current pair.
+	RolePair = "pair"
+	// RoleBackup marks a Secret that keeps a pair safe while the pair Secret is being replaced.
+	RoleBackup = "backup"
+	// RoleOutput marks a Secret that is derived from a pair.
+	RoleOutput = "output"
+
+	// AnnotationState holds what the operator knows about the pair, without any secret, as JSON.
+	AnnotationState = "githubusertoken.dev/state"
+	// AnnotationIntent names the exchange under way: who began it, and the fingerprint of the token it spends.
+	AnnotationIntent = "githubusertoken.dev/intent"
+	// AnnotationExpiresAt says when the access token expires (RFC 3339).
+	AnnotationExpiresAt = "githubusertoken.dev/expires-at"
+	// AnnotationNextRefreshAt says when it will be replaced (RFC 3339).
+	AnnotationNextRefreshAt = "githubusertoken.dev/next-refresh-at"
+
+	// Finalizer stands on each GitHubUserToken, so that deletionPolicy is carried out, and on the pair
+	// Secret, so that deleting it loses nothing.
+	Finalizer = "githubusertoken.dev/pair-protection"
+)
+
+// Keys of the pair Secret.
+const (
+	// KeyAccessToken is the access token.
+	KeyAccessToken = "access_token"
+	// KeyRefreshToken is the refresh token. Leave it to the operator: whoever exchanges it ends the chain.
+	KeyRefreshToken = "refresh_token"
+	// KeyTokenType is "bearer".
+	KeyTokenType = "token_type"
+	// KeyExpiresAt is when the access token expires (RFC 3339); absent when it never does.
+	KeyExpiresAt = "expires_at"
+	// KeyRefreshTokenExpiresAt is when the refresh token expires (RFC 3339).
+	KeyRefreshTokenExpiresAt = "refresh_token_expires_at"
+	// KeySeedRefreshToken is the refresh token of a new login, only while it is being exchanged.
+	KeySeedRefreshToken = "seed_refresh_token"
+	// KeyDeviceCode is the secret half of a device authorization, only while a person is being waited for.
+	KeyDeviceCode = "device_code"
+)

@@ -1,0 +1,98 @@
+package v1alpha1
+
+// OutputFormat is the shape of a derived Secret.
+//
+// +kubebuilder:validation:Enum=Opaque;BasicAuth;DockerConfigJSON;GitCredentials;Netrc;GitHubCLI
+type OutputFormat string
+
+const (
+	// OutputFormatOpaque holds the access token under one key, access_token by default.
+	OutputFormatOpaque OutputFormat = "Opaque"
+	// OutputFormatBasicAuth is a kubernetes.io/basic-auth Secret: username and password. Flux, Argo CD and
+	// Tekton read it.
+	OutputFormatBasicAuth OutputFormat = "BasicAuth"
+	// OutputFormatDockerConfigJSON is a kubernetes.io/dockerconfigjson Secret, for imagePullSecrets.
+	OutputFormatDockerConfigJSON OutputFormat = "DockerConfigJSON"
+	// OutputFormatGitCredentials is a file for git's "store" credential helper.
+	OutputFormatGitCredentials OutputFormat = "GitCredentials"
+	// OutputFormatNetrc is a .netrc file, for curl and older tools.
+	OutputFormatNetrc OutputFormat = "Netrc"
+	// OutputFormatGitHubCLI is a hosts.yml file, as the gh command keeps it.
+	OutputFormatGitHubCLI OutputFormat = "GitHubCLI"
+)
+
+// Output is a Secret in the resource's namespace that is derived from the pair and follows it. It never
+// holds the refresh token, unless includeRefreshToken asks for it.
+//
+// +kubebuilder:validation:XValidation:rule="!has(self.registry) || self.format == 'DockerConfigJSON'",message="registry belongs to the format DockerConfigJSON only"
+// +kubebuilder:validation:XValidation:rule="!has(self.includeRefreshToken) || !self.includeRefreshToken || self.format == 'Opaque'",message="includeRefreshToken belongs to the format Opaque only"
+// +kubebuilder:validation:XValidation:rule="!has(self.key) || !(self.format in ['BasicAuth', 'DockerConfigJSON'])",message="the keys of BasicAuth and DockerConfigJSON are fixed by Kubernetes: leave key out"
+// +kubebuilder:validation:XValidation:rule="!has(self.username) || self.format != 'Opaque'",message="the format Opaque has no username"
+type Output struct {
+	// The name of the Secret. A Secret of that name that belongs to somebody else is never touched.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$')",message="must be a name for a Secret: lower-case letters, digits, dashes and dots"
+	Name string `json:"name"`
+
+	// The shape: Opaque, BasicAuth, DockerConfigJSON, GitCredentials, Netrc or GitHubCLI.
+	// +required
+	Format OutputFormat `json:"format"`
+
+	// The type of the Secret. By default the one that belongs to the format: kubernetes.io/basic-auth,
+	// kubernetes.io/dockerconfigjson, otherwise Opaque. A Secret's type cannot be changed, so after a change
+	// here the Secret is created anew.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Type string `json:"type,omitempty"`
+
+	// The user name that goes with the token. By default x-access-token, which GitHub takes for git over
+	// HTTPS. GitHubCLI uses the account's login by default, once it is known.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=100
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[A-Za-z0-9_.-]+$')",message="must consist of letters, digits, dots, dashes and underscores"
+	Username string `json:"username,omitempty"`
+
+	// The container registry, for DockerConfigJSON. By default ghcr.io.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9.]*[a-z0-9])?(:[1-9][0-9]{0,4})?$')",message="must be a registry's host name such as ghcr.io, without https:// and without a path"
+	Registry string `json:"registry,omitempty"`
+
+	// The host that the credentials are for, for GitCredentials, Netrc and GitHubCLI. By default the App's
+	// host.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9.]*[a-z0-9])?(:[1-9][0-9]{0,4})?$')",message="must be a lower-case host name, with or without a port, without https://"
+	Host string `json:"host,omitempty"`
+
+	// The key of the Secret that holds the token or the file. By default access_token (Opaque),
+	// .git-credentials (GitCredentials), .netrc (Netrc), hosts.yml (GitHubCLI).
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[-._a-zA-Z0-9]+$')",message="must be a key of a Secret: letters, digits, dashes, underscores and dots"
+	Key string `json:"key,omitempty"`
+
+	// Adds the refresh token under the key refresh_token, for the format Opaque. Whoever exchanges it ends
+	// the chain, so leave this off unless a tool insists on the key.
+	// +optional
+	IncludeRefreshToken bool `json:"includeRefreshToken,omitempty"`
+
+	// Labels to set on the Secret. At most 64; those of githubusertoken.dev are the operator's own.
+	// +optional
+	// +kubebuilder:validation:MaxProperties=64
+	// +kubebuilder:validation:XValidation:rule="self.all(k, !k.startsWith('githubusertoken.dev/'))",message="labels that start with githubusertoken.dev/ are set by the operator itself"
+	Labels map[string]string `json:"labels,omitempty"`
+
+	// Annotations to set on the Secret. At most 64; those of githubusertoken.dev are the operator's own.
+	// +optional
+	// +kubebuilder:validation:MaxProperties=64
+	// +kubebuilder:validation:XValidation:rule="self.all(k, !k.startsWith('githubusertoken.dev/'))",message="annotations that start with githubusertoken.dev/ are set by the operator itself"
+	Annotations map[string]string `json:"annotations,omitempty"`
+}
