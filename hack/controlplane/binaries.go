@@ -1,0 +1,103 @@
+package controlplane
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+)
+
+// Binary names a program of the control plane or of a node.
+type Binary string
+
+// The programs that this package finds or builds.
+const (
+	Etcd                  Binary = "etcd"
+	KubeAPIServer         Binary = "kube-apiserver"
+	KubeControllerManager Binary = "kube-controller-manager"
+	KubeScheduler         Binary = "kube-scheduler"
+	Kubelet               Binary = "kubelet"
+	Kubectl               Binary = "kubectl"
+)
+
+// Default lists what Start needs.
+var Default = []Binary{Etcd, KubeAPIServer, KubeControllerManager, Kubectl}
+
+// assetsVariable names the environment variable by which envtest and
+// kubebuilder are told where the binaries are.
+const assetsVariable = "KUBEBUILDER_ASSETS"
+
+// envtestBinaries are those that every KUBEBUILDER_ASSETS folder must hold.
+var envtestBinaries = []Binary{Etcd, KubeAPIServer, Kubectl}
+
+// Binaries returns the paths of the named programs, and builds those that this
+// machine does not have yet, writing its progress to log. Building takes Go,
+// some minutes of CPU and, once, a network.
+//
+// If KUBEBUILDER_ASSETS is set, etcd, kube-apiserver and kubectl must be in
+// that folder, and others are taken from it when they are there.
+// Otherwise they are kept in the user's cache directory, one folder for each
+// pinned version.
+func Binaries(ctx context.Context, log io.Writer, names ...Binary) (map[Binary]string, error) {
+	paths := map[Binary]string{}
+	missing := map[string][]Binary{} // by helper
+	for _, name := range names {
+		path, err := fromAssets(name)
+		if err != nil {
+			return nil, err
+		}
+		if path != "" {
+			paths[name] = path
+			continue
+		}
+		h, err := helperOf(name)
+		if err != nil {
+			return nil, err
+		}
+		missing[h.name] = append(missing[h.name], name)
+	}
+	for _, h := range helpers {
+		wanted := missing[h.name]
+		if len(wanted) == 0 {
+			continue
+		}
+		r, err := h.read()
+		if err != nil {
+			return nil, err
+		}
+		if err := r.ensure(ctx, log, wanted); err != nil {
+			return nil, err
+		}
+		for _, name := range wanted {
+			paths[name] = r.path(name)
+		}
+	}
+	return paths, nil
+}
+
+// fromAssets looks a program up in KUBEBUILDER_ASSETS; "" means: build it.
+func fromAssets(name Binary) (string, error) {
+	assets := os.Getenv(assetsVariable)
+	if assets == "" {
+		return "", nil
+	}
+	path, err := filepath.Abs(filepath.Join(assets, string(name)))
+	if err != nil {
+		return "", fmt.Errorf("find %s in %s: %w", name, assetsVariable, err)
+	}
+	if isExecutable(path) {
+		return path, nil
+	}
+	if slices.Contains(envtestBinaries, name) {
+		return "", fmt.Errorf("%s is set to %s, which has no %s: correct it, or unset it to have the pinned version built",
+			assetsVariable, assets, name)
+	}
+	return "", nil
+}
+
+func isExecutable(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o111 != 0
+}
