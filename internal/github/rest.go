@@ -1,0 +1,5 @@
+package github
+
+import "net/http"
+
+func (c *Client) newRESTClient() *http.Client { return nil }
