@@ -1,0 +1,118 @@
+package rotation
+
+import (
+	"context"
+	"errors"
+)
+
+// fence writes the intent, and for a new login its token, to the pair Secret, and returns the Secret as it
+// then stands. It proves three things before anything is burnt: the cache is not stale, nobody else is at
+// work, and the API server accepts this very write now.
+func (r *Rotator) fence(ctx context.Context, job Job) (*Pair, *Result) {
+	intent := r.intent(job)
+	writing, cancel := r.Clock.WithTimeout(ctx, FenceTimeout)
+	defer cancel()
+
+	var fenced *Pair
+	var err error
+	if job.Pair == nil {
+		fenced, err = r.Store.Create(writing, r.firstPair(job, intent))
+	} else {
+		fenced, err = r.Store.Update(writing, job.Pair, withFence(job, intent))
+	}
+	switch {
+	case err == nil:
+	case errors.Is(err, ErrConflict), errors.Is(err, ErrExists), errors.Is(err, ErrNotFound):
+		return nil, &Result{Outcome: Stale, Err: err}
+	case errors.Is(err, ErrDenied), errors.Is(err, ErrTerminating), errors.Is(err, ErrOwnerGone), errors.Is(err, ErrNotOwned), errors.Is(err, ErrImmutable):
+		return nil, &Result{Outcome: NotFenced, Err: err}
+	default:
+		// The write may have been applied although its reply was lost: look, and do not write again.
+		fenced, err = r.Store.Get(writing, job.Ref)
+		if err != nil || fenced.Intent == nil || fenced.Intent.ID != intent.ID {
+			r.remember(job.Owner, intent)
+			return nil, &Result{Outcome: NotFenced, Pair: fenced, Err: errors.Join(errors.New("the API server did not confirm the fence"), err)}
+		}
+	}
+	return r.inspect(ctx, job, fenced, intent)
+}
+
+// inspect looks at the fenced Secret's data for what its metadata could not tell.
+func (r *Rotator) inspect(ctx context.Context, job Job, fenced *Pair, intent *Intent) (*Pair, *Result) {
+	if _, held := fenced.token(intent.Spends); !held {
+		r.remember(job.Owner, intent)
+		return nil, r.takeUpEdit(ctx, fenced)
+	}
+	switch {
+	case fenced.Deleting:
+		// Somebody has just deleted the Secret. It is put back first; the fence moves with it.
+		r.remember(job.Owner, intent)
+		return nil, &Result{Outcome: Stale, Pair: fenced, Err: errors.New("the Secret is being deleted")}
+	case fenced.Immutable:
+		r.remember(job.Owner, intent)
+		replacement := fenced.Clone()
+		if intent.Unresolved == 0 {
+			replacement.Intent = nil
+		}
+		err := r.replace(ctx, replacement, fenced)
+		return nil, &Result{Outcome: Stale, Pair: fenced, Err: errors.Join(ErrImmutable, err)}
+	}
+	return fenced, nil
+}
+
+// takeUpEdit brings the state into line with data that somebody has edited by hand: the token that was to
+// be exchanged is not there any more.
+func (r *Rotator) takeUpEdit(ctx context.Context, fenced *Pair) *Result {
+	next := fenced.Clone()
+	next.Intent = nil
+	next.State.AccessToken = fenced.AccessToken.Fingerprint()
+	next.State.RefreshToken = fenced.RefreshToken.Fingerprint()
+	next.State.PendingSeed = fenced.SeedToken.Fingerprint()
+	if fenced.RefreshToken.IsZero() && fenced.SeedToken.IsZero() {
+		next.State.Verdict = &Verdict{Reason: ReasonRefreshTokenMissing, Time: r.Clock.Now()}
+	}
+	updated, err := r.Store.Update(ctx, fenced, next)
+	if err == nil {
+		fenced = updated
+	}
+	return &Result{Outcome: Stale, Pair: fenced, Err: errors.Join(errors.New("the Secret's tokens were edited by somebody else"), err)}
+}
+
+func (r *Rotator) intent(job Job) *Intent {
+	intent := &Intent{ID: r.NewID(), Holder: r.Me, Spends: job.Decision.Spends, StartedAt: r.Clock.Now()}
+	if job.Pair == nil || job.Pair.Intent == nil || job.Pair.Intent.Spends != intent.Spends {
+		return intent
+	}
+	intent.Unresolved = job.Pair.Intent.Unresolved
+	if !r.knownUnsent(job.Owner, job.Pair.Intent) {
+		intent.Unresolved++
+	}
+	return intent
+}
+
+// firstPair is the Secret whose creation is the fence of the first exchange.
+func (r *Rotator) firstPair(job Job, intent *Intent) *Pair {
+	return &Pair{
+		Ref: job.Ref, Owner: job.Owner, Labels: job.Labels, Annotations: job.Annotations,
+		Intent: intent, SeedToken: job.Seed,
+		State: State{
+			Owner: job.Owner.UID, OwnerName: job.Owner.Name, App: job.App.Key(),
+			PendingSeed: intent.Spends, SeedVersion: job.SeedVersion,
+		},
+	}
+}
+
+// withFence is the known metadata with the intent, and for a new login with its token.
+func withFence(job Job, intent *Intent) *Pair {
+	next := job.Pair.Clone()
+	next.Intent = intent
+	if job.Decision.Action == ActionImport && !job.Seed.IsZero() {
+		next.SeedToken = job.Seed
+		next.State.PendingSeed = intent.Spends
+		next.State.SeedVersion = job.SeedVersion
+		if !next.State.HasToken() && next.State.RefreshToken == "" {
+			next.State.App = job.App.Key()
+		}
+	}
+	return next
+}

@@ -1,0 +1,55 @@
+package rotation
+
+import (
+	"time"
+
+	"github.com/githubusertoken/github-user-token-operator/internal/credential"
+)
+
+// Holder says who is at work: a process, and the outbox it keeps replies in. The outbox outlives the
+// process when a container is restarted, so a process knows the intents of its own earlier lives: once
+// the outbox has been replayed nothing more can come from them.
+type Holder struct {
+	Outbox  string `json:"outbox"`
+	Process string `json:"process"`
+}
+
+// Intent is the note, written before an exchange, that it is about to happen. It stands in an annotation
+// of the pair Secret.
+type Intent struct {
+	// ID names this one exchange.
+	ID string `json:"id"`
+	// Holder is who began it.
+	Holder Holder `json:"holder"`
+	// Spends names the token that is exchanged.
+	Spends credential.Fingerprint `json:"spends"`
+	// Unresolved counts the earlier exchanges of the same token whose outcome is not known. A refusal after
+	// one of those means that GitHub's reply was lost.
+	Unresolved int `json:"unresolved,omitempty"`
+	// StartedAt is the holder's clock, for people to read. It is never compared with another clock.
+	StartedAt time.Time `json:"startedAt"`
+}
+
+// Standing says what an intent means to the process that looks at it.
+type Standing int
+
+const (
+	// StandingOwn is an intent of this very process, which is no longer at work on it.
+	StandingOwn Standing = iota
+	// StandingEarlierLife is an intent of a dead process that used the same outbox.
+	StandingEarlierLife
+	// StandingForeign is an intent of somebody else, who may still be at work.
+	StandingForeign
+)
+
+// Standing compares the intent's holder with the given one.
+func (i *Intent) Standing(me Holder) Standing {
+	switch {
+	case i.Holder == me:
+		return StandingOwn
+	case i.Holder.Outbox == me.Outbox && me.Outbox != "":
+		return StandingEarlierLife
+	default:
+		return StandingForeign
+	}
+}

@@ -1,0 +1,90 @@
+package rotation
+
+import (
+	"time"
+
+	"github.com/githubusertoken/github-user-token-operator/internal/credential"
+)
+
+// Ref names a Secret.
+type Ref struct {
+	Namespace string `json:"namespace"`
+	Name      string `json:"name"`
+}
+
+// Owner names the resource that a pair belongs to.
+type Owner struct {
+	Namespace string `json:"namespace"`
+	Name      string `json:"name"`
+	UID       string `json:"uid"`
+}
+
+// BackupRef names the Secret that keeps the owner's pair safe while the pair Secret is replaced.
+func (o Owner) BackupRef() Ref {
+	return Ref{Namespace: o.Namespace, Name: "github-user-token-backup-" + o.UID}
+}
+
+// Pair is the pair Secret. The tokens are empty when only its metadata was read.
+type Pair struct {
+	Ref   Ref
+	Owner Owner
+	// UID and Version identify the stored object; both are empty before it is created.
+	UID     string
+	Version string
+	// Controlled says that the object's controller is Owner: the operator may write to it.
+	Controlled bool
+	// Orphan says that the object has no controller at all.
+	Orphan bool
+	// Deleting says that somebody has deleted the object and only the finalizer holds it.
+	Deleting bool
+	// Immutable says that the object's data cannot be changed.
+	Immutable bool
+
+	State  State
+	Intent *Intent
+	// NextRefreshAt is when the pair will be replaced; zero when that is not known.
+	NextRefreshAt time.Time
+
+	AccessToken  credential.AccessToken
+	RefreshToken credential.RefreshToken
+	TokenType    string
+	// SeedToken is the refresh token of a new login while it is being exchanged.
+	SeedToken credential.RefreshToken
+	// DeviceCode is the secret half of a device authorization while a person is waited for.
+	DeviceCode credential.DeviceCode
+
+	// Labels and Annotations are extra metadata that the resource asks for.
+	Labels      map[string]string
+	Annotations map[string]string
+}
+
+// Clone copies the pair so that the copy can be changed.
+func (p *Pair) Clone() *Pair {
+	next := *p
+	next.State = p.State.Clone()
+	if p.Intent != nil {
+		next.Intent = new(*p.Intent)
+	}
+	return &next
+}
+
+// Holds says whether the stored data still holds the secret that an exchange spends: the refresh token
+// of the chain, the token of a new login, or a device code.
+func (p *Pair) Holds(spent credential.Fingerprint) bool {
+	return spent != "" &&
+		(p.RefreshToken.Fingerprint() == spent || p.SeedToken.Fingerprint() == spent || p.DeviceCode.Fingerprint() == spent)
+}
+
+// token returns the refresh token with that fingerprint.
+func (p *Pair) token(spent credential.Fingerprint) (credential.RefreshToken, bool) {
+	switch spent {
+	case "":
+		return credential.RefreshToken{}, false
+	case p.RefreshToken.Fingerprint():
+		return p.RefreshToken, true
+	case p.SeedToken.Fingerprint():
+		return p.SeedToken, true
+	default:
+		return credential.RefreshToken{}, false
+	}
+}

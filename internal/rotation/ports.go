@@ -1,0 +1,104 @@
+package rotation
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/githubusertoken/github-user-token-operator/internal/credential"
+	"github.com/githubusertoken/github-user-token-operator/internal/github"
+)
+
+// Errors of a Store. Any other error means that the outcome of a write is not known: it may have been
+// applied, so it is read back and not repeated blindly.
+var (
+	// ErrNotFound: there is no such Secret.
+	ErrNotFound = errors.New("the Secret does not exist")
+	// ErrConflict: the Secret has changed since it was read; nothing was written.
+	ErrConflict = errors.New("the Secret has changed since it was read")
+	// ErrExists: a Secret of that name exists; nothing was written.
+	ErrExists = errors.New("a Secret of that name exists already")
+	// ErrImmutable: the Secret is immutable; nothing was written.
+	ErrImmutable = errors.New("the Secret is immutable")
+	// ErrNotOwned: the Secret belongs to somebody else; nothing was written.
+	ErrNotOwned = errors.New("the Secret belongs to somebody else")
+	// ErrTerminating: the namespace is being deleted, so nothing can be created in it any more.
+	ErrTerminating = errors.New("the namespace is being deleted")
+	// ErrOwnerGone: the resource does not exist any more.
+	ErrOwnerGone = errors.New("the resource does not exist any more")
+	// ErrDenied: RBAC, admission or a quota refused the write; nothing was written.
+	ErrDenied = errors.New("the API server refused the write")
+)
+
+// Store keeps pairs: Secrets on an API server, or a simulation of them.
+type Store interface {
+	// Get reads a Secret live, past every cache. Errors: ErrNotFound, or unknown.
+	Get(ctx context.Context, ref Ref) (*Pair, error)
+	// Create makes the Secret, with an owner reference to pair.Owner, after making sure that this resource
+	// still exists. Errors: ErrExists, ErrOwnerGone, ErrTerminating, ErrDenied, or unknown.
+	Create(ctx context.Context, pair *Pair) (*Pair, error)
+	// Update writes what differs between current and next in one request, under current.Version, and
+	// returns the whole Secret. Errors: ErrNotFound, ErrConflict, ErrImmutable, ErrDenied, or unknown.
+	Update(ctx context.Context, current, next *Pair) (*Pair, error)
+	// Remove drops the finalizer and deletes the Secret, if it is still the one with pair.UID. A Secret that
+	// is gone already is no error. Errors: ErrConflict, ErrDenied, or unknown.
+	Remove(ctx context.Context, pair *Pair) error
+}
+
+// Exchanger sends a refresh token to GitHub, exactly once. An error is always a *github.Error.
+type Exchanger interface {
+	Exchange(ctx context.Context, app github.App, token credential.RefreshToken) (*github.Reply, error)
+}
+
+// Outbox keeps replies until they are committed, across the death of the process.
+type Outbox interface {
+	// Ready says why no record could be kept now; nil when one could.
+	Ready() error
+	// Keep stores a record durably before it returns.
+	Keep(record Record) error
+	// Remove forgets a record. One that is gone already is no error.
+	Remove(id string) error
+}
+
+// Record is a reply in the outbox, with all that is needed to commit it in another life.
+type Record struct {
+	// ID is the id of the intent under which the exchange was made.
+	ID    string `json:"id"`
+	Ref   Ref    `json:"ref"`
+	Owner Owner  `json:"owner"`
+	// App is the App's key (host/clientID).
+	App string `json:"app"`
+	// Spent names the token that was exchanged, or the device code that was redeemed.
+	Spent credential.Fingerprint `json:"spent"`
+	// Login says that this is the first pair of a new login, which replaces whatever chain there was.
+	Login bool `json:"login,omitempty"`
+	// Base is the state of the Secret at the fence. It tells a Secret that has not moved on since, and it
+	// is what the chain goes on from when the Secret is gone.
+	Base State `json:"base"`
+	// SeedVersion is the version of the seed Secret that the login came from.
+	SeedVersion string `json:"seedVersion,omitempty"`
+	// RefreshRequestedAt is the value of the annotation that this exchange honours.
+	RefreshRequestedAt string `json:"refreshRequestedAt,omitempty"`
+	// User is the account that the pair must belong to; nil when any will do.
+	User *UserPin `json:"user,omitempty"`
+	// Reply is what GitHub sent. The outbox stores its body; nothing else may.
+	Reply *github.Reply `json:"-"`
+}
+
+// UserPin is the account that a pair must belong to, by login, by id, or both.
+type UserPin struct {
+	Login string `json:"login,omitempty"`
+	ID    int64  `json:"id,omitempty"`
+}
+
+// Clock is the time, and a way to let it pass.
+type Clock interface {
+	// Now is the wall clock, which may jump.
+	Now() time.Time
+	// Monotonic is the time since some fixed moment in this process; it never jumps.
+	Monotonic() time.Duration
+	// WithTimeout is context.WithTimeout by this clock.
+	WithTimeout(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc)
+	// Sleep returns after the given time, or earlier with the context's error.
+	Sleep(ctx context.Context, d time.Duration) error
+}

@@ -1,0 +1,209 @@
+package rotation
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/githubusertoken/github-user-token-operator/internal/credential"
+	"github.com/githubusertoken/github-user-token-operator/internal/github"
+)
+
+const (
+	// FenceTimeout is how long the fence may take before the exchange is given up unsent.
+	FenceTimeout = 10 * time.Second
+	// ExchangeTimeout is how long the exchange may take once the fence stands.
+	ExchangeTimeout = 20 * time.Second
+)
+
+// Rotator carries out what Decide decided. One Rotator serves all resources of a process; the caller sees
+// to it that it works on each resource once at a time.
+type Rotator struct {
+	Store     Store
+	Exchanger Exchanger
+	Outbox    Outbox
+	Clock     Clock
+	Me        Holder
+	// NewID makes an id for an intent.
+	NewID func() string
+	// Admit says whether a pair belongs to the account that the resource asks for. It is called for the
+	// first pair of a login when the resource names an account, and may take its time: the pair is in the
+	// outbox. It returns ErrWrongUser, or nil.
+	Admit func(ctx context.Context, app github.App, pin UserPin, tokens github.Tokens) error
+	// OnCommitRetry is told each time that a received pair could not be stored yet. May be nil.
+	OnCommitRetry func(owner Owner, err error)
+
+	mu sync.Mutex
+	// unsent holds, for each owner's UID, the id of the last intent of this process that is known not to
+	// have touched its token.
+	unsent map[string]string
+}
+
+// ErrWrongUser: the pair belongs to another account than the one that the resource names.
+var ErrWrongUser = errors.New("the token belongs to another account")
+
+// Job is one decision to be carried out.
+type Job struct {
+	Owner  Owner
+	Ref    Ref
+	App    github.App
+	Policy Policy
+	// RefreshRequestedAt is the value of the annotation that the exchange honours.
+	RefreshRequestedAt string
+	// User is the account that a new login must belong to; nil when any will do.
+	User *UserPin
+	// Pair is the metadata that the decision was made on; nil when there must be no Secret yet.
+	Pair *Pair
+	// Decision is what to do. It must be one that exchanges.
+	Decision Decision
+	// Seed is the token of a new login. It may be empty when the pair Secret already holds it.
+	Seed credential.RefreshToken
+	// SeedVersion is the version of the seed Secret that was examined.
+	SeedVersion string
+	// Labels and Annotations are the extra metadata of a pair Secret that is created.
+	Labels      map[string]string
+	Annotations map[string]string
+}
+
+// Outcome is what became of a job.
+type Outcome string
+
+const (
+	// Committed: a new pair was received and is stored.
+	Committed Outcome = "Committed"
+	// Superseded: somebody else's pair is stored, and it stays.
+	Superseded Outcome = "Superseded"
+	// Stale: the Secret was not as the decision thought; nothing was exchanged. Decide again.
+	Stale Outcome = "Stale"
+	// NotFenced: the intent could not be written, so nothing was exchanged.
+	NotFenced Outcome = "NotFenced"
+	// NoOutbox: a pair could not have been kept safe, so nothing was exchanged.
+	NoOutbox Outcome = "NoOutbox"
+	// Untouched: GitHub did not exchange the token, which is as good as before.
+	Untouched Outcome = "Untouched"
+	// Unknown: nobody knows whether GitHub exchanged the token. The intent stays.
+	Unknown Outcome = "Unknown"
+	// Rejected: GitHub refused the token, and the stored one is still this one.
+	Rejected Outcome = "Rejected"
+	// WrongUser: the pair belongs to another account and was not stored.
+	WrongUser Outcome = "WrongUser"
+	// Discarded: a pair was received, but its resource or namespace is gone.
+	Discarded Outcome = "Discarded"
+)
+
+// Result is the outcome of a job with its circumstances.
+type Result struct {
+	Outcome Outcome
+	// Pair is the Secret as it was last seen; nil when it was not.
+	Pair *Pair
+	// Err says why, for every outcome but Committed and Superseded. It is a *github.Error for Untouched,
+	// Unknown and Rejected.
+	Err error
+	// Reason is the verdict's reason when Outcome is Rejected.
+	Reason string
+	// Resolved says that the outcome of an earlier exchange was unknown until now.
+	Resolved bool
+	// Conflicts counts the writes of the commit that met somebody else's.
+	Conflicts int
+	// ExchangeDuration and CommitDuration are zero when there was no exchange or commit.
+	ExchangeDuration time.Duration
+	CommitDuration   time.Duration
+}
+
+// Rotate carries out a job that exchanges: fence, exchange, keep, commit. Once the exchange has begun
+// neither ctx nor anything else cancels it; only its own deadline ends it. The deadline is counted from
+// the beginning of the fence, because others wait that long before they touch the token.
+func (r *Rotator) Rotate(ctx context.Context, job Job) Result {
+	if err := r.Outbox.Ready(); err != nil {
+		return Result{Outcome: NoOutbox, Err: err}
+	}
+	began := r.Clock.Monotonic()
+	fenced, failed := r.fence(ctx, job)
+	if failed != nil {
+		return *failed
+	}
+	if r.Clock.Monotonic()-began >= FenceTimeout {
+		r.remember(job.Owner, fenced.Intent)
+		return Result{Outcome: NotFenced, Pair: fenced, Err: errors.New("the API server took too long to accept the fence")}
+	}
+	token, _ := fenced.token(fenced.Intent.Spends)
+	result := r.exchange(ctx, job, fenced, token, Settle-(r.Clock.Monotonic()-began))
+	result.Resolved = fenced.Intent.Unresolved > 0 && result.Outcome != Unknown
+	return result
+}
+
+// exchange is steps 2 to 4. It is called with the fence up and must not be entered without one.
+func (r *Rotator) exchange(ctx context.Context, job Job, fenced *Pair, token credential.RefreshToken, within time.Duration) Result {
+	ctx = context.WithoutCancel(ctx)
+	sending, cancel := r.Clock.WithTimeout(ctx, within)
+	defer cancel()
+	began := r.Clock.Monotonic()
+	reply, err := r.Exchanger.Exchange(sending, job.App, token)
+	took := r.Clock.Monotonic() - began
+	if err != nil {
+		result := r.settle(ctx, job, fenced, err)
+		result.ExchangeDuration = took
+		return result
+	}
+	login := job.Decision.Action == ActionImport || fenced.SeedToken.Fingerprint() == fenced.Intent.Spends
+	result := r.Accept(ctx, job, fenced, Record{
+		ID: fenced.Intent.ID, Ref: fenced.Ref, Owner: job.Owner, App: job.App.Key(),
+		Spent: fenced.Intent.Spends, Login: login, Base: fenced.State,
+		SeedVersion: job.SeedVersion, RefreshRequestedAt: job.RefreshRequestedAt, User: job.User, Reply: reply,
+	})
+	result.ExchangeDuration = took
+	return result
+}
+
+// Accept takes a reply that reached us: it keeps it, looks into it, and commits the pair. The Secret is
+// given as it was at the fence.
+func (r *Rotator) Accept(ctx context.Context, job Job, fenced *Pair, record Record) Result {
+	// An outbox that was ready and fails now leaves the pair in memory only. Going on to the commit is the
+	// best that can be done with it.
+	_ = r.Outbox.Keep(record)
+	tokens, err := record.Reply.Tokens()
+	if err != nil {
+		_ = r.Outbox.Remove(record.ID)
+		return r.settle(ctx, job, fenced, err)
+	}
+	result := r.store(ctx, job.App, job.Policy, record, tokens, fenced)
+	_ = r.Outbox.Remove(record.ID)
+	return result
+}
+
+// store admits and commits a pair. It returns only when the pair is safe or nobody wants it any more.
+func (r *Rotator) store(ctx context.Context, app github.App, policy Policy, record Record, tokens github.Tokens, live *Pair) Result {
+	if record.Login && record.User != nil && r.Admit != nil {
+		if err := r.Admit(ctx, app, *record.User, tokens); err != nil {
+			return r.condemn(ctx, record.Owner, record.Ref, verdict{
+				reason: ReasonWrongUser, spent: record.Spent, app: record.App, intentID: record.ID,
+			}, Result{Outcome: WrongUser, Err: err})
+		}
+	}
+	return r.commit(ctx, policy, record, tokens, live)
+}
+
+// remember notes that an intent of this process has not touched its token.
+func (r *Rotator) remember(owner Owner, intent *Intent) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.unsent == nil {
+		r.unsent = map[string]string{}
+	}
+	r.unsent[owner.UID] = intent.ID
+}
+
+// knownUnsent says whether an intent is known not to have touched its token.
+func (r *Rotator) knownUnsent(owner Owner, intent *Intent) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.unsent[owner.UID] == intent.ID
+}
+
+// Forget drops what is remembered of a resource that is gone.
+func (r *Rotator) Forget(owner Owner) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.unsent, owner.UID)
+}

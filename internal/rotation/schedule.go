@@ -1,0 +1,55 @@
+package rotation
+
+import (
+	"hash/fnv"
+	"time"
+)
+
+// Policy is what a resource says about when to exchange.
+type Policy struct {
+	// RefreshBefore is how long before expiry the exchange is due; zero means a quarter of the lifetime.
+	RefreshBefore time.Duration
+	// HoldUntil puts a due exchange off, until a safe margin before expiry at most.
+	HoldUntil time.Time
+}
+
+// TooLong says whether RefreshBefore is not shorter than the lifetime of the access token. The default is
+// used then: exchanging without end would be worse, and so would letting the token expire.
+func (p Policy) TooLong(s *State) bool {
+	return s.Expires() && p.RefreshBefore > 0 && p.RefreshBefore >= s.ExpiresAt.Sub(s.IssuedAt)
+}
+
+// DueAt is when the pair is to be exchanged; zero when it never expires. Resources that were created
+// together are spread by a jitter that is a function of the owner's UID: it is the same at each look, so
+// that looking often cannot put an exchange off.
+func (p Policy) DueAt(s *State) time.Time {
+	if !s.Expires() {
+		return time.Time{}
+	}
+	lifetime := s.ExpiresAt.Sub(s.IssuedAt)
+	before := p.RefreshBefore
+	if before <= 0 || p.TooLong(s) {
+		before = lifetime / 4
+	}
+	spread := min(before/10, (lifetime-before)/2)
+	due := s.ExpiresAt.Add(-before - time.Duration(float64(spread)*fraction(s.Owner)))
+	if latest := s.ExpiresAt.Add(-lifetime / 16); p.HoldUntil.After(due) && latest.After(due) {
+		return earlier(p.HoldUntil, latest)
+	}
+	return due
+}
+
+// fraction maps a name to a fixed number in [0, 1).
+func fraction(name string) float64 {
+	hash := fnv.New64a()
+	_, _ = hash.Write([]byte(name))
+	// The low bits of FNV spread better than the high ones for names that differ in their last letters.
+	return float64(hash.Sum64()%(1<<20)) / (1 << 20)
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}

@@ -1,0 +1,136 @@
+package rotation
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/githubusertoken/github-user-token-operator/internal/credential"
+	"github.com/githubusertoken/github-user-token-operator/internal/github"
+)
+
+// Reasons of a Verdict. They are reasons of the condition Authorized as well.
+const (
+	ReasonRefreshTokenMissing  = "RefreshTokenMissing"
+	ReasonRefreshTokenRejected = "RefreshTokenRejected"
+	ReasonRefreshTokenExpired  = "RefreshTokenExpired"
+	ReasonReplyLost            = "ReplyLost"
+	ReasonRevoked              = "Revoked"
+	ReasonWrongUser            = "WrongUser"
+)
+
+// settle deals with an exchange that brought no pair.
+func (r *Rotator) settle(ctx context.Context, job Job, fenced *Pair, err error) Result {
+	var failure *github.Error
+	if !errors.As(err, &failure) {
+		// Nothing is known about it, so the worst is assumed.
+		return Result{Outcome: Unknown, Pair: fenced, Err: err}
+	}
+	switch failure.Class {
+	case github.Ambiguous:
+		return Result{Outcome: Unknown, Pair: fenced, Err: failure}
+	case github.Rejected:
+		return r.condemn(ctx, job.Owner, fenced.Ref, verdict{
+			spent: fenced.Intent.Spends, app: job.App.Key(), intentID: fenced.Intent.ID,
+		}, Result{Outcome: Rejected, Err: failure})
+	default:
+		r.remember(job.Owner, fenced.Intent)
+		return Result{Outcome: Untouched, Pair: r.clearIntent(ctx, fenced), Err: failure}
+	}
+}
+
+// clearIntent takes back the intent of an exchange that did not touch its token. When that fails the intent
+// stays, and is resolved in time. It stays as well while the outcome of an earlier try is unknown.
+func (r *Rotator) clearIntent(ctx context.Context, fenced *Pair) *Pair {
+	if fenced.Intent.Unresolved > 0 {
+		return fenced
+	}
+	next := fenced.Clone()
+	next.Intent = nil
+	cleared, err := r.Store.Update(ctx, fenced, next)
+	if err != nil {
+		return fenced
+	}
+	return cleared
+}
+
+// verdict is a token that is of no more use.
+type verdict struct {
+	// reason is found out when it is empty.
+	reason   string
+	spent    credential.Fingerprint
+	app      string
+	intentID string
+}
+
+// condemn records that a token is of no more use, if the Secret, read live, still holds this token under
+// this intent. Otherwise another replica has succeeded or is at work, and nothing is written: a failure
+// never overwrites a token.
+func (r *Rotator) condemn(ctx context.Context, owner Owner, ref Ref, v verdict, result Result) Result {
+	backoff := commitBackoffMin
+	for {
+		live, err := r.Store.Get(ctx, ref)
+		switch {
+		case errors.Is(err, ErrNotFound):
+			result.Outcome = Superseded
+			return result
+		case err != nil:
+		case !live.Holds(v.spent) || live.Intent == nil || live.Intent.ID != v.intentID:
+			result.Outcome, result.Pair = Superseded, live
+			return result
+		default:
+			next, reason := pairCondemned(live, v, r.Clock.Now())
+			stored, err := r.Store.Update(ctx, live, next)
+			if err == nil {
+				result.Pair, result.Reason = stored, reason
+				return result
+			}
+			if errors.Is(err, ErrImmutable) && r.replace(ctx, next, live) == nil {
+				result.Pair, result.Reason = next, reason
+				return result
+			}
+		}
+		if r.OnCommitRetry != nil && err != nil {
+			r.OnCommitRetry(owner, err)
+		}
+		_ = r.Clock.Sleep(ctx, backoff)
+		backoff = min(2*backoff, commitBackoffMax)
+	}
+}
+
+// pairCondemned is the Secret with the verdict in its state. A login that was refused does not condemn
+// the chain that was there before it.
+func pairCondemned(live *Pair, v verdict, now time.Time) (*Pair, string) {
+	next := live.Clone()
+	next.Intent = nil
+	state := &next.State
+	if v.reason == "" {
+		v.reason = ReasonRefreshTokenRejected
+		switch {
+		case live.Intent.Unresolved > 0:
+			v.reason = ReasonReplyLost
+		case live.RefreshToken.Fingerprint() == v.spent && !state.RefreshTokenExpiresAt.IsZero() && now.After(state.RefreshTokenExpiresAt):
+			v.reason = ReasonRefreshTokenExpired
+		}
+	}
+	found := &Verdict{Reason: v.reason, Fingerprint: v.spent, Time: now}
+	if live.RefreshToken.Fingerprint() == v.spent {
+		state.Verdict = found
+		return next, v.reason
+	}
+	record := SeedRecord{Fingerprint: v.spent, RefusedFor: v.app}
+	if v.reason != ReasonRefreshTokenRejected {
+		record.RefusedFor = "" // It was exchanged once: no App can make it good again.
+	}
+	state.recordSeed(record)
+	state.PendingSeed = ""
+	state.Device = nil
+	next.SeedToken = credential.RefreshToken{}
+	next.DeviceCode = credential.DeviceCode{}
+	if state.HasToken() || state.RefreshToken != "" {
+		state.SeedVerdict = found
+	} else {
+		state.Verdict = found
+	}
+	return next, v.reason
+}

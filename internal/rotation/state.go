@@ -1,0 +1,135 @@
+package rotation
+
+import (
+	"slices"
+	"time"
+
+	"github.com/githubusertoken/github-user-token-operator/internal/credential"
+)
+
+// MaxSeeds is how many logins a chain remembers. A seed that GitOps re-applies is recognised among them.
+const MaxSeeds = 32
+
+// State is what is known about a pair without any secret. It stands in an annotation of the pair Secret,
+// so that Decide needs no Secret data and caches need hold none.
+type State struct {
+	// Owner is the UID of the resource that the chain is bound to.
+	Owner string `json:"owner,omitempty"`
+	// OwnerName is that resource's name: a retained pair is taken up again by name.
+	OwnerName string `json:"ownerName,omitempty"`
+	// App is the App (host/clientID) that the tokens belong to.
+	App string `json:"app,omitempty"`
+	// Revision counts the commits to this chain over all its logins. Of two copies the higher is newer.
+	Revision int64 `json:"revision,omitempty"`
+	// RefreshCount counts the pairs stored since the last login.
+	RefreshCount int64 `json:"refreshCount,omitempty"`
+	// AccessToken and RefreshToken name the tokens in the Secret's data.
+	AccessToken  credential.Fingerprint `json:"accessToken,omitempty"`
+	RefreshToken credential.Fingerprint `json:"refreshToken,omitempty"`
+	// IssuedAt is the local time at which the request for the pair was sent.
+	IssuedAt time.Time `json:"issuedAt,omitzero"`
+	// ExpiresAt is when the access token expires; zero when it never does.
+	ExpiresAt time.Time `json:"expiresAt,omitzero"`
+	// RefreshTokenExpiresAt is when the refresh token expires; zero when that is not known.
+	RefreshTokenExpiresAt time.Time `json:"refreshTokenExpiresAt,omitzero"`
+	// Seeds are the logins that were imported or refused, oldest first.
+	Seeds []SeedRecord `json:"seeds,omitempty"`
+	// PendingSeed names the token under seed_refresh_token, while a login is being imported.
+	PendingSeed credential.Fingerprint `json:"pendingSeed,omitempty"`
+	// SeedVersion says which version of the seed Secret was last examined, so that it is not read again.
+	SeedVersion string `json:"seedVersion,omitempty"`
+	// SeedVerdict says why the newest login was refused, while the chain before it goes on.
+	SeedVerdict *Verdict `json:"seedVerdict,omitempty"`
+	// RefreshRequestedAt is the last honoured value of the annotation refresh-requested-at.
+	RefreshRequestedAt string `json:"refreshRequestedAt,omitempty"`
+	// Verdict says why a human must act; nil while the refresh token is believed to be good.
+	Verdict *Verdict `json:"verdict,omitempty"`
+	// Retained marks a pair whose resource was deleted with deletionPolicy Retain.
+	Retained bool `json:"retained,omitempty"`
+	// User is the account that the chain belongs to, once it is known.
+	User *User `json:"user,omitempty"`
+	// Device is the public half of a device authorization that waits for a person.
+	Device *DeviceAuthorization `json:"device,omitempty"`
+}
+
+// User is a GitHub account.
+type User struct {
+	Login string `json:"login"`
+	ID    int64  `json:"id"`
+}
+
+// DeviceAuthorization is the public half of a device authorization. The device code itself is in the
+// Secret's data.
+type DeviceAuthorization struct {
+	UserCode        string                 `json:"userCode"`
+	VerificationURI string                 `json:"verificationURI"`
+	ExpiresAt       time.Time              `json:"expiresAt"`
+	Interval        time.Duration          `json:"interval"`
+	DeviceCode      credential.Fingerprint `json:"deviceCode"`
+	// Codes counts the codes offered since a person last acted.
+	Codes int `json:"codes,omitempty"`
+}
+
+// SeedRecord is a login that was dealt with.
+type SeedRecord struct {
+	Fingerprint credential.Fingerprint `json:"fingerprint"`
+	// RefusedFor is the App (host/clientID) with which GitHub refused it; empty when it was imported. A seed
+	// refused for one App may be right for another, after spec.app has been corrected.
+	RefusedFor string `json:"refusedFor,omitempty"`
+}
+
+// Verdict says that a token is of no more use.
+type Verdict struct {
+	// Reason is a reason of Authorized=False.
+	Reason string `json:"reason"`
+	// Fingerprint names the token.
+	Fingerprint credential.Fingerprint `json:"fingerprint,omitempty"`
+	// Time is when it was found out.
+	Time time.Time `json:"time"`
+}
+
+// KnowsSeed says whether a login was already dealt with for this App.
+func (s *State) KnowsSeed(seed credential.Fingerprint, app string) bool {
+	if seed == s.RefreshToken {
+		return true
+	}
+	return slices.ContainsFunc(s.Seeds, func(r SeedRecord) bool {
+		return r.Fingerprint == seed && (r.RefusedFor == "" || r.RefusedFor == app)
+	})
+}
+
+// HasImported says whether a login stands at the root of this chain or of one before it.
+func (s *State) HasImported(seed credential.Fingerprint) bool {
+	return slices.Contains(s.Seeds, SeedRecord{Fingerprint: seed})
+}
+
+// recordSeed remembers a login and forgets the oldest beyond MaxSeeds.
+func (s *State) recordSeed(record SeedRecord) {
+	seeds := slices.DeleteFunc(slices.Clone(s.Seeds), func(r SeedRecord) bool { return r.Fingerprint == record.Fingerprint })
+	seeds = append(seeds, record)
+	s.Seeds = seeds[max(0, len(seeds)-MaxSeeds):]
+}
+
+// HasToken says whether the Secret holds an access token.
+func (s *State) HasToken() bool { return s.AccessToken != "" }
+
+// Expires says whether the access token expires at all.
+func (s *State) Expires() bool { return !s.ExpiresAt.IsZero() }
+
+// Clone copies the state so that the copy can be changed.
+func (s State) Clone() State {
+	s.Seeds = slices.Clone(s.Seeds)
+	if s.Verdict != nil {
+		s.Verdict = new(*s.Verdict)
+	}
+	if s.SeedVerdict != nil {
+		s.SeedVerdict = new(*s.SeedVerdict)
+	}
+	if s.User != nil {
+		s.User = new(*s.User)
+	}
+	if s.Device != nil {
+		s.Device = new(*s.Device)
+	}
+	return s
+}
