@@ -179,7 +179,8 @@ func (cp *ControlPlane) apiServerArgs(etcd, secure port) []string {
 		"--authorization-mode=Node,RBAC",
 		"--enable-admission-plugins=NodeRestriction",
 		"--allow-privileged=true",
-		"--endpoint-reconciler-type=none", // refuses loopback addresses
+		"--endpoint-reconciler-type=none",              // the others refuse loopback addresses
+		"--shutdown-watch-termination-grace-period=1s", // or a stop waits a minute for watches
 	}
 	if cp.options.AuditPolicy != "" {
 		args = append(args,
