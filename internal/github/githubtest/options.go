@@ -1,0 +1,200 @@
+package githubtest
+
+import (
+	"io"
+	"net/http"
+	"time"
+)
+
+// GitHub's documented figures, which hold where an App or Options does not say otherwise.
+const (
+	// DefaultAccessTokenLifetime is how long a user access token lives: 8 hours.
+	DefaultAccessTokenLifetime = 28800 * time.Second
+	// DefaultRefreshTokenLifetime is how long a refresh token lives: 184 days.
+	DefaultRefreshTokenLifetime = 15897600 * time.Second
+	// DefaultMaxTokens is how many tokens a user can have of one App and scope; the oldest die.
+	DefaultMaxTokens = 10
+	// DefaultRevokeLimit is how many requests an hour one address may make to POST /credentials/revoke.
+	DefaultRevokeLimit = 60
+	// DefaultDeviceCodeLifetime is how long a person has to enter a user code: 15 minutes.
+	DefaultDeviceCodeLifetime = 900 * time.Second
+	// DefaultDeviceInterval is the shortest time between two polls of the device flow.
+	DefaultDeviceInterval = 5 * time.Second
+	// AuthorizationCodeLifetime is how long the code of the web flow lives.
+	AuthorizationCodeLifetime = 10 * time.Minute
+)
+
+// Options says how a Server behaves. The zero value is GitHub as it is documented, without Apps or users.
+type Options struct {
+	// Apps are the registered Apps.
+	Apps []App
+	// Users are the accounts. Mint adds an account that is missing.
+	Users []User
+
+	// Clock tells the time; default time.Now, which is the fake clock inside a synctest bubble.
+	Clock func() time.Time
+	// Random is the source of all tokens and codes; default crypto/rand. It is read under the Server's lock.
+	Random io.Reader
+
+	// ErrorStatus is the HTTP status of OAuth errors at the token endpoint; default 200, as GitHub does.
+	ErrorStatus int
+	// RelativeErrorURI makes error_uri a path without scheme and host.
+	RelativeErrorURI bool
+	// UnknownClientError is the OAuth error for an unknown client id, such as "incorrect_client_credentials". Default
+	// none: 404 with {"error":"Not Found"}.
+	UnknownClientError string
+
+	// FreshTokenRefusedFor is how long a new access token gets 401 from the REST API and git; default 0.
+	FreshTokenRefusedFor time.Duration
+	// BadCredentialsLimit is how many bad credentials in a row an address may send before every REST request of it
+	// gets 403 for BadCredentialsPause; default 0: no limit.
+	BadCredentialsLimit int
+	// BadCredentialsPause defaults to one minute.
+	BadCredentialsPause time.Duration
+	// RESTLimit is the number of authenticated REST requests an hour for a user; default 0: counted, not enforced.
+	RESTLimit int
+	// RevokeLimit is the number of requests an hour from one address to POST /credentials/revoke; default
+	// DefaultRevokeLimit, negative: no limit.
+	RevokeLimit int
+
+	// OnExchange is called after a refresh token was exchanged and before the reply is sent, without any lock held: the
+	// place to make something happen between the two.
+	OnExchange func(Presentation)
+	// OnPresentation is called for each refresh token presented, once its outcome is known, without any lock held.
+	OnPresentation func(Presentation)
+
+	// ChooseFault is asked for each refresh token presented that no injected fault hits, without any lock held; nil plays
+	// none. What the Fault says of its endpoint, App, token and count is not looked at.
+	ChooseFault func(Presentation) *Fault
+
+	// WebhookClient sends the webhooks; default a client with a timeout of 10 seconds that verifies no certificate, for
+	// a receiver in a test rarely has one.
+	WebhookClient *http.Client
+}
+
+// Kind tells GitHub Apps from OAuth Apps.
+type Kind string
+
+const (
+	// GitHubApp issues ghu_ tokens with an empty scope. It is the default.
+	GitHubApp Kind = "GitHubApp"
+	// OAuthApp issues gho_ tokens and keeps the scope that was asked for.
+	OAuthApp Kind = "OAuthApp"
+)
+
+// App is a registered GitHub App or OAuth App.
+type App struct {
+	// ClientID names the App at the OAuth endpoints.
+	ClientID string
+	// ID is the number of the App in webhooks; default 1.
+	ID int64
+	// Name is what the pages call the App; default the client id.
+	Name string
+	// Secrets are the client secrets, all of them valid at once.
+	Secrets []string
+	// Kind is GitHubApp or OAuthApp; default GitHubApp.
+	Kind Kind
+	// DeviceFlow says whether the device flow is enabled.
+	DeviceFlow bool
+	// Suspended makes the token endpoint answer application_suspended.
+	Suspended bool
+
+	// NoExpiry switches token expiry off: no refresh token and no lifetimes in the reply.
+	NoExpiry bool
+	// AccessTokenLifetime defaults to DefaultAccessTokenLifetime. It is told in whole seconds, rounded down.
+	AccessTokenLifetime time.Duration
+	// RefreshTokenLifetime defaults to DefaultRefreshTokenLifetime. It is told in whole seconds, rounded down.
+	RefreshTokenLifetime time.Duration
+	// NumbersAsStrings sends "28800" in JSON in place of 28800, as older versions did.
+	NumbersAsStrings bool
+	// Scope is the scope of an OAuth App's tokens unless the login asks for another.
+	Scope string
+
+	// AccessTokenPrefix defaults to ghu_, or gho_ for an OAuth App.
+	AccessTokenPrefix string
+	// AccessTokenLength is the number of characters after the prefix; default 36.
+	AccessTokenLength int
+	// RefreshTokenPrefix defaults to ghr_.
+	RefreshTokenPrefix string
+	// RefreshTokenLength is the number of characters after the prefix; default 76.
+	RefreshTokenLength int
+
+	// MaxTokens is how many tokens a user can have for this App and one scope before the oldest die; default
+	// DefaultMaxTokens, negative: no limit.
+	MaxTokens int
+	// RateLimit limits the requests to the token endpoint; the zero value is no limit.
+	RateLimit RateLimit
+
+	// DeviceCodeLifetime defaults to DefaultDeviceCodeLifetime.
+	DeviceCodeLifetime time.Duration
+	// DeviceInterval defaults to DefaultDeviceInterval.
+	DeviceInterval time.Duration
+
+	// CallbackURLs are the redirect URIs of the web flow; a request may name one of them or a path below one.
+	CallbackURLs []string
+	// AutoApprove lets the web flow go through without the consent page.
+	AutoApprove bool
+
+	// WebhookURL receives github_app_authorization when a grant is revoked; default none.
+	WebhookURL string
+	// WebhookSecret signs the webhook.
+	WebhookSecret string
+}
+
+// GitHubRateLimit is GitHub's documented limit of token requests: 2,000 an hour for an App.
+var GitHubRateLimit = RateLimit{Limit: 2000}
+
+// RateLimit limits requests in a fixed window that begins with its first request.
+type RateLimit struct {
+	// Limit is the number of requests in a window; 0 is no limit.
+	Limit int
+	// Window defaults to one hour.
+	Window time.Duration
+	// Status of a refusal, 403 or 429; default 403.
+	Status int
+	// NoRetryAfter leaves Retry-After out.
+	NoRetryAfter bool
+	// NoReset leaves all the x-ratelimit headers out.
+	NoReset bool
+}
+
+// User is an account.
+type User struct {
+	// Login is the account's name; it is compared without regard to case.
+	Login string
+	// ID is the account's number; default the next free one.
+	ID int64
+	// EmailUnverified makes the token endpoint answer unverified_user_email.
+	EmailUnverified bool
+}
+
+func (a App) withDefaults() App {
+	def(&a.ID, 1)
+	def(&a.Name, a.ClientID)
+	def(&a.Kind, GitHubApp)
+	def(&a.AccessTokenLifetime, DefaultAccessTokenLifetime)
+	def(&a.RefreshTokenLifetime, DefaultRefreshTokenLifetime)
+	if a.Kind == OAuthApp {
+		def(&a.AccessTokenPrefix, "gho_")
+	}
+	def(&a.AccessTokenPrefix, "ghu_")
+	def(&a.AccessTokenLength, 36)
+	def(&a.RefreshTokenPrefix, "ghr_")
+	def(&a.RefreshTokenLength, 76)
+	def(&a.MaxTokens, DefaultMaxTokens)
+	def(&a.RateLimit.Window, time.Hour)
+	def(&a.RateLimit.Status, http.StatusForbidden)
+	def(&a.DeviceCodeLifetime, DefaultDeviceCodeLifetime)
+	def(&a.DeviceInterval, DefaultDeviceInterval)
+	a.Secrets = append([]string(nil), a.Secrets...)
+	a.CallbackURLs = append([]string(nil), a.CallbackURLs...)
+	return a
+}
+
+// def sets a field that was left at its zero value.
+func def[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}

@@ -1,0 +1,128 @@
+package githubtest
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"slices"
+	"time"
+)
+
+const deviceGrantType = "urn:ietf:params:oauth:grant-type:device_code"
+
+// answerToken is POST /login/oauth/access_token. It runs under the lock: of two exchanges of one token, one wins.
+func (s *Server) answerToken(c *call) reply {
+	app := s.apps[c.get("client_id")]
+	if app == nil {
+		return c.conclude(UnknownApp, s.unknownClient())
+	}
+	if limited := s.limitTokenRequests(app); limited != nil {
+		return c.conclude(RateLimitExceeded, *limited)
+	}
+	if app.Suspended {
+		return s.refuse(c, applicationSuspended)
+	}
+	switch c.get("grant_type") {
+	case "refresh_token":
+		return s.exchange(c, app)
+	case deviceGrantType:
+		return s.pollDevice(c, app)
+	case "", "authorization_code":
+		return s.redeemCode(c, app)
+	default:
+		return s.refuse(c, unsupportedGrantType)
+	}
+}
+
+// conclude notes the outcome in the ledger.
+func (c *call) conclude(outcome Outcome, r reply) reply {
+	if c.presentation != nil {
+		c.presentation.Outcome = outcome
+	}
+	return r
+}
+
+func (s *Server) refuse(c *call, code oauthError) reply {
+	return c.conclude(Outcome(code), s.refusal(code))
+}
+
+// exchange spends a refresh token: at this instant both old tokens die.
+func (s *Server) exchange(c *call, app *App) reply {
+	p := s.tokens[c.get("refresh_token")]
+	secret := c.get("client_secret")
+	if secret == "" && (p == nil || !p.device) {
+		s.violate(c, MissingClientSecret, "")
+		return s.refuse(c, incorrectClientCredentials)
+	}
+	if secret != "" && !slices.Contains(app.Secrets, secret) {
+		return s.refuse(c, incorrectClientCredentials)
+	}
+	if p == nil || p.app != app || p.refresh.value != c.get("refresh_token") {
+		return s.refuse(c, badRefreshToken)
+	}
+	s.checkSpent(c, p) // again: it may have been spent while a fault held the request
+	now := s.now()
+	if !p.refresh.alive(now) {
+		return s.refuse(c, badRefreshToken)
+	}
+	if p.user.EmailUnverified {
+		return s.refuse(c, unverifiedUserEmail)
+	}
+	p.kill(now, Exchanged)
+	next := s.issue(app, p.user, p.device, p.scope, p)
+	if c.presentation != nil {
+		c.presentation.NewAccess = next.access.fingerprint
+		c.presentation.NewRefresh = next.refresh.fingerprint
+		s.ledger.committed = append(s.ledger.committed, c.presentation)
+	}
+	c.committed = true
+	return c.conclude(Committed, next.reply())
+}
+
+// reply is the token endpoint's answer that hands out the pair.
+func (p *pair) reply() reply {
+	f := fields{"access_token": p.access.value, "token_type": "bearer", "scope": p.scope}
+	if p.refresh.value != "" {
+		f["expires_in"] = int64(p.access.expires.Sub(p.issued) / time.Second)
+		f["refresh_token"] = p.refresh.value
+		f["refresh_token_expires_in"] = int64(p.refresh.expires.Sub(p.issued) / time.Second)
+	}
+	return reply{status: 200, fields: f, strings: p.app.NumbersAsStrings}
+}
+
+// redeemCode exchanges the code of the web flow.
+func (s *Server) redeemCode(c *call, app *App) reply {
+	if !slices.Contains(app.Secrets, c.get("client_secret")) {
+		return s.refuse(c, incorrectClientCredentials)
+	}
+	code := s.codes[c.get("code")]
+	if code == nil || code.app != app || !s.now().Before(code.expires) {
+		return s.refuse(c, badVerificationCode)
+	}
+	if uri := c.get("redirect_uri"); uri != "" && uri != code.redirectURI {
+		return s.refuse(c, redirectURIMismatch)
+	}
+	if code.challenge != "" && code.challenge != challengeOf(c.get("code_verifier")) {
+		return s.refuse(c, badVerificationCode)
+	}
+	if code.user.EmailUnverified {
+		return s.refuse(c, unverifiedUserEmail)
+	}
+	delete(s.codes, c.get("code"))
+	return s.issue(app, code.user, false, code.scope, nil).reply()
+}
+
+// challengeOf is PKCE's S256.
+func challengeOf(verifier string) string {
+	sum := sha256.Sum256([]byte(verifier))
+	return base64.RawURLEncoding.EncodeToString(sum[:])
+}
+
+// authorizationCode is a login of the web flow that has not been redeemed.
+type authorizationCode struct {
+	app         *App
+	user        *User
+	redirectURI string
+	challenge   string
+	scope       string
+	expires     time.Time
+}
