@@ -57,7 +57,7 @@ type Client struct {
 	tls       *tls.Config
 	proxy     func(*http.Request) (*url.URL, error)
 	dial      func(ctx context.Context, network, address string) (net.Conn, error)
-	rest      *http.Client
+	rest      *http.Transport
 }
 
 // New checks the options and makes a client. It opens no connection.
@@ -106,7 +106,7 @@ func New(options Options) (*Client, error) {
 	}
 	dialer := &net.Dialer{Timeout: 10 * time.Second, Control: checkAddress(options.AllowedAddresses)}
 	c.dial = dialer.DialContext
-	c.rest = c.newRESTClient()
+	c.rest = c.newRESTTransport()
 	return c, nil
 }
 

@@ -1,5 +1,254 @@
 package github
 
-import "net/http"
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"errors"
+	"io"
+	"net/http"
+	"time"
 
-func (c *Client) newRESTClient() *http.Client { return nil }
+	gogithub "github.com/google/go-github/v89/github"
+
+	"github.com/githubusertoken/github-user-token-operator/internal/credential"
+)
+
+// maxRESTReply bounds the reply to a REST call. A user is about 2 KiB.
+const maxRESTReply = 1 << 20
+
+// User is a GitHub account.
+type User struct {
+	// Login may be changed by its owner.
+	Login string
+	// ID never changes.
+	ID int64
+}
+
+// User asks whose token it is. Right after an exchange GitHub may refuse a good token for some seconds
+// with 401; that is TokenInvalid, and no reason to drop it.
+func (c *Client) User(ctx context.Context, hostname string, token credential.AccessToken) (User, error) {
+	h, err := c.checkHost(hostname)
+	if err != nil {
+		return User{}, err
+	}
+	ctx, cancel := c.bounded(ctx)
+	defer cancel()
+	api, err := c.api(h, "Bearer "+token.Reveal())
+	if err != nil {
+		return User{}, err
+	}
+	account, response, err := api.Users.Get(ctx, "")
+	if err != nil {
+		return User{}, c.restError(h, response, err, TokenInvalid)
+	}
+	if account.GetLogin() == "" || account.GetID() <= 0 {
+		return User{}, c.restError(h, response, nil, TokenInvalid)
+	}
+	return User{Login: account.GetLogin(), ID: account.GetID()}, nil
+}
+
+// CheckToken asks whether a token is alive: with the App's endpoint if there is a client secret, and
+// otherwise by using the token. It is dead only if GitHub's API says just that in its own form; a rate
+// limit, an outage or some proxy's page is an error and says nothing. GitHub may say it of a token that
+// is only seconds old, so do not ask right after an exchange.
+func (c *Client) CheckToken(ctx context.Context, app App, token credential.AccessToken) (alive bool, err error) {
+	h, clientID, err := c.checkApp(app)
+	if err != nil {
+		return false, err
+	}
+	if app.ClientSecret.IsZero() {
+		_, err := c.User(ctx, app.Host, token)
+		var e *Error
+		if errors.As(err, &e) && e.Reason == TokenInvalid {
+			return false, nil
+		}
+		return err == nil, err
+	}
+	ctx, cancel := c.bounded(ctx)
+	defer cancel()
+	api, err := c.api(h, basic(clientID, app.ClientSecret))
+	if err != nil {
+		return false, err
+	}
+	_, response, err := api.Authorizations.Check(ctx, clientID, token.Reveal())
+	switch {
+	case err == nil:
+		return true, nil
+	case saysNotFound(response):
+		return false, nil
+	default:
+		return false, c.restError(h, response, err, IncorrectClientCredentials)
+	}
+}
+
+// RevokeToken ends one access token through the App's endpoint, which needs the client secret. A token
+// that is dead already is no error.
+func (c *Client) RevokeToken(ctx context.Context, app App, token credential.AccessToken) error {
+	h, clientID, err := c.checkApp(app)
+	if err != nil {
+		return err
+	}
+	if app.ClientSecret.IsZero() {
+		return newError(IncorrectClientCredentials, h.String(), "a token can be revoked through the App only with its client secret")
+	}
+	ctx, cancel := c.bounded(ctx)
+	defer cancel()
+	api, err := c.api(h, basic(clientID, app.ClientSecret))
+	if err != nil {
+		return err
+	}
+	response, err := api.Authorizations.Revoke(ctx, clientID, token.Reveal())
+	if err == nil || saysNotFound(response) {
+		return nil
+	}
+	return c.restError(h, response, err, IncorrectClientCredentials)
+}
+
+// RevokeCredentials ends tokens without any authentication: whoever holds a token may end it. GitHub
+// does so with a delay (202), mails the owner, and takes 60 such calls an hour from one address. Zero
+// tokens are left out.
+func (c *Client) RevokeCredentials(ctx context.Context, hostname string, access credential.AccessToken, refresh credential.RefreshToken) error {
+	h, err := c.checkHost(hostname)
+	if err != nil {
+		return err
+	}
+	var credentials []string
+	for _, token := range []string{access.Reveal(), refresh.Reveal()} {
+		if token != "" {
+			credentials = append(credentials, token)
+		}
+	}
+	if len(credentials) == 0 {
+		return nil
+	}
+	ctx, cancel := c.bounded(ctx)
+	defer cancel()
+	api, err := c.api(h, "")
+	if err != nil {
+		return err
+	}
+	response, err := api.Credentials.Revoke(ctx, credentials)
+	var accepted *gogithub.AcceptedError
+	if err == nil || errors.As(err, &accepted) {
+		return nil
+	}
+	return c.restError(h, response, err, TokenInvalid)
+}
+
+// bounded gives a REST call a deadline if it has none, and an end that frees its connection even if the
+// reply was not read to its end. Unlike an exchange it may be cancelled.
+func (c *Client) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+	if _, ok := ctx.Deadline(); ok {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeout(ctx, c.timeout)
+}
+
+// newRESTTransport shares the checks of the exchange's transport, but keeps connections: a REST call may
+// be repeated.
+func (c *Client) newRESTTransport() *http.Transport {
+	return &http.Transport{
+		Proxy:                  c.proxy,
+		DialContext:            c.dial,
+		TLSClientConfig:        c.tls.Clone(),
+		TLSHandshakeTimeout:    10 * time.Second,
+		MaxResponseHeaderBytes: 64 << 10,
+		MaxIdleConnsPerHost:    4,
+		IdleConnTimeout:        30 * time.Second,
+	}
+}
+
+// api is go-github for one host and one caller. Its own memory of rate limits is off: it would not
+// outlive the call, and RetryAfter goes to the caller.
+func (c *Client) api(h host, authorization string) (*gogithub.Client, error) {
+	base := h.endpoints().API + "/"
+	api, err := gogithub.NewClient(
+		gogithub.WithHTTPClient(&http.Client{
+			Transport:     &restTransport{base: c.rest, authorization: authorization},
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		}),
+		gogithub.WithURLs(&base, nil),
+		gogithub.WithUserAgent(c.userAgent),
+		gogithub.WithDisableRateLimitCheck(),
+	)
+	if err != nil {
+		return nil, newError(HostMalformed, h.String(), "")
+	}
+	return api, nil
+}
+
+// restTransport adds the caller's authorization and bounds the reply.
+type restTransport struct {
+	base          http.RoundTripper
+	authorization string
+}
+
+func (t *restTransport) RoundTrip(request *http.Request) (*http.Response, error) {
+	if t.authorization != "" {
+		request = request.Clone(request.Context())
+		request.Header.Set("Authorization", t.authorization)
+	}
+	response, err := t.base.RoundTrip(request)
+	if err != nil {
+		return nil, err
+	}
+	response.Body = struct {
+		io.Reader
+		io.Closer
+	}{io.LimitReader(response.Body, maxRESTReply), response.Body}
+	return response, nil
+}
+
+func basic(clientID string, secret credential.ClientSecret) string {
+	return "Basic " + base64.StdEncoding.EncodeToString([]byte(clientID+":"+secret.Reveal()))
+}
+
+// message is the text that every error of GitHub's REST API has. Where it is missing, the answer is
+// some other server's.
+func message(response *gogithub.Response) string {
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		return ""
+	}
+	response.Body = io.NopCloser(bytes.NewReader(body))
+	f, _ := parseFields(string(body), false)
+	return f.text("message")
+}
+
+// saysNotFound is the API's answer for a token that is not alive.
+func saysNotFound(response *gogithub.Response) bool {
+	return response != nil && response.StatusCode == http.StatusNotFound && message(response) != ""
+}
+
+// restError classifies a failed REST call; unauthorized is what a 401 means for this one.
+func (c *Client) restError(h host, response *gogithub.Response, err error, unauthorized Reason) *Error {
+	if response == nil || response.Response == nil {
+		e := connectError(h, err)
+		if isTimeout(err) || errors.Is(err, context.Canceled) {
+			e = newError(Timeout, h.String(), "")
+			e.Class = Transient
+		}
+		return e
+	}
+	hasMessage := message(response) != ""
+	reply := readReply(response.Response, time.Time{}, c.now())
+	reason := UnreadableReply
+	switch status := response.StatusCode; {
+	case status == http.StatusTooManyRequests, status == http.StatusForbidden && (reply.RateLimited || reply.speaksOfRateLimit()):
+		reason = RateLimited
+	case status == http.StatusForbidden:
+		reason = Forbidden
+	case status == http.StatusUnauthorized && hasMessage:
+		reason = unauthorized
+	case status == http.StatusNotFound:
+		reason = NotSupported
+	case status == http.StatusUnprocessableEntity:
+		reason = InvalidRequest
+	case status >= 500:
+		reason = ServerError
+	case status >= 300 && status < 400:
+		reason = Redirected
+	}
+	return reply.error(reason)
+}
