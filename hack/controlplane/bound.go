@@ -55,7 +55,7 @@ func removeWhenDone(dir string) (*removal, error) {
 		return nil, fmt.Errorf("make a pipe: %w", err)
 	}
 	defer reader.Close()
-	cmd := exec.Command("/bin/sh", "-c", removalScript, "sh", dir)
+	cmd := exec.Command("/bin/sh", "-c", removalScript, "sh", dir) //nolint:noctx // It ends with this process.
 	cmd.Dir = "/"
 	cmd.Stdin = reader
 	detach(cmd)

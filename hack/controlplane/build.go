@@ -241,7 +241,7 @@ func (b *goBuild) progress() string {
 // lock takes an exclusive lock between processes, which ends with the process
 // that holds it. If it has to wait it calls waiting first.
 func lock(ctx context.Context, path string, waiting func()) (unlock func(), err error) {
-	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644)
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, err
 	}

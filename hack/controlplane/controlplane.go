@@ -227,5 +227,5 @@ func (cp *ControlPlane) Kubectl(ctx context.Context, args ...string) *exec.Cmd {
 		"--kubeconfig=" + cp.AdminKubeconfig(),
 		"--cache-dir=" + cp.dir.path("kubectl-cache"),
 	}, args...)
-	return exec.CommandContext(ctx, cp.binaries[Kubectl], args...) //nolint:gosec // The path is ours.
+	return exec.CommandContext(ctx, cp.binaries[Kubectl], args...)
 }

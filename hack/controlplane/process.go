@@ -69,7 +69,7 @@ func (p *Process) launch() (*run, error) {
 	}
 	defer log.Close() // the child has its own descriptor
 
-	cmd := exec.Command(p.path, p.args...)
+	cmd := exec.Command(p.path, p.args...) //nolint:noctx // It outlives the call that starts it.
 	cmd.Dir = p.dir
 	cmd.Env = append(os.Environ(), "HOME="+p.dir)
 	cmd.Stdout = log
