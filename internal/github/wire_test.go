@@ -79,6 +79,15 @@ func (w *wire) app() App {
 	return App{Host: w.host(), ClientID: clientID, ClientSecret: credential.NewClientSecret(theSecret)}
 }
 
+func mustURL(t *testing.T, s string) *url.URL {
+	t.Helper()
+	u, err := url.Parse(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u
+}
+
 func newTestClient(t *testing.T, options Options) *Client {
 	t.Helper()
 	c, err := New(options)
