@@ -1,0 +1,203 @@
+package github
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/githubusertoken/github-user-token-operator/internal/credential"
+)
+
+const notFound = `{"message":"Not Found","documentation_url":"https://docs.github.com/rest","status":"404"}`
+
+// rest answers every request with one reply and keeps the last request.
+type rest struct {
+	*wire
+	method, path, authorization, body, agent, version string
+}
+
+func newREST(t *testing.T, status int, header map[string]string, body string) *rest {
+	t.Helper()
+	s := &rest{}
+	s.wire = newWire(t, func(rw http.ResponseWriter, r *http.Request) {
+		sent, _ := io.ReadAll(r.Body)
+		s.method, s.path, s.body = r.Method, r.URL.Path, string(sent)
+		s.authorization, s.agent, s.version = r.Header.Get("Authorization"), r.Header.Get("User-Agent"), r.Header.Get("X-GitHub-Api-Version")
+		for name, value := range header {
+			rw.Header().Set(name, value)
+		}
+		rw.WriteHeader(status)
+		_, _ = io.WriteString(rw, body)
+	})
+	return s
+}
+
+func TestTheUserOfAToken(t *testing.T) {
+	s := newREST(t, 200, nil, `{"login":"octocat","id":583231,"name":"The Octocat"}`)
+	user, err := s.client(t).User(t.Context(), s.host(), credential.NewAccessToken(newAccess))
+	if err != nil || user != (User{"octocat", 583231}) {
+		t.Errorf("got %v, %v", user, err)
+	}
+	if s.method != "GET" || s.path != "/api/v3/user" || s.authorization != "Bearer "+newAccess || s.agent != DefaultUserAgent || s.version == "" {
+		t.Errorf("request was %s %s by %s, version %s", s.method, s.path, s.agent, s.version)
+	}
+}
+
+func TestATokenIsDeadOnlyIfGitHubSaysSo(t *testing.T) {
+	type want struct {
+		alive  bool
+		reason Reason // empty: no error
+	}
+	cases := []struct {
+		name            string
+		status          int
+		header          map[string]string
+		body            string
+		withSecret, not want
+	}{
+		{"alive", 200, nil, `{"id":1,"token":"","login":"octocat"}`, want{true, ""}, want{true, ""}},
+		{"not found, by the API", 404, nil, notFound, want{false, ""}, want{false, NotSupported}},
+		{"not found, by a proxy", 404, nil, htmlPage, want{false, NotSupported}, want{false, NotSupported}},
+		{"unauthorized, by the API", 401, nil, `{"message":"Bad credentials"}`, want{false, IncorrectClientCredentials}, want{false, ""}},
+		{"unauthorized, by a proxy", 401, nil, htmlPage, want{false, UnreadableReply}, want{false, UnreadableReply}},
+		{"locked for a while", 403, nil, `{"message":"Forbidden"}`, want{false, Forbidden}, want{false, Forbidden}},
+		{"rate limit", 403, map[string]string{"X-RateLimit-Remaining": "0"}, `{"message":"API rate limit exceeded"}`, want{false, RateLimited}, want{false, RateLimited}},
+		{"secondary rate limit", 429, map[string]string{"Retry-After": "60"}, `{}`, want{false, RateLimited}, want{false, RateLimited}},
+		{"outage", 502, nil, htmlPage, want{false, ServerError}, want{false, ServerError}},
+		{"redirect", 302, map[string]string{"Location": "https://example.com/"}, "", want{false, Redirected}, want{false, Redirected}},
+		{"a page", 200, nil, htmlPage, want{false, UnreadableReply}, want{false, UnreadableReply}},
+		{"validation failed", 422, nil, `{"message":"Validation Failed"}`, want{false, InvalidRequest}, want{false, InvalidRequest}},
+	}
+	for _, tc := range cases {
+		for _, secret := range []bool{true, false} {
+			s := newREST(t, tc.status, tc.header, tc.body)
+			app, want := s.app(), tc.withSecret
+			if !secret {
+				app.ClientSecret, want = credential.ClientSecret{}, tc.not
+			}
+			alive, err := s.client(t).CheckToken(t.Context(), app, credential.NewAccessToken(newAccess))
+			if want.reason == "" && err != nil || alive != want.alive {
+				t.Errorf("%s, client secret %t: alive=%t, %v", tc.name, secret, alive, err)
+			}
+			if want.reason != "" {
+				if e := asError(t, err); e.Reason != want.reason || e.Status != tc.status {
+					t.Errorf("%s, client secret %t: %s at %d, want %s", tc.name, secret, e.Reason, e.Status, want.reason)
+				}
+			}
+			if secret && (s.method != "POST" || s.path != "/api/v3/applications/"+clientID+"/token" || s.authorization != basic(clientID, app.ClientSecret) || !strings.Contains(s.body, newAccess)) {
+				t.Errorf("%s: request was %s %s", tc.name, s.method, s.path)
+			}
+			if s.requests.Load() != 1 {
+				t.Errorf("%s: %d requests", tc.name, s.requests.Load())
+			}
+		}
+	}
+}
+
+func TestARateLimitOfTheAPIIsPassedOn(t *testing.T) {
+	s := newREST(t, 429, map[string]string{"Retry-After": "61"}, `{"message":"slow"}`)
+	_, err := s.client(t).User(t.Context(), s.host(), credential.NewAccessToken(newAccess))
+	if e := asError(t, err); e.Class != Transient || e.RetryAfter != 61*time.Second {
+		t.Errorf("%s, RetryAfter %s", e.Class, e.RetryAfter)
+	}
+}
+
+func TestRevokingAToken(t *testing.T) {
+	for _, tc := range []struct {
+		status int
+		body   string
+		reason Reason
+	}{
+		{204, "", ""}, {404, notFound, ""}, {404, htmlPage, NotSupported}, {401, `{"message":"Bad credentials"}`, IncorrectClientCredentials}, {500, "", ServerError},
+	} {
+		s := newREST(t, tc.status, nil, tc.body)
+		err := s.client(t).RevokeToken(t.Context(), s.app(), credential.NewAccessToken(newAccess))
+		if tc.reason == "" && err != nil {
+			t.Errorf("%d: %v", tc.status, err)
+		}
+		if tc.reason != "" && asError(t, err).Reason != tc.reason {
+			t.Errorf("%d: %v", tc.status, err)
+		}
+		if s.method != "DELETE" || s.path != "/api/v3/applications/"+clientID+"/token" || s.authorization == "" || !strings.Contains(s.body, newAccess) {
+			t.Errorf("request was %s %s", s.method, s.path)
+		}
+	}
+	s := newREST(t, 204, nil, "")
+	err := s.client(t).RevokeToken(t.Context(), App{Host: s.host(), ClientID: clientID}, credential.NewAccessToken(newAccess))
+	wantError(t, err, Misconfigured, IncorrectClientCredentials, false)
+	if s.requests.Load() != 0 {
+		t.Error("a request was sent without client secret")
+	}
+}
+
+func TestRevokingCredentials(t *testing.T) {
+	s := newREST(t, 202, nil, "{}")
+	c := s.client(t)
+	if err := c.RevokeCredentials(t.Context(), s.host(), credential.NewAccessToken(newAccess), credential.NewRefreshToken(newRefresh)); err != nil {
+		t.Fatal(err)
+	}
+	var sent struct{ Credentials []string }
+	if err := json.Unmarshal([]byte(s.body), &sent); err != nil || len(sent.Credentials) != 2 || sent.Credentials[0] != newAccess || sent.Credentials[1] != newRefresh {
+		t.Errorf("the body does not hold both tokens: %v", err)
+	}
+	if s.method != "POST" || s.path != "/api/v3/credentials/revoke" || s.authorization != "" {
+		t.Errorf("request was %s %s", s.method, s.path)
+	}
+	if err := c.RevokeCredentials(t.Context(), s.host(), credential.NewAccessToken(newAccess), credential.RefreshToken{}); err != nil || strings.Contains(s.body, `""`) {
+		t.Errorf("an access token alone: %v", err)
+	}
+	if err := c.RevokeCredentials(t.Context(), s.host(), credential.AccessToken{}, credential.RefreshToken{}); err != nil || s.requests.Load() != 2 {
+		t.Errorf("nothing to revoke: %v, %d requests", err, s.requests.Load())
+	}
+	for status, reason := range map[int]Reason{404: NotSupported, 422: InvalidRequest, 429: RateLimited, 503: ServerError} {
+		s := newREST(t, status, nil, `{"message":"no"}`)
+		err := s.client(t).RevokeCredentials(t.Context(), s.host(), credential.NewAccessToken(newAccess), credential.RefreshToken{})
+		if e := asError(t, err); e.Reason != reason {
+			t.Errorf("%d: %s, want %s", status, e.Reason, reason)
+		}
+	}
+}
+
+func TestARESTCallIsBoundedInTimeAndSize(t *testing.T) {
+	release := make(chan struct{})
+	silent := newWire(t, func(http.ResponseWriter, *http.Request) { <-release })
+	defer close(release)
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	_, err := silent.client(t).User(ctx, silent.host(), credential.NewAccessToken(newAccess))
+	if e := asError(t, err); e.Reason != Timeout || e.Class != Transient {
+		t.Errorf("%s %s", e.Class, e.Reason)
+	}
+
+	huge := newWire(t, func(rw http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(rw, `{"login":"`)
+		for range 8 << 10 {
+			if _, err := io.WriteString(rw, strings.Repeat("x", 1<<10)); err != nil {
+				return
+			}
+		}
+		_, _ = io.WriteString(rw, `","id":1}`)
+	})
+	_, err = huge.client(t).User(t.Context(), huge.host(), credential.NewAccessToken(newAccess))
+	if e := asError(t, err); e.Reason != UnreadableReply {
+		t.Errorf("8 MiB gave %s", e.Reason)
+	}
+}
+
+func TestRESTCallsCheckHostAndAddress(t *testing.T) {
+	s := newREST(t, 200, nil, `{"login":"octocat","id":1}`)
+	options := s.options()
+	options.AllowedAddresses = nil
+	c := newTestClient(t, options)
+	_, err := c.User(t.Context(), s.host(), credential.NewAccessToken(newAccess))
+	wantError(t, err, Misconfigured, AddressNotAllowed, false)
+	_, err = c.CheckToken(t.Context(), App{Host: "evil.example", ClientID: clientID}, credential.NewAccessToken(newAccess))
+	wantError(t, err, Misconfigured, HostNotAllowed, false)
+	if s.requests.Load() != 0 {
+		t.Error("a request arrived")
+	}
+}
