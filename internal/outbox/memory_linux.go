@@ -1,0 +1,18 @@
+package outbox
+
+import "syscall"
+
+// Magic numbers of statfs(2).
+const (
+	tmpfsMagic = 0x01021994
+	ramfsMagic = 0x858458f6
+)
+
+func memoryBacked(dir string) (bool, error) {
+	var stat syscall.Statfs_t
+	if err := syscall.Statfs(dir, &stat); err != nil {
+		return false, err
+	}
+	kind := uint32(stat.Type) //nolint:gosec // the type is a 32-bit magic number, signed on some platforms
+	return kind == tmpfsMagic || kind == ramfsMagic, nil
+}

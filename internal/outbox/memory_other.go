@@ -1,0 +1,6 @@
+//go:build !linux
+
+package outbox
+
+// memoryBacked knows no memory-backed file systems but Linux's.
+func memoryBacked(string) (bool, error) { return false, nil }
