@@ -30,12 +30,12 @@ help: ## Show this list.
 ##@ Try it
 
 .PHONY: demo
-demo: ## Start a control plane, a stand-in for GitHub and the operator, and show rotations until Ctrl-C (ONCE=1: until three were seen).
+demo: control-plane ## Start a control plane, a stand-in for GitHub and the operator, and show rotations until Ctrl-C (ONCE=1: until three were seen).
 	ONCE=$(ONCE) $(GO) run ./hack/demo
 
 .PHONY: control-plane
 control-plane: ## Build etcd and Kubernetes into the user's cache directory, once.
-	$(GO) run ./hack/controlplane/cmd/controlplane build
+	$(GO) run ./hack/controlplane/cmd/build
 
 ##@ Develop
 
@@ -139,7 +139,7 @@ install: ## Install the CRD into the cluster of the current kubeconfig.
 	$(KUBECTL) apply --server-side -k config/crd
 
 .PHONY: uninstall
-uninstall: ## Remove the CRD, and with it every GitHubUserToken.
+uninstall: ## Remove the CRD, and with it every GitHubUserToken; the operator must be running to end them.
 	$(KUBECTL) delete --ignore-not-found -k config/crd
 
 .PHONY: deploy
@@ -147,13 +147,17 @@ deploy: build-installer ## Install the CRD and the operator with image IMG.
 	$(KUBECTL) apply --server-side -f dist/install.yaml
 
 .PHONY: undeploy
-undeploy: ## Remove the operator and the CRD.
+undeploy: ## Remove every GitHubUserToken, the CRD and the operator.
+	# First the resources: their finalizers want the operator that is about to go.
+	! $(KUBECTL) get crd githubusertokens.githubusertoken.dev >/dev/null 2>&1 || \
+		$(KUBECTL) delete githubusertokens.githubusertoken.dev --all --all-namespaces
 	$(KUBECTL) delete --ignore-not-found -k config/default
 
 .PHONY: build-installer
 build-installer: $(KUSTOMIZE) ## Write dist/install.yaml: everything, with image IMG.
 	mkdir -p dist
-	IMG=$(IMG) KUSTOMIZE=$(KUSTOMIZE) hack/build-installer.sh > dist/install.yaml
+	IMG=$(IMG) KUSTOMIZE=$(KUSTOMIZE) hack/build-installer.sh > dist/install.yaml.tmp
+	mv dist/install.yaml.tmp dist/install.yaml
 
 # Tools, each pinned by a module of its own under hack/tools.
 $(KUSTOMIZE): hack/tools/kustomize/go.mod hack/tools/kustomize/go.sum

@@ -11,6 +11,8 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"github.com/githubusertoken/github-user-token-operator/hack/controlplane/binaries"
 )
 
 // serviceCIDR is the range of Service addresses; its first is that of the API server.
@@ -44,13 +46,13 @@ func (cp *ControlPlane) configure() error {
 	}
 
 	var err error
-	if cp.Etcd, err = cp.process(Etcd, cp.etcdArgs(etcd, peer), etcd.url(loopback)+"/health", "etcd-ca.crt"); err != nil {
+	if cp.Etcd, err = cp.process(binaries.Etcd, cp.etcdArgs(etcd, peer), etcd.url(loopback)+"/health", "etcd-ca.crt"); err != nil {
 		return err
 	}
-	if cp.APIServer, err = cp.process(KubeAPIServer, cp.apiServerArgs(etcd, api), cp.host+"/readyz", "ca.crt"); err != nil {
+	if cp.APIServer, err = cp.process(binaries.KubeAPIServer, cp.apiServerArgs(etcd, api), cp.host+"/readyz", "ca.crt"); err != nil {
 		return err
 	}
-	cp.ControllerManager, err = cp.process(KubeControllerManager, cp.controllerManagerArgs(manager), manager.url(loopback)+"/healthz", "ca.crt")
+	cp.ControllerManager, err = cp.process(binaries.KubeControllerManager, cp.controllerManagerArgs(manager), manager.url(loopback)+"/healthz", "ca.crt")
 	return err
 }
 
@@ -213,14 +215,14 @@ func (cp *ControlPlane) controllerManagerArgs(secure port) []string {
 }
 
 // process describes a component that is ready once url answers with status 200.
-func (cp *ControlPlane) process(name Binary, args []string, url, authorityFile string) (*Process, error) {
+func (cp *ControlPlane) process(name binaries.Name, args []string, url, authorityFile string) (*Process, error) {
 	client, err := cp.probeClient(authorityFile)
 	if err != nil {
 		return nil, err
 	}
 	return &Process{
 		name:    name,
-		path:    cp.binaries[name],
+		path:    cp.programs[name],
 		args:    args,
 		dir:     string(cp.dir),
 		logPath: cp.dir.path(string(name) + ".log"),

@@ -34,6 +34,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
+
+	"github.com/githubusertoken/github-user-token-operator/hack/controlplane/binaries"
 )
 
 const loopback = "127.0.0.1"
@@ -87,7 +89,7 @@ type ControlPlane struct {
 
 	options   Options
 	dir       files
-	binaries  map[Binary]string
+	programs  map[binaries.Name]string
 	authority *authority
 	ports     []port
 	host      string // URL of the API server
@@ -115,7 +117,7 @@ func Start(ctx context.Context, options Options) (*ControlPlane, error) {
 			options.AdvertiseAddress = loopback
 		}
 	}
-	binaries, err := Binaries(ctx, options.Log, Default...)
+	programs, err := binaries.Find(ctx, options.Log, binaries.ControlPlane...)
 	if err != nil {
 		return nil, err
 	}
@@ -133,7 +135,7 @@ func Start(ctx context.Context, options Options) (*ControlPlane, error) {
 		os.RemoveAll(dir)
 		return nil, err
 	}
-	cp := &ControlPlane{options: options, dir: files(dir), binaries: binaries, removal: removal}
+	cp := &ControlPlane{options: options, dir: files(dir), programs: programs, removal: removal}
 	if err := cp.start(ctx); err != nil {
 		cp.Stop()
 		return nil, fmt.Errorf("start the control plane: %w", err)
@@ -227,5 +229,5 @@ func (cp *ControlPlane) Kubectl(ctx context.Context, args ...string) *exec.Cmd {
 		"--kubeconfig=" + cp.AdminKubeconfig(),
 		"--cache-dir=" + cp.dir.path("kubectl-cache"),
 	}, args...)
-	return exec.CommandContext(ctx, cp.binaries[Kubectl], args...)
+	return exec.CommandContext(ctx, cp.programs[binaries.Kubectl], args...)
 }

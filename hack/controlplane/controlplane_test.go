@@ -23,6 +23,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/githubusertoken/github-user-token-operator/hack/controlplane"
+	"github.com/githubusertoken/github-user-token-operator/hack/controlplane/binaries"
 )
 
 // childVariable makes the test binary run a control plane instead of tests, so
@@ -197,7 +198,7 @@ func TestAComponentThatFailsIsExplained(t *testing.T) {
 
 func TestNothingOutlivesAKilledParent(t *testing.T) {
 	// Build first, so that the child need not be given time for it.
-	if _, err := controlplane.Binaries(t.Context(), t.Output(), controlplane.Default...); err != nil {
+	if _, err := binaries.Find(t.Context(), t.Output(), binaries.ControlPlane...); err != nil {
 		t.Fatal(err)
 	}
 	parent := t.TempDir()

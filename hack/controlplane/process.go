@@ -10,6 +10,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/githubusertoken/github-user-token-operator/hack/controlplane/binaries"
 )
 
 // startTimeout bounds how long a component may take until it is ready, if the
@@ -23,7 +25,7 @@ const readyPoll = 50 * time.Millisecond
 // suspended and started again, on the same port and with the same data, while
 // the others run on. Its methods may be called from several goroutines.
 type Process struct {
-	name    Binary
+	name    binaries.Name
 	path    string
 	args    []string
 	dir     string // working directory

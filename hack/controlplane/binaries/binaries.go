@@ -1,4 +1,7 @@
-package controlplane
+// Package binaries finds the programs of the local control plane, or builds them
+// once from Go modules pinned under hack/tools. It imports nothing but the
+// standard library, so that a first build begins to show its progress at once.
+package binaries
 
 import (
 	"context"
@@ -9,30 +12,30 @@ import (
 	"slices"
 )
 
-// Binary names a program of the control plane or of a node.
-type Binary string
+// Name names a program of the control plane or of a node.
+type Name string
 
 // The programs that this package finds or builds.
 const (
-	Etcd                  Binary = "etcd"
-	KubeAPIServer         Binary = "kube-apiserver"
-	KubeControllerManager Binary = "kube-controller-manager"
-	KubeScheduler         Binary = "kube-scheduler"
-	Kubelet               Binary = "kubelet"
-	Kubectl               Binary = "kubectl"
+	Etcd                  Name = "etcd"
+	KubeAPIServer         Name = "kube-apiserver"
+	KubeControllerManager Name = "kube-controller-manager"
+	KubeScheduler         Name = "kube-scheduler"
+	Kubelet               Name = "kubelet"
+	Kubectl               Name = "kubectl"
 )
 
-// Default lists what Start needs.
-var Default = []Binary{Etcd, KubeAPIServer, KubeControllerManager, Kubectl}
+// ControlPlane lists what a control plane without nodes consists of, and kubectl.
+var ControlPlane = []Name{Etcd, KubeAPIServer, KubeControllerManager, Kubectl}
 
 // assetsVariable names the environment variable by which envtest and
 // kubebuilder are told where the binaries are.
 const assetsVariable = "KUBEBUILDER_ASSETS"
 
 // envtestBinaries are those that every KUBEBUILDER_ASSETS folder must hold.
-var envtestBinaries = []Binary{Etcd, KubeAPIServer, Kubectl}
+var envtestBinaries = []Name{Etcd, KubeAPIServer, Kubectl}
 
-// Binaries returns the paths of the named programs, and builds those that this
+// Find returns the paths of the named programs, and builds those that this
 // machine does not have yet, writing its progress to log. Building takes Go,
 // some minutes of CPU and, once, a network.
 //
@@ -40,9 +43,9 @@ var envtestBinaries = []Binary{Etcd, KubeAPIServer, Kubectl}
 // that folder, and others are taken from it when they are there.
 // Otherwise they are kept in the user's cache directory, one folder for each
 // pinned version.
-func Binaries(ctx context.Context, log io.Writer, names ...Binary) (map[Binary]string, error) {
-	paths := map[Binary]string{}
-	missing := map[string][]Binary{} // by helper
+func Find(ctx context.Context, log io.Writer, names ...Name) (map[Name]string, error) {
+	paths := map[Name]string{}
+	missing := map[string][]Name{} // by helper
 	for _, name := range names {
 		path, err := fromAssets(name)
 		if err != nil {
@@ -78,7 +81,7 @@ func Binaries(ctx context.Context, log io.Writer, names ...Binary) (map[Binary]s
 }
 
 // fromAssets looks a program up in KUBEBUILDER_ASSETS; "" means: build it.
-func fromAssets(name Binary) (string, error) {
+func fromAssets(name Name) (string, error) {
 	assets := os.Getenv(assetsVariable)
 	if assets == "" {
 		return "", nil

@@ -1,4 +1,4 @@
-package controlplane
+package binaries
 
 import (
 	"bufio"
@@ -21,7 +21,7 @@ import (
 const progressInterval = 5 * time.Second
 
 // ensure builds those of the wanted binaries that are not in the cache yet.
-func (r release) ensure(ctx context.Context, log io.Writer, wanted []Binary) error {
+func (r release) ensure(ctx context.Context, log io.Writer, wanted []Name) error {
 	if len(r.absent(wanted)) == 0 {
 		return nil
 	}
@@ -44,8 +44,8 @@ func (r release) ensure(ctx context.Context, log io.Writer, wanted []Binary) err
 	return r.build(ctx, log, absent)
 }
 
-func (r release) absent(wanted []Binary) []Binary {
-	var absent []Binary
+func (r release) absent(wanted []Name) []Name {
+	var absent []Name
 	for _, name := range wanted {
 		if !isExecutable(r.path(name)) {
 			absent = append(absent, name)
@@ -57,7 +57,7 @@ func (r release) absent(wanted []Binary) []Binary {
 // build compiles binaries beside the cache's bin folder and renames each into
 // it, so that a path in bin is always a whole program. The caller holds
 // the lock.
-func (r release) build(ctx context.Context, log io.Writer, names []Binary) error {
+func (r release) build(ctx context.Context, log io.Writer, names []Name) error {
 	work := filepath.Join(r.cache, "building")
 	if err := os.RemoveAll(work); err != nil { // of a build that was killed
 		return fmt.Errorf("clear %s: %w", work, err)
@@ -268,7 +268,7 @@ func lock(ctx context.Context, path string, waiting func()) (unlock func(), err 
 	}
 }
 
-func join(names []Binary) string {
+func join(names []Name) string {
 	words := make([]string, len(names))
 	for i, name := range names {
 		words[i] = string(name)

@@ -1,4 +1,4 @@
-package controlplane
+package binaries
 
 import (
 	"crypto/sha256"
@@ -23,7 +23,7 @@ type helper struct {
 	name     string
 	dir      string              // below hack/tools
 	module   string              // the required module whose version is that of the binaries
-	packages map[Binary]string   // what to build
+	packages map[Name]string     // what to build
 	ldflags  func(string) string // for a version such as v1.37.1
 	env      []string            // of the build, beside the usual
 	tags     string
@@ -34,14 +34,14 @@ var helpers = []helper{
 		name:     "etcd",
 		dir:      "etcd",
 		module:   "go.etcd.io/etcd/server/v3",
-		packages: map[Binary]string{Etcd: "go.etcd.io/etcd/server/v3"},
+		packages: map[Name]string{Etcd: "go.etcd.io/etcd/server/v3"},
 		ldflags:  func(string) string { return "-s -w" },
 	},
 	{
 		name:   "kubernetes",
 		dir:    "kubernetes",
 		module: "k8s.io/kubernetes",
-		packages: map[Binary]string{
+		packages: map[Name]string{
 			KubeAPIServer:         "k8s.io/kubernetes/cmd/kube-apiserver",
 			KubeControllerManager: "k8s.io/kubernetes/cmd/kube-controller-manager",
 			KubeScheduler:         "k8s.io/kubernetes/cmd/kube-scheduler",
@@ -63,7 +63,7 @@ func kubernetesLDFlags(version string) string {
 }
 
 // helperOf returns the helper module that builds a binary.
-func helperOf(name Binary) (helper, error) {
+func helperOf(name Name) (helper, error) {
 	for _, h := range helpers {
 		if _, ok := h.packages[name]; ok {
 			return h, nil
@@ -123,7 +123,7 @@ func (h helper) read() (release, error) {
 }
 
 // path is where a binary of this release is kept once it is built.
-func (r release) path(name Binary) string {
+func (r release) path(name Name) string {
 	return filepath.Join(r.cache, "bin", string(name))
 }
 
