@@ -51,7 +51,12 @@ func runChild(dir string) {
 // which its users meet it.
 func TestControlPlane(t *testing.T) {
 	parent := t.TempDir()
-	cp := start(t, controlplane.Options{Dir: parent, Install: []string{filepath.Join("testdata", "widgets")}})
+	cp := start(t, controlplane.Options{
+		Dir:         parent,
+		Install:     []string{filepath.Join("testdata", "widgets")},
+		ExtraSANs:   []string{"api.example.dev"},
+		AuditPolicy: "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules:\n- level: Metadata\n",
+	})
 	client := clientFor(t, cp.AdminConfig())
 
 	t.Run("a new namespace gets its ServiceAccount", func(t *testing.T) {
@@ -60,6 +65,34 @@ func TestControlPlane(t *testing.T) {
 			_, err := client.CoreV1().ServiceAccounts("team-a").Get(ctx, "default", metav1.GetOptions{})
 			return err
 		})
+	})
+
+	t.Run("the audit log tells who did what", func(t *testing.T) {
+		eventually(t, "the namespace's creation in the audit log", func(context.Context) error {
+			log, err := os.ReadFile(cp.AuditLogPath())
+			if err != nil {
+				return err
+			}
+			for event := range strings.Lines(string(log)) {
+				if strings.Contains(event, `"verb":"create"`) && strings.Contains(event, `"name":"team-a"`) &&
+					strings.Contains(event, `"username":"admin"`) {
+					return nil
+				}
+			}
+			return errors.New("it is not there")
+		})
+	})
+
+	t.Run("the API server's certificate holds the extra names", func(t *testing.T) {
+		config := cp.AdminConfig()
+		config.ServerName = "api.example.dev"
+		if _, err := clientFor(t, config).Discovery().ServerVersion(); err != nil {
+			t.Error(err)
+		}
+		config.ServerName = "other.example.dev"
+		if _, err := clientFor(t, config).Discovery().ServerVersion(); err == nil {
+			t.Error("a name was accepted that the certificate does not hold")
+		}
 	})
 
 	t.Run("an object goes with its owner", func(t *testing.T) {
