@@ -17,20 +17,20 @@ const layout = 1
 
 // source is all that the content of an output depends on.
 type source struct {
-	Layout       int                    `json:"layout"`
-	Settings     settings               `json:"settings"`
-	AccessToken  credential.Fingerprint `json:"accessToken"`
-	RefreshToken credential.Fingerprint `json:"refreshToken,omitempty"`
-	ExpiresAt    time.Time              `json:"expiresAt,omitzero"`
+	Layout    int                    `json:"layout"`
+	Settings  settings               `json:"settings"`
+	Access    credential.Fingerprint `json:"access"`
+	Refresh   credential.Fingerprint `json:"refresh,omitempty"`
+	ExpiresAt time.Time              `json:"expiresAt,omitzero"`
 }
 
 // Fingerprint names what Render would write for a pair. It needs no token, only the pair's state, so the
 // metadata of the pair and of the output tell together whether the output is current. Equal fingerprints
 // mean equal content; what the format does not use does not enter.
 func Fingerprint(spec v1alpha1.Output, pair *rotation.Pair, defaults Defaults) string {
-	from := source{Layout: layout, Settings: settingsOf(spec, defaults), AccessToken: pair.State.AccessToken}
+	from := source{Layout: layout, Settings: settingsOf(spec, defaults), Access: pair.State.AccessToken}
 	if from.Settings.WithRefreshToken {
-		from.RefreshToken = pair.State.RefreshToken
+		from.Refresh = pair.State.RefreshToken
 	}
 	if spec.Format == v1alpha1.OutputFormatOpaque {
 		from.ExpiresAt = pair.State.ExpiresAt.UTC().Truncate(time.Second)
