@@ -37,6 +37,10 @@ demo: control-plane ## Start a control plane, a stand-in for GitHub and the oper
 control-plane: ## Build etcd and Kubernetes into the user's cache directory, once.
 	$(GO) run ./hack/controlplane/cmd/build
 
+.PHONY: node
+node: ## Build kubelet, containerd and runc for make e2e, once (Debian: gcc pkg-config libseccomp-dev).
+	$(GO) run ./hack/controlplane/cmd/build kubelet kube-scheduler containerd containerd-shim-runc-v2 ctr runc
+
 ##@ Develop
 
 .PHONY: generate
@@ -113,7 +117,7 @@ fuzz: ## Run every fuzz target for FUZZTIME.
 	done
 
 .PHONY: e2e
-e2e: control-plane ## Run the end-to-end tests on a real node (Debian, as root).
+e2e: control-plane node ## Run the end-to-end tests on a real node (Debian, as root).
 	$(GO) test ./hack/e2e -tags e2e -count=1 -timeout 1h -v
 
 ##@ Build and deploy

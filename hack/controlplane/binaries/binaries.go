@@ -23,6 +23,10 @@ const (
 	KubeScheduler         Name = "kube-scheduler"
 	Kubelet               Name = "kubelet"
 	Kubectl               Name = "kubectl"
+	Containerd            Name = "containerd"
+	ContainerdShim        Name = "containerd-shim-runc-v2"
+	Ctr                   Name = "ctr"
+	Runc                  Name = "runc"
 )
 
 // ControlPlane lists what a control plane without nodes consists of, and kubectl.
@@ -31,6 +35,11 @@ var ControlPlane = []Name{Etcd, KubeAPIServer, KubeControllerManager, Kubectl}
 // assetsVariable names the environment variable by which envtest and
 // kubebuilder are told where the binaries are.
 const assetsVariable = "KUBEBUILDER_ASSETS"
+
+// Node lists what a node consists of, beside a control plane. It runs on Linux
+// only, as root, and building runc takes Debian's gcc, pkg-config and
+// libseccomp-dev. containerd finds its shim in the same folder if that is in PATH.
+var Node = []Name{Kubelet, KubeScheduler, Containerd, ContainerdShim, Ctr, Runc}
 
 // envtestBinaries are those that every KUBEBUILDER_ASSETS folder must hold.
 var envtestBinaries = []Name{Etcd, KubeAPIServer, Kubectl}

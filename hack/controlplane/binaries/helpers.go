@@ -50,6 +50,29 @@ var helpers = []helper{
 		},
 		ldflags: kubernetesLDFlags,
 	},
+	{
+		name:   "containerd",
+		dir:    "node/containerd",
+		module: "github.com/containerd/containerd/v2",
+		packages: map[Name]string{
+			Containerd:     "github.com/containerd/containerd/v2/cmd/containerd",
+			ContainerdShim: "github.com/containerd/containerd/v2/cmd/containerd-shim-runc-v2",
+			Ctr:            "github.com/containerd/containerd/v2/cmd/ctr",
+		},
+		tags: "no_btrfs,no_devmapper,no_zfs", // snapshotters that no node here uses
+		ldflags: func(version string) string {
+			return "-s -w -X github.com/containerd/containerd/v2/version.Version=" + version
+		},
+	},
+	{
+		name:     "runc",
+		dir:      "node/runc",
+		module:   "github.com/opencontainers/runc",
+		packages: map[Name]string{Runc: "github.com/opencontainers/runc"},
+		tags:     "seccomp",
+		env:      []string{"CGO_ENABLED=1"}, // with a C compiler, pkg-config and libseccomp-dev
+		ldflags:  func(string) string { return "-s -w" },
+	},
 }
 
 // kubernetesLDFlags sets what Kubernetes' own release build sets. Without a
