@@ -7,8 +7,10 @@ cd "$(dirname "$0")/.."
 go=${GO:-go}
 failed=0
 
-copy=$(mktemp -d)
-trap 'rm -rf "$copy"' EXIT
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+copy=$work/copy before=$work/before
+mkdir "$copy" "$before"
 git ls-files -z --cached --others --exclude-standard |
 	while IFS= read -r -d '' file; do [ ! -e "$file" ] || printf '%s\0' "$file"; done |
 	tar --null --create --files-from=- | tar --extract --directory "$copy"
@@ -19,9 +21,10 @@ complain() {
 }
 
 echo "verify: generated files"
+cp -R "$copy/api" "$copy/config" "$before"
 make -C "$copy" GO="$go" generate manifests >/dev/null
 for generated in api config; do
-	diff --recursive --unified --new-file "$generated" "$copy/$generated" ||
+	diff --recursive --unified --new-file "$before/$generated" "$copy/$generated" ||
 		complain "$generated/ is not what the generator makes of the Go code." "make generate manifests"
 done
 
