@@ -7,6 +7,7 @@ type oauthError string
 
 const (
 	badRefreshToken            oauthError = "bad_refresh_token"
+	invalidRequest             oauthError = "invalid_request"
 	badVerificationCode        oauthError = "bad_verification_code"
 	incorrectClientCredentials oauthError = "incorrect_client_credentials"
 	redirectURIMismatch        oauthError = "redirect_uri_mismatch"
@@ -22,6 +23,7 @@ const (
 )
 
 var oauthErrorText = map[oauthError]string{
+	invalidRequest:             "The only code_challenge_method is S256.",
 	badRefreshToken:            "The refresh token passed is incorrect or expired.",
 	badVerificationCode:        "The code passed is incorrect or expired.",
 	incorrectClientCredentials: "The client_id and/or client_secret passed are incorrect.",

@@ -30,6 +30,7 @@ func (t roundTripper) RoundTrip(r *http.Request) (*http.Response, error) {
 		inbound.Body = http.NoBody
 	}
 	reader, writer := io.Pipe()
+	stop := context.AfterFunc(ctx, func() { _ = reader.CloseWithError(ctx.Err()) })
 	w := &pipeWriter{header: http.Header{}, body: writer, ready: make(chan struct{})}
 	go func() {
 		defer inbound.Body.Close()
@@ -55,7 +56,7 @@ func (t roundTripper) RoundTrip(r *http.Request) (*http.Response, error) {
 		Proto:      "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		Header:        w.sent,
 		ContentLength: length,
-		Body:          &pipeBody{PipeReader: reader, stop: context.AfterFunc(ctx, func() { _ = reader.CloseWithError(ctx.Err()) }), cancel: cancel},
+		Body:          &pipeBody{PipeReader: reader, stop: stop, cancel: cancel},
 		Request:       r,
 	}, nil
 }

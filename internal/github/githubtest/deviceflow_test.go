@@ -1,0 +1,127 @@
+package githubtest
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func deviceCode(t *testing.T, gh *Server) answer {
+	t.Helper()
+	r := tokenRequest(url.Values{"client_id": {clientID}})
+	r.URL.Path = "/login/device/code"
+	return send(t, gh, r)
+}
+
+func poll(t *testing.T, gh *Server, code string) answer {
+	t.Helper()
+	return send(t, gh, tokenRequest(url.Values{
+		"client_id": {clientID}, "device_code": {code}, "grant_type": {"urn:ietf:params:oauth:grant-type:device_code"},
+	}))
+}
+
+func TestTheDeviceFlowGivesAPairToWhoeverWasApproved(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		gh := newServer(t)
+		start := deviceCode(t, gh)
+		want(t, "status", start.status, 200)
+		want(t, "user code's form", regexp.MustCompile(`^[A-Z]{4}-[A-Z]{4}$`).MatchString(start.text("user_code")), true)
+		want(t, "verification_uri", start.text("verification_uri"), "https://github.com/login/device")
+		want(t, "expires_in", start.fields["expires_in"], any(900.0))
+		want(t, "interval", start.fields["interval"], any(5.0))
+
+		want(t, "first poll", poll(t, gh, start.text("device_code")).text("error"), "authorization_pending")
+		time.Sleep(5 * time.Second)
+		want(t, "waiting", gh.PendingDevices()[0].UserCode, start.text("user_code"))
+		if err := gh.ApproveDevice(strings.ToLower(strings.ReplaceAll(start.text("user_code"), "-", "")), "octocat"); err != nil {
+			t.Fatalf("approve: %v", err)
+		}
+		got := poll(t, gh, start.text("device_code"))
+		want(t, "error", got.text("error"), "")
+		user, works := gh.Authenticate(got.text("access_token"))
+		want(t, "works", works, true)
+		want(t, "user", user.Login, "octocat")
+		want(t, "nobody waits any longer", len(gh.PendingDevices()), 0)
+
+		time.Sleep(5 * time.Second)
+		want(t, "the code once used", poll(t, gh, start.text("device_code")).text("error"), "incorrect_device_code")
+		parameters := refreshing(got.text("refresh_token"))
+		parameters.Del("client_secret")
+		want(t, "refresh without secret", send(t, gh, tokenRequest(parameters)).text("error"), "")
+	})
+}
+
+func TestTheIntervalIsCheckedBeforeAnythingElse(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		gh := newServer(t)
+		start := deviceCode(t, gh)
+		poll(t, gh, start.text("device_code"))
+		if err := gh.ApproveDevice(start.text("user_code"), "octocat"); err != nil {
+			t.Fatalf("approve: %v", err)
+		}
+		time.Sleep(5*time.Second - time.Nanosecond)
+		got := poll(t, gh, start.text("device_code"))
+		want(t, "too early, although approved", got.text("error"), "slow_down")
+		want(t, "new interval", got.fields["interval"], any(10.0))
+		time.Sleep(9 * time.Second)
+		got = poll(t, gh, start.text("device_code"))
+		want(t, "too early for the new interval", got.text("error"), "slow_down")
+		want(t, "newer interval", got.fields["interval"], any(15.0))
+		time.Sleep(15 * time.Second)
+		want(t, "in time", poll(t, gh, start.text("device_code")).text("error"), "")
+	})
+}
+
+func TestHowADeviceFlowEndsWithoutAPair(t *testing.T) {
+	cases := map[string]struct {
+		happens func(*testing.T, *Server, string)
+		error   string
+	}{
+		"the person cancels": {func(t *testing.T, gh *Server, userCode string) {
+			if err := gh.DenyDevice(userCode); err != nil {
+				t.Fatalf("deny: %v", err)
+			}
+		}, "access_denied"},
+		"the code expires": {func(t *testing.T, gh *Server, userCode string) {
+			time.Sleep(DefaultDeviceCodeLifetime)
+			want(t, "approval too late", gh.ApproveDevice(userCode, "octocat"), ErrUserCodeExpired)
+		}, "expired_token"},
+		"the App's device flow is switched off meanwhile": {func(_ *testing.T, gh *Server, _ string) {
+			gh.UpdateApp(clientID, func(a *App) { a.DeviceFlow = false })
+		}, "device_flow_disabled"},
+		"the account has no verified address": {func(t *testing.T, gh *Server, userCode string) {
+			gh.UpdateUser("octocat", func(u *User) { u.EmailUnverified = true })
+			want(t, "approval", gh.ApproveDevice(userCode, "octocat"), nil)
+		}, "unverified_user_email"},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				gh := newServer(t)
+				start := deviceCode(t, gh)
+				c.happens(t, gh, start.text("user_code"))
+				got := poll(t, gh, start.text("device_code"))
+				want(t, "status", got.status, 200)
+				want(t, "error", got.text("error"), c.error)
+			})
+		})
+	}
+}
+
+func TestADeviceFlowThatCannotBegin(t *testing.T) {
+	gh := newServer(t)
+	gh.UpdateApp(clientID, func(a *App) { a.DeviceFlow = false })
+	got := deviceCode(t, gh)
+	want(t, "status when it is off", got.status, 400)
+	want(t, "error when it is off", got.text("error"), "device_flow_disabled")
+
+	r := httptest.NewRequest(http.MethodPost, "https://github.com/login/device/code?client_id=Iv23liNobody", nil)
+	want(t, "status for an unknown App", send(t, gh, r).status, 404)
+	want(t, "error for a code of nobody's", poll(t, gh, "0123").text("error"), "incorrect_device_code")
+	want(t, "approval of a code of nobody's", gh.ApproveDevice("ABCD-EFGH", "octocat"), ErrUnknownUserCode)
+}
