@@ -19,6 +19,11 @@ GOLANGCI_LINT := $(BIN)/golangci-lint
 GOTESTSUM := $(BIN)/gotestsum
 KUBECTL ?= kubectl
 
+# Modules beside the operator's own that hold tests, such as those that try it
+# with the libraries of other projects.
+TEST_MODULES = $(sort $(dir $(foreach mod,$(shell git ls-files -co --exclude-standard -- 'hack/*/go.mod'), \
+	$(if $(shell git ls-files -co --exclude-standard -- '$(dir $(mod))*_test.go'),$(mod)))))
+
 ##@ General
 
 .PHONY: help
@@ -63,6 +68,7 @@ vet: ## Run go vet.
 .PHONY: lint
 lint: $(GOLANGCI_LINT) ## Run golangci-lint.
 	$(GOLANGCI_LINT) run
+	@for mod in $(TEST_MODULES); do echo "golangci-lint in $$mod"; (cd $$mod && $(GOLANGCI_LINT) run); done
 
 .PHONY: lint-fix
 lint-fix: $(GOLANGCI_LINT) ## Run golangci-lint and let it repair what it can.
@@ -91,6 +97,8 @@ test: control-plane $(GOTESTSUM) ## Run every test, unit and integration, with t
 		echo "The race detector needs a C compiler: apt-get install gcc libc6-dev, or run make test RACE=" >&2; exit 1; fi
 	$(GOTESTSUM) --format pkgname --format-hide-empty-pkg -- \
 		$(RACE) -timeout 20m -p $(TEST_PARALLEL) $(TEST_ARGS) $(TEST_PACKAGES)
+	@for mod in $(TEST_MODULES); do echo "go test in $$mod"; \
+		(cd $$mod && $(GOTESTSUM) --format pkgname --format-hide-empty-pkg -- $(RACE) -timeout 20m $(TEST_ARGS) ./...); done
 
 .PHONY: test-unit
 test-unit: ## Run the tests that need no control plane.
