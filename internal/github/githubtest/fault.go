@@ -132,7 +132,8 @@ func RateLimited(status int, retryAfter time.Duration, reset time.Time) Fault {
 // is not processed.
 func SecondaryRateLimit(retryAfter time.Duration) Fault {
 	f := RateLimited(http.StatusForbidden, retryAfter, time.Time{})
-	f.Body = `{"message":"You have exceeded a secondary rate limit. Please wait a few minutes before you try again."}`
+	f.Body = `{"message":"You have exceeded a secondary rate limit. Please wait a few minutes before you try again.",` +
+		`"documentation_url":"https://docs.github.com/rest/overview/rate-limits-for-the-rest-api#about-secondary-rate-limits"}`
 	return f
 }
 
