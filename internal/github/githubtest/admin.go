@@ -33,7 +33,7 @@ import (
 //	GET    /devices                                device flows that wait for their person
 //	POST   /devices/approve?code=&user=
 //	POST   /devices/deny?code=
-//	GET    /faults                                 those injected, with their hits
+//	GET    /faults                                 all ever injected, with their hits
 //	POST   /faults   FaultRequest                  {"id": …}
 //	POST   /faults/{id}/release
 //	DELETE /faults/{id}

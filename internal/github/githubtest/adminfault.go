@@ -187,7 +187,7 @@ func (s *Server) adminFaults() any {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	out := []view{}
-	for _, i := range s.faults {
+	for _, i := range s.injected {
 		out = append(out, view{i.id, i.fault.label(), i.fault.Endpoint, i.hits, i.left})
 	}
 	return out
@@ -208,10 +208,8 @@ func (s *Server) adminFault(do func(*Injection)) func(*http.Request) (any, error
 func (s *Server) injection(id int) *Injection {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, i := range s.faults {
-		if i.id == id {
-			return i
-		}
+	if id < 1 || id > len(s.injected) {
+		return nil
 	}
-	return nil
+	return s.injected[id-1]
 }

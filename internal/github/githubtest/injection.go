@@ -34,8 +34,8 @@ func (s *Server) Inject(fault Fault) *Injection {
 	injection := newInjection(s, fault)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.faultID++
-	injection.id = s.faultID
+	injection.id = len(s.injected) + 1
+	s.injected = append(s.injected, injection)
 	s.faults = append(s.faults, injection)
 	return injection
 }
@@ -43,10 +43,13 @@ func (s *Server) Inject(fault Fault) *Injection {
 // ClearFaults removes all faults and releases what they hold.
 func (s *Server) ClearFaults() {
 	s.mu.Lock()
-	faults := slices.Clone(s.faults)
+	injected := slices.Clone(s.injected)
+	for _, injection := range injected {
+		injection.left = 0
+	}
 	s.faults = nil
 	s.mu.Unlock()
-	for _, injection := range faults {
+	for _, injection := range injected {
 		injection.Release()
 	}
 }
@@ -111,6 +114,7 @@ func (c *call) clientID() string {
 
 // takeFault returns the fault for this request, counted. The caller holds the lock.
 func (s *Server) takeFault(c *call) *Injection {
+	s.faults = slices.DeleteFunc(s.faults, func(i *Injection) bool { return i.left == 0 })
 	for _, injection := range s.faults {
 		if injection.matches(c) {
 			injection.arrive()

@@ -37,16 +37,11 @@ func (p *reply) rateHeaders(limit int, w window, resource string) {
 	p.setHeader("X-RateLimit-Resource", resource)
 }
 
-// limitTokenRequests applies the App's rate limit: nil if the request may go on. The caller holds the lock.
-func (s *Server) limitTokenRequests(app *App) *reply {
-	limit := app.RateLimit
-	if limit.Limit <= 0 {
-		return nil
-	}
-	w, allowed := s.spend("token/"+app.ClientID, limit.Limit, limit.Window)
-	if allowed {
-		return nil
-	}
+// tokenResource is how the x-ratelimit headers call the token endpoint.
+const tokenResource = "oauth_token"
+
+// overTokenLimit is the refusal over an App's rate limit. The caller holds the lock.
+func (s *Server) overTokenLimit(limit RateLimit, w window) reply {
 	refused := jsonReply(limit.Status, map[string]string{
 		"message":           "API rate limit exceeded",
 		"documentation_url": "https://docs.github.com/rest/overview/rate-limits-for-the-rest-api",
@@ -56,9 +51,9 @@ func (s *Server) limitTokenRequests(app *App) *reply {
 		refused.setHeader("Retry-After", strconv.FormatInt(int64(wait), 10))
 	}
 	if !limit.NoReset {
-		refused.rateHeaders(limit.Limit, w, "oauth_token")
+		refused.rateHeaders(limit.Limit, w, tokenResource)
 	}
-	return &refused
+	return refused
 }
 
 // tooMany is the REST API's refusal over a limit.

@@ -6,8 +6,10 @@ import (
 	"crypto/tls"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -18,6 +20,7 @@ type Server struct {
 
 	done      chan struct{} // closed by Close: nothing is held any longer
 	closeOnce sync.Once
+	requests  atomic.Int64   // answered, for X-GitHub-Request-Id
 	work      sync.WaitGroup // webhooks on their way
 
 	mu      sync.Mutex
@@ -31,14 +34,14 @@ type Server struct {
 	newest  map[grantKey]*pair // scope left empty
 	chains  []*chain
 	ledger  ledger
-	faults  []*Injection
-	faultID int
-	windows map[string]*window
-	badAuth map[string]*badCredentials
-	devices map[string]*device // by device code
-	codes   map[string]*authorizationCode
-	cookies map[string]*User // sessions of the pages
-	hooks   []*Delivery
+	// injected are all faults ever, by number; faults those that are not used up.
+	injected, faults []*Injection
+	windows          map[string]*window
+	badAuth          map[string]*badCredentials
+	devices          map[string]*device // by device code
+	codes            map[string]*authorizationCode
+	cookies          map[string]*User // sessions of the pages
+	hooks            []*Delivery
 }
 
 // New makes a GitHub. It panics if two Apps or two users of the options bear the same name, as a test would not mean it.
@@ -175,6 +178,7 @@ func (s *Server) now() time.Time { return s.options.Clock() }
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	host := strings.ToLower(hostname(r.Host))
 	w.Header().Set("Server", "github.com")
+	w.Header().Set("X-GitHub-Request-Id", "STAND:"+strconv.FormatInt(s.requests.Add(1), 10))
 	switch {
 	case host == "":
 		http.Error(w, "missing Host header", http.StatusBadRequest)

@@ -6,11 +6,13 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -107,6 +109,24 @@ func TestConnectionsBreakOnTheWire(t *testing.T) {
 			site := gh.StartTest(noClose{t}, listen)
 			defer site.Close()
 			checkBroken(t, gh, site.Client(), site.URL)
+		})
+	}
+}
+
+func TestAResetIsAResetAndACloseIsNone(t *testing.T) {
+	gh := newServer(t)
+	site := gh.StartTest(t, Listen{HTTP1: true})
+	for name, c := range map[string]struct {
+		fault Fault
+		is    error
+	}{
+		"reset": {ResetConnection(), syscall.ECONNRESET},
+		"close": {CloseConnection(), io.EOF},
+	} {
+		t.Run(name, func(t *testing.T) {
+			gh.Inject(c.fault)
+			_, err := overHTTP(site.Client(), site.URL, "ghr_x")
+			want(t, "what the client saw", errors.Is(err, c.is), true)
 		})
 	}
 }

@@ -15,9 +15,19 @@ func (s *Server) answerToken(c *call) reply {
 	if app == nil {
 		return c.conclude(UnknownApp, s.unknownClient())
 	}
-	if limited := s.limitTokenRequests(app); limited != nil {
-		return c.conclude(RateLimitExceeded, *limited)
+	used, allowed := s.spend("token/"+app.ClientID, app.RateLimit.Limit, app.RateLimit.Window)
+	if !allowed {
+		return c.conclude(RateLimitExceeded, s.overTokenLimit(app.RateLimit, used))
 	}
+	result := s.answerGrant(c, app)
+	if app.RateLimit.Limit > 0 && !app.RateLimit.NoReset {
+		result.rateHeaders(app.RateLimit.Limit, used, tokenResource)
+	}
+	return result
+}
+
+// answerGrant answers for an App that is known and within its rate limit.
+func (s *Server) answerGrant(c *call, app *App) reply {
 	if app.Suspended {
 		return s.refuse(c, applicationSuspended)
 	}

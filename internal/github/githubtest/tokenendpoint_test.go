@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"encoding/xml"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
@@ -364,8 +365,8 @@ func TestOverTheRateLimitTheTokenIsUntouched(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		gh := newServer(t, func(o *Options) { o.Apps[0].RateLimit = RateLimit{Limit: 2} })
 		seed := gh.Mint(clientID, "octocat")
-		refresh(t, gh, "ghr_never")
-		refresh(t, gh, "ghr_never")
+		want(t, "left after the first", refresh(t, gh, "ghr_never").header.Get("X-Ratelimit-Remaining"), "1")
+		want(t, "left after the second", refresh(t, gh, "ghr_never").header.Get("X-Ratelimit-Remaining"), "0")
 		time.Sleep(20 * time.Minute)
 		got := refresh(t, gh, seed.RefreshToken)
 		want(t, "status", got.status, 403)
@@ -464,6 +465,22 @@ func BenchmarkExchange(b *testing.B) {
 	for b.Loop() {
 		recorder := httptest.NewRecorder()
 		gh.ServeHTTP(recorder, tokenRequest(refreshing(token)))
+		next, _ := gh.Successor(token)
+		token = next.RefreshToken
+	}
+}
+
+func BenchmarkExchangeThroughTheRoundTripper(b *testing.B) {
+	gh := New(Options{Apps: []App{{ClientID: clientID, Secrets: []string{clientSecret}}}})
+	client := &http.Client{Transport: gh.RoundTripper()}
+	token := gh.Mint(clientID, "octocat").RefreshToken
+	for b.Loop() {
+		response, err := overHTTP(client, "https://github.com", token)
+		if err != nil {
+			b.Fatal(err)
+		}
+		_, _ = io.Copy(io.Discard, response.Body)
+		response.Body.Close()
 		next, _ := gh.Successor(token)
 		token = next.RefreshToken
 	}

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"slices"
 	"strconv"
 )
 
@@ -98,7 +97,6 @@ func (s *Server) Deliveries() []Delivery {
 	out := make([]Delivery, len(s.hooks))
 	for i, d := range s.hooks {
 		out[i] = *d
-		out[i].body = slices.Clone(d.body)
 	}
 	return out
 }
