@@ -50,7 +50,8 @@ end
 if works then
   return answer("Healthy", condition["Ready"].message)
 end
-if condition["Ready"].reason == "TokenExpired" then
+-- There was a token once, and whoever uses it now gets errors.
+if status.lastRefreshTime ~= nil then
   return answer("Degraded", condition["Ready"].message)
 end
 return answer("Progressing", condition["Ready"].message)
