@@ -69,7 +69,7 @@ func TestTheAdminSideTellsNoTokenUnlessAsked(t *testing.T) {
 		"/faults", "/deliveries", "/healthz",
 	} {
 		recorder := httptest.NewRecorder()
-		gh.Admin().ServeHTTP(recorder, httptest.NewRequest("GET", path, nil))
+		gh.Admin().ServeHTTP(recorder, httptest.NewRequest(http.MethodGet, path, nil))
 		want(t, path, recorder.Code, 200)
 		for _, secret := range []string{"ghu_", "ghr_", clientSecret, pair.AccessToken, pair.RefreshToken} {
 			if strings.Contains(recorder.Body.String(), secret) {

@@ -47,7 +47,7 @@ func NewCA(name string) (*CA, error) {
 
 // WriteFile writes the authority's certificate, readable to all.
 func (ca *CA) WriteFile(path string) error {
-	if err := os.WriteFile(path, ca.PEM, 0o644); err != nil { //nolint:gosec // a certificate is public
+	if err := os.WriteFile(path, ca.PEM, 0o644); err != nil {
 		return fmt.Errorf("write the certificate authority: %w", err)
 	}
 	return nil

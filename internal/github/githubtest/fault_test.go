@@ -199,9 +199,7 @@ func TestAReplyIsHeldAfterTheCommit(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 		defer cancel()
 		r := tokenRequest(refreshing(seed.RefreshToken)).WithContext(ctx)
-		r.RequestURI = ""
-		_, err := inProcess(gh).Do(r)
-		want(t, "timed out", errors.Is(err, context.DeadlineExceeded), true)
+		want(t, "timed out", errors.Is(failure(inProcess(gh), r), context.DeadlineExceeded), true)
 		want(t, "exchanges", gh.ExchangesOf(seed.RefreshToken), 1)
 		synctest.Wait()
 	})
@@ -223,9 +221,7 @@ func TestAClientThatLeavesTakesItsHeldRequestWithIt(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 				defer cancel()
 				r := tokenRequest(refreshing(seed.RefreshToken)).WithContext(ctx)
-				r.RequestURI = ""
-				_, err := inProcess(gh).Do(r)
-				want(t, "timed out", errors.Is(err, context.DeadlineExceeded), true)
+				want(t, "timed out", errors.Is(failure(inProcess(gh), r), context.DeadlineExceeded), true)
 				time.Sleep(time.Minute)
 				want(t, "exchanges", gh.ExchangesOf(seed.RefreshToken), c.exchanges)
 			})
@@ -238,19 +234,12 @@ func TestATokenSpentWhileAnotherRequestWithItWasHeldIsADoubleSpend(t *testing.T)
 		gh := newServer(t)
 		seed := gh.Mint(clientID, "octocat")
 		hold := gh.Inject(Hold())
-		done := make(chan string, 1)
-		go func() {
-			response, err := overHTTP(inProcess(gh), "https://github.com", seed.RefreshToken)
-			if err != nil {
-				done <- err.Error()
-				return
-			}
-			done <- body(t, response)
-		}()
+		done := make(chan answer, 1)
+		go func() { done <- refresh(t, gh, seed.RefreshToken) }()
 		<-hold.Arrived()
 		want(t, "error of the second", refresh(t, gh, seed.RefreshToken).text("error"), "")
 		hold.Release()
-		want(t, "the first is refused", strings.Contains(<-done, "bad_refresh_token"), true)
+		want(t, "error of the first", (<-done).text("error"), "bad_refresh_token")
 		want(t, "double spends", len(gh.DoubleSpends()), 1)
 		want(t, "which one", gh.DoubleSpends()[0].N, 1)
 	})
@@ -340,7 +329,7 @@ func TestConnectionsBreakInProcess(t *testing.T) {
 	gh := newServer(t)
 	checkBroken(t, gh, inProcess(gh), "https://github.com")
 	gh.Inject(ResetConnection())
-	_, err := overHTTP(inProcess(gh), "https://github.com", "ghr_x")
+	err := failure(inProcess(gh), refreshRequest("https://github.com", "ghr_x"))
 	want(t, "is a reset", errors.Is(err, syscall.ECONNRESET), true)
 }
 

@@ -76,13 +76,30 @@ func refresh(t *testing.T, gh *Server, token string) answer {
 
 // overHTTP sends a refresh through a client.
 func overHTTP(client *http.Client, base, token string) (*http.Response, error) {
-	r, err := http.NewRequest(http.MethodPost, base+"/login/oauth/access_token", strings.NewReader(refreshing(token).Encode()))
-	if err != nil {
-		return nil, err
-	}
-	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	r.Header.Set("Accept", "application/json")
+	r := refreshRequest(base, token)
+	r.RequestURI = ""
 	return client.Do(r)
+}
+
+// failure is the error of a request that is to have no reply, if that is how it goes.
+func failure(client *http.Client, r *http.Request) error {
+	r.RequestURI = "" // set by httptest
+	response, err := client.Do(r)
+	if err == nil {
+		_ = response.Body.Close()
+	}
+	return err
+}
+
+// refreshRequest is tokenRequest for a client at another address.
+func refreshRequest(base, token string) *http.Request {
+	r := tokenRequest(refreshing(token))
+	target, err := url.Parse(base)
+	if err != nil {
+		panic(err)
+	}
+	r.URL.Host, r.Host = target.Host, target.Host
+	return r
 }
 
 // body reads a reply to its end.

@@ -40,14 +40,15 @@ func newBrowser(t *testing.T, gh *Server) *browser {
 func (b *browser) open(path string) {
 	b.t.Helper()
 	response, err := b.client.Get("https://github.com" + path)
-	b.see(response, err)
-}
-
-func (b *browser) see(response *http.Response, err error) {
-	b.t.Helper()
 	if err != nil {
 		b.t.Fatalf("browse: %v", err)
 	}
+	defer response.Body.Close()
+	b.see(response)
+}
+
+func (b *browser) see(response *http.Response) {
+	b.t.Helper()
 	b.page, b.status, b.url = body(b.t, response), response.StatusCode, response.Request.URL.String()
 	if location := response.Header.Get("Location"); location != "" {
 		b.url = location
@@ -70,7 +71,11 @@ func (b *browser) submit(fields url.Values) {
 		fields.Set(hidden[1], html.UnescapeString(hidden[2]))
 	}
 	response, err := b.client.PostForm("https://github.com"+html.UnescapeString(action[1]), fields)
-	b.see(response, err)
+	if err != nil {
+		b.t.Fatalf("browse: %v", err)
+	}
+	defer response.Body.Close()
+	b.see(response)
 }
 
 func (b *browser) signIn(login string) {

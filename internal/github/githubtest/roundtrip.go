@@ -2,6 +2,7 @@ package githubtest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -65,7 +66,7 @@ func (t roundTripper) RoundTrip(r *http.Request) (*http.Response, error) {
 func serveRecovered(h http.Handler, w http.ResponseWriter, r *http.Request) (aborted bool) {
 	defer func() {
 		if failure := recover(); failure != nil {
-			if failure != http.ErrAbortHandler {
+			if err, is := failure.(error); !is || !errors.Is(err, http.ErrAbortHandler) {
 				panic(failure)
 			}
 			aborted = true

@@ -125,7 +125,7 @@ func TestAResetIsAResetAndACloseIsNone(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			gh.Inject(c.fault)
-			_, err := overHTTP(site.Client(), site.URL, "ghr_x")
+			err := failure(site.Client(), refreshRequest(site.URL, "ghr_x"))
 			want(t, "what the client saw", errors.Is(err, c.is), true)
 		})
 	}
@@ -145,10 +145,7 @@ func TestASiteThatIsClosedIsGoneAndItsPortIsFree(t *testing.T) {
 	seed := gh.Mint(clientID, "octocat")
 	hold := gh.Inject(Hold())
 	failed := make(chan error, 1)
-	go func() {
-		_, err := overHTTP(site.Client(), site.URL, seed.RefreshToken)
-		failed <- err
-	}()
+	go func() { failed <- failure(site.Client(), refreshRequest(site.URL, seed.RefreshToken)) }()
 	<-hold.Arrived()
 	site.Close()
 	want(t, "request under way failed", <-failed != nil, true)

@@ -2,6 +2,7 @@ package githubtest
 
 import (
 	"bytes"
+	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
@@ -71,7 +72,7 @@ func (s *Server) deliver(client *http.Client, d *Delivery) {
 }
 
 func (d *Delivery) request() (*http.Request, error) {
-	request, err := http.NewRequest(http.MethodPost, d.url, bytes.NewReader(d.body))
+	request, err := http.NewRequestWithContext(context.Background(), http.MethodPost, d.url, bytes.NewReader(d.body))
 	if err != nil {
 		return nil, err
 	}
