@@ -116,6 +116,7 @@ func pairCondemned(live *Pair, v verdict, now time.Time) (*Pair, string) {
 	found := &Verdict{Reason: v.reason, Fingerprint: v.spent, Time: now}
 	if live.RefreshToken.Fingerprint() == v.spent {
 		state.Verdict = found
+		next.NextRefreshAt = time.Time{}
 		return next, v.reason
 	}
 	record := SeedRecord{Fingerprint: v.spent, RefusedFor: v.app}

@@ -1,0 +1,108 @@
+package controllers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+
+	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/internal/pairsecret"
+	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
+)
+
+// finalize carries out the deletionPolicy and lets the resource go.
+func (r *Reconciler) finalize(ctx context.Context, token *v1alpha1.GitHubUserToken) (ctrl.Result, error) {
+	if !controllerutil.ContainsFinalizer(token, v1alpha1.Finalizer) {
+		r.forget(token.UID)
+		return ctrl.Result{}, nil
+	}
+	for _, ref := range []rotation.Ref{{Namespace: token.Namespace, Name: token.PairSecretName()}, ownerOf(token).BackupRef()} {
+		if err := r.letGo(ctx, token, ref); err != nil {
+			return ctrl.Result{}, err
+		}
+	}
+	controllerutil.RemoveFinalizer(token, v1alpha1.Finalizer)
+	if err := r.patchFinalizers(ctx, token); err != nil {
+		return ctrl.Result{}, err
+	}
+	r.forget(token.UID)
+	return ctrl.Result{}, nil
+}
+
+// letGo removes or retains one Secret of a resource that is being deleted. It looks at it live: the last
+// write may not be in the cache yet.
+func (r *Reconciler) letGo(ctx context.Context, token *v1alpha1.GitHubUserToken, ref rotation.Ref) error {
+	pair, err := r.Store.Get(ctx, ref)
+	if errors.Is(err, rotation.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("look at the pair before it is let go: %w", err)
+	}
+	if !pair.Controlled || pair.Owner.UID != string(token.UID) {
+		return nil
+	}
+	isBackup := ref == ownerOf(token).BackupRef()
+	if token.Spec.DeletionPolicy == v1alpha1.DeletionPolicyRetain && !isBackup && !pair.Deleting {
+		return r.Store.Retain(ctx, pair)
+	}
+	return r.Store.Remove(ctx, pair)
+}
+
+// forget drops all that is remembered of a resource that is gone, and gives those that wanted the same
+// refresh token their turn.
+func (r *Reconciler) forget(uid types.UID) {
+	r.memories.forget(uid)
+	r.Rotator.Forget(rotation.Owner{UID: string(uid)})
+	r.Limiter.Cancel(string(uid))
+	r.queue.unlearn(uid)
+	for _, other := range r.claims.forget(uid) {
+		r.queue.add(other)
+	}
+}
+
+// releaseOrphans lets go of Secrets whose resource is gone although its finalizer should have kept it
+// until they were dealt with: somebody took it off by force, and our finalizer would hold them for ever.
+func (r *Reconciler) releaseOrphans(ctx context.Context, name types.NamespacedName) error {
+	var secrets metav1.PartialObjectMetadataList
+	secrets.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("SecretList"))
+	err := r.Client.List(ctx, &secrets, client.InNamespace(name.Namespace), client.MatchingLabels{v1alpha1.LabelOwner: pairsecret.LabelValue(name.Name)})
+	if err != nil {
+		return fmt.Errorf("look for Secrets of a resource that is gone: %w", err)
+	}
+	for i := range secrets.Items {
+		pair, _ := pairsecret.FromMetadata(&secrets.Items[i].ObjectMeta)
+		if !pair.Deleting || !pair.Controlled || pair.Owner.Name != name.Name {
+			continue
+		}
+		gone, err := r.isGone(ctx, name, pair.Owner.UID)
+		if err != nil || !gone {
+			return err
+		}
+		if err := r.Store.Remove(ctx, pair); err != nil {
+			return fmt.Errorf("release a Secret whose resource is gone: %w", err)
+		}
+	}
+	return nil
+}
+
+// isGone asks the API server itself whether the resource with this UID is gone.
+func (r *Reconciler) isGone(ctx context.Context, name types.NamespacedName, uid string) (bool, error) {
+	var live v1alpha1.GitHubUserToken
+	err := r.APIReader.Get(ctx, name, &live)
+	if apierrors.IsNotFound(err) {
+		return true, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("look whether the resource is gone: %w", err)
+	}
+	return string(live.UID) != uid, nil
+}

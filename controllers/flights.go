@@ -1,0 +1,95 @@
+package controllers
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"k8s.io/apimachinery/pkg/types"
+)
+
+// Flights are the exchanges under way: at most one for each resource, each in a goroutine that nothing
+// cancels. They outlive the reconcile that began them and the loss of the leader lease; the process waits
+// for them before it exits.
+type Flights struct {
+	mu      sync.Mutex
+	under   map[types.UID]struct{}
+	closing bool
+	limit   int
+	landed  chan struct{}
+}
+
+// NewFlights makes an empty set with room for limit flights at once.
+func NewFlights(limit int) *Flights {
+	return &Flights{under: map[types.UID]struct{}{}, limit: limit, landed: make(chan struct{}, 1)}
+}
+
+// ErrDraining says that the process is about to exit and begins nothing new.
+var ErrDraining = errors.New("the operator is shutting down")
+
+// ErrFull says that as many exchanges as allowed are under way.
+var ErrFull = errors.New("as many exchanges as allowed are under way")
+
+// errBusy says that the resource has a flight already.
+var errBusy = errors.New("an exchange for this resource is under way")
+
+// Start begins a flight for a resource.
+func (f *Flights) Start(uid types.UID, fly func()) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.closing {
+		return ErrDraining
+	}
+	if len(f.under) >= f.limit {
+		return ErrFull
+	}
+	if _, busy := f.under[uid]; busy {
+		return errBusy
+	}
+	f.under[uid] = struct{}{}
+	go func() {
+		defer f.land(uid)
+		fly()
+	}()
+	return nil
+}
+
+// Busy says whether a resource has a flight.
+func (f *Flights) Busy(uid types.UID) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	_, busy := f.under[uid]
+	return busy
+}
+
+// Count is how many flights are under way.
+func (f *Flights) Count() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.under)
+}
+
+// Drain begins nothing new from now on and waits until all have landed, or for the context.
+func (f *Flights) Drain(ctx context.Context) error {
+	f.mu.Lock()
+	f.closing = true
+	f.mu.Unlock()
+	for f.Count() > 0 {
+		select {
+		case <-f.landed:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+func (f *Flights) land(uid types.UID) {
+	f.mu.Lock()
+	delete(f.under, uid)
+	f.mu.Unlock()
+	select {
+	case f.landed <- struct{}{}:
+	default:
+	}
+}

@@ -1,0 +1,234 @@
+// Command manager runs the operator.
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"flag"
+	"fmt"
+	"net/netip"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/selection"
+	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/healthz"
+	"sigs.k8s.io/controller-runtime/pkg/log/zap"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/metrics/filters"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers"
+	"github.com/githubusertoken/github-user-token-operator/internal/github"
+	"github.com/githubusertoken/github-user-token-operator/internal/outbox"
+)
+
+// version is set by the linker.
+var version = "dev"
+
+// flags are the command line.
+type flags struct {
+	metricsAddress      string
+	metricsSecure       bool
+	probeAddress        string
+	leaderElect         bool
+	leaderNamespace     string
+	namespaces          string
+	allowedHosts        string
+	allowedAddresses    string
+	githubCAFile        string
+	proxyFromEnv        bool
+	outboxDir           string
+	outboxAllowDisk     bool
+	requestsPerHour     int
+	concurrentExchanges int
+	kubeAPIQPS          float64
+	kubeAPIBurst        int
+	shutdownTimeout     time.Duration
+	zap                 zap.Options
+}
+
+func parseFlags() *flags {
+	f := &flags{}
+	flag.StringVar(&f.metricsAddress, "metrics-bind-address", "0", "Address of the metrics endpoint, for example :8443. 0 turns it off.")
+	flag.BoolVar(&f.metricsSecure, "metrics-secure", true, "Serve metrics over HTTPS, to clients that the API server authorizes.")
+	flag.StringVar(&f.probeAddress, "health-probe-bind-address", ":8081", "Address of /healthz and /readyz.")
+	flag.BoolVar(&f.leaderElect, "leader-elect", false, "Elect a leader, so that of several replicas one works.")
+	flag.StringVar(&f.leaderNamespace, "leader-election-namespace", "", "Namespace of the leader lease. By default the one that the operator runs in.")
+	flag.StringVar(&f.namespaces, "namespaces", "", "Comma-separated namespaces to watch. Empty means all.")
+	flag.StringVar(&f.allowedHosts, "allowed-hosts", strings.Join(github.DefaultAllowedHosts, ","), "Comma-separated hosts that spec.app.host may name: HOST, HOST:PORT or *.DOMAIN.")
+	flag.StringVar(&f.allowedAddresses, "allowed-addresses", "", "Comma-separated networks (CIDR) to connect to although they are loopback, link-local or the like.")
+	flag.StringVar(&f.githubCAFile, "github-ca-file", "", "PEM file with certificates to trust for GitHub hosts, beside the system's.")
+	flag.BoolVar(&f.proxyFromEnv, "proxy-from-environment", false, "Use HTTPS_PROXY and NO_PROXY for connections to GitHub hosts.")
+	flag.StringVar(&f.outboxDir, "outbox-dir", "/var/run/github-user-token-operator/outbox", "Directory, memory-backed and this replica's own, for received pairs until they are stored.")
+	flag.BoolVar(&f.outboxAllowDisk, "outbox-allow-disk", false, "Accept an outbox that is not memory-backed. Tokens are then written to a disk.")
+	flag.IntVar(&f.requestsPerHour, "token-requests-per-hour", 2000, "Token requests per hour and App, GitHub's documented limit by default. 0 means no limit.")
+	flag.IntVar(&f.concurrentExchanges, "max-concurrent-exchanges", 256, "Exchanges under way at once.")
+	flag.Float64Var(&f.kubeAPIQPS, "kube-api-qps", 100, "Requests per second to the API server, on average.")
+	flag.IntVar(&f.kubeAPIBurst, "kube-api-burst", 200, "Requests to the API server at once.")
+	flag.DurationVar(&f.shutdownTimeout, "shutdown-timeout", time.Minute, "How long to wait at shutdown for exchanges under way and for their pairs to be stored.")
+	f.zap.BindFlags(flag.CommandLine)
+	flag.Parse()
+	return f
+}
+
+func main() {
+	f := parseFlags()
+	ctrl.SetLogger(zap.New(zap.UseFlagOptions(&f.zap)))
+	if err := run(ctrl.SetupSignalHandler(), f); err != nil {
+		ctrl.Log.Error(err, "The operator ends")
+		os.Exit(1)
+	}
+}
+
+// run is the operator from start to end. Whatever ends the manager (a signal, a lost lease), exchanges under
+// way are waited for: controller-runtime does not do that when the lease is lost, so it is done here.
+func run(ctx context.Context, f *flags) error {
+	log := ctrl.Log.WithName("setup")
+	log.Info("Starting", "version", version)
+	kept, err := outbox.Open(f.outboxDir, outbox.Options{AllowDisk: f.outboxAllowDisk, Slots: f.concurrentExchanges})
+	if err != nil {
+		return fmt.Errorf("open the outbox: %w", err)
+	}
+	defer func() { _ = kept.Close() }()
+	mgr, err := newManager(f)
+	if err != nil {
+		return err
+	}
+	gitHub, err := newGitHub(f)
+	if err != nil {
+		return err
+	}
+	reconciler, err := controllers.New(mgr, controllers.Options{
+		GitHub: gitHub, Outbox: kept, Holder: kept.Holder(), NewID: uuid.NewString,
+		Namespaces: list(f.namespaces), TokenRequestsPerHour: f.requestsPerHour, MaxConcurrentExchanges: f.concurrentExchanges,
+	})
+	if err != nil {
+		return err
+	}
+	records, err := kept.List()
+	if err != nil {
+		return fmt.Errorf("read the outbox: %w", err)
+	}
+	reconciler.Replay(log, records)
+
+	ended := mgr.Start(ctx)
+	drain, cancel := context.WithTimeout(context.Background(), f.shutdownTimeout)
+	defer cancel()
+	if err := reconciler.Flights.Drain(drain); err != nil {
+		return errors.Join(ended, fmt.Errorf("%d exchanges are still under way after %s; their pairs are in the outbox: %w",
+			reconciler.Flights.Count(), f.shutdownTimeout, err))
+	}
+	return ended
+}
+
+func newManager(f *flags) (manager.Manager, error) {
+	scheme := runtime.NewScheme()
+	utilruntime.Must(clientgoscheme.AddToScheme(scheme))
+	utilruntime.Must(v1alpha1.AddToScheme(scheme))
+	config, err := ctrl.GetConfig()
+	if err != nil {
+		return nil, fmt.Errorf("find the API server: %w", err)
+	}
+	config.QPS, config.Burst = float32(f.kubeAPIQPS), f.kubeAPIBurst
+	config.UserAgent = "github-user-token-operator/" + version
+	noWait := time.Duration(0)
+	mgr, err := ctrl.NewManager(config, ctrl.Options{
+		Scheme:                  scheme,
+		Cache:                   cacheOptions(list(f.namespaces)),
+		Metrics:                 metricsOptions(f),
+		HealthProbeBindAddress:  f.probeAddress,
+		LeaderElection:          f.leaderElect,
+		LeaderElectionID:        "github-user-token-operator",
+		LeaderElectionNamespace: f.leaderNamespace,
+		// The lease is not released early: the next leader must not begin while exchanges are under way here.
+		LeaderElectionReleaseOnCancel: false,
+		// Reconciles do not wait for anything; what has to be waited for is waited for in run.
+		GracefulShutdownTimeout: &noWait,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("set up the manager: %w", err)
+	}
+	if err := errors.Join(mgr.AddHealthzCheck("ping", healthz.Ping), mgr.AddReadyzCheck("ping", healthz.Ping)); err != nil {
+		return nil, fmt.Errorf("set up the probes: %w", err)
+	}
+	return mgr, nil
+}
+
+// cacheOptions keep the cache small: of Secrets only the metadata of those that carry the operator's label,
+// and of everything without managedFields.
+func cacheOptions(namespaces []string) cache.Options {
+	ours, err := labels.NewRequirement(v1alpha1.LabelRole, selection.Exists, nil)
+	utilruntime.Must(err)
+	secret := &metav1.PartialObjectMetadata{}
+	secret.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Secret"))
+	options := cache.Options{
+		DefaultTransform: cache.TransformStripManagedFields(),
+		ByObject:         map[client.Object]cache.ByObject{secret: {Label: labels.NewSelector().Add(*ours)}},
+	}
+	for _, namespace := range namespaces {
+		if options.DefaultNamespaces == nil {
+			options.DefaultNamespaces = map[string]cache.Config{}
+		}
+		options.DefaultNamespaces[namespace] = cache.Config{}
+	}
+	return options
+}
+
+func metricsOptions(f *flags) metricsserver.Options {
+	options := metricsserver.Options{BindAddress: f.metricsAddress, SecureServing: f.metricsSecure}
+	if f.metricsSecure {
+		options.FilterProvider = filters.WithAuthenticationAndAuthorization
+		options.TLSOpts = []func(*tls.Config){func(c *tls.Config) { c.NextProtos = []string{"http/1.1"} }}
+	}
+	return options
+}
+
+func newGitHub(f *flags) (*github.Client, error) {
+	options := github.Options{
+		AllowedHosts: list(f.allowedHosts), ProxyFromEnvironment: f.proxyFromEnv,
+		UserAgent: "github-user-token-operator/" + version,
+	}
+	for _, text := range list(f.allowedAddresses) {
+		network, err := netip.ParsePrefix(text)
+		if err != nil {
+			return nil, fmt.Errorf("--allowed-addresses: %q is no network such as 127.0.0.0/8: %w", text, err)
+		}
+		options.AllowedAddresses = append(options.AllowedAddresses, network)
+	}
+	if f.githubCAFile != "" {
+		authorities, err := os.ReadFile(f.githubCAFile)
+		if err != nil {
+			return nil, fmt.Errorf("--github-ca-file: %w", err)
+		}
+		options.RootCAs = authorities
+	}
+	client, err := github.New(options)
+	if err != nil {
+		return nil, fmt.Errorf("set up the GitHub client: %w", err)
+	}
+	return client, nil
+}
+
+// list splits a comma-separated flag.
+func list(text string) []string {
+	var items []string
+	for item := range strings.SplitSeq(text, ",") {
+		if item = strings.TrimSpace(item); item != "" {
+			items = append(items, item)
+		}
+	}
+	return items
+}
