@@ -21,7 +21,7 @@ KUBECTL ?= kubectl
 
 # Modules beside the operator's own that hold tests, such as those that try it
 # with the libraries of other projects.
-TEST_MODULES = $(sort $(dir $(foreach mod,$(shell git ls-files -co --exclude-standard -- 'hack/*/go.mod'), \
+TEST_MODULES = $(sort $(dir $(foreach mod,$(shell git ls-files -co --exclude-standard -- '*/go.mod'), \
 	$(if $(shell git ls-files -co --exclude-standard -- '$(dir $(mod))*_test.go'),$(mod)))))
 
 ##@ General
