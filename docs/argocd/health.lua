@@ -41,7 +41,10 @@ if is("Authorized", "False") then
   return answer("Degraded", condition["Authorized"].message .. untilWhen)
 end
 if obj.spec ~= nil and obj.spec.suspend == true then
-  return answer("Suspended", "spec.suspend is set." .. untilWhen)
+  if not works then
+    return answer("Suspended", condition["Ready"].message)
+  end
+  return answer("Suspended", "spec.suspend stops all exchanges." .. untilWhen)
 end
 if is("Stalled", "True") then
   return answer("Degraded", condition["Stalled"].message .. untilWhen)

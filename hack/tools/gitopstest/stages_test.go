@@ -1,15 +1,20 @@
 package gitopstest
 
 import (
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
-	"time"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime"
-
-	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"sigs.k8s.io/yaml"
 )
+
+// statuses is the folder of resources with the statuses that the controller computes. A test of the
+// controllers writes them and fails when they are not up to date.
+const statuses = "testdata/statuses"
 
 // stage is a moment in the life of a resource, and what others must make of it.
 type stage struct {
@@ -23,175 +28,88 @@ type stage struct {
 	resource *unstructured.Unstructured
 }
 
-var (
-	received = metav1.NewTime(time.Date(2026, 3, 4, 0, 0, 0, 0, time.UTC))
-	expires  = metav1.NewTime(time.Date(2026, 3, 4, 8, 0, 0, 0, time.UTC))
-)
+// computed are the stages whose statuses the controller computes, by the name of the file.
+var computed = map[string]stage{
+	"new-pending":          {kstatus: "InProgress", argo: "Progressing", argoSays: "No exchange"},
+	"new-github-down":      {kstatus: "InProgress", argo: "Progressing", argoSays: "next try"},
+	"new-suspended":        {kstatus: "InProgress", argo: "Suspended", argoSays: "spec.suspend"},
+	"new-host-not-allowed": {kstatus: "Failed", argo: "Degraded", argoSays: "not allowed"},
+	"new-seed-missing":     {kstatus: "Failed", argo: "Degraded", argoSays: "octocat-seed"},
+	"new-secret-not-owned": {kstatus: "Failed", argo: "Degraded", argoSays: "belongs to somebody else"},
 
-const humanNeeded = "GitHub refused the refresh token. Authorize the App again."
+	"ready":                         {kstatus: "Current", argo: "Healthy", argoSays: "works until"},
+	"ready-never-expires":           {kstatus: "Current", argo: "Healthy", argoSays: "does not expire"},
+	"ready-refresh-before-too-long": {kstatus: "Current", argo: "Healthy", argoSays: "choose a shorter one"},
+	"ready-github-down":             {kstatus: "InProgress", argo: "Healthy", argoSays: "works until"},
+	"ready-outcome-unknown":         {kstatus: "InProgress", argo: "Healthy", argoSays: "works until"},
+	"ready-committing":              {kstatus: "InProgress", argo: "Healthy", argoSays: "works until"},
+	"ready-client-secret-wrong":     {kstatus: "Failed", argo: "Degraded", argoSays: "works until 2026-03-04T09:00:00Z"},
+	"ready-rejected":                {kstatus: "Failed", argo: "Degraded", argoSays: "works until 2026-03-04T09:00:00Z"},
+	"ready-revoked":                 {kstatus: "Failed", argo: "Degraded", argoSays: "Authorize the App again"},
+	"ready-suspended":               {kstatus: "Current", argo: "Suspended", argoSays: "works until 2026-03-04T09:00:00Z"},
+	"ready-suspended-rejected":      {kstatus: "Current", argo: "Degraded", argoSays: "Authorize the App again"},
+
+	"expired-github-down": {kstatus: "InProgress", argo: "Degraded", argoSays: "expired at"},
+	"expired-rejected":    {kstatus: "Failed", argo: "Degraded", argoSays: "Authorize the App again"},
+	"expired-suspended":   {kstatus: "InProgress", argo: "Suspended", argoSays: "expired at"},
+}
+
+// derived are the stages at which the controller has not computed a status yet, or does not any more.
+var derived = []struct {
+	stage
+	from   string
+	change func(object map[string]any)
+}{
+	{
+		stage{name: "a change that the operator has not seen", kstatus: "InProgress", argo: "Progressing", argoSays: "latest change"}, "ready",
+		func(object map[string]any) { object["metadata"].(map[string]any)["generation"] = int64(4) },
+	},
+	{
+		stage{name: "deleted, and the finalizer is at work", kstatus: "Terminating"}, "ready",
+		func(object map[string]any) {
+			object["metadata"].(map[string]any)["deletionTimestamp"] = "2026-03-04T02:00:00Z"
+		},
+	},
+}
 
 func stages(t *testing.T) []stage {
 	t.Helper()
-	return []stage{
-		{
-			name: "applied, and the operator has not seen it", kstatus: "InProgress", argo: "Progressing", argoSays: "Waiting",
-			resource: resource(t, func(token *v1alpha1.GitHubUserToken) { token.Status.ObservedGeneration = -1 }),
-		},
-		{
-			name: "the first exchange is under way", kstatus: "InProgress", argo: "Progressing", argoSays: "first",
-			resource: resource(t, func(token *v1alpha1.GitHubUserToken) {
-				is(token, v1alpha1.ConditionReady, "False", v1alpha1.ReasonPending, "The first exchange is under way.")
-				is(token, v1alpha1.ConditionAuthorized, "Unknown", v1alpha1.ReasonNotYetExchanged, "Not tried yet.")
-				is(token, v1alpha1.ConditionReconciling, "True", v1alpha1.ReasonExchanging, "Exchanging.")
-			}),
-		},
-		{
-			name: "ready", kstatus: "Current", argo: "Healthy", argoSays: "valid",
-			resource: resource(t, ready),
-		},
-		{
-			name: "the spec was changed and the operator has not seen it", kstatus: "InProgress", argo: "Progressing", argoSays: "latest",
-			resource: resource(t, func(token *v1alpha1.GitHubUserToken) {
-				ready(token)
-				token.Generation++
-			}),
-		},
-		{
-			name: "a refresh is under way while the token works", kstatus: "InProgress", argo: "Healthy", argoSays: "valid",
-			resource: resource(t, func(token *v1alpha1.GitHubUserToken) {
-				ready(token)
-				is(token, v1alpha1.ConditionReconciling, "True", v1alpha1.ReasonExchanging, "Exchanging.")
-			}),
-		},
-		{
-			name: "GitHub is down while the token works", kstatus: "InProgress", argo: "Healthy", argoSays: "valid",
-			resource: resource(t, func(token *v1alpha1.GitHubUserToken) {
-				ready(token)
-				is(token, v1alpha1.ConditionReconciling, "True", v1alpha1.ReasonGitHubUnavailable, "The next try is at noon.")
-			}),
-		},
-		{
-			name: "the token never expires", kstatus: "Current", argo: "Healthy", argoSays: "never expires",
-			resource: resource(t, func(token *v1alpha1.GitHubUserToken) {
-				token.Status.LastRefreshTime = &received
-				is(token, v1alpha1.ConditionReady, "True", v1alpha1.ReasonTokenDoesNotExpire, "The token never expires.")
-				is(token, v1alpha1.ConditionAuthorized, "True", v1alpha1.ReasonNoRefreshToken, "None is needed.")
-			}),
-		},
-		{
-			name: "the refresh token was rejected while the access token works", kstatus: "Failed", argo: "Degraded",
-			argoSays: humanNeeded + " The current token works until 2026-03-04T08:00:00Z.",
-			resource: resource(t, func(token *v1alpha1.GitHubUserToken) {
-				ready(token)
-				rejected(token)
-			}),
-		},
-		{
-			name: "the refresh token was rejected and the access token has expired", kstatus: "Failed", argo: "Degraded", argoSays: humanNeeded,
-			resource: resource(t, func(token *v1alpha1.GitHubUserToken) {
-				ready(token)
-				is(token, v1alpha1.ConditionReady, "False", v1alpha1.ReasonTokenExpired, "The token has expired.")
-				rejected(token)
-			}),
-		},
-		{
-			name: "the token has expired while GitHub is down", kstatus: "InProgress", argo: "Degraded", argoSays: "has expired",
-			resource: resource(t, func(token *v1alpha1.GitHubUserToken) {
-				ready(token)
-				is(token, v1alpha1.ConditionReady, "False", v1alpha1.ReasonTokenExpired, "The token has expired.")
-				is(token, v1alpha1.ConditionReconciling, "True", v1alpha1.ReasonGitHubUnavailable, "The next try is at noon.")
-			}),
-		},
-		{
-			name: "suspended while the token works", kstatus: "Current", argo: "Suspended", argoSays: "works until 2026-03-04T08:00:00Z",
-			resource: resource(t, func(token *v1alpha1.GitHubUserToken) {
-				ready(token)
-				token.Spec.Suspend = true
-			}),
-		},
-		{
-			name: "suspended before the first exchange", kstatus: "InProgress", argo: "Suspended", argoSays: "suspend",
-			resource: resource(t, func(token *v1alpha1.GitHubUserToken) {
-				token.Spec.Suspend = true
-				is(token, v1alpha1.ConditionReady, "False", v1alpha1.ReasonSuspended, "spec.suspend stops the first exchange.")
-				is(token, v1alpha1.ConditionAuthorized, "Unknown", v1alpha1.ReasonNotYetExchanged, "Not tried yet.")
-			}),
-		},
-		{
-			name: "stalled by its configuration before there is a token", kstatus: "Failed", argo: "Degraded", argoSays: "client secret",
-			resource: resource(t, func(token *v1alpha1.GitHubUserToken) {
-				is(token, v1alpha1.ConditionReady, "False", v1alpha1.ReasonClientSecretMissing, "There is no client secret.")
-				is(token, v1alpha1.ConditionAuthorized, "Unknown", v1alpha1.ReasonNotYetExchanged, "Not tried yet.")
-				is(token, v1alpha1.ConditionStalled, "True", v1alpha1.ReasonClientSecretMissing, "There is no client secret.")
-			}),
-		},
-		{
-			name: "stalled by its configuration while the token works", kstatus: "Failed", argo: "Degraded", argoSays: "works until",
-			resource: resource(t, func(token *v1alpha1.GitHubUserToken) {
-				ready(token)
-				is(token, v1alpha1.ConditionStalled, "True", v1alpha1.ReasonIncorrectClientCredentials, "The client secret is wrong.")
-			}),
-		},
-		{
-			name: "a device code waits for a person", kstatus: "InProgress", argo: "Suspended", argoSays: "WDJB-MJHT",
-			resource: resource(t, func(token *v1alpha1.GitHubUserToken) {
-				token.Status.Authorization = &v1alpha1.Authorization{
-					UserCode: "WDJB-MJHT", VerificationURI: "https://github.com/login/device", ExpirationTime: expires,
-				}
-				is(token, v1alpha1.ConditionReady, "False", v1alpha1.ReasonAuthorizationPending, "Enter WDJB-MJHT at GitHub.")
-				is(token, v1alpha1.ConditionAuthorized, "False", v1alpha1.ReasonAuthorizationPending, "Enter WDJB-MJHT at GitHub.")
-				is(token, v1alpha1.ConditionReconciling, "True", v1alpha1.ReasonAuthorizationPending, "Enter WDJB-MJHT at GitHub.")
-			}),
-		},
-		{
-			name: "it is being deleted", kstatus: "Terminating",
-			resource: resource(t, func(token *v1alpha1.GitHubUserToken) {
-				ready(token)
-				token.DeletionTimestamp = &expires
-			}),
-		},
+	var all []stage
+	for _, name := range slices.Sorted(maps.Keys(computed)) {
+		next := computed[name]
+		next.name, next.resource = name, readResource(t, name)
+		all = append(all, next)
 	}
-}
-
-func ready(token *v1alpha1.GitHubUserToken) {
-	token.Status.LastRefreshTime, token.Status.AccessTokenExpirationTime = &received, &expires
-	is(token, v1alpha1.ConditionReady, "True", v1alpha1.ReasonTokenValid, "The token is valid.")
-	is(token, v1alpha1.ConditionAuthorized, "True", v1alpha1.ReasonRefreshTokenValid, "The refresh token is good.")
-}
-
-func rejected(token *v1alpha1.GitHubUserToken) {
-	is(token, v1alpha1.ConditionAuthorized, "False", v1alpha1.ReasonRefreshTokenRejected, humanNeeded)
-	is(token, v1alpha1.ConditionStalled, "True", v1alpha1.ReasonRefreshTokenRejected, humanNeeded)
-}
-
-// is sets a condition, in the place of one of the same type.
-func is(token *v1alpha1.GitHubUserToken, conditionType string, status metav1.ConditionStatus, reason, message string) {
-	condition := metav1.Condition{
-		Type: conditionType, Status: status, Reason: reason, Message: message,
-		ObservedGeneration: token.Generation, LastTransitionTime: received,
+	for _, d := range derived {
+		next := d.stage
+		next.resource = readResource(t, d.from)
+		d.change(next.resource.Object)
+		all = append(all, next)
 	}
-	for i := range token.Status.Conditions {
-		if token.Status.Conditions[i].Type == conditionType {
-			token.Status.Conditions[i] = condition
-			return
-		}
-	}
-	token.Status.Conditions = append(token.Status.Conditions, condition)
+	return all
 }
 
-// resource is a resource as the API server sends it, after a change.
-func resource(t *testing.T, change func(*v1alpha1.GitHubUserToken)) *unstructured.Unstructured {
+func readResource(t *testing.T, name string) *unstructured.Unstructured {
 	t.Helper()
-	token := &v1alpha1.GitHubUserToken{
-		TypeMeta:   metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "GitHubUserToken"},
-		ObjectMeta: metav1.ObjectMeta{Namespace: "team-a", Name: "octocat", Generation: 3},
-		Spec:       v1alpha1.GitHubUserTokenSpec{App: v1alpha1.App{ClientID: "Iv23liEXAMPLE"}},
-		Status:     v1alpha1.GitHubUserTokenStatus{ObservedGeneration: 3},
-	}
-	change(token)
-	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(token)
+	text, err := yaml.YAMLToJSON([]byte(readFile(t, filepath.Join(statuses, name+".yaml"))))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &unstructured.Unstructured{Object: content}
+	resource := &unstructured.Unstructured{}
+	if err := resource.UnmarshalJSON(text); err != nil {
+		t.Fatal(err)
+	}
+	return resource
+}
+
+func TestEveryStatusOfTheControllerIsTried(t *testing.T) {
+	files, err := os.ReadDir(statuses)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		if _, ok := computed[strings.TrimSuffix(file.Name(), ".yaml")]; !ok {
+			t.Errorf("nobody says what kstatus and Argo CD must make of %s", file.Name())
+		}
+	}
 }
