@@ -65,6 +65,16 @@ var derived = []struct {
 		func(object map[string]any) { object["metadata"].(map[string]any)["generation"] = int64(4) },
 	},
 	{
+		stage{name: "a first login waits for a person", kstatus: "InProgress", argo: "Suspended", argoSays: "WDJB-MJHT"}, "new-pending",
+		func(object map[string]any) {
+			conditions := object["status"].(map[string]any)["conditions"].([]any)
+			for _, condition := range conditions {
+				condition.(map[string]any)["reason"] = "AuthorizationPending"
+				condition.(map[string]any)["message"] = "Enter the code WDJB-MJHT at https://github.com/login/device."
+			}
+		},
+	},
+	{
 		stage{name: "deleted, and the finalizer is at work", kstatus: "Terminating"}, "ready",
 		func(object map[string]any) {
 			object["metadata"].(map[string]any)["deletionTimestamp"] = "2026-03-04T02:00:00Z"
