@@ -22,7 +22,8 @@ complain() {
 
 echo "verify: generated files"
 cp -R "$copy/api" "$copy/config" "$before"
-make -C "$copy" GO="$go" generate manifests >/dev/null
+make -C "$copy" GO="$go" generate manifests >/dev/null ||
+	complain "the generators fail." "make generate manifests"
 for generated in api config; do
 	diff --recursive --unified --new-file "$before/$generated" "$copy/$generated" ||
 		complain "$generated/ is not what the generator makes of the Go code." "make generate manifests"
