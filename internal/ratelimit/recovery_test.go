@@ -1,0 +1,82 @@
+package ratelimit
+
+import (
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// GitHub was away for two hours. 10,000 tokens are overdue: 5,000 of them in one namespace, the others
+// in 49 more (102 or 103 each). All ask at once, in the worst order: the big namespace first, and within
+// each namespace the latest expiry first.
+func TestRecoveryFromAnOutage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newScene(Options{PerHour: DefaultPerHour})
+		start := time.Now()
+		namespaces := []string{"big"}
+		sizes := map[string]int{"big": 5000}
+		for i := range 49 {
+			name := "small-" + string(rune('a'+i/10)) + string(rune('0'+i%10))
+			namespaces = append(namespaces, name)
+			sizes[name] = 102
+			if i < 2 {
+				sizes[name]++
+			}
+		}
+		for _, namespace := range namespaces {
+			for n := sizes[namespace] - 1; n >= 0; n-- {
+				overdue := 2 * time.Hour * time.Duration(sizes[namespace]-n) / time.Duration(sizes[namespace])
+				s.ask(request(namespace, n, start.Add(-overdue)))
+			}
+		}
+		if len(s.requests) != 10000 {
+			t.Fatalf("%d requests", len(s.requests))
+		}
+		burst := len(s.order)
+		s.run(6 * time.Hour)
+
+		if len(s.order) != 10000 || s.Waiting(app) != 0 {
+			t.Fatalf("%d recovered, %d still wait", len(s.order), s.Waiting(app))
+		}
+		last := map[string]time.Duration{}
+		for id, at := range s.used {
+			namespace := s.requests[id].Namespace
+			last[namespace] = max(last[namespace], at.Sub(start))
+		}
+		var small []time.Duration
+		for _, namespace := range namespaces[1:] {
+			small = append(small, last[namespace])
+		}
+		slices.Sort(small)
+		t.Logf("10,000 recovered in %s; last of the big namespace after %s, last of the small ones after %s to %s; densest hour %d",
+			slices.Max(append(small, last["big"])), last["big"], small[0], small[48], densestHour(s.used))
+
+		if burst != DefaultBurst {
+			t.Errorf("%d went at once, want the burst of %d", burst, DefaultBurst)
+		}
+		if got := densestHour(s.used); got != DefaultPerHour {
+			t.Errorf("the densest hour has %d, want %d: the whole limit and no more", got, DefaultPerHour)
+		}
+		if got, want := last["big"].Round(time.Minute), 5*time.Hour+2*time.Minute; got != want {
+			t.Errorf("the big namespace took %s, want %s", got, want)
+		}
+		if got, want := small[48].Round(time.Minute), 2*time.Hour+35*time.Minute; got != want {
+			t.Errorf("the slowest of the small namespaces took %s, want %s", got, want)
+		}
+		if got, want := small[0].Round(time.Minute), 2*time.Hour+33*time.Minute; got != want {
+			t.Errorf("the fastest of the small namespaces took %s, want %s", got, want)
+		}
+		for _, namespace := range namespaces {
+			var own []string
+			for _, id := range s.order[burst:] {
+				if s.requests[id].Namespace == namespace {
+					own = append(own, id)
+				}
+			}
+			if !slices.IsSorted(own) {
+				t.Errorf("%s is not served in order of expiry", namespace)
+			}
+		}
+	})
+}
