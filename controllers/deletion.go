@@ -74,7 +74,7 @@ func (r *Reconciler) forget(uid types.UID) {
 func (r *Reconciler) releaseOrphans(ctx context.Context, name types.NamespacedName) error {
 	var secrets metav1.PartialObjectMetadataList
 	secrets.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("SecretList"))
-	err := r.Client.List(ctx, &secrets, client.InNamespace(name.Namespace), client.MatchingLabels{v1alpha1.LabelOwner: pairsecret.LabelValue(name.Name)})
+	err := r.Client.List(ctx, &secrets, client.InNamespace(name.Namespace), client.MatchingLabels{v1alpha1.LabelOwner: v1alpha1.OwnerLabel(name.Name)})
 	if err != nil {
 		return fmt.Errorf("look for Secrets of a resource that is gone: %w", err)
 	}

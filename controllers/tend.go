@@ -21,10 +21,6 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 )
 
-// annotationApplied lists the labels and annotations that spec.secret asked for last, so that those that it
-// no longer asks for are taken off, and those that others put there are left alone.
-const annotationApplied = "githubusertoken.dev/applied-metadata"
-
 // tend brings the pair Secret's metadata into line with the spec: labels, annotations, finalizer, and the
 // time of the next refresh. It writes only when something differs.
 func (r *Reconciler) tend(ctx context.Context, v *view) error {
@@ -63,11 +59,11 @@ func metadataChange(v *view) map[string]any {
 		labels = map[string]string{}
 	}
 	labels[v1alpha1.LabelRole] = v1alpha1.RolePair
-	labels[v1alpha1.LabelOwner] = pairsecret.LabelValue(v.token.Name)
+	labels[v1alpha1.LabelOwner] = v1alpha1.OwnerLabel(v.token.Name)
 	annotations := extraAnnotations(spec)
-	appliedLabels, appliedAnnotations := applied(meta.Annotations[annotationApplied])
-	if annotations[annotationApplied] == "" {
-		appliedAnnotations = append(appliedAnnotations, annotationApplied)
+	appliedLabels, appliedAnnotations := applied(meta.Annotations[v1alpha1.AnnotationAppliedMetadata])
+	if annotations[v1alpha1.AnnotationAppliedMetadata] == "" {
+		appliedAnnotations = append(appliedAnnotations, v1alpha1.AnnotationAppliedMetadata)
 	}
 	if next := nextRefresh(v); next != "" {
 		annotations[v1alpha1.AnnotationNextRefreshAt] = next
@@ -91,7 +87,7 @@ func extraAnnotations(spec v1alpha1.SecretTemplate) map[string]string {
 	annotations := map[string]string{}
 	maps.Copy(annotations, spec.Annotations)
 	if text := appliedText(spec.Labels, spec.Annotations); text != "" {
-		annotations[annotationApplied] = text
+		annotations[v1alpha1.AnnotationAppliedMetadata] = text
 	}
 	return annotations
 }
@@ -121,7 +117,7 @@ func mapPatch(current, wanted map[string]string, appliedBefore []string) map[str
 	return patch
 }
 
-// appliedText and applied are the two directions of annotationApplied: "label,…;annotation,…".
+// appliedText and applied are the two directions of v1alpha1.AnnotationAppliedMetadata: "label,…;annotation,…".
 func appliedText(labels, annotations map[string]string) string {
 	if len(labels) == 0 && len(annotations) == 0 {
 		return ""

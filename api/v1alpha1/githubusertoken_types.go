@@ -30,8 +30,10 @@ type GitHubUserToken struct {
 	// +required
 	Spec GitHubUserTokenSpec `json:"spec"`
 
-	// What the operator last saw. It is a report: everything in it can be computed again.
+	// What the operator last saw. It is a report: everything in it can be computed again. Until the operator
+	// has seen the resource, observedGeneration is -1, which tells Flux and kstatus that it is not current.
 	// +optional
+	// +kubebuilder:default:={"observedGeneration":-1}
 	Status GitHubUserTokenStatus `json:"status,omitempty"`
 }
 

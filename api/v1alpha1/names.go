@@ -1,5 +1,7 @@
 package v1alpha1
 
+import "strings"
+
 // Annotations that people set on a GitHubUserToken.
 const (
 	// AnnotationRefreshRequestedAt asks for an exchange now. Any value will do, a time by custom; each value
@@ -33,6 +35,11 @@ const (
 	AnnotationExpiresAt = "githubusertoken.dev/expires-at"
 	// AnnotationNextRefreshAt says when it will be replaced (RFC 3339).
 	AnnotationNextRefreshAt = "githubusertoken.dev/next-refresh-at"
+	// AnnotationSource stands on outputs and names what they were derived from, without any secret.
+	AnnotationSource = "githubusertoken.dev/source"
+	// AnnotationAppliedMetadata lists the labels and annotations that the spec asked for last, so that those
+	// that it no longer asks for are taken off, and those that others put there are left alone.
+	AnnotationAppliedMetadata = "githubusertoken.dev/applied-metadata"
 
 	// Finalizer stands on each GitHubUserToken, so that deletionPolicy is carried out, and on the pair
 	// Secret, so that deleting it loses nothing.
@@ -56,3 +63,11 @@ const (
 	// KeyDeviceCode is the secret half of a device authorization, only while a person is being waited for.
 	KeyDeviceCode = "device_code"
 )
+
+// OwnerLabel is the value of LabelOwner for a resource: its name, cut to what a label's value can hold.
+func OwnerLabel(name string) string {
+	if len(name) > 63 {
+		name = name[:63]
+	}
+	return strings.TrimRight(name, "-.")
+}

@@ -25,6 +25,7 @@ const (
 // holds the refresh token, unless includeRefreshToken asks for it.
 //
 // +kubebuilder:validation:XValidation:rule="!has(self.registry) || self.format == 'DockerConfigJSON'",message="registry belongs to the format DockerConfigJSON only"
+// +kubebuilder:validation:XValidation:rule="!has(self.url) || self.format == 'BasicAuth'",message="url belongs to the format BasicAuth only"
 // +kubebuilder:validation:XValidation:rule="!has(self.includeRefreshToken) || !self.includeRefreshToken || self.format == 'Opaque'",message="includeRefreshToken belongs to the format Opaque only"
 // +kubebuilder:validation:XValidation:rule="!has(self.key) || !(self.format in ['BasicAuth', 'DockerConfigJSON'])",message="the keys of BasicAuth and DockerConfigJSON are fixed by Kubernetes: leave key out"
 // +kubebuilder:validation:XValidation:rule="!has(self.username) || self.format != 'Opaque'",message="the format Opaque has no username"
@@ -63,13 +64,21 @@ type Output struct {
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9.]*[a-z0-9])?(:[1-9][0-9]{0,4})?$')",message="must be a registry's host name such as ghcr.io, without https:// and without a path"
 	Registry string `json:"registry,omitempty"`
 
-	// The host that the credentials are for, for GitCredentials, Netrc and GitHubCLI. By default the App's
-	// host.
+	// The host that the credentials are for, for BasicAuth, GitCredentials, Netrc and GitHubCLI. By default
+	// the App's host.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9.]*[a-z0-9])?(:[1-9][0-9]{0,4})?$')",message="must be a lower-case host name, with or without a port, without https://"
 	Host string `json:"host,omitempty"`
+
+	// The value of the key url of a BasicAuth Secret. By default https://HOST, which Argo CD's credential
+	// templates (repo-creds) match by prefix. An Argo CD repository Secret needs the URL of the repository.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=2048
+	// +kubebuilder:validation:XValidation:rule="self.matches('^https://[^ @]+$')",message="must be an https:// URL without a user name"
+	URL string `json:"url,omitempty"`
 
 	// The key of the Secret that holds the token or the file. By default access_token (Opaque),
 	// .git-credentials (GitCredentials), .netrc (Netrc), hosts.yml (GitHubCLI).

@@ -2,16 +2,10 @@ package output
 
 import (
 	"maps"
-	"strings"
-
-	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 )
-
-// AnnotationSource holds the fingerprint of what an output was rendered from.
-const AnnotationSource = "githubusertoken.dev/source"
 
 // Metadata is what the operator wants on an output.
 type Metadata struct {
@@ -27,8 +21,8 @@ func MetadataFor(spec v1alpha1.Output, pair *rotation.Pair, defaults Defaults) M
 	maps.Copy(m.Annotations, spec.Annotations)
 
 	m.Labels[v1alpha1.LabelRole] = v1alpha1.RoleOutput
-	m.Labels[v1alpha1.LabelOwner] = labelValue(pair.Owner.Name)
-	m.Annotations[AnnotationSource] = Fingerprint(spec, pair, defaults)
+	m.Labels[v1alpha1.LabelOwner] = v1alpha1.OwnerLabel(pair.Owner.Name)
+	m.Annotations[v1alpha1.AnnotationSource] = Fingerprint(spec, pair, defaults)
 	delete(m.Annotations, v1alpha1.AnnotationExpiresAt)
 	delete(m.Annotations, v1alpha1.AnnotationNextRefreshAt)
 	if pair.State.Expires() {
@@ -58,12 +52,4 @@ func covers(have, want map[string]string) bool {
 		}
 	}
 	return true
-}
-
-// labelValue cuts a name to what a label's value can hold. The cut must not leave a dash or dot at the end.
-func labelValue(name string) string {
-	if len(name) > validation.LabelValueMaxLength {
-		name = name[:validation.LabelValueMaxLength]
-	}
-	return strings.TrimRight(name, "-._")
 }

@@ -32,7 +32,7 @@ func toSecret(pair *rotation.Pair) *corev1.Secret {
 	}
 	maps.Copy(secret.Labels, pair.Labels)
 	secret.Labels[v1alpha1.LabelRole] = role
-	secret.Labels[v1alpha1.LabelOwner] = LabelValue(pair.Owner.Name)
+	secret.Labels[v1alpha1.LabelOwner] = v1alpha1.OwnerLabel(pair.Owner.Name)
 	maps.Copy(secret.Annotations, pair.Annotations)
 	for key, value := range annotations(pair) {
 		if value != "" {
@@ -95,7 +95,7 @@ func patch(current, next *rotation.Pair) ([]byte, error) {
 	if next.Controlled && !current.Controlled {
 		metadata["ownerReferences"] = []metav1.OwnerReference{ownerReference(next.Owner)}
 		metadata["finalizers"] = []string{v1alpha1.Finalizer}
-		metadata["labels"] = map[string]any{v1alpha1.LabelRole: v1alpha1.RolePair, v1alpha1.LabelOwner: LabelValue(next.Owner.Name)}
+		metadata["labels"] = map[string]any{v1alpha1.LabelRole: v1alpha1.RolePair, v1alpha1.LabelOwner: v1alpha1.OwnerLabel(next.Owner.Name)}
 	}
 	body := map[string]any{"metadata": metadata}
 	if changed := difference(data(current), data(next), func(s string) any { return []byte(s) }); len(changed) > 0 {
@@ -147,16 +147,4 @@ func timestamp(t time.Time) string {
 		return ""
 	}
 	return t.UTC().Format(time.RFC3339)
-}
-
-// LabelValue cuts a name to what a label's value may hold.
-func LabelValue(name string) string {
-	if len(name) <= 63 {
-		return name
-	}
-	end := 63
-	for end > 0 && (name[end-1] == '-' || name[end-1] == '.') {
-		end--
-	}
-	return name[:end]
 }

@@ -1,0 +1,283 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"os"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log/zap"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/hack/controlplane"
+	"github.com/githubusertoken/github-user-token-operator/internal/github"
+	"github.com/githubusertoken/github-user-token-operator/internal/github/githubtest"
+	"github.com/githubusertoken/github-user-token-operator/internal/outbox"
+)
+
+// The tests of this package run against a real control plane, with the operator under its own service
+// account and the RBAC of config/, and against the stand-in for GitHub.
+var (
+	plane    *controlplane.ControlPlane
+	operator *rest.Config  // what the operator may do
+	admin    client.Client // what a cluster's administrator may do
+	scheme   = runtime.NewScheme()
+)
+
+func TestMain(m *testing.M) {
+	code, err := runSuite(m)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	os.Exit(code)
+}
+
+func runSuite(m *testing.M) (int, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Minute)
+	defer cancel()
+	if err := clientgoscheme.AddToScheme(scheme); err != nil {
+		return 1, err
+	}
+	if err := v1alpha1.AddToScheme(scheme); err != nil {
+		return 1, err
+	}
+	ctrl.SetLogger(zap.New(zap.WriteTo(&logs)))
+	var err error
+	plane, err = controlplane.Start(ctx, controlplane.Options{Install: []string{"../config/default"}})
+	if err != nil {
+		return 1, err
+	}
+	defer plane.Stop()
+	operator, err = plane.ServiceAccountConfig(ctx, "github-user-token-system", "github-user-token-operator")
+	if err != nil {
+		return 1, err
+	}
+	config := plane.AdminConfig()
+	config.QPS = -1
+	admin, err = client.New(config, client.Options{Scheme: scheme})
+	if err != nil {
+		return 1, err
+	}
+	return m.Run(), nil
+}
+
+const (
+	clientID     = "Iv23liEXAMPLE"
+	clientSecret = "0123456789abcdef0123456789abcdef01234567"
+	// deadline is how long a test waits for what must come. It is generous: machines are shared.
+	deadline = 30 * time.Second
+)
+
+// world is one operator, one GitHub and one namespace of its own for a test.
+type world struct {
+	t          *testing.T
+	ctx        context.Context
+	gh         *githubtest.Server
+	site       *githubtest.Site
+	namespace  string
+	reconciler *Reconciler
+	outboxDir  string
+	stop       func()
+}
+
+// worldOptions differ from one test to another.
+type worldOptions struct {
+	app        githubtest.App
+	gh         githubtest.Options
+	listen     []githubtest.Listen
+	client     func(*github.Options)
+	controller func(*Options)
+	noOperator bool
+}
+
+var worlds atomic.Int64
+
+// newWorld starts a stand-in with one App, a namespace with the App's client secret, and an operator that
+// watches this namespace alone.
+func newWorld(t *testing.T, options worldOptions) *world {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	t.Cleanup(cancel)
+	app := options.app
+	app.ClientID, app.Secrets = clientID, []string{clientSecret}
+	options.gh.Apps = []githubtest.App{app}
+	w := &world{t: t, ctx: ctx, gh: githubtest.New(options.gh), namespace: fmt.Sprintf("test-%d", worlds.Add(1))}
+	t.Cleanup(w.gh.Close)
+	w.site = w.gh.StartTest(t, options.listen...)
+	w.create(&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: w.namespace}})
+	w.secret("github-app", map[string]string{"client_secret": clientSecret})
+	w.outboxDir = t.TempDir()
+	if !options.noOperator {
+		w.startOperator(options)
+	}
+	return w
+}
+
+// startOperator runs an operator as main does, in this process, under the service account's identity.
+func (w *world) startOperator(options worldOptions) {
+	w.t.Helper()
+	kept, err := outbox.Open(w.outboxDir, outbox.Options{AllowDisk: true})
+	w.must(err)
+	config := rest.CopyConfig(operator)
+	config.QPS = -1
+	mgr, err := ctrl.NewManager(config, ctrl.Options{
+		Scheme: scheme, Cache: CacheOptions([]string{w.namespace}),
+		Metrics: metricsserver.Options{BindAddress: "0"}, HealthProbeBindAddress: "0",
+		GracefulShutdownTimeout: new(time.Duration),
+	})
+	w.must(err)
+	clientOptions := github.Options{
+		AllowedHosts: []string{w.site.Host}, RootCAs: w.site.CA.PEM,
+		AllowedAddresses: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},
+	}
+	if options.client != nil {
+		options.client(&clientOptions)
+	}
+	gitHub, err := github.New(clientOptions)
+	w.must(err)
+	controllerOptions := Options{
+		GitHub: gitHub, Outbox: kept, Holder: kept.Holder(), NewID: uuid.NewString,
+		Namespaces: []string{w.namespace}, SkipNameValidation: true,
+	}
+	if options.controller != nil {
+		options.controller(&controllerOptions)
+	}
+	w.reconciler, err = New(mgr, controllerOptions)
+	w.must(err)
+	records, err := kept.List()
+	w.must(err)
+	w.reconciler.Replay(mgr.GetLogger(), records)
+	ctx, cancel := context.WithCancel(w.ctx)
+	ended := make(chan error, 1)
+	go func() { ended <- mgr.Start(ctx) }()
+	stopped := false
+	w.stop = func() {
+		if stopped {
+			return
+		}
+		stopped = true
+		cancel()
+		if err := <-ended; err != nil {
+			w.t.Errorf("the manager ended: %v", err)
+		}
+		drain, done := context.WithTimeout(context.Background(), deadline)
+		defer done()
+		if err := w.reconciler.Flights.Drain(drain); err != nil {
+			w.t.Errorf("exchanges are still under way: %v", err)
+		}
+		_ = kept.Close()
+	}
+	w.t.Cleanup(w.stop)
+}
+
+func (w *world) must(err error) {
+	w.t.Helper()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w *world) create(object client.Object) {
+	w.t.Helper()
+	w.must(admin.Create(w.ctx, object))
+}
+
+// secret creates or overwrites a Secret as a person or GitOps would.
+func (w *world) secret(name string, data map[string]string) {
+	w.t.Helper()
+	secret := &corev1.Secret{
+		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Secret"},
+		ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: name}, StringData: data,
+	}
+	w.must(admin.Patch(w.ctx, secret, client.Apply, client.FieldOwner("person"), client.ForceOwnership)) //nolint:staticcheck // typed apply needs a generated configuration
+}
+
+// seed puts the refresh token of a fresh login into the seed of a resource, and returns the token.
+func (w *world) seed(name, login string) string {
+	w.t.Helper()
+	token := w.gh.Mint(clientID, login).RefreshToken
+	w.secret(name+"-seed", map[string]string{"refresh_token": token})
+	return token
+}
+
+// resource is a GitHubUserToken as in the samples.
+func (w *world) resource(name string) *v1alpha1.GitHubUserToken {
+	return &v1alpha1.GitHubUserToken{
+		ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: name},
+		Spec: v1alpha1.GitHubUserTokenSpec{
+			App: v1alpha1.App{
+				Host: w.site.Host, ClientID: clientID,
+				ClientSecretRef: &v1alpha1.ClientSecretReference{Name: "github-app"},
+			},
+			RefreshTokenRef: &v1alpha1.RefreshTokenReference{Name: name + "-seed"},
+			Secret:          v1alpha1.SecretTemplate{Name: name + "-token"},
+		},
+	}
+}
+
+// eventually waits until a condition holds, and says what was there last when it never did.
+func (w *world) eventually(what string, holds func() (bool, string)) {
+	w.t.Helper()
+	var last string
+	for end := time.Now().Add(deadline); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		ok, seen := holds()
+		if ok {
+			return
+		}
+		last = seen
+	}
+	w.t.Fatalf("%s: not within %s; last seen: %s", what, deadline, last)
+}
+
+// condition waits for a condition of a resource with the given status and reason, and returns it.
+func (w *world) condition(name, kind string, status metav1.ConditionStatus, reason string) metav1.Condition {
+	w.t.Helper()
+	var found metav1.Condition
+	w.eventually(fmt.Sprintf("%s of %s to be %s, %s", kind, name, status, reason), func() (bool, string) {
+		token := w.get(name)
+		condition := meta.FindStatusCondition(token.Status.Conditions, kind)
+		if condition == nil {
+			return false, describe(token)
+		}
+		found = *condition
+		return condition.Status == status && (reason == "" || condition.Reason == reason), describe(token)
+	})
+	return found
+}
+
+func describe(token *v1alpha1.GitHubUserToken) string {
+	var lines []string
+	for _, c := range token.Status.Conditions {
+		lines = append(lines, fmt.Sprintf("%s=%s (%s: %s)", c.Type, c.Status, c.Reason, c.Message))
+	}
+	return strings.Join(lines, "; ")
+}
+
+func (w *world) get(name string) *v1alpha1.GitHubUserToken {
+	w.t.Helper()
+	var token v1alpha1.GitHubUserToken
+	w.must(admin.Get(w.ctx, client.ObjectKey{Namespace: w.namespace, Name: name}, &token))
+	return &token
+}
+
+func (w *world) pair(name string) *corev1.Secret {
+	w.t.Helper()
+	var secret corev1.Secret
+	w.must(admin.Get(w.ctx, client.ObjectKey{Namespace: w.namespace, Name: name}, &secret))
+	return &secret
+}
