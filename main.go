@@ -13,16 +13,10 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/selection"
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/cache"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
@@ -147,7 +141,7 @@ func newManager(f *flags) (manager.Manager, error) {
 	noWait := time.Duration(0)
 	mgr, err := ctrl.NewManager(config, ctrl.Options{
 		Scheme:                  scheme,
-		Cache:                   cacheOptions(list(f.namespaces)),
+		Cache:                   controllers.CacheOptions(list(f.namespaces)),
 		Metrics:                 metricsOptions(f),
 		HealthProbeBindAddress:  f.probeAddress,
 		LeaderElection:          f.leaderElect,
@@ -165,26 +159,6 @@ func newManager(f *flags) (manager.Manager, error) {
 		return nil, fmt.Errorf("set up the probes: %w", err)
 	}
 	return mgr, nil
-}
-
-// cacheOptions keep the cache small: of Secrets only the metadata of those that carry the operator's label,
-// and of everything without managedFields.
-func cacheOptions(namespaces []string) cache.Options {
-	ours, err := labels.NewRequirement(v1alpha1.LabelRole, selection.Exists, nil)
-	utilruntime.Must(err)
-	secret := &metav1.PartialObjectMetadata{}
-	secret.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Secret"))
-	options := cache.Options{
-		DefaultTransform: cache.TransformStripManagedFields(),
-		ByObject:         map[client.Object]cache.ByObject{secret: {Label: labels.NewSelector().Add(*ours)}},
-	}
-	for _, namespace := range namespaces {
-		if options.DefaultNamespaces == nil {
-			options.DefaultNamespaces = map[string]cache.Config{}
-		}
-		options.DefaultNamespaces[namespace] = cache.Config{}
-	}
-	return options
 }
 
 func metricsOptions(f *flags) metricsserver.Options {

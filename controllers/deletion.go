@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -34,6 +35,7 @@ func (r *Reconciler) finalize(ctx context.Context, token *v1alpha1.GitHubUserTok
 		return ctrl.Result{}, err
 	}
 	r.forget(token.UID)
+	r.forgetSecrets(token)
 	return ctrl.Result{}, nil
 }
 
@@ -66,6 +68,17 @@ func (r *Reconciler) forget(uid types.UID) {
 	r.queue.unlearn(uid)
 	for _, other := range r.claims.forget(uid) {
 		r.queue.add(other)
+	}
+}
+
+// forgetSecrets drops what is remembered of Secrets that no other resource names.
+func (r *Reconciler) forgetSecrets(token *v1alpha1.GitHubUserToken) {
+	for _, name := range secretNames(token) {
+		secret := types.NamespacedName{Namespace: token.Namespace, Name: name}
+		others := slices.DeleteFunc(slices.Clone(r.naming(secret)), func(t v1alpha1.GitHubUserToken) bool { return t.UID == token.UID })
+		if len(others) == 0 {
+			r.seeds.forget(secret)
+		}
 	}
 }
 

@@ -62,6 +62,9 @@ func (f *Flights) Busy(uid types.UID) bool {
 	return busy
 }
 
+// Full says whether there is no room for another flight.
+func (f *Flights) Full() bool { return f.Count() >= f.limit }
+
 // Count is how many flights are under way.
 func (f *Flights) Count() int {
 	f.mu.Lock()

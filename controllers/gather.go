@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -104,6 +105,34 @@ func (r *Reconciler) findPair(ctx context.Context, v *view) error {
 	}
 	if v.pair == nil {
 		return r.findForeign(ctx, v)
+	}
+	return r.verify(ctx, v)
+}
+
+// verify reads the Secret live when somebody else has written it: they may have edited the tokens, which
+// its metadata does not tell. An exchange under way looks for itself.
+func (r *Reconciler) verify(ctx context.Context, v *view) error {
+	if v.pairMeta == nil || !v.pair.Controlled || v.pair.Deleting || r.Flights.Busy(v.token.UID) ||
+		!r.memories.wasEdited(v.token.UID, v.pair.Version) {
+		return nil
+	}
+	live, err := r.Store.Get(ctx, v.pair.Ref)
+	if errors.Is(err, rotation.ErrNotFound) {
+		return nil // It has just gone; the event about it brings us back.
+	}
+	if err != nil {
+		return fmt.Errorf("look at the edited pair: %w", err)
+	}
+	taken, err := r.Rotator.TakeUp(ctx, live)
+	if errors.Is(err, rotation.ErrConflict) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("take up the edited pair: %w", err)
+	}
+	if taken.Version != v.pair.Version {
+		r.memories.remember(v.token.UID, taken)
+		v.pair, v.pairMeta = withoutTokens(taken), nil
 	}
 	return nil
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/internal/github"
+	"github.com/githubusertoken/github-user-token-operator/internal/outbox"
 	"github.com/githubusertoken/github-user-token-operator/internal/pairsecret"
 	"github.com/githubusertoken/github-user-token-operator/internal/ratelimit"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
@@ -39,6 +40,8 @@ type Reconciler struct {
 	GitHub *github.Client
 	// Limiter keeps to GitHub's limit of token requests.
 	Limiter *ratelimit.Limiter
+	// Outbox keeps received pairs until they are stored.
+	Outbox *outbox.Outbox
 	// Flights are the exchanges under way.
 	Flights *Flights
 	// Recorder records events.
@@ -83,8 +86,12 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	if err != nil {
 		return ctrl.Result{}, err
 	}
-	if decision.Action.Exchanges() && stop == nil {
+	switch {
+	case stop != nil:
+	case decision.Action.Exchanges():
 		return ctrl.Result{}, nil // The flight has the resource reconciled again when it has landed.
+	case decision.Action == rotation.ActionRestore, decision.Action == rotation.ActionAdopt:
+		return ctrl.Result{RequeueAfter: time.Millisecond}, nil // Decide again, on the pair as it is now.
 	}
 	if err := r.tend(ctx, v); err != nil {
 		return ctrl.Result{}, err

@@ -46,6 +46,9 @@ func (r *Reconciler) takeOff(ctx context.Context, v *view, job rotation.Job) (*o
 	if v.pair != nil && v.pair.State.Expires() {
 		expiry = v.pair.State.ExpiresAt
 	}
+	if r.Flights.Full() {
+		return &obstacle{reason: v1alpha1.ReasonExchanging, message: "Waiting for other exchanges to end.", next: v.now.Add(time.Second)}, nil
+	}
 	if ok, estimate := r.Limiter.Acquire(job.App.Key(), ratelimit.Request{ID: string(uid), Namespace: v.token.Namespace, Expiry: expiry}); !ok {
 		return &obstacle{
 			reason:  v1alpha1.ReasonRateLimited,
@@ -81,6 +84,7 @@ func (r *Reconciler) recoverFlight(log logr.Logger, token *v1alpha1.GitHubUserTo
 	}
 	flightPanics.Inc()
 	log.Error(errors.New("panic during an exchange"), "An exchange ended in a panic and is resolved like a crash; please report it", "spends", job.Decision.Spends.Short())
+	r.replayKept(log, job.Owner)
 	r.remember(token, generation, job, &failure{
 		reason: v1alpha1.ReasonOutcomeUnknown, message: "The exchange ended in an error of the operator itself.", ambiguous: true,
 	}, time.Minute)

@@ -24,6 +24,9 @@ type memory struct {
 	// latest is the metadata of the pair Secret as this process last wrote it, for as long as the cache
 	// lags behind.
 	latest *rotation.Pair
+	// seenVersion is the version of the pair Secret that was last looked at, and ownVersion the one that this
+	// process last wrote: any other is somebody else's edit.
+	seenVersion, ownVersion string
 	// intent and intentSince say since when this process has been seeing an intent.
 	intent      string
 	intentSince time.Duration
@@ -85,6 +88,7 @@ func (m *memories) remember(uid types.UID, pair *rotation.Pair) {
 	stripped := withoutTokens(pair)
 	m.with(uid, func(remembered *memory) {
 		remembered.latest = stripped
+		remembered.ownVersion = stripped.Version
 		remembered.commitTrouble = ""
 		remembered.foreign = ""
 	})
@@ -112,6 +116,16 @@ func (m *memories) newest(uid types.UID, ref rotation.Ref, cached *rotation.Pair
 // doubt drops the last written metadata: a write made on the strength of it was refused.
 func (m *memories) doubt(uid types.UID) {
 	m.with(uid, func(remembered *memory) { remembered.latest = nil })
+}
+
+// wasEdited says whether somebody else has written the pair Secret since it was last looked at. What was
+// there when this process began is taken as it is.
+func (m *memories) wasEdited(uid types.UID, version string) (edited bool) {
+	m.with(uid, func(remembered *memory) {
+		edited = remembered.seenVersion != "" && version != remembered.seenVersion && version != remembered.ownVersion
+		remembered.seenVersion = version
+	})
+	return edited
 }
 
 // gone drops the last written metadata of a Secret that is known not to exist any more.

@@ -32,6 +32,20 @@ func (r *Reconciler) Replay(log logr.Logger, records []rotation.Record) {
 	}
 }
 
+// replayKept replays what a flight that ended in a panic has left in the outbox. It is part of that flight.
+func (r *Reconciler) replayKept(log logr.Logger, owner rotation.Owner) {
+	records, err := r.Outbox.List()
+	if err != nil {
+		log.Error(err, "The outbox cannot be read")
+		return
+	}
+	for _, record := range records {
+		if record.Owner == owner {
+			r.replayOne(log, record)
+		}
+	}
+}
+
 func (r *Reconciler) replayOne(log logr.Logger, record rotation.Record) {
 	name := types.NamespacedName{Namespace: record.Owner.Namespace, Name: record.Owner.Name}
 	defer r.queue.add(name)

@@ -39,7 +39,7 @@ func (r *Reconciler) adopt(ctx context.Context, v *view) (*obstacle, error) {
 	}
 	r.memories.remember(v.token.UID, adopted)
 	v.pair, v.pairMeta = withoutTokens(adopted), nil
-	return &obstacle{reason: v1alpha1.ReasonExchanging, message: "The retained pair was taken up.", next: v.now.Add(10 * time.Millisecond)}, nil
+	return nil, nil
 }
 
 func notOwned(v *view) *obstacle {

@@ -3,6 +3,7 @@ package controllers
 import (
 	"context"
 	"fmt"
+	"maps"
 	"strings"
 	"sync"
 
@@ -139,6 +140,16 @@ func (s *seedReader) value(ctx context.Context, key seedKey) (value, version, pr
 	default:
 		return value, version, "", nil
 	}
+}
+
+// forget drops what is remembered of a Secret that no resource names any more.
+func (s *seedReader) forget(secret types.NamespacedName) {
+	s.watch.forget(secret)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	maps.DeleteFunc(s.examined, func(key seedKey, _ seed) bool {
+		return key.namespace == secret.Namespace && key.name == secret.Name
+	})
 }
 
 // otherTokens are the prefixes of GitHub's tokens that are no refresh tokens. Unknown prefixes are let

@@ -66,7 +66,7 @@ func New(mgr manager.Manager, options Options) (*Reconciler, error) {
 	}
 	store := &pairsecret.Store{Client: mgr.GetClient(), Live: mgr.GetAPIReader()}
 	r := &Reconciler{
-		Client: mgr.GetClient(), APIReader: mgr.GetAPIReader(), Store: store, GitHub: options.GitHub,
+		Client: mgr.GetClient(), APIReader: mgr.GetAPIReader(), Store: store, GitHub: options.GitHub, Outbox: options.Outbox,
 		Flights:  NewFlights(options.MaxConcurrentExchanges),
 		Recorder: mgr.GetEventRecorder("github-user-token-operator"),
 		Clock:    options.Clock,

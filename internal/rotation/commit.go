@@ -142,7 +142,9 @@ func pairAfter(live *Pair, policy Policy, record Record, tokens github.Tokens) *
 		state.recordSeed(SeedRecord{Fingerprint: record.Spent})
 		state.RefreshCount = 0
 		state.User = nil
-		state.SeedVersion = record.SeedVersion
+		if record.SeedVersion != "" {
+			state.SeedVersion = record.SeedVersion
+		}
 		state.Device = nil
 		next.DeviceCode = credential.DeviceCode{}
 	}

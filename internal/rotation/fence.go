@@ -41,7 +41,8 @@ func (r *Rotator) fence(ctx context.Context, job Job) (*Pair, *Result) {
 func (r *Rotator) inspect(ctx context.Context, job Job, fenced *Pair, intent *Intent) (*Pair, *Result) {
 	if _, held := fenced.token(intent.Spends); !held {
 		r.remember(job.Owner, intent)
-		return nil, r.takeUpEdit(ctx, fenced)
+		taken, err := r.TakeUp(ctx, fenced)
+		return nil, &Result{Outcome: Stale, Pair: taken, Err: errors.Join(errors.New("the Secret's tokens were edited by somebody else"), err)}
 	}
 	switch {
 	case fenced.Deleting:
@@ -60,22 +61,39 @@ func (r *Rotator) inspect(ctx context.Context, job Job, fenced *Pair, intent *In
 	return fenced, nil
 }
 
-// takeUpEdit brings the state into line with data that somebody has edited by hand: the token that was to
-// be exchanged is not there any more.
-func (r *Rotator) takeUpEdit(ctx context.Context, fenced *Pair) *Result {
-	next := fenced.Clone()
-	next.Intent = nil
-	next.State.AccessToken = fenced.AccessToken.Fingerprint()
-	next.State.RefreshToken = fenced.RefreshToken.Fingerprint()
-	next.State.PendingSeed = fenced.SeedToken.Fingerprint()
-	if fenced.RefreshToken.IsZero() && fenced.SeedToken.IsZero() {
+// TakeUp brings the state into line with data that somebody has edited by hand, given the Secret as it was
+// just read. Another refresh token is a login that somebody pasted there; an access token that is not the
+// one that came with the refresh token is of no use, so that a new pair is got at once; a refresh token that
+// was taken out is gone. When nothing was edited nothing is written.
+func (r *Rotator) TakeUp(ctx context.Context, live *Pair) (*Pair, error) {
+	state := &live.State
+	sameAccess, sameRefresh := live.AccessToken.Fingerprint() == state.AccessToken, live.RefreshToken.Fingerprint() == state.RefreshToken
+	samePending := live.SeedToken.Fingerprint() == state.PendingSeed
+	held := live.Intent == nil || live.Holds(live.Intent.Spends)
+	if sameAccess && sameRefresh && samePending && held {
+		return live, nil
+	}
+	next := live.Clone()
+	if !held {
+		next.Intent = nil
+	}
+	next.State.PendingSeed = live.SeedToken.Fingerprint()
+	switch {
+	case !sameRefresh && live.RefreshToken.IsZero():
+		next.State.RefreshToken = ""
 		next.State.Verdict = &Verdict{Reason: ReasonRefreshTokenMissing, Time: r.Clock.Now()}
+	case !sameRefresh:
+		next.State.RefreshToken = live.RefreshToken.Fingerprint()
+		next.State.Verdict = nil
 	}
-	updated, err := r.Store.Update(ctx, fenced, next)
-	if err == nil {
-		fenced = updated
+	if !sameAccess || (!sameRefresh && !live.RefreshToken.IsZero()) {
+		next.State.AccessToken = ""
 	}
-	return &Result{Outcome: Stale, Pair: fenced, Err: errors.Join(errors.New("the Secret's tokens were edited by somebody else"), err)}
+	updated, err := r.Store.Update(ctx, live, next)
+	if err != nil {
+		return live, err
+	}
+	return updated, nil
 }
 
 func (r *Rotator) intent(job Job) *Intent {
