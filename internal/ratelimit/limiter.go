@@ -150,7 +150,7 @@ func (l *Limiter) queue(app string, now time.Time) *queue {
 				delete(l.apps, name)
 			}
 		}
-		q = newQueue(app, l.options, now)
+		q = newQueue(app, l.options)
 		l.apps[app] = q
 	}
 	return q

@@ -40,7 +40,7 @@ type turn struct {
 	until   time.Time
 }
 
-func newQueue(app string, options Options, now time.Time) *queue {
+func newQueue(app string, options Options) *queue {
 	q := &queue{app: app, hold: options.Hold, waiting: map[string]Request{}, held: map[string]turn{}}
 	if options.PerHour > 0 {
 		// In any hour no more is used than the whole burst and what flows in: less than
