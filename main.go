@@ -114,7 +114,8 @@ func run(ctx context.Context, f *flags) error {
 	}
 	records, err := kept.List()
 	if err != nil {
-		return fmt.Errorf("read the outbox: %w", err)
+		// Those that could be read are replayed; a damaged one must not keep the operator from starting.
+		log.Error(err, "Not all pairs in the outbox could be read; see githubusertoken_outbox_corrupt_records")
 	}
 	reconciler.Replay(log, records)
 

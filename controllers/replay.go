@@ -36,8 +36,7 @@ func (r *Reconciler) Replay(log logr.Logger, records []rotation.Record) {
 func (r *Reconciler) replayKept(log logr.Logger, owner rotation.Owner) {
 	records, err := r.Outbox.List()
 	if err != nil {
-		log.Error(err, "The outbox cannot be read")
-		return
+		log.Error(err, "Not all of the outbox could be read")
 	}
 	for _, record := range records {
 		if record.Owner == owner {

@@ -111,7 +111,7 @@ func TestRevealIsTheOnlyWayBack(t *testing.T) {
 	if !(RefreshToken{}).IsZero() || !NewRefreshToken("").IsZero() || (RefreshToken{}).Reveal() != "" {
 		t.Error("the zero value is not zero")
 	}
-	if NewRefreshToken(canary) != NewRefreshToken(canary) || NewRefreshToken(canary) == NewRefreshToken("x") {
+	if same := NewRefreshToken(canary); same != token || token == NewRefreshToken("x") {
 		t.Error("tokens do not compare by their text")
 	}
 }

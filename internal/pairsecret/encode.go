@@ -108,11 +108,11 @@ func patch(current, next *rotation.Pair) ([]byte, error) {
 func difference(current, next map[string]string, encode func(string) any) map[string]any {
 	changed := map[string]any{}
 	for key, value := range next {
-		switch {
-		case value == current[key]:
-		case value == "":
-			changed[key] = nil
-		default:
+		if value == current[key] {
+			continue
+		}
+		changed[key] = nil
+		if value != "" {
 			changed[key] = encode(value)
 		}
 	}

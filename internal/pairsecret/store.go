@@ -31,7 +31,7 @@ var _ rotation.Store = (*Store)(nil)
 // Get implements rotation.Store.
 func (s *Store) Get(ctx context.Context, ref rotation.Ref) (*rotation.Pair, error) {
 	var secret corev1.Secret
-	if err := s.Live.Get(ctx, client.ObjectKey(types.NamespacedName{Namespace: ref.Namespace, Name: ref.Name}), &secret); err != nil {
+	if err := s.Live.Get(ctx, client.ObjectKey{Namespace: ref.Namespace, Name: ref.Name}, &secret); err != nil {
 		return nil, explain("read", ref, nil, err)
 	}
 	return FromSecret(&secret), nil
@@ -141,8 +141,6 @@ func (s *Store) dropFinalizer(ctx context.Context, pair *rotation.Pair) error {
 func (s *Store) Retain(ctx context.Context, pair *rotation.Pair) error {
 	state := pair.State.Clone()
 	state.Retained = true
-	kept := *pair
-	kept.State = state
 	body, err := json.Marshal(map[string]any{"metadata": map[string]any{
 		"resourceVersion": pair.Version, "uid": pair.UID,
 		"annotations":     map[string]any{v1alpha1.AnnotationState: encode(state)},
