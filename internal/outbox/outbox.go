@@ -127,7 +127,7 @@ func makeDirectory(dir, sub string) error {
 	case !info.IsDir():
 		return fmt.Errorf("%s is in the way: it must be a directory", sub)
 	case info.Mode().Perm() != 0o700:
-		return os.Chmod(sub, 0o700)
+		return os.Chmod(sub, 0o700) //nolint:gosec // a directory needs its x bit
 	}
 	return nil
 }

@@ -84,7 +84,7 @@ func TestMetadataMatchesOnlyWhatIsCurrent(t *testing.T) {
 		{"what others add does not matter", want, func(l, a map[string]string) { l["x"], a["y"] = "1", "2" }, true},
 		{"a label of the user is gone", want, func(l, _ map[string]string) { delete(l, "team") }, false},
 		{"the role was changed", want, func(l, _ map[string]string) { l[v1alpha1.LabelRole] = "pair" }, false},
-		{"the source is another", want, func(_, a map[string]string) { a[output.v1alpha1.AnnotationSource] = "x" }, false},
+		{"the source is another", want, func(_, a map[string]string) { a[v1alpha1.AnnotationSource] = "x" }, false},
 		{"the expiry was changed", want, func(_, a map[string]string) { a[v1alpha1.AnnotationExpiresAt] = "x" }, false},
 		{"the next refresh is gone", want, func(_, a map[string]string) { delete(a, v1alpha1.AnnotationNextRefreshAt) }, false},
 		{"a time still stands though the token expires no more", output.MetadataFor(spec, permanent, output.Defaults{}), func(_, a map[string]string) {
