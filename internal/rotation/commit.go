@@ -109,7 +109,7 @@ func (r *Rotator) commitToBackup(ctx context.Context, next *Pair) (Result, error
 // movedOn says whether the stored chain has gone on without this exchange: then somebody logged in anew,
 // and their pair stays.
 func movedOn(live *Pair, record Record) bool {
-	if live.Holds(record.Spent) {
+	if live.Holds(record.Spent) || isOlderCopy(live, record) {
 		return false
 	}
 	switch live.RefreshToken.Fingerprint() {
@@ -122,6 +122,21 @@ func movedOn(live *Pair, record Record) bool {
 	default:
 		return true
 	}
+}
+
+// isOlderCopy says whether somebody has put an older state of this very chain back, as from a backup: a
+// lower revision that knows of no login that the fence did not know. Its tokens are spent.
+func isOlderCopy(live *Pair, record Record) bool {
+	if live.State.Revision >= record.Base.Revision || len(live.State.Seeds) == 0 ||
+		live.State.RefreshToken != live.RefreshToken.Fingerprint() || !live.SeedToken.IsZero() {
+		return false
+	}
+	for _, seed := range live.State.Seeds {
+		if seed.RefusedFor == "" && !record.Base.HasImported(seed.Fingerprint) {
+			return false
+		}
+	}
+	return true
 }
 
 // pairAfter is the Secret with the new pair in place.
