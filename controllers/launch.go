@@ -42,7 +42,9 @@ func (r *Reconciler) launch(ctx context.Context, v *view, decision rotation.Deci
 // takeOff begins the flight, when the rate limit and the number of flights allow it.
 func (r *Reconciler) takeOff(ctx context.Context, v *view, job rotation.Job) (*obstacle, error) {
 	uid := v.token.UID
-	expiry := v.now
+	// Who has no token yet waits from the beginning: a time that does not change, so that looking again does
+	// not cost the place in the queue.
+	expiry := v.token.CreationTimestamp.Time
 	if v.pair != nil && v.pair.State.Expires() {
 		expiry = v.pair.State.ExpiresAt
 	}
@@ -95,6 +97,9 @@ func (r *Reconciler) landed(log logr.Logger, token *v1alpha1.GitHubUserToken, ge
 	observe(result)
 	r.memories.remember(token.UID, result.Pair)
 	r.memories.with(token.UID, func(remembered *memory) { remembered.commitTrouble = "" })
+	if pause := pauseOf(result); pause > 0 {
+		r.Limiter.Pause(job.App.Key(), r.Clock.Now().Add(pause))
+	}
 	log = log.WithValues("outcome", result.Outcome, "cause", job.Decision.Cause, "spends", job.Decision.Spends.Short())
 	switch result.Outcome {
 	case rotation.Committed:
@@ -117,9 +122,6 @@ func (r *Reconciler) landed(log logr.Logger, token *v1alpha1.GitHubUserToken, ge
 	default:
 		f := failureOf(result)
 		r.remember(token, generation, job, f, backoffOf(result))
-		if pause := pauseOf(result); pause > 0 {
-			r.Limiter.Pause(job.App.Key(), r.Clock.Now().Add(pause))
-		}
 		log.Info("The token could not be refreshed", "reason", f.reason, "why", words(result.Err))
 	}
 }
@@ -168,7 +170,7 @@ func pauseOf(result rotation.Result) time.Duration {
 	if errors.As(result.Err, &failed) && failed.Reason == github.RateLimited {
 		return backoffOf(result)
 	}
-	return 0
+	return result.Pause
 }
 
 // failureOf puts a result that brought no pair into the words of a condition.

@@ -104,6 +104,9 @@ type Result struct {
 	Reason string
 	// Resolved says that the outcome of an earlier exchange was unknown until now.
 	Resolved bool
+	// Pause is for how long GitHub asks that the App send nothing more: a success can be the last request that
+	// a rate limit allows.
+	Pause time.Duration
 	// Conflicts counts the writes of the commit that met somebody else's.
 	Conflicts int
 	// ExchangeDuration and CommitDuration are zero when there was no exchange or commit.
@@ -153,6 +156,9 @@ func (r *Rotator) exchange(ctx context.Context, job Job, fenced *Pair, token cre
 		SeedVersion: job.SeedVersion, RefreshRequestedAt: job.RefreshRequestedAt, User: job.User, Reply: reply,
 	})
 	result.ExchangeDuration = took
+	if reply.RateLimited {
+		result.Pause = reply.RetryAfter
+	}
 	return result
 }
 
