@@ -28,7 +28,8 @@ type Process struct {
 	name    binaries.Name
 	path    string
 	args    []string
-	dir     string // working directory
+	env     []string // nil: this process's, with dir for a home
+	dir     string   // working directory
 	logPath string // appended to over restarts
 	ready   func(context.Context) error
 
@@ -73,7 +74,10 @@ func (p *Process) launch() (*run, error) {
 
 	cmd := exec.Command(p.path, p.args...) //nolint:noctx // It outlives the call that starts it.
 	cmd.Dir = p.dir
-	cmd.Env = append(os.Environ(), "HOME="+p.dir)
+	cmd.Env = p.env
+	if cmd.Env == nil {
+		cmd.Env = append(os.Environ(), "HOME="+p.dir)
+	}
 	cmd.Stdout = log
 	cmd.Stderr = log
 	if err := startBound(cmd); err != nil {

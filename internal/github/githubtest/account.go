@@ -1,6 +1,9 @@
 package githubtest
 
-import "strings"
+import (
+	"errors"
+	"strings"
+)
 
 // Mint logs a user in, as the web flow would, and returns the first pair of a new chain. It panics if there is no such
 // App; an account that is missing is added.
@@ -14,6 +17,27 @@ func (s *Server) mint(clientID, login string, device bool) Pair {
 	defer s.mu.Unlock()
 	app := s.mustApp(clientID)
 	return s.issue(app, s.ensureUser(login), device, scopeOf(app, ""), nil).export()
+}
+
+// Adopt is Mint with a refresh token of the caller's choice, for an example that is to work as it stands. The token must
+// not be known yet.
+func (s *Server) Adopt(clientID, login, refreshToken string) (Pair, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	app := s.mustApp(clientID)
+	switch {
+	case refreshToken == "":
+		return Pair{}, errors.New("the refresh token is empty")
+	case s.tokens[refreshToken] != nil:
+		return Pair{}, errors.New("this token was issued before")
+	case app.NoExpiry:
+		return Pair{}, errors.New("this App has no refresh tokens: its token expiry is switched off")
+	}
+	p := s.issue(app, s.ensureUser(login), false, scopeOf(app, ""), nil)
+	delete(s.tokens, p.refresh.value)
+	p.refresh.value, p.refresh.fingerprint = refreshToken, Fingerprint(refreshToken)
+	s.tokens[refreshToken] = p
+	return p.export(), nil
 }
 
 // Revoke ends a token, and with it the other one of its pair. It says whether the token was alive.

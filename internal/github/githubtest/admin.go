@@ -20,6 +20,8 @@ import (
 //	GET    /apps                                   the Apps, without secrets
 //	PATCH  /apps/{client_id}                       AppChange
 //	POST   /mint?app=&user=[&device=true]          a first pair
+//	POST   /mint?app=&user=&only=refresh_token     a first pair, of which the refresh token is told, as plain text
+//	POST   /mint?app=&user=  {"refresh_token": …}  a first pair with this refresh token
 //	POST   /revoke?app=&user=                      revoke a grant
 //	POST   /revoke   {"token": …}                  revoke a token and the other one of its pair
 //	POST   /expire   {"token": …}                  let a token expire at once
@@ -92,7 +94,15 @@ func badRequest(format string, args ...any) error {
 	return adminError{http.StatusBadRequest, fmt.Sprintf(format, args...)}
 }
 
+// plainText is an answer that is not wrapped in JSON, for a shell to pass on.
+type plainText string
+
 func writeAdmin(w http.ResponseWriter, value any, err error) {
+	if text, ok := value.(plainText); ok && err == nil {
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		_, _ = io.WriteString(w, string(text)) // the client may have gone
+		return
+	}
 	status := http.StatusOK
 	if err != nil {
 		status = http.StatusBadRequest
@@ -268,7 +278,28 @@ func (s *Server) adminMint(r *http.Request) (any, error) {
 		return nil, badRequest("name the user: /mint?app=…&user=…")
 	}
 	device, _ := strconv.ParseBool(r.URL.Query().Get("device"))
-	return s.mint(app, user, device).json(), nil
+	if r.ContentLength != 0 {
+		return s.adminAdopt(r, app, user)
+	}
+	minted := s.mint(app, user, device)
+	if r.URL.Query().Get("only") == "refresh_token" {
+		return plainText(minted.RefreshToken), nil
+	}
+	return minted.json(), nil
+}
+
+func (s *Server) adminAdopt(r *http.Request, app, user string) (any, error) {
+	var body struct {
+		RefreshToken string `json:"refresh_token"`
+	}
+	if err := readJSON(r, &body); err != nil {
+		return nil, err
+	}
+	adopted, err := s.Adopt(app, user, body.RefreshToken)
+	if err != nil {
+		return nil, badRequest("%v", err)
+	}
+	return adopted.json(), nil
 }
 
 func (s *Server) adminRevoke(r *http.Request) (any, error) {
