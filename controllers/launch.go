@@ -101,6 +101,9 @@ func (r *Reconciler) landed(log logr.Logger, token *v1alpha1.GitHubUserToken, ge
 		r.Limiter.Pause(job.App.Key(), r.Clock.Now().Add(pause))
 	}
 	log = log.WithValues("outcome", result.Outcome, "cause", job.Decision.Cause, "spends", job.Decision.Spends.Short())
+	if result.OutboxErr != nil {
+		log.Error(result.OutboxErr, "The outbox failed in mid-exchange; the pair was held in memory only")
+	}
 	switch result.Outcome {
 	case rotation.Committed:
 		r.remember(token, generation, job, nil, 0)

@@ -130,14 +130,18 @@ func Decide(in Input) Decision {
 	return Decision{Action: ActionNone}
 }
 
-// retained takes up the pair that a deleted resource of the same name, seed and App has left behind.
+// retained takes up the pair that a deleted resource of the same name, seed and App has left behind, and
+// the resource's own pair when somebody took its owner reference off.
 func retained(in Input) (Decision, bool) {
-	if in.Pair == nil || in.Pair.Controlled || !in.Pair.Orphan || !in.Pair.State.Retained {
+	if in.Pair == nil || in.Pair.Controlled || !in.Pair.Orphan {
 		return Decision{}, false
 	}
 	state := &in.Pair.State
+	if state.Owner == in.Owner.UID {
+		return in.orBackoff(Decision{Action: ActionAdopt}), true
+	}
 	sameSeed := in.Seed == "" || state.KnowsSeed(in.Seed, in.App)
-	if state.OwnerName != in.Owner.Name || state.App != in.App || !sameSeed {
+	if !state.Retained || state.OwnerName != in.Owner.Name || state.App != in.App || !sameSeed {
 		return Decision{}, false
 	}
 	return in.orBackoff(Decision{Action: ActionAdopt}), true

@@ -102,6 +102,8 @@ type Result struct {
 	Err error
 	// Reason is the verdict's reason when Outcome is Rejected.
 	Reason string
+	// OutboxErr says that the reply could not be kept, or its record not be removed.
+	OutboxErr error
 	// Resolved says that the outcome of an earlier exchange was unknown until now.
 	Resolved bool
 	// Pause is for how long GitHub asks that the App send nothing more: a success can be the last request that
@@ -167,14 +169,14 @@ func (r *Rotator) exchange(ctx context.Context, job Job, fenced *Pair, token cre
 func (r *Rotator) Accept(ctx context.Context, job Job, fenced *Pair, record Record) Result {
 	// An outbox that was ready and fails now leaves the pair in memory only. Going on to the commit is the
 	// best that can be done with it.
-	_ = r.Outbox.Keep(record)
-	tokens, err := record.Reply.Tokens()
-	if err != nil {
-		_ = r.Outbox.Remove(record.ID)
-		return r.settle(ctx, job, fenced, err)
+	keepErr := r.Outbox.Keep(record)
+	var result Result
+	if tokens, err := record.Reply.Tokens(); err != nil {
+		result = r.settle(ctx, job, fenced, err)
+	} else {
+		result = r.store(ctx, job.App, job.Policy, record, tokens, fenced)
 	}
-	result := r.store(ctx, job.App, job.Policy, record, tokens, fenced)
-	_ = r.Outbox.Remove(record.ID)
+	result.OutboxErr = errors.Join(keepErr, r.Outbox.Remove(record.ID))
 	return result
 }
 
