@@ -62,6 +62,20 @@ func (cp *ControlPlane) UserConfig(user string, groups ...string) (*rest.Config,
 	}, nil
 }
 
+// IssueServingCertificate makes a certificate, and its key, both in PEM, for a server that the API
+// server trusts at the given names and addresses, such as a kubelet.
+func (cp *ControlPlane) IssueServingCertificate(user string, hosts ...string) (certificate, key []byte, err error) {
+	issued, err := cp.authority.issue(identity{user: user, hosts: hosts})
+	if err != nil {
+		return nil, nil, err
+	}
+	return issued.certificate, issued.key, nil
+}
+
+// AuthorityPath is the file with the certificate of the authority that signed all of the cluster's
+// certificates. It goes away with the control plane.
+func (cp *ControlPlane) AuthorityPath() string { return cp.dir.path("ca.crt") }
+
 // ServiceAccountConfig is how to reach the API server as a service account,
 // with a token like those that pods get, and so with the rights that RBAC gives
 // it and no others. The account must exist. The token lasts for a week.
