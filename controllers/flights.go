@@ -3,6 +3,7 @@ package controllers
 import (
 	"context"
 	"errors"
+	"math"
 	"sync"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -34,13 +35,19 @@ var ErrFull = errors.New("as many exchanges as allowed are under way")
 var errBusy = errors.New("an exchange for this resource is under way")
 
 // Start begins a flight for a resource.
-func (f *Flights) Start(uid types.UID, fly func()) error {
+func (f *Flights) Start(uid types.UID, fly func()) error { return f.start(uid, fly, f.limit) }
+
+// StartReplay is Start without the limit: a pair that was received must not wait, for its intent would be
+// taken for one without an answer.
+func (f *Flights) StartReplay(uid types.UID, fly func()) error { return f.start(uid, fly, math.MaxInt) }
+
+func (f *Flights) start(uid types.UID, fly func(), limit int) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.closing {
 		return ErrDraining
 	}
-	if len(f.under) >= f.limit {
+	if len(f.under) >= limit {
 		return ErrFull
 	}
 	if _, busy := f.under[uid]; busy {

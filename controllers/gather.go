@@ -56,7 +56,7 @@ func (r *Reconciler) gather(ctx context.Context, token *v1alpha1.GitHubUserToken
 		Me: r.Rotator.Me, Now: v.now, IntentSeen: intentSeen, ExpiresIn: expiresIn,
 	}
 	if v.failure = r.recall(token); v.failure != nil {
-		v.input.NotBefore = v.failure.next
+		v.input.NotBefore = v.failure.due(r.Clock, v.now)
 	}
 	return v, nil
 }

@@ -141,7 +141,8 @@ func (r *Reconciler) remember(token *v1alpha1.GitHubUserToken, generation int64,
 			f.tries = remembered.failure.tries
 		}
 		f.tries++
-		f.next = r.Clock.Now().Add(min(wait<<min(f.tries-1, 10), max(wait, maxBackoff)))
+		pause := min(wait<<min(f.tries-1, 10), max(wait, maxBackoff))
+		f.next, f.nextMonotonic = r.Clock.Now().Add(pause), r.Clock.Monotonic()+pause
 		remembered.failure = f
 	})
 }

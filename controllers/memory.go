@@ -46,11 +46,14 @@ type memory struct {
 
 // failure is why the last exchange brought nothing.
 type failure struct {
-	reason     string
-	message    string
-	tries      int
-	next       time.Time
-	generation int64
+	reason  string
+	message string
+	tries   int
+	// next is when to try again, and nextMonotonic the same by the monotonic clock: a wall clock that is set
+	// back must not put it off.
+	next          time.Time
+	nextMonotonic time.Duration
+	generation    int64
 	// requested is the value of the annotation that asked for the exchange.
 	requested string
 	// ambiguous says that nobody knows whether GitHub exchanged the token.
@@ -161,6 +164,14 @@ func (m *memories) observe(uid types.UID, pair *rotation.Pair, now time.Time) (i
 		expiresIn = new(remembered.expiresAt - mono)
 	})
 	return intentSeen, expiresIn
+}
+
+// due is when to try again. It stays the same text at each look, unless the wall clock was set.
+func (f *failure) due(clock rotation.Clock, now time.Time) time.Time {
+	if due := now.Add(f.nextMonotonic - clock.Monotonic()); due.Sub(f.next).Abs() > time.Second {
+		return due
+	}
+	return f.next
 }
 
 // isOlder compares two resourceVersions of Secrets. Versions that cannot be compared count as not older.

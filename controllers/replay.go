@@ -21,7 +21,7 @@ func (r *Reconciler) Replay(log logr.Logger, records []rotation.Record) {
 		byOwner[uid] = append(byOwner[uid], record)
 	}
 	for uid, records := range byOwner {
-		err := r.Flights.Start(uid, func() {
+		err := r.Flights.StartReplay(uid, func() {
 			for _, record := range records {
 				r.replayOne(log, record)
 			}

@@ -15,6 +15,7 @@ import (
 // that was lost or edited comes out the same.
 func statusOf(v *view, decision rotation.Decision, stop *obstacle) *v1alpha1.GitHubUserTokenStatus {
 	status := v.token.Status.DeepCopy()
+	stop = steady(status.NextRefreshTime, v.now, stop)
 	status.ObservedGeneration = v.token.Generation
 	describePair(status, v)
 	status.NextRefreshTime = timeOf(nextRefreshTime(v, decision, stop))
@@ -23,6 +24,21 @@ func statusOf(v *view, decision rotation.Decision, stop *obstacle) *v1alpha1.Git
 	setOrRemove(v, status, v1alpha1.ConditionReconciling, stop != nil && !stop.stalled && stop.reason != v1alpha1.ReasonSuspended, stop)
 	setOrRemove(v, status, v1alpha1.ConditionStalled, stop != nil && stop.stalled, stop)
 	return status
+}
+
+// steady keeps the time of the next try that the status tells already when a fresh estimate is about the
+// same: an estimate that moves a little at each look must not make each look a write.
+func steady(told *metav1.Time, now time.Time, stop *obstacle) *obstacle {
+	if stop == nil || stop.next.IsZero() || told == nil || !told.After(now) {
+		return stop
+	}
+	tolerance := max(2*time.Second, stop.next.Sub(now)/10)
+	if stop.next.Sub(told.Time).Abs() > tolerance {
+		return stop
+	}
+	kept := *stop
+	kept.next = told.Time
+	return &kept
 }
 
 // describePair copies what is known of the stored pair.
@@ -171,7 +187,7 @@ func (r *Reconciler) obstacleOf(v *view, decision rotation.Decision) *obstacle {
 			message: "Another replica has begun an exchange. It is left alone for as long as it can still be at work.",
 		}
 	case rotation.ObstacleBackoff:
-		return &obstacle{reason: v.failure.reason, message: v.failure.message, next: v.failure.next}
+		return &obstacle{reason: v.failure.reason, message: v.failure.message, next: v.input.NotBefore}
 	default:
 		return nil
 	}

@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -28,8 +30,13 @@ type Store struct {
 
 var _ rotation.Store = (*Store)(nil)
 
+// requestTimeout bounds each call. A commit has no other bound: a connection that hangs must not hang it.
+const requestTimeout = 15 * time.Second
+
 // Get implements rotation.Store.
 func (s *Store) Get(ctx context.Context, ref rotation.Ref) (*rotation.Pair, error) {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
 	var secret corev1.Secret
 	if err := s.Live.Get(ctx, client.ObjectKey{Namespace: ref.Namespace, Name: ref.Name}, &secret); err != nil {
 		return nil, explain("read", ref, nil, err)
@@ -39,6 +46,8 @@ func (s *Store) Get(ctx context.Context, ref rotation.Ref) (*rotation.Pair, erro
 
 // Create implements rotation.Store.
 func (s *Store) Create(ctx context.Context, pair *rotation.Pair) (*rotation.Pair, error) {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
 	if err := s.ownerLives(ctx, pair.Owner); err != nil {
 		return nil, err
 	}
@@ -72,6 +81,8 @@ func (s *Store) ownerLives(ctx context.Context, owner rotation.Owner) error {
 
 // Update implements rotation.Store.
 func (s *Store) Update(ctx context.Context, current, next *rotation.Pair) (*rotation.Pair, error) {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
 	body, err := patch(current, next)
 	if err != nil {
 		return nil, fmt.Errorf("encode the change of a pair: %w", err)
@@ -83,62 +94,61 @@ func (s *Store) Update(ctx context.Context, current, next *rotation.Pair) (*rota
 	return FromSecret(secret), nil
 }
 
-// Remove implements rotation.Store.
+// Remove implements rotation.Store. The finalizer goes first, under the version that the caller has seen,
+// and then the Secret, under the version that this left: a pair that another replica commits in between is
+// never deleted with it. If this process dies between the two, a Secret without a finalizer is left, which
+// the next reconcile heals or removes.
 func (s *Store) Remove(ctx context.Context, pair *rotation.Pair) error {
-	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: pair.Ref.Namespace, Name: pair.Ref.Name}}
-	uid := types.UID(pair.UID)
-	// Deletion is asked for first: from then on the name is only held by the finalizer, and if this process
-	// dies in between, the Secret counts as deleted and is dealt with as such.
-	if !pair.Deleting {
-		err := s.Client.Delete(ctx, secret, client.Preconditions{UID: &uid})
-		switch {
-		case apierrors.IsNotFound(err):
-			return nil
-		case err != nil:
-			return explain("delete", pair.Ref, pair, err)
-		}
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	meta, err := s.dropFinalizer(ctx, pair)
+	if err != nil || meta == nil || pair.Deleting {
+		return err
 	}
-	return s.dropFinalizer(ctx, pair)
+	err = s.Client.Delete(ctx, meta, client.Preconditions{UID: &meta.UID, ResourceVersion: &meta.ResourceVersion})
+	if apierrors.IsNotFound(err) {
+		return nil
+	}
+	return explain("delete", pair.Ref, pair, err)
 }
 
-// dropFinalizer takes our finalizer off, and leaves those of others.
-func (s *Store) dropFinalizer(ctx context.Context, pair *rotation.Pair) error {
+// dropFinalizer takes our finalizer off, and leaves those of others. It returns nil when the Secret is gone.
+func (s *Store) dropFinalizer(ctx context.Context, pair *rotation.Pair) (*metav1.PartialObjectMetadata, error) {
 	var meta metav1.PartialObjectMetadata
 	meta.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Secret"))
 	err := s.Live.Get(ctx, client.ObjectKey{Namespace: pair.Ref.Namespace, Name: pair.Ref.Name}, &meta)
 	switch {
 	case apierrors.IsNotFound(err):
-		return nil
+		return nil, nil
 	case err != nil:
-		return explain("read", pair.Ref, pair, err)
+		return nil, explain("read", pair.Ref, pair, err)
 	case string(meta.UID) != pair.UID:
-		return nil // Another Secret stands there already; ours is gone.
+		return nil, nil // Another Secret stands there already; ours is gone.
+	case meta.ResourceVersion != pair.Version:
+		return nil, rotation.ErrConflict
 	}
-	kept := []string{}
-	for _, finalizer := range meta.Finalizers {
-		if finalizer != v1alpha1.Finalizer {
-			kept = append(kept, finalizer)
-		}
-	}
+	kept := slices.DeleteFunc(slices.Clone(meta.Finalizers), func(f string) bool { return f == v1alpha1.Finalizer })
 	if len(kept) == len(meta.Finalizers) {
-		return nil
+		return &meta, nil
 	}
 	body, err := json.Marshal(map[string]any{"metadata": map[string]any{
 		"resourceVersion": meta.ResourceVersion, "uid": meta.UID, "finalizers": kept,
 	}})
 	if err != nil {
-		return fmt.Errorf("encode the removal of a finalizer: %w", err)
+		return nil, fmt.Errorf("encode the removal of a finalizer: %w", err)
 	}
 	err = s.Client.Patch(ctx, &meta, client.RawPatch(types.MergePatchType, body))
 	if apierrors.IsNotFound(err) {
-		return nil
+		return nil, nil
 	}
-	return explain("release", pair.Ref, pair, err)
+	return &meta, explain("release", pair.Ref, pair, err)
 }
 
 // Retain lets go of a pair whose resource is deleted with deletionPolicy Retain: the Secret stays, without
 // an owner and without our finalizer.
 func (s *Store) Retain(ctx context.Context, pair *rotation.Pair) error {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
 	state := pair.State.Clone()
 	state.Retained = true
 	body, err := json.Marshal(map[string]any{"metadata": map[string]any{
