@@ -125,4 +125,14 @@ const (
 	ReasonHeld = "Held"
 	// ReasonHandoffForbidden: the operator lacks the permission to notify pods or restart workloads.
 	ReasonHandoffForbidden = "HandoffForbidden"
+	// ReasonHandoffDisabled: spec.handoff asks for what the operator was not started for.
+	ReasonHandoffDisabled = "HandoffDisabled"
+	// ReasonHandoffIncomplete: some pods or workloads could not be told of the new token yet.
+	ReasonHandoffIncomplete = "HandoffIncomplete"
+	// ReasonOutputNotOwned: a Secret of an output's name belongs to somebody else.
+	ReasonOutputNotOwned = "OutputNotOwned"
+	// ReasonOutputInvalid: an output cannot be rendered as its spec asks.
+	ReasonOutputInvalid = "OutputInvalid"
+	// ReasonOutputNotWritten: the API server refused an output, or did not answer; it is tried again.
+	ReasonOutputNotWritten = "OutputNotWritten"
 )

@@ -11,6 +11,20 @@ const (
 	// AnnotationHoldUntil puts a refresh off until the given time (RFC 3339), at most until a safe margin
 	// before the access token expires.
 	AnnotationHoldUntil = "githubusertoken.dev/hold-until"
+
+	// AnnotationAdopt is a person's word that a pair Secret which was restored from a backup holds the
+	// current pair. Its value is the UID of the resource, or "true" for this and every later restore.
+	AnnotationAdopt = "githubusertoken.dev/adopt"
+)
+
+// Annotations that the operator sets on workloads, when spec.handoff asks for it. Their value is the
+// lastRefreshTime of the token that the workload was told of.
+const (
+	// AnnotationRefreshedAt stands on pods. A change of it makes the kubelet refresh their volumes at once.
+	AnnotationRefreshedAt = "githubusertoken.dev/refreshed-at"
+	// AnnotationPrefixRestartedFor begins the annotation on pod templates by which workloads are restarted.
+	// The name of the GitHubUserToken, as in LabelOwner, ends it: several may restart the same workload.
+	AnnotationPrefixRestartedFor = "restarted-for.githubusertoken.dev/"
 )
 
 // Labels, annotations and finalizers that the operator sets.

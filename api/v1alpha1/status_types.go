@@ -32,6 +32,10 @@ type GitHubUserTokenStatus struct {
 	// +optional
 	NextRefreshTime *metav1.Time `json:"nextRefreshTime,omitempty"`
 
+	// The lastRefreshTime of the token that the workloads of spec.handoff.restart were last restarted for.
+	// +optional
+	LastHandoffTime *metav1.Time `json:"lastHandoffTime,omitempty"`
+
 	// How many pairs were stored since the login.
 	// +optional
 	RefreshCount int64 `json:"refreshCount,omitempty"`

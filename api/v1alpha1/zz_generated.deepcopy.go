@@ -214,6 +214,10 @@ func (in *GitHubUserTokenStatus) DeepCopyInto(out *GitHubUserTokenStatus) {
 		in, out := &in.NextRefreshTime, &out.NextRefreshTime
 		*out = (*in).DeepCopy()
 	}
+	if in.LastHandoffTime != nil {
+		in, out := &in.LastHandoffTime, &out.LastHandoffTime
+		*out = (*in).DeepCopy()
+	}
 	if in.User != nil {
 		in, out := &in.User, &out.User
 		*out = new(User)
