@@ -1,11 +1,13 @@
 package output
 
 import (
+	"cmp"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -49,6 +51,33 @@ func Render(spec v1alpha1.Output, pair *rotation.Pair, defaults Defaults) (Rende
 	return Rendered{Type: s.Type, Data: data}, nil
 }
 
+// Keys are the keys of the data that Render would write, sorted. It needs no token, only the pair's state.
+func Keys(spec v1alpha1.Output, pair *rotation.Pair, defaults Defaults) []string {
+	s := settingsOf(spec, defaults)
+	var keys []string
+	switch s.Format {
+	case v1alpha1.OutputFormatBasicAuth:
+		keys = []string{corev1.BasicAuthUsernameKey, corev1.BasicAuthPasswordKey, urlKey}
+	case v1alpha1.OutputFormatDockerConfigJSON:
+		keys = []string{corev1.DockerConfigJsonKey}
+	case v1alpha1.OutputFormatOpaque:
+		keys = []string{s.Key}
+		if pair.State.Expires() {
+			keys = append(keys, v1alpha1.KeyExpiresAt)
+		}
+		if s.WithRefreshToken && pair.State.RefreshToken != "" {
+			keys = append(keys, v1alpha1.KeyRefreshToken)
+		}
+	default:
+		keys = []string{s.Key}
+		if s.Format == v1alpha1.OutputFormatGitHubCLI && s.Key == hostsFile {
+			keys = append(keys, configFile)
+		}
+	}
+	slices.Sort(keys)
+	return keys
+}
+
 func (s settings) data(token string, pair *rotation.Pair) (map[string][]byte, error) {
 	switch s.Format {
 	case v1alpha1.OutputFormatBasicAuth:
@@ -78,14 +107,18 @@ func (s settings) opaque(token string, pair *rotation.Pair) map[string][]byte {
 }
 
 // basicAuth is what Flux, Tekton and Argo CD read. The url is for Argo CD, which finds credentials by it:
-// as a template (repo-creds) it is good for all repositories of the host. The others ignore it.
+// that of the host, as a template (repo-creds), is good for all its repositories; a repository Secret
+// needs the repository's own. The others ignore it.
 func (s settings) basicAuth(token string) map[string][]byte {
 	return map[string][]byte{
 		corev1.BasicAuthUsernameKey: []byte(s.Username),
 		corev1.BasicAuthPasswordKey: []byte(token),
-		"url":                       []byte("https://" + s.Host),
+		urlKey:                      []byte(cmp.Or(s.URL, "https://"+s.Host)),
 	}
 }
+
+// urlKey is the key by which Argo CD finds credentials.
+const urlKey = "url"
 
 func (s settings) dockerConfig(token string) (map[string][]byte, error) {
 	config := map[string]any{"auths": map[string]any{s.Registry: map[string]string{

@@ -38,6 +38,7 @@ type settings struct {
 	Key              string                `json:"key,omitempty"`
 	Username         string                `json:"username,omitempty"`
 	Host             string                `json:"host,omitempty"`
+	URL              string                `json:"url,omitempty"`
 	Registry         string                `json:"registry,omitempty"`
 	WithRefreshToken bool                  `json:"withRefreshToken,omitempty"`
 }
@@ -53,7 +54,10 @@ func settingsOf(spec v1alpha1.Output, defaults Defaults) settings {
 		s.WithRefreshToken = spec.IncludeRefreshToken
 	case v1alpha1.OutputFormatBasicAuth:
 		s.Type = cmp.Or(spec.Type, string(corev1.SecretTypeBasicAuth))
-		s.Username, s.Host = username, host
+		s.Username, s.URL = username, spec.URL
+		if s.URL == "" {
+			s.Host = host
+		}
 	case v1alpha1.OutputFormatDockerConfigJSON:
 		s.Type = cmp.Or(spec.Type, string(corev1.SecretTypeDockerConfigJson))
 		s.Username, s.Registry = username, cmp.Or(spec.Registry, DefaultRegistry)
@@ -80,6 +84,7 @@ var (
 	usernamePattern = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,100}$`)
 	hostPattern     = regexp.MustCompile(`^[a-z0-9]([-a-z0-9.]*[a-z0-9])?(:[1-9][0-9]{0,4})?$`)
 	keyPattern      = regexp.MustCompile(`^[-._a-zA-Z0-9]{1,253}$`)
+	urlPattern      = regexp.MustCompile(`^https://[!-?A-~]+$`)
 )
 
 // check says, for a person, what is wrong with the settings.
@@ -95,6 +100,9 @@ func (s settings) check() error {
 	}
 	if s.Host != "" && !hostPattern.MatchString(s.Host) {
 		return fmt.Errorf("the host %q must be a lower-case host name, with or without a port: set host", s.Host)
+	}
+	if s.URL != "" && !urlPattern.MatchString(s.URL) {
+		return fmt.Errorf("the url %q must be an https:// URL without a user name and blanks", s.URL)
 	}
 	if s.Registry != "" && !hostPattern.MatchString(s.Registry) {
 		return fmt.Errorf("the registry %q must be a host name such as %s", s.Registry, DefaultRegistry)
