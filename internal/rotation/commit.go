@@ -12,17 +12,21 @@ import (
 const (
 	commitBackoffMin = 100 * time.Millisecond
 	commitBackoffMax = 5 * time.Second
+	// attemptTimeout is for a handful of requests to the API server.
+	attemptTimeout = 30 * time.Second
 )
 
 // commit stores a pair. It tries until the pair is stored, or until somebody else's newer pair is found
 // there, or until there is nobody left to store it for. live is the Secret as it was last seen, nil when
-// it has to be read first.
+// it has to be read first. A try that gets no answer is given up; the tries are not.
 func (r *Rotator) commit(ctx context.Context, policy Policy, record Record, tokens github.Tokens, live *Pair) Result {
 	began := r.Clock.Monotonic()
 	backoff := commitBackoffMin
 	conflicts := 0
 	for {
-		result, err := r.tryCommit(ctx, policy, record, tokens, live)
+		result, err := r.attempt(ctx, func(ctx context.Context) (Result, error) {
+			return r.tryCommit(ctx, policy, record, tokens, live)
+		})
 		if err == nil {
 			result.Conflicts = conflicts
 			result.CommitDuration = r.Clock.Monotonic() - began
@@ -45,13 +49,20 @@ func (r *Rotator) commit(ctx context.Context, policy Policy, record Record, toke
 	}
 }
 
+// attempt bounds one try: nothing else does, since nothing cancels the whole.
+func (r *Rotator) attempt(ctx context.Context, try func(context.Context) (Result, error)) (Result, error) {
+	ctx, cancel := r.Clock.WithTimeout(ctx, attemptTimeout)
+	defer cancel()
+	return try(ctx)
+}
+
 // tryCommit makes one attempt; an error means that there must be another.
 func (r *Rotator) tryCommit(ctx context.Context, policy Policy, record Record, tokens github.Tokens, live *Pair) (Result, error) {
 	if live == nil {
 		var err error
 		live, err = r.Store.Get(ctx, record.Ref)
 		if errors.Is(err, ErrNotFound) {
-			return r.commitByCreate(ctx, pairAfter(&Pair{Ref: record.Ref, Owner: record.Owner, State: record.Base}, policy, record, tokens))
+			return r.commitByCreate(ctx, pairAfter(lastKnown(record), policy, record, tokens))
 		}
 		if err != nil {
 			return Result{}, err
@@ -59,24 +70,45 @@ func (r *Rotator) tryCommit(ctx context.Context, policy Policy, record Record, t
 	}
 	next := pairAfter(live, policy, record, tokens)
 	switch {
-	case live.State.AccessToken == next.State.AccessToken && live.AccessToken.Fingerprint() == next.State.AccessToken:
+	case isStored(live, next):
 		return Result{Outcome: Committed, Pair: live}, nil
+	case !live.Controlled && !leftBehind(live, record):
+		return r.commitToBackup(ctx, pairAfter(lastKnown(record), policy, record, tokens))
 	case movedOn(live, record):
 		return Result{Outcome: Superseded, Pair: live}, nil
-	case !live.Controlled:
-		return r.commitToBackup(ctx, next)
 	}
 	stored, err := r.Store.Update(ctx, live, next)
 	if errors.Is(err, ErrImmutable) {
-		if err := r.replace(ctx, next, live); err != nil {
-			return Result{}, err
-		}
-		return Result{Outcome: Committed, Pair: next}, nil
+		stored, err = r.replace(ctx, next, live)
 	}
 	if err != nil {
 		return Result{}, err
 	}
-	return Result{Outcome: Committed, Pair: stored}, nil
+	return committed(stored, next), nil
+}
+
+// committed is the result of a write that has stored next, or something newer that it has met.
+func committed(stored, next *Pair) Result {
+	if !isStored(stored, next) {
+		return Result{Outcome: Superseded, Pair: stored}
+	}
+	return Result{Outcome: Committed, Pair: stored}
+}
+
+func isStored(live, next *Pair) bool {
+	return live.State.AccessToken == next.State.AccessToken && live.AccessToken.Fingerprint() == next.State.AccessToken
+}
+
+// lastKnown is the Secret as it was at the fence, without its tokens: what there is to go on from when it is
+// gone.
+func lastKnown(record Record) *Pair {
+	return &Pair{Ref: record.Ref, Owner: record.Owner, Controlled: true, State: record.Base}
+}
+
+// leftBehind says whether a Secret without an owner is the one that the exchange began with: its resource
+// was deleted since, and the pair retained for the next one.
+func leftBehind(live *Pair, record Record) bool {
+	return live.Orphan && live.State.Owner == record.Owner.UID && live.Holds(record.Spent)
 }
 
 // commitByCreate stores the pair where the Secret is gone: its finalizer was taken off by force.
@@ -98,7 +130,7 @@ func (r *Rotator) commitToBackup(ctx context.Context, next *Pair) (Result, error
 	backup, err := r.keepBackup(ctx, next)
 	switch {
 	case err == nil:
-		return Result{Outcome: Committed, Pair: backup}, nil
+		return committed(backup, next), nil
 	case errors.Is(err, ErrOwnerGone), errors.Is(err, ErrTerminating):
 		return Result{Outcome: Discarded, Err: err}, nil
 	default:
@@ -109,18 +141,17 @@ func (r *Rotator) commitToBackup(ctx context.Context, next *Pair) (Result, error
 // movedOn says whether the stored chain has gone on without this exchange: then somebody logged in anew,
 // and their pair stays.
 func movedOn(live *Pair, record Record) bool {
-	if live.Holds(record.Spent) || isOlderCopy(live, record) {
+	switch refresh := live.RefreshToken.Fingerprint(); {
+	case live.Holds(record.Spent) || isOlderCopy(live, record):
 		return false
-	}
-	switch live.RefreshToken.Fingerprint() {
-	case "":
-		// No refresh token: either someone has emptied the Secret, or a login brought a token that never
-		// expires. Only the latter raised the revision.
-		return live.State.Revision != record.Base.Revision
-	case record.Base.RefreshToken:
-		return false
+	case live.State.HasImported(record.Spent):
+		return true // This login was committed before, and its chain has gone on.
+	case record.Login || refresh == "":
+		// A login replaces every chain but that of a later login. Without a refresh token, either somebody has
+		// emptied the Secret, or a login brought a token that never expires.
+		return live.hasTokens() && live.State.hasLoginBeyond(&record.Base)
 	default:
-		return true
+		return refresh != record.Base.RefreshToken
 	}
 }
 
@@ -160,11 +191,14 @@ func pairAfter(live *Pair, policy Policy, record Record, tokens github.Tokens) *
 		if record.SeedVersion != "" {
 			state.SeedVersion = record.SeedVersion
 		}
+		state.SeedVerdict = nil
 		state.Device = nil
 		next.DeviceCode = credential.DeviceCode{}
 	}
 	if live.SeedToken.Fingerprint() == record.Spent {
 		next.SeedToken = credential.RefreshToken{}
+	}
+	if state.PendingSeed == record.Spent {
 		state.PendingSeed = ""
 	}
 	if record.RefreshRequestedAt != "" {
@@ -179,8 +213,6 @@ func pairAfter(live *Pair, policy Policy, record Record, tokens github.Tokens) *
 	state.ExpiresAt = tokens.ExpiresAt
 	state.RefreshTokenExpiresAt = tokens.RefreshTokenExpiresAt
 	state.Verdict = nil
-	state.SeedVerdict = nil
-	state.Retained = false
 	next.NextRefreshAt = policy.DueAt(state)
 	return next
 }

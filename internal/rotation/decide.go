@@ -172,7 +172,10 @@ func intentLeft(in Input) (Decision, bool) {
 	if in.Pair == nil || in.Pair.Intent == nil {
 		return Decision{}, false
 	}
-	intent := in.Pair.Intent
+	intent, state := in.Pair.Intent, &in.Pair.State
+	if intent.Spends == state.RefreshToken && (state.App != in.App || state.Owner != in.Owner.UID) {
+		return Decision{}, false // The chain's token is not for this App, or not ours to spend: see below.
+	}
 	if intent.Standing(in.Me) == StandingForeign && in.IntentSeen < Settle {
 		return Decision{Action: ActionWait, Obstacle: ObstacleForeignIntent, At: in.Now.Add(Settle - in.IntentSeen)}, true
 	}

@@ -3,6 +3,7 @@ package rotation
 import (
 	"context"
 	"errors"
+	"fmt"
 )
 
 // fence writes the intent, and for a new login its token, to the pair Secret, and returns the Secret as it
@@ -30,32 +31,46 @@ func (r *Rotator) fence(ctx context.Context, job Job) (*Pair, *Result) {
 		// The write may have been applied although its reply was lost: look, and do not write again.
 		fenced, err = r.Store.Get(writing, job.Ref)
 		if err != nil || fenced.Intent == nil || fenced.Intent.ID != intent.ID {
-			r.remember(job.Owner, intent)
 			return nil, &Result{Outcome: NotFenced, Pair: fenced, Err: errors.Join(errors.New("the API server did not confirm the fence"), err)}
+		}
+	}
+	if job.Pair == nil {
+		if stop := r.foundBackup(writing, job); stop != nil {
+			return nil, stop
 		}
 	}
 	return r.inspect(ctx, job, fenced, intent)
 }
 
+// foundBackup says whether the Secret was absent only because it is being replaced. The backup was written
+// before the name became free, so it is seen by whoever has just taken the name.
+func (r *Rotator) foundBackup(ctx context.Context, job Job) *Result {
+	switch backup, err := r.getOrNil(ctx, job.Owner.BackupRef()); {
+	case err != nil:
+		return &Result{Outcome: NotFenced, Err: fmt.Errorf("look for a backup before the first exchange: %w", err)}
+	case backup != nil && backup.Controlled:
+		return &Result{Outcome: Stale, Err: errors.New("the pair Secret is being replaced")}
+	default:
+		return nil
+	}
+}
+
 // inspect looks at the fenced Secret's data for what its metadata could not tell.
 func (r *Rotator) inspect(ctx context.Context, job Job, fenced *Pair, intent *Intent) (*Pair, *Result) {
 	if _, held := fenced.token(intent.Spends); !held {
-		r.remember(job.Owner, intent)
 		taken, err := r.TakeUp(ctx, fenced)
 		return nil, &Result{Outcome: Stale, Pair: taken, Err: errors.Join(errors.New("the Secret's tokens were edited by somebody else"), err)}
 	}
 	switch {
 	case fenced.Deleting:
 		// Somebody has just deleted the Secret. It is put back first; the fence moves with it.
-		r.remember(job.Owner, intent)
 		return nil, &Result{Outcome: Stale, Pair: fenced, Err: errors.New("the Secret is being deleted")}
 	case fenced.Immutable:
-		r.remember(job.Owner, intent)
 		replacement := fenced.Clone()
 		if intent.Unresolved == 0 {
 			replacement.Intent = nil
 		}
-		err := r.replace(ctx, replacement, fenced)
+		_, err := r.replace(ctx, replacement, fenced)
 		return nil, &Result{Outcome: Stale, Pair: fenced, Err: errors.Join(ErrImmutable, err)}
 	}
 	return fenced, nil
@@ -102,7 +117,7 @@ func (r *Rotator) intent(job Job) *Intent {
 		return intent
 	}
 	intent.Unresolved = job.Pair.Intent.Unresolved
-	if !r.knownUnsent(job.Owner, job.Pair.Intent) {
+	if !r.isUntouched(job.Owner, job.Pair.Intent) {
 		intent.Unresolved++
 	}
 	return intent

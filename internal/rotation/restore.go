@@ -8,7 +8,9 @@ import (
 
 // Restore puts the pair back where it belongs after somebody has deleted its Secret, or after a
 // replacement that was cut short. No token is exchanged. It may be called again after a crash at any of
-// its steps: the pair is in the pair Secret, in the backup, or in both, at every moment.
+// its steps: the pair is in the pair Secret, in the backup, or in both, at every moment. Several replicas may
+// be at it at once: whoever relies on one of the two Secrets while it removes the other has just written
+// the one, so that nobody who has read it before can remove it.
 func (r *Rotator) Restore(ctx context.Context, owner Owner, ref Ref) (*Pair, error) {
 	live, err := r.getOrNil(ctx, ref)
 	if err != nil {
@@ -19,7 +21,7 @@ func (r *Rotator) Restore(ctx context.Context, owner Owner, ref Ref) (*Pair, err
 		return nil, fmt.Errorf("read the backup: %w", err)
 	}
 	switch {
-	case live != nil && !live.Controlled:
+	case live != nil && !live.Controlled, backup != nil && !backup.Controlled:
 		return nil, ErrNotOwned
 	case backup == nil && live == nil:
 		return nil, ErrNotFound
@@ -29,19 +31,16 @@ func (r *Rotator) Restore(ctx context.Context, owner Owner, ref Ref) (*Pair, err
 		return r.replaced(ctx, live, live)
 	}
 
-	newest := backup
-	if live != nil && live.State.Revision >= backup.State.Revision {
-		newest = live
-	}
+	var restored *Pair
 	switch {
 	case live == nil:
-		live, err = r.Store.Create(ctx, copyTo(newest, ref))
+		restored, err = r.Store.Create(ctx, copyTo(backup, ref))
 	case live.Deleting:
-		return r.replaced(ctx, newest, live)
-	case newest == backup:
-		live, err = r.Store.Update(ctx, live, onto(live, backup))
+		return r.replaced(ctx, live, live)
+	default:
+		restored, err = r.Store.Update(ctx, live, claimed(live, newer(live, backup)))
 		if errors.Is(err, ErrImmutable) {
-			return r.replaced(ctx, newest, live)
+			return r.replaced(ctx, live, live)
 		}
 	}
 	if err != nil {
@@ -50,7 +49,7 @@ func (r *Rotator) Restore(ctx context.Context, owner Owner, ref Ref) (*Pair, err
 	if err := r.Store.Remove(ctx, backup); err != nil {
 		return nil, fmt.Errorf("remove the backup of the restored pair: %w", err)
 	}
-	return live, nil
+	return restored, nil
 }
 
 // Adopt makes the owner the controller of a pair that was retained for it.
@@ -68,32 +67,35 @@ func (r *Rotator) Adopt(ctx context.Context, owner Owner, orphan *Pair) (*Pair, 
 }
 
 func (r *Rotator) replaced(ctx context.Context, pair, old *Pair) (*Pair, error) {
-	if err := r.replace(ctx, pair, old); err != nil {
+	placed, err := r.replace(ctx, pair, old)
+	if err != nil {
 		return nil, err
 	}
-	return r.Store.Get(ctx, old.Ref)
+	return placed, nil
 }
 
 // replace puts pair in the place of old, a Secret that cannot hold it: immutable, or being deleted. The
-// backup is written first and removed last.
-func (r *Rotator) replace(ctx context.Context, pair, old *Pair) error {
+// backup is written first and removed last. It returns what it has put there, which is not pair if a backup
+// was there already with something newer.
+func (r *Rotator) replace(ctx context.Context, pair, old *Pair) (*Pair, error) {
 	backup, err := r.keepBackup(ctx, pair)
 	if err != nil {
-		return fmt.Errorf("back up the pair before its Secret is replaced: %w", err)
+		return nil, fmt.Errorf("back up the pair before its Secret is replaced: %w", err)
 	}
 	if err := r.Store.Remove(ctx, old); err != nil {
-		return fmt.Errorf("remove the Secret that is replaced: %w", err)
+		return nil, fmt.Errorf("remove the Secret that is replaced: %w", err)
 	}
-	if _, err := r.Store.Create(ctx, copyTo(pair, old.Ref)); err != nil {
-		return fmt.Errorf("create the replacement: %w", err)
+	placed, err := r.Store.Create(ctx, copyTo(backup, old.Ref))
+	if err != nil {
+		return nil, fmt.Errorf("create the replacement: %w", err)
 	}
 	if err := r.Store.Remove(ctx, backup); err != nil {
-		return fmt.Errorf("remove the backup after the replacement: %w", err)
+		return nil, fmt.Errorf("remove the backup after the replacement: %w", err)
 	}
-	return nil
+	return placed, nil
 }
 
-// keepBackup makes sure that the backup holds this pair or a newer one.
+// keepBackup makes sure that the backup holds this pair or a newer one, and returns it.
 func (r *Rotator) keepBackup(ctx context.Context, pair *Pair) (*Pair, error) {
 	ref := pair.Owner.BackupRef()
 	backup, err := r.Store.Create(ctx, copyTo(pair, ref))
@@ -107,11 +109,27 @@ func (r *Rotator) keepBackup(ctx context.Context, pair *Pair) (*Pair, error) {
 	if !backup.Controlled {
 		return nil, ErrNotOwned
 	}
-	if backup.State.Revision > pair.State.Revision {
-		return backup, nil
-	}
-	return r.Store.Update(ctx, backup, onto(backup, pair))
+	return r.Store.Update(ctx, backup, claimed(backup, newer(pair, backup)))
 }
+
+// newer is the newer of two copies, a if they are equal: the one with a later login, or else with more
+// commits. A copy without tokens is newer than nothing.
+func newer(a, b *Pair) *Pair {
+	switch {
+	case !b.hasTokens():
+		return a
+	case !a.hasTokens():
+		return b
+	case a.State.hasLoginBeyond(&b.State):
+		return a
+	case b.State.hasLoginBeyond(&a.State) || b.State.Revision > a.State.Revision:
+		return b
+	default:
+		return a
+	}
+}
+
+func (p *Pair) hasTokens() bool { return !p.RefreshToken.IsZero() || !p.AccessToken.IsZero() }
 
 func (r *Rotator) getOrNil(ctx context.Context, ref Ref) (*Pair, error) {
 	pair, err := r.Store.Get(ctx, ref)
@@ -130,9 +148,12 @@ func copyTo(pair *Pair, ref Ref) *Pair {
 	return fresh
 }
 
-// onto is the existing object with the pair's content.
-func onto(existing, pair *Pair) *Pair {
+// claimed is the existing object with the pair's content, and a change in any case: to store it takes the
+// object out of the hands of everybody who has read it before.
+func claimed(existing, pair *Pair) *Pair {
 	next := pair.Clone()
+	next.State.Claims = max(existing.State.Claims, pair.State.Claims) + 1
+	next.Owner, next.Controlled, next.Orphan = existing.Owner, existing.Controlled, existing.Orphan
 	next.Ref, next.UID, next.Version = existing.Ref, existing.UID, existing.Version
 	next.Deleting, next.Immutable = existing.Deleting, existing.Immutable
 	next.Labels, next.Annotations = existing.Labels, existing.Annotations

@@ -35,9 +35,9 @@ type Rotator struct {
 	OnCommitRetry func(owner Owner, err error)
 
 	mu sync.Mutex
-	// unsent holds, for each owner's UID, the id of the last intent of this process that is known not to
-	// have touched its token.
-	unsent map[string]string
+	// sent holds, for each owner's UID, the id of the last intent of this process under which a token was sent
+	// and may have been exchanged.
+	sent map[string]string
 }
 
 // ErrWrongUser: the pair belongs to another account than the one that the resource names.
@@ -129,7 +129,6 @@ func (r *Rotator) Rotate(ctx context.Context, job Job) Result {
 		return *failed
 	}
 	if r.Clock.Monotonic()-began >= FenceTimeout {
-		r.remember(job.Owner, fenced.Intent)
 		return Result{Outcome: NotFenced, Pair: fenced, Err: errors.New("the API server took too long to accept the fence")}
 	}
 	token, _ := fenced.token(fenced.Intent.Spends)
@@ -144,6 +143,7 @@ func (r *Rotator) exchange(ctx context.Context, job Job, fenced *Pair, token cre
 	sending, cancel := r.Clock.WithTimeout(ctx, within)
 	defer cancel()
 	began := r.Clock.Monotonic()
+	r.markSent(job.Owner, fenced.Intent)
 	reply, err := r.Exchanger.Exchange(sending, job.App, token)
 	took := r.Clock.Monotonic() - began
 	if err != nil {
@@ -155,7 +155,7 @@ func (r *Rotator) exchange(ctx context.Context, job Job, fenced *Pair, token cre
 	result := r.Accept(ctx, job, fenced, Record{
 		ID: fenced.Intent.ID, Ref: fenced.Ref, Owner: job.Owner, App: job.App.Key(),
 		Spent: fenced.Intent.Spends, Login: login, Base: fenced.State,
-		SeedVersion: job.SeedVersion, RefreshRequestedAt: job.RefreshRequestedAt, User: job.User, Reply: reply,
+		SeedVersion: fenced.State.SeedVersion, RefreshRequestedAt: job.RefreshRequestedAt, User: job.User, Reply: reply,
 	})
 	result.ExchangeDuration = took
 	if reply.RateLimited {
@@ -192,26 +192,36 @@ func (r *Rotator) store(ctx context.Context, app github.App, policy Policy, reco
 	return r.commit(ctx, policy, record, tokens, live)
 }
 
-// remember notes that an intent of this process has not touched its token.
-func (r *Rotator) remember(owner Owner, intent *Intent) {
+// markSent notes that a token is about to be sent under an intent.
+func (r *Rotator) markSent(owner Owner, intent *Intent) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.unsent == nil {
-		r.unsent = map[string]string{}
+	if r.sent == nil {
+		r.sent = map[string]string{}
 	}
-	r.unsent[owner.UID] = intent.ID
+	r.sent[owner.UID] = intent.ID
 }
 
-// knownUnsent says whether an intent is known not to have touched its token.
-func (r *Rotator) knownUnsent(owner Owner, intent *Intent) bool {
+// markUntouched notes that the token that was sent under an intent was not exchanged.
+func (r *Rotator) markUntouched(owner Owner, intent *Intent) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.unsent[owner.UID] == intent.ID
+	if r.sent[owner.UID] == intent.ID {
+		delete(r.sent, owner.UID)
+	}
+}
+
+// isUntouched says whether an intent is known not to have touched its token: it is of this very process,
+// and nothing was sent under it, or nothing came of what was sent.
+func (r *Rotator) isUntouched(owner Owner, intent *Intent) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return intent.Holder == r.Me && r.sent[owner.UID] != intent.ID
 }
 
 // Forget drops what is remembered of a resource that is gone.
 func (r *Rotator) Forget(owner Owner) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	delete(r.unsent, owner.UID)
+	delete(r.sent, owner.UID)
 }

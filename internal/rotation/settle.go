@@ -34,7 +34,7 @@ func (r *Rotator) settle(ctx context.Context, job Job, fenced *Pair, err error) 
 			spent: fenced.Intent.Spends, app: job.App.Key(), intentID: fenced.Intent.ID,
 		}, Result{Outcome: Rejected, Err: failure})
 	default:
-		r.remember(job.Owner, fenced.Intent)
+		r.markUntouched(job.Owner, fenced.Intent)
 		return Result{Outcome: Untouched, Pair: r.clearIntent(ctx, fenced), Err: failure}
 	}
 }
@@ -69,33 +69,46 @@ type verdict struct {
 func (r *Rotator) condemn(ctx context.Context, owner Owner, ref Ref, v verdict, result Result) Result {
 	backoff := commitBackoffMin
 	for {
-		live, err := r.Store.Get(ctx, ref)
-		switch {
-		case errors.Is(err, ErrNotFound):
-			result.Outcome = Superseded
-			return result
-		case err != nil:
-		case !live.Holds(v.spent) || live.Intent == nil || live.Intent.ID != v.intentID:
-			result.Outcome, result.Pair = Superseded, live
-			return result
-		default:
-			next, reason := pairCondemned(live, v, r.Clock.Now())
-			stored, err := r.Store.Update(ctx, live, next)
-			if err == nil {
-				result.Pair, result.Reason = stored, reason
-				return result
-			}
-			if errors.Is(err, ErrImmutable) && r.replace(ctx, next, live) == nil {
-				result.Pair, result.Reason = next, reason
-				return result
-			}
+		condemned, err := r.attempt(ctx, func(ctx context.Context) (Result, error) {
+			return r.tryCondemn(ctx, ref, v, result)
+		})
+		if err == nil {
+			return condemned
 		}
-		if r.OnCommitRetry != nil && err != nil {
+		if r.OnCommitRetry != nil {
 			r.OnCommitRetry(owner, err)
 		}
 		_ = r.Clock.Sleep(ctx, backoff)
 		backoff = min(2*backoff, commitBackoffMax)
 	}
+}
+
+// tryCondemn makes one attempt; an error means that there must be another.
+func (r *Rotator) tryCondemn(ctx context.Context, ref Ref, v verdict, result Result) (Result, error) {
+	live, err := r.Store.Get(ctx, ref)
+	switch {
+	case errors.Is(err, ErrNotFound):
+		result.Outcome = Superseded
+		return result, nil
+	case err != nil:
+		return result, err
+	case !live.Holds(v.spent) || live.Intent == nil || live.Intent.ID != v.intentID:
+		result.Outcome, result.Pair = Superseded, live
+		return result, nil
+	}
+	next, reason := pairCondemned(live, v, r.Clock.Now())
+	stored, err := r.Store.Update(ctx, live, next)
+	if errors.Is(err, ErrImmutable) {
+		stored, err = r.replace(ctx, next, live)
+	}
+	if err != nil {
+		return result, err
+	}
+	result.Pair, result.Reason = stored, reason
+	if stored.State.RefreshToken != next.State.RefreshToken {
+		result.Outcome, result.Reason = Superseded, "" // A backup with something newer was met on the way.
+	}
+	return result, nil
 }
 
 // pairCondemned is the Secret with the verdict in its state. A login that was refused does not condemn
@@ -121,7 +134,7 @@ func pairCondemned(live *Pair, v verdict, now time.Time) (*Pair, string) {
 	}
 	record := SeedRecord{Fingerprint: v.spent, RefusedFor: v.app}
 	if v.reason != ReasonRefreshTokenRejected {
-		record.RefusedFor = "" // It was exchanged once: no App can make it good again.
+		record.RefusedFor = RefusedForAll // It was exchanged once.
 	}
 	state.recordSeed(record)
 	state.PendingSeed = ""

@@ -21,6 +21,8 @@ type State struct {
 	App string `json:"app,omitempty"`
 	// Revision counts the commits to this chain over all its logins. Of two copies the higher is newer.
 	Revision int64 `json:"revision,omitempty"`
+	// Claims counts how often a copy was written only to make sure that nobody removes it meanwhile.
+	Claims int64 `json:"claims,omitempty"`
 	// RefreshCount counts the pairs stored since the last login.
 	RefreshCount int64 `json:"refreshCount,omitempty"`
 	// AccessToken and RefreshToken name the tokens in the Secret's data.
@@ -73,10 +75,14 @@ type DeviceAuthorization struct {
 // SeedRecord is a login that was dealt with.
 type SeedRecord struct {
 	Fingerprint credential.Fingerprint `json:"fingerprint"`
-	// RefusedFor is the App (host/clientID) with which GitHub refused it; empty when it was imported. A seed
-	// refused for one App may be right for another, after spec.app has been corrected.
+	// RefusedFor is the App (host/clientID) with which GitHub refused it, or RefusedForAll; empty when it was
+	// imported. A seed refused for one App may be right for another, after spec.app has been corrected.
 	RefusedFor string `json:"refusedFor,omitempty"`
 }
+
+// RefusedForAll says of a login that it was exchanged, and that its pair never came or was not wanted: no App
+// can make it good again.
+const RefusedForAll = "*"
 
 // Verdict says that a token is of no more use.
 type Verdict struct {
@@ -94,13 +100,20 @@ func (s *State) KnowsSeed(seed credential.Fingerprint, app string) bool {
 		return true
 	}
 	return slices.ContainsFunc(s.Seeds, func(r SeedRecord) bool {
-		return r.Fingerprint == seed && (r.RefusedFor == "" || r.RefusedFor == app)
+		return r.Fingerprint == seed && (r.RefusedFor == "" || r.RefusedFor == app || r.RefusedFor == RefusedForAll)
 	})
 }
 
 // HasImported says whether a login stands at the root of this chain or of one before it.
 func (s *State) HasImported(seed credential.Fingerprint) bool {
 	return slices.Contains(s.Seeds, SeedRecord{Fingerprint: seed})
+}
+
+// hasLoginBeyond says whether this chain knows of an imported login that the other one does not know.
+func (s *State) hasLoginBeyond(other *State) bool {
+	return slices.ContainsFunc(s.Seeds, func(r SeedRecord) bool {
+		return r.RefusedFor == "" && !other.HasImported(r.Fingerprint)
+	})
 }
 
 // recordSeed remembers a login and forgets the oldest beyond MaxSeeds.
