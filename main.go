@@ -39,6 +39,9 @@ type flags struct {
 	probeAddress        string
 	leaderElect         bool
 	leaderNamespace     string
+	leaseDuration       time.Duration
+	renewDeadline       time.Duration
+	retryPeriod         time.Duration
 	namespaces          string
 	allowedHosts        string
 	allowedAddresses    string
@@ -61,6 +64,9 @@ func parseFlags() *flags {
 	flag.StringVar(&f.probeAddress, "health-probe-bind-address", ":8081", "Address of /healthz and /readyz.")
 	flag.BoolVar(&f.leaderElect, "leader-elect", false, "Elect a leader, so that of several replicas one works.")
 	flag.StringVar(&f.leaderNamespace, "leader-election-namespace", "", "Namespace of the leader lease. By default the one that the operator runs in.")
+	flag.DurationVar(&f.leaseDuration, "leader-elect-lease-duration", 15*time.Second, "How long a leader that is not heard of keeps its lease.")
+	flag.DurationVar(&f.renewDeadline, "leader-elect-renew-deadline", 10*time.Second, "How long the leader tries to renew its lease before it ends. Less than the lease's duration.")
+	flag.DurationVar(&f.retryPeriod, "leader-elect-retry-period", 2*time.Second, "Time between two tries to get or renew the lease.")
 	flag.StringVar(&f.namespaces, "namespaces", "", "Comma-separated namespaces to watch. Empty means all.")
 	flag.StringVar(&f.allowedHosts, "allowed-hosts", strings.Join(github.DefaultAllowedHosts, ","), "Comma-separated hosts that spec.app.host may name: HOST, HOST:PORT or *.DOMAIN.")
 	flag.StringVar(&f.allowedAddresses, "allowed-addresses", "", "Comma-separated networks (CIDR) to connect to although they are loopback, link-local or the like.")
@@ -148,6 +154,9 @@ func newManager(f *flags) (manager.Manager, error) {
 		LeaderElection:          f.leaderElect,
 		LeaderElectionID:        "github-user-token-operator",
 		LeaderElectionNamespace: f.leaderNamespace,
+		LeaseDuration:           &f.leaseDuration,
+		RenewDeadline:           &f.renewDeadline,
+		RetryPeriod:             &f.retryPeriod,
 		// The lease is not released early: the next leader must not begin while exchanges are under way here.
 		LeaderElectionReleaseOnCancel: false,
 		// Reconciles do not wait for anything; what has to be waited for is waited for in run.
