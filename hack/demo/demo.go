@@ -1,0 +1,174 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os/exec"
+	"path/filepath"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/hack/demo/stage"
+)
+
+// wanted is the number of rotations after which a demo that is to end has seen enough.
+const wanted = 3
+
+// spare is how long the rotations may take beyond what the lifetime accounts for.
+const spare = time.Minute
+
+type options struct {
+	once     bool
+	lifetime time.Duration
+}
+
+// run is the demo. It returns nil when everything that it was to see was seen.
+func run(ctx context.Context, o options, out io.Writer) error {
+	if o.lifetime < 4*time.Second || o.lifetime%time.Second != 0 {
+		return errors.New("--lifetime must be a number of whole seconds, at least 4s")
+	}
+	s, err := stage.Start(ctx, stage.Options{Log: out})
+	if err != nil {
+		return err
+	}
+	defer func() {
+		fmt.Fprintln(out, "Stopping")
+		s.Stop()
+	}()
+	w, err := startOperator(ctx, s, o.lifetime)
+	if err != nil {
+		return err
+	}
+	kubeconfig, err := makePerson(ctx, s)
+	if err != nil {
+		return err
+	}
+	changes := make(chan stage.Change, 100)
+	reports := make(chan report, 100)
+	err = s.Watch(ctx, stage.Watcher{
+		Pair: func(change stage.Change) { send(ctx, changes, change) },
+		Resource: func(name types.NamespacedName, token *v1alpha1.GitHubUserToken) {
+			send(ctx, reports, report{name, token})
+		},
+	})
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "Applying the samples as the user %q: kubectl apply -k %s\n", person, samples)
+	if _, err := s.Kubectl(ctx, "apply", "-k", samples, "--kubeconfig="+kubeconfig); err != nil {
+		return err
+	}
+	introduce(out, s, w, kubeconfig)
+
+	var enough <-chan time.Time
+	if o.once {
+		enough = time.After((wanted+1)*o.lifetime + spare)
+	}
+	show := newShow(out, s.GitHub)
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-s.Operator.Ended():
+			return fmt.Errorf("the operator has ended by itself; the end of its log:\n%s", s.Operator.LogTail())
+		case <-s.GitHub.Ended():
+			return errors.New("the stand-in for GitHub has ended by itself")
+		case <-enough:
+			return fmt.Errorf("there were no %d rotations within %s; the end of the operator's log:\n%s",
+				wanted, (wanted+1)*o.lifetime+spare, s.Operator.LogTail())
+		case r := <-reports:
+			show.report(r)
+		case change := <-changes:
+			problem, err := show.change(ctx, change)
+			if err != nil {
+				return err
+			}
+			if o.once && problem != "" {
+				return fmt.Errorf("%s: %s", change.Resource, problem)
+			}
+			if o.once && show.seen(w.shown, wanted) {
+				return conclude(ctx, out, s.GitHub)
+			}
+		}
+	}
+}
+
+func send[T any](ctx context.Context, to chan<- T, value T) {
+	select {
+	case to <- value:
+	case <-ctx.Done():
+	}
+}
+
+// startOperator starts the stand-in, with all that the samples speak of, and the operator.
+func startOperator(ctx context.Context, s *stage.Stage, lifetime time.Duration) (*world, error) {
+	w, err := readSamples(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	fmt.Fprintf(s.Log(), "Starting the stand-in for GitHub; access tokens live for %s\n", lifetime)
+	err = s.StartGitHub(ctx, stage.GitHubOptions{Apps: w.apps, Users: w.users, AccessTokenLifetime: lifetime})
+	if err != nil {
+		return nil, err
+	}
+	for _, l := range w.logins {
+		if err := s.GitHub.Adopt(ctx, l.clientID, l.user, l.token); err != nil {
+			return nil, err
+		}
+	}
+	fmt.Fprintf(s.Log(), "Starting the operator as ServiceAccount %s/%s\n", stage.Namespace, stage.ServiceAccount)
+	return w, s.StartOperator(ctx)
+}
+
+// introduce says where to look.
+func introduce(out io.Writer, s *stage.Stage, w *world, kubeconfig string) {
+	first := w.logins[0]
+	fmt.Fprintf(out, `
+The operator runs. In another terminal, as a user with the role "edit" in every namespace:
+
+  export KUBECONFIG=%s
+`, kubeconfig)
+	if _, err := exec.LookPath("kubectl"); err != nil {
+		fmt.Fprintf(out, "  export PATH=$PATH:%s\n", filepath.Dir(s.Plane.Kubectl(context.Background()).Path))
+	}
+	fmt.Fprintf(out, `
+  kubectl -n team-a get ghut octocat --watch
+  kubectl -n team-a describe ghut octocat
+  kubectl -n team-a annotate ghut octocat githubusertoken.dev/refresh-requested-at="$(date)" --overwrite
+  kubectl -n team-a delete secret octocat-token       # and see it come back
+  kubectl explain githubusertoken.spec
+
+Tokens are named by the first digits of their SHA-256, and never shown.
+A refresh token can be spent once. After kubectl delete -k %s, or a revocation, log in anew:
+
+  curl -sX POST '%s/mint?app=%s&user=%s&only=refresh_token' |
+    kubectl -n team-a create secret generic octocat-seed --from-file=refresh_token=/dev/stdin --dry-run=client -o yaml |
+    kubectl apply -f -
+
+The stand-in's page for the device flow  %s
+The stand-in's admin side                %s
+The administrator's kubeconfig           %s
+The operator's log                       %s
+
+`, samples, s.GitHub.Admin(), first.clientID, first.user, s.GitHub.Page(), s.GitHub.Admin(), s.Plane.AdminKubeconfig(), s.Operator.LogPath())
+}
+
+// conclude is the last look before a demo that is to end says that all is well.
+func conclude(ctx context.Context, out io.Writer, gh *stage.GitHub) error {
+	ledger, err := gh.Ledger(ctx)
+	if err != nil {
+		return err
+	}
+	if n := len(ledger.DoubleSpends); n > 0 {
+		return fmt.Errorf("the stand-in saw %d refresh tokens that had been spent before", n)
+	}
+	if n := len(ledger.Violations); n > 0 {
+		return fmt.Errorf("the stand-in holds %d things against the operator, the first: %s", n, ledger.Violations[0].Rule)
+	}
+	fmt.Fprintf(out, "\n%d rotations seen. Each left the previous pair dead and the new one alive; no refresh token was presented twice.\n", wanted)
+	return nil
+}

@@ -1,0 +1,72 @@
+// Command demo shows the operator at work on this machine. It starts a real
+// control plane, a stand-in for GitHub, and the operator under the identity and
+// rights of its ServiceAccount, applies config/samples as a user would, and
+// tells of each rotation as it happens, until Ctrl-C:
+//
+//	go run ./hack/demo [--once] [--lifetime 30s]
+//
+// With --once, or ONCE=1 in the environment, it ends after three rotations. It
+// exits with 0 only if each left the previous pair dead at the stand-in and the new one alive.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/go-logr/logr"
+	ctrl "sigs.k8s.io/controller-runtime"
+)
+
+func main() {
+	o := options{}
+	flag.BoolVar(&o.once, "once", askedOnce(), "end after three rotations; exit with 0 only if all went well (also: ONCE=1)")
+	flag.DurationVar(&o.lifetime, "lifetime", 30*time.Second, "lifetime of access tokens, in whole seconds, at least 4s")
+	flag.Parse()
+	ctrl.SetLogger(logr.Discard()) // what the demo's own watch has to say is of no use to anybody
+
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	context.AfterFunc(ctx, stop) // a second Ctrl-C ends it at once
+	ctx, cancel := context.WithCancel(ctx)
+	go endWithParent(ctx, cancel)
+	err := run(ctx, o, os.Stdout)
+	switch {
+	case err == nil:
+	case ctx.Err() != nil && !o.once: // Ctrl-C is how it is meant to end
+	case ctx.Err() != nil:
+		fmt.Fprintln(os.Stderr, "demo: ended before three rotations were seen")
+		os.Exit(130)
+	default:
+		fmt.Fprintf(os.Stderr, "demo: %v\n", err)
+		os.Exit(1)
+	}
+}
+
+// askedOnce says whether ONCE asks for an end.
+func askedOnce() bool {
+	value := os.Getenv("ONCE")
+	return value != "" && value != "0" && value != "false"
+}
+
+// endWithParent ends the demo when the process that started it has ended: go run
+// does not pass a SIGTERM on.
+func endWithParent(ctx context.Context, cancel context.CancelFunc) {
+	parent := os.Getppid()
+	ticker := time.NewTicker(time.Second)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			if os.Getppid() != parent {
+				cancel()
+				return
+			}
+		}
+	}
+}

@@ -1,0 +1,216 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// childVariable makes the test binary be the demo, so that tests see a real
+// process with its exit code and can kill it.
+const childVariable = "DEMO_TEST_CHILD"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(childVariable) != "" {
+		main()
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+// patience is how long a test waits for what must come: the programs may have to be built first.
+const patience = 5 * time.Minute
+
+// child is a demo that runs.
+type child struct {
+	t      *testing.T
+	cmd    *exec.Cmd
+	ended  chan struct{} // closed when it has been reaped
+	folder string        // for all its temporary files
+
+	mu     sync.Mutex
+	output bytes.Buffer
+}
+
+func (c *child) Write(p []byte) (int, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.output.Write(p)
+}
+
+func (c *child) text() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.output.String()
+}
+
+// begin starts a demo with short lifetimes.
+func begin(t *testing.T, once string) *child {
+	t.Helper()
+	c := &child{t: t, cmd: exec.Command(os.Args[0], "--lifetime", "6s"), ended: make(chan struct{}), folder: t.TempDir()}
+	c.cmd.Env = append(os.Environ(), childVariable+"=1", "ONCE="+once, "TMPDIR="+c.folder)
+	c.cmd.Stdout, c.cmd.Stderr = c, c
+	c.cmd.WaitDelay = time.Second // what it started may hold the pipe after a kill
+	if err := c.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		defer close(c.ended)
+		_ = c.cmd.Wait() // the exit code is in ProcessState
+	}()
+	t.Cleanup(func() {
+		_ = c.cmd.Process.Kill()
+		<-c.ended
+	})
+	return c
+}
+
+// await waits until the demo has said something.
+func (c *child) await(what *regexp.Regexp) []string {
+	c.t.Helper()
+	var match []string
+	eventually(c.t, fmt.Sprintf("the demo says %q", what), func() bool {
+		match = what.FindStringSubmatch(c.text())
+		select {
+		case <-c.ended:
+			if match == nil {
+				c.t.Fatalf("it ended before it said %q:\n%s", what, c.text())
+			}
+		default:
+		}
+		return match != nil
+	})
+	return match
+}
+
+// exit waits for the end and returns the exit code.
+func (c *child) exit() int {
+	c.t.Helper()
+	select {
+	case <-c.ended:
+	case <-time.After(patience):
+		c.t.Fatalf("it does not end:\n%s", c.text())
+	}
+	return c.cmd.ProcessState.ExitCode()
+}
+
+// leftovers are the files that it left behind.
+func (c *child) leftovers() []string {
+	var left []string
+	for _, pattern := range []string{filepath.Join(c.folder, "*"), fmt.Sprintf("/dev/shm/github-user-token-demo-%d-*", c.cmd.Process.Pid)} {
+		found, err := filepath.Glob(pattern)
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		left = append(left, found...)
+	}
+	return left
+}
+
+func eventually(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		if holds() {
+			return
+		}
+	}
+	t.Fatalf("not within %s: %s", patience, what)
+}
+
+var adminURL = regexp.MustCompile(`admin side +(http://\S+)`)
+
+func TestThreeRotationsAreShownAndNoToken(t *testing.T) {
+	c := begin(t, "1")
+	tokens := collectTokens(t, c, c.await(adminURL)[1])
+	if code := c.exit(); code != 0 {
+		t.Fatalf("exit code %d:\n%s", code, c.text())
+	}
+	for n := 1; n <= wanted; n++ {
+		if !strings.Contains(c.text(), fmt.Sprintf("team-a/octocat  rotation %d: ", n)) {
+			t.Errorf("rotation %d is not shown:\n%s", n, c.text())
+		}
+	}
+	if dead := strings.Count(c.text(), " dead at GitHub -> new "); dead != 2*wanted+1 { // the seed had no access token
+		t.Errorf("%d tokens are shown to be replaced, not %d:\n%s", dead, 2*wanted+1, c.text())
+	}
+	// The samples' seed and the pairs of the login and the rotations, the last one perhaps not.
+	if len(tokens) < 1+2*wanted {
+		t.Errorf("only %d tokens were collected at the stand-in", len(tokens))
+	}
+	tokens["ghr_"], tokens["ghu_"], tokens["0123456789abcdef0123456789abcdef01234567"] = true, true, true
+	for token := range tokens {
+		if strings.Contains(c.text(), token) {
+			t.Error("a token or a client secret is shown")
+		}
+	}
+	if left := c.leftovers(); len(left) > 0 {
+		t.Errorf("it left behind %q", left)
+	}
+}
+
+// collectTokens asks the stand-in for the newest tokens over and over, until it ends.
+func collectTokens(t *testing.T, c *child, admin string) map[string]bool {
+	t.Helper()
+	tokens := map[string]bool{}
+	for {
+		select {
+		case <-c.ended:
+			return tokens
+		case <-time.After(100 * time.Millisecond):
+		}
+		response, err := http.Get(admin + "/chains?reveal")
+		if err != nil {
+			continue // it is ending
+		}
+		content, err := io.ReadAll(response.Body)
+		response.Body.Close()
+		if err != nil {
+			continue
+		}
+		var chains []struct {
+			Pair struct {
+				Access  string `json:"access_token"`
+				Refresh string `json:"refresh_token"`
+			} `json:"pair"`
+		}
+		if err := json.Unmarshal(content, &chains); err != nil {
+			t.Fatalf("the stand-in's chains cannot be read: %v", err)
+		}
+		for _, chain := range chains {
+			tokens[chain.Pair.Access], tokens[chain.Pair.Refresh] = true, true
+		}
+	}
+}
+
+func TestAnInterruptEndsItCleanlyEvenWhileItStarts(t *testing.T) {
+	c := begin(t, "")
+	c.await(regexp.MustCompile("Starting etcd"))
+	if err := c.cmd.Process.Signal(syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	if code := c.exit(); code != 0 {
+		t.Errorf("exit code %d:\n%s", code, c.text())
+	}
+	if left := c.leftovers(); len(left) > 0 {
+		t.Errorf("it left behind %q", left)
+	}
+}
+
+func TestALifetimeThatMakesNoSenseIsRefused(t *testing.T) {
+	for _, lifetime := range []time.Duration{0, 3 * time.Second, 4500 * time.Millisecond} {
+		if err := run(t.Context(), options{lifetime: lifetime}, io.Discard); err == nil || !strings.Contains(err.Error(), "--lifetime") {
+			t.Errorf("%s: %v", lifetime, err)
+		}
+	}
+}

@@ -1,0 +1,153 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
+
+	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/hack/demo/stage"
+	"github.com/githubusertoken/github-user-token-operator/internal/credential"
+)
+
+const samples = "config/samples"
+
+// world is the part of GitHub that the samples speak of: to make them work as
+// they stand, their example values must be good at the stand-in.
+type world struct {
+	apps  []stage.App
+	users []string
+	// logins are those whose refresh token stands in a seed.
+	logins []login
+	// shown are the resources that are applied.
+	shown []types.NamespacedName
+}
+
+type login struct {
+	clientID, user string
+	token          credential.RefreshToken
+}
+
+// readSamples renders the samples with kustomize, as they will be applied, and
+// also reads the further ones, which a person may apply to the demo by hand.
+func readSamples(ctx context.Context, s *stage.Stage) (*world, error) {
+	rendered, err := s.Kubectl(ctx, "kustomize", samples)
+	if err != nil {
+		return nil, err
+	}
+	applied := &manifests{secrets: map[string]map[string]string{}}
+	if err := applied.add([]byte(rendered)); err != nil {
+		return nil, fmt.Errorf("read %s: %w", samples, err)
+	}
+	w := &world{}
+	for _, token := range applied.tokens {
+		if token.Spec.RefreshTokenRef != nil {
+			w.shown = append(w.shown, types.NamespacedName{Namespace: token.Namespace, Name: token.Name})
+		}
+	}
+	more, err := filepath.Glob(filepath.Join(s.Root, samples, "more", "*.yaml"))
+	if err != nil {
+		return nil, err
+	}
+	for _, path := range more {
+		content, err := os.ReadFile(path)
+		if err != nil {
+			return nil, err
+		}
+		if err := applied.add(content); err != nil {
+			return nil, fmt.Errorf("read %s: %w", path, err)
+		}
+	}
+	for _, token := range applied.tokens {
+		w.include(token, applied.secrets)
+	}
+	if len(w.shown) == 0 {
+		return nil, fmt.Errorf("%s holds no GitHubUserToken with a seed", samples)
+	}
+	return w, nil
+}
+
+// include makes the App, the user and the login of a resource known. A resource
+// is named after its user.
+func (w *world) include(token v1alpha1.GitHubUserToken, secrets map[string]map[string]string) {
+	if !slices.Contains(w.users, token.Name) {
+		w.users = append(w.users, token.Name)
+	}
+	id := token.Spec.App.ClientID
+	known := slices.IndexFunc(w.apps, func(app stage.App) bool { return app.ClientID == id })
+	if known < 0 {
+		known = len(w.apps)
+		w.apps = append(w.apps, stage.App{ClientID: id})
+	}
+	if ref := token.Spec.App.ClientSecretRef; ref != nil {
+		if value := secrets[ref.Name][orDefault(ref.Key, "client_secret")]; value != "" {
+			w.apps[known].Secret = credential.NewClientSecret(value)
+		}
+	}
+	if ref := token.Spec.RefreshTokenRef; ref != nil {
+		if value := secrets[ref.Name][orDefault(ref.Key, "refresh_token")]; value != "" {
+			w.logins = append(w.logins, login{clientID: id, user: token.Name, token: credential.NewRefreshToken(value)})
+		}
+	}
+}
+
+func orDefault(key, otherwise string) string {
+	if key == "" {
+		return otherwise
+	}
+	return key
+}
+
+// manifests are what YAML documents hold.
+type manifests struct {
+	tokens []v1alpha1.GitHubUserToken
+	// secrets are the data of Secrets, by name: all samples live in one namespace.
+	secrets map[string]map[string]string
+}
+
+func (m *manifests) add(content []byte) error {
+	documents := utilyaml.NewYAMLOrJSONDecoder(bytes.NewReader(content), 4096)
+	for {
+		var document unstructured.Unstructured
+		err := documents.Decode(&document.Object)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		switch document.GetKind() {
+		case "GitHubUserToken":
+			var token v1alpha1.GitHubUserToken
+			if err := runtime.DefaultUnstructuredConverter.FromUnstructured(document.Object, &token); err != nil {
+				return err
+			}
+			m.tokens = append(m.tokens, token)
+		case "Secret":
+			var secret corev1.Secret
+			if err := runtime.DefaultUnstructuredConverter.FromUnstructured(document.Object, &secret); err != nil {
+				return err
+			}
+			values := map[string]string{}
+			for key, value := range secret.Data {
+				values[key] = strings.TrimSpace(string(value))
+			}
+			for key, value := range secret.StringData {
+				values[key] = strings.TrimSpace(value)
+			}
+			m.secrets[secret.Name] = values
+		}
+	}
+}

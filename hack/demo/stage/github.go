@@ -1,0 +1,181 @@
+package stage
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"time"
+
+	"github.com/githubusertoken/github-user-token-operator/hack/controlplane"
+	"github.com/githubusertoken/github-user-token-operator/internal/credential"
+	"github.com/githubusertoken/github-user-token-operator/internal/github/githubtest"
+)
+
+// GitHub is the stand-in for GitHub, as a process of its own.
+type GitHub struct {
+	process *controlplane.Process
+	where   addresses
+	client  *http.Client
+}
+
+// addresses are what hack/stand-in tells in its --info-file.
+type addresses struct {
+	Host   string `json:"host"`
+	Page   string `json:"page"`
+	Admin  string `json:"admin"`
+	CAFile string `json:"caFile"`
+}
+
+// App is a GitHub App at the stand-in. Its device flow is enabled.
+type App struct {
+	ClientID string
+	// Secret is the client secret.
+	Secret credential.ClientSecret
+}
+
+// GitHubOptions configure the stand-in.
+type GitHubOptions struct {
+	Apps []App
+	// Users are logins that may sign in to its pages.
+	Users []string
+	// AccessTokenLifetime is how long access tokens live, in whole seconds.
+	AccessTokenLifetime time.Duration
+}
+
+// StartGitHub starts the stand-in.
+func (s *Stage) StartGitHub(ctx context.Context, options GitHubOptions) error {
+	info := s.Path("stand-in.json")
+	arguments := []string{
+		"--listen=127.0.0.1:0", "--admin=127.0.0.1:0", "--ca-file=" + s.Path("stand-in-ca.crt"), "--info-file=" + info,
+		"--access-token-lifetime=" + options.AccessTokenLifetime.String(),
+	}
+	for _, app := range options.Apps {
+		arguments = append(arguments, "--app=client_id="+app.ClientID+",device_flow")
+	}
+	for _, user := range options.Users {
+		arguments = append(arguments, "--user="+user)
+	}
+	gh := &GitHub{client: &http.Client{Timeout: 30 * time.Second}}
+	gh.process = controlplane.NewProcess(controlplane.Program{
+		Name: "the stand-in for GitHub", Path: s.binary("stand-in"), Args: arguments,
+		Dir: s.Path(), LogPath: s.Path("stand-in.log"),
+		Ready: func(context.Context) error { _, err := os.Stat(info); return err },
+	})
+	s.GitHub = gh
+	if err := gh.process.Start(ctx); err != nil {
+		return err
+	}
+	content, err := os.ReadFile(info)
+	if err != nil {
+		return fmt.Errorf("read the stand-in's addresses: %w", err)
+	}
+	if err := json.Unmarshal(content, &gh.where); err != nil {
+		return fmt.Errorf("read the stand-in's addresses: %w", err)
+	}
+	for _, app := range options.Apps { // not on the command line, where everybody on the machine could read it
+		if err := gh.call(ctx, http.MethodPatch, "/apps/"+url.PathEscape(app.ClientID),
+			map[string][]string{"secrets": {app.Secret.Reveal()}}, nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Page is where a person enters a user code.
+func (g *GitHub) Page() string { return g.where.Page }
+
+// Admin is the URL of the admin side.
+func (g *GitHub) Admin() string { return g.where.Admin }
+
+// CAFile is the certificate authority to trust.
+func (g *GitHub) CAFile() string { return g.where.CAFile }
+
+// Ended is closed when the stand-in has ended.
+func (g *GitHub) Ended() <-chan struct{} { return g.process.Ended() }
+
+// Login logs a user in and returns the refresh token.
+func (g *GitHub) Login(ctx context.Context, clientID, user string) (credential.RefreshToken, error) {
+	var minted struct {
+		RefreshToken string `json:"refresh_token"`
+	}
+	err := g.call(ctx, http.MethodPost, mintPath(clientID, user), nil, &minted)
+	return credential.NewRefreshToken(minted.RefreshToken), err
+}
+
+// Adopt logs a user in with a given refresh token.
+func (g *GitHub) Adopt(ctx context.Context, clientID, user string, token credential.RefreshToken) error {
+	return g.call(ctx, http.MethodPost, mintPath(clientID, user), map[string]string{"refresh_token": token.Reveal()}, nil)
+}
+
+func mintPath(clientID, user string) string {
+	return "/mint?" + url.Values{"app": {clientID}, "user": {user}}.Encode()
+}
+
+// State is what the stand-in knows of a token, access or refresh.
+func (g *GitHub) State(ctx context.Context, token interface{ Reveal() string }) (githubtest.TokenState, error) {
+	var state githubtest.TokenState
+	err := g.call(ctx, http.MethodPost, "/state", map[string]string{"token": token.Reveal()}, &state)
+	return state, err
+}
+
+// Ledger is what the stand-in holds against its clients.
+type Ledger struct {
+	Summary      githubtest.Summary
+	DoubleSpends []githubtest.Presentation
+	Violations   []githubtest.Violation
+}
+
+// Ledger reads it.
+func (g *GitHub) Ledger(ctx context.Context) (Ledger, error) {
+	var l Ledger
+	for path, into := range map[string]any{"/summary": &l.Summary, "/double-spends": &l.DoubleSpends, "/violations": &l.Violations} {
+		if err := g.call(ctx, http.MethodGet, path, nil, into); err != nil {
+			return l, err
+		}
+	}
+	return l, nil
+}
+
+// Presentations are all refresh tokens ever presented, by fingerprint.
+func (g *GitHub) Presentations(ctx context.Context) ([]githubtest.Presentation, error) {
+	var all []githubtest.Presentation
+	err := g.call(ctx, http.MethodGet, "/presentations", nil, &all)
+	return all, err
+}
+
+// call speaks to the admin side. Errors name the path and hold no token.
+func (g *GitHub) call(ctx context.Context, method, path string, body, into any) error {
+	var content io.Reader
+	if body != nil {
+		encoded, err := json.Marshal(body)
+		if err != nil {
+			return fmt.Errorf("the stand-in: %s: encode the request: %w", path, err)
+		}
+		content = bytes.NewReader(encoded)
+	}
+	request, err := http.NewRequestWithContext(ctx, method, g.where.Admin+path, content)
+	if err != nil {
+		return fmt.Errorf("the stand-in: %w", err)
+	}
+	response, err := g.client.Do(request)
+	if err != nil {
+		return fmt.Errorf("the stand-in: %w", err)
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		reason, _ := io.ReadAll(io.LimitReader(response.Body, 1000))
+		return fmt.Errorf("the stand-in: %s %s: %s: %s", method, path, response.Status, bytes.TrimSpace(reason))
+	}
+	if into == nil {
+		return nil
+	}
+	if err := json.NewDecoder(response.Body).Decode(into); err != nil {
+		return fmt.Errorf("the stand-in: %s %s: read the reply: %w", method, path, err)
+	}
+	return nil
+}
