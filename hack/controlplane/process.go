@@ -30,7 +30,7 @@ type Process struct {
 	args    []string
 	env     []string // nil: this process's, with dir for a home
 	dir     string   // working directory
-	logPath string // appended to over restarts
+	logPath string   // appended to over restarts
 	ready   func(context.Context) error
 
 	mu      sync.Mutex

@@ -1,6 +1,7 @@
 package githubtest
 
 import (
+	"net/http"
 	"net/http/httptest"
 	"testing"
 )
@@ -28,7 +29,7 @@ func TestAGivenRefreshTokenIsAdoptedOnce(t *testing.T) {
 func TestTheRefreshTokenAloneIsToldAsPlainText(t *testing.T) {
 	gh := newServer(t)
 	recorder := httptest.NewRecorder()
-	gh.Admin().ServeHTTP(recorder, httptest.NewRequest("POST", "/mint?app="+clientID+"&user=octocat&only=refresh_token", nil))
+	gh.Admin().ServeHTTP(recorder, httptest.NewRequest(http.MethodPost, "/mint?app="+clientID+"&user=octocat&only=refresh_token", nil))
 	minted, _ := gh.Newest(clientID, "octocat")
 	want(t, "status", recorder.Code, 200)
 	want(t, "the body is the token and nothing else", recorder.Body.String() == minted.RefreshToken, true)
