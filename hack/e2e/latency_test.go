@@ -1,0 +1,94 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+)
+
+// promised is how long after the death of the old token, at the 99th percentile, every pod that mounts the
+// Secret reads the new one, with handoff.
+const promised = 1500 * time.Millisecond
+
+// TestPodsReadTheNewToken measures the time from the moment in which GitHub ends the old access token to the
+// moment in which a pod reads the new one from its volume.
+func TestPodsReadTheNewToken(t *testing.T) {
+	t.Run("with handoff", func(t *testing.T) {
+		t.Parallel()
+		measured := measure(t, "handoff", *rotations, v1alpha1.PodHandoffSync)
+		t.Logf("with handoff, %d rotations, %d pods: each pod %s; the slowest pod of each rotation %s",
+			*rotations, *readers, measured.each, measured.slowest)
+		if p99 := measured.slowest.percentile(99); p99 >= promised {
+			t.Errorf("p99 is %s, not below %s", p99, promised)
+		}
+	})
+	t.Run("without handoff", func(t *testing.T) {
+		t.Parallel()
+		measured := measure(t, "plain", *plainRotations, v1alpha1.PodHandoffNone)
+		t.Logf("without handoff, %d rotations, %d pods: each pod %s; the slowest pod of each rotation %s",
+			*plainRotations, *readers, measured.each, measured.slowest)
+	})
+	checkLedger(t)
+}
+
+// measurement holds a time for each pod of each rotation, and for the slowest pod of each rotation.
+type measurement struct{ each, slowest times }
+
+func measure(t *testing.T, namespace string, rotations int, handoff v1alpha1.PodHandoff) measurement {
+	t.Helper()
+	newNamespace(t, namespace, "restricted")
+	k := login(t, namespace, func(spec *v1alpha1.GitHubUserTokenSpec) {
+		if handoff != v1alpha1.PodHandoffNone {
+			spec.Handoff = &v1alpha1.Handoff{Pods: handoff}
+		}
+	})
+	prefix := namespace + "-reader"
+	deploy(t, job{
+		namespace: namespace, name: prefix, args: []string{"watch", "/github/access_token"},
+		secret: "octocat-token", replicas: *readers,
+	})
+	await := func(fingerprint string) map[string]time.Time {
+		var seen map[string]time.Time
+		eventually(t, 3*time.Minute, "every pod reads the new token", func() error {
+			if seen = reports.seenBy(prefix, fingerprint); len(seen) < *readers {
+				return fmt.Errorf("%d of %d pods", len(seen), *readers)
+			}
+			return nil
+		})
+		return seen
+	}
+	await(fingerprint(k.newest()))
+	var m measurement
+	for range rotations {
+		r := k.rotate()
+		var slowest time.Duration
+		for _, at := range await(fingerprint(r.after)) {
+			took := at.Sub(r.died)
+			m.each = append(m.each, took)
+			slowest = max(slowest, took)
+		}
+		m.slowest = append(m.slowest, slowest)
+	}
+	k.awaitReady(deadline)
+	slices.Sort(m.each)
+	slices.Sort(m.slowest)
+	return m
+}
+
+// times are sorted.
+type times []time.Duration
+
+// percentile is the smallest of the times that so many percent of them do not exceed.
+func (s times) percentile(percent int) time.Duration {
+	return s[max(0, (len(s)*percent+99)/100-1)]
+}
+
+func (s times) String() string {
+	at := func(percent int) time.Duration { return s.percentile(percent).Round(time.Millisecond) }
+	return fmt.Sprintf("p50 %s p99 %s max %s", at(50), at(99), at(100))
+}
