@@ -13,7 +13,7 @@ import (
 )
 
 // CacheOptions keep the cache small: of Secrets only the metadata of those that carry the operator's label,
-// and of everything without managedFields.
+// and of everything without managedFields, but for the part by which edits of outputs are noticed.
 func CacheOptions(namespaces []string) cache.Options {
 	ours, err := labels.NewRequirement(v1alpha1.LabelRole, selection.Exists, nil)
 	utilruntime.Must(err)
@@ -21,7 +21,7 @@ func CacheOptions(namespaces []string) cache.Options {
 	secret.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Secret"))
 	options := cache.Options{
 		DefaultTransform: cache.TransformStripManagedFields(),
-		ByObject:         map[client.Object]cache.ByObject{secret: {Label: labels.NewSelector().Add(*ours)}},
+		ByObject:         map[client.Object]cache.ByObject{secret: {Label: labels.NewSelector().Add(*ours), Transform: trimManagedFields}},
 	}
 	for _, namespace := range namespaces {
 		if options.DefaultNamespaces == nil {

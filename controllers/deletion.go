@@ -25,6 +25,9 @@ func (r *Reconciler) finalize(ctx context.Context, token *v1alpha1.GitHubUserTok
 		r.forget(token.UID)
 		return ctrl.Result{}, nil
 	}
+	if err := r.removeOutputs(ctx, token); err != nil {
+		return ctrl.Result{}, err
+	}
 	for _, ref := range []rotation.Ref{{Namespace: token.Namespace, Name: token.PairSecretName()}, ownerOf(token).BackupRef()} {
 		if err := r.letGo(ctx, token, ref); err != nil {
 			return ctrl.Result{}, err
@@ -63,6 +66,7 @@ func (r *Reconciler) letGo(ctx context.Context, token *v1alpha1.GitHubUserToken,
 // refresh token their turn.
 func (r *Reconciler) forget(uid types.UID) {
 	r.memories.forget(uid)
+	r.outputs.forget(uid)
 	r.Rotator.Forget(rotation.Owner{UID: string(uid)})
 	r.Limiter.Cancel(string(uid))
 	r.queue.unlearn(uid)

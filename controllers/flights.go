@@ -18,6 +18,8 @@ type Flights struct {
 	closing bool
 	limit   int
 	landed  chan struct{}
+	// onLanding is told of each flight that has landed, when the resource is no longer busy. May be nil.
+	onLanding func(types.UID)
 }
 
 // NewFlights makes an empty set with room for limit flights at once.
@@ -98,6 +100,9 @@ func (f *Flights) land(uid types.UID) {
 	f.mu.Lock()
 	delete(f.under, uid)
 	f.mu.Unlock()
+	if f.onLanding != nil {
+		f.onLanding(uid)
+	}
 	select {
 	case f.landed <- struct{}{}:
 	default:

@@ -30,8 +30,12 @@ type view struct {
 	pairMeta *metav1.PartialObjectMetadata
 	seed     seed
 	failure  *failure
-	input    rotation.Input
-	now      time.Time
+	// aside is trouble with outputs or the handoff. It stands in the way of no exchange. asideNext is when
+	// something is tried again there.
+	aside     *obstacle
+	asideNext time.Time
+	input     rotation.Input
+	now       time.Time
 }
 
 // gather collects what Decide needs. It reads caches; a Secret is read live only when there is a reason to.

@@ -50,6 +50,7 @@ type Reconciler struct {
 	Clock rotation.Clock
 
 	memories *memories
+	outputs  *outputMemories
 	seeds    *seedReader
 	claims   *claims
 	queue    *queue
@@ -94,6 +95,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 		return ctrl.Result{RequeueAfter: time.Millisecond}, nil // Decide again, on the pair as it is now.
 	}
 	if err := r.tend(ctx, v); err != nil {
+		return ctrl.Result{}, err
+	}
+	if err := r.tendOutputs(ctx, v); err != nil {
 		return ctrl.Result{}, err
 	}
 	status := statusOf(v, decision, stop)
@@ -146,6 +150,7 @@ func lookAgain(v *view, decision rotation.Decision, stop *obstacle) time.Duratio
 	if stop != nil {
 		consider(stop.next)
 	}
+	consider(v.asideNext)
 	if v.pair != nil && v.pair.State.Expires() {
 		consider(v.pair.State.ExpiresAt)
 	}

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
-	"k8s.io/apimachinery/pkg/types"
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
@@ -70,12 +69,14 @@ func (r *Reconciler) takeOff(ctx context.Context, v *view, job rotation.Job) (*o
 	}
 }
 
-// fly is the flight: it rotates, remembers what came of it, and has the resource reconciled again.
+// fly is the flight: it rotates and remembers what came of it. The landing has the resource reconciled again.
 func (r *Reconciler) fly(log logr.Logger, token *v1alpha1.GitHubUserToken, generation int64, job rotation.Job) {
-	defer r.queue.add(types.NamespacedName{Namespace: token.Namespace, Name: token.Name})
 	defer r.recoverFlight(log, token, generation, job)
 	result := r.Rotator.Rotate(context.Background(), job)
 	r.landed(log, token, generation, job, result)
+	if result.Outcome == rotation.Committed {
+		r.publish(log, token, result.Pair)
+	}
 }
 
 // recoverFlight turns a panic into a failure of one resource. The intent and the outbox are as after a

@@ -37,13 +37,21 @@ var (
 	repliesLost = prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "githubusertoken_replies_lost_total", Help: "Exchanges that GitHub made and whose reply never arrived: a human had to log in again.",
 	})
+	outputWrites = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "githubusertoken_output_writes_total", Help: "Writes of outputs by result (written, failed, not_owned).",
+	}, []string{"result"})
+	outputDuration = prometheus.NewHistogram(prometheus.HistogramOpts{
+		Name: "githubusertoken_output_duration_seconds", Help: "Time from a stored pair to all of its outputs.",
+		Buckets: prometheus.ExponentialBuckets(0.005, 3, 10),
+	})
 	flightPanics = prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "githubusertoken_flight_panics_total", Help: "Exchanges that ended in a panic of the operator.",
 	})
 )
 
 func init() {
-	metrics.Registry.MustRegister(exchanges, exchangeDuration, commitDuration, commitConflicts, commitRetries, intentsResolved, repliesLost, flightPanics)
+	metrics.Registry.MustRegister(exchanges, exchangeDuration, commitDuration, commitConflicts, commitRetries, intentsResolved, repliesLost, flightPanics,
+		outputWrites, outputDuration)
 }
 
 // observe counts the result of a flight.

@@ -47,11 +47,13 @@ func (r *Reconciler) replayKept(log logr.Logger, owner rotation.Owner) {
 
 func (r *Reconciler) replayOne(log logr.Logger, record rotation.Record) {
 	name := types.NamespacedName{Namespace: record.Owner.Namespace, Name: record.Owner.Name}
-	defer r.queue.add(name)
 	host, clientID, _ := strings.Cut(record.App, "/")
 	result := r.Rotator.Replay(context.Background(), github.App{Host: host, ClientID: clientID}, record)
 	observe(result)
 	r.memories.remember(types.UID(record.Owner.UID), result.Pair)
 	log.Info("A pair from the outbox was dealt with", "namespace", name.Namespace, "name", name.Name,
 		"outcome", result.Outcome, "spent", record.Spent.Short())
+	if result.Outcome == rotation.Committed {
+		r.publishReplayed(log, record.Owner, result.Pair)
+	}
 }

@@ -71,11 +71,13 @@ func New(mgr manager.Manager, options Options) (*Reconciler, error) {
 		Recorder: mgr.GetEventRecorder("github-user-token-operator"),
 		Clock:    options.Clock,
 		memories: newMemories(options.Clock), claims: newClaims(), queue: newQueue(),
+		outputs: newOutputMemories(options.Clock),
 	}
 	r.Rotator = &rotation.Rotator{
 		Store: store, Exchanger: options.GitHub, Outbox: options.Outbox, Clock: options.Clock,
 		Me: options.Holder, NewID: options.NewID, OnCommitRetry: r.commitRetried,
 	}
+	r.Flights.onLanding = func(uid types.UID) { r.queue.wake(string(uid)) }
 	r.Limiter = ratelimit.New(ratelimit.Options{PerHour: options.TokenRequestsPerHour, Wake: r.queue.wake})
 	if err := r.setupSecretWatch(mgr, options.Namespaces); err != nil {
 		return nil, err
@@ -136,6 +138,10 @@ func (r *Reconciler) secretEvents() handler.TypedEventHandler[client.Object, rec
 		for _, name := range ownersOf(object) {
 			queue.Add(reconcile.Request{NamespacedName: name})
 		}
+		// A Secret with our label that is somebody else's may be in a resource's way.
+		for _, token := range r.naming(client.ObjectKeyFromObject(object)) {
+			queue.Add(reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&token)})
+		}
 	}
 	return handler.TypedFuncs[client.Object, reconcile.Request]{
 		CreateFunc: func(_ context.Context, e event.CreateEvent, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
@@ -147,6 +153,7 @@ func (r *Reconciler) secretEvents() handler.TypedEventHandler[client.Object, rec
 		DeleteFunc: func(_ context.Context, e event.DeleteEvent, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
 			if controller := metav1.GetControllerOfNoCopy(e.Object); controller != nil {
 				r.memories.gone(controller.UID, e.Object.GetUID())
+				r.outputs.gone(controller.UID, e.Object.GetName(), e.Object.GetUID())
 			}
 			enqueue(e.Object, queue)
 		},
@@ -192,6 +199,7 @@ func (r *Reconciler) setupIndexes(mgr manager.Manager) error {
 	err := errors.Join(
 		mgr.GetFieldIndexer().IndexField(context.Background(), &v1alpha1.GitHubUserToken{}, indexSecretNames, secretNames),
 		mgr.GetFieldIndexer().IndexField(context.Background(), secret, indexChainTokens, chainTokens),
+		mgr.GetFieldIndexer().IndexField(context.Background(), secret, indexOutputOwner, outputOwner),
 	)
 	if err != nil {
 		return fmt.Errorf("set up the indexes: %w", err)
@@ -214,7 +222,10 @@ func (r *Reconciler) setupSecretWatch(mgr manager.Manager, namespaces []string) 
 		named:    func(name types.NamespacedName) bool { return len(r.naming(name)) > 0 },
 		changed: func(name types.NamespacedName) {
 			for _, token := range r.naming(name) {
-				r.reconsider(token.UID)
+				r.outputs.reconsider(token.UID)
+				if name.Name != token.PairSecretName() { // Our own writes mend nothing.
+					r.reconsider(token.UID)
+				}
 				r.queue.add(types.NamespacedName{Namespace: token.Namespace, Name: token.Name})
 			}
 		},

@@ -21,8 +21,12 @@ func statusOf(v *view, decision rotation.Decision, stop *obstacle) *v1alpha1.Git
 	status.NextRefreshTime = timeOf(nextRefreshTime(v, decision, stop))
 	setCondition(v, status, readyCondition(v, stop))
 	setCondition(v, status, authorizedCondition(v, stop))
-	setOrRemove(v, status, v1alpha1.ConditionReconciling, stop != nil && !stop.stalled && stop.reason != v1alpha1.ReasonSuspended, stop)
-	setOrRemove(v, status, v1alpha1.ConditionStalled, stop != nil && stop.stalled, stop)
+	shown := stop
+	if stop == nil || stop.reason == v1alpha1.ReasonSuspended {
+		shown = v.aside
+	}
+	setOrRemove(v, status, v1alpha1.ConditionReconciling, shown != nil && !shown.stalled, shown)
+	setOrRemove(v, status, v1alpha1.ConditionStalled, shown != nil && shown.stalled, shown)
 	return status
 }
 

@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"net/netip"
 	"os"
@@ -39,6 +40,10 @@ var (
 )
 
 func TestMain(m *testing.M) {
+	flag.Parse()
+	if !isSet("test.parallel") {
+		_ = flag.Set("test.parallel", "24") // The tests wait far more than they compute.
+	}
 	code, err := runSuite(m)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -73,7 +78,7 @@ func runSuite(m *testing.M) (int, error) {
 	if err != nil {
 		return 1, err
 	}
-	return m.Run(), nil
+	return m.Run(), leaked()
 }
 
 const (
@@ -93,6 +98,13 @@ type world struct {
 	reconciler *Reconciler
 	outboxDir  string
 	stop       func()
+	options    worldOptions
+	// namespaces are those that the operator watches; namespace is the first.
+	namespaces []string
+	// meter counts what the operator does.
+	meter *meter
+	// minted are the refresh tokens of all logins.
+	minted []string
 }
 
 // worldOptions differ from one test to another.
@@ -102,7 +114,12 @@ type worldOptions struct {
 	listen     []githubtest.Listen
 	client     func(*github.Options)
 	controller func(*Options)
+	config     func(*rest.Config)
 	noOperator bool
+	// namespaces is how many namespaces the operator watches; default one.
+	namespaces int
+	// spendsTwice says that the test makes the operator present a token that is spent already.
+	spendsTwice bool
 }
 
 var worlds atomic.Int64
@@ -116,15 +133,21 @@ func newWorld(t *testing.T, options worldOptions) *world {
 	app := options.app
 	app.ClientID, app.Secrets = clientID, []string{clientSecret}
 	options.gh.Apps = []githubtest.App{app}
-	w := &world{t: t, ctx: ctx, gh: githubtest.New(options.gh), namespace: fmt.Sprintf("test-%d", worlds.Add(1))}
+	w := &world{t: t, ctx: ctx, gh: githubtest.New(options.gh), options: options, meter: &meter{}}
 	t.Cleanup(w.gh.Close)
 	w.site = w.gh.StartTest(t, options.listen...)
-	w.create(&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: w.namespace}})
-	w.secret("github-app", map[string]string{"client_secret": clientSecret})
+	for range max(1, options.namespaces) {
+		w.namespace = fmt.Sprintf("test-%d", worlds.Add(1))
+		w.namespaces = append(w.namespaces, w.namespace)
+		w.create(&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: w.namespace}})
+		w.secret("github-app", map[string]string{"client_secret": clientSecret})
+	}
+	w.namespace = w.namespaces[0]
 	w.outboxDir = t.TempDir()
 	if !options.noOperator {
 		w.startOperator(options)
 	}
+	t.Cleanup(w.searchForTokens)
 	return w
 }
 
@@ -135,8 +158,12 @@ func (w *world) startOperator(options worldOptions) {
 	w.must(err)
 	config := rest.CopyConfig(operator)
 	config.QPS = -1
+	config.Wrap(w.meter.wrap)
+	if options.config != nil {
+		options.config(config)
+	}
 	mgr, err := ctrl.NewManager(config, ctrl.Options{
-		Scheme: scheme, Cache: CacheOptions([]string{w.namespace}),
+		Scheme: scheme, Cache: CacheOptions(w.namespaces),
 		Metrics: metricsserver.Options{BindAddress: "0"}, HealthProbeBindAddress: "0",
 		GracefulShutdownTimeout: new(time.Duration),
 	})
@@ -152,7 +179,7 @@ func (w *world) startOperator(options worldOptions) {
 	w.must(err)
 	controllerOptions := Options{
 		GitHub: gitHub, Outbox: kept, Holder: kept.Holder(), NewID: uuid.NewString,
-		Namespaces: []string{w.namespace}, SkipNameValidation: true,
+		Namespaces: w.namespaces, SkipNameValidation: true, Clock: w.meter,
 	}
 	if options.controller != nil {
 		options.controller(&controllerOptions)
@@ -210,7 +237,7 @@ func (w *world) secret(name string, data map[string]string) {
 // seed puts the refresh token of a fresh login into the seed of a resource, and returns the token.
 func (w *world) seed(name, login string) string {
 	w.t.Helper()
-	token := w.gh.Mint(clientID, login).RefreshToken
+	token := w.login(login)
 	w.secret(name+"-seed", map[string]string{"refresh_token": token})
 	return token
 }

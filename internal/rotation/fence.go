@@ -25,7 +25,9 @@ func (r *Rotator) fence(ctx context.Context, job Job) (*Pair, *Result) {
 	case err == nil:
 	case errors.Is(err, ErrConflict), errors.Is(err, ErrExists), errors.Is(err, ErrNotFound):
 		return nil, &Result{Outcome: Stale, Err: err}
-	case errors.Is(err, ErrDenied), errors.Is(err, ErrTerminating), errors.Is(err, ErrOwnerGone), errors.Is(err, ErrNotOwned), errors.Is(err, ErrImmutable):
+	case errors.Is(err, ErrImmutable):
+		return nil, r.makeMutable(ctx, job.Ref)
+	case errors.Is(err, ErrDenied), errors.Is(err, ErrTerminating), errors.Is(err, ErrOwnerGone), errors.Is(err, ErrNotOwned):
 		return nil, &Result{Outcome: NotFenced, Err: err}
 	default:
 		// The write may have been applied although its reply was lost: look, and do not write again.
@@ -66,14 +68,18 @@ func (r *Rotator) inspect(ctx context.Context, job Job, fenced *Pair, intent *In
 		// Somebody has just deleted the Secret. It is put back first; the fence moves with it.
 		return nil, &Result{Outcome: Stale, Pair: fenced, Err: errors.New("the Secret is being deleted")}
 	case fenced.Immutable:
-		replacement := fenced.Clone()
-		if intent.Unresolved == 0 {
-			replacement.Intent = nil
-		}
-		_, err := r.replace(ctx, replacement, fenced)
-		return nil, &Result{Outcome: Stale, Pair: fenced, Err: errors.Join(ErrImmutable, err)}
+		return nil, r.makeMutable(ctx, job.Ref)
 	}
 	return fenced, nil
+}
+
+// makeMutable replaces a Secret that somebody has made immutable by one with the same content.
+func (r *Rotator) makeMutable(ctx context.Context, ref Ref) *Result {
+	live, err := r.Store.Get(ctx, ref)
+	if err == nil && live.Immutable {
+		live, err = r.replace(ctx, live, live)
+	}
+	return &Result{Outcome: Stale, Pair: live, Err: errors.Join(ErrImmutable, err)}
 }
 
 // TakeUp brings the state into line with data that somebody has edited by hand, given the Secret as it was

@@ -90,7 +90,7 @@ func (s *Server) distort(result *reply, fault *Fault) {
 		if result.fields == nil {
 			result.body = []byte(strings.Repeat("x", fault.Bytes))
 		} else {
-			result.fields["padding"] = strings.Repeat("x", fault.Bytes)
+			result.fields["zz_padding"] = strings.Repeat("x", fault.Bytes)
 		}
 	}
 }

@@ -1,0 +1,182 @@
+package controllers
+
+import (
+	"testing"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/internal/github/githubtest"
+)
+
+// What comes in place of a pair, before GitHub has looked at the request: nothing is lost, and the next try
+// succeeds.
+func TestAReplyWithoutAPairCostsNothingWhenGitHubDidNotExchange(t *testing.T) {
+	t.Parallel()
+	cases := map[string]struct {
+		fault  githubtest.Fault
+		reason string
+		// unknown says that nobody can know whether the token was exchanged.
+		unknown bool
+	}{
+		"an HTML page with 200":    {githubtest.HTMLPage(200), v1alpha1.ReasonUnreadableReply, true},
+		"an HTML page with 500":    {githubtest.HTMLPage(500), v1alpha1.ReasonGitHubUnavailable, true},
+		"an empty body":            {githubtest.EmptyBody(), v1alpha1.ReasonUnreadableReply, true},
+		"no JSON":                  {githubtest.NotJSON(), v1alpha1.ReasonUnreadableReply, true},
+		"10 MB of nonsense":        {githubtest.HugeBody(10 << 20).BeforeCommit(), v1alpha1.ReasonGitHubUnavailable, true},
+		"502":                      {githubtest.BadGateway(), v1alpha1.ReasonGitHubUnavailable, true},
+		"503":                      {githubtest.Unavailable(), v1alpha1.ReasonGitHubUnavailable, true},
+		"500":                      {githubtest.ServerError(), v1alpha1.ReasonGitHubUnavailable, true},
+		"a reset":                  {githubtest.ResetConnection(), v1alpha1.ReasonGitHubUnavailable, true},
+		"a closed connection":      {githubtest.CloseConnection(), v1alpha1.ReasonGitHubUnavailable, true},
+		"an error not known today": {githubtest.OAuthError("quite_new_error"), v1alpha1.ReasonUnreadableReply, false},
+	}
+	each(t, cases, func(t *testing.T, c struct {
+		fault   githubtest.Fault
+		reason  string
+		unknown bool
+	},
+	) {
+		w := newWorld(t, worldOptions{})
+		seed := w.seed("octocat", "octocat")
+		fault := w.gh.Inject(c.fault.Always())
+		w.create(w.resource("octocat"))
+		w.refused("octocat", refusal{reason: c.reason, says: "The next try is at", retried: true})
+		authorized := meta.FindStatusCondition(w.get("octocat").Status.Conditions, v1alpha1.ConditionAuthorized)
+		if unknown := authorized.Reason == v1alpha1.ReasonOutcomeUnknown; authorized.Status != metav1.ConditionUnknown || unknown != c.unknown {
+			t.Errorf("Authorized=%s, %s", authorized.Status, authorized.Reason)
+		}
+		time.Sleep(quietTime)
+		if hits := fault.Hits(); hits > 3 {
+			t.Errorf("GitHub was asked %d times in %s", hits, quietTime)
+		}
+		if !w.gh.Alive(seed) || w.gh.ExchangesOf(seed) != 0 {
+			t.Fatal("the seed was exchanged")
+		}
+		fault.Remove()
+		w.ready("octocat")
+		if exchanged := w.gh.ExchangesOf(seed); exchanged != 1 {
+			t.Errorf("the seed was exchanged %d times", exchanged)
+		}
+	})
+}
+
+// What comes in place of a pair after GitHub has made the exchange: the pair is lost, and that is what the
+// resource says, after one more try that proves it. The next login heals.
+func TestALostReplyIsReportedAsSuch(t *testing.T) {
+	t.Parallel()
+	each(t, map[string]githubtest.Fault{
+		"502":                                   githubtest.BadGateway().AfterCommit(),
+		"500":                                   githubtest.ServerError().AfterCommit(),
+		"an HTML page":                          githubtest.HTMLPage(200).AfterCommit(),
+		"an empty body":                         githubtest.EmptyBody().AfterCommit(),
+		"no reply":                              githubtest.DropReply(),
+		"a reply cut before the tokens":         githubtest.CutBody(5),
+		"a reply cut within the tokens":         githubtest.CutBody(60),
+		"a reply with neither token nor errors": githubtest.WithoutFields("access_token", "refresh_token"),
+	}, func(t *testing.T, fault githubtest.Fault) {
+		w := newWorld(t, worldOptions{spendsTwice: true})
+		seed := w.seed("octocat", "octocat")
+		w.gh.Inject(fault)
+		w.create(w.resource("octocat"))
+		w.refused("octocat", refusal{
+			reason: v1alpha1.ReasonReplyLost, unauthorized: true,
+			says: "its reply never arrived, so the new pair is lost. Authorize the App again",
+		})
+		w.quiet()
+		if shown := len(w.gh.PresentationsOf(seed)); shown != 2 {
+			t.Errorf("the seed was presented %d times, want twice", shown)
+		}
+		w.restart()
+		w.quiet()
+		w.seed("octocat", "octocat")
+		w.ready("octocat")
+		w.presented(3)
+	})
+}
+
+// A reply that is odd but holds a pair is a success: there is no other pair.
+func TestAnOddReplyWithAPairIsTaken(t *testing.T) {
+	t.Parallel()
+	each(t, map[string]githubtest.Fault{
+		"10 MB behind the pair":            githubtest.HugeBody(10 << 20),
+		"cut at the very end":              githubtest.CutBody(-2),
+		"one byte at a time":               githubtest.SlowBody(2 * time.Millisecond),
+		"labelled as a web page":           githubtest.ContentType("text/html"),
+		"with fields nobody has heard of":  githubtest.WithField("quite_new", "x"),
+		"without a type and lifetimes":     githubtest.WithoutFields("token_type", "expires_in", "refresh_token_expires_in"),
+		"with a lifetime that is negative": githubtest.WithField("expires_in", -5),
+		"with a lifetime of ages":          githubtest.WithField("expires_in", 1e18),
+		"with a lifetime in words":         githubtest.WithField("expires_in", "soon"),
+	}, func(t *testing.T, fault githubtest.Fault) {
+		w := newWorld(t, worldOptions{})
+		w.seed("octocat", "octocat")
+		w.gh.Inject(fault)
+		w.create(w.resource("octocat"))
+		w.ready("octocat")
+		w.quiet()
+		w.presented(1)
+		// The chain goes on from it.
+		w.request("octocat", "1")
+		w.refreshed("octocat", 2)
+		w.ready("octocat")
+		w.presented(2)
+	})
+}
+
+func TestARateLimitIsKeptTo(t *testing.T) {
+	t.Parallel()
+	each(t, map[string]struct {
+		fault   githubtest.Fault
+		atLeast time.Duration
+	}{
+		"429 with Retry-After":           {githubtest.RateLimited(429, 3*time.Second, time.Time{}), 2 * time.Second},
+		"403 with Retry-After":           {githubtest.RateLimited(403, 3*time.Second, time.Time{}), 2 * time.Second},
+		"429 without":                    {githubtest.RateLimited(429, 0, time.Time{}), 50 * time.Second},
+		"403 with a reset":               {githubtest.RateLimited(403, 0, time.Now().Add(time.Hour)), 57 * time.Minute},
+		"a secondary limit":              {githubtest.SecondaryRateLimit(0), 50 * time.Second},
+		"a secondary limit with seconds": {githubtest.SecondaryRateLimit(3 * time.Second), 2 * time.Second},
+	}, func(t *testing.T, c struct {
+		fault   githubtest.Fault
+		atLeast time.Duration
+	},
+	) {
+		w := newWorld(t, worldOptions{})
+		seed := w.seed("octocat", "octocat")
+		w.seed("hubot", "hubot")
+		w.gh.Inject(c.fault)
+		w.create(w.resource("octocat"))
+		w.refused("octocat", refusal{reason: v1alpha1.ReasonRateLimited, says: "The next try is at", retried: true})
+		token := w.get("octocat")
+		if token.Status.NextRefreshTime == nil {
+			t.Fatal("the status does not say when the next try is")
+		}
+		if wait := time.Until(token.Status.NextRefreshTime.Time); wait > c.atLeast+15*time.Second && wait > c.atLeast*11/10 {
+			t.Errorf("the next try is in %s", wait)
+		}
+		// Another resource of the App waits as well.
+		w.create(w.resource("hubot"))
+		w.refused("hubot", refusal{reason: v1alpha1.ReasonRateLimited, says: "limit", retried: true})
+		w.presented(1)
+		if !w.gh.Alive(seed) {
+			t.Error("the seed is dead")
+		}
+		if c.atLeast > 10*time.Second {
+			if wait := time.Until(token.Status.NextRefreshTime.Time); wait < c.atLeast {
+				t.Errorf("the next try is in %s, want at least %s", wait, c.atLeast)
+			}
+			w.quiet()
+			w.presented(1)
+			return
+		}
+		w.ready("octocat")
+		w.ready("hubot")
+		w.presented(3)
+		shown := w.gh.PresentationsOf(seed)
+		if waited := shown[1].At.Sub(shown[0].At); waited < c.atLeast {
+			t.Errorf("the second try came after %s", waited)
+		}
+	})
+}

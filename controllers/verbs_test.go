@@ -1,0 +1,228 @@
+package controllers
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+)
+
+// ready waits until a resource is Ready, and returns its pair.
+func (w *world) ready(name string) *corev1.Secret {
+	w.t.Helper()
+	w.condition(name, v1alpha1.ConditionReady, metav1.ConditionTrue, "")
+	w.condition(name, v1alpha1.ConditionAuthorized, metav1.ConditionTrue, "")
+	return w.alive(name + "-token")
+}
+
+// alive makes sure that both tokens of a pair Secret work, and returns it.
+func (w *world) alive(secretName string) *corev1.Secret {
+	w.t.Helper()
+	secret := w.pair(secretName)
+	if !w.gh.Alive(access(secret)) {
+		w.t.Errorf("the access token in Secret %s is dead", secretName)
+	}
+	if !w.gh.Alive(refresh(secret)) {
+		w.t.Errorf("the refresh token in Secret %s is dead", secretName)
+	}
+	return secret
+}
+
+func access(secret *corev1.Secret) string { return string(secret.Data[v1alpha1.KeyAccessToken]) }
+
+func refresh(secret *corev1.Secret) string { return string(secret.Data[v1alpha1.KeyRefreshToken]) }
+
+// start creates a resource with a fresh login and waits until it is Ready.
+func (w *world) start(name string) *corev1.Secret {
+	w.t.Helper()
+	w.seed(name, name)
+	w.create(w.resource(name))
+	return w.ready(name)
+}
+
+// samePair makes sure that a Secret holds the tokens that it held before.
+func (w *world) samePair(before, now *corev1.Secret) {
+	w.t.Helper()
+	if access(before) != access(now) || refresh(before) != refresh(now) {
+		w.t.Errorf("Secret %s does not hold the pair that it held", now.Name)
+	}
+}
+
+// change edits the spec or the metadata of a resource, as kubectl edit does.
+func (w *world) change(name string, edit func(*v1alpha1.GitHubUserToken)) {
+	w.t.Helper()
+	w.eventually("the edit of "+name, func() (bool, string) {
+		token := w.get(name)
+		edit(token)
+		err := admin.Update(w.ctx, token)
+		if err != nil && !apierrors.IsConflict(err) {
+			w.t.Fatal(err)
+		}
+		return err == nil, "a conflict"
+	})
+}
+
+// request asks for an exchange by annotation.
+func (w *world) request(name, value string) {
+	w.t.Helper()
+	w.change(name, func(token *v1alpha1.GitHubUserToken) {
+		metav1.SetMetaDataAnnotation(&token.ObjectMeta, v1alpha1.AnnotationRefreshRequestedAt, value)
+	})
+}
+
+// patchSecret applies a JSON merge patch to a Secret.
+func (w *world) patchSecret(name, patch string) {
+	w.t.Helper()
+	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: name}}
+	w.must(admin.Patch(w.ctx, secret, client.RawPatch(types.MergePatchType, []byte(patch))))
+}
+
+// patchResource applies a JSON merge patch to a resource.
+func (w *world) patchResource(name, patch string) {
+	w.t.Helper()
+	token := &v1alpha1.GitHubUserToken{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: name}}
+	w.must(admin.Patch(w.ctx, token, client.RawPatch(types.MergePatchType, []byte(patch))))
+}
+
+// remove deletes an object and does not wait.
+func (w *world) remove(object client.Object) {
+	w.t.Helper()
+	w.must(client.IgnoreNotFound(admin.Delete(w.ctx, object)))
+}
+
+// secretNamed and resourceNamed are objects to delete.
+func (w *world) secretNamed(name string) *corev1.Secret {
+	return &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: name}}
+}
+
+func (w *world) resourceNamed(name string) *v1alpha1.GitHubUserToken {
+	return &v1alpha1.GitHubUserToken{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: name}}
+}
+
+// gone waits until an object does not exist any more.
+func (w *world) gone(object client.Object) {
+	w.t.Helper()
+	w.eventually(object.GetName()+" to be gone", func() (bool, string) {
+		err := admin.Get(w.ctx, client.ObjectKeyFromObject(object), object)
+		if err != nil && !apierrors.IsNotFound(err) {
+			w.t.Fatal(err)
+		}
+		return err != nil, "it has the finalizers " + strings.Join(object.GetFinalizers(), ", ")
+	})
+}
+
+// absent makes sure that there is no Secret of a name.
+func (w *world) absent(secretName string) {
+	w.t.Helper()
+	if err := admin.Get(w.ctx, client.ObjectKeyFromObject(w.secretNamed(secretName)), &corev1.Secret{}); !apierrors.IsNotFound(err) {
+		w.t.Errorf("there is a Secret %s, or it cannot be looked for: %v", secretName, err)
+	}
+}
+
+// refusal is how the conditions speak of what keeps a resource from going on.
+type refusal struct {
+	reason string
+	// says is a part of the message: what to do.
+	says string
+	// unauthorized says that Authorized is False for the same reason.
+	unauthorized bool
+	// retried says that the operator tries again by itself, so that the resource is Reconciling, not Stalled.
+	retried bool
+	// working says that the resource is Ready all the same: its token still works.
+	working bool
+}
+
+// refused waits until the conditions of a resource are as they should be.
+func (w *world) refused(name string, want refusal) {
+	w.t.Helper()
+	obstacle, other := v1alpha1.ConditionStalled, v1alpha1.ConditionReconciling
+	if want.retried {
+		obstacle, other = other, obstacle
+	}
+	found := w.condition(name, obstacle, metav1.ConditionTrue, want.reason)
+	if !strings.Contains(found.Message, want.says) {
+		w.t.Errorf("%s of %s says %q, and not %q", obstacle, name, found.Message, want.says)
+	}
+	token := w.get(name)
+	if meta.FindStatusCondition(token.Status.Conditions, other) != nil {
+		w.t.Errorf("%s is Stalled and Reconciling at once: %s", name, describe(token))
+	}
+	ready := meta.FindStatusCondition(token.Status.Conditions, v1alpha1.ConditionReady)
+	switch {
+	case ready == nil:
+		w.t.Errorf("%s has no condition Ready: %s", name, describe(token))
+	case want.working != (ready.Status == metav1.ConditionTrue):
+		w.t.Errorf("%s is Ready=%s: %s", name, ready.Status, describe(token))
+	case !want.working && (ready.Reason != want.reason || !strings.Contains(ready.Message, want.says)):
+		w.t.Errorf("Ready of %s does not tell why: %s", name, describe(token))
+	}
+	authorized := meta.FindStatusCondition(token.Status.Conditions, v1alpha1.ConditionAuthorized)
+	switch {
+	case authorized == nil:
+		w.t.Errorf("%s has no condition Authorized: %s", name, describe(token))
+	case want.unauthorized != (authorized.Status == metav1.ConditionFalse):
+		w.t.Errorf("%s is Authorized=%s: %s", name, authorized.Status, describe(token))
+	case want.unauthorized && (authorized.Reason != want.reason || !strings.Contains(authorized.Message, want.says)):
+		w.t.Errorf("Authorized of %s does not tell what to do: %s", name, describe(token))
+	}
+	if token.Status.ObservedGeneration != token.Generation {
+		w.t.Errorf("the status of %s speaks of generation %d, not %d", name, token.Status.ObservedGeneration, token.Generation)
+	}
+}
+
+// presented makes sure of how many refresh tokens the stand-in was shown, ever.
+func (w *world) presented(want int) {
+	w.t.Helper()
+	if got := len(w.gh.Presentations()); got != want {
+		w.t.Errorf("%d refresh tokens were presented, want %d", got, want)
+	}
+}
+
+// each runs the cases of a table in parallel.
+func each[C any](t *testing.T, cases map[string]C, run func(*testing.T, C)) {
+	t.Helper()
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			run(t, c)
+		})
+	}
+}
+
+// restart ends the operator and starts another one on the same outbox, as a container is restarted.
+func (w *world) restart() {
+	w.t.Helper()
+	w.stop()
+	w.startOperator(w.options)
+}
+
+// spend exchanges a refresh token as somebody else would, past the operator.
+func (w *world) spend(token string) {
+	w.t.Helper()
+	reply, err := w.site.Client().PostForm(w.site.URL+"/login/oauth/access_token", url.Values{
+		"grant_type": {"refresh_token"}, "client_id": {clientID}, "client_secret": {clientSecret}, "refresh_token": {token},
+	})
+	w.must(err)
+	_ = reply.Body.Close()
+	if w.gh.Alive(token) {
+		w.t.Fatal("the token was not spent")
+	}
+}
+
+// refreshed waits until a resource has stored so many pairs since its login.
+func (w *world) refreshed(name string, count int64) {
+	w.t.Helper()
+	w.eventually(fmt.Sprintf("pair %d of %s", count, name), func() (bool, string) {
+		token := w.get(name)
+		return token.Status.RefreshCount == count, fmt.Sprintf("pair %d; %s", token.Status.RefreshCount, describe(token))
+	})
+}
