@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -25,7 +26,7 @@ func TestAReplyWithoutAPairCostsNothingWhenGitHubDidNotExchange(t *testing.T) {
 		"an HTML page with 500":    {githubtest.HTMLPage(500), v1alpha1.ReasonGitHubUnavailable, true},
 		"an empty body":            {githubtest.EmptyBody(), v1alpha1.ReasonUnreadableReply, true},
 		"no JSON":                  {githubtest.NotJSON(), v1alpha1.ReasonUnreadableReply, true},
-		"10 MB of nonsense":        {githubtest.HugeBody(10 << 20).BeforeCommit(), v1alpha1.ReasonGitHubUnavailable, true},
+		"10 MB of nonsense":        {githubtest.Respond(200, "text/plain", strings.Repeat("x", 10<<20)), v1alpha1.ReasonUnreadableReply, true},
 		"502":                      {githubtest.BadGateway(), v1alpha1.ReasonGitHubUnavailable, true},
 		"503":                      {githubtest.Unavailable(), v1alpha1.ReasonGitHubUnavailable, true},
 		"500":                      {githubtest.ServerError(), v1alpha1.ReasonGitHubUnavailable, true},
@@ -73,6 +74,7 @@ func TestALostReplyIsReportedAsSuch(t *testing.T) {
 		"an HTML page":                          githubtest.HTMLPage(200).AfterCommit(),
 		"an empty body":                         githubtest.EmptyBody().AfterCommit(),
 		"no reply":                              githubtest.DropReply(),
+		"10 MB before the refresh token":        githubtest.HugeBody(10 << 20),
 		"a reply cut before the tokens":         githubtest.CutBody(5),
 		"a reply cut within the tokens":         githubtest.CutBody(60),
 		"a reply with neither token nor errors": githubtest.WithoutFields("access_token", "refresh_token"),
@@ -101,7 +103,6 @@ func TestALostReplyIsReportedAsSuch(t *testing.T) {
 func TestAnOddReplyWithAPairIsTaken(t *testing.T) {
 	t.Parallel()
 	each(t, map[string]githubtest.Fault{
-		"10 MB behind the pair":            githubtest.HugeBody(10 << 20),
 		"cut at the very end":              githubtest.CutBody(-2),
 		"one byte at a time":               githubtest.SlowBody(2 * time.Millisecond),
 		"labelled as a web page":           githubtest.ContentType("text/html"),

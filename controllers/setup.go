@@ -199,6 +199,7 @@ func (r *Reconciler) setupIndexes(mgr manager.Manager) error {
 	err := errors.Join(
 		mgr.GetFieldIndexer().IndexField(context.Background(), &v1alpha1.GitHubUserToken{}, indexSecretNames, secretNames),
 		mgr.GetFieldIndexer().IndexField(context.Background(), secret, indexChainTokens, chainTokens),
+		mgr.GetFieldIndexer().IndexField(context.Background(), secret, indexPairOwner, pairOwner),
 		mgr.GetFieldIndexer().IndexField(context.Background(), secret, indexOutputOwner, outputOwner),
 	)
 	if err != nil {
