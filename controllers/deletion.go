@@ -28,7 +28,15 @@ func (r *Reconciler) finalize(ctx context.Context, token *v1alpha1.GitHubUserTok
 	if err := r.removeOutputs(ctx, token); err != nil {
 		return ctrl.Result{}, err
 	}
-	for _, ref := range []rotation.Ref{{Namespace: token.Namespace, Name: token.PairSecretName()}, ownerOf(token).BackupRef()} {
+	refs := []rotation.Ref{{Namespace: token.Namespace, Name: token.PairSecretName()}, ownerOf(token).BackupRef()}
+	former, err := r.formerPairs(ctx, token)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	for _, pair := range former {
+		refs = append(refs, pair.Ref)
+	}
+	for _, ref := range refs {
 		if err := r.letGo(ctx, token, ref); err != nil {
 			return ctrl.Result{}, err
 		}
@@ -67,6 +75,7 @@ func (r *Reconciler) letGo(ctx context.Context, token *v1alpha1.GitHubUserToken,
 func (r *Reconciler) forget(uid types.UID) {
 	r.memories.forget(uid)
 	r.outputs.forget(uid)
+	r.handoff.forget(uid)
 	r.Rotator.Forget(rotation.Owner{UID: string(uid)})
 	r.Limiter.Cancel(string(uid))
 	r.queue.unlearn(uid)

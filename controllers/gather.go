@@ -30,12 +30,16 @@ type view struct {
 	pairMeta *metav1.PartialObjectMetadata
 	seed     seed
 	failure  *failure
+	// misplaced says that the pair cannot move to the name that the spec asks for.
+	misplaced *obstacle
 	// aside is trouble with outputs or the handoff. It stands in the way of no exchange. asideNext is when
 	// something is tried again there.
 	aside     *obstacle
 	asideNext time.Time
-	input     rotation.Input
-	now       time.Time
+	// handoff is what the status is to say of the handoff; nil when that was not looked at.
+	handoff *handoffReport
+	input   rotation.Input
+	now     time.Time
 }
 
 // gather collects what Decide needs. It reads caches; a Secret is read live only when there is a reason to.
@@ -83,9 +87,13 @@ func (r *Reconciler) recall(token *v1alpha1.GitHubUserToken) (last *failure) {
 
 // findPair finds the pair Secret's metadata: what the cache has, or what was last written if that is newer.
 func (r *Reconciler) findPair(ctx context.Context, v *view) error {
-	wanted := rotation.Ref{Namespace: v.token.Namespace, Name: v.token.PairSecretName()}
-	v.ref = wanted
-	meta, err := r.cachedSecret(ctx, wanted)
+	v.ref = rotation.Ref{Namespace: v.token.Namespace, Name: v.token.PairSecretName()}
+	if !r.Flights.Busy(v.token.UID) {
+		if err := r.move(ctx, v); err != nil {
+			return err
+		}
+	}
+	meta, err := r.cachedSecret(ctx, v.ref)
 	if err != nil {
 		return err
 	}
@@ -99,7 +107,7 @@ func (r *Reconciler) findPair(ctx context.Context, v *view) error {
 		}
 		v.pairMeta = meta
 	}
-	v.pair = r.memories.newest(v.token.UID, wanted, cached)
+	v.pair = r.memories.newest(v.token.UID, v.ref, cached)
 	if v.pair != nil {
 		v.pair = v.pair.Clone()
 		v.pair.Controlled = v.pair.Controlled && v.pair.Owner.UID == string(v.token.UID)

@@ -10,6 +10,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+	logf "sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/internal/github"
@@ -51,9 +52,11 @@ type Reconciler struct {
 
 	memories *memories
 	outputs  *outputMemories
-	seeds    *seedReader
-	claims   *claims
-	queue    *queue
+	// handoff is nil when the operator runs without it.
+	handoff *handoff
+	seeds   *seedReader
+	claims  *claims
+	queue   *queue
 }
 
 // Reconcile brings one resource forward: it gathers what is known, decides, starts what is to be done, and
@@ -100,6 +103,10 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	if err := r.tendOutputs(ctx, v); err != nil {
 		return ctrl.Result{}, err
 	}
+	if v.misplaced != nil {
+		v.aside = v.misplaced
+	}
+	r.tendHandoff(logf.FromContext(ctx), v)
 	status := statusOf(v, decision, stop)
 	if err := r.report(ctx, v.token, status); err != nil {
 		return ctrl.Result{}, err

@@ -76,6 +76,7 @@ func (r *Reconciler) fly(log logr.Logger, token *v1alpha1.GitHubUserToken, gener
 	r.landed(log, token, generation, job, result)
 	if result.Outcome == rotation.Committed {
 		r.publish(log, token, result.Pair)
+		r.handOver(log, token, result.Pair)
 	}
 }
 

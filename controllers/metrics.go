@@ -44,6 +44,12 @@ var (
 		Name: "githubusertoken_output_duration_seconds", Help: "Time from a stored pair to all of its outputs.",
 		Buckets: prometheus.ExponentialBuckets(0.005, 3, 10),
 	})
+	handoffPods = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "githubusertoken_handoff_pods_total", Help: "Pods that were told of a new token, by result (told, failed).",
+	}, []string{"result"})
+	handoffRestarts = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "githubusertoken_handoff_restarts_total", Help: "Workloads that were restarted for a new token, by result (restarted, missing, failed).",
+	}, []string{"result"})
 	flightPanics = prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "githubusertoken_flight_panics_total", Help: "Exchanges that ended in a panic of the operator.",
 	})
@@ -51,7 +57,7 @@ var (
 
 func init() {
 	metrics.Registry.MustRegister(exchanges, exchangeDuration, commitDuration, commitConflicts, commitRetries, intentsResolved, repliesLost, flightPanics,
-		outputWrites, outputDuration)
+		outputWrites, outputDuration, handoffPods, handoffRestarts)
 }
 
 // observe counts the result of a flight.

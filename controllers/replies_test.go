@@ -74,7 +74,6 @@ func TestALostReplyIsReportedAsSuch(t *testing.T) {
 		"an HTML page":                          githubtest.HTMLPage(200).AfterCommit(),
 		"an empty body":                         githubtest.EmptyBody().AfterCommit(),
 		"no reply":                              githubtest.DropReply(),
-		"10 MB before the refresh token":        githubtest.HugeBody(10 << 20),
 		"a reply cut before the tokens":         githubtest.CutBody(5),
 		"a reply cut within the tokens":         githubtest.CutBody(60),
 		"a reply with neither token nor errors": githubtest.WithoutFields("access_token", "refresh_token"),
@@ -103,6 +102,7 @@ func TestALostReplyIsReportedAsSuch(t *testing.T) {
 func TestAnOddReplyWithAPairIsTaken(t *testing.T) {
 	t.Parallel()
 	each(t, map[string]githubtest.Fault{
+		"10 MB behind the pair":            githubtest.HugeBody(10 << 20),
 		"cut at the very end":              githubtest.CutBody(-2),
 		"one byte at a time":               githubtest.SlowBody(2 * time.Millisecond),
 		"labelled as a web page":           githubtest.ContentType("text/html"),

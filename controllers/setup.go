@@ -49,6 +49,8 @@ type Options struct {
 	MaxConcurrentExchanges int
 	// MaxConcurrentReconciles is how many resources are looked at at once. Default 8.
 	MaxConcurrentReconciles int
+	// EnableHandoff allows spec.handoff. It needs a cache of pods, and permissions of its own.
+	EnableHandoff bool
 	// SkipNameValidation allows several controllers of this name in one process, for tests.
 	SkipNameValidation bool
 }
@@ -79,6 +81,12 @@ func New(mgr manager.Manager, options Options) (*Reconciler, error) {
 	}
 	r.Flights.onLanding = func(uid types.UID) { r.queue.wake(string(uid)) }
 	r.Limiter = ratelimit.New(ratelimit.Options{PerHour: options.TokenRequestsPerHour, Wake: r.queue.wake})
+	if options.EnableHandoff {
+		var err error
+		if r.handoff, err = newHandoff(mgr, options); err != nil {
+			return nil, err
+		}
+	}
 	if err := r.setupSecretWatch(mgr, options.Namespaces); err != nil {
 		return nil, err
 	}

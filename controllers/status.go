@@ -21,6 +21,9 @@ func statusOf(v *view, decision rotation.Decision, stop *obstacle) *v1alpha1.Git
 	status.NextRefreshTime = timeOf(nextRefreshTime(v, decision, stop))
 	setCondition(v, status, readyCondition(v, stop))
 	setCondition(v, status, authorizedCondition(v, stop))
+	if v.handoff != nil {
+		status.LastHandoffTime = v.handoff.lastHandoff
+	}
 	shown := stop
 	if stop == nil || stop.reason == v1alpha1.ReasonSuspended {
 		shown = v.aside

@@ -1,0 +1,274 @@
+package controllers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/go-logr/logr"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+
+	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
+)
+
+// handoffTimeout bounds how long a flight is busy with telling workloads of a new token. What was not done
+// by then is done by a later one.
+const handoffTimeout = 10 * time.Second
+
+// handoff tells workloads of new tokens, for the resources that ask for it. It exists only when the operator
+// was started with --enable-handoff, as it needs a cache of pods and permissions of its own.
+type handoff struct {
+	clock    rotation.Clock
+	pods     *podSync
+	restarts *restarts
+
+	mu    sync.Mutex
+	byUID map[types.UID]*handoffMemory
+}
+
+// handoffMemory is what is remembered of one resource. A token is named as handoffName does.
+type handoffMemory struct {
+	// synced and restarted are the tokens that pods and workloads were last told of.
+	synced, restarted string
+	// trouble says why the last handoff is incomplete.
+	trouble *handoffTrouble
+}
+
+// handoffTrouble is why some workloads could not be told.
+type handoffTrouble struct {
+	reason  string
+	message string
+	tries   int
+	next    time.Duration
+}
+
+func newHandoff(mgr manager.Manager, options Options) (*handoff, error) {
+	pods, err := newPodSync(mgr, options.Namespaces, options.Clock)
+	if err != nil {
+		return nil, err
+	}
+	return &handoff{
+		clock: options.Clock, pods: pods, restarts: newRestarts(mgr.GetClient()),
+		byUID: map[types.UID]*handoffMemory{},
+	}, nil
+}
+
+// handoffName names a token in the annotations of workloads: by the time at which it was asked for. A
+// workload that has been told of it already is not changed by being told again, after a crash.
+func handoffName(state *rotation.State) string { return clockTime(state.IssuedAt) }
+
+// handoffPlan is what is left to do.
+type handoffPlan struct{ pods, restart bool }
+
+func (p handoffPlan) empty() bool { return !p.pods && !p.restart }
+
+// wantsHandoff says whether a resource asks for a handoff at all.
+func wantsHandoff(token *v1alpha1.GitHubUserToken) bool {
+	spec := token.Spec.Handoff
+	return spec != nil && (spec.Pods == v1alpha1.PodHandoffSync || len(spec.Restart) > 0)
+}
+
+// handOver tells the workloads of a pair whose Secrets have just been written. It is part of the flight of
+// the rotation, so that one report covers all of it.
+func (r *Reconciler) handOver(log logr.Logger, token *v1alpha1.GitHubUserToken, pair *rotation.Pair) {
+	if r.handoff == nil || !wantsHandoff(token) || pair == nil || !pair.State.HasToken() {
+		return
+	}
+	r.carryOver(log, token, &pair.State, handoffPlan{
+		pods: token.Spec.Handoff.Pods == v1alpha1.PodHandoffSync,
+		// Nobody can be holding a token from before the first one.
+		restart: len(token.Spec.Handoff.Restart) > 0 && pair.State.Revision > 1,
+	})
+}
+
+// carryOver carries out a plan and remembers what came of it.
+func (r *Reconciler) carryOver(log logr.Logger, token *v1alpha1.GitHubUserToken, state *rotation.State, plan handoffPlan) {
+	if r.outputs.transient(token.UID) {
+		plan.restart = false // A workload that is restarted before its output is written would keep the old token.
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), handoffTimeout)
+	defer cancel()
+	name := handoffName(state)
+	var podsErr, restartErr error
+	var missing []string
+	var group sync.WaitGroup
+	if plan.pods {
+		secrets := []string{token.PairSecretName()}
+		for _, output := range token.Spec.Outputs {
+			secrets = append(secrets, output.Name)
+		}
+		group.Go(func() { podsErr = r.handoff.pods.sync(ctx, token.Namespace, secrets, name) })
+	}
+	if plan.restart {
+		group.Go(func() { missing, restartErr = r.handoff.restarts.all(ctx, token, name) })
+	}
+	group.Wait()
+	for _, workload := range missing {
+		r.Recorder.Eventf(token, nil, corev1.EventTypeWarning, eventHandoffTargetMissing, "HandOver",
+			"There is no %s to restart; spec.handoff.restart names it.", workload)
+	}
+	err := errors.Join(podsErr, restartErr)
+	if err != nil {
+		log.Info("Not every workload could be told of the new token; it is tried again", "why", err.Error())
+	}
+	r.handoff.remember(token.UID, func(remembered *handoffMemory) {
+		if plan.pods && podsErr == nil {
+			remembered.synced = name
+		}
+		if plan.restart && restartErr == nil {
+			remembered.restarted = name
+		}
+		remembered.blame(r.Clock, err)
+	})
+}
+
+// eventHandoffTargetMissing is the reason of the event about a workload that does not exist. It is no
+// condition: GitOps may well apply the workload after the token that it needs.
+const eventHandoffTargetMissing = "HandoffTargetMissing"
+
+// blame remembers why a handoff is incomplete, and when to try again: later each time. nil ends it.
+func (m *handoffMemory) blame(clock rotation.Clock, err error) {
+	if err == nil {
+		m.trouble = nil
+		return
+	}
+	trouble := &handoffTrouble{
+		reason: v1alpha1.ReasonHandoffIncomplete, message: "Not every workload could be told of the new token: " + err.Error() + ".",
+	}
+	var forbidden *handoffForbiddenError
+	if errors.As(err, &forbidden) {
+		trouble.reason = v1alpha1.ReasonHandoffForbidden
+		trouble.message = sentence(forbidden.Error()) + " Install config/components/handoff, which binds the ClusterRole github-user-token-operator-handoff, or in a namespaced install its Role in this namespace. The token itself is refreshed."
+	}
+	if m.trouble != nil && m.trouble.reason == trouble.reason {
+		trouble.tries = m.trouble.tries
+	}
+	trouble.next = clock.Monotonic() + min(2*time.Second<<min(trouble.tries, 10), maxBackoff)
+	trouble.tries++
+	m.trouble = trouble
+}
+
+// tendHandoff completes what a crash, a lack of permission or a passing failure has left undone, in a flight
+// of its own. What is amiss becomes part of the view.
+func (r *Reconciler) tendHandoff(log logr.Logger, v *view) {
+	state := v.stored()
+	if !wantsHandoff(v.token) {
+		v.handoff = &handoffReport{}
+		r.handoff.forget(v.token.UID)
+		return
+	}
+	if r.handoff == nil {
+		v.setAside(&obstacle{
+			reason: v1alpha1.ReasonHandoffDisabled, stalled: true,
+			message: "spec.handoff has no effect: the operator runs without --enable-handoff. Its administrator turns that on with config/components/handoff. The token itself is refreshed.",
+		}, time.Time{})
+		return
+	}
+	if state == nil || !state.HasToken() || state.Owner != string(v.token.UID) {
+		return
+	}
+	plan, trouble := r.handoff.plan(v.token, state, v.now)
+	if trouble != nil {
+		found := &obstacle{reason: trouble.reason, message: trouble.message, stalled: trouble.reason == v1alpha1.ReasonHandoffForbidden}
+		next := v.now.Add(max(0, trouble.next-r.Clock.Monotonic()))
+		if !found.stalled {
+			found.next = next
+		}
+		v.setAside(found, next)
+		if next.After(v.now) {
+			plan = handoffPlan{}
+		}
+	}
+	if plan.restart && r.outputs.transient(v.token.UID) {
+		plan.restart = false // It follows when the outputs are written, which is being retried.
+	}
+	if !plan.empty() {
+		token, state := v.token, state.Clone()
+		if err := r.Flights.Start(token.UID, func() { r.carryOver(log, token, &state, plan) }); err != nil {
+			v.asideNext = v.now.Add(time.Second)
+		}
+	}
+	v.handoff = &handoffReport{lastHandoff: v.token.Status.LastHandoffTime}
+	switch {
+	case len(v.token.Spec.Handoff.Restart) == 0:
+		v.handoff.lastHandoff = nil
+	case r.handoff.hasRestarted(v.token.UID, state):
+		v.handoff.lastHandoff = timeOf(state.IssuedAt)
+	}
+}
+
+// handoffReport is what the status says of the handoff.
+type handoffReport struct{ lastHandoff *metav1.Time }
+
+// setAside adds trouble that stands in the way of no exchange. What was found first is told.
+func (v *view) setAside(found *obstacle, next time.Time) {
+	if v.aside == nil || (found.stalled && !v.aside.stalled) {
+		v.aside = found
+	}
+	if v.asideNext.IsZero() || (!next.IsZero() && next.Before(v.asideNext)) {
+		v.asideNext = next
+	}
+}
+
+// plan is what is left to do for a resource.
+func (h *handoff) plan(token *v1alpha1.GitHubUserToken, state *rotation.State, now time.Time) (plan handoffPlan, trouble *handoffTrouble) {
+	name := handoffName(state)
+	h.remember(token.UID, func(remembered *handoffMemory) {
+		// The kubelet refreshes volumes by itself in time, so pods are told while that can still take a while.
+		plan.pods = token.Spec.Handoff.Pods == v1alpha1.PodHandoffSync && remembered.synced != name && now.Sub(state.IssuedAt) < kubeletPeriod
+		if len(token.Spec.Handoff.Restart) > 0 && remembered.restarted != name {
+			last := token.Status.LastHandoffTime
+			// A handoff that was asked for just now is about the tokens to come.
+			if state.Revision <= 1 || last == nil || last.Equal(timeOf(state.IssuedAt)) {
+				remembered.restarted = name
+			} else {
+				plan.restart = true
+			}
+		}
+		if plan.empty() {
+			remembered.trouble = nil
+		}
+		if remembered.trouble != nil {
+			trouble = new(*remembered.trouble)
+		}
+	})
+	return plan, trouble
+}
+
+func (h *handoff) hasRestarted(uid types.UID, state *rotation.State) (restarted bool) {
+	h.remember(uid, func(remembered *handoffMemory) { restarted = remembered.restarted == handoffName(state) })
+	return restarted
+}
+
+// remember runs a function on the memory of a resource, under the lock.
+func (h *handoff) remember(uid types.UID, use func(*handoffMemory)) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.byUID[uid] == nil {
+		h.byUID[uid] = &handoffMemory{}
+	}
+	use(h.byUID[uid])
+}
+
+// forget drops what is remembered of a resource. Without a handoff there is nothing.
+func (h *handoff) forget(uid types.UID) {
+	if h == nil {
+		return
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.byUID, uid)
+}
+
+// handoffForbiddenError: the operator lacks a permission that a handoff needs.
+type handoffForbiddenError struct{ verb, resource, namespace string }
+
+func (e *handoffForbiddenError) Error() string {
+	return fmt.Sprintf("the operator may not %s %s in namespace %s", e.verb, e.resource, e.namespace)
+}

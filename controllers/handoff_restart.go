@@ -1,0 +1,133 @@
+package controllers
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"sync"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+)
+
+// restartWindow is how long a workload's restart waits for others of the same workload: several tokens that
+// are refreshed together, as after an outage, make one rollout.
+const restartWindow = time.Second
+
+// workloadKinds are the kinds that can be restarted by an annotation of their pod template, and their
+// resources for messages.
+var workloadKinds = map[string]struct {
+	gvk      schema.GroupVersionKind
+	resource string
+}{
+	"Deployment":  {schema.GroupVersionKind{Group: "apps", Version: "v1", Kind: "Deployment"}, "deployments.apps"},
+	"StatefulSet": {schema.GroupVersionKind{Group: "apps", Version: "v1", Kind: "StatefulSet"}, "statefulsets.apps"},
+	"DaemonSet":   {schema.GroupVersionKind{Group: "apps", Version: "v1", Kind: "DaemonSet"}, "daemonsets.apps"},
+	"Rollout":     {schema.GroupVersionKind{Group: "argoproj.io", Version: "v1alpha1", Kind: "Rollout"}, "rollouts.argoproj.io"},
+}
+
+// restarts restarts workloads as kubectl rollout restart does: by an annotation of the pod template. Its
+// value names the token, so to set it again changes nothing.
+type restarts struct {
+	client client.Client
+
+	mu      sync.Mutex
+	pending map[workload]*restartBatch
+}
+
+// workload is what is restarted.
+type workload struct{ kind, namespace, name string }
+
+// restartBatch is one restart that is about to be made.
+type restartBatch struct {
+	annotations map[string]string
+	done        chan struct{}
+	err         error
+}
+
+func newRestarts(c client.Client) *restarts {
+	return &restarts{client: c, pending: map[workload]*restartBatch{}}
+}
+
+// all restarts the workloads of a resource, and returns those that do not exist.
+func (r *restarts) all(ctx context.Context, token *v1alpha1.GitHubUserToken, name string) (missing []string, err error) {
+	key := v1alpha1.AnnotationPrefixRestartedFor + v1alpha1.OwnerLabel(token.Name)
+	references := token.Spec.Handoff.Restart
+	errs := make([]error, len(references))
+	var group sync.WaitGroup
+	for i, reference := range references {
+		group.Go(func() {
+			errs[i] = r.restart(ctx, workload{reference.Kind, token.Namespace, reference.Name}, key, name)
+		})
+	}
+	group.Wait()
+	for i, reference := range references {
+		if errs[i] != nil && (apierrors.IsNotFound(errs[i]) || meta.IsNoMatchError(errs[i])) {
+			missing = append(missing, reference.Kind+" "+reference.Name)
+			errs[i] = nil
+		}
+	}
+	return missing, firstOf(errs)
+}
+
+// restart joins the batch of a workload and waits until it was sent.
+func (r *restarts) restart(ctx context.Context, w workload, key, value string) error {
+	r.mu.Lock()
+	batch := r.pending[w]
+	if batch == nil {
+		batch = &restartBatch{annotations: map[string]string{}, done: make(chan struct{})}
+		r.pending[w] = batch
+		time.AfterFunc(restartWindow, func() { r.send(w, batch) })
+	}
+	batch.annotations[key] = value
+	r.mu.Unlock()
+	select {
+	case <-batch.done:
+		return batch.err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// send makes the one patch of a batch.
+func (r *restarts) send(w workload, batch *restartBatch) {
+	defer close(batch.done)
+	r.mu.Lock()
+	delete(r.pending, w)
+	annotations := batch.annotations
+	r.mu.Unlock()
+
+	ctx, cancel := context.WithTimeout(context.Background(), handoffTimeout)
+	defer cancel()
+	body, err := json.Marshal(map[string]any{"spec": map[string]any{"template": map[string]any{
+		"metadata": map[string]any{"annotations": annotations},
+	}}})
+	if err != nil {
+		batch.err = fmt.Errorf("encode the restart of a workload: %w", err)
+		return
+	}
+	kind := workloadKinds[w.kind]
+	object := &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: w.name}}
+	object.SetGroupVersionKind(kind.gvk)
+	err = r.client.Patch(ctx, object, client.RawPatch(types.MergePatchType, body))
+	switch {
+	case err == nil:
+		handoffRestarts.WithLabelValues("restarted").Inc()
+	case apierrors.IsForbidden(err):
+		handoffRestarts.WithLabelValues("failed").Inc()
+		batch.err = &handoffForbiddenError{"patch", kind.resource, w.namespace}
+	case apierrors.IsNotFound(err), meta.IsNoMatchError(err):
+		handoffRestarts.WithLabelValues("missing").Inc()
+		batch.err = err
+	default:
+		handoffRestarts.WithLabelValues("failed").Inc()
+		batch.err = fmt.Errorf("%s %s: %w", w.kind, w.name, scrubbed(err, nil))
+	}
+}
