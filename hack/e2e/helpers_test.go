@@ -110,7 +110,15 @@ func login(t *testing.T, namespace string, change func(*v1alpha1.GitHubUserToken
 	t.Helper()
 	k := token{t: t, namespace: namespace, user: namespace}
 	k.seed("octocat-seed")
+	create(t, octocat(namespace, change))
+	k.awaitReady(deadline)
+	return k
+}
+
+// octocat is the GitHubUserToken of the tests.
+func octocat(namespace string, change func(*v1alpha1.GitHubUserTokenSpec)) *v1alpha1.GitHubUserToken {
 	made := &v1alpha1.GitHubUserToken{
+		TypeMeta:   metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "GitHubUserToken"},
 		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "octocat"},
 		Spec: v1alpha1.GitHubUserTokenSpec{
 			App: v1alpha1.App{
@@ -124,9 +132,7 @@ func login(t *testing.T, namespace string, change func(*v1alpha1.GitHubUserToken
 	if change != nil {
 		change(&made.Spec)
 	}
-	create(t, made)
-	k.awaitReady(deadline)
-	return k
+	return made
 }
 
 // seed puts the refresh token of a new login into a Secret.
@@ -229,9 +235,14 @@ type job struct {
 	debian bool
 }
 
-// deploy runs a job as a Deployment and waits until it runs.
+// deploy runs a job and waits until it runs.
 func deploy(t *testing.T, j job) {
 	t.Helper()
+	create(t, j.deployment())
+	run(t, "-n", j.namespace, "rollout", "status", "deployment/"+j.name, "--timeout=3m")
+}
+
+func (j job) deployment() *appsv1.Deployment {
 	labels := map[string]string{"app": j.name}
 	yes, no := true, false
 	nonroot := int64(65532)
@@ -274,7 +285,8 @@ func deploy(t *testing.T, j job) {
 		}})
 	}
 	replicas, grace := int32(max(1, j.replicas)), int64(1)
-	create(t, &appsv1.Deployment{
+	return &appsv1.Deployment{
+		TypeMeta:   metav1.TypeMeta{APIVersion: "apps/v1", Kind: "Deployment"},
 		ObjectMeta: metav1.ObjectMeta{Namespace: j.namespace, Name: j.name},
 		Spec: appsv1.DeploymentSpec{
 			Replicas: &replicas,
@@ -295,8 +307,7 @@ func deploy(t *testing.T, j job) {
 				},
 			},
 		},
-	})
-	run(t, "-n", j.namespace, "rollout", "status", "deployment/"+j.name, "--timeout=3m")
+	}
 }
 
 // operatorPods returns the operator's pods that are not on their way out.

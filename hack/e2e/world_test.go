@@ -6,13 +6,13 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"flag"
 	"fmt"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -31,10 +31,27 @@ import (
 
 // What the tests measure is as long as these say; CI makes it shorter.
 var (
-	rotations      = flag.Int("rotations", 100, "rotations over which the handoff is measured")
-	plainRotations = flag.Int("plain-rotations", 3, "rotations over which the kubelet's own period is measured, 60 to 80 s each")
-	readers        = flag.Int("readers", 20, "pods that mount the Secret")
+	// rotations are those over which the handoff is measured.
+	rotations = number("E2E_ROTATIONS", 100)
+	// plainRotations are those over which the kubelet's own period is measured, up to 90 s each.
+	plainRotations = number("E2E_PLAIN_ROTATIONS", 3)
+	// readers are the pods that mount the Secret.
+	readers = number("E2E_READERS", 20)
 )
+
+// number reads a positive number from an environment variable.
+func number(variable string, otherwise int) int {
+	text := os.Getenv(variable)
+	if text == "" {
+		return otherwise
+	}
+	value, err := strconv.Atoi(text)
+	if err != nil || value < 1 {
+		fmt.Fprintf(os.Stderr, "%s is %q, which is no positive number\n", variable, text)
+		os.Exit(2)
+	}
+	return value
+}
 
 const (
 	operatorNamespace = "github-user-token-system"
@@ -73,7 +90,6 @@ var (
 )
 
 func TestMain(m *testing.M) {
-	flag.Parse()
 	code, err := runSuite(m)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
