@@ -137,7 +137,7 @@ func retained(in Input) (Decision, bool) {
 		return Decision{}, false
 	}
 	state := &in.Pair.State
-	if state.Owner == in.Owner.UID {
+	if state.Owner == in.Owner.UID && !state.Retained {
 		return in.orBackoff(Decision{Action: ActionAdopt}), true
 	}
 	sameSeed := in.Seed == "" || state.KnowsSeed(in.Seed, in.App)

@@ -118,8 +118,8 @@ func (r *Rotator) TakeUp(ctx context.Context, live *Pair) (*Pair, error) {
 }
 
 func (r *Rotator) intent(job Job) *Intent {
-	intent := &Intent{ID: r.NewID(), Holder: r.Me, Spends: job.Decision.Spends, StartedAt: r.Clock.Now()}
-	if job.Pair == nil || job.Pair.Intent == nil || job.Pair.Intent.Spends != intent.Spends {
+	intent := &Intent{ID: r.NewID(), Holder: r.Me, Spends: job.Decision.Spends, App: job.App.Key(), StartedAt: r.Clock.Now()}
+	if job.Pair == nil || job.Pair.Intent == nil || job.Pair.Intent.Spends != intent.Spends || job.Pair.Intent.App != intent.App {
 		return intent
 	}
 	intent.Unresolved = job.Pair.Intent.Unresolved

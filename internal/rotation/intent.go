@@ -23,8 +23,10 @@ type Intent struct {
 	Holder Holder `json:"holder"`
 	// Spends names the token that is exchanged.
 	Spends credential.Fingerprint `json:"spends"`
-	// Unresolved counts the earlier exchanges of the same token whose outcome is not known. A refusal after
-	// one of those means that GitHub's reply was lost.
+	// App is the App (host/clientID) to which the token is sent.
+	App string `json:"app,omitempty"`
+	// Unresolved counts the earlier exchanges of the same token with the same App whose outcome is not known. A
+	// refusal after one of those means that GitHub's reply was lost.
 	Unresolved int `json:"unresolved,omitempty"`
 	// StartedAt is the holder's clock, for people to read. It is never compared with another clock.
 	StartedAt time.Time `json:"startedAt"`
