@@ -64,18 +64,32 @@ func (s *Store) Create(ctx context.Context, pair *rotation.Pair) (*rotation.Pair
 // ownerLives makes sure that the owner was not deleted for good: a Secret created for it now would be an
 // orphan that its finalizer holds for ever.
 func (s *Store) ownerLives(ctx context.Context, owner rotation.Owner) error {
+	_, err := s.owner(ctx, owner)
+	return err
+}
+
+// ownerStays makes sure that the owner was not even asked to go: what it is given now it would not let go of.
+func (s *Store) ownerStays(ctx context.Context, owner rotation.Owner) error {
+	meta, err := s.owner(ctx, owner)
+	if err == nil && meta.DeletionTimestamp != nil {
+		return rotation.ErrOwnerGone
+	}
+	return err
+}
+
+func (s *Store) owner(ctx context.Context, owner rotation.Owner) (*metav1.PartialObjectMetadata, error) {
 	var meta metav1.PartialObjectMetadata
 	meta.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind("GitHubUserToken"))
 	err := s.Live.Get(ctx, client.ObjectKey{Namespace: owner.Namespace, Name: owner.Name}, &meta)
 	switch {
 	case apierrors.IsNotFound(err):
-		return rotation.ErrOwnerGone
+		return nil, rotation.ErrOwnerGone
 	case err != nil:
-		return fmt.Errorf("look for the resource before its Secret is created: %w", err)
+		return nil, fmt.Errorf("look for the resource before it is given a Secret: %w", err)
 	case string(meta.UID) != owner.UID:
-		return rotation.ErrOwnerGone
+		return nil, rotation.ErrOwnerGone
 	default:
-		return nil
+		return &meta, nil
 	}
 }
 
@@ -83,6 +97,11 @@ func (s *Store) ownerLives(ctx context.Context, owner rotation.Owner) error {
 func (s *Store) Update(ctx context.Context, current, next *rotation.Pair) (*rotation.Pair, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
+	if next.Controlled && !current.Controlled {
+		if err := s.ownerStays(ctx, next.Owner); err != nil {
+			return nil, err
+		}
+	}
 	body, err := patch(current, next)
 	if err != nil {
 		return nil, fmt.Errorf("encode the change of a pair: %w", err)
