@@ -51,6 +51,7 @@ type flags struct {
 	outboxAllowDisk     bool
 	requestsPerHour     int
 	concurrentExchanges int
+	enableHandoff       bool
 	kubeAPIQPS          float64
 	kubeAPIBurst        int
 	shutdownTimeout     time.Duration
@@ -76,6 +77,7 @@ func parseFlags() *flags {
 	flag.BoolVar(&f.outboxAllowDisk, "outbox-allow-disk", false, "Accept an outbox that is not memory-backed. Tokens are then written to a disk.")
 	flag.IntVar(&f.requestsPerHour, "token-requests-per-hour", 2000, "Token requests per hour and App, GitHub's documented limit by default. 0 means no limit.")
 	flag.IntVar(&f.concurrentExchanges, "max-concurrent-exchanges", 256, "Exchanges under way at once.")
+	flag.BoolVar(&f.enableHandoff, "enable-handoff", false, "Allow spec.handoff: tell pods of new tokens and restart workloads. Needs config/components/handoff.")
 	flag.Float64Var(&f.kubeAPIQPS, "kube-api-qps", 100, "Requests per second to the API server, on average.")
 	flag.IntVar(&f.kubeAPIBurst, "kube-api-burst", 200, "Requests to the API server at once.")
 	flag.DurationVar(&f.shutdownTimeout, "shutdown-timeout", time.Minute, "How long to wait at shutdown for exchanges under way and for their pairs to be stored.")
@@ -114,6 +116,7 @@ func run(ctx context.Context, f *flags) error {
 	reconciler, err := controllers.New(mgr, controllers.Options{
 		GitHub: gitHub, Outbox: kept, Holder: kept.Holder(), NewID: uuid.NewString,
 		Namespaces: list(f.namespaces), TokenRequestsPerHour: f.requestsPerHour, MaxConcurrentExchanges: f.concurrentExchanges,
+		EnableHandoff: f.enableHandoff,
 	})
 	if err != nil {
 		return err

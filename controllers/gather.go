@@ -149,19 +149,17 @@ func (r *Reconciler) verify(ctx context.Context, v *view) error {
 	return nil
 }
 
-// findForeign makes a Secret that is in the way part of the view. The cache does not show it, since it has
-// no label of ours; it was met when the pair was to be created.
+// findForeign makes a Secret part of the view that stands in the pair's place and that the cache does not
+// show, since it has no label of ours: somebody else's, or ours without its label. The watch on named Secrets
+// tells when there is none.
 func (r *Reconciler) findForeign(ctx context.Context, v *view) error {
-	var foreign string
-	r.memories.with(v.token.UID, func(remembered *memory) { foreign = remembered.foreign })
-	if foreign != v.ref.Name {
+	if version, known := r.seeds.watch.version(types.NamespacedName{Namespace: v.ref.Namespace, Name: v.ref.Name}); known && version == "" {
 		return nil
 	}
 	var meta metav1.PartialObjectMetadata
 	meta.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Secret"))
 	err := r.APIReader.Get(ctx, client.ObjectKey{Namespace: v.ref.Namespace, Name: v.ref.Name}, &meta)
 	if apierrors.IsNotFound(err) {
-		r.memories.with(v.token.UID, func(remembered *memory) { remembered.foreign = "" })
 		return nil
 	}
 	if err != nil {

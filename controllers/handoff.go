@@ -3,7 +3,6 @@ package controllers
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 	"time"
 
@@ -24,9 +23,10 @@ const handoffTimeout = 10 * time.Second
 // handoff tells workloads of new tokens, for the resources that ask for it. It exists only when the operator
 // was started with --enable-handoff, as it needs a cache of pods and permissions of its own.
 type handoff struct {
-	clock    rotation.Clock
-	pods     *podSync
-	restarts *restarts
+	clock       rotation.Clock
+	pods        *podSync
+	restarts    *restarts
+	permissions *permissions
 
 	mu    sync.Mutex
 	byUID map[types.UID]*handoffMemory
@@ -36,6 +36,8 @@ type handoff struct {
 type handoffMemory struct {
 	// synced and restarted are the tokens that pods and workloads were last told of.
 	synced, restarted string
+	// permitted is the generation of the spec for which the permissions were found sufficient.
+	permitted int64
 	// trouble says why the last handoff is incomplete.
 	trouble *handoffTrouble
 }
@@ -55,18 +57,30 @@ func newHandoff(mgr manager.Manager, options Options) (*handoff, error) {
 	}
 	return &handoff{
 		clock: options.Clock, pods: pods, restarts: newRestarts(mgr.GetClient()),
-		byUID: map[types.UID]*handoffMemory{},
+		permissions: &permissions{client: mgr.GetClient()},
+		byUID:       map[types.UID]*handoffMemory{},
 	}, nil
 }
 
 // handoffName names a token in the annotations of workloads: by the time at which it was asked for. A
 // workload that has been told of it already is not changed by being told again, after a crash.
-func handoffName(state *rotation.State) string { return clockTime(state.IssuedAt) }
+func handoffName(state *rotation.State) string {
+	return handoffTime(state).UTC().Format(metav1.RFC3339Micro)
+}
+
+func handoffTime(state *rotation.State) *metav1.MicroTime {
+	return &metav1.MicroTime{Time: state.IssuedAt.UTC().Truncate(time.Microsecond)}
+}
 
 // handoffPlan is what is left to do.
-type handoffPlan struct{ pods, restart bool }
+type handoffPlan struct {
+	// pods and restart: tell pods, restart workloads.
+	pods, restart bool
+	// permissions: find out whether the next handoff will be allowed, so that a lack shows before it matters.
+	permissions bool
+}
 
-func (p handoffPlan) empty() bool { return !p.pods && !p.restart }
+func (p handoffPlan) empty() bool { return !p.pods && !p.restart && !p.permissions }
 
 // wantsHandoff says whether a resource asks for a handoff at all.
 func wantsHandoff(token *v1alpha1.GitHubUserToken) bool {
@@ -95,7 +109,7 @@ func (r *Reconciler) carryOver(log logr.Logger, token *v1alpha1.GitHubUserToken,
 	ctx, cancel := context.WithTimeout(context.Background(), handoffTimeout)
 	defer cancel()
 	name := handoffName(state)
-	var podsErr, restartErr error
+	var podsErr, restartErr, permissionErr error
 	var missing []string
 	var group sync.WaitGroup
 	if plan.pods {
@@ -108,12 +122,15 @@ func (r *Reconciler) carryOver(log logr.Logger, token *v1alpha1.GitHubUserToken,
 	if plan.restart {
 		group.Go(func() { missing, restartErr = r.handoff.restarts.all(ctx, token, name) })
 	}
+	if plan.permissions {
+		group.Go(func() { permissionErr = r.handoff.permitted(ctx, token) })
+	}
 	group.Wait()
 	for _, workload := range missing {
 		r.Recorder.Eventf(token, nil, corev1.EventTypeWarning, eventHandoffTargetMissing, "HandOver",
 			"There is no %s to restart; spec.handoff.restart names it.", workload)
 	}
-	err := errors.Join(podsErr, restartErr)
+	err := firstOf([]error{podsErr, restartErr, permissionErr})
 	if err != nil {
 		log.Info("Not every workload could be told of the new token; it is tried again", "why", err.Error())
 	}
@@ -123,6 +140,9 @@ func (r *Reconciler) carryOver(log logr.Logger, token *v1alpha1.GitHubUserToken,
 		}
 		if plan.restart && restartErr == nil {
 			remembered.restarted = name
+		}
+		if plan.permissions && permissionErr == nil {
+			remembered.permitted = token.Generation
 		}
 		remembered.blame(r.Clock, err)
 	})
@@ -189,7 +209,7 @@ func (r *Reconciler) tendHandoff(log logr.Logger, v *view) {
 		plan.restart = false // It follows when the outputs are written, which is being retried.
 	}
 	if !plan.empty() {
-		token, state := v.token, state.Clone()
+		token, state := v.token.DeepCopy(), state.Clone()
 		if err := r.Flights.Start(token.UID, func() { r.carryOver(log, token, &state, plan) }); err != nil {
 			v.asideNext = v.now.Add(time.Second)
 		}
@@ -199,12 +219,12 @@ func (r *Reconciler) tendHandoff(log logr.Logger, v *view) {
 	case len(v.token.Spec.Handoff.Restart) == 0:
 		v.handoff.lastHandoff = nil
 	case r.handoff.hasRestarted(v.token.UID, state):
-		v.handoff.lastHandoff = timeOf(state.IssuedAt)
+		v.handoff.lastHandoff = handoffTime(state)
 	}
 }
 
 // handoffReport is what the status says of the handoff.
-type handoffReport struct{ lastHandoff *metav1.Time }
+type handoffReport struct{ lastHandoff *metav1.MicroTime }
 
 // setAside adds trouble that stands in the way of no exchange. What was found first is told.
 func (v *view) setAside(found *obstacle, next time.Time) {
@@ -221,11 +241,12 @@ func (h *handoff) plan(token *v1alpha1.GitHubUserToken, state *rotation.State, n
 	name := handoffName(state)
 	h.remember(token.UID, func(remembered *handoffMemory) {
 		// The kubelet refreshes volumes by itself in time, so pods are told while that can still take a while.
+		plan.permissions = remembered.permitted != token.Generation
 		plan.pods = token.Spec.Handoff.Pods == v1alpha1.PodHandoffSync && remembered.synced != name && now.Sub(state.IssuedAt) < kubeletPeriod
 		if len(token.Spec.Handoff.Restart) > 0 && remembered.restarted != name {
 			last := token.Status.LastHandoffTime
 			// A handoff that was asked for just now is about the tokens to come.
-			if state.Revision <= 1 || last == nil || last.Equal(timeOf(state.IssuedAt)) {
+			if state.Revision <= 1 || last == nil || last.Equal(handoffTime(state)) {
 				remembered.restarted = name
 			} else {
 				plan.restart = true
@@ -264,11 +285,4 @@ func (h *handoff) forget(uid types.UID) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	delete(h.byUID, uid)
-}
-
-// handoffForbiddenError: the operator lacks a permission that a handoff needs.
-type handoffForbiddenError struct{ verb, resource, namespace string }
-
-func (e *handoffForbiddenError) Error() string {
-	return fmt.Sprintf("the operator may not %s %s in namespace %s", e.verb, e.resource, e.namespace)
 }

@@ -126,22 +126,31 @@ func (c *podCache) ready(ctx context.Context, namespace string) error {
 	}
 }
 
-// sync tells the running pods that mount one of the Secrets that they have changed, all beside each other.
-func (s *podSync) sync(ctx context.Context, namespace string, secrets []string, name string) error {
-	c := s.caches[namespace]
-	if c == nil {
-		c = s.caches[metav1.NamespaceAll]
-	}
+// listable says why the pods of a namespace cannot be seen.
+func (s *podSync) listable(ctx context.Context, namespace string) error {
+	c := s.cacheOf(namespace)
 	if c == nil {
 		return fmt.Errorf("namespace %s is not watched", namespace)
 	}
-	if err := c.ready(ctx, namespace); err != nil {
+	return c.ready(ctx, namespace)
+}
+
+func (s *podSync) cacheOf(namespace string) *podCache {
+	if c := s.caches[namespace]; c != nil {
+		return c
+	}
+	return s.caches[metav1.NamespaceAll]
+}
+
+// sync tells the running pods that mount one of the Secrets that they have changed, all beside each other.
+func (s *podSync) sync(ctx context.Context, namespace string, secrets []string, name string) error {
+	if err := s.listable(ctx, namespace); err != nil {
 		return err
 	}
 	if err := s.clock.Sleep(ctx, kubeletHeadStart); err != nil {
 		return err
 	}
-	pods, err := c.mounting(ctx, namespace, secrets)
+	pods, err := s.cacheOf(namespace).mounting(ctx, namespace, secrets)
 	if err != nil {
 		return err
 	}

@@ -21,16 +21,12 @@ import (
 // are refreshed together, as after an outage, make one rollout.
 const restartWindow = time.Second
 
-// workloadKinds are the kinds that can be restarted by an annotation of their pod template, and their
-// resources for messages.
-var workloadKinds = map[string]struct {
-	gvk      schema.GroupVersionKind
-	resource string
-}{
-	"Deployment":  {schema.GroupVersionKind{Group: "apps", Version: "v1", Kind: "Deployment"}, "deployments.apps"},
-	"StatefulSet": {schema.GroupVersionKind{Group: "apps", Version: "v1", Kind: "StatefulSet"}, "statefulsets.apps"},
-	"DaemonSet":   {schema.GroupVersionKind{Group: "apps", Version: "v1", Kind: "DaemonSet"}, "daemonsets.apps"},
-	"Rollout":     {schema.GroupVersionKind{Group: "argoproj.io", Version: "v1alpha1", Kind: "Rollout"}, "rollouts.argoproj.io"},
+// workloadKinds are the kinds that can be restarted by an annotation of their pod template.
+var workloadKinds = map[string]struct{ group, version, resource string }{
+	"Deployment":  {"apps", "v1", "deployments"},
+	"StatefulSet": {"apps", "v1", "statefulsets"},
+	"DaemonSet":   {"apps", "v1", "daemonsets"},
+	"Rollout":     {"argoproj.io", "v1alpha1", "rollouts"},
 }
 
 // restarts restarts workloads as kubectl rollout restart does: by an annotation of the pod template. Its
@@ -115,14 +111,14 @@ func (r *restarts) send(w workload, batch *restartBatch) {
 	}
 	kind := workloadKinds[w.kind]
 	object := &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: w.name}}
-	object.SetGroupVersionKind(kind.gvk)
+	object.SetGroupVersionKind(schema.GroupVersionKind{Group: kind.group, Version: kind.version, Kind: w.kind})
 	err = r.client.Patch(ctx, object, client.RawPatch(types.MergePatchType, body))
 	switch {
 	case err == nil:
 		handoffRestarts.WithLabelValues("restarted").Inc()
 	case apierrors.IsForbidden(err):
 		handoffRestarts.WithLabelValues("failed").Inc()
-		batch.err = &handoffForbiddenError{"patch", kind.resource, w.namespace}
+		batch.err = &handoffForbiddenError{"patch", kind.resource + "." + kind.group, w.namespace}
 	case apierrors.IsNotFound(err), meta.IsNoMatchError(err):
 		handoffRestarts.WithLabelValues("missing").Inc()
 		batch.err = err

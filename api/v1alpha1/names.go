@@ -18,7 +18,7 @@ const (
 )
 
 // Annotations that the operator sets on workloads, when spec.handoff asks for it. Their value is the
-// lastRefreshTime of the token that the workload was told of.
+// time, to the microsecond, at which the token that the workload was told of was received.
 const (
 	// AnnotationRefreshedAt stands on pods. A change of it makes the kubelet refresh their volumes at once.
 	AnnotationRefreshedAt = "githubusertoken.dev/refreshed-at"

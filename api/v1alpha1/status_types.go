@@ -32,9 +32,10 @@ type GitHubUserTokenStatus struct {
 	// +optional
 	NextRefreshTime *metav1.Time `json:"nextRefreshTime,omitempty"`
 
-	// The lastRefreshTime of the token that the workloads of spec.handoff.restart were last restarted for.
+	// When the token was received that the workloads of spec.handoff.restart were last restarted for: the
+	// lastRefreshTime, to the microsecond, once the handoff is complete.
 	// +optional
-	LastHandoffTime *metav1.Time `json:"lastHandoffTime,omitempty"`
+	LastHandoffTime *metav1.MicroTime `json:"lastHandoffTime,omitempty"`
 
 	// How many pairs were stored since the login.
 	// +optional

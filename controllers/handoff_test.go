@@ -1,0 +1,435 @@
+package controllers
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	eventsv1 "k8s.io/api/events/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
+
+	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/internal/pairsecret"
+)
+
+// withHandoff is a world whose operator runs with --enable-handoff.
+func withHandoff(t *testing.T) *world {
+	t.Helper()
+	return newWorld(t, worldOptions{controller: func(options *Options) { options.EnableHandoff = true }})
+}
+
+// permitHandoff binds the Role of config/components/handoff in the world's namespace, as a namespaced
+// install does.
+func (w *world) permitHandoff() {
+	w.t.Helper()
+	for file, object := range map[string]client.Object{"role.yaml": &rbacv1.Role{}, "role_binding.yaml": &rbacv1.RoleBinding{}} {
+		text, err := os.ReadFile(filepath.Join("../config/components/handoff/role", file))
+		w.must(err)
+		w.must(yaml.UnmarshalStrict(text, object))
+		object.SetNamespace(w.namespace)
+		w.create(object)
+	}
+}
+
+// pod creates a pod that runs as far as the API server knows, with the volumes given.
+func (w *world) pod(name string, change func(*corev1.Pod), volumes ...corev1.VolumeSource) {
+	w.t.Helper()
+	pod := &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: name},
+		Spec: corev1.PodSpec{
+			NodeName: "nowhere", AutomountServiceAccountToken: new(bool),
+			Containers: []corev1.Container{{Name: "main", Image: "none"}},
+		},
+	}
+	for i, source := range volumes {
+		volume := fmt.Sprintf("v%d", i)
+		pod.Spec.Volumes = append(pod.Spec.Volumes, corev1.Volume{Name: volume, VolumeSource: source})
+		pod.Spec.Containers[0].VolumeMounts = append(pod.Spec.Containers[0].VolumeMounts, corev1.VolumeMount{Name: volume, MountPath: "/" + volume})
+	}
+	if change != nil {
+		change(pod)
+	}
+	phase := pod.Status.Phase
+	w.eventually("pod "+name, func() (bool, string) { // The namespace's service account may not be there yet.
+		err := admin.Create(w.ctx, pod)
+		return err == nil, fmt.Sprint(err)
+	})
+	if phase == "" {
+		phase = corev1.PodRunning
+	}
+	pod.Status.Phase = phase
+	w.must(admin.Status().Update(w.ctx, pod))
+}
+
+func secretVolume(name string) corev1.VolumeSource {
+	return corev1.VolumeSource{Secret: &corev1.SecretVolumeSource{SecretName: name}}
+}
+
+func projectedVolume(names ...string) corev1.VolumeSource {
+	projected := &corev1.ProjectedVolumeSource{}
+	for _, name := range names {
+		projected.Sources = append(projected.Sources, corev1.VolumeProjection{
+			Secret: &corev1.SecretProjection{LocalObjectReference: corev1.LocalObjectReference{Name: name}},
+		})
+	}
+	return corev1.VolumeSource{Projected: projected}
+}
+
+// toldPods are the pods that carry the annotation, with its value.
+func (w *world) toldPods() map[string]string {
+	w.t.Helper()
+	var pods corev1.PodList
+	w.must(admin.List(w.ctx, &pods, client.InNamespace(w.namespace)))
+	told := map[string]string{}
+	for _, pod := range pods.Items {
+		if value, ok := pod.Annotations[v1alpha1.AnnotationRefreshedAt]; ok {
+			told[pod.Name] = value
+		}
+	}
+	return told
+}
+
+func TestThePodsThatMountTheTokenAreToldOfANewOne(t *testing.T) {
+	t.Parallel()
+	w := withHandoff(t)
+	w.permitHandoff()
+	w.seed("octocat", "octocat")
+	token := w.resource("octocat")
+	token.Spec.Outputs = []v1alpha1.Output{{Name: "out", Format: v1alpha1.OutputFormatOpaque}}
+	token.Spec.Handoff = &v1alpha1.Handoff{Pods: v1alpha1.PodHandoffSync}
+	w.create(token)
+	first := w.ready("octocat")
+	w.output("out", access(first))
+
+	w.pod("mounts-the-pair", nil, secretVolume("octocat-token"))
+	w.pod("mounts-an-output", nil, secretVolume("unrelated"), projectedVolume("unrelated", "out"))
+	w.pod("mounts-both", nil, secretVolume("octocat-token"), secretVolume("out"))
+	w.pod("is-pending-on-a-node", func(pod *corev1.Pod) { pod.Status.Phase = corev1.PodPending }, secretVolume("out"))
+	w.pod("mounts-something-else", nil, secretVolume("octocat-seed"), projectedVolume("unrelated"))
+	w.pod("mounts-a-subpath-only", func(pod *corev1.Pod) { pod.Spec.Containers[0].VolumeMounts[0].SubPath = "access_token" }, secretVolume("out"))
+	w.pod("has-no-node-yet", func(pod *corev1.Pod) { pod.Spec.NodeName = ""; pod.Status.Phase = corev1.PodPending }, secretVolume("out"))
+	w.pod("is-done", func(pod *corev1.Pod) { pod.Status.Phase = corev1.PodSucceeded }, secretVolume("out"))
+	wanted := []string{"is-pending-on-a-node", "mounts-an-output", "mounts-both", "mounts-the-pair"}
+	w.settle()
+
+	then := w.meter.read()
+	w.request("octocat", "again")
+	w.refreshed("octocat", 2)
+	w.eventually("the pods to be told", func() (bool, string) {
+		told := w.toldPods()
+		return len(told) >= len(wanted), fmt.Sprint(told)
+	})
+	w.settle()
+	told := w.toldPods()
+	last := w.get("octocat").Status.LastRefreshTime.UTC().Format("2006-01-02T15:04:05.")
+	for _, name := range wanted {
+		if !strings.HasPrefix(told[name], last) {
+			t.Errorf("pod %s was told of %q, want %q", name, told[name], last)
+		}
+		delete(told, name)
+	}
+	if len(told) > 0 {
+		t.Errorf("these pods were told for nothing: %v", told)
+	}
+	writes, _, _ := w.meter.since(then)
+	if want := 3 + 1 + len(wanted); len(writes) != want {
+		t.Errorf("%d writes for a rotation with one output and %d pods, want %d: %v", len(writes), len(wanted), want, writes)
+	}
+	if text := describe(w.get("octocat")); strings.Contains(text, "Handoff") {
+		t.Errorf("a handoff that works is reported as trouble: %s", text)
+	}
+	w.quiet()
+
+	then = w.meter.read()
+	w.restart()
+	w.quiet()
+	writes, _, _ = w.meter.since(then)
+	for _, write := range writes {
+		if strings.Contains(write, "/pods/") {
+			t.Errorf("a restart of the operator tells a pod again: %s", write)
+		}
+	}
+}
+
+// workloads creates a Deployment, a StatefulSet and a DaemonSet of a name, and returns references to them.
+func (w *world) workloads(name string) []v1alpha1.WorkloadReference {
+	w.t.Helper()
+	meta := metav1.ObjectMeta{Namespace: w.namespace, Name: name}
+	selector := &metav1.LabelSelector{MatchLabels: map[string]string{"app": name}}
+	template := corev1.PodTemplateSpec{
+		ObjectMeta: metav1.ObjectMeta{Labels: selector.MatchLabels},
+		Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "main", Image: "none"}}},
+	}
+	w.create(&appsv1.Deployment{ObjectMeta: meta, Spec: appsv1.DeploymentSpec{Replicas: new(int32), Selector: selector, Template: template}})
+	w.create(&appsv1.StatefulSet{ObjectMeta: meta, Spec: appsv1.StatefulSetSpec{Replicas: new(int32), Selector: selector, Template: template}})
+	w.create(&appsv1.DaemonSet{ObjectMeta: meta, Spec: appsv1.DaemonSetSpec{Selector: selector, Template: template}})
+	return []v1alpha1.WorkloadReference{{Kind: "Deployment", Name: name}, {Kind: "StatefulSet", Name: name}, {Kind: "DaemonSet", Name: name}}
+}
+
+// restarted are the values of the restart annotations of a workload, and its generation.
+func (w *world) restarted(reference v1alpha1.WorkloadReference) (map[string]string, int64) {
+	w.t.Helper()
+	object := &unstructured.Unstructured{}
+	kind := workloadKinds[reference.Kind]
+	object.SetAPIVersion(kind.group + "/" + kind.version)
+	object.SetKind(reference.Kind)
+	w.must(admin.Get(w.ctx, client.ObjectKey{Namespace: w.namespace, Name: reference.Name}, object))
+	annotations, _, err := unstructured.NestedStringMap(object.Object, "spec", "template", "metadata", "annotations")
+	w.must(err)
+	for key := range annotations {
+		if !strings.HasPrefix(key, v1alpha1.AnnotationPrefixRestartedFor) {
+			delete(annotations, key)
+		}
+	}
+	return annotations, object.GetGeneration()
+}
+
+// handedOver waits until the status says that the workloads were told of the current token, and returns
+// how the token is named to them.
+func (w *world) handedOver(name string) string {
+	w.t.Helper()
+	pair, stateLost := pairsecret.FromMetadata(&w.pair(name + "-token").ObjectMeta)
+	if stateLost {
+		w.t.Fatal("the pair has no state")
+	}
+	w.eventually("the handoff of "+name, func() (bool, string) {
+		last := w.get(name).Status.LastHandoffTime
+		return last != nil && last.Equal(handoffTime(&pair.State)), fmt.Sprintf("handed over %v; %s", last, describe(w.get(name)))
+	})
+	return handoffName(&pair.State)
+}
+
+func TestWorkloadsAreRestartedOnceForEachRotation(t *testing.T) {
+	t.Parallel()
+	w := withHandoff(t)
+	w.permitHandoff()
+	w.seed("octocat", "octocat")
+	token := w.resource("octocat")
+	references := w.workloads("web")
+	token.Spec.Handoff = &v1alpha1.Handoff{Restart: append(references, v1alpha1.WorkloadReference{Kind: "Deployment", Name: "not-there"})}
+	w.create(token)
+	w.ready("octocat")
+	w.handedOver("octocat")
+	for _, reference := range references {
+		if annotations, _ := w.restarted(reference); len(annotations) != 0 {
+			t.Errorf("%s was restarted for the first token, which nobody waited for", reference.Kind)
+		}
+	}
+	const key = v1alpha1.AnnotationPrefixRestartedFor + "octocat"
+	for i := range 2 {
+		w.request("octocat", fmt.Sprint(i))
+		w.refreshed("octocat", int64(i)+2)
+		at := w.handedOver("octocat")
+		w.settle()
+		for _, reference := range references {
+			annotations, generation := w.restarted(reference)
+			if len(annotations) != 1 || annotations[key] != at || generation != int64(i)+2 {
+				t.Errorf("%s has the annotations %v and generation %d after rotation %d, want %s", reference.Kind, annotations, generation, i+1, at)
+			}
+		}
+	}
+	w.eventually("an event about the workload that is not there", func() (bool, string) {
+		var events eventsv1.EventList
+		w.must(admin.List(w.ctx, &events, client.InNamespace(w.namespace)))
+		return slices.ContainsFunc(events.Items, func(e eventsv1.Event) bool {
+			return e.Reason == eventHandoffTargetMissing && strings.Contains(e.Note, "not-there")
+		}), fmt.Sprint(len(events.Items))
+	})
+	if text := describe(w.get("octocat")); strings.Contains(text, v1alpha1.ConditionStalled) || strings.Contains(text, v1alpha1.ConditionReconciling) {
+		t.Errorf("a workload that is not there makes the resource look ill: %s", text)
+	}
+
+	then := w.meter.read()
+	w.restart()
+	w.quiet()
+	writes, _, _ := w.meter.since(then)
+	for _, write := range writes {
+		if strings.Contains(write, "/apis/apps/") {
+			t.Errorf("a restart of the operator restarts a workload: %s", write)
+		}
+	}
+}
+
+func TestAHandoffWithoutPermissionIsReportedAndMadeUpFor(t *testing.T) {
+	t.Parallel()
+	w := withHandoff(t)
+	w.seed("octocat", "octocat")
+	token := w.resource("octocat")
+	references := w.workloads("web")
+	token.Spec.Handoff = &v1alpha1.Handoff{Pods: v1alpha1.PodHandoffSync, Restart: references}
+	w.create(token)
+	stalled := w.condition("octocat", v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonHandoffForbidden)
+	for _, want := range []string{"may not", "config/components/handoff", "github-user-token-operator-handoff"} {
+		if !strings.Contains(stalled.Message, want) {
+			t.Errorf("the message does not say %q: %s", want, stalled.Message)
+		}
+	}
+	w.ready("octocat")
+	w.pod("reader", nil, secretVolume("octocat-token"))
+	w.request("octocat", "again")
+	w.refreshed("octocat", 2)
+	w.alive("octocat-token")
+	if next := w.get("octocat").Status.NextRefreshTime; next == nil {
+		t.Error("nextRefreshTime is gone because of the handoff")
+	}
+	w.condition("octocat", v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonHandoffForbidden)
+
+	w.stop() // A new operator knows of it as well.
+	w.permitHandoff()
+	w.restart()
+	at := w.handedOver("octocat")
+	for _, reference := range references {
+		if annotations, _ := w.restarted(reference); annotations[v1alpha1.AnnotationPrefixRestartedFor+"octocat"] != at {
+			t.Errorf("%s was not restarted: %v", reference.Kind, annotations)
+		}
+	}
+	w.eventually("the pod to be told", func() (bool, string) { return w.toldPods()["reader"] == at, fmt.Sprint(w.toldPods()) })
+	w.eventually("Stalled to go", func() (bool, string) {
+		text := describe(w.get("octocat"))
+		return !strings.Contains(text, v1alpha1.ConditionStalled), text
+	})
+	w.quiet()
+}
+
+func TestAHandoffThatTheOperatorWasNotStartedForIsReported(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{})
+	w.seed("octocat", "octocat")
+	token := w.resource("octocat")
+	token.Spec.Handoff = &v1alpha1.Handoff{Pods: v1alpha1.PodHandoffSync}
+	w.create(token)
+	stalled := w.condition("octocat", v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonHandoffDisabled)
+	if !strings.Contains(stalled.Message, "--enable-handoff") {
+		t.Errorf("the message does not say what to do: %s", stalled.Message)
+	}
+	w.ready("octocat")
+	w.request("octocat", "again")
+	w.refreshed("octocat", 2)
+	w.change("octocat", func(token *v1alpha1.GitHubUserToken) { token.Spec.Handoff = nil })
+	w.eventually("Stalled to go", func() (bool, string) {
+		text := describe(w.get("octocat"))
+		return !strings.Contains(text, v1alpha1.ConditionStalled), text
+	})
+	w.quiet()
+}
+
+func TestArgoRolloutsAreRestartedWhereTheyAreInstalled(t *testing.T) {
+	t.Parallel()
+	w := withHandoff(t)
+	w.permitHandoff()
+	w.seed("octocat", "octocat")
+	token := w.resource("octocat")
+	reference := v1alpha1.WorkloadReference{Kind: "Rollout", Name: "web"}
+	token.Spec.Handoff = &v1alpha1.Handoff{Restart: []v1alpha1.WorkloadReference{reference}}
+	w.create(token)
+	w.ready("octocat")
+	w.handedOver("octocat")
+	w.request("octocat", "without the CRD")
+	w.refreshed("octocat", 2)
+	w.handedOver("octocat") // There is nothing to restart, which is no trouble.
+
+	w.create(rolloutCRD())
+	rollout := &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "argoproj.io/v1alpha1", "kind": "Rollout",
+		"metadata": map[string]any{"namespace": w.namespace, "name": "web"},
+		"spec":     map[string]any{"template": map[string]any{"metadata": map[string]any{"labels": map[string]any{"app": "web"}}}},
+	}}
+	w.eventually("the CRD to be served", func() (bool, string) {
+		err := admin.Create(w.ctx, rollout.DeepCopy())
+		return err == nil, fmt.Sprint(err)
+	})
+	w.request("octocat", "with the CRD")
+	w.refreshed("octocat", 3)
+	at := w.handedOver("octocat")
+	if annotations, _ := w.restarted(reference); annotations[v1alpha1.AnnotationPrefixRestartedFor+"octocat"] != at {
+		t.Errorf("the Rollout was not restarted: %v", annotations)
+	}
+}
+
+// rolloutCRD is as much of Argo Rollouts as matters here.
+func rolloutCRD() client.Object {
+	schema := map[string]any{"openAPIV3Schema": map[string]any{"type": "object", "x-kubernetes-preserve-unknown-fields": true}}
+	return &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+		"metadata": map[string]any{"name": "rollouts.argoproj.io", "annotations": map[string]any{"api-approved.kubernetes.io": "unapproved, for a test"}},
+		"spec": map[string]any{
+			"group": "argoproj.io", "scope": "Namespaced",
+			"names":    map[string]any{"kind": "Rollout", "plural": "rollouts", "singular": "rollout", "listKind": "RolloutList"},
+			"versions": []any{map[string]any{"name": "v1alpha1", "served": true, "storage": true, "schema": schema}},
+		},
+	}}
+}
+
+func TestRestartsOfOneWorkloadForSeveralTokensMakeOneRollout(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{noOperator: true})
+	reference := w.workloads("web")[0]
+	r := newRestarts(admin)
+	var group sync.WaitGroup
+	for _, name := range []string{"first", "second", "third"} {
+		token := w.resource(name)
+		token.Spec.Handoff = &v1alpha1.Handoff{Restart: []v1alpha1.WorkloadReference{reference}}
+		group.Go(func() {
+			if missing, err := r.all(w.ctx, token, "2026-03-04T02:00:00Z"); err != nil || len(missing) > 0 {
+				t.Errorf("missing %v, error %v", missing, err)
+			}
+		})
+	}
+	group.Wait()
+	annotations, generation := w.restarted(reference)
+	if len(annotations) != 3 || generation != 2 {
+		t.Errorf("the Deployment has %d annotations and generation %d, want 3 and 2", len(annotations), generation)
+	}
+}
+
+func TestAPodInTheCacheIsCutToWhatAHandoffLooksAt(t *testing.T) {
+	t.Parallel()
+	pod := &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: "team-a", Name: "web", UID: "1", Labels: map[string]string{"app": "web"},
+			Annotations: map[string]string{"other": "x", v1alpha1.AnnotationRefreshedAt: "y"},
+		},
+		Spec: corev1.PodSpec{
+			NodeName: "node", InitContainers: []corev1.Container{{VolumeMounts: []corev1.VolumeMount{{Name: "a"}}}},
+			Containers: []corev1.Container{{
+				Env:          []corev1.EnvVar{{Name: "SECRET", Value: "do not keep"}},
+				VolumeMounts: []corev1.VolumeMount{{Name: "b"}, {Name: "c", SubPath: "x"}, {Name: "d", SubPathExpr: "$(X)"}, {Name: "e", SubPath: "x"}, {Name: "e"}},
+			}},
+			Volumes: []corev1.Volume{
+				{Name: "a", VolumeSource: secretVolume("init")}, {Name: "b", VolumeSource: projectedVolume("one", "two")},
+				{Name: "c", VolumeSource: secretVolume("by-subpath")}, {Name: "d", VolumeSource: secretVolume("by-expression")},
+				{Name: "e", VolumeSource: secretVolume("by-both")}, {Name: "f", VolumeSource: secretVolume("not-mounted")},
+			},
+		},
+		Status: corev1.PodStatus{Phase: corev1.PodRunning, PodIP: "192.0.2.1"},
+	}
+	once, err := trimPod(pod)
+	w := &world{t: t}
+	w.must(err)
+	trimmed := once.(*corev1.Pod)
+	if got, want := mountedSecrets(&trimmed.Spec), []string{"by-both", "init", "one", "two"}; !slices.Equal(got, want) {
+		t.Errorf("the pod is said to mount %v, want %v", got, want)
+	}
+	if len(trimmed.Labels) > 0 || len(trimmed.Annotations) != 1 || len(trimmed.Spec.Containers[0].Env) > 0 || trimmed.Status.PodIP != "" {
+		t.Error("more is kept than a handoff looks at")
+	}
+	if !isOnANode(trimmed) {
+		t.Error("the pod is not known to run any more")
+	}
+	twice, err := trimPod(trimmed)
+	w.must(err)
+	if !reflect.DeepEqual(once, twice) {
+		t.Error("to cut a pod twice is not the same as to cut it once")
+	}
+}
