@@ -35,8 +35,6 @@ type memory struct {
 	expiresAt   time.Duration
 	// failure is the last exchange that brought nothing, until one succeeds or the spec changes.
 	failure *failure
-	// foreign is the name under which a Secret that is not ours was found where the pair should be.
-	foreign string
 	// commitTrouble says why a received pair is not stored yet.
 	commitTrouble string
 	// statusVersion and statusHash tell a status that was written and is not in the cache yet.
@@ -93,7 +91,6 @@ func (m *memories) remember(uid types.UID, pair *rotation.Pair) {
 		remembered.latest = stripped
 		remembered.ownVersion = stripped.Version
 		remembered.commitTrouble = ""
-		remembered.foreign = ""
 	})
 }
 

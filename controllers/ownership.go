@@ -3,7 +3,6 @@ package controllers
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
@@ -117,12 +116,4 @@ func chainTokens(object client.Object) []string {
 		}
 	}
 	return tokens
-}
-
-// meetForeign notes that a Secret which the cache does not show stands where the pair was to be created.
-func (r *Reconciler) meetForeign(token *v1alpha1.GitHubUserToken, job rotation.Job, err error) {
-	if job.Pair != nil || !errors.Is(err, rotation.ErrExists) {
-		return
-	}
-	r.memories.with(token.UID, func(remembered *memory) { remembered.foreign = job.Ref.Name })
 }

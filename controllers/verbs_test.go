@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -14,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/internal/github/githubtest"
 )
 
 // ready waits until a resource is Ready, and returns its pair.
@@ -225,4 +227,45 @@ func (w *world) refreshed(name string, count int64) {
 		token := w.get(name)
 		return token.Status.RefreshCount == count, fmt.Sprintf("pair %d; %s", token.Status.RefreshCount, describe(token))
 	})
+}
+
+// find is a Secret, nil when there is none.
+func (w *world) find(name string) *corev1.Secret {
+	w.t.Helper()
+	var secret corev1.Secret
+	err := admin.Get(w.ctx, client.ObjectKey{Namespace: w.namespace, Name: name}, &secret)
+	if apierrors.IsNotFound(err) {
+		return nil
+	}
+	w.must(err)
+	return &secret
+}
+
+// restored waits until a deleted Secret is back with the pair that it held.
+func (w *world) restored(before *corev1.Secret) *corev1.Secret {
+	w.t.Helper()
+	var now *corev1.Secret
+	w.eventually("Secret "+before.Name+" to be put back", func() (bool, string) {
+		now = w.find(before.Name)
+		return now != nil && now.DeletionTimestamp == nil && now.UID != before.UID, "it is not there"
+	})
+	w.samePair(before, now)
+	return now
+}
+
+func inNamespace(name string) client.ListOption { return client.InNamespace(name) }
+
+// holdReply makes the exchange of a refresh token and keeps its reply.
+func holdReply(token string) githubtest.Fault {
+	return githubtest.Hold().AfterCommit().ForRefreshToken(token)
+}
+
+// arrived waits until a fault has been met.
+func (w *world) arrived(fault *githubtest.Injection) {
+	w.t.Helper()
+	select {
+	case <-fault.Arrived():
+	case <-time.After(deadline):
+		w.t.Fatal("no request arrived at GitHub")
+	}
 }

@@ -1,0 +1,307 @@
+package controllers
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+)
+
+func TestADeletedPairSecretIsPutBackWithinASecondWithoutAnExchange(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{})
+	before := w.start("octocat")
+	deleted := time.Now()
+	w.remove(w.secretNamed("octocat-token"))
+	after := w.restored(before)
+	if took := time.Since(deleted); took > time.Second {
+		t.Errorf("it took %s", took)
+	}
+	if after.UID == before.UID {
+		t.Error("the Secret is still the one that was deleted")
+	}
+	w.condition("octocat", v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonTokenValid)
+	w.quiet()
+	w.presented(1)
+	w.leftovers("octocat-token")
+
+	// Many times in a row, as a script in a loop does.
+	for range 5 {
+		w.remove(w.secretNamed("octocat-token"))
+		time.Sleep(30 * time.Millisecond)
+	}
+	w.settle()
+	w.samePair(before, w.ready("octocat"))
+	w.leftovers("octocat-token")
+	w.presented(1)
+}
+
+func TestAPairSecretDeletedWhileTheOperatorIsDownIsPutBack(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{})
+	before := w.start("octocat")
+	w.stop()
+	w.remove(w.secretNamed("octocat-token"))
+	w.startOperator(w.options)
+	w.restored(before)
+	w.ready("octocat")
+	w.quiet()
+	w.presented(1)
+	w.leftovers("octocat-token")
+}
+
+func TestAPairSecretDeletedInMidExchangeHoldsTheNewPair(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{})
+	before := w.start("octocat")
+	held := w.gh.Inject(holdReply(refresh(before)))
+	w.request("octocat", "1")
+	w.arrived(held)
+	w.remove(w.secretNamed("octocat-token"))
+	held.Release()
+	w.refreshed("octocat", 2)
+	w.eventually("a Secret that is not being deleted", func() (bool, string) {
+		secret := w.find("octocat-token")
+		return secret != nil && secret.DeletionTimestamp == nil, "it is being deleted or is gone"
+	})
+	w.ready("octocat")
+	w.quiet()
+	w.presented(2)
+	w.leftovers("octocat-token")
+}
+
+// Somebody takes the finalizer off and deletes the Secret at once, while the exchange is under way: the new
+// pair finds no Secret, and one is made.
+func TestAPairSecretDestroyedInMidExchangeIsMadeAnew(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{})
+	before := w.start("octocat")
+	held := w.gh.Inject(holdReply(refresh(before)))
+	w.request("octocat", "1")
+	w.arrived(held)
+	w.remove(w.secretNamed("octocat-token"))
+	w.patchSecret("octocat-token", `{"metadata":{"finalizers":null}}`)
+	w.gone(w.secretNamed("octocat-token"))
+	held.Release()
+	w.refreshed("octocat", 2)
+	w.ready("octocat")
+	w.quiet()
+	w.presented(2)
+}
+
+// The pair is really gone: somebody took the finalizer off while the operator was down. The resource says so.
+func TestAPairThatWasDestroyedIsReported(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{spendsTwice: true})
+	w.start("octocat")
+	w.stop()
+	w.remove(w.secretNamed("octocat-token"))
+	w.patchSecret("octocat-token", `{"metadata":{"finalizers":null}}`)
+	w.gone(w.secretNamed("octocat-token"))
+	w.startOperator(w.options)
+	w.refused("octocat", refusal{reason: v1alpha1.ReasonRefreshTokenRejected, says: "Authorize the App again", unauthorized: true})
+	w.quiet()
+	w.presented(2)
+	w.seed("octocat", "octocat")
+	w.ready("octocat")
+}
+
+func TestAPairSecretMadeImmutableIsReplacedWithoutLoss(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{})
+	before := w.start("octocat")
+	w.patchSecret("octocat-token", `{"immutable":true}`)
+	w.settle()
+	w.samePair(before, w.alive("octocat-token"))
+	w.presented(1)
+	w.request("octocat", "1")
+	w.refreshed("octocat", 2)
+	after := w.ready("octocat")
+	if after.Immutable != nil && *after.Immutable {
+		t.Error("the Secret is still immutable")
+	}
+	w.quiet()
+	w.presented(2)
+	w.leftovers("octocat-token")
+}
+
+func TestAPairSecretMadeImmutableInMidExchangeIsReplacedWithoutLoss(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{})
+	before := w.start("octocat")
+	held := w.gh.Inject(holdReply(refresh(before)))
+	w.request("octocat", "1")
+	w.arrived(held)
+	w.patchSecret("octocat-token", `{"immutable":true}`)
+	held.Release()
+	w.refreshed("octocat", 2)
+	w.ready("octocat")
+	w.quiet()
+	w.presented(2)
+	w.leftovers("octocat-token")
+}
+
+func TestMetadataThatSomebodyTookOffIsPutBack(t *testing.T) {
+	t.Parallel()
+	cases := map[string]string{
+		"all labels":                  `{"metadata":{"labels":null}}`,
+		"the role label":              `{"metadata":{"labels":{"githubusertoken.dev/role":null}}}`,
+		"another role":                `{"metadata":{"labels":{"githubusertoken.dev/role":"output"}}}`,
+		"a label of the spec":         `{"metadata":{"labels":{"team":"other"}}}`,
+		"an annotation":               `{"metadata":{"annotations":{"purpose":null}}}`,
+		"the finalizer":               `{"metadata":{"finalizers":null}}`,
+		"the owner":                   `{"metadata":{"ownerReferences":null}}`,
+		"the owner and the finalizer": `{"metadata":{"ownerReferences":null,"finalizers":null}}`,
+		"the owner and the labels":    `{"metadata":{"ownerReferences":null,"labels":null}}`,
+		"the state":                   `{"metadata":{"annotations":{"githubusertoken.dev/state":null}}}`,
+		"a garbled state":             `{"metadata":{"annotations":{"githubusertoken.dev/state":"{"}}}`,
+		"a state of another kind":     `{"metadata":{"annotations":{"githubusertoken.dev/state":"[]"}}}`,
+		"all annotations":             `{"metadata":{"annotations":null}}`,
+		"the next refresh":            `{"metadata":{"annotations":{"githubusertoken.dev/next-refresh-at":"2001-01-01T00:00:00Z"}}}`,
+	}
+	run := func(t *testing.T, patch string, down, seedGone bool) {
+		w := newWorld(t, worldOptions{})
+		w.seed("octocat", "octocat")
+		token := w.resource("octocat")
+		token.Spec.Secret.Labels = map[string]string{"team": "a"}
+		token.Spec.Secret.Annotations = map[string]string{"purpose": "ci"}
+		w.create(token)
+		before := w.ready("octocat")
+		w.settle()
+		before = w.alive("octocat-token")
+		if seedGone {
+			w.remove(w.secretNamed("octocat-seed"))
+		}
+		if down {
+			w.stop()
+		}
+		w.patchSecret("octocat-token", patch)
+		if down {
+			w.startOperator(w.options)
+		}
+		w.eventually("the metadata to be put back", func() (bool, string) {
+			now := w.pair("octocat-token")
+			switch {
+			case fmt.Sprint(now.Labels) != fmt.Sprint(before.Labels):
+				return false, fmt.Sprint("labels ", now.Labels)
+			case fmt.Sprint(now.Finalizers) != fmt.Sprint(before.Finalizers):
+				return false, fmt.Sprint("finalizers ", now.Finalizers)
+			case len(now.OwnerReferences) != 1 || now.OwnerReferences[0].UID != before.OwnerReferences[0].UID:
+				return false, fmt.Sprint("owners ", now.OwnerReferences)
+			case now.Annotations["purpose"] != "ci" || now.Annotations[v1alpha1.AnnotationExpiresAt] != before.Annotations[v1alpha1.AnnotationExpiresAt]:
+				return false, fmt.Sprint("annotations ", now.Annotations)
+			case now.Annotations[v1alpha1.AnnotationState] == "" || now.Annotations[v1alpha1.AnnotationState] == "{" || now.Annotations[v1alpha1.AnnotationState] == "[]":
+				return false, "the state is " + now.Annotations[v1alpha1.AnnotationState]
+			}
+			return true, ""
+		})
+		w.samePair(before, w.ready("octocat"))
+		w.quiet()
+		w.presented(1)
+		// The chain goes on, and the seed of old is still known.
+		w.request("octocat", "1")
+		w.eventually("the next pair", func() (bool, string) {
+			return len(w.gh.Exchanges()) == 2 && access(w.pair("octocat-token")) != access(before), describe(w.get("octocat"))
+		})
+		w.ready("octocat")
+		w.quiet()
+		w.presented(2)
+		w.leftovers("octocat-token")
+	}
+	each(t, cases, func(t *testing.T, patch string) { run(t, patch, false, false) })
+	t.Run("while the operator is down", func(t *testing.T) {
+		t.Parallel()
+		each(t, cases, func(t *testing.T, patch string) { run(t, patch, true, true) })
+	})
+	t.Run("without the seed", func(t *testing.T) {
+		t.Parallel()
+		each(t, map[string]string{"all labels": cases["all labels"], "the owner and the labels": cases["the owner and the labels"], "all annotations": cases["all annotations"]},
+			func(t *testing.T, patch string) { run(t, patch, false, true) })
+	})
+}
+
+func TestAnotherLoginPastedIntoThePairSecretIsTakenUp(t *testing.T) {
+	t.Parallel()
+	for _, down := range []bool{false, true} {
+		t.Run(fmt.Sprintf("operator down: %t", down), func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, worldOptions{})
+			before := w.start("octocat")
+			w.settle()
+			if down {
+				w.stop()
+			}
+			pasted := w.login("octocat")
+			secret := w.secretNamed("octocat-token")
+			w.patchSecret(secret.Name, fmt.Sprintf(`{"stringData":{"refresh_token":%q}}`, pasted))
+			if down {
+				w.startOperator(w.options)
+				w.request("octocat", "1") // What was there at the start is taken as it is until it is needed.
+			}
+			w.eventually("the pasted login to be exchanged", func() (bool, string) {
+				return w.gh.ExchangesOf(pasted) == 1, describe(w.get("octocat"))
+			})
+			w.eventually("the pair of the pasted login", func() (bool, string) {
+				now := w.pair("octocat-token")
+				return refresh(now) != pasted && refresh(now) != refresh(before) && w.gh.Alive(access(now)), describe(w.get("octocat"))
+			})
+			w.ready("octocat")
+			w.quiet()
+			if exchanged := w.gh.ExchangesOf(refresh(before)); exchanged != 0 {
+				t.Error("the former chain was exchanged")
+			}
+			w.presented(2)
+		})
+	}
+}
+
+func TestARefreshTokenTakenOutOfThePairSecretIsReported(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{})
+	w.start("octocat")
+	w.settle()
+	w.patchSecret("octocat-token", `{"data":{"refresh_token":null}}`)
+	w.refused("octocat", refusal{
+		reason: v1alpha1.ReasonRefreshTokenMissing, says: "Authorize the App again", unauthorized: true, working: true,
+	})
+	w.quiet()
+	w.presented(1)
+	w.seed("octocat", "octocat")
+	w.ready("octocat")
+	w.presented(2)
+}
+
+func TestAnAccessTokenThatSomebodyOverwroteIsReplaced(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{})
+	w.start("octocat")
+	w.settle()
+	w.patchSecret("octocat-token", `{"stringData":{"access_token":"nonsense"}}`)
+	w.eventually("a new pair", func() (bool, string) {
+		now := w.pair("octocat-token")
+		return w.gh.Alive(access(now)), describe(w.get("octocat"))
+	})
+	w.ready("octocat")
+	w.quiet()
+	w.presented(2)
+}
+
+// leftovers makes sure that of all Secrets of the operator's only this one is there.
+func (w *world) leftovers(secretName string) {
+	w.t.Helper()
+	w.eventually("the operator to have the one Secret "+secretName, func() (bool, string) {
+		var secrets corev1.SecretList
+		w.must(admin.List(w.ctx, &secrets, inNamespace(w.namespace)))
+		var names []string
+		for _, secret := range secrets.Items {
+			if secret.Labels[v1alpha1.LabelRole] != "" {
+				names = append(names, secret.Name)
+			}
+		}
+		return fmt.Sprint(names) == fmt.Sprint([]string{secretName}), fmt.Sprint(names)
+	})
+}
