@@ -108,7 +108,7 @@ func lastKnown(record Record) *Pair {
 // leftBehind says whether a Secret without an owner is the one that the exchange began with: its resource
 // was deleted since, and the pair retained for the next one.
 func leftBehind(live *Pair, record Record) bool {
-	return live.Orphan && live.State.Owner == record.Owner.UID && live.Holds(record.Spent)
+	return live.Orphan && (live.State.Retained || live.State.Owner == record.Owner.UID) && live.Holds(record.Spent)
 }
 
 // commitByCreate stores the pair where the Secret is gone: its finalizer was taken off by force.
@@ -142,7 +142,11 @@ func (r *Rotator) commitToBackup(ctx context.Context, next *Pair) (Result, error
 // and their pair stays.
 func movedOn(live *Pair, record Record) bool {
 	switch refresh := live.RefreshToken.Fingerprint(); {
-	case live.Holds(record.Spent) || isOlderCopy(live, record):
+	case live.Holds(record.Spent):
+		return false
+	case live.Controlled && live.Owner.UID != record.Owner.UID:
+		return true // A new resource of the same name has begun a chain of its own.
+	case isOlderCopy(live, record):
 		return false
 	case live.State.HasImported(record.Spent):
 		return true // This login was committed before, and its chain has gone on.
@@ -181,7 +185,7 @@ func pairAfter(live *Pair, policy Policy, record Record, tokens github.Tokens) *
 		next.Intent = nil
 	}
 	state := &next.State
-	if state.Owner == "" {
+	if record.Login || state.Owner == "" {
 		state.Owner, state.OwnerName = record.Owner.UID, record.Owner.Name
 	}
 	if record.Login {

@@ -36,7 +36,7 @@ func (r *Rotator) fence(ctx context.Context, job Job) (*Pair, *Result) {
 			return nil, &Result{Outcome: NotFenced, Pair: fenced, Err: errors.Join(errors.New("the API server did not confirm the fence"), err)}
 		}
 	}
-	if job.Pair == nil {
+	if !fenced.hasTokens() {
 		if stop := r.foundBackup(writing, job); stop != nil {
 			return nil, stop
 		}
@@ -44,8 +44,8 @@ func (r *Rotator) fence(ctx context.Context, job Job) (*Pair, *Result) {
 	return r.inspect(ctx, job, fenced, intent)
 }
 
-// foundBackup says whether the Secret was absent only because it is being replaced. The backup was written
-// before the name became free, so it is seen by whoever has just taken the name.
+// foundBackup says whether the Secret has no tokens only because the one that had them is being replaced. The
+// backup was written before the name became free, so it is seen by whoever has taken the name.
 func (r *Rotator) foundBackup(ctx context.Context, job Job) *Result {
 	switch backup, err := r.getOrNil(ctx, job.Owner.BackupRef()); {
 	case err != nil:

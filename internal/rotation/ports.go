@@ -38,10 +38,13 @@ type Store interface {
 	// still exists. Errors: ErrExists, ErrOwnerGone, ErrTerminating, ErrDenied, or unknown.
 	Create(ctx context.Context, pair *Pair) (*Pair, error)
 	// Update writes what differs between current and next in one request, under current.Version, and
-	// returns the whole Secret. Errors: ErrNotFound, ErrConflict, ErrImmutable, ErrDenied, or unknown.
+	// returns the whole Secret. When it gives the Secret an owner it makes sure before that this resource exists
+	// and is not being deleted. Errors: ErrNotFound, ErrConflict, ErrImmutable, ErrOwnerGone, ErrDenied, or
+	// unknown.
 	Update(ctx context.Context, current, next *Pair) (*Pair, error)
-	// Remove drops the finalizer and deletes the Secret, if it is still the one with pair.UID. A Secret that
-	// is gone already is no error. Errors: ErrConflict, ErrDenied, or unknown.
+	// Remove drops the finalizer and deletes the Secret, if it is still the one with pair.UID and pair.Version:
+	// what somebody else has written since is never removed. A Secret that is gone already is no error. Errors:
+	// ErrConflict, ErrDenied, or unknown.
 	Remove(ctx context.Context, pair *Pair) error
 }
 
