@@ -52,7 +52,7 @@ func (r *Reconciler) gather(ctx context.Context, token *v1alpha1.GitHubUserToken
 	if err != nil {
 		return nil, err
 	}
-	if v.seed, err = r.seeds.look(ctx, token, v.pair); err != nil {
+	if v.seed, err = r.seeds.look(ctx, token, v.pair, r.memories.hasNewSpec(token.UID, token.Generation)); err != nil {
 		return nil, err
 	}
 
@@ -61,6 +61,7 @@ func (r *Reconciler) gather(ctx context.Context, token *v1alpha1.GitHubUserToken
 		Owner: v.owner, App: appOf(token).Key(), Policy: policyOf(token), Suspended: token.Spec.Suspend,
 		RefreshRequestedAt: token.Annotations[v1alpha1.AnnotationRefreshRequestedAt],
 		Pair:               v.pair, Backup: backup != nil, Seed: v.seed.fingerprint,
+		Proof: r.proofs.of(token.UID, v.pair), Vouched: isVouched(token),
 		Me: r.Rotator.Me, Now: v.now, IntentSeen: intentSeen, ExpiresIn: expiresIn,
 	}
 	if v.failure = r.recall(token); v.failure != nil {

@@ -33,6 +33,8 @@ type memory struct {
 	// accessToken and expiresAt say when the access token expires by the monotonic clock.
 	accessToken credential.Fingerprint
 	expiresAt   time.Duration
+	// generation is that of the spec that was last looked at.
+	generation int64
 	// failure is the last exchange that brought nothing, until one succeeds or the spec changes.
 	failure *failure
 	// commitTrouble says why a received pair is not stored yet.
@@ -126,6 +128,16 @@ func (m *memories) wasEdited(uid types.UID, version string) (edited bool) {
 		remembered.seenVersion = version
 	})
 	return edited
+}
+
+// hasNewSpec says whether the spec was changed since it was last looked at. The one that was there when this
+// process began is taken as known.
+func (m *memories) hasNewSpec(uid types.UID, generation int64) (changed bool) {
+	m.with(uid, func(remembered *memory) {
+		changed = remembered.generation != 0 && remembered.generation != generation
+		remembered.generation = generation
+	})
+	return changed
 }
 
 // gone drops the last written metadata of a Secret that is known not to exist any more.

@@ -41,6 +41,15 @@ func (w *secretWatch) version(name types.NamespacedName) (version string, known 
 	return version, known
 }
 
+// learn notes the version of a Secret that was read, unless the watch has told of one.
+func (w *secretWatch) learn(name types.NamespacedName, version string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if _, known := w.versions[name]; !known {
+		w.versions[name] = version
+	}
+}
+
 // forget drops what is kept of a Secret that no resource names any more.
 func (w *secretWatch) forget(name types.NamespacedName) {
 	w.mu.Lock()
@@ -110,6 +119,7 @@ func (w *secretWatch) drain(stream watch.Interface, version string) (string, err
 func (w *secretWatch) see(kind watch.EventType, meta *metav1.PartialObjectMetadata) {
 	name := types.NamespacedName{Namespace: meta.Namespace, Name: meta.Name}
 	if !w.named(name) {
+		w.forget(name) // What is kept of a Secret must be its last version, or nothing.
 		return
 	}
 	current := versionOf(&meta.ObjectMeta)

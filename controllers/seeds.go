@@ -46,15 +46,25 @@ func newSeedReader(live client.Reader, watch *secretWatch) *seedReader {
 
 // look says what the seed of a resource holds, when there is a reason to know: no pair yet, a changed
 // reference, or a version of the Secret that the chain has not seen. Otherwise it returns the empty seed.
-func (s *seedReader) look(ctx context.Context, token *v1alpha1.GitHubUserToken, pair *rotation.Pair) (seed, error) {
+// A new spec is a reason of its own: it may name a Secret whose last change the watch let pass, because
+// nobody named it then.
+func (s *seedReader) look(ctx context.Context, token *v1alpha1.GitHubUserToken, pair *rotation.Pair, newSpec bool) (seed, error) {
 	if token.Spec.RefreshTokenRef == nil {
 		return seed{}, nil
 	}
 	key := keyOf(token)
+	if newSpec {
+		found, _, err := s.read(ctx, key)
+		if err == nil {
+			_, version, _ := strings.Cut(found.version, "@")
+			s.watch.learn(types.NamespacedName{Namespace: key.namespace, Name: key.name}, version)
+		}
+		return found, err
+	}
 	latest, known := s.watch.version(types.NamespacedName{Namespace: key.namespace, Name: key.name})
 	if pair != nil && (pair.State.HasToken() || pair.State.PendingSeed != "") {
 		sameReference := strings.HasPrefix(pair.State.SeedVersion, key.reference()+"@")
-		if sameReference && (!known || latest == "" || pair.State.SeedVersion == key.at(latest)) {
+		if sameReference && ((!known && !tellsOfSeed(token)) || (known && latest == "") || pair.State.SeedVersion == key.at(latest)) {
 			return seed{}, nil
 		}
 		if known && latest == "" {

@@ -269,3 +269,13 @@ func (w *world) arrived(fault *githubtest.Injection) {
 		w.t.Fatal("no request arrived at GitHub")
 	}
 }
+
+// says waits until the message of a condition has a certain part.
+func (w *world) says(name, kind, part string) {
+	w.t.Helper()
+	w.eventually(kind+" of "+name+" to say: "+part, func() (bool, string) {
+		token := w.get(name)
+		condition := meta.FindStatusCondition(token.Status.Conditions, kind)
+		return condition != nil && strings.Contains(condition.Message, part), describe(token)
+	})
+}
