@@ -16,6 +16,7 @@ import (
 // TestOneResourceFeedsAllConsumers has one GitHubUserToken feed a program that calls the API, git, and a
 // program that knows no more than its environment, over several rotations.
 func TestOneResourceFeedsAllConsumers(t *testing.T) {
+	t.Parallel()
 	const namespace = "consumers"
 	times := min(rotations, 10)
 	newNamespace(t, namespace, "privileged") // git comes from the machine's /usr
@@ -101,6 +102,7 @@ func TestOneResourceFeedsAllConsumers(t *testing.T) {
 
 // TestGitServerRefusesDeadTokens makes sure that a clone that succeeds says something.
 func TestGitServerRefusesDeadTokens(t *testing.T) {
+	t.Parallel()
 	newNamespace(t, "clones", "privileged")
 	k := login(t, "clones", func(spec *v1alpha1.GitHubUserTokenSpec) {
 		spec.Outputs = []v1alpha1.Output{{Name: "octocat-git", Format: v1alpha1.OutputFormatGitCredentials}}

@@ -61,6 +61,7 @@ func (g tree) apply() {
 
 // TestPruneAndApplyAgain takes everything out of a tree of manifests and puts it back.
 func TestPruneAndApplyAgain(t *testing.T) {
+	t.Parallel()
 	const namespace = "pruned"
 	newNamespace(t, namespace, "restricted")
 	k := token{t: t, namespace: namespace, user: namespace}

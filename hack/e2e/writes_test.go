@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/internal/github/githubtest"
@@ -16,6 +17,7 @@ import (
 // TestWritesOfARotation counts what the operator writes, by the API server's audit log: the fence, the
 // commit and the status, one for each output, and one for each pod that is told.
 func TestWritesOfARotation(t *testing.T) {
+	t.Parallel()
 	const namespace, pods, times = "writes", 4, 5
 	newNamespace(t, namespace, "restricted")
 	k := login(t, namespace, func(spec *v1alpha1.GitHubUserTokenSpec) {
@@ -30,42 +32,42 @@ func TestWritesOfARotation(t *testing.T) {
 		namespace: namespace, name: "written", args: []string{"watch", "/github/access_token"},
 		secret: "octocat-access", replicas: pods,
 	})
-	rotate := func() {
+	// begin asks for a rotation that is held when its fence has been written; finish lets it go on, and
+	// returns when all has been written that belongs to it.
+	begin := func() (finish func()) {
 		t.Helper()
-		r := k.rotate()
-		eventually(t, deadline, "every pod reads the new token", func() error {
-			if seen := reports.seenBy("written", fingerprint(r.after)); len(seen) < pods {
-				return fmt.Errorf("%d of %d pods", len(seen), pods)
-			}
-			return nil
-		})
-		k.awaitReady(deadline)
-	}
-	// The first time is not counted: what came with the resource's start is over when a fence of a further
-	// rotation has been written, and no sooner.
-	fenced := func() (release func()) {
-		t.Helper()
+		count := get(t, namespace, "octocat", &v1alpha1.GitHubUserToken{}).Status.RefreshCount
 		held := inject(t, githubtest.Hold().ForRefreshToken(k.newest().RefreshToken))
 		k.request()
 		await(t, held.Arrived(), "the exchange")
-		return held.Release
+		return func() {
+			t.Helper()
+			held.Release()
+			eventually(t, deadline, "the status tells of the rotation and every pod reads the token", func() error {
+				if now := get(t, namespace, "octocat", &v1alpha1.GitHubUserToken{}).Status.RefreshCount; now != count+1 {
+					return fmt.Errorf("status.refreshCount is %d, not %d", now, count+1)
+				}
+				if seen := reports.seenBy("written", fingerprint(k.newest())); len(seen) < pods {
+					return fmt.Errorf("%d of %d pods", len(seen), pods)
+				}
+				return nil
+			})
+		}
 	}
-	release := fenced()
-	begin := auditedWrites(t, namespace)
-	release()
-	k.awaitReady(deadline)
-	for range times - 1 {
-		rotate()
+	// From one fence to another, so that what came with the resource's start is over.
+	finish := begin()
+	before := auditedWrites(t, namespace)
+	for range times {
+		finish()
+		finish = begin()
 	}
-	release = fenced()
-	end := auditedWrites(t, namespace)
-	release()
-	k.awaitReady(deadline)
+	after := auditedWrites(t, namespace)
+	finish()
 
 	got, events := 0, 0
 	var listed []string
-	for what, count := range end {
-		if count -= begin[what]; count == 0 {
+	for what, count := range after {
+		if count -= before[what]; count == 0 {
 			continue
 		}
 		listed = append(listed, fmt.Sprintf("%s: %d", what, count))
@@ -86,25 +88,50 @@ func TestWritesOfARotation(t *testing.T) {
 // auditedWrites counts what the operator has written in a namespace so far, by verb and resource.
 func auditedWrites(t *testing.T, namespace string) map[string]int {
 	t.Helper()
+	writes := map[string]int{}
+	for _, write := range audited(t, namespace) {
+		writes[strings.TrimSuffix(write.Verb+" "+write.ObjectRef.Resource+"/"+write.ObjectRef.Subresource, "/")]++
+	}
+	return writes
+}
+
+// lastPodTold is when the operator last wrote to a pod of a namespace.
+func lastPodTold(t *testing.T, namespace string) time.Time {
+	t.Helper()
+	var last time.Time
+	for _, write := range audited(t, namespace) {
+		if write.ObjectRef.Resource == "pods" && write.StageTimestamp.After(last) {
+			last = write.StageTimestamp
+		}
+	}
+	return last
+}
+
+// auditEvent is what the API server writes down of a request.
+type auditEvent struct {
+	Verb           string
+	StageTimestamp time.Time
+	ObjectRef      struct{ Namespace, Resource, Subresource string }
+}
+
+// audited returns what the operator has written in a namespace so far.
+func audited(t *testing.T, namespace string) []auditEvent {
+	t.Helper()
 	log, err := os.ReadFile(running.ControlPlane.AuditLogPath())
 	if err != nil {
 		t.Fatal(err)
 	}
-	writes := map[string]int{}
+	var events []auditEvent
+	mark := fmt.Sprintf("%q:%q", "namespace", namespace)
 	for line := range strings.Lines(string(log)) {
-		if !strings.HasSuffix(line, "\n") {
-			continue // it is being written
+		if !strings.HasSuffix(line, "\n") || !strings.Contains(line, mark) {
+			continue // it is being written, or about others
 		}
-		var event struct {
-			Verb      string
-			ObjectRef struct{ Namespace, Resource, Subresource string }
-		}
+		var event auditEvent
 		if err := json.Unmarshal([]byte(line), &event); err != nil {
 			t.Fatal(err)
 		}
-		if ref := event.ObjectRef; ref.Namespace == namespace {
-			writes[strings.TrimSuffix(event.Verb+" "+ref.Resource+"/"+ref.Subresource, "/")]++
-		}
+		events = append(events, event)
 	}
-	return writes
+	return events
 }
