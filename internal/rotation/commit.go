@@ -3,6 +3,7 @@ package rotation
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
@@ -144,7 +145,7 @@ func movedOn(live *Pair, record Record) bool {
 	switch refresh := live.RefreshToken.Fingerprint(); {
 	case live.Holds(record.Spent):
 		return false
-	case live.Controlled && live.Owner.UID != record.Owner.UID:
+	case live.Controlled && live.Owner.UID != record.Owner.UID && !live.State.descendsFrom(&record):
 		return true // A new resource of the same name has begun a chain of its own.
 	case isOlderCopy(live, record):
 		return false
@@ -157,6 +158,16 @@ func movedOn(live *Pair, record Record) bool {
 	default:
 		return refresh != record.Base.RefreshToken
 	}
+}
+
+// descendsFrom says whether a chain goes back to the one that an exchange began with. A resource takes such a
+// chain over when it adopts a retained pair; otherwise it begins its own.
+func (s *State) descendsFrom(record *Record) bool {
+	if record.Base.hasLoginBeyond(s) {
+		return false
+	}
+	known := func(seed SeedRecord) bool { return seed.Fingerprint == record.Spent }
+	return len(s.Seeds) > 0 && (!record.Login || slices.ContainsFunc(s.Seeds, known))
 }
 
 // isOlderCopy says whether somebody has put an older state of this very chain back, as from a backup: a

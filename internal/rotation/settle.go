@@ -135,6 +135,8 @@ func pairCondemned(live *Pair, v verdict, now time.Time) (*Pair, string) {
 	record := SeedRecord{Fingerprint: v.spent, RefusedFor: v.app}
 	if v.reason != ReasonRefreshTokenRejected {
 		record.RefusedFor = RefusedForAll // It was exchanged once.
+	} else {
+		state.SeedVersion = "" // It is looked at again when spec.app changes.
 	}
 	state.recordSeed(record)
 	state.PendingSeed = ""
