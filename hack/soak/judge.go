@@ -1,0 +1,131 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/githubusertoken/github-user-token-operator/hack/demo/stage"
+)
+
+// judges is how many changes are looked into at once.
+const judges = 8
+
+// judge asks the stand-in about each change that a watch of the Secrets shows.
+type judge struct {
+	gh      *stage.GitHub
+	changes chan stage.Change
+	ctx     context.Context
+
+	mu    sync.Mutex
+	found figures
+}
+
+// figures are what the changes have shown so far.
+type figures struct {
+	logins int
+	// gaps holds, for each rotation, how long the Secret held a dead access token.
+	gaps durations
+	// problems are what was wrong, in words.
+	problems []string
+}
+
+func (f figures) rotations() int { return len(f.gaps) }
+
+func newJudge(ctx context.Context, gh *stage.GitHub) *judge {
+	j := &judge{gh: gh, changes: make(chan stage.Change, 100_000), ctx: ctx}
+	for range judges {
+		go func() {
+			for {
+				select {
+				case <-ctx.Done():
+					return
+				case change := <-j.changes:
+					j.look(change)
+				}
+			}
+		}()
+	}
+	return j
+}
+
+// saw is called by the watch, which it must not hold up.
+func (j *judge) saw(change stage.Change) {
+	select {
+	case j.changes <- change:
+	case <-j.ctx.Done():
+	}
+}
+
+func (j *judge) look(change stage.Change) {
+	problem := ""
+	var verdict stage.Verdict
+	switch change.Kind {
+	case stage.LoggedIn, stage.Rotated:
+		var err error
+		if verdict, err = j.gh.Judge(j.ctx, change); err != nil {
+			problem = err.Error()
+		} else {
+			problem = verdict.Problem()
+		}
+	default:
+		problem = "the Secret was " + string(change.Kind)
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	switch change.Kind {
+	case stage.LoggedIn:
+		j.found.logins++
+	case stage.Rotated:
+		j.found.gaps = append(j.found.gaps, verdict.DeadFor)
+	}
+	if problem != "" {
+		j.found.problems = append(j.found.problems, fmt.Sprintf("%s  %s: %s", change.SeenAt.Format(time.TimeOnly), change.Resource, problem))
+	}
+}
+
+// figures are those of now.
+func (j *judge) figures() figures {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return figures{j.found.logins, slices.Clone(j.found.gaps), slices.Clone(j.found.problems)}
+}
+
+// await waits until the figures are as wanted.
+func (j *judge) await(ctx context.Context, as func(figures) bool) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	ticker := time.NewTicker(50 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		f := j.figures()
+		if as(f) {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("after %d logins and %d rotations: %w", f.logins, f.rotations(), ctx.Err())
+		case <-ticker.C:
+		}
+	}
+}
+
+// durations print as their quantiles.
+type durations []time.Duration
+
+func (d durations) String() string {
+	in := func(share float64) time.Duration { return d.quantile(share).Round(time.Millisecond) }
+	return fmt.Sprintf("p50 %s, p99 %s, max %s", in(0.5), in(0.99), in(1))
+}
+
+// quantile is the smallest duration that is not exceeded by this share of all; zero if there are none.
+func (d durations) quantile(share float64) time.Duration {
+	if len(d) == 0 {
+		return 0
+	}
+	sorted := slices.Sorted(slices.Values(d))
+	last := int(share*float64(len(sorted))+0.999999) - 1
+	return sorted[min(max(last, 0), len(sorted)-1)]
+}

@@ -1,0 +1,125 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/githubusertoken/github-user-token-operator/hack/demo/stage"
+	"github.com/githubusertoken/github-user-token-operator/internal/credential"
+)
+
+// What is promised.
+const (
+	longestGap = time.Second
+	mostWrites = 3
+	mostReads  = 1
+)
+
+const (
+	clientID     = "Iv23liSoak"
+	clientSecret = "soak-client-secret"
+	// patience is how long things may take that have no bound of their own.
+	patience = 2 * time.Minute
+)
+
+type options struct {
+	resources int
+	lifetime  time.Duration
+	duration  time.Duration
+	// operatorArguments are put behind the others.
+	operatorArguments []string
+}
+
+// run sets everything up, measures, and says what it found. The error says which promises were broken.
+func run(ctx context.Context, o options, out io.Writer) error {
+	s, err := stage.Start(ctx, stage.Options{Log: out, AuditPolicy: auditPolicy})
+	if err != nil {
+		return err
+	}
+	defer s.Stop()
+	if err := s.StartGitHub(ctx, stage.GitHubOptions{
+		Apps:                []stage.App{{ClientID: clientID, Secret: credential.NewClientSecret(clientSecret)}},
+		AccessTokenLifetime: o.lifetime,
+	}); err != nil {
+		return err
+	}
+	arguments := append([]string{"--token-requests-per-hour=0"}, o.operatorArguments...)
+	if err := s.StartOperator(ctx, arguments...); err != nil {
+		return err
+	}
+	judge := newJudge(ctx, s.GitHub)
+	if err := s.Watch(ctx, stage.Watcher{Pair: judge.saw}); err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "Applying %d resources at once\n", o.resources)
+	if err := createResources(ctx, s, o.resources); err != nil {
+		return err
+	}
+	// Between the logins and the first rotations nothing happens: what is counted begins there.
+	if err := judge.await(ctx, func(f figures) bool { return f.logins == o.resources }); err != nil {
+		return fmt.Errorf("not all resources were logged in: %w; the end of the operator's log:\n%s", err, s.Operator.LogTail())
+	}
+	if err := settled(ctx, s, o.resources); err != nil {
+		return err
+	}
+	begin, err := takeReading(ctx, s)
+	if err != nil {
+		return err
+	}
+	if n := judge.figures().rotations(); n > 0 {
+		return fmt.Errorf("%d rotations happened before all %d resources were ready: choose a longer --lifetime", n, o.resources)
+	}
+	fmt.Fprintf(out, "All are ready. Measuring for %s\n", o.duration)
+	if err := watchOver(ctx, o, out, s, judge); err != nil {
+		return err
+	}
+	// The operator ends what it has begun, so that every rotation is counted whole.
+	usage := usageOf(s.Operator.PID())
+	stopping, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	if err := s.Operator.Stop(stopping); err != nil {
+		return err
+	}
+	ledger, err := s.GitHub.Ledger(ctx)
+	if err != nil {
+		return err
+	}
+	lost := judge.await(ctx, func(f figures) bool { return f.logins+f.rotations() == ledger.Summary.Exchanges })
+	end, err := takeReading(ctx, s)
+	if err != nil {
+		return err
+	}
+	result := result{
+		options: o, figures: judge.figures(), ledger: ledger, lost: lost != nil,
+		audited: end.audited.minus(begin.audited), metered: end.metered.minus(begin.metered), usage: usage,
+	}
+	result.print(out)
+	return result.verdict()
+}
+
+// watchOver lets time pass, says how it goes, and ends early if the operator does.
+func watchOver(ctx context.Context, o options, out io.Writer, s *stage.Stage, judge *judge) error {
+	over := time.NewTimer(o.duration)
+	defer over.Stop()
+	progress := time.NewTicker(30 * time.Second)
+	defer progress.Stop()
+	begin := time.Now()
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-s.Operator.Ended():
+			return fmt.Errorf("the operator has ended by itself; the end of its log:\n%s", s.Operator.LogTail())
+		case <-s.GitHub.Ended():
+			return errors.New("the stand-in for GitHub has ended by itself")
+		case <-progress.C:
+			f := judge.figures()
+			fmt.Fprintf(out, "%4.0f s  %d rotations, the Secret behind GitHub for %s\n", time.Since(begin).Seconds(), f.rotations(), f.gaps)
+		case <-over.C:
+			return nil
+		}
+	}
+}
