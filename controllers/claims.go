@@ -32,24 +32,42 @@ func newClaims() *claims {
 	return &claims{byToken: map[credential.Fingerprint]map[types.UID]claim{}, byUID: map[types.UID]credential.Fingerprint{}}
 }
 
-// put records which token a resource wants. It replaces what the resource wanted before.
-func (c *claims) put(wanted claim, token credential.Fingerprint) {
+// put records which token a resource wants; none when it is empty. It replaces what the resource wanted
+// before, and returns those that want that as well: it may be their turn.
+func (c *claims) put(wanted claim, token credential.Fingerprint) (others []types.NamespacedName) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if before, ok := c.byUID[wanted.uid]; ok {
 		if before == token {
-			return
+			return nil
 		}
 		c.drop(wanted.uid, before)
+		others = c.names(before)
 	}
 	if token == "" {
-		return
+		return others
 	}
 	if c.byToken[token] == nil {
 		c.byToken[token] = map[types.UID]claim{}
 	}
 	c.byToken[token][wanted.uid] = wanted
 	c.byUID[wanted.uid] = token
+	return others
+}
+
+// wanting are the resources that want a token.
+func (c *claims) wanting(token credential.Fingerprint) []types.NamespacedName {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.names(token)
+}
+
+func (c *claims) names(token credential.Fingerprint) []types.NamespacedName {
+	var names []types.NamespacedName
+	for _, wanting := range c.byToken[token] {
+		names = append(names, wanting.name)
+	}
+	return names
 }
 
 // known says whether the resource has claimed a token.
@@ -58,6 +76,13 @@ func (c *claims) known(uid types.UID) bool {
 	defer c.mu.Unlock()
 	_, ok := c.byUID[uid]
 	return ok
+}
+
+// holds says whether it is this token that the resource has claimed.
+func (c *claims) holds(uid types.UID, token credential.Fingerprint) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.byUID[uid] == token
 }
 
 // take asks for the right to exchange the token that the resource claimed, and returns the owner when it
@@ -89,11 +114,7 @@ func (c *claims) forget(uid types.UID) []types.NamespacedName {
 		return nil
 	}
 	c.drop(uid, token)
-	var others []types.NamespacedName
-	for _, other := range c.byToken[token] {
-		others = append(others, other.name)
-	}
-	return others
+	return c.names(token)
 }
 
 func (c *claims) drop(uid types.UID, token credential.Fingerprint) {

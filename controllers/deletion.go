@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -75,13 +76,12 @@ func (r *Reconciler) letGo(ctx context.Context, token *v1alpha1.GitHubUserToken,
 func (r *Reconciler) forget(uid types.UID) {
 	r.memories.forget(uid)
 	r.outputs.forget(uid)
+	r.proofs.forget(uid)
 	r.handoff.forget(uid)
 	r.Rotator.Forget(rotation.Owner{UID: string(uid)})
 	r.Limiter.Cancel(string(uid))
 	r.queue.unlearn(uid)
-	for _, other := range r.claims.forget(uid) {
-		r.queue.add(other)
-	}
+	r.wakeAll(r.claims.forget(uid))
 }
 
 // forgetSecrets drops what is remembered of Secrets that no other resource names.
@@ -96,39 +96,45 @@ func (r *Reconciler) forgetSecrets(token *v1alpha1.GitHubUserToken) {
 }
 
 // releaseOrphans lets go of Secrets whose resource is gone although its finalizer should have kept it
-// until they were dealt with: somebody took it off by force, and our finalizer would hold them for ever.
-func (r *Reconciler) releaseOrphans(ctx context.Context, name types.NamespacedName) error {
+// until they were dealt with: somebody took it off by force, and our finalizer would hold them for ever. A
+// Secret of a resource that this process never knew may come from a backup, and its resource as well in a
+// moment: it is kept for that long. It returns when to look again.
+func (r *Reconciler) releaseOrphans(ctx context.Context, name types.NamespacedName) (again time.Duration, err error) {
 	var secrets metav1.PartialObjectMetadataList
 	secrets.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("SecretList"))
-	err := r.Client.List(ctx, &secrets, client.InNamespace(name.Namespace), client.MatchingLabels{v1alpha1.LabelOwner: v1alpha1.OwnerLabel(name.Name)})
+	err = r.Client.List(ctx, &secrets, client.InNamespace(name.Namespace), client.MatchingLabels{v1alpha1.LabelOwner: v1alpha1.OwnerLabel(name.Name)})
 	if err != nil {
-		return fmt.Errorf("look for Secrets of a resource that is gone: %w", err)
+		return 0, fmt.Errorf("look for Secrets of a resource that is gone: %w", err)
 	}
 	for i := range secrets.Items {
 		pair, _ := pairsecret.FromMetadata(&secrets.Items[i].ObjectMeta)
 		if !pair.Deleting || !pair.Controlled || pair.Owner.Name != name.Name {
 			continue
 		}
-		gone, err := r.isGone(ctx, name, pair.Owner.UID)
-		if err != nil || !gone {
-			return err
+		if exists, err := r.exists(ctx, name); err != nil || exists {
+			return 0, err // What becomes of the Secret is for the resource of that name now.
+		}
+		if wait := r.mayComeBack(pair); wait > 0 {
+			again = max(again, wait)
+			continue
 		}
 		if err := r.Store.Remove(ctx, pair); err != nil {
-			return fmt.Errorf("release a Secret whose resource is gone: %w", err)
+			return 0, fmt.Errorf("release a Secret whose resource is gone: %w", err)
 		}
 	}
-	return nil
+	return again, nil
 }
 
-// isGone asks the API server itself whether the resource with this UID is gone.
-func (r *Reconciler) isGone(ctx context.Context, name types.NamespacedName, uid string) (bool, error) {
-	var live v1alpha1.GitHubUserToken
+// exists asks the API server itself whether there is a resource of a name.
+func (r *Reconciler) exists(ctx context.Context, name types.NamespacedName) (bool, error) {
+	var live metav1.PartialObjectMetadata
+	live.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind("GitHubUserToken"))
 	err := r.APIReader.Get(ctx, name, &live)
 	if apierrors.IsNotFound(err) {
-		return true, nil
+		return false, nil
 	}
 	if err != nil {
 		return false, fmt.Errorf("look whether the resource is gone: %w", err)
 	}
-	return string(live.UID) != uid, nil
+	return true, nil
 }

@@ -55,6 +55,7 @@ func (r *Reconciler) gather(ctx context.Context, token *v1alpha1.GitHubUserToken
 	if v.seed, err = r.seeds.look(ctx, token, v.pair, r.memories.hasNewSpec(token.UID, token.Generation)); err != nil {
 		return nil, err
 	}
+	r.giveUpClaim(token, v.seed)
 
 	intentSeen, expiresIn := r.memories.observe(token.UID, v.pair, v.now)
 	v.input = rotation.Input{

@@ -52,6 +52,8 @@ type Reconciler struct {
 
 	memories *memories
 	outputs  *outputMemories
+	proofs   *proofs
+	orphans  orphans
 	// handoff is nil when the operator runs without it.
 	handoff *handoff
 	seeds   *seedReader
@@ -65,7 +67,8 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	var token v1alpha1.GitHubUserToken
 	if err := r.Client.Get(ctx, request.NamespacedName, &token); err != nil {
 		if apierrors.IsNotFound(err) {
-			return ctrl.Result{}, r.releaseOrphans(ctx, request.NamespacedName)
+			again, err := r.releaseOrphans(ctx, request.NamespacedName)
+			return ctrl.Result{RequeueAfter: again}, err
 		}
 		return ctrl.Result{}, fmt.Errorf("read the resource from the cache: %w", err)
 	}
@@ -92,9 +95,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	}
 	switch {
 	case stop != nil:
-	case decision.Action.Exchanges():
+	case decision.Action.Exchanges(), decision.Action == rotation.ActionProve:
 		return ctrl.Result{}, nil // The flight has the resource reconciled again when it has landed.
-	case decision.Action == rotation.ActionRestore, decision.Action == rotation.ActionAdopt:
+	case decision.Action == rotation.ActionRestore, decision.Action == rotation.ActionAdopt, decision.Action == rotation.ActionReclaim:
 		return ctrl.Result{RequeueAfter: time.Millisecond}, nil // Decide again, on the pair as it is now.
 	}
 	if err := r.tend(ctx, v); err != nil {
@@ -121,8 +124,14 @@ func (r *Reconciler) carryOut(ctx context.Context, v *view, decision rotation.De
 		return r.restore(ctx, v)
 	case decision.Action == rotation.ActionAdopt:
 		return r.adopt(ctx, v)
+	case decision.Action == rotation.ActionReclaim:
+		return r.reclaim(ctx, v)
+	case decision.Action == rotation.ActionProve:
+		return r.prove(ctx, v)
 	case decision.Action.Exchanges():
 		return r.launch(ctx, v, decision)
+	case decision.Obstacle == rotation.ObstacleNotOwned:
+		return r.obstacleOf(v, decision), r.releaseFormer(ctx, v)
 	default:
 		return r.obstacleOf(v, decision), nil
 	}

@@ -68,7 +68,7 @@ var verdictWords = map[string]string{
 	v1alpha1.ReasonAuthorizationDenied:  "The authorization was denied at GitHub.",
 	v1alpha1.ReasonAuthorizationExpired: "Nobody entered a code at GitHub while codes were offered.",
 	string(rotation.ObstacleAppChanged): "The stored pair belongs to another App or host than spec.app.",
-	string(rotation.ObstacleUnproven):   "The pair Secret was restored from elsewhere, and nothing proves that its pair is the current one.",
+	string(rotation.ObstacleUnproven):   "The pair Secret was restored from elsewhere, and nothing proves that its pair is the current one: GitHub does not take its access token any more. If you know that nobody has refreshed it since, set the annotation " + v1alpha1.AnnotationAdopt + " to the UID of this resource. Otherwise:",
 }
 
 // whatToDo ends the message of every condition that needs a human.

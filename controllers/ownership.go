@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -18,10 +19,10 @@ import (
 // claim asks for the right to exchange a seed's token. Of several resources with the same token one owns
 // it: whoever has begun, otherwise the oldest. The others exchange nothing.
 func (r *Reconciler) claim(ctx context.Context, token *v1alpha1.GitHubUserToken, seed credential.Fingerprint) (*obstacle, error) {
+	r.wakeAll(r.claims.put(claimOf(token), seed))
 	if owner, err := r.chainOwner(ctx, token.UID, seed); owner != nil || err != nil {
 		return inUse(owner), err
 	}
-	r.claims.put(claimOf(token), seed)
 	if err := r.claimForOlder(ctx, token); err != nil {
 		return nil, err
 	}
@@ -29,6 +30,36 @@ func (r *Reconciler) claim(ctx context.Context, token *v1alpha1.GitHubUserToken,
 		return inUse(&owner), nil
 	}
 	return nil, nil
+}
+
+// giveUpClaim drops the claim to a token that is no longer in the seed.
+func (r *Reconciler) giveUpClaim(token *v1alpha1.GitHubUserToken, found seed) {
+	examined := found.version != "" || found.problem != nil || token.Spec.RefreshTokenRef == nil
+	if examined && r.claims.known(token.UID) && !r.claims.holds(token.UID, found.fingerprint) {
+		r.wakeAll(r.claims.put(claimOf(token), ""))
+	}
+}
+
+// wakeAll has resources reconciled whose turn it may be.
+func (r *Reconciler) wakeAll(names []types.NamespacedName) {
+	for _, name := range names {
+		r.queue.add(name)
+	}
+}
+
+// freed are the resources that want a token which a changed or deleted pair Secret does not hold any more.
+func (r *Reconciler) freed(before, after client.Object) []types.NamespacedName {
+	var held []string
+	if after != nil && metav1.GetControllerOfNoCopy(after) != nil {
+		held = chainTokens(after)
+	}
+	var names []types.NamespacedName
+	for _, token := range chainTokens(before) {
+		if !slices.Contains(held, token) {
+			names = append(names, r.claims.wanting(credential.Fingerprint(token))...)
+		}
+	}
+	return names
 }
 
 func inUse(owner *types.NamespacedName) *obstacle {

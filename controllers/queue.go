@@ -44,6 +44,14 @@ func (q *queue) learn(uid types.UID, name types.NamespacedName) {
 	q.names[uid] = name
 }
 
+// knows says whether this process has seen the resource with a UID.
+func (q *queue) knows(uid types.UID) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	_, known := q.names[uid]
+	return known
+}
+
 func (q *queue) unlearn(uid types.UID) {
 	q.mu.Lock()
 	defer q.mu.Unlock()

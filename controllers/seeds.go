@@ -62,7 +62,7 @@ func (s *seedReader) look(ctx context.Context, token *v1alpha1.GitHubUserToken, 
 		return found, err
 	}
 	latest, known := s.watch.version(types.NamespacedName{Namespace: key.namespace, Name: key.name})
-	if pair != nil && (pair.State.HasToken() || pair.State.PendingSeed != "") {
+	if pair != nil && pair.Controlled && (pair.State.HasToken() || pair.State.PendingSeed != "") {
 		sameReference := strings.HasPrefix(pair.State.SeedVersion, key.reference()+"@")
 		if sameReference && ((!known && !tellsOfSeed(token)) || (known && latest == "") || pair.State.SeedVersion == key.at(latest)) {
 			return seed{}, nil

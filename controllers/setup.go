@@ -73,7 +73,7 @@ func New(mgr manager.Manager, options Options) (*Reconciler, error) {
 		Recorder: mgr.GetEventRecorder("github-user-token-operator"),
 		Clock:    options.Clock,
 		memories: newMemories(options.Clock), claims: newClaims(), queue: newQueue(),
-		outputs: newOutputMemories(options.Clock),
+		outputs: newOutputMemories(options.Clock), proofs: newProofs(),
 	}
 	r.Rotator = &rotation.Rotator{
 		Store: store, Exchanger: options.GitHub, Outbox: options.Outbox, Clock: options.Clock,
@@ -157,6 +157,7 @@ func (r *Reconciler) secretEvents() handler.TypedEventHandler[client.Object, rec
 		},
 		UpdateFunc: func(_ context.Context, e event.UpdateEvent, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
 			enqueue(e.ObjectNew, queue)
+			r.wakeAll(r.freed(e.ObjectOld, e.ObjectNew))
 		},
 		DeleteFunc: func(_ context.Context, e event.DeleteEvent, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
 			if controller := metav1.GetControllerOfNoCopy(e.Object); controller != nil {
@@ -164,6 +165,7 @@ func (r *Reconciler) secretEvents() handler.TypedEventHandler[client.Object, rec
 				r.outputs.gone(controller.UID, e.Object.GetName(), e.Object.GetUID())
 			}
 			enqueue(e.Object, queue)
+			r.wakeAll(r.freed(e.Object, nil))
 		},
 	}
 }

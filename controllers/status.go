@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -100,6 +101,11 @@ func readyCondition(v *view, stop *obstacle) metav1.Condition {
 	condition := metav1.Condition{Type: v1alpha1.ConditionReady, Status: metav1.ConditionFalse}
 	state := v.stored()
 	switch {
+	case state != nil && state.Owner != string(v.token.UID) && state.Owner != "":
+		condition.Reason, condition.Message = v1alpha1.ReasonPairUnproven, "The pair Secret was restored from elsewhere; it is being found out whether its pair is the current one."
+		if stop != nil {
+			condition.Reason, condition.Message = stop.reason, stop.withNext()
+		}
 	case state != nil && state.HasToken() && state.Verdict != nil && state.Verdict.Reason == v1alpha1.ReasonRevoked:
 		condition.Reason = v1alpha1.ReasonRevoked
 		condition.Message = verdictWords[v1alpha1.ReasonRevoked] + " " + whatToDo(v.token)
@@ -108,7 +114,7 @@ func readyCondition(v *view, stop *obstacle) metav1.Condition {
 		condition.Message = "The access token does not expire: expiry is switched off in the App, so there is nothing to refresh."
 	case state != nil && state.HasToken() && v.now.Before(state.ExpiresAt):
 		condition.Status, condition.Reason = metav1.ConditionTrue, v1alpha1.ReasonTokenValid
-		condition.Message = fmt.Sprintf("The access token works until %s.", clockTime(state.ExpiresAt))
+		condition.Message = fmt.Sprintf("The access token works until %s.", clockTime(state.ExpiresAt)) + holdNote(v)
 		if v.input.Policy.TooLong(state) {
 			condition.Reason = v1alpha1.ReasonRefreshBeforeTooLong
 			condition.Message += fmt.Sprintf(" spec.refreshBefore (%s) is not shorter than the token's lifetime (%s), so a quarter of the lifetime is used: choose a shorter one, or leave it out.",
@@ -126,6 +132,16 @@ func readyCondition(v *view, stop *obstacle) metav1.Condition {
 		condition.Reason, condition.Message = v1alpha1.ReasonPending, "No exchange has been made yet."
 	}
 	return condition
+}
+
+// seedUnusable begins what Authorized says of a seed that does not matter at present.
+const seedUnusable = " The seed cannot be used, which does not matter until a new login is needed: "
+
+// tellsOfSeed says whether the status tells of a seed that cannot be used. After a start this is looked at
+// anew before the watch has heard of the seed, so that the report does not change to and fro.
+func tellsOfSeed(token *v1alpha1.GitHubUserToken) bool {
+	authorized := meta.FindStatusCondition(token.Status.Conditions, v1alpha1.ConditionAuthorized)
+	return authorized != nil && strings.Contains(authorized.Message, seedUnusable)
 }
 
 func authorizedCondition(v *view, stop *obstacle) metav1.Condition {
@@ -150,7 +166,7 @@ func authorizedCondition(v *view, stop *obstacle) metav1.Condition {
 		if state.SeedVerdict != nil {
 			condition.Message += fmt.Sprintf(" The newer login in the seed was refused (%s), so the chain before it goes on. %s", state.SeedVerdict.Reason, whatToDo(v.token))
 		} else if v.seed.problem != nil {
-			condition.Message += " The seed cannot be used, which does not matter until a new login is needed: " + v.seed.problem.message
+			condition.Message += seedUnusable + v.seed.problem.message
 		}
 	}
 	return condition

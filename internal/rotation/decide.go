@@ -25,6 +25,10 @@ type Input struct {
 	Backup bool
 	// Seed names the refresh token in the seed Secret, when it had to be looked at; empty otherwise.
 	Seed credential.Fingerprint
+	// Proof is what GitHub says of a pair that was restored from elsewhere.
+	Proof Proof
+	// Vouched says that a person has said that such a pair is the current one.
+	Vouched bool
 	// Me is this process.
 	Me Holder
 	// Now is the wall clock.
@@ -52,6 +56,10 @@ const (
 	ActionRestore
 	// ActionAdopt: take up a pair that was retained for a resource of this name.
 	ActionAdopt
+	// ActionReclaim: take hold of a pair Secret that was restored from a backup. Its pair is not trusted yet.
+	ActionReclaim
+	// ActionProve: ask GitHub whether the access token of a restored pair is alive.
+	ActionProve
 	// ActionImport: exchange the seed's token.
 	ActionImport
 	// ActionRefresh: exchange the chain's token.
@@ -109,6 +117,7 @@ type Decision struct {
 func Decide(in Input) Decision {
 	for _, check := range []func(Input) (Decision, bool){
 		retained,      // a pair that an earlier resource of this name left for us
+		restored,      // a pair that came back from a backup is ours, if not yet to be trusted
 		foreignSecret, // never touch what is not ours
 		lostSecret,    // a deleted Secret is put back before anything else
 		suspended,     // a person wants quiet
@@ -200,10 +209,16 @@ func noPair(in Input) (Decision, bool) {
 }
 
 func unprovenPair(in Input) (Decision, bool) {
-	if in.Pair == nil || in.Pair.State.Owner == in.Owner.UID {
+	switch {
+	case in.Pair == nil || in.Pair.State.Owner == in.Owner.UID:
 		return Decision{}, false
+	case in.Vouched || in.Proof == ProofAlive:
+		return Decision{Action: ActionAdopt}, true
+	case in.Proof == ProofNone && in.provable():
+		return in.orBackoff(Decision{Action: ActionProve}), true
+	default:
+		return Decision{Action: ActionBlocked, Obstacle: ObstacleUnproven}, true
 	}
-	return Decision{Action: ActionBlocked, Obstacle: ObstacleUnproven}, true
 }
 
 func changedApp(in Input) (Decision, bool) {

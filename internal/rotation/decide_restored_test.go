@@ -1,0 +1,123 @@
+package rotation
+
+import (
+	"testing"
+	"time"
+)
+
+func TestDecideTakesUpARestoredPairOnlyWhenItIsProven(t *testing.T) {
+	now := time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
+	const app = "github.com/Iv23li"
+	owner := Owner{Namespace: "team-a", Name: "octocat", UID: "new"}
+	backup := func(change func(*Pair)) *Pair {
+		pair := &Pair{
+			Ref: Ref{Namespace: "team-a", Name: "octocat"}, Orphan: true, UID: "secret", Version: "1",
+			State: State{
+				Owner: "old", OwnerName: "octocat", App: app, Revision: 3, AccessToken: "access", RefreshToken: "refresh",
+				IssuedAt: now.Add(-time.Hour), ExpiresAt: now.Add(7 * time.Hour), Seeds: []SeedRecord{{Fingerprint: "seed"}},
+			},
+		}
+		if change != nil {
+			change(pair)
+		}
+		return pair
+	}
+	reclaimed := func(change func(*Pair)) *Pair {
+		return backup(func(pair *Pair) {
+			pair.Orphan, pair.Controlled, pair.Owner = false, true, owner
+			if change != nil {
+				change(pair)
+			}
+		})
+	}
+	for _, test := range []struct {
+		name   string
+		reason string
+		pair   *Pair
+		input  func(*Input)
+		want   Action
+		stops  Obstacle
+	}{
+		{
+			name: "a Secret without an owner is taken hold of", pair: backup(nil), want: ActionReclaim,
+			reason: "backup tools take owner references off",
+		},
+		{
+			name: "a Secret of a former resource is taken hold of", want: ActionReclaim,
+			pair:   backup(func(p *Pair) { p.Orphan, p.Owner = false, Owner{Namespace: "team-a", Name: "octocat", UID: "old"} }),
+			reason: "kubectl get -o yaml keeps owner references, and no two resources have one name",
+		},
+		{
+			name: "also while Kubernetes deletes it", want: ActionReclaim,
+			pair: backup(func(p *Pair) {
+				p.Orphan, p.Owner, p.Deleting = false, Owner{Namespace: "team-a", Name: "octocat", UID: "old"}, true
+			}),
+			reason: "the garbage collector deletes what belongs to a resource that is gone",
+		},
+		{
+			name: "one of another controller is not touched", want: ActionBlocked, stops: ObstacleNotOwned,
+			pair: backup(func(p *Pair) { p.Orphan = false }), reason: "it is somebody else's",
+		},
+		{
+			name: "one of another name is not touched", want: ActionBlocked, stops: ObstacleNotOwned,
+			pair: backup(func(p *Pair) { p.State.OwnerName = "hubot" }), reason: "its resource may come back as well",
+		},
+		{
+			name: "one of another App is not touched", want: ActionBlocked, stops: ObstacleNotOwned,
+			pair: backup(func(p *Pair) { p.State.App = "github.com/other" }), reason: "its tokens mean nothing here",
+		},
+		{name: "GitHub is asked first", pair: reclaimed(nil), want: ActionProve, reason: "a living access token proves the pair"},
+		{
+			name: "and not again too soon", pair: reclaimed(nil), want: ActionWait, stops: ObstacleBackoff,
+			input: func(in *Input) { in.NotBefore = now.Add(time.Minute) }, reason: "GitHub did not answer",
+		},
+		{
+			name: "a proven pair is taken up", pair: reclaimed(nil), want: ActionAdopt,
+			input: func(in *Input) { in.Proof = ProofAlive }, reason: "nobody can have exchanged its refresh token",
+		},
+		{
+			name: "a dead access token proves nothing", pair: reclaimed(nil), want: ActionBlocked, stops: ObstacleUnproven,
+			input: func(in *Input) { in.Proof = ProofDead }, reason: "the pair was exchanged since, or it was revoked",
+		},
+		{
+			name: "an expired access token is not asked about", want: ActionBlocked, stops: ObstacleUnproven,
+			pair: reclaimed(func(p *Pair) { p.State.ExpiresAt = now }), reason: "it is dead either way",
+		},
+		{
+			name: "a person's word is enough", want: ActionAdopt,
+			pair:  reclaimed(func(p *Pair) { p.State.ExpiresAt = now }),
+			input: func(in *Input) { in.Vouched = true }, reason: "they know where the backup comes from",
+		},
+		{
+			name: "an intent from before the backup is not resolved", want: ActionProve,
+			pair:   reclaimed(func(p *Pair) { p.Intent = &Intent{ID: "old", Spends: "refresh"} }),
+			reason: "that would send a token that may be spent",
+		},
+		{
+			name: "a new login wins", pair: reclaimed(nil), want: ActionImport,
+			input: func(in *Input) { in.Seed = "another" }, reason: "it needs no proof",
+		},
+		{
+			name: "nothing is asked while suspended", pair: reclaimed(nil), want: ActionBlocked, stops: ObstacleSuspended,
+			input: func(in *Input) { in.Suspended = true }, reason: "a person wants quiet",
+		},
+		{
+			name: "a pair of this very resource needs no proof", want: ActionNone,
+			pair: reclaimed(func(p *Pair) { p.State.Owner = "new" }), reason: "it was never away",
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			in := Input{Owner: owner, App: app, Pair: test.pair, Now: now}
+			if test.input != nil {
+				test.input(&in)
+			}
+			decision := Decide(in)
+			if decision.Action != test.want || decision.Obstacle != test.stops {
+				t.Errorf("Decide says action %d, obstacle %q; want %d, %q: %s", decision.Action, decision.Obstacle, test.want, test.stops, test.reason)
+			}
+			if decision.Action.Exchanges() && decision.Spends == in.Pair.State.RefreshToken {
+				t.Error("the refresh token of an unproven pair would be spent")
+			}
+		})
+	}
+}
