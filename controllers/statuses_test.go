@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-logr/logr"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/yaml"
 
@@ -49,6 +50,25 @@ var stages = []struct {
 	{"ready-revoked", func(v *view) { condemn(v, v1alpha1.ReasonRevoked) }, nil},
 	{"ready-suspended", func(v *view) { suspend(v) }, nil},
 	{"ready-suspended-rejected", func(v *view) { suspend(v); condemn(v, v1alpha1.ReasonRefreshTokenRejected) }, nil},
+	{"ready-output-not-owned", func(v *view) {
+		v.setAside(outputStage(errOutputNotOwned), time.Time{})
+	}, nil},
+	{"ready-output-refused", func(v *view) {
+		found := outputStage(&scrubbedError{text: "a policy says no", reason: metav1.StatusReasonForbidden})
+		found.next = v.now.Add(time.Minute)
+		v.setAside(found, found.next)
+	}, nil},
+	{"ready-handoff-disabled", func(v *view) {
+		v.token.Spec.Handoff = &v1alpha1.Handoff{Pods: v1alpha1.PodHandoffSync}
+		(&Reconciler{}).tendHandoff(logr.Discard(), v)
+	}, nil},
+	{"ready-handoff-forbidden", func(v *view) {
+		var remembered handoffMemory
+		remembered.blame(rotation.SystemClock(), &handoffForbiddenError{"patch", "pods", "team-a"})
+		v.setAside(&obstacle{reason: remembered.trouble.reason, message: remembered.trouble.message, stalled: true}, time.Time{})
+	}, nil},
+	{"restored-being-proven", func(v *view) { v.pair.State.Owner = "former"; githubDown(v) }, nil},
+	{"restored-unproven", func(v *view) { v.pair.State.Owner, v.input.Proof = "former", rotation.ProofDead }, nil},
 	{"expired-github-down", func(v *view) { expire(v); githubDown(v) }, nil},
 	{"expired-rejected", func(v *view) { expire(v); condemn(v, v1alpha1.ReasonRefreshTokenRejected) }, nil},
 	{"expired-suspended", func(v *view) { expire(v); suspend(v) }, nil},
@@ -65,6 +85,11 @@ var stages = []struct {
 		}}, ""
 	}, nil},
 	{"new-secret-not-owned", func(v *view) { v.pair.Controlled, v.pair.State = false, rotation.State{} }, nil},
+}
+
+func outputStage(err error) *obstacle {
+	trouble := troubleOf(v1alpha1.Output{Name: "octocat-git"}, err)
+	return &obstacle{reason: trouble.reason, message: trouble.message, stalled: trouble.stalled}
 }
 
 func dueNow(v *view) { v.input.Now = v.pair.State.ExpiresAt.Add(-time.Hour); v.now = v.input.Now }

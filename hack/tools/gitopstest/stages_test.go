@@ -49,6 +49,14 @@ var computed = map[string]stage{
 	"ready-suspended":               {kstatus: "Current", argo: "Suspended", argoSays: "works until 2026-03-04T09:00:00Z"},
 	"ready-suspended-rejected":      {kstatus: "Current", argo: "Degraded", argoSays: "Authorize the App again"},
 
+	"ready-output-not-owned":  {kstatus: "Failed", argo: "Degraded", argoSays: "works until 2026-03-04T09:00:00Z"},
+	"ready-output-refused":    {kstatus: "InProgress", argo: "Healthy", argoSays: "works until"},
+	"ready-handoff-disabled":  {kstatus: "Failed", argo: "Degraded", argoSays: "--enable-handoff"},
+	"ready-handoff-forbidden": {kstatus: "Failed", argo: "Degraded", argoSays: "config/components/handoff"},
+
+	"restored-being-proven": {kstatus: "InProgress", argo: "Degraded", argoSays: "next try"},
+	"restored-unproven":     {kstatus: "Failed", argo: "Degraded", argoSays: "githubusertoken.dev/adopt"},
+
 	"expired-github-down": {kstatus: "InProgress", argo: "Degraded", argoSays: "expired at"},
 	"expired-rejected":    {kstatus: "Failed", argo: "Degraded", argoSays: "Authorize the App again"},
 	"expired-suspended":   {kstatus: "InProgress", argo: "Suspended", argoSays: "expired at"},
@@ -60,6 +68,13 @@ var derived = []struct {
 	from   string
 	change func(object map[string]any)
 }{
+	{
+		stage{name: "just applied, and the operator has not seen it", kstatus: "InProgress", argo: "Progressing", argoSays: "Waiting for the operator"}, "new-pending",
+		func(object map[string]any) {
+			object["status"] = map[string]any{"observedGeneration": int64(-1)} // As the CRD's default has it.
+			object["metadata"].(map[string]any)["generation"] = int64(1)
+		},
+	},
 	{
 		stage{name: "a change that the operator has not seen", kstatus: "InProgress", argo: "Progressing", argoSays: "latest change"}, "ready",
 		func(object map[string]any) { object["metadata"].(map[string]any)["generation"] = int64(4) },
