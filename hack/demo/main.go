@@ -17,9 +17,6 @@ import (
 	"os/signal"
 	"syscall"
 	"time"
-
-	"github.com/go-logr/logr"
-	ctrl "sigs.k8s.io/controller-runtime"
 )
 
 func main() {
@@ -27,7 +24,6 @@ func main() {
 	flag.BoolVar(&o.once, "once", askedOnce(), "end after three rotations; exit with 0 only if all went well (also: ONCE=1)")
 	flag.DurationVar(&o.lifetime, "lifetime", 30*time.Second, "lifetime of access tokens, in whole seconds, at least 4s")
 	flag.Parse()
-	ctrl.SetLogger(logr.Discard()) // what the demo's own watch has to say is of no use to anybody
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	context.AfterFunc(ctx, stop) // a second Ctrl-C ends it at once

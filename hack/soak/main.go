@@ -18,9 +18,6 @@ import (
 	"os/signal"
 	"syscall"
 	"time"
-
-	"github.com/go-logr/logr"
-	ctrl "sigs.k8s.io/controller-runtime"
 )
 
 func main() {
@@ -30,7 +27,6 @@ func main() {
 	flag.DurationVar(&o.duration, "duration", 10*time.Minute, "how long to measure")
 	flag.Parse()
 	o.operatorArguments = flag.Args()
-	ctrl.SetLogger(logr.Discard()) // what the harness's own watch has to say is of no use to anybody
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	context.AfterFunc(ctx, stop) // a second Ctrl-C ends it at once

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
@@ -15,6 +16,7 @@ import (
 	toolscache "k8s.io/client-go/tools/cache"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
@@ -73,6 +75,7 @@ func Scheme() (*runtime.Scheme, error) {
 // Watch follows all pair Secrets and resources as an administrator, until ctx
 // ends, and returns when it is up to date.
 func (s *Stage) Watch(ctx context.Context, w Watcher) error {
+	log.SetLogger(logr.Discard()) // what the watch itself has to say is of no use to anybody
 	scheme, err := Scheme()
 	if err != nil {
 		return err
