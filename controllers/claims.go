@@ -95,10 +95,14 @@ func (c *claims) take(uid types.UID) (owner types.NamespacedName, taken bool) {
 	if !ok {
 		return types.NamespacedName{}, false
 	}
+	first := mine
 	for _, other := range c.byToken[token] {
-		if other.uid != uid && before(other, mine) {
-			return other.name, false
+		if before(other, first) {
+			first = other
 		}
+	}
+	if first.uid != uid {
+		return first.name, false
 	}
 	mine.taken = true
 	c.byToken[token][uid] = mine

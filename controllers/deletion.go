@@ -84,6 +84,17 @@ func (r *Reconciler) forget(uid types.UID) {
 	r.wakeAll(r.claims.forget(uid))
 }
 
+// forgetGone drops what is remembered of a resource that somebody removed by force, past its finalizer. That
+// it was known is not forgotten: its Secret need not wait for it to come back.
+func (r *Reconciler) forgetGone(name types.NamespacedName) {
+	for _, uid := range r.queue.uids(name) {
+		if !r.Flights.Busy(uid) {
+			r.forget(uid)
+			r.queue.learn(uid, name)
+		}
+	}
+}
+
 // forgetSecrets drops what is remembered of Secrets that no other resource names.
 func (r *Reconciler) forgetSecrets(token *v1alpha1.GitHubUserToken) {
 	for _, name := range secretNames(token) {

@@ -67,6 +67,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	var token v1alpha1.GitHubUserToken
 	if err := r.Client.Get(ctx, request.NamespacedName, &token); err != nil {
 		if apierrors.IsNotFound(err) {
+			r.forgetGone(request.NamespacedName)
 			again, err := r.releaseOrphans(ctx, request.NamespacedName)
 			return ctrl.Result{RequeueAfter: again}, err
 		}

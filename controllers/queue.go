@@ -52,6 +52,18 @@ func (q *queue) knows(uid types.UID) bool {
 	return known
 }
 
+// uids are those of resources that this process has seen under a name.
+func (q *queue) uids(name types.NamespacedName) (uids []types.UID) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for uid, known := range q.names {
+		if known == name {
+			uids = append(uids, uid)
+		}
+	}
+	return uids
+}
+
 func (q *queue) unlearn(uid types.UID) {
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -154,7 +154,9 @@ func TestARequestIsHonouredOncePerValue(t *testing.T) {
 	w.restart()
 	w.quiet()
 	w.presented(2)
-	w.change("octocat", func(token *v1alpha1.GitHubUserToken) { delete(token.Annotations, v1alpha1.AnnotationRefreshRequestedAt) })
+	w.change("octocat", func(token *v1alpha1.GitHubUserToken) {
+		delete(token.Annotations, v1alpha1.AnnotationRefreshRequestedAt)
+	})
 	w.quiet()
 	w.request("octocat", "today") // Applied again by a tool.
 	w.quiet()

@@ -279,3 +279,15 @@ func (w *world) says(name, kind, part string) {
 		return condition != nil && strings.Contains(condition.Message, part), describe(token)
 	})
 }
+
+func keyOfObject(object client.Object) client.ObjectKey { return client.ObjectKeyFromObject(object) }
+
+func (w *world) namespaceNamed(name string) *corev1.Namespace {
+	return &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}
+}
+
+// force takes the finalizers off an object, if it still exists.
+func (w *world) force(object client.Object) {
+	w.t.Helper()
+	w.must(client.IgnoreNotFound(admin.Patch(w.ctx, object, client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"finalizers":null}}`)))))
+}
