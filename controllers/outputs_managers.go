@@ -44,9 +44,9 @@ func dataManagers(entries []metav1.ManagedFieldsEntry) []metav1.ManagedFieldsEnt
 			continue
 		}
 		var fields map[string]json.RawMessage
-		if err := json.Unmarshal(entry.FieldsV1.Raw, &fields); err != nil {
-			kept = append(kept, metav1.ManagedFieldsEntry{})
-			continue
+		if err := json.Unmarshal(entry.FieldsV1.GetRawBytes(), &fields); err != nil {
+			fields = map[string]json.RawMessage{"f:data": json.RawMessage("{}")}
+			entry.Manager = ""
 		}
 		owned := map[string]json.RawMessage{}
 		for _, part := range []string{"f:data", "f:stringData"} {
@@ -63,7 +63,7 @@ func dataManagers(entries []metav1.ManagedFieldsEntry) []metav1.ManagedFieldsEnt
 		}
 		kept = append(kept, metav1.ManagedFieldsEntry{
 			Manager: entry.Manager, Operation: entry.Operation, Subresource: entry.Subresource,
-			FieldsV1: &metav1.FieldsV1{Raw: raw},
+			FieldsV1: metav1.NewFieldsV1(string(raw)),
 		})
 	}
 	return kept
@@ -80,7 +80,7 @@ func dataIsAsWritten(meta *metav1.ObjectMeta, keys []string) bool {
 		return false
 	}
 	var fields map[string]map[string]json.RawMessage
-	if err := json.Unmarshal(entry.FieldsV1.Raw, &fields); err != nil || len(fields) != 1 {
+	if err := json.Unmarshal(entry.FieldsV1.GetRawBytes(), &fields); err != nil || len(fields) != 1 {
 		return false
 	}
 	var owned []string
