@@ -219,9 +219,11 @@ func TestARedirectIsNeverFollowed(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	codes := []int{301, 302, 303, 307, 308}
+	seeds := map[int]string{}
 	for _, code := range codes {
 		name := fmt.Sprint("octocat-", code)
 		seed := w.seed(name, name)
+		seeds[code] = seed
 		w.gh.Inject(githubtest.Redirect(code, w.site.URL+"/login/oauth/access_token?redirected").ForRefreshToken(seed).Always())
 		w.create(w.resource(name))
 	}
@@ -229,14 +231,20 @@ func TestARedirectIsNeverFollowed(t *testing.T) {
 		w.refused(fmt.Sprint("octocat-", code), refusal{reason: v1alpha1.ReasonRedirected, says: "a redirect, which is never followed", retried: true})
 	}
 	w.quiet()
-	w.presented(len(codes))
+	for code, seed := range seeds {
+		if shown := len(w.gh.PresentationsOf(seed)); shown > 3 || w.gh.ExchangesOf(seed) != 0 {
+			t.Errorf("a %d was asked %d times, and the seed exchanged %d times", code, shown, w.gh.ExchangesOf(seed))
+		}
+	}
 	w.gh.ClearFaults()
 	for _, code := range codes {
 		name := fmt.Sprint("octocat-", code)
 		w.request(name, "now")
 		w.ready(name)
+		if exchanged := w.gh.ExchangesOf(seeds[code]); exchanged != 1 {
+			t.Errorf("after a %d the seed was exchanged %d times", code, exchanged)
+		}
 	}
-	w.presented(2 * len(codes))
 }
 
 func TestASecretThatBelongsToSomebodyElseIsNotTouched(t *testing.T) {
