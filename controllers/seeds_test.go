@@ -124,11 +124,12 @@ func TestASeedAfterItsImportChangesNothing(t *testing.T) {
 	w.change("octocat", func(token *v1alpha1.GitHubUserToken) {
 		token.Spec.RefreshTokenRef = &v1alpha1.RefreshTokenReference{Name: "copy", Key: "token"}
 	})
+	w.observed("octocat")
 	same()
 	w.change("octocat", func(token *v1alpha1.GitHubUserToken) {
 		token.Spec.RefreshTokenRef = &v1alpha1.RefreshTokenReference{Name: "nowhere"}
 	})
-	w.settle()
+	w.observed("octocat")
 	same()
 	// A rollback puts a former seed back after a newer login: it is known to be spent.
 	w.change("octocat", func(token *v1alpha1.GitHubUserToken) {

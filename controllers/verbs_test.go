@@ -73,6 +73,15 @@ func (w *world) change(name string, edit func(*v1alpha1.GitHubUserToken)) {
 	})
 }
 
+// observed waits until the status speaks of the spec as it is now.
+func (w *world) observed(name string) {
+	w.t.Helper()
+	w.eventually("the operator to look at "+name, func() (bool, string) {
+		token := w.get(name)
+		return token.Status.ObservedGeneration == token.Generation, describe(token)
+	})
+}
+
 // request asks for an exchange by annotation.
 func (w *world) request(name, value string) {
 	w.t.Helper()
