@@ -94,7 +94,7 @@ func (r *Reconciler) handOver(log logr.Logger, token *v1alpha1.GitHubUserToken, 
 	if r.handoff == nil || !wantsHandoff(token) || pair == nil || !pair.State.HasToken() {
 		return
 	}
-	r.carryOver(log, token, &pair.State, handoffPlan{
+	r.carryOver(log, token, pair, handoffPlan{
 		pods: token.Spec.Handoff.Pods == v1alpha1.PodHandoffSync,
 		// Nobody can be holding a token from before the first one.
 		restart: len(token.Spec.Handoff.Restart) > 0 && pair.State.Revision > 1,
@@ -102,18 +102,18 @@ func (r *Reconciler) handOver(log logr.Logger, token *v1alpha1.GitHubUserToken, 
 }
 
 // carryOver carries out a plan and remembers what came of it.
-func (r *Reconciler) carryOver(log logr.Logger, token *v1alpha1.GitHubUserToken, state *rotation.State, plan handoffPlan) {
+func (r *Reconciler) carryOver(log logr.Logger, token *v1alpha1.GitHubUserToken, pair *rotation.Pair, plan handoffPlan) {
 	if r.outputs.transient(token.UID) {
 		plan.restart = false // A workload that is restarted before its output is written would keep the old token.
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), handoffTimeout)
 	defer cancel()
-	name := handoffName(state)
+	name := handoffName(&pair.State)
 	var podsErr, restartErr, permissionErr error
 	var missing []string
 	var group sync.WaitGroup
 	if plan.pods {
-		secrets := []string{token.PairSecretName()}
+		secrets := []string{pair.Ref.Name}
 		for _, output := range token.Spec.Outputs {
 			secrets = append(secrets, output.Name)
 		}
@@ -209,8 +209,8 @@ func (r *Reconciler) tendHandoff(log logr.Logger, v *view) {
 		plan.restart = false // It follows when the outputs are written, which is being retried.
 	}
 	if !plan.empty() {
-		token, state := v.token.DeepCopy(), state.Clone()
-		if err := r.Flights.Start(token.UID, func() { r.carryOver(log, token, &state, plan) }); err != nil {
+		token, pair := v.token.DeepCopy(), v.pair.Clone()
+		if err := r.Flights.Start(token.UID, func() { r.carryOver(log, token, pair, plan) }); err != nil {
 			v.asideNext = v.now.Add(time.Second)
 		}
 	}
