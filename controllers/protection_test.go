@@ -169,9 +169,9 @@ func TestMetadataThatSomebodyTookOffIsPutBack(t *testing.T) {
 		token.Spec.Secret.Labels = map[string]string{"team": "a"}
 		token.Spec.Secret.Annotations = map[string]string{"purpose": "ci"}
 		w.create(token)
-		before := w.ready("octocat")
+		w.ready("octocat")
 		w.settle()
-		before = w.alive("octocat-token")
+		before := w.alive("octocat-token")
 		if seedGone {
 			w.remove(w.secretNamed("octocat-seed"))
 		}

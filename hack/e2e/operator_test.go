@@ -191,6 +191,6 @@ func await(t *testing.T, arrived <-chan struct{}, what string) {
 	select {
 	case <-arrived:
 	case <-time.After(deadline):
-		t.Fatal(fmt.Sprintf("%s did not come within %s", what, deadline))
+		t.Fatalf("%s did not come within %s", what, deadline)
 	}
 }

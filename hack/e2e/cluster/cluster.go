@@ -168,8 +168,8 @@ func (c *Cluster) startScheduler(ctx context.Context) error {
 		},
 		Dir:     filepath.Dir(kubeconfig),
 		LogPath: c.dir.Path("scheduler.log"),
-		Ready: func(context.Context) error {
-			connection, err := net.DialTimeout("tcp", address, time.Second)
+		Ready: func(ctx context.Context) error {
+			connection, err := (&net.Dialer{Timeout: time.Second}).DialContext(ctx, "tcp", address)
 			if err != nil {
 				return err
 			}

@@ -62,16 +62,15 @@ func (e *egress) connect(w http.ResponseWriter, r *http.Request) {
 	}
 	client, buffered, err := http.NewResponseController(w).Hijack()
 	if err != nil {
-		upstream.Close()
+		_ = upstream.Close()
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
-	if _, err := buffered.WriteString("HTTP/1.1 200 Connection established\r\n\r\n"); err == nil {
-		err = buffered.Flush()
-	}
-	if err != nil {
-		client.Close()
-		upstream.Close()
+	// What cannot be written shows at the flush.
+	_, _ = buffered.WriteString("HTTP/1.1 200 Connection established\r\n\r\n")
+	if err := buffered.Flush(); err != nil {
+		_ = client.Close()
+		_ = upstream.Close()
 		return
 	}
 	node.Join(client, upstream)

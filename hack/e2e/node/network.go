@@ -62,7 +62,7 @@ func (n *Node) Forward(address, server string) error {
 				var dialer net.Dialer
 				upstream, err := dialer.DialContext(context.Background(), "tcp", server)
 				if err != nil {
-					client.Close()
+					_ = client.Close()
 					return
 				}
 				Join(client, upstream)
@@ -84,8 +84,8 @@ func Join(a, b net.Conn) {
 		})
 	}
 	both.Wait()
-	a.Close()
-	b.Close()
+	_ = a.Close()
+	_ = b.Close()
 }
 
 // inside calls do on a thread that is in the node's network. The thread ends afterwards.

@@ -155,7 +155,7 @@ func (n *Node) start(ctx context.Context, options Options, cgroup string) error 
 	if err := os.WriteFile(filepath.Join(n.dir, "begin"), nil, 0o600); err != nil {
 		return err
 	}
-	return poll(ctx, func() error { return n.command(ctx, string(n.programs[binaries.Ctr]), "version").Run() })
+	return poll(ctx, func() error { return n.command(ctx, n.programs[binaries.Ctr], "version").Run() })
 }
 
 // writeFiles writes what the first process reads.
