@@ -25,6 +25,7 @@ func main() {
 	flag.IntVar(&o.resources, "resources", 200, "number of GitHubUserTokens, each of a user of its own")
 	flag.DurationVar(&o.lifetime, "lifetime", 30*time.Second, "lifetime of access tokens, in whole seconds")
 	flag.DurationVar(&o.duration, "duration", 10*time.Minute, "how long to measure")
+	flag.DurationVar(&o.longestGap, "longest-gap", promisedGap, "how long a Secret may hold a dead access token; more than the promise for a machine that is busy otherwise")
 	flag.Parse()
 	o.operatorArguments = flag.Args()
 

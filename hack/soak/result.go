@@ -73,7 +73,7 @@ func (r result) verdict() error {
 	check(!r.lost, "%d exchanges were made, and %d pairs seen in Secrets", r.ledger.Summary.Exchanges, r.figures.logins+r.figures.rotations())
 	check(len(r.figures.problems) == 0, "%d changes of Secrets were not as they must be", len(r.figures.problems))
 	gap := r.figures.gaps.quantile(1)
-	check(gap <= longestGap, "a Secret held a dead access token for %s, which is longer than %s", gap, longestGap)
+	check(gap <= r.options.longestGap, "a Secret held a dead access token for %s, which is longer than %s", gap, r.options.longestGap)
 	for what, counted := range map[string]requests{"audit log": r.audited, "metrics": r.metered} {
 		writes, reads := r.perRotation(counted.count(operation.writes)), r.perRotation(counted.count(operation.reads))
 		check(writes <= mostWrites, "%s: %.3f writes per rotation are more than %d", what, writes, mostWrites)

@@ -13,9 +13,9 @@ import (
 
 // What is promised.
 const (
-	longestGap = time.Second
-	mostWrites = 3
-	mostReads  = 1
+	promisedGap = time.Second
+	mostWrites  = 3
+	mostReads   = 1
 )
 
 const (
@@ -29,6 +29,8 @@ type options struct {
 	resources int
 	lifetime  time.Duration
 	duration  time.Duration
+	// longestGap is how long a Secret may hold a dead access token.
+	longestGap time.Duration
 	// operatorArguments are put behind the others.
 	operatorArguments []string
 }
