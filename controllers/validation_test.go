@@ -1,0 +1,326 @@
+package controllers
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
+
+	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+)
+
+const sampleSpec = `{"app":{"clientID":"Iv23liEXAMPLE","clientSecretRef":{"name":"github-app"}},"refreshTokenRef":{"name":"octocat-seed"}}`
+
+// apply tries a resource whose spec is the sample with a JSON merge patch applied, without storing it.
+func (w *world) apply(name, patch string) (*v1alpha1.GitHubUserToken, error) {
+	w.t.Helper()
+	var spec map[string]any
+	w.must(json.Unmarshal([]byte(sampleSpec), &spec))
+	var changes map[string]any
+	w.must(json.Unmarshal([]byte(patch), &changes))
+	object := &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": v1alpha1.GroupVersion.String(), "kind": "GitHubUserToken",
+		"metadata": map[string]any{"namespace": w.namespace, "name": name}, "spec": merge(spec, changes),
+	}}
+	if err := admin.Create(w.ctx, object, client.DryRunAll); err != nil {
+		return nil, err
+	}
+	text, err := object.MarshalJSON()
+	w.must(err)
+	var token v1alpha1.GitHubUserToken
+	w.must(json.Unmarshal(text, &token))
+	return &token, nil
+}
+
+func merge(base, changes map[string]any) map[string]any {
+	for key, value := range changes {
+		below, isMap := value.(map[string]any)
+		existing, wasMap := base[key].(map[string]any)
+		switch {
+		case value == nil:
+			delete(base, key)
+		case isMap && wasMap:
+			base[key] = merge(existing, below)
+		default:
+			base[key] = value
+		}
+	}
+	return base
+}
+
+const (
+	saysSecretName = "must be a name for a Secret: lower-case letters, digits, dashes and dots"
+	saysSecretRef  = "must be the name of a Secret: lower-case letters, digits, dashes and dots"
+	saysKey        = "must be a key of a Secret: letters, digits, dashes, underscores and dots"
+	saysHost       = "must be a lower-case host name such as github.com, octocorp.ghe.com or github.example.com:8443"
+	saysClientID   = "must be the client ID from the App's settings page, for example Iv23liEXAMPLE"
+	saysDuration   = "must be a duration between 1s and 4380h, for example 90m or 2h"
+	saysInterval   = "must be a duration between 10s and 4380h, for example 5m"
+	saysLogin      = "must be a GitHub login: letters, digits, dashes and underscores"
+	saysLabels     = "labels that start with githubusertoken.dev/ are set by the operator itself"
+	saysNotes      = "annotations that start with githubusertoken.dev/ are set by the operator itself"
+	saysMetaKeys   = "must have keys such as team or example.com/team"
+	saysLabelValue = "the value of a label has at most 63 characters"
+	saysRegistry   = "must be a registry's host name such as ghcr.io, without https:// and without a path"
+	saysOutputHost = "must be a lower-case host name, with or without a port, without https://"
+	saysURL        = "must be an https:// URL without a user name"
+	saysUsername   = "must consist of letters, digits, dots, dashes and underscores"
+)
+
+// nonsense is what the API server must refuse, with the sentence that tells a person why.
+var nonsense = []struct{ patch, says string }{
+	{`{"refreshTokenRef":null}`, "say where the authorization comes from: refreshTokenRef (a Secret with a refresh token), deviceFlow ({}: a person enters a code), or both"},
+	{`{"refreshTokenRef":{"name":"sample"}}`, "the pair would be written over the seed: spec.secret.name (by default the name of the resource) must differ from spec.refreshTokenRef.name"},
+	{`{"secret":{"name":"octocat-seed"}}`, "the pair would be written over the seed"},
+	{`{"app":{"clientSecretRef":{"name":"sample"}}}`, "the pair would be written over the client secret: spec.secret.name (by default the name of the resource) must differ from spec.app.clientSecretRef.name"},
+	{`{"secret":{"name":"github-app"}}`, "the pair would be written over the client secret"},
+	{`{"outputs":[{"name":"sample","format":"Netrc"}]}`, "an output must not have the name of the pair's Secret (spec.secret.name, by default the name of the resource)"},
+	{`{"secret":{"name":"pair"},"outputs":[{"name":"pair","format":"Netrc"}]}`, "an output must not have the name of the pair's Secret"},
+	{`{"outputs":[{"name":"octocat-seed","format":"Netrc"}]}`, "an output must not have the name of the seed (refreshTokenRef.name)"},
+	{`{"outputs":[{"name":"github-app","format":"Netrc"}]}`, "an output must not have the name of the client secret's Secret (app.clientSecretRef.name)"},
+
+	{`{"app":{"host":"https://github.com"}}`, saysHost},
+	{`{"app":{"host":"GitHub.com"}}`, saysHost},
+	{`{"app":{"host":"github.com/login"}}`, saysHost},
+	{`{"app":{"host":"user@github.com"}}`, saysHost},
+	{`{"app":{"host":"github.com:0"}}`, saysHost},
+	{`{"app":{"host":"github.com:123456"}}`, saysHost},
+	{`{"app":{"host":"git hub.com"}}`, saysHost},
+	{`{"app":{"host":"github.com\n"}}`, saysHost},
+	{`{"app":{"host":"-github.com"}}`, saysHost},
+	{`{"app":{"host":"github..com"}}`, saysHost},
+	{`{"app":{"host":""}}`, "should be at least 1 chars long"},
+	{`{"app":{"host":"` + strings.Repeat("a", 254) + `"}}`, "may not be more than 253"},
+	{`{"app":{"clientID":null}}`, "spec.app.clientID: Required value"},
+	{`{"app":{"clientID":""}}`, "should be at least 1 chars long"},
+	{`{"app":{"clientID":"Iv23li EXAMPLE"}}`, saysClientID},
+	{`{"app":{"clientID":"../x"}}`, saysClientID},
+	{`{"app":{"clientID":"` + strings.Repeat("a", 101) + `"}}`, "may not be more than 100"},
+	{`{"app":{"clientSecretRef":{"name":null}}}`, "spec.app.clientSecretRef.name: Required value"},
+	{`{"app":{"clientSecretRef":{"name":"Not_A_Name"}}}`, saysSecretRef},
+	{`{"app":{"clientSecretRef":{"key":"a/b"}}}`, saysKey},
+	{`{"app":{"clientSecretRef":{"key":""}}}`, "should be at least 1 chars long"},
+	{`{"refreshTokenRef":{"name":null}}`, "spec.refreshTokenRef.name: Required value"},
+	{`{"refreshTokenRef":{"name":""}}`, "should be at least 1 chars long"},
+	{`{"refreshTokenRef":{"name":"other-namespace/seed"}}`, saysSecretRef},
+	{`{"refreshTokenRef":{"name":"` + strings.Repeat("a", 254) + `"}}`, "may not be more than 253"},
+	{`{"refreshTokenRef":{"key":"refresh token"}}`, saysKey},
+	{`{"refreshTokenRef":{"key":"` + strings.Repeat("a", 254) + `"}}`, "may not be more than 253"},
+	{`{"secret":{"name":"Upper"}}`, saysSecretName},
+	{`{"secret":{"name":"ends-with-"}}`, saysSecretName},
+	{`{"secret":{"name":"` + strings.Repeat("a", 254) + `"}}`, "may not be more than 253"},
+	{`{"secret":{"labels":{"githubusertoken.dev/role":"x"}}}`, saysLabels},
+	{`{"secret":{"annotations":{"githubusertoken.dev/state":"x"}}}`, saysNotes},
+	{`{"secret":{"labels":{"not a key":"x"}}}`, saysMetaKeys},
+	{`{"secret":{"labels":{"team":"` + strings.Repeat("a", 64) + `"}}}`, saysLabelValue},
+	{`{"secret":{"annotations":{"not a key":"x"}}}`, saysMetaKeys},
+	{`{"secret":{"labels":` + manyKeys(65) + `}}`, "must have at most 64 items"},
+	{`{"secret":{"annotations":` + manyKeys(65) + `}}`, "must have at most 64 items"},
+	{`{"refreshBefore":"soon"}`, saysDuration},
+	{`{"refreshBefore":""}`, saysDuration},
+	{`{"refreshBefore":"0s"}`, saysDuration},
+	{`{"refreshBefore":"999ms"}`, saysDuration},
+	{`{"refreshBefore":"-1h"}`, saysDuration},
+	{`{"refreshBefore":"4381h"}`, saysDuration},
+	{`{"refreshBefore":"2d"}`, saysDuration},
+	{`{"refreshBefore":"` + strings.Repeat("9", 31) + `h"}`, saysDuration},
+	{`{"refreshBefore":"` + strings.Repeat("1m", 17) + `"}`, "may not be more than 32"},
+	{`{"refreshBefore":7200}`, "must be of type string"},
+	{`{"checkInterval":"9s"}`, saysInterval},
+	{`{"checkInterval":"often"}`, saysInterval},
+	{`{"checkInterval":"4381h"}`, saysInterval},
+	{`{"deletionPolicy":"Keep"}`, `supported values: "Delete", "Retain", "Revoke"`},
+	{`{"suspend":"yes"}`, "must be of type boolean"},
+	{`{"user":{}}`, "name the account by login or by id"},
+	{`{"user":{"login":"not a login"}}`, saysLogin},
+	{`{"user":{"login":"` + strings.Repeat("a", 101) + `"}}`, "may not be more than 100"},
+	{`{"user":{"id":0}}`, "should be greater than or equal to 1"},
+
+	{`{"outputs":[{"format":"Netrc"}]}`, "spec.outputs[0].name: Required value"},
+	{`{"outputs":[{"name":"out"}]}`, "spec.outputs[0].format: Required value"},
+	{`{"outputs":[{"name":"out","format":"INI"}]}`, `supported values: "Opaque", "BasicAuth"`},
+	{`{"outputs":[{"name":"Out","format":"Netrc"}]}`, saysSecretName},
+	{`{"outputs":[{"name":"out","format":"Netrc"},{"name":"out","format":"Opaque"}]}`, "Duplicate value"},
+	{`{"outputs":` + manyOutputs(17) + `}`, "must have at most 16 items"},
+	{`{"outputs":[{"name":"out","format":"Netrc","registry":"ghcr.io"}]}`, "registry belongs to the format DockerConfigJSON only"},
+	{`{"outputs":[{"name":"out","format":"Netrc","url":"https://github.com"}]}`, "url belongs to the format BasicAuth only"},
+	{`{"outputs":[{"name":"out","format":"Netrc","includeRefreshToken":true}]}`, "includeRefreshToken belongs to the format Opaque only"},
+	{`{"outputs":[{"name":"out","format":"BasicAuth","key":"x"}]}`, "the keys of BasicAuth and DockerConfigJSON are fixed by Kubernetes: leave key out"},
+	{`{"outputs":[{"name":"out","format":"Opaque","username":"x"}]}`, "the format Opaque has no username"},
+	{`{"outputs":[{"name":"out","format":"Netrc","username":"a b"}]}`, saysUsername},
+	{`{"outputs":[{"name":"out","format":"DockerConfigJSON","registry":"https://ghcr.io"}]}`, saysRegistry},
+	{`{"outputs":[{"name":"out","format":"Netrc","host":"https://github.com"}]}`, saysOutputHost},
+	{`{"outputs":[{"name":"out","format":"BasicAuth","url":"http://github.com"}]}`, saysURL},
+	{`{"outputs":[{"name":"out","format":"BasicAuth","url":"https://user@github.com"}]}`, saysURL},
+	{`{"outputs":[{"name":"out","format":"Netrc","key":"a b"}]}`, saysKey},
+	{`{"outputs":[{"name":"out","format":"Netrc","labels":{"githubusertoken.dev/role":"x"}}]}`, saysLabels},
+	{`{"outputs":[{"name":"out","format":"Netrc","annotations":{"githubusertoken.dev/state":"x"}}]}`, saysNotes},
+	{`{"outputs":[{"name":"out","format":"Netrc","labels":{"not a key":"x"}}]}`, saysMetaKeys},
+	{`{"outputs":[{"name":"out","format":"Netrc","labels":{"team":"` + strings.Repeat("a", 64) + `"}}]}`, saysLabelValue},
+
+	{`{"handoff":{"pods":"Restart"}}`, `supported values: "None", "Sync"`},
+	{`{"handoff":{"restart":[{"kind":"Job","name":"x"}]}}`, `supported values: "Deployment", "StatefulSet", "DaemonSet", "Rollout"`},
+	{`{"handoff":{"restart":[{"kind":"Deployment"}]}}`, "name: Required value"},
+	{`{"handoff":{"restart":[{"kind":"Deployment","name":"x"},{"kind":"Deployment","name":"x"}]}}`, "Duplicate value"},
+}
+
+func TestNonsenseIsRefusedWithASentence(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{noOperator: true})
+	if _, err := w.apply("sample", `{}`); err != nil {
+		t.Fatalf("the sample itself is refused: %v", err)
+	}
+	for _, c := range nonsense {
+		_, err := w.apply("sample", c.patch)
+		switch {
+		case err == nil:
+			t.Errorf("%.200s is accepted; want: %s", c.patch, c.says)
+		case !strings.Contains(err.Error(), c.says):
+			t.Errorf("%.200s is refused, but without %q:\n%v", c.patch, c.says, err)
+		}
+	}
+}
+
+// Each rule of the CRD that speaks to a person is met by a case above.
+func TestEverySentenceOfTheCRDIsTried(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../config/crd/bases/githubusertoken.dev_githubusertokens.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var crd any
+	if err := yaml.Unmarshal(text, &crd); err != nil {
+		t.Fatal(err)
+	}
+	var sentences []string
+	collect(crd, &sentences)
+	if len(sentences) < 20 {
+		t.Fatalf("only %d sentences were found in the CRD", len(sentences))
+	}
+	for _, sentence := range sentences {
+		tried := slices.ContainsFunc(nonsense, func(c struct{ patch, says string }) bool { return strings.HasPrefix(sentence, c.says) })
+		if !tried {
+			t.Errorf("no case meets the rule that says: %s", sentence)
+		}
+	}
+}
+
+// collect gathers the messages of all validation rules.
+func collect(node any, sentences *[]string) {
+	switch node := node.(type) {
+	case map[string]any:
+		if rule, isRule := node["rule"].(string); isRule && rule != "" {
+			message, _ := node["message"].(string)
+			*sentences = append(*sentences, message)
+			return
+		}
+		for _, below := range node {
+			collect(below, sentences)
+		}
+	case []any:
+		for _, below := range node {
+			collect(below, sentences)
+		}
+	}
+}
+
+func TestValuesAtTheEdgeAreAccepted(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{noOperator: true})
+	for _, patch := range []string{
+		`{"app":{"host":"github.example.com:8443"}}`,
+		`{"app":{"host":"octocorp.ghe.com"}}`,
+		`{"app":{"host":"ghes/api/v3"}}`,
+		`{"app":{"host":"127.0.0.1:1"}}`,
+		`{"app":{"host":"127.0.0.1:65535"}}`,
+		`{"app":{"host":"` + strings.Repeat("a", 253) + `"}}`,
+		`{"app":{"clientID":"a"}}`,
+		`{"app":{"clientID":"` + strings.Repeat("a", 100) + `"}}`,
+		`{"app":{"clientID":"0123456789abcdef0123"}}`,
+		`{"app":{"clientSecretRef":null}}`,
+		`{"app":{"clientSecretRef":{"key":"` + strings.Repeat("a", 253) + `"}}}`,
+		`{"refreshTokenRef":{"name":"` + strings.Repeat("a", 253) + `"}}`,
+		`{"refreshTokenRef":{"name":"a.b-c","key":"._-A"}}`,
+		`{"refreshTokenRef":null,"deviceFlow":{}}`,
+		`{"deviceFlow":{}}`,
+		`{"secret":{"name":"` + strings.Repeat("a", 253) + `"}}`,
+		`{"secret":{"labels":` + manyKeys(64) + `,"annotations":` + manyKeys(64) + `}}`,
+		`{"secret":{"labels":{"example.com/team":"","a":"` + strings.Repeat("a", 63) + `"}}}`,
+		`{"secret":{"annotations":{"reflector.v1.k8s.emberstack.com/allowed":"any text, with \"quotes\"\n"}}}`,
+		`{"refreshBefore":"1s"}`, `{"refreshBefore":"4380h"}`, `{"refreshBefore":"1h30m"}`, `{"refreshBefore":"1.5h"}`, `{"refreshBefore":"1000ms"}`,
+		`{"checkInterval":"10s"}`, `{"checkInterval":"4380h"}`,
+		`{"deletionPolicy":"Delete"}`, `{"deletionPolicy":"Retain"}`, `{"deletionPolicy":"Revoke"}`,
+		`{"user":{"login":"octo-cat"}}`, `{"user":{"login":"octocat_corp"}}`, `{"user":{"id":1}}`, `{"user":{"login":"o","id":9007199254740991}}`,
+		`{"outputs":` + manyOutputs(16) + `}`,
+		`{"outputs":[{"name":"out","format":"Opaque","includeRefreshToken":true,"key":"token"}]}`,
+		`{"outputs":[{"name":"out","format":"BasicAuth","url":"https://github.com/octo/repo.git","username":"x-access-token"}]}`,
+		`{"outputs":[{"name":"out","format":"DockerConfigJSON","registry":"ghcr.io:443"}]}`,
+		`{"handoff":{"pods":"Sync","restart":[{"kind":"Deployment","name":"x"},{"kind":"StatefulSet","name":"x"}]}}`,
+	} {
+		if _, err := w.apply("sample", patch); err != nil {
+			t.Errorf("%.200s is refused: %v", patch, err)
+		}
+	}
+	for _, name := range []string{"a", strings.Repeat("a", 253)} {
+		if _, err := w.apply(name, `{}`); err != nil {
+			t.Errorf("the name %.20s… is refused: %v", name, err)
+		}
+	}
+}
+
+func TestDefaultsAreFilledIn(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{noOperator: true})
+	token, err := w.apply("sample", `{}`)
+	w.must(err)
+	if spec := token.Spec; spec.App.Host != "github.com" || spec.App.ClientSecretRef.Key != "client_secret" ||
+		spec.RefreshTokenRef.Key != "refresh_token" || spec.DeletionPolicy != v1alpha1.DeletionPolicyDelete || spec.Suspend {
+		t.Errorf("the defaults are %+v", spec)
+	}
+	if token.Status.ObservedGeneration != -1 {
+		t.Errorf("a resource that nobody has looked at has observedGeneration %d, want -1", token.Status.ObservedGeneration)
+	}
+	if token.PairSecretName() != "sample" {
+		t.Errorf("the pair goes to Secret %q, want the resource's name", token.PairSecretName())
+	}
+}
+
+// The schema lets no unknown field through in silence.
+func TestAMisspeltFieldIsRefused(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{noOperator: true})
+	object := &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": v1alpha1.GroupVersion.String(), "kind": "GitHubUserToken",
+		"metadata": map[string]any{"namespace": w.namespace, "name": "sample"},
+		"spec": map[string]any{
+			"app": map[string]any{"clientID": "Iv23liEXAMPLE"}, "refreshTokenRef": map[string]any{"name": "seed"}, "refreshbefore": "1h",
+		},
+	}}
+	err := admin.Create(w.ctx, object, client.DryRunAll, client.FieldValidation(metav1.FieldValidationStrict))
+	if err == nil || !strings.Contains(err.Error(), `unknown field "spec.refreshbefore"`) {
+		t.Errorf("want the unknown field named, got: %v", err)
+	}
+}
+
+func manyKeys(n int) string {
+	keys := make([]string, 0, n)
+	for i := range n {
+		keys = append(keys, fmt.Sprintf(`"key-%d":"x"`, i))
+	}
+	return "{" + strings.Join(keys, ",") + "}"
+}
+
+func manyOutputs(n int) string {
+	outputs := make([]string, 0, n)
+	for i := range n {
+		outputs = append(outputs, fmt.Sprintf(`{"name":"out-%d","format":"Netrc"}`, i))
+	}
+	return "[" + strings.Join(outputs, ",") + "]"
+}
