@@ -115,6 +115,7 @@ func (r *Reconciler) landed(log logr.Logger, token *v1alpha1.GitHubUserToken, ge
 		r.remember(token, generation, job, &failure{
 			reason: v1alpha1.ReasonExchanging, message: "The pair Secret was being changed by somebody else; nothing was exchanged.",
 		}, 200*time.Millisecond)
+		r.seeForItself(log, token, job)
 		log.V(1).Info("Nothing was exchanged: the Secret was not as expected", "why", words(result.Err))
 	case rotation.Superseded, rotation.Discarded:
 		r.memories.doubt(token.UID)
