@@ -106,9 +106,9 @@ func readyCondition(v *view, stop *obstacle) metav1.Condition {
 		if stop != nil {
 			condition.Reason, condition.Message = stop.reason, stop.withNext()
 		}
-	case state != nil && state.HasToken() && state.Verdict != nil && state.Verdict.Reason == v1alpha1.ReasonRevoked:
-		condition.Reason = v1alpha1.ReasonRevoked
-		condition.Message = verdictWords[v1alpha1.ReasonRevoked] + " " + whatToDo(v.token)
+	case state != nil && state.HasToken() && state.Verdict != nil && endsAccessToken(state.Verdict):
+		condition.Reason = state.Verdict.Reason
+		condition.Message = verdictWords[state.Verdict.Reason] + " " + whatToDo(v.token)
 	case state != nil && state.HasToken() && !state.Expires():
 		condition.Status, condition.Reason = metav1.ConditionTrue, v1alpha1.ReasonTokenDoesNotExpire
 		condition.Message = "The access token does not expire: expiry is switched off in the App, so there is nothing to refresh."
@@ -142,6 +142,13 @@ const seedUnusable = " The seed cannot be used, which does not matter until a ne
 func tellsOfSeed(token *v1alpha1.GitHubUserToken) bool {
 	authorized := meta.FindStatusCondition(token.Status.Conditions, v1alpha1.ConditionAuthorized)
 	return authorized != nil && strings.Contains(authorized.Message, seedUnusable)
+}
+
+// endsAccessToken says whether a verdict on the refresh token is one on the access token too. An exchange
+// ends both, whether or not its reply arrives. A refusal alone does not tell: the refresh token may have
+// expired.
+func endsAccessToken(verdict *rotation.Verdict) bool {
+	return verdict.Reason == v1alpha1.ReasonRevoked || verdict.Reason == v1alpha1.ReasonReplyLost
 }
 
 func authorizedCondition(v *view, stop *obstacle) metav1.Condition {
