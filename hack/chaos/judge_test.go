@@ -55,7 +55,7 @@ func (s *subject) problem() string {
 		return "there is no status of this generation"
 	}
 	if s.lost || s.w.random != nil && authorized.Reason == v1alpha1.ReasonReplyLost {
-		return s.lossProblem(secret, authorized, token)
+		return s.lossProblem(secret, ready, authorized, token)
 	}
 	newest, _ := s.w.gh.Last(s.logins[len(s.logins)-1])
 	switch {
@@ -92,8 +92,9 @@ func expiresAt(secret *corev1.Secret) time.Time {
 
 // lossProblem says whether it is false that the reply is lost: the token that the Secret holds must have been
 // exchanged, and what came of it must not be in the Secret.
-func (s *subject) lossProblem(secret *corev1.Secret, authorized *metav1.Condition, token *v1alpha1.GitHubUserToken) string {
-	if authorized.Status != metav1.ConditionFalse || authorized.Reason != v1alpha1.ReasonReplyLost {
+func (s *subject) lossProblem(secret *corev1.Secret, ready, authorized *metav1.Condition, token *v1alpha1.GitHubUserToken) string {
+	if authorized.Status != metav1.ConditionFalse || authorized.Reason != v1alpha1.ReasonReplyLost ||
+		ready.Status != metav1.ConditionFalse {
 		return describe(token)
 	}
 	last := s.logins[len(s.logins)-1]
@@ -134,16 +135,14 @@ func (w *world) settle(killed time.Time) {
 	}
 	open := slices.Clone(w.subjects)
 	for {
-		open = slices.DeleteFunc(open, func(s *subject) bool { return s.problem() == "" })
+		presented := w.presented()
+		open = slices.DeleteFunc(open, func(s *subject) bool { return presented[s.login] >= s.due && s.problem() == "" })
 		if len(open) == 0 {
 			break
 		}
 		if time.Now().After(end) {
 			for _, s := range open[:min(len(open), 10)] {
-				w.t.Errorf("%s has not settled: %s", s.name, s.problem())
-			}
-			for _, r := range w.replicas {
-				w.t.Logf("the end of the log of %s:\n%s", r.name, r.tail())
+				w.t.Errorf("%s has not settled; its tokens were presented %d times: %s", s.name, presented[s.login], s.problem())
 			}
 			w.t.Fatalf("%d of %d resources have not settled", len(open), len(w.subjects))
 		}
@@ -152,6 +151,15 @@ func (w *world) settle(killed time.Time) {
 	if !killed.IsZero() {
 		totals.settledAfter(time.Since(killed))
 	}
+}
+
+// presented counts for each login how often its refresh tokens were presented.
+func (w *world) presented() map[string]int {
+	presented := map[string]int{}
+	for _, p := range w.gh.Presentations() {
+		presented[p.User]++
+	}
+	return presented
 }
 
 // judge ends a test: nothing may change any more, and everything is held against the ledger.
@@ -171,12 +179,9 @@ func (w *world) judge() {
 
 func (w *world) judgeLedger() {
 	w.t.Helper()
-	presented, again := map[string]int{}, map[string]int{}
-	for _, p := range w.gh.Presentations() {
-		presented[p.User]++
-		if p.AfterSuccess {
-			again[p.User]++
-		}
+	presented, again := w.presented(), map[string]int{}
+	for _, p := range w.gh.DoubleSpends() {
+		again[p.User]++
 	}
 	truthful := 0
 	for _, s := range w.subjects {

@@ -83,7 +83,12 @@ func (w *world) replica(args ...string) *replica {
 		*address = reserved
 	}
 	r.freshOutbox()
-	w.t.Cleanup(r.end)
+	w.t.Cleanup(func() {
+		r.end()
+		if w.t.Failed() {
+			w.t.Logf("the end of the log of %s:\n%s", r.name, r.tail())
+		}
+	})
 	return r
 }
 
@@ -162,6 +167,9 @@ func (r *replica) launch() {
 	}()
 	r.life = l
 }
+
+// working is what controller-runtime says when the caches are filled and work begins.
+const working = "Starting workers"
 
 // start starts a process and waits until it is ready.
 func (r *replica) start() {
@@ -254,7 +262,7 @@ func (r *replica) awaitLog(text string) {
 
 func (r *replica) tail() string {
 	lines := strings.Split(strings.TrimSpace(r.logs()), "\n")
-	return strings.Join(lines[max(0, len(lines)-15):], "\n")
+	return strings.Join(lines[max(0, len(lines)-40):], "\n")
 }
 
 // kept reads the records in the outbox of a pod whose process is dead.

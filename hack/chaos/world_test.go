@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -22,6 +23,7 @@ import (
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	ctrllog "sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/hack/controlplane"
@@ -75,6 +77,7 @@ func run(m *testing.M) (int, error) {
 	if err := v1alpha1.AddToScheme(scheme); err != nil {
 		return 1, err
 	}
+	ctrllog.SetLogger(logr.Discard())
 	goMod, err := exec.CommandContext(ctx, "go", "env", "GOMOD").Output()
 	if err != nil {
 		return 1, fmt.Errorf("look for the checkout: %w", err)
@@ -277,9 +280,6 @@ func (w *world) arrived(what string, c <-chan struct{}) {
 	select {
 	case <-c:
 	case <-time.After(w.patience):
-		for _, r := range w.replicas {
-			w.t.Logf("%s:\n%s", r.name, r.tail())
-		}
 		w.t.Fatalf("%s: not within %s", what, w.patience)
 	}
 }
@@ -372,6 +372,15 @@ func (s *subject) request() {
 	s.w.t.Helper()
 	s.due++
 	s.w.must(s.annotate())
+}
+
+// rotate asks for an exchange and waits until it is made and its pair stored.
+func (s *subject) rotate() {
+	s.w.t.Helper()
+	token := s.holds()
+	s.request()
+	s.awaitExchanged(token)
+	s.awaitReady()
 }
 
 func (s *subject) annotate() error {
