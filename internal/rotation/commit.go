@@ -202,7 +202,7 @@ func pairAfter(live *Pair, policy Policy, record Record, tokens github.Tokens) *
 	if record.Login {
 		state.recordSeed(SeedRecord{Fingerprint: record.Spent})
 		state.RefreshCount = 0
-		state.User = nil
+		state.User = record.Identity
 		if record.SeedVersion != "" {
 			state.SeedVersion = record.SeedVersion
 		}

@@ -84,6 +84,8 @@ type Record struct {
 	RefreshRequestedAt string `json:"refreshRequestedAt,omitempty"`
 	// User is the account that the pair must belong to; nil when any will do.
 	User *UserPin `json:"user,omitempty"`
+	// Identity is the account that the pair belongs to, once Admit has found it out.
+	Identity *User `json:"-"`
 	// Reply is what GitHub sent. The outbox stores its body; nothing else may.
 	Reply *github.Reply `json:"-"`
 }

@@ -27,10 +27,14 @@ type Rotator struct {
 	Me        Holder
 	// NewID makes an id for an intent.
 	NewID func() string
-	// Admit says whether a pair belongs to the account that the resource asks for. It is called for the
-	// first pair of a login when the resource names an account, and may take its time: the pair is in the
-	// outbox. It returns ErrWrongUser, or nil.
-	Admit func(ctx context.Context, app github.App, pin UserPin, tokens github.Tokens) error
+	// Poller asks about device authorizations. May be nil when there are none.
+	Poller Poller
+	// Admit says whose a pair is, and whether that is the account that the resource asks for. It is called for
+	// the first pair of a login when the resource names an account, and may take its time: the pair is in the
+	// outbox. Errors: ErrWrongUser, ErrPairDead or ErrOwnerGone; with any of them the pair is not stored.
+	Admit func(ctx context.Context, app github.App, record Record, tokens github.Tokens) (*User, error)
+	// End ends a pair at GitHub that Admit did not let in. May be nil.
+	End func(ctx context.Context, app github.App, record Record, tokens github.Tokens)
 	// OnCommitRetry is told each time that a received pair could not be stored yet. May be nil.
 	OnCommitRetry func(owner Owner, err error)
 
@@ -40,8 +44,13 @@ type Rotator struct {
 	sent map[string]string
 }
 
-// ErrWrongUser: the pair belongs to another account than the one that the resource names.
-var ErrWrongUser = errors.New("the token belongs to another account")
+// Errors of Rotator.Admit.
+var (
+	// ErrWrongUser: the pair belongs to another account than the one that the resource names.
+	ErrWrongUser = errors.New("the token belongs to another account")
+	// ErrPairDead: the pair was revoked before anybody could learn whose it was.
+	ErrPairDead = errors.New("the token was revoked before it could be stored")
+)
 
 // Job is one decision to be carried out.
 type Job struct {
@@ -171,10 +180,13 @@ func (r *Rotator) Accept(ctx context.Context, job Job, fenced *Pair, record Reco
 	// best that can be done with it.
 	keepErr := r.Outbox.Keep(record)
 	var result Result
-	if tokens, err := record.Reply.Tokens(); err != nil {
-		result = r.settle(ctx, job, fenced, err)
-	} else {
+	switch tokens, err := record.Reply.Tokens(); {
+	case err == nil:
 		result = r.store(ctx, job.App, job.Policy, record, tokens, fenced)
+	case record.Spent == fenced.DeviceCode.Fingerprint():
+		result = r.settlePoll(ctx, fenced, err)
+	default:
+		result = r.settle(ctx, job, fenced, err)
 	}
 	result.OutboxErr = errors.Join(keepErr, r.Outbox.Remove(record.ID))
 	return result
@@ -183,13 +195,35 @@ func (r *Rotator) Accept(ctx context.Context, job Job, fenced *Pair, record Reco
 // store admits and commits a pair. It returns only when the pair is safe or nobody wants it any more.
 func (r *Rotator) store(ctx context.Context, app github.App, policy Policy, record Record, tokens github.Tokens, live *Pair) Result {
 	if record.Login && record.User != nil && r.Admit != nil {
-		if err := r.Admit(ctx, app, *record.User, tokens); err != nil {
-			return r.condemn(ctx, record.Owner, record.Ref, verdict{
-				reason: ReasonWrongUser, spent: record.Spent, app: record.App, intentID: record.ID,
-			}, Result{Outcome: WrongUser, Err: err})
+		user, err := r.Admit(ctx, app, record, tokens)
+		if err != nil {
+			return r.refuse(ctx, app, record, tokens, err)
 		}
+		record.Identity = user
 	}
 	return r.commit(ctx, policy, record, tokens, live)
+}
+
+// refuse deals with a pair that Admit did not let in. The verdict is written before the pair is ended: after
+// a crash in between the record in the outbox leads here again, and a pair that was ended then would look
+// like one that somebody else has revoked.
+func (r *Rotator) refuse(ctx context.Context, app github.App, record Record, tokens github.Tokens, err error) Result {
+	result, reason := Result{Outcome: Rejected, Err: err}, ReasonRevoked
+	switch {
+	case errors.Is(err, ErrOwnerGone):
+		result.Outcome = Discarded
+	case errors.Is(err, ErrWrongUser):
+		result.Outcome, reason = WrongUser, ReasonWrongUser
+	}
+	if result.Outcome != Discarded {
+		result = r.condemn(ctx, record.Owner, record.Ref, verdict{
+			reason: reason, spent: record.Spent, app: record.App, intentID: record.ID,
+		}, result)
+	}
+	if r.End != nil {
+		r.End(ctx, app, record, tokens)
+	}
+	return result
 }
 
 // markSent notes that a token is about to be sent under an intent.

@@ -92,7 +92,7 @@ func (r *Rotator) tryCondemn(ctx context.Context, ref Ref, v verdict, result Res
 		return result, nil
 	case err != nil:
 		return result, err
-	case !live.Holds(v.spent) || live.Intent == nil || live.Intent.ID != v.intentID:
+	case !live.holdsForVerdict(v):
 		result.Outcome, result.Pair = Superseded, live
 		return result, nil
 	}
@@ -111,9 +111,21 @@ func (r *Rotator) tryCondemn(ctx context.Context, ref Ref, v verdict, result Res
 	return result, nil
 }
 
+// holdsForVerdict says whether a verdict is about what the Secret still holds: a token under this very
+// intent, or a device code, which is redeemed without one.
+func (p *Pair) holdsForVerdict(v verdict) bool {
+	if p.holdsCode(v.spent) {
+		return true
+	}
+	return p.Holds(v.spent) && p.Intent != nil && p.Intent.ID == v.intentID
+}
+
 // pairCondemned is the Secret with the verdict in its state. A login that was refused does not condemn
 // the chain that was there before it.
 func pairCondemned(live *Pair, v verdict, now time.Time) (*Pair, string) {
+	if live.holdsCode(v.spent) {
+		return codeEnded(live, v.reason), v.reason
+	}
 	next := live.Clone()
 	next.Intent = nil
 	state := &next.State
@@ -140,9 +152,7 @@ func pairCondemned(live *Pair, v verdict, now time.Time) (*Pair, string) {
 	}
 	state.recordSeed(record)
 	state.PendingSeed = ""
-	state.Device = nil
 	next.SeedToken = credential.RefreshToken{}
-	next.DeviceCode = credential.DeviceCode{}
 	if state.HasToken() || state.RefreshToken != "" {
 		state.SeedVerdict = found
 	} else {

@@ -68,8 +68,19 @@ type DeviceAuthorization struct {
 	ExpiresAt       time.Time              `json:"expiresAt"`
 	Interval        time.Duration          `json:"interval"`
 	DeviceCode      credential.Fingerprint `json:"deviceCode"`
-	// Codes counts the codes offered since a person last acted.
-	Codes int `json:"codes,omitempty"`
+	// OfferedAt is when the code was asked for.
+	OfferedAt time.Time `json:"offeredAt,omitzero"`
+	// App is the App (host/clientID) that the code is for.
+	App string `json:"app,omitempty"`
+	// For names what the login is needed for, and Asked is the value of the annotation refresh-requested-at
+	// when the first code was offered. Codes that agree in both are one series, which ends some time.
+	For   string `json:"for,omitempty"`
+	Asked string `json:"asked,omitempty"`
+	// Since is when the first code of the series was offered, and Codes counts them.
+	Since time.Time `json:"since,omitzero"`
+	Codes int       `json:"codes,omitempty"`
+	// Ended says why no further code is offered in this series: a reason of Authorized=False.
+	Ended string `json:"ended,omitempty"`
 }
 
 // SeedRecord is a login that was dealt with.

@@ -1,0 +1,171 @@
+package rotation
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/githubusertoken/github-user-token-operator/internal/credential"
+	"github.com/githubusertoken/github-user-token-operator/internal/github"
+)
+
+// ReasonAuthorizationDenied ends a series of device codes: the person pressed Cancel. It is a reason of the
+// condition Authorized as well.
+const ReasonAuthorizationDenied = "AuthorizationDenied"
+
+// CauseDeviceFlow says that a pair was got because a person entered a code.
+const CauseDeviceFlow Cause = "DeviceFlow"
+
+// documentedSlowDown is what GitHub adds to the interval when it asks to poll more slowly without saying how.
+const documentedSlowDown = 5 * time.Second
+
+// Poller asks GitHub once whether a person has entered the user code of a device authorization. The answer
+// that they have holds the only pair, once. An error is always a *github.Error.
+type Poller interface {
+	PollDevice(ctx context.Context, app github.App, code credential.DeviceCode) (*github.Reply, error)
+}
+
+// Offer stores a device authorization, so that it survives this process, before anybody is shown its user
+// code. The Secret is made if there is none. Otherwise it must still be as the job knows it, which keeps two
+// replicas from showing two codes. An offer that is not stored costs nothing: its code expires unused.
+// Errors: those of Store.Create and Store.Update.
+func (r *Rotator) Offer(ctx context.Context, job Job, offer DeviceAuthorization, code credential.DeviceCode) (*Pair, error) {
+	writing, cancel := r.Clock.WithTimeout(ctx, FenceTimeout)
+	defer cancel()
+	var stored *Pair
+	var err error
+	if job.Pair == nil {
+		stored, err = r.Store.Create(writing, withOffer(&Pair{
+			Ref: job.Ref, Owner: job.Owner, Labels: job.Labels, Annotations: job.Annotations,
+			State: State{Owner: job.Owner.UID, OwnerName: job.Owner.Name},
+		}, job, offer, code))
+	} else {
+		stored, err = r.Store.Update(writing, job.Pair, withOffer(job.Pair.Clone(), job, offer, code))
+	}
+	if err == nil || leftNothing(err) {
+		return stored, err
+	}
+	// The write may have been applied although its reply was lost: look, and do not write again.
+	live, readErr := r.Store.Get(ctx, job.Ref)
+	if readErr != nil || !live.holdsCode(offer.DeviceCode) {
+		return nil, fmt.Errorf("store the device code: %w", err)
+	}
+	return live, nil
+}
+
+// leftNothing says whether an error of a Store means that nothing was written.
+func leftNothing(err error) bool {
+	for _, known := range []error{ErrNotFound, ErrConflict, ErrExists, ErrImmutable, ErrNotOwned, ErrTerminating, ErrOwnerGone, ErrDenied} {
+		if errors.Is(err, known) {
+			return true
+		}
+	}
+	return false
+}
+
+func withOffer(next *Pair, job Job, offer DeviceAuthorization, code credential.DeviceCode) *Pair {
+	next.DeviceCode = code
+	next.State.Device = &offer
+	if !next.State.HasToken() && next.State.RefreshToken == "" {
+		next.State.App = job.App.Key()
+	}
+	return next
+}
+
+// Poll asks GitHub once whether the person has entered the code that the Secret holds, and stores the pair
+// if so. A poll that succeeds is as destructive as an exchange: GitHub gives the pair out once. So the reply
+// is kept before anybody looks into it, nothing cancels the rest, and nothing is asked while a reply could
+// not be kept. It needs no fence: a code that is redeemed twice yields one pair, and whoever asks too late
+// hears that the code is unknown and writes nothing.
+//
+// Outcomes beside those of a commit: Untouched when the person is still waited for, or GitHub could not be
+// asked; Unknown when its answer was lost, which the next poll finds out; Rejected when the code is of no
+// more use, with a Reason if no further one should be offered; Stale when the Secret holds another code.
+func (r *Rotator) Poll(ctx context.Context, job Job) Result {
+	if err := r.Outbox.Ready(); err != nil {
+		return Result{Outcome: NoOutbox, Err: err}
+	}
+	live, err := r.Store.Get(ctx, job.Ref)
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return Result{Outcome: Stale, Err: err}
+	case err != nil:
+		return Result{Outcome: NotFenced, Err: fmt.Errorf("read the device code: %w", err)}
+	case !live.belongsTo(job.Owner), live.Deleting, live.State.Device == nil, live.State.Device.DeviceCode != job.Decision.Spends:
+		return Result{Outcome: Stale, Pair: live, Err: errors.New("the Secret holds another device code")}
+	case !live.holdsCode(job.Decision.Spends):
+		return Result{Outcome: Rejected, Pair: live, Err: errors.New("the device code was taken out of the Secret")}
+	}
+	ctx = context.WithoutCancel(ctx)
+	sending, cancel := r.Clock.WithTimeout(ctx, ExchangeTimeout)
+	defer cancel()
+	began := r.Clock.Monotonic()
+	reply, err := r.Poller.PollDevice(sending, job.App, live.DeviceCode)
+	took := r.Clock.Monotonic() - began
+	if err != nil {
+		return r.settlePoll(ctx, live, err)
+	}
+	result := r.Accept(ctx, job, live, Record{
+		ID: r.NewID(), Ref: live.Ref, Owner: job.Owner, App: job.App.Key(),
+		Spent: job.Decision.Spends, Login: true, Base: live.State,
+		RefreshRequestedAt: job.RefreshRequestedAt, User: job.User, Reply: reply,
+	})
+	result.ExchangeDuration = took
+	if reply.RateLimited {
+		result.Pause = reply.RetryAfter
+	}
+	return result
+}
+
+// settlePoll deals with a poll that brought no pair. What it writes is a convenience for the next process,
+// so a write that does not succeed is left to the next poll, whose answer will be the same.
+func (r *Rotator) settlePoll(ctx context.Context, live *Pair, err error) Result {
+	var failure *github.Error
+	if !errors.As(err, &failure) {
+		return Result{Outcome: Unknown, Pair: live, Err: err}
+	}
+	result := Result{Outcome: Untouched, Pair: live, Err: failure}
+	switch {
+	case failure.Reason == github.AccessDenied:
+		result.Outcome, result.Reason = Rejected, ReasonAuthorizationDenied
+		result.Pair = r.note(ctx, live, codeEnded(live, ReasonAuthorizationDenied))
+	case failure.Reason == github.SlowDown:
+		slower := live.Clone()
+		slower.State.Device.Interval = failure.RetryAfter
+		if failure.RetryAfter <= 0 {
+			slower.State.Device.Interval = live.State.Device.Interval + documentedSlowDown
+		}
+		result.Pair = r.note(ctx, live, slower)
+	case failure.Class == github.Ambiguous:
+		result.Outcome = Unknown
+	case failure.Class == github.Rejected:
+		result.Outcome = Rejected
+	}
+	return result
+}
+
+// note writes what was learnt of a code, if the Secret is still as it was read. It returns the Secret as it
+// was last seen.
+func (r *Rotator) note(ctx context.Context, live, next *Pair) *Pair {
+	noted, err := r.Store.Update(ctx, live, next)
+	if err != nil {
+		return live
+	}
+	return noted
+}
+
+// codeEnded is the Secret after a code that is to have no successor. The chain, the intent and the login of
+// somebody else who is at work are left as they are.
+func codeEnded(live *Pair, reason string) *Pair {
+	next := live.Clone()
+	next.DeviceCode = credential.DeviceCode{}
+	if next.State.Device != nil {
+		next.State.Device.Ended = reason
+	}
+	return next
+}
+
+func (p *Pair) holdsCode(code credential.Fingerprint) bool {
+	return code != "" && p.DeviceCode.Fingerprint() == code
+}

@@ -1,0 +1,101 @@
+package rotation
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/githubusertoken/github-user-token-operator/internal/credential"
+)
+
+// MarkRevoked records that GitHub does not take an access token any more, if the Secret, read live, still
+// holds this very token and no exchange is under way: an exchange ends the token before the new one is
+// stored. It returns the Secret as it was last seen, and whether it says now that the token was revoked.
+func (r *Rotator) MarkRevoked(ctx context.Context, owner Owner, ref Ref, token credential.Fingerprint) (*Pair, bool, error) {
+	return r.amend(ctx, owner, ref, func(live *Pair) *Pair {
+		if live.Intent != nil || live.AccessToken.Fingerprint() != token || live.State.AccessToken != token {
+			return nil
+		}
+		if live.isRevoked() {
+			return live
+		}
+		next := live.Clone()
+		next.State.Verdict = &Verdict{Reason: ReasonRevoked, Fingerprint: live.RefreshToken.Fingerprint(), Time: r.Clock.Now()}
+		next.NextRefreshAt = time.Time{}
+		return next
+	})
+}
+
+// ClearRevoked takes back what MarkRevoked has recorded of an access token, since GitHub takes it again.
+func (r *Rotator) ClearRevoked(ctx context.Context, owner Owner, ref Ref, policy Policy, token credential.Fingerprint) (*Pair, bool, error) {
+	return r.amend(ctx, owner, ref, func(live *Pair) *Pair {
+		if live.AccessToken.Fingerprint() != token || !live.isRevoked() {
+			return nil
+		}
+		next := live.Clone()
+		next.State.Verdict = nil
+		next.NextRefreshAt = policy.DueAt(&next.State)
+		return next
+	})
+}
+
+// LearnUser records the account that a login belongs to. login is State.LastLogin of the pair whose token
+// told it: the token may have been replaced since, the login must be the same.
+func (r *Rotator) LearnUser(ctx context.Context, owner Owner, ref Ref, login credential.Fingerprint, user User) (*Pair, bool, error) {
+	return r.amend(ctx, owner, ref, func(live *Pair) *Pair {
+		if live.State.LastLogin() != login || !live.State.HasToken() {
+			return nil
+		}
+		if live.State.User != nil && *live.State.User == user {
+			return live
+		}
+		next := live.Clone()
+		next.State.User = &user
+		return next
+	})
+}
+
+// LastLogin names the login that the chain goes back to; empty when that is not known.
+func (s *State) LastLogin() credential.Fingerprint {
+	for _, seed := range slices.Backward(s.Seeds) {
+		if seed.RefusedFor == "" {
+			return seed.Fingerprint
+		}
+	}
+	return ""
+}
+
+func (p *Pair) isRevoked() bool {
+	return p.State.Verdict != nil && p.State.Verdict.Reason == ReasonRevoked
+}
+
+// amendTries is how often a small change is tried that meets somebody else's write.
+const amendTries = 3
+
+// amend makes a small change to what the Secret says of its pair, on the Secret as it is live. change
+// returns the Secret as it should be: nil for a change that does not apply, the same for none.
+func (r *Rotator) amend(ctx context.Context, owner Owner, ref Ref, change func(live *Pair) *Pair) (*Pair, bool, error) {
+	for try := 1; ; try++ {
+		live, err := r.Store.Get(ctx, ref)
+		if err != nil {
+			return nil, false, fmt.Errorf("read the pair to amend it: %w", err)
+		}
+		if !live.belongsTo(owner) || live.Deleting {
+			return live, false, nil
+		}
+		next := change(live)
+		if next == nil || next == live {
+			return live, next == live, nil
+		}
+		amended, err := r.Store.Update(ctx, live, next)
+		switch {
+		case err == nil:
+			return amended, true, nil
+		case errors.Is(err, ErrConflict) && try < amendTries:
+		default:
+			return live, false, fmt.Errorf("amend the pair: %w", err)
+		}
+	}
+}
