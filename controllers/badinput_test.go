@@ -352,3 +352,39 @@ func TestARefreshTokenOfAnotherAppIsRejectedAndWorksWithItsOwn(t *testing.T) {
 	w.ready("octocat")
 	w.presented(2)
 }
+
+// The CRD cannot check every character of a label's value. What the API server refuses then is told, and
+// neither the pair nor its refresh suffers.
+func TestLabelsThatNoSecretCanHaveAreReportedAndRotationsGoOn(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{})
+	w.start("octocat")
+	w.change("octocat", func(token *v1alpha1.GitHubUserToken) {
+		token.Spec.Secret.Labels = map[string]string{"team": "not a value"}
+	})
+	w.refused("octocat", refusal{reason: v1alpha1.ReasonMetadataRefused, says: "Correct spec.secret", working: true})
+	w.quiet()
+	w.request("octocat", "1")
+	w.refreshed("octocat", 2)
+	w.ready("octocat")
+	w.presented(2)
+	w.change("octocat", func(token *v1alpha1.GitHubUserToken) { token.Spec.Secret.Labels["team"] = "a" })
+	w.eventually("the label", func() (bool, string) {
+		return w.pair("octocat-token").Labels["team"] == "a", describe(w.get("octocat"))
+	})
+	w.eventually("Stalled to go", func() (bool, string) {
+		text := describe(w.get("octocat"))
+		return !strings.Contains(text, v1alpha1.ConditionStalled), text
+	})
+
+	// From the start it keeps the first exchange from being made.
+	token := w.resource("hubot")
+	token.Spec.Secret.Labels = map[string]string{"team": "not a value"}
+	w.seed("hubot", "hubot")
+	w.create(token)
+	w.refused("hubot", refusal{reason: v1alpha1.ReasonAPIServerUnavailable, says: "Nothing was exchanged", retried: true})
+	w.presented(2)
+	w.change("hubot", func(token *v1alpha1.GitHubUserToken) { token.Spec.Secret.Labels["team"] = "a" })
+	w.ready("hubot")
+	w.presented(3)
+}

@@ -32,6 +32,8 @@ type view struct {
 	failure  *failure
 	// misplaced says that the pair cannot move to the name that the spec asks for.
 	misplaced *obstacle
+	// untended says that the Secret's metadata cannot be brought into line.
+	untended *obstacle
 	// aside is trouble with outputs or the handoff. It stands in the way of no exchange. asideNext is when
 	// something is tried again there.
 	aside     *obstacle

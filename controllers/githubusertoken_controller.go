@@ -110,6 +110,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	if v.misplaced != nil {
 		v.aside = v.misplaced
 	}
+	if v.untended != nil {
+		v.aside, v.asideNext = v.untended, v.now.Add(time.Minute)
+	}
 	r.tendHandoff(logf.FromContext(ctx), v)
 	status := statusOf(v, decision, stop)
 	if err := r.report(ctx, v.token, status); err != nil {

@@ -43,6 +43,14 @@ func (r *Reconciler) tend(ctx context.Context, v *view) error {
 	if apierrors.IsConflict(err) || apierrors.IsNotFound(err) {
 		return nil // It has just changed; the event about it brings us back.
 	}
+	if apierrors.IsInvalid(err) || apierrors.IsForbidden(err) {
+		// The tokens are none the worse for it, so neither exchanges nor the report wait for somebody to mend it.
+		v.untended = &obstacle{
+			reason: v1alpha1.ReasonMetadataRefused, stalled: apierrors.IsInvalid(err),
+			message: fmt.Sprintf("The API server does not take the labels and annotations of Secret %q: %s. Correct spec.secret, or what refuses it.", meta.Name, scrubbed(err, nil)),
+		}
+		return nil
+	}
 	if err != nil {
 		return fmt.Errorf("heal the metadata of the pair Secret: %w", err)
 	}
