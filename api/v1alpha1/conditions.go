@@ -102,6 +102,8 @@ const (
 	ReasonDeviceFlowDisabled = "DeviceFlowDisabled"
 	// ReasonSecretNotOwned: a Secret of the wanted name belongs to somebody else.
 	ReasonSecretNotOwned = "SecretNotOwned"
+	// ReasonMetadataRefused: the API server does not take the labels and annotations of spec.secret.
+	ReasonMetadataRefused = "MetadataRefused"
 	// ReasonRefreshTokenInUse: another resource owns the same refresh token.
 	ReasonRefreshTokenInUse = "RefreshTokenInUse"
 	// ReasonNamespaceTerminating: the namespace is being deleted.
