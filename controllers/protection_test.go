@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/internal/github/githubtest"
 )
 
 func TestADeletedPairSecretIsPutBackWithoutAnExchange(t *testing.T) {
@@ -303,4 +305,46 @@ func (w *world) leftovers(secretName string) {
 		}
 		return fmt.Sprint(names) == fmt.Sprint([]string{secretName}), fmt.Sprint(names)
 	})
+}
+
+// spec.secret.name changes while an exchange is under way: it ends under the former name, and then the new
+// pair moves.
+func TestARenameInMidExchangeMovesTheNewPair(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{})
+	before := w.start("octocat")
+	held := w.gh.Inject(holdReply(refresh(before)))
+	w.request("octocat", "1")
+	w.arrived(held)
+	w.change("octocat", func(token *v1alpha1.GitHubUserToken) { token.Spec.Secret.Name = "elsewhere" })
+	held.Release()
+	w.eventually("the new pair under the new name", func() (bool, string) {
+		now := w.find("elsewhere")
+		return now != nil && access(now) != access(before), describe(w.get("octocat"))
+	})
+	w.gone(w.secretNamed("octocat-token"))
+	w.alive("elsewhere")
+	w.leftovers("elsewhere")
+	w.quiet()
+	w.presented(2)
+}
+
+// GitHub is away for longer than the access token lives: Ready tells, nobody is told to authorize again, and
+// it heals by itself.
+func TestGitHubAwayPastTheExpiryIsToldAndHeals(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{app: githubtest.App{AccessTokenLifetime: 6 * time.Second}})
+	w.start("octocat")
+	away := w.gh.Inject(githubtest.Unavailable().Always())
+	ready := w.condition("octocat", v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonGitHubUnavailable)
+	if !strings.Contains(ready.Message, "The access token expired at") || !strings.Contains(ready.Message, "The next try is at") {
+		t.Errorf("the message does not say what happens next: %s", ready.Message)
+	}
+	w.refused("octocat", refusal{reason: v1alpha1.ReasonGitHubUnavailable, says: "GitHub failed while it handled the request", retried: true})
+	if hits := away.Hits(); hits > 6 {
+		t.Errorf("GitHub was asked %d times in some seconds", hits)
+	}
+	w.gh.UpdateApp(clientID, func(app *githubtest.App) { app.AccessTokenLifetime = time.Hour })
+	away.Remove()
+	w.ready("octocat")
 }
