@@ -1,0 +1,229 @@
+package simulation
+
+import (
+	"reflect"
+	"strconv"
+
+	"github.com/githubusertoken/github-user-token-operator/internal/credential"
+	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
+)
+
+// apiServer is the truth: Secrets and resources, changed by one write at a time. Its methods take no time;
+// the network around them does.
+type apiServer struct {
+	world   *world
+	version int
+	secrets map[rotation.Ref]*object
+	// down and deny end at these times.
+	down moment
+}
+
+// object is a pair Secret, a backup, or a foreign Secret. The pair is never changed in place.
+type object struct {
+	pair *rotation.Pair
+	// protected says that the operator's finalizer is on it.
+	protected bool
+}
+
+// writer is who makes a write.
+type writer struct {
+	life *life // nil for people and the garbage collector
+	name string
+}
+
+var (
+	person           = writer{name: "a person"}
+	garbageCollector = writer{name: "the garbage collector"}
+)
+
+func (a *apiServer) next() string {
+	a.version++
+	return strconv.Itoa(a.version)
+}
+
+func (a *apiServer) get(ref rotation.Ref) (*rotation.Pair, error) {
+	if o := a.secrets[ref]; o != nil {
+		return o.pair.Clone(), nil
+	}
+	return nil, rotation.ErrNotFound
+}
+
+func (a *apiServer) create(by writer, pair *rotation.Pair) (*rotation.Pair, error) {
+	res := a.world.resources[keyOf(pair.Ref)]
+	switch {
+	case a.world.now < res.namespaceGone:
+		return nil, rotation.ErrTerminating
+	case by.life != nil && a.world.now < res.denied:
+		return nil, rotation.ErrDenied
+	case a.secrets[pair.Ref] != nil:
+		return nil, rotation.ErrExists
+	}
+	created := pair.Clone()
+	created.UID, created.Version = "secret-"+a.next(), a.next()
+	created.Deleting, created.Immutable = false, false
+	created.Controlled, created.Orphan = by.life != nil, by.life == nil
+	a.put(by, created, by.life != nil)
+	return created.Clone(), nil
+}
+
+// update is a merge patch: it changes what differs between current and next.
+func (a *apiServer) update(by writer, current, next *rotation.Pair) (*rotation.Pair, error) {
+	o := a.secrets[current.Ref]
+	switch {
+	case o == nil:
+		return nil, rotation.ErrNotFound
+	case o.pair.Version != current.Version:
+		return nil, rotation.ErrConflict
+	case by.life != nil && a.world.now < a.world.resources[keyOf(current.Ref)].denied:
+		return nil, rotation.ErrDenied
+	}
+	changed := o.pair.Clone()
+	changed.State, changed.Intent, changed.NextRefreshAt = next.State.Clone(), next.Intent, next.NextRefreshAt
+	data := setIfChanged(&changed.AccessToken, current.AccessToken, next.AccessToken)
+	data = setIfChanged(&changed.RefreshToken, current.RefreshToken, next.RefreshToken) || data
+	data = setIfChanged(&changed.SeedToken, current.SeedToken, next.SeedToken) || data
+	data = setIfChanged(&changed.TokenType, current.TokenType, next.TokenType) || data
+	if data && o.pair.Immutable {
+		return nil, rotation.ErrImmutable
+	}
+	owned := next.Controlled && !current.Controlled
+	if !data && !owned && reflect.DeepEqual(changed.State, o.pair.State) && reflect.DeepEqual(changed.Intent, o.pair.Intent) &&
+		changed.NextRefreshAt.Equal(o.pair.NextRefreshAt) {
+		return changed, nil // Nothing differs: the API server keeps the version.
+	}
+	if owned {
+		changed.Owner, changed.Controlled, changed.Orphan = next.Owner, true, false
+		o = &object{pair: o.pair, protected: true}
+	}
+	changed.Version = a.next()
+	a.put(by, changed.Clone(), o.protected)
+	return changed, nil
+}
+
+func setIfChanged[T comparable](stored *T, current, next T) bool {
+	if current == next {
+		return false
+	}
+	*stored = next
+	return true
+}
+
+// release takes the operator's finalizer off, under the version if one is given.
+func (a *apiServer) release(by writer, ref rotation.Ref, version string) (string, error) {
+	o := a.secrets[ref]
+	switch {
+	case o == nil:
+		return "", rotation.ErrNotFound
+	case version != "" && o.pair.Version != version:
+		return "", rotation.ErrConflict
+	case by.life != nil && a.world.now < a.world.resources[keyOf(ref)].denied:
+		return "", rotation.ErrDenied
+	case o.pair.Deleting:
+		a.drop(by, ref)
+		return "", nil
+	}
+	released := o.pair.Clone()
+	released.Version = a.next()
+	a.put(by, released, false)
+	return released.Version, nil
+}
+
+// remove asks for deletion, under the version if one is given. A finalizer makes it wait.
+func (a *apiServer) remove(by writer, ref rotation.Ref, uid, version string) error {
+	o := a.secrets[ref]
+	switch {
+	case o == nil:
+		return rotation.ErrNotFound
+	case uid != "" && o.pair.UID != uid, version != "" && o.pair.Version != version:
+		return rotation.ErrConflict
+	case !o.protected:
+		a.drop(by, ref)
+	case !o.pair.Deleting:
+		deleting := o.pair.Clone()
+		deleting.Deleting, deleting.Version = true, a.next()
+		a.put(by, deleting, true)
+	}
+	return nil
+}
+
+// retain lets a pair go without its owner.
+func (a *apiServer) retain(by writer, pair *rotation.Pair) error {
+	o := a.secrets[pair.Ref]
+	switch {
+	case o == nil:
+		return rotation.ErrNotFound
+	case o.pair.Version != pair.Version:
+		return rotation.ErrConflict
+	}
+	kept := o.pair.Clone()
+	kept.State.Retained = true
+	kept.Owner, kept.Controlled, kept.Orphan = rotation.Owner{}, false, true
+	kept.Version = a.next()
+	a.put(by, kept, false)
+	return nil
+}
+
+// edit is a change that a person makes to whatever is there.
+func (a *apiServer) edit(ref rotation.Ref, change func(*rotation.Pair)) {
+	o := a.secrets[ref]
+	if o == nil {
+		return
+	}
+	edited := o.pair.Clone()
+	change(edited)
+	edited.Version = a.next()
+	a.put(person, edited, o.protected)
+}
+
+func (a *apiServer) put(by writer, pair *rotation.Pair, protected bool) {
+	before := a.secrets[pair.Ref]
+	a.secrets[pair.Ref] = &object{pair: pair, protected: protected}
+	a.written(by, pair.Ref, before, a.secrets[pair.Ref])
+}
+
+func (a *apiServer) drop(by writer, ref rotation.Ref) {
+	before := a.secrets[ref]
+	delete(a.secrets, ref)
+	a.version++
+	a.written(by, ref, before, nil)
+}
+
+// written checks a write and tells all watches of it.
+func (a *apiServer) written(by writer, ref rotation.Ref, before, after *object) {
+	w := a.world
+	res := w.resources[keyOf(ref)]
+	if by.life != nil {
+		res.writes++
+		w.report.Writes++
+	}
+	if w.cfg.Trace != nil {
+		w.tracef("WRITE %s to %s/%s: %s", by, ref.Namespace, ref.Name, describe(after))
+	}
+	w.judgeWrite(by, res, before, after)
+	for _, l := range w.lives {
+		l.watch.secretChanged(ref, after)
+	}
+	if after != nil && a.ownerGone(after.pair) {
+		w.collectGarbage(ref)
+	}
+}
+
+func (a *apiServer) ownerGone(pair *rotation.Pair) bool {
+	res := a.world.resources[keyOf(pair.Ref)]
+	return pair.Controlled && (res == nil || res.spec == nil || res.spec.owner.UID != pair.Owner.UID)
+}
+
+func (by writer) String() string {
+	if by.life != nil {
+		return by.life.String()
+	}
+	return by.name
+}
+
+// metadata is what a watch sees of a Secret.
+func metadata(pair *rotation.Pair) *rotation.Pair {
+	seen := pair.Clone()
+	seen.AccessToken, seen.RefreshToken, seen.SeedToken = credential.AccessToken{}, credential.RefreshToken{}, credential.RefreshToken{}
+	seen.DeviceCode, seen.TokenType, seen.Immutable = credential.DeviceCode{}, "", false
+	return seen
+}

@@ -1,0 +1,193 @@
+package simulation
+
+import (
+	"fmt"
+	"math/bits"
+	"math/rand/v2"
+	"strings"
+	"time"
+)
+
+// Fault is a kind of fault.
+type Fault uint8
+
+// The kinds of faults.
+const (
+	// Of the API server and the network to it.
+	APISlow Fault = iota
+	APIRequestLost
+	APIReplyLost
+	APIAppliedLate
+	APIOutage
+	APIPartition
+	APIDenied
+	WatchHeld
+	WatchDropped
+	// Of GitHub and the network to it.
+	GitHubFailedBefore
+	GitHubFailedAfter
+	GitHubRequestLost
+	GitHubReplyLost
+	GitHubReplyCut
+	GitHubHTML
+	GitHubRateLimited
+	GitHubRateLimitedSilently
+	GitHubHang
+	GitHubFreshTokenRefused
+	GitHubMisconfigured
+	// Of the process and its node.
+	Kill
+	PodDeleted
+	Stop
+	LeaseLost
+	Terminate
+	Panic
+	ClockJump
+	OutboxFull
+	OutboxBroken
+	// Of people.
+	LabelEdit
+	NewSeed
+	WrongUserSeed
+	SecretDeleted
+	SecretForceDeleted
+	SecretReplaced
+	SecretImmutable
+	HandEdit
+	RefreshRequested
+	Suspended
+	AppChanged
+	ResourceDeleted
+	ResourceRetained
+	NamespaceDeleted
+	Revoked
+
+	faultCount
+)
+
+var faultNames = [faultCount]string{
+	"API slow", "API request lost", "API write applied, reply lost", "API write applied late", "API outage",
+	"API unreachable from one replica", "API write denied", "watch held back", "watch event dropped",
+	"GitHub 502 before it committed", "GitHub 502 after it committed", "GitHub request lost", "GitHub reply lost",
+	"GitHub reply cut", "GitHub HTML page", "GitHub rate limit with Retry-After", "GitHub rate limit without Retry-After",
+	"GitHub hang past the deadline", "GitHub refuses a fresh token", "GitHub refuses the client secret",
+	"kill -9", "pod deleted", "SIGSTOP and SIGCONT", "lease lost", "SIGTERM", "panic", "clock jumps",
+	"outbox full", "outbox breaks at Keep",
+	"label edit", "new seed", "new seed of another user", "Secret deleted", "Secret deleted by force",
+	"Secret replaced by a foreign one", "Secret made immutable", "Secret edited by hand", "refresh requested", "suspended",
+	"App changed", "resource deleted", "resource deleted, pair retained", "namespace deleted", "grant revoked",
+}
+
+func (f Fault) String() string { return faultNames[f] }
+
+// Faults is a set of kinds.
+type Faults uint64
+
+// AllFaults are all kinds there are.
+const AllFaults Faults = 1<<faultCount - 1
+
+// Of makes a set.
+func Of(kinds ...Fault) Faults {
+	var set Faults
+	for _, kind := range kinds {
+		set |= 1 << kind
+	}
+	return set
+}
+
+// Has says whether a kind is in the set.
+func (f Faults) Has(kind Fault) bool { return f&(1<<kind) != 0 }
+
+// Without is the set without a kind.
+func (f Faults) Without(kind Fault) Faults { return f &^ (1 << kind) }
+
+// Count is the number of kinds in the set.
+func (f Faults) Count() int { return bits.OnesCount64(uint64(f)) }
+
+func (f Faults) String() string {
+	var names []string
+	for kind := range faultCount {
+		if f.Has(kind) {
+			names = append(names, kind.String())
+		}
+	}
+	return strings.Join(names, ", ")
+}
+
+// people are the faults that people cause.
+var people = []Fault{
+	LabelEdit, NewSeed, WrongUserSeed, SecretDeleted, SecretForceDeleted, SecretReplaced, SecretImmutable, HandEdit,
+	RefreshRequested, Suspended, AppChanged, ResourceDeleted, ResourceRetained, NamespaceDeleted, Revoked,
+}
+
+// strikes says whether a fault of this kind happens now to the flight that is under way, where it happens
+// once in so many chances.
+func (w *world) strikes(kind Fault, once int) bool {
+	if w.current == nil || w.current.flight == nil {
+		return false
+	}
+	return w.strikesOn(w.current.flight.res, kind, once)
+}
+
+// strikesOn is strikes for a resource. Whether the n-th chance is taken depends on the seed, the resource, the
+// kind and n alone: to take other faults or resources away changes nothing about it.
+func (w *world) strikesOn(res *resource, kind Fault, once int) bool {
+	if w.calm || !w.cfg.Faults.Has(kind) {
+		return false
+	}
+	res.chances[kind]++
+	number := res.chances[kind]
+	draw := mix(mix(mix(w.cfg.Seed)^uint64(res.number)<<8^uint64(kind)) ^ uint64(number))
+	if draw%uint64(max(1, once*w.cfg.Rarity/w.cfg.Frequent)) != 0 {
+		return false
+	}
+	name := fmt.Sprintf("%s, %v, chance %d", res.namespace, kind, number)
+	if w.cfg.Only != nil && !w.cfg.Only[name] {
+		return false
+	}
+	w.report.Faults[kind]++
+	w.report.hits = append(w.report.hits, name)
+	w.tracef("FAULT %s", name)
+	return true
+}
+
+// mix is SplitMix64's finalizer: a hash of one number.
+func mix(x uint64) uint64 {
+	x += 0x9e3779b97f4a7c15
+	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
+	x = (x ^ x>>27) * 0x94d049bb133111eb
+	return x ^ x>>31
+}
+
+// chance is what is left to chance: for each resource apart, so that what happens to one of them changes
+// little for the others.
+func (w *world) chance() *rand.Rand {
+	switch {
+	case w.acting != nil:
+		return w.acting.rng
+	case w.current != nil && w.current.flight != nil:
+		return w.current.flight.res.rng
+	default:
+		return w.rng
+	}
+}
+
+// between is a time drawn evenly.
+func (w *world) between(least, most time.Duration) time.Duration {
+	return least + time.Duration(w.chance().Int64N(int64(most-least)+1))
+}
+
+// mostly is a short time, and once in a while a long one.
+func (w *world) mostly(short, long time.Duration) time.Duration {
+	if w.chance().IntN(8) == 0 {
+		return w.between(short, long)
+	}
+	return w.between(0, short)
+}
+
+func (w *world) tracef(format string, arguments ...any) {
+	if w.cfg.Trace == nil {
+		return
+	}
+	_, _ = fmt.Fprintf(w.cfg.Trace, "%14s  %s\n", w.now, fmt.Sprintf(format, arguments...))
+}

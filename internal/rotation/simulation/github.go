@@ -1,0 +1,232 @@
+package simulation
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/githubusertoken/github-user-token-operator/internal/credential"
+	"github.com/githubusertoken/github-user-token-operator/internal/github"
+	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
+)
+
+// issued is a pair that GitHub has issued, and all that is known about it by those who know everything.
+type issued struct {
+	access, refresh string
+	res             *resource
+	user, app       string
+	// login counts the resource's logins, generation the exchanges since.
+	login, generation int
+	spent, revoked    bool
+	successor         *issued
+	// accessDead says that the access token was killed by the next exchange; refusedUntil that it is new.
+	accessDead   bool
+	refusedUntil moment
+	// flights are those that have presented the refresh token.
+	flights []*flight
+	// fences are those that have written an intent to present it.
+	fences []*flight
+	// stored and kept count the copies in Secrets and in outboxes.
+	stored, kept int
+	// storedAt is when it was stored first; 0 is never.
+	storedAt moment
+	// heldBy is the flight that has it in memory.
+	heldBy *flight
+	// minted is the flight whose request brought it about; nil for a login.
+	minted *flight
+	fate   fate
+	// issuedAt is when GitHub issued it.
+	issuedAt moment
+}
+
+// fate is what became of a pair that is not in use.
+type fate string
+
+const (
+	fateNone        fate = ""
+	fateNoReply     fate = "lost: GitHub's reply never arrived"
+	fateDied        fate = "lost: the process died before the pair was kept"
+	fateNodeDied    fate = "lost: the pod was deleted before the pair was stored"
+	fateOutboxBroke fate = "lost: the outbox broke at Keep and the process died before the pair was stored"
+	fateSuperseded  fate = "replaced by a newer login"
+	fateOwnerGone   fate = "dropped with its resource"
+	fateWrongUser   fate = "refused: it belongs to another user"
+	fatePerson      fate = "destroyed by a person"
+)
+
+// gitHub is the truth about tokens. It is strict: a token is good for one exchange.
+type gitHub struct {
+	world  *world
+	tokens map[string]*issued
+	names  map[credential.Fingerprint]*issued
+	serial int
+}
+
+// login is a person authorizing the App: a pair that no exchange has brought.
+func (g *gitHub) login(res *resource, user, app string) *issued {
+	res.logins++
+	return g.issue(&issued{res: res, user: user, app: app, login: res.logins})
+}
+
+func (g *gitHub) issue(p *issued) *issued {
+	g.serial++
+	p.issuedAt = g.world.now
+	p.access = fmt.Sprintf("ghu_%s_%d_%d_%06d", p.res.namespace, p.login, p.generation, g.serial)
+	p.refresh = fmt.Sprintf("ghr_%s_%d_%d_%06d", p.res.namespace, p.login, p.generation, g.serial)
+	g.tokens[p.refresh] = p
+	g.names[credential.NewRefreshToken(p.refresh).Fingerprint()] = p
+	return p
+}
+
+// exchange spends a token. A nil pair means bad_refresh_token.
+func (g *gitHub) exchange(refresh, app string) *issued {
+	p := g.tokens[refresh]
+	if p == nil || p.spent || p.revoked || p.app != app {
+		return nil
+	}
+	p.spent, p.accessDead = true, true
+	p.successor = g.issue(&issued{res: p.res, user: p.user, app: p.app, login: p.login, generation: p.generation + 1})
+	g.world.report.Rotations++
+	p.res.rotations++
+	return p.successor
+}
+
+func (g *gitHub) revoke(res *resource) {
+	for _, p := range g.tokens {
+		if p.res == res {
+			p.revoked, p.accessDead = true, true
+		}
+	}
+}
+
+// request is one POST on its way.
+type request struct {
+	out, back time.Duration
+	// unreachable says that no connection comes about.
+	unreachable bool
+	// before and after replace GitHub's answer; before keeps it from exchanging.
+	before, after *github.Reply
+	// cut is where the reply is cut off; 0 is whole.
+	cut int
+	// lost says that the reply is lost on purpose.
+	lost bool
+}
+
+func (w *world) newRequest(res *resource, left time.Duration) request {
+	q := request{out: w.mostly(100*time.Millisecond, 2*time.Second), back: w.mostly(100*time.Millisecond, 2*time.Second)}
+	page := func(status int, body string) *github.Reply {
+		return &github.Reply{Status: status, Body: credential.NewRaw([]byte(body))}
+	}
+	switch {
+	case w.now < res.misconfigured:
+		q.before = page(http.StatusOK, `{"error":"incorrect_client_credentials"}`)
+	case w.strikes(GitHubFailedBefore, 60):
+		q.before = page(http.StatusBadGateway, "<html>Server Error</html>")
+	case w.strikes(GitHubFailedAfter, 200):
+		q.after, q.lost = page(http.StatusBadGateway, "<html>Server Error</html>"), true
+	case w.strikes(GitHubRequestLost, 80):
+		q.out, q.unreachable = -1, w.chance().IntN(2) == 0
+	case w.strikes(GitHubReplyLost, 200):
+		q.back, q.lost = -1, true
+	case w.strikes(GitHubReplyCut, 200):
+		q.cut, q.lost = 1+w.chance().IntN(200), true
+	case w.strikes(GitHubHTML, 100):
+		q.before = page(http.StatusOK, "<html><title>Sign in</title></html>")
+	case w.strikes(GitHubRateLimited, 80):
+		q.before = page(http.StatusTooManyRequests, "")
+		q.before.RateLimited, q.before.RetryAfter = true, w.between(time.Second, 2*time.Minute)
+	case w.strikes(GitHubRateLimitedSilently, 100):
+		q.before = page(http.StatusForbidden, `{"message":"You have exceeded a secondary rate limit"}`)
+	case w.strikes(GitHubHang, 150):
+		q.lost = true
+		q.out = w.between(0, left+20*time.Second)
+		q.back = max(0, left-q.out) + w.between(time.Second, time.Minute)
+	case w.strikes(GitHubMisconfigured, 200):
+		res.misconfigured = w.now + w.mostly(time.Minute, 30*time.Minute)
+		q.before = page(http.StatusOK, `{"error":"incorrect_client_credentials"}`)
+	}
+	return q
+}
+
+// Exchange implements rotation.Exchanger.
+func (e exchanger) Exchange(ctx context.Context, app github.App, token credential.RefreshToken) (*github.Reply, error) {
+	w, f := e.life.world, e.life.world.current.flight
+	limit := deadlineOf(ctx, w.now, time.Minute)
+	// The connection takes a while, and the process may be stopped meanwhile.
+	if err := w.sleep(ctx, w.mostly(30*time.Millisecond, 3*time.Second)); err != nil && w.cfg.Break != BreakDeadlineNotEnforced {
+		return nil, &github.Error{Class: github.Transient, Reason: github.Timeout, Host: app.Host}
+	}
+	if w.now >= limit && w.cfg.Break != BreakDeadlineNotEnforced {
+		return nil, &github.Error{Class: github.Transient, Reason: github.Timeout, Host: app.Host}
+	}
+	q := w.newRequest(f.res, limit-w.now)
+	if q.unreachable {
+		return nil, &github.Error{Class: github.Transient, Reason: github.HostUnreachable, Host: app.Host}
+	}
+	f.deadline = limit
+	w.judgeSend(f, token, app)
+	sentAt := e.life.wall()
+
+	var reply *github.Reply
+	answered := w.roundTrip(ctx, limit, q.out, q.back, func() { reply = w.gitHub.answer(f, q, token, app) })
+	f.answered = true
+	if !answered {
+		w.judgeSilence(f, q)
+		return nil, &github.Error{Class: github.Ambiguous, Reason: github.NoReply, Host: app.Host, Sent: true}
+	}
+	reply.Host, reply.SentAt = app.Host, sentAt
+	w.judgeReply(f, reply)
+	return reply, nil
+}
+
+// answer is what happens at GitHub when the request arrives.
+func (g *gitHub) answer(f *flight, q request, token credential.RefreshToken, app github.App) *github.Reply {
+	w := g.world
+	if q.before != nil {
+		w.tracef("GITHUB %s: %d without an exchange", f.res.namespace, q.before.Status)
+		return q.before
+	}
+	p := g.exchange(token.Reveal(), app.Key())
+	if p == nil {
+		w.tracef("GITHUB %s: bad_refresh_token", f.res.namespace)
+		return &github.Reply{Status: http.StatusOK, Body: credential.NewRaw([]byte(`{"error":"bad_refresh_token"}`))}
+	}
+	w.tracef("GITHUB %s: issued login %d generation %d", f.res.namespace, p.login, p.generation)
+	if w.strikesOn(f.res, GitHubFreshTokenRefused, 10) {
+		p.refusedUntil = w.now + w.between(0, 5*time.Second)
+	}
+	f.pair, p.minted = p, f
+	if q.lost || f.life.dead || f.answered {
+		p.fate = fateNoReply
+	}
+	if q.after != nil {
+		return q.after
+	}
+	body := fmt.Sprintf(`{"access_token":%q,"expires_in":%d,"refresh_token":%q,"refresh_token_expires_in":15897600,"scope":"","token_type":"bearer"}`,
+		p.access, int(w.cfg.Lifetime.Seconds()), p.refresh)
+	reply := &github.Reply{Status: http.StatusOK}
+	if q.cut > 0 {
+		body, reply.Truncated = body[:min(q.cut, len(body))], true
+	}
+	reply.Body = credential.NewRaw([]byte(body))
+	return reply
+}
+
+// admit is the Rotator's Admit: it asks GitHub whose token it is, until GitHub says so.
+func (e exchanger) admit(ctx context.Context, _ github.App, record rotation.Record, tokens github.Tokens) (*rotation.User, error) {
+	w := e.life.world
+	for {
+		p := w.gitHub.tokens[tokens.RefreshToken.Reveal()]
+		if err := w.sleep(ctx, w.mostly(100*time.Millisecond, time.Second)); err != nil {
+			return nil, nil //nolint:nilerr // an answer that does not come refuses nobody
+		}
+		if p == nil || w.now < p.refusedUntil {
+			continue
+		}
+		if p.user != record.User.Login {
+			return nil, rotation.ErrWrongUser
+		}
+		return &rotation.User{Login: p.user}, nil
+	}
+}

@@ -1,0 +1,338 @@
+package simulation
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/githubusertoken/github-user-token-operator/internal/credential"
+	"github.com/githubusertoken/github-user-token-operator/internal/github"
+	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
+)
+
+// violate ends the run: an invariant is broken.
+func (w *world) violate(format string, arguments ...any) {
+	if w.report.Violation == "" {
+		w.report.Violation = fmt.Sprintf(format, arguments...)
+		w.report.ViolatedAt = w.now
+		w.tracef("VIOLATION %s", w.report.Violation)
+	}
+}
+
+// judgeCall is asked at every call that a flight makes: a reply goes to the outbox before anything else.
+func (w *world) judgeCall(t *task) {
+	if f := t.flight; f != nil && f.unkept {
+		w.violate("%s: a reply was not kept before anything else was done", f.res.namespace)
+	}
+}
+
+// judgeSend is asked when a refresh token goes out.
+func (w *world) judgeSend(f *flight, token credential.RefreshToken, app github.App) {
+	w.report.Exchanges++
+	res, name := f.res, f.res.namespace
+	w.tracef("SEND %s by %s: %s", name, f.life, token.Fingerprint().Short())
+	if f.outboxFull {
+		w.violate("%s: an exchange was begun although its pair could not have been kept", name)
+	}
+	if f.sent != nil {
+		w.violate("%s: a token was sent twice under one fence", name)
+	}
+	w.judgeCause(f)
+	p := w.gitHub.tokens[token.Reveal()]
+	if p == nil {
+		return
+	}
+	f.sent = p
+	for _, other := range p.flights {
+		if other != f && other.job.Owner == f.job.Owner && !other.life.dead && !other.answered && w.now < other.deadline && res.damaged < p.login {
+			w.violate("%s: a token was sent while %s was still waiting for the answer to it", name, other.life)
+		}
+	}
+	p.flights = append(p.flights, f)
+	if p.generation > 0 && p.app != app.Key() {
+		w.violate("%s: a token of one App was sent to another", name)
+	}
+	if w.now > f.fencedAt+rotation.Settle {
+		w.violate("%s: a token was sent when its fence was no longer respected", name)
+	}
+	// Between the fence and the sending a holder that was thought to be dead may come back and commit: that
+	// cannot be seen in time, and does no harm.
+	if p.spent && res.damaged < p.login && w.chainStored(p) && p.successor.storedAt <= f.fencedAt {
+		w.violate("%s: a token was presented again after its successor was stored", name)
+	}
+}
+
+// chainStored says whether the same login is stored at a later generation.
+func (w *world) chainStored(p *issued) bool {
+	for _, o := range w.secretsOf(p.res) {
+		if !o.pair.Controlled || w.api.ownerGone(o.pair) {
+			continue
+		}
+		if stored := w.gitHub.tokens[o.pair.RefreshToken.Reveal()]; stored != nil && stored.res == p.res && stored.login == p.login && stored.generation > p.generation {
+			return true
+		}
+	}
+	return false
+}
+
+// judgeCause asks whether there is a reason to exchange.
+func (w *world) judgeCause(f *flight) {
+	base, name := f.job.Pair, f.res.namespace
+	switch f.job.Decision.Cause {
+	case rotation.CauseDue:
+		if early := base.NextRefreshAt.Sub(f.life.wall()); early > time.Second+w.mayBeEarlyBy(f, base) {
+			w.violate("%s: exchanged %v before it was due", name, early)
+		}
+	case rotation.CauseRequested:
+		if p := f.res.honoured[f.job.RefreshRequestedAt]; p != nil && p.stored > 0 {
+			w.violate("%s: one request for a refresh was honoured twice", name)
+		}
+	case rotation.CauseIntent:
+		if base == nil || base.Intent == nil {
+			w.violate("%s: resolved an intent that was not there", name)
+		}
+	}
+}
+
+// mayBeEarlyBy says how long a pair may be exchanged before the time that was announced when it was stored:
+// when the clock was set back, or is not the one by which it was stored, or when the pair was adopted, which
+// changes its jitter.
+func (w *world) mayBeEarlyBy(f *flight, base *rotation.Pair) time.Duration {
+	p := w.gitHub.names[f.job.Decision.Spends]
+	if p == nil || f.life.setBack || p.ownerUID() != f.job.Owner.UID {
+		return w.cfg.Lifetime * 1000
+	}
+	return max(0, base.State.IssuedAt.Sub(epoch.Add(p.issuedAt+f.life.replica.skew)))
+}
+
+// judgeSilence is asked when no answer came.
+func (w *world) judgeSilence(f *flight, q request) {
+	if w.now < f.deadline {
+		w.violate("%s: an exchange under way was given up before its deadline", f.res.namespace)
+	}
+	if f.pair != nil && f.pair.fate == fateNone {
+		f.pair.fate = fateNoReply
+	}
+	_ = q
+}
+
+// judgeReply is told that a reply has reached the process.
+func (w *world) judgeReply(f *flight, reply *github.Reply) {
+	f.unkept = true
+	tokens, err := reply.Tokens()
+	switch {
+	case f.pair == nil:
+	case err == nil && tokens.RefreshToken.Reveal() == f.pair.refresh:
+		f.pair.heldBy, f.pair.fate = f, fateNone
+		if f.job.Decision.Cause == rotation.CauseRequested {
+			f.res.honoured[f.job.RefreshRequestedAt] = f.pair
+		}
+	default:
+		f.pair.fate = fateNoReply
+	}
+}
+
+// judgeDeath is told that a flight's process has died.
+func (w *world) judgeDeath(f *flight) {
+	p := f.pair
+	switch {
+	case p == nil:
+	case p.heldBy == f:
+		p.heldBy = nil
+		if f.keepFailed {
+			w.judgeLoss(p, "its process died", fateOutboxBroke)
+		} else {
+			w.judgeLoss(p, "its process died", fateDied)
+		}
+	case !f.answered && p.fate == fateNone && p.stored == 0:
+		p.fate = fateNoReply
+	}
+}
+
+// judgeLanding is told that a flight has ended.
+func (w *world) judgeLanding(f *flight) {
+	if f.unkept {
+		w.violate("%s: a reply was never kept", f.res.namespace)
+	}
+	if p := f.pair; p != nil && p.heldBy == f {
+		p.heldBy = nil
+		allowed := fateNone
+		if f.keepFailed {
+			allowed = fateOutboxBroke
+		}
+		w.judgeLoss(p, "its exchange ended", allowed)
+	}
+}
+
+// judgeLoss is asked when a copy of a pair is gone: there must be another, or a good reason.
+func (w *world) judgeLoss(p *issued, why string, allowed fate) {
+	if p.spent || p.revoked || p.fate != fateNone || p.stored > 0 || p.kept > 0 || p.heldBy != nil {
+		return
+	}
+	res := p.res
+	switch {
+	case w.newerLoginStored(p):
+		p.fate = fateSuperseded
+	case p.minted != nil && p.minted.job.User != nil && p.minted.job.User.Login != p.user:
+		p.fate = fateWrongUser
+	case res.dropsPairsOf(p.ownerUID()), w.now < res.namespaceGone:
+		p.fate = fateOwnerGone
+	case res.damaged >= p.login:
+		p.fate = fatePerson
+	case allowed != fateNone:
+		p.fate = allowed
+	default:
+		w.violate("%s: the pair of login %d, generation %d is lost: %s", res.namespace, p.login, p.generation, why)
+	}
+}
+
+// dropsPairsOf says whether the incarnation of a resource that a pair was got for is gone, and was not to
+// leave its pair to the next one.
+func (r *resource) dropsPairsOf(uid string) bool {
+	switch {
+	case r.spec != nil && r.spec.deleting && !r.spec.retain:
+		return true
+	case r.spec != nil && r.spec.owner.UID == uid:
+		return false
+	default:
+		return !r.retained[uid]
+	}
+}
+
+func (p *issued) ownerUID() string {
+	if p.minted != nil {
+		return p.minted.job.Owner.UID
+	}
+	return ""
+}
+
+func (w *world) newerLoginStored(p *issued) bool {
+	for _, o := range w.secretsOf(p.res) {
+		if stored := w.gitHub.tokens[o.pair.RefreshToken.Reveal()]; stored != nil && stored.res == p.res && stored.login > p.login {
+			return true
+		}
+	}
+	return false
+}
+
+// secretsOf are the Secrets in a resource's namespace, the pair Secret first.
+func (w *world) secretsOf(res *resource) []*object {
+	var found []*object
+	refs := []rotation.Ref{{Namespace: res.namespace, Name: pairName}}
+	for i := range res.incarnation {
+		owner := rotation.Owner{Namespace: res.namespace, UID: fmt.Sprintf("%s-%d", res.namespace, i+1)}
+		refs = append(refs, owner.BackupRef())
+	}
+	for _, ref := range refs {
+		if o := w.api.secrets[ref]; o != nil {
+			found = append(found, o)
+		}
+	}
+	return found
+}
+
+// judgeWrite is asked at every write to a Secret.
+func (w *world) judgeWrite(by writer, res *resource, before, after *object) {
+	var old, fresh *issued
+	if before != nil {
+		old = w.gitHub.tokens[before.pair.RefreshToken.Reveal()]
+	}
+	if after != nil {
+		fresh = w.gitHub.tokens[after.pair.RefreshToken.Reveal()]
+	}
+	if fresh != old {
+		if fresh != nil {
+			fresh.stored++
+			if fresh.storedAt == 0 {
+				fresh.storedAt = w.now
+			}
+			fresh.fate = fateNone
+		}
+		if old != nil {
+			old.stored--
+			if by.life == nil {
+				w.judgeLoss(old, "a person destroyed it", fatePerson)
+			} else {
+				w.judgeLoss(old, "it was overwritten by "+by.String(), fateNone)
+			}
+		}
+	}
+	if by.life == nil {
+		return
+	}
+	if before != nil && !before.pair.Controlled && before.pair.State.Owner == "" {
+		w.violate("%s: a Secret that belongs to somebody else was written", res.namespace)
+	}
+	if after == nil {
+		return
+	}
+	w.judgeVerdict(res, after, after.pair.State.Verdict)
+	w.judgeVerdict(res, after, after.pair.State.SeedVerdict)
+}
+
+// judgeVerdict is asked when the operator condemns a token.
+func (w *world) judgeVerdict(res *resource, after *object, verdict *rotation.Verdict) {
+	if verdict == nil {
+		return
+	}
+	if res.verdicts[*verdict] {
+		return
+	}
+	res.verdicts[*verdict] = true
+	w.report.Verdicts[verdict.Reason]++
+	w.notice(res)
+	p := w.gitHub.names[verdict.Fingerprint]
+	switch {
+	case verdict.Reason == rotation.ReasonRefreshTokenMissing:
+		if !after.pair.RefreshToken.IsZero() {
+			w.violate("%s: said to hold no refresh token, and holds one", res.namespace)
+		}
+	case p == nil, res.damaged >= p.login, refusedByWrongApp(after.pair, verdict.Fingerprint):
+	case !p.spent && !p.revoked && p.app == res.appNow().Key():
+		w.violate("%s: the token of login %d, generation %d was condemned (%s) although it is good", res.namespace, p.login, p.generation, verdict.Reason)
+	case p.successor != nil && w.gitHub.tokens[after.pair.RefreshToken.Reveal()] == p.successor:
+		w.violate("%s: a token was condemned (%s) although its successor is stored", res.namespace, verdict.Reason)
+	}
+}
+
+// refusedByWrongApp says whether a login is remembered as one to be tried again with the right App.
+func refusedByWrongApp(pair *rotation.Pair, seed credential.Fingerprint) bool {
+	return slices.Contains(pair.State.Seeds, rotation.SeedRecord{Fingerprint: seed, RefusedFor: wrongApp.Key()})
+}
+
+func (r *resource) appNow() github.App {
+	if r.spec == nil {
+		return rightApp
+	}
+	return r.spec.app
+}
+
+// describe names what is in a Secret, for a trace.
+func describe(o *object) string {
+	if o == nil {
+		return "gone"
+	}
+	p := o.pair
+	text := fmt.Sprintf("rv=%s rev=%d refresh=%s", p.Version, p.State.Revision, p.RefreshToken.Fingerprint().Short())
+	if !p.SeedToken.IsZero() {
+		text += " seed=" + p.SeedToken.Fingerprint().Short()
+	}
+	if p.Intent != nil {
+		text += fmt.Sprintf(" intent=%s(%s,%d)", p.Intent.ID, p.Intent.Spends.Short(), p.Intent.Unresolved)
+	}
+	for _, mark := range []struct {
+		is   bool
+		name string
+	}{{p.Deleting, "deleting"}, {p.Immutable, "immutable"}, {!p.Controlled, "foreign"}, {p.State.Retained, "retained"}} {
+		if mark.is {
+			text += " " + mark.name
+		}
+	}
+	if p.State.Verdict != nil {
+		text += " verdict=" + p.State.Verdict.Reason
+	}
+	if p.State.SeedVerdict != nil {
+		text += " seedverdict=" + p.State.SeedVerdict.Reason
+	}
+	return text
+}

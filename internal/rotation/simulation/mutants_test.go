@@ -1,0 +1,201 @@
+package simulation
+
+// mutant is a deliberate break of the protocol's own code: a text of one of its files is replaced. The new
+// text asks broken(name), so that one build holds them all.
+type mutant struct {
+	name, file, find, replace string
+}
+
+// mutants are the rules of the protocol that can only be broken inside its code.
+var mutants = []mutant{
+	{
+		"conflict taken as failure", "commit.go",
+		"		if errors.Is(err, ErrConflict) || errors.Is(err, ErrExists) {\n",
+		"		if broken(`conflict taken as failure`) && errors.Is(err, ErrConflict) {\n			return Result{Outcome: Unknown, Err: err}\n		}\n		if errors.Is(err, ErrConflict) || errors.Is(err, ErrExists) {\n",
+	},
+	{
+		"commit gives up after some tries", "commit.go",
+		"		backoff = min(2*backoff, commitBackoffMax)",
+		"		if broken(`commit gives up after some tries`) && backoff >= commitBackoffMax {\n			return Result{Outcome: Unknown, Err: err}\n		}\n		backoff = min(2*backoff, commitBackoffMax)",
+	},
+	{
+		"commit repeated blindly after an unknown outcome", "commit.go",
+		"		live = nil\n",
+		"		if !broken(`commit repeated blindly after an unknown outcome`) {\n			live = nil\n		}\n",
+	},
+	{
+		"commit over a newer login", "commit.go",
+		"	switch refresh := live.RefreshToken.Fingerprint(); {\n",
+		"	switch refresh := live.RefreshToken.Fingerprint(); {\n	case broken(`commit over a newer login`):\n		return false\n",
+	},
+	{
+		"foreign Secret taken for a newer login", "commit.go",
+		"	case !live.Controlled && !leftBehind(live, record):",
+		"	case !live.Controlled && !leftBehind(live, record) && !broken(`foreign Secret taken for a newer login`):",
+	},
+	{
+		"retained pair not committed to", "commit.go",
+		"	return live.Orphan && (",
+		"	return !broken(`retained pair not committed to`) && live.Orphan && (",
+	},
+	{
+		"login judged like a refresh", "commit.go",
+		"	case record.Login || refresh == \"\":",
+		"	case record.Login && !broken(`login judged like a refresh`) || refresh == \"\":",
+	},
+	{
+		"imported seed left pending", "commit.go",
+		"	if state.PendingSeed == record.Spent {",
+		"	if state.PendingSeed == record.Spent && !broken(`imported seed left pending`) {",
+	},
+	{
+		"success does not clear the verdict", "commit.go",
+		"	state.Verdict = nil\n",
+		"	if !broken(`success does not clear the verdict`) {\n		state.Verdict = nil\n	}\n",
+	},
+	{
+		"intent ignored", "decide.go",
+		"	if in.Pair == nil || in.Pair.Intent == nil {",
+		"	if in.Pair == nil || in.Pair.Intent == nil || broken(`intent ignored`) {",
+	},
+	{
+		"foreign intent not waited for", "decide.go",
+		"	if intent.Standing(in.Me) == StandingForeign && ",
+		"	if !broken(`foreign intent not waited for`) && intent.Standing(in.Me) == StandingForeign && ",
+	},
+	{
+		"intent resolved with another App", "decide.go",
+		"	if intent.Spends == state.RefreshToken && (",
+		"	if !broken(`intent resolved with another App`) && intent.Spends == state.RefreshToken && (",
+	},
+	{
+		"seed imported again when it was seen", "decide.go",
+		"(in.Pair != nil && in.Pair.State.KnowsSeed(in.Seed, in.App)) {",
+		"(in.Pair != nil && !broken(`seed imported again when it was seen`) && in.Pair.State.KnowsSeed(in.Seed, in.App)) {",
+	},
+	{
+		"request for a refresh honoured again", "commit.go",
+		"	if record.RefreshRequestedAt != \"\" {",
+		"	if record.RefreshRequestedAt != \"\" && !broken(`request for a refresh honoured again`) {",
+	},
+	{
+		"refresh without being due", "decide.go",
+		"	if in.Now.Before(at) {",
+		"	if in.Now.Before(at) && !broken(`refresh without being due`) {",
+	},
+	{
+		"jitter drawn anew", "schedule.go",
+		"	hash := fnv.New64a()\n",
+		"	if broken(`jitter drawn anew`) {\n		return drawn()\n	}\n	hash := fnv.New64a()\n",
+	},
+	{
+		"unconfirmed fence trusted", "fence.go",
+		"		if err != nil || fenced.Intent == nil || fenced.Intent.ID != intent.ID {",
+		"		if broken(`unconfirmed fence trusted`) && err == nil && fenced.Holds(intent.Spends) {\n			fenced.Intent = intent\n		} else if err != nil || fenced.Intent == nil || fenced.Intent.ID != intent.ID {",
+	},
+	{
+		"no look for a backup before a first exchange", "fence.go",
+		"	if !fenced.hasTokens() {",
+		"	if !fenced.hasTokens() && !broken(`no look for a backup before a first exchange`) {",
+	},
+	{
+		"earlier tries not counted", "fence.go",
+		"		intent.Unresolved++\n",
+		"		if !broken(`earlier tries not counted`) {\n			intent.Unresolved++\n		}\n",
+	},
+	{
+		"tries that sent nothing counted", "rotator.go",
+		"	return intent.Holder == r.Me && ",
+		"	return !broken(`tries that sent nothing counted`) && intent.Holder == r.Me && ",
+	},
+	{
+		"exchange cancelled by shutdown", "rotator.go",
+		"	ctx = context.WithoutCancel(ctx)\n",
+		"	if !broken(`exchange cancelled by shutdown`) {\n		ctx = context.WithoutCancel(ctx)\n	}\n",
+	},
+	{
+		"deadline counted from the sending", "rotator.go",
+		"token, Settle-(r.Clock.Monotonic()-began))",
+		"token, map[bool]time.Duration{true: Settle, false: Settle - (r.Clock.Monotonic() - began)}[broken(`deadline counted from the sending`)])",
+	},
+	{
+		"outbox not asked before an exchange", "rotator.go",
+		"	if err := r.Outbox.Ready(); err != nil {",
+		"	if err := r.Outbox.Ready(); err != nil && !broken(`outbox not asked before an exchange`) {",
+	},
+	{
+		"reply kept only when it can be read", "rotator.go",
+		"	keepErr := r.Outbox.Keep(record)\n",
+		"	var keepErr error\n	if _, err := record.Reply.Tokens(); err == nil || !broken(`reply kept only when it can be read`) {\n		keepErr = r.Outbox.Keep(record)\n	}\n",
+	},
+	{
+		"outbox emptied before the commit", "rotator.go",
+		"	var result Result\n	switch tokens, err",
+		"	var result Result\n	if broken(`outbox emptied before the commit`) {\n		_ = r.Outbox.Remove(record.ID)\n	}\n	switch tokens, err",
+	},
+	{
+		"replay commits unconditionally", "replay.go",
+		"	result := r.store(",
+		"	if live, err := r.Store.Get(ctx, record.Ref); err == nil && broken(`replay commits unconditionally`) && !live.RefreshToken.IsZero() {\n		record.Spent, record.Login = live.RefreshToken.Fingerprint(), false\n	}\n	result := r.store(",
+	},
+	{
+		"ambiguous treated as untouched", "settle.go",
+		"	case github.Ambiguous:\n",
+		"	case github.Ambiguous:\n		if broken(`ambiguous treated as untouched`) {\n			r.markUntouched(job.Owner, fenced.Intent)\n			return Result{Outcome: Untouched, Pair: r.clearIntent(ctx, fenced), Err: failure}\n		}\n",
+	},
+	{
+		"ambiguous treated as rejected", "settle.go",
+		"	case github.Ambiguous:\n",
+		"	case github.Ambiguous:\n		if broken(`ambiguous treated as rejected`) {\n			return r.condemn(ctx, job.Owner, fenced.Ref, verdict{spent: fenced.Intent.Spends, app: job.App.Key(), intentID: fenced.Intent.ID}, Result{Outcome: Rejected, Err: failure})\n		}\n",
+	},
+	{
+		"untouched treated as rejected", "settle.go",
+		"		r.markUntouched(job.Owner, fenced.Intent)\n		return Result{Outcome: Untouched",
+		"		if broken(`untouched treated as rejected`) {\n			return r.condemn(ctx, job.Owner, fenced.Ref, verdict{spent: fenced.Intent.Spends, app: job.App.Key(), intentID: fenced.Intent.ID}, Result{Outcome: Rejected, Err: failure})\n		}\n		r.markUntouched(job.Owner, fenced.Intent)\n		return Result{Outcome: Untouched",
+	},
+	{
+		"rejection believed without a live look", "settle.go",
+		"	case !live.holdsForVerdict(v):",
+		"	case broken(`rejection believed without a live look`) && live.Intent == nil:\n		live.Intent = &Intent{ID: v.intentID}\n	case broken(`rejection believed without a live look`):\n	case !live.holdsForVerdict(v):",
+	},
+	{
+		"a lost login may be sent again", "settle.go",
+		"		record.RefusedFor = RefusedForAll // It was exchanged once.",
+		"		if record.RefusedFor = RefusedForAll; broken(`a lost login may be sent again`) {\n			return next, v.reason\n		}",
+	},
+	{
+		"restore without a backup", "restore.go",
+		"	backup, err := r.keepBackup(ctx, pair)\n	if err != nil {\n		return nil, fmt.Errorf(\"back up the pair before its Secret is replaced: %w\", err)\n	}\n",
+		"	if broken(`restore without a backup`) {\n		if err := r.Store.Remove(ctx, old); err != nil {\n			return nil, err\n		}\n		return r.Store.Create(ctx, copyTo(pair, old.Ref))\n	}\n	backup, err := r.keepBackup(ctx, pair)\n	if err != nil {\n		return nil, fmt.Errorf(\"back up the pair before its Secret is replaced: %w\", err)\n	}\n",
+	},
+	{
+		"backup removed before the replacement is there", "restore.go",
+		"	placed, err := r.Store.Create(ctx, copyTo(backup, old.Ref))\n",
+		"	if broken(`backup removed before the replacement is there`) {\n		_ = r.Store.Remove(ctx, backup)\n	}\n	placed, err := r.Store.Create(ctx, copyTo(backup, old.Ref))\n",
+	},
+	{
+		"backup removed on the strength of a read", "restore.go",
+		"		restored, err = r.Store.Update(ctx, live, claimed(live, newer(live, backup)))\n",
+		"		if restored = live; newer(live, backup) != live || !broken(`backup removed on the strength of a read`) {\n			restored, err = r.Store.Update(ctx, live, claimed(live, newer(live, backup)))\n		}\n",
+	},
+	{
+		"newer backup overwritten", "restore.go",
+		"	return r.Store.Update(ctx, backup, claimed(backup, newer(pair, backup)))\n",
+		"	if broken(`newer backup overwritten`) {\n		return r.Store.Update(ctx, backup, claimed(backup, pair))\n	}\n	return r.Store.Update(ctx, backup, claimed(backup, newer(pair, backup)))\n",
+	},
+}
+
+// mutantSource is added to the package for the build that holds the mutants.
+const mutantSource = `package rotation
+
+import "os"
+
+var mutant, draws = os.Getenv("SIMULATION_MUTANT"), uint64(0)
+
+func broken(rule string) bool { return mutant == rule }
+
+func drawn() float64 {
+	draws += 0x9e3779b97f4a7c15
+	return float64(draws>>40) / (1 << 24)
+}
+`

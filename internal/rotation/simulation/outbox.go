@@ -1,0 +1,113 @@
+package simulation
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
+)
+
+var (
+	errFull   = errors.New("the outbox has no room")
+	errBroken = errors.New("the outbox is broken")
+)
+
+// box is an outbox directory: it outlives the processes of one pod, and dies with the pod.
+type box struct {
+	id      string
+	records []rotation.Record
+	// full ends at this time.
+	full moment
+}
+
+// outbox is the rotation.Outbox of one process.
+type outbox struct {
+	life *life
+	box  *box
+}
+
+var _ rotation.Outbox = outbox{}
+
+// fileSystem is how long an operation on tmpfs takes.
+const fileSystem = 50 * time.Microsecond
+
+func (o outbox) Ready() error {
+	w := o.life.world
+	w.judgeCall(w.current)
+	w.rest()
+	if w.strikes(OutboxFull, 1000) {
+		o.box.full = w.now + w.between(time.Second, 10*time.Minute)
+	}
+	if w.now < o.box.full {
+		w.current.flight.outboxFull = true
+		return errFull
+	}
+	return nil
+}
+
+func (o outbox) Keep(record rotation.Record) error {
+	w, f := o.life.world, o.life.world.current.flight
+	f.unkept = false
+	if w.cfg.Break == BreakOutboxSkipped {
+		return nil
+	}
+	w.rest()
+	if w.strikes(OutboxBroken, 1000) {
+		if f.pair != nil && f.pair.heldBy == f {
+			f.keepFailed = true
+		}
+		return errBroken
+	}
+	o.box.records = append(slices.Clone(o.box.records), record)
+	if p := w.pairIn(record); p != nil {
+		p.kept++
+	}
+	w.rest()
+	return nil
+}
+
+func (o outbox) Remove(id string) error {
+	w := o.life.world
+	w.judgeCall(w.current)
+	w.rest()
+	i := slices.IndexFunc(o.box.records, func(r rotation.Record) bool { return r.ID == id })
+	if i < 0 {
+		return nil
+	}
+	record := o.box.records[i]
+	o.box.records = slices.Delete(slices.Clone(o.box.records), i, i+1)
+	if p := w.pairIn(record); p != nil {
+		p.kept--
+		w.judgeLoss(p, "its record was removed from the outbox", fateNone)
+	}
+	w.rest()
+	return nil
+}
+
+// destroy is the end of the pod.
+func (w *world) destroy(b *box) {
+	records := b.records
+	b.records = nil
+	for _, record := range records {
+		if p := w.pairIn(record); p != nil {
+			p.kept--
+			w.judgeLoss(p, "its pod was deleted", fateNodeDied)
+		}
+	}
+}
+
+// pairIn is the pair in a record; nil when the reply holds none that can be used.
+func (w *world) pairIn(record rotation.Record) *issued {
+	tokens, err := record.Reply.Tokens()
+	if err != nil {
+		return nil
+	}
+	return w.gitHub.tokens[tokens.RefreshToken.Reveal()]
+}
+
+// rest lets a little time pass, in which the process may die.
+func (w *world) rest() {
+	_ = w.sleep(context.Background(), fileSystem)
+}

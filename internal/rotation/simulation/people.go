@@ -1,0 +1,156 @@
+package simulation
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/githubusertoken/github-user-token-operator/internal/credential"
+	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
+)
+
+// flightBegins is the moment at which people like to interfere: most of what they do falls into the next
+// seconds, the rest somewhere into the lifetime of the token.
+func (w *world) flightBegins(f *flight) {
+	for _, kind := range people {
+		if !w.strikes(kind, 60) {
+			continue
+		}
+		in := w.mostly(3*time.Second, time.Minute)
+		if w.chance().IntN(4) == 0 {
+			in = w.between(0, w.cfg.Lifetime)
+		}
+		w.after(in, func() {
+			if !w.calm {
+				w.interfere(kind, f.res)
+			}
+		})
+	}
+	if w.strikes(APIDenied, 200) {
+		w.after(w.mostly(time.Second, 10*time.Second), func() {
+			if !w.calm {
+				f.res.denied = w.now + w.mostly(time.Minute, 20*time.Minute)
+			}
+		})
+	}
+}
+
+// interfere is one thing that a person does.
+func (w *world) interfere(kind Fault, res *resource) {
+	w.tracef("PERSON %s: %v", res.namespace, kind)
+	w.acting = res
+	defer func() { w.acting = nil }()
+	ref := rotation.Ref{Namespace: res.namespace, Name: pairName}
+	later := w.mostly(2*time.Minute, 30*time.Minute)
+	switch kind {
+	case LabelEdit:
+		for range 1 + w.chance().IntN(3) {
+			w.after(w.between(0, time.Second), func() { w.api.edit(ref, func(*rotation.Pair) {}) })
+		}
+	case NewSeed:
+		w.logIn(res, res.account)
+	case WrongUserSeed:
+		w.logIn(res, "mallory")
+	case SecretDeleted:
+		if o := w.api.secrets[ref]; o != nil && !o.protected {
+			res.damaged = res.logins // A retained pair is protected by nothing.
+		}
+		_ = w.api.remove(person, ref, "", "")
+	case SecretForceDeleted:
+		w.forceDelete(res, ref)
+	case SecretReplaced:
+		w.forceDelete(res, ref)
+		_, _ = w.api.create(person, &rotation.Pair{Ref: ref})
+		w.after(later, func() { w.removeForeign(ref) })
+	case SecretImmutable:
+		w.api.edit(ref, func(p *rotation.Pair) { p.Immutable = true })
+	case HandEdit:
+		w.handEdit(res, ref)
+	case RefreshRequested:
+		w.change(res, func(s *spec) { s.requested = fmt.Sprint(w.now) })
+	case Suspended:
+		w.change(res, func(s *spec) { s.suspended = true })
+		w.after(later, func() { w.change(res, func(s *spec) { s.suspended = false }) })
+	case AppChanged:
+		res.appChanged = true
+		w.change(res, func(s *spec) { s.app = wrongApp })
+		w.after(later, func() { w.change(res, func(s *spec) { s.app = rightApp }) })
+	case ResourceDeleted:
+		w.deleteResource(res, false, 0)
+	case ResourceRetained:
+		w.deleteResource(res, true, 0)
+	case NamespaceDeleted:
+		w.deleteResource(res, false, w.now+later)
+	case Revoked:
+		w.gitHub.revoke(res)
+	}
+}
+
+func (w *world) forceDelete(res *resource, ref rotation.Ref) {
+	o := w.api.secrets[ref]
+	if o == nil {
+		return
+	}
+	res.damaged = res.logins
+	w.api.secrets[ref] = &object{pair: o.pair}
+	_ = w.api.remove(person, ref, "", "")
+}
+
+func (w *world) removeForeign(ref rotation.Ref) {
+	if o := w.api.secrets[ref]; o != nil && !o.pair.Controlled && !o.pair.State.Retained {
+		w.api.drop(person, ref)
+	}
+}
+
+func (w *world) handEdit(res *resource, ref rotation.Ref) {
+	o := w.api.secrets[ref]
+	if o == nil || o.pair.Immutable {
+		return
+	}
+	switch w.chance().IntN(3) {
+	case 0:
+		w.api.edit(ref, func(p *rotation.Pair) { p.AccessToken = credential.AccessToken{} })
+	case 1:
+		res.damaged = res.logins
+		w.api.edit(ref, func(p *rotation.Pair) { p.RefreshToken = credential.RefreshToken{} })
+	default:
+		res.damaged = res.logins
+		w.api.edit(ref, func(p *rotation.Pair) { p.RefreshToken = credential.NewRefreshToken("ghr_garbage") })
+	}
+}
+
+// deleteResource deletes a resource, or its whole namespace until some time, and makes it anew later.
+func (w *world) deleteResource(res *resource, retain bool, namespaceUntil moment) {
+	if res.spec == nil || res.spec.deleting {
+		return
+	}
+	w.change(res, func(s *spec) { s.deleting, s.retain = true, retain })
+	if namespaceUntil > 0 {
+		res.namespaceGone = namespaceUntil
+		for _, ref := range []rotation.Ref{res.spec.ref(), res.spec.owner.BackupRef()} {
+			_ = w.api.remove(person, ref, "", "")
+		}
+	}
+	var recreate func()
+	recreate = func() {
+		if res.spec != nil || w.now < res.namespaceGone {
+			w.after(w.between(time.Second, time.Minute), recreate)
+			return
+		}
+		w.create(res)
+	}
+	w.after(w.between(time.Second, time.Minute), recreate)
+}
+
+// notice is a person who sees that a login is needed, and logs in after a while.
+func (w *world) notice(res *resource) {
+	if res.loggingIn || w.calm {
+		return
+	}
+	res.loggingIn = true
+	w.after(w.between(time.Minute, time.Hour), func() {
+		res.loggingIn = false
+		if !w.calm {
+			w.logIn(res, res.account)
+		}
+	})
+}

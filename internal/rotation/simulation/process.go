@@ -1,0 +1,296 @@
+package simulation
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
+)
+
+// replica is one pod slot of the operator's Deployment: a node's clock, an outbox, one process at a time.
+type replica struct {
+	world *world
+	name  string
+	box   *box
+	pods  int
+	lives int
+	// skew is how wrong the node's wall clock is.
+	skew time.Duration
+	// cutOff is until when the API server cannot be reached from here.
+	cutOff moment
+	life   *life
+}
+
+// life is one process of a replica, from start to end.
+type life struct {
+	world   *world
+	replica *replica
+	name    string
+	born    moment
+	holder  rotation.Holder
+	rotator *rotation.Rotator
+	watch   *watch
+	// ctx is cancelled at SIGTERM and when the lease is lost.
+	ctx    context.Context
+	cancel context.CancelFunc
+
+	tasks   []*task
+	dead    bool
+	stopped bool
+	// deferred is what happens when a stopped process is resumed.
+	deferred []func()
+
+	leading  bool
+	draining bool
+	memories map[string]*memory
+	busy     map[string]bool
+	again    map[string]bool
+	// setBack says that the wall clock was set back during this life.
+	setBack bool
+	ids     int
+}
+
+// leaseDuration is after what time another replica takes over.
+const leaseDuration = 15 * time.Second
+
+// grace is how long a process has to end its work after SIGTERM.
+const grace = time.Minute
+
+func (l *life) String() string { return l.name }
+
+func (l *life) wall() time.Time { return epoch.Add(l.world.now + l.replica.skew) }
+
+// start begins the next process of a replica.
+func (r *replica) start() {
+	w := r.world
+	r.lives++
+	l := &life{
+		world: w, replica: r, name: fmt.Sprintf("%s.%d", r.name, r.lives), born: w.now,
+		memories: map[string]*memory{}, busy: map[string]bool{}, again: map[string]bool{},
+	}
+	l.holder = rotation.Holder{Outbox: r.box.id, Process: l.name}
+	l.ctx, l.cancel = context.WithCancel(context.Background())
+	l.rotator = &rotation.Rotator{
+		Store: store{l}, Exchanger: exchanger{l}, Outbox: outbox{l, r.box}, Clock: clock{l}, Me: l.holder,
+		NewID: l.newID, Admit: exchanger{l}.admit,
+	}
+	r.life = l
+	w.lives = append(w.lives, l)
+	l.watch = newWatch(l)
+	w.tracef("START %s", l)
+	if w.cfg.Break != BreakReplaySkipped {
+		l.replay()
+	}
+	if !w.cfg.LeaderElection {
+		l.leading = true
+	} else {
+		w.elect(nil)
+	}
+	l.after(w.between(10*time.Millisecond, 2*time.Second), l.reconcileAll)
+}
+
+func (l *life) newID() string {
+	l.ids++
+	return l.name + "-" + strconv.Itoa(l.ids)
+}
+
+// after has something happen in a process: not if it has died, and later if it is stopped.
+func (l *life) after(d time.Duration, fn func()) {
+	l.world.after(d, func() { l.do(fn) })
+}
+
+func (l *life) do(fn func()) {
+	switch {
+	case l.dead:
+	case l.stopped:
+		l.deferred = append(l.deferred, func() { l.do(fn) })
+	default:
+		fn()
+	}
+}
+
+// struck lets disaster befall a process just before one of its tasks goes on. It says whether it did.
+func (l *life) struck(t *task, wait uint64) bool {
+	w := l.world
+	if t.flight == nil {
+		return false
+	}
+	res := t.flight.res
+	switch {
+	case w.strikesOn(res, Kill, 1200):
+		l.end("kill -9")
+		l.restart(w.between(time.Second, 5*time.Second))
+	case w.strikesOn(res, PodDeleted, 8000):
+		l.end("pod deleted")
+		l.replica.newPod()
+		l.restart(w.between(2*time.Second, 30*time.Second))
+	case w.strikesOn(res, Stop, 1500):
+		w.tracef("STOP %s", l)
+		l.stopped = true
+		l.deferred = append(l.deferred, func() { w.wake(t, wait) })
+		w.elect(l)
+		w.after(w.mostly(20*time.Second, 3*time.Minute), l.resume)
+	case w.strikesOn(res, LeaseLost, 4000):
+		l.drain("lost its lease")
+		return false
+	case w.strikesOn(res, Terminate, 3000):
+		l.drain("SIGTERM")
+		return false
+	case w.strikesOn(res, ClockJump, 4000):
+		l.jump()
+		return false
+	default:
+		return false
+	}
+	return true
+}
+
+func (l *life) jump() {
+	by := l.world.between(-8*time.Hour, 8*time.Hour)
+	if by < 0 {
+		l.setBack = true
+	}
+	l.replica.skew += by
+	l.world.tracef("CLOCK of %s is off by %v", l, l.replica.skew)
+}
+
+func (l *life) resume() {
+	if l.dead || !l.stopped {
+		return
+	}
+	l.world.tracef("CONT %s", l)
+	l.stopped = false
+	deferred := l.deferred
+	l.deferred = nil
+	l.world.rng.Shuffle(len(deferred), func(i, j int) { deferred[i], deferred[j] = deferred[j], deferred[i] })
+	for _, fn := range deferred {
+		l.world.after(l.world.between(0, 20*time.Millisecond), fn)
+	}
+	if l.world.cfg.LeaderElection && l.world.leader != l && l.leading {
+		l.after(l.world.between(0, 2*time.Second), func() { l.drain("lost its lease") })
+	}
+}
+
+// end is kill -9: memory is gone, the outbox stays, requests on their way go on.
+func (l *life) end(why string) {
+	w := l.world
+	if l.dead {
+		return
+	}
+	w.tracef("DEAD %s: %s", l, why)
+	l.dead = true
+	w.lives = slices.DeleteFunc(w.lives, func(other *life) bool { return other == l })
+	l.cancel()
+	tasks := slices.Clone(l.tasks)
+	w.kill(l)
+	for _, t := range tasks {
+		if t.flight != nil {
+			w.judgeDeath(t.flight)
+		}
+	}
+	w.elect(l)
+	if w.cfg.SettleWithin > 0 {
+		w.expectSettled(l)
+	}
+}
+
+// expectSettled looks after a while whether the intents that a dead process has left are gone. Whoever dies
+// meanwhile begins the while anew.
+func (w *world) expectSettled(l *life) {
+	w.lastDeath = w.now
+	for _, res := range w.all {
+		o := w.secretOf(res)
+		if o == nil || o.pair.Intent == nil || o.pair.Intent.Holder != l.holder {
+			continue
+		}
+		left := o.pair.Intent.ID
+		var look func()
+		look = func() {
+			if wait := w.lastDeath + w.cfg.SettleWithin - w.now; wait > 0 {
+				w.after(wait, look)
+			} else if o := w.secretOf(res); o != nil && o.pair.Intent != nil && o.pair.Intent.ID == left {
+				w.violate("%s: intent %s is not settled %v after its holder died", res.namespace, left, w.cfg.SettleWithin)
+			}
+		}
+		w.after(w.cfg.SettleWithin, look)
+	}
+}
+
+func (r *replica) newPod() {
+	r.world.destroy(r.box)
+	r.pods++
+	r.box = &box{id: fmt.Sprintf("%s-pod-%d", r.name, r.pods)}
+}
+
+func (l *life) restart(after time.Duration) {
+	l.world.after(after, l.replica.start)
+}
+
+// drain is SIGTERM or a lost lease: nothing new begins, what is under way is waited for.
+func (l *life) drain(why string) {
+	if l.draining || l.dead {
+		return
+	}
+	w := l.world
+	w.tracef("DRAIN %s: %s", l, why)
+	l.draining = true
+	l.cancel()
+	w.interrupt(l)
+	if w.leader == l {
+		w.elect(l)
+	}
+	deadline := w.now + grace
+	var poll func()
+	poll = func() {
+		if len(l.tasks) > 0 && w.now < deadline {
+			l.after(500*time.Millisecond, poll)
+			return
+		}
+		l.end("exit")
+		l.restart(w.between(time.Second, 3*time.Second))
+	}
+	l.after(10*time.Millisecond, poll)
+}
+
+// elect gives the lease to a replica that can hold it, when the present leader is lost or there is none.
+func (w *world) elect(lost *life) {
+	if !w.cfg.LeaderElection || lost != nil && lost != w.leader {
+		return
+	}
+	w.after(leaseDuration, func() {
+		if w.leader != nil && w.leader.fit() {
+			return
+		}
+		old := w.leader
+		for _, l := range w.lives {
+			if l.fit() && l != old {
+				w.leader = l
+				l.leading = true
+				w.tracef("LEADER %s", l)
+				l.after(0, l.reconcileAll)
+				if old != nil && !old.dead {
+					old.after(w.between(0, 2*time.Second), func() { old.drain("lost its lease") })
+				}
+				return
+			}
+		}
+		w.elect(nil)
+	})
+}
+
+func (l *life) fit() bool {
+	return !l.dead && !l.stopped && !l.draining && l.world.now >= l.replica.cutOff
+}
+
+var errPanic = errors.New("a simulated panic")
+
+// panics is a nil pointer somewhere in what a flight calls.
+func (w *world) panics() {
+	if f := w.current.flight; f != nil && w.strikes(Panic, 3000) {
+		panic(errPanic)
+	}
+}

@@ -1,0 +1,169 @@
+package simulation
+
+import (
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"time"
+
+	"github.com/githubusertoken/github-user-token-operator/internal/credential"
+	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
+)
+
+// Config says what happens in a run, down to the last detail.
+type Config struct {
+	// Seed chooses everything that is left to chance.
+	Seed uint64
+	// Resources and Replicas say how many of each there are.
+	Resources, Replicas int
+	// LeaderElection lets one replica work at a time; without it all do.
+	LeaderElection bool
+	// Lifetime is that of access tokens.
+	Lifetime time.Duration
+	// Rotations is after how many exchanges the faults stop and everything must settle.
+	Rotations int
+	// Faults are the kinds of faults that happen, and Rarity how much rarer than usual; 0 is 1.
+	Faults Faults
+	Rarity int
+	// Frequent makes faults that many times more frequent; 0 is 1.
+	Frequent int
+	// SettleWithin, if not 0, is how long after the death of a process its intents may last.
+	SettleWithin time.Duration
+	// Only, if not nil, names the only faults that happen.
+	Only map[string]bool
+	// Break is a rule of the protocol that is broken on purpose.
+	Break Break
+	// Trace, if not nil, is told everything that happens.
+	Trace io.Writer `json:"-"`
+}
+
+// ConfigFor is the run that belongs to a seed. The seeds cover small worlds and large ones, one replica to
+// three, with leader election and without, short lifetimes and long ones, many faults and few.
+func ConfigFor(seed uint64) Config {
+	lifetimes := []time.Duration{time.Hour, time.Hour, 10 * time.Minute, time.Hour, 8 * time.Hour}
+	return Config{
+		Seed: seed, Resources: 1 + int(seed%40), Replicas: 1 + int(seed%3), LeaderElection: seed%2 == 0,
+		Lifetime: lifetimes[seed%5], Rotations: 300, Faults: AllFaults, Rarity: 1 + int(seed%4),
+	}
+}
+
+// Report is what came of a run.
+type Report struct {
+	// Violation is the first invariant that was broken, and ViolatedAt when; empty when none was.
+	Violation  string
+	ViolatedAt time.Duration
+	// Rotations counts the exchanges at GitHub that succeeded, Exchanges all that were sent.
+	Rotations, Exchanges int
+	// Writes and Reads count requests of the operator about Secrets.
+	Writes, Reads int
+	// Restored counts Secrets that were put back.
+	Restored int
+	Faults   [faultCount]int
+	Outcomes map[rotation.Outcome]int
+	Verdicts map[string]int
+	// Fates counts the pairs that were issued and did not stay.
+	Fates map[string]int
+	// Simulated is how much time passed.
+	Simulated time.Duration
+
+	hits []string
+}
+
+// world is a run.
+type world struct {
+	*scheduler
+
+	cfg       Config
+	report    *Report
+	api       *apiServer
+	gitHub    *gitHub
+	all       []*resource
+	resources map[string]*resource
+	replicas  []*replica
+	lives     []*life
+	leader    *life
+	// calm says that nothing goes wrong any more.
+	calm bool
+	// lastDeath is when a process died last.
+	lastDeath moment
+	// acting is the resource that a person is working on.
+	acting *resource
+}
+
+// Run runs a world until everything has settled, or an invariant is broken.
+func Run(cfg Config) *Report {
+	w := newWorld(cfg)
+	defer w.end()
+	for w.report.Rotations < cfg.Rotations && w.goOn() {
+	}
+	w.finish()
+	w.report.Simulated = w.now
+	w.countFates()
+	return w.report
+}
+
+func newWorld(cfg Config) *world {
+	cfg.Rarity, cfg.Frequent = max(cfg.Rarity, 1), max(cfg.Frequent, 1)
+	w := &world{
+		scheduler: newScheduler(rand.New(rand.NewPCG(cfg.Seed, 0x5eed))),
+		cfg:       cfg, resources: map[string]*resource{},
+		report: &Report{Outcomes: map[rotation.Outcome]int{}, Verdicts: map[string]int{}, Fates: map[string]int{}},
+	}
+	w.api = &apiServer{world: w, secrets: map[rotation.Ref]*object{}}
+	w.gitHub = &gitHub{world: w, tokens: map[string]*issued{}, names: map[credential.Fingerprint]*issued{}}
+	for i := range cfg.Resources {
+		res := &resource{number: i, rng: rand.New(rand.NewPCG(cfg.Seed, uint64(i))), namespace: fmt.Sprintf("ns%d", i), account: fmt.Sprintf("user%d", i), honoured: map[string]*issued{}, verdicts: map[rotation.Verdict]bool{}, retained: map[string]bool{}}
+		w.all, w.resources[res.namespace] = append(w.all, res), res
+		w.logIn(res, res.account)
+		w.create(res)
+	}
+	for i := range cfg.Replicas {
+		r := &replica{world: w, name: string(rune('A' + i)), box: &box{}}
+		w.replicas = append(w.replicas, r)
+		r.newPod()
+		if cfg.Faults.Has(ClockJump) {
+			r.skew = w.between(-4*time.Hour, 4*time.Hour)
+		}
+		r.start()
+	}
+	return w
+}
+
+// longest is how long a run may take: a world in which nothing is exchanged any more is stuck.
+func (w *world) longest() time.Duration {
+	return time.Duration(w.cfg.Rotations+10) * w.cfg.Lifetime * 4
+}
+
+// goOn runs one event. It is false when the run is over.
+func (w *world) goOn() bool {
+	if w.report.Violation != "" {
+		return false
+	}
+	if w.now > w.longest() {
+		w.violate("after %v only %d exchanges were made: everything is stuck", w.now, w.report.Rotations)
+		return false
+	}
+	return w.step()
+}
+
+func (w *world) runFor(d time.Duration) {
+	until := w.now + d
+	w.at(until, func() {})
+	for w.now < until && w.goOn() {
+	}
+}
+
+func (w *world) end() {
+	for _, l := range w.lives {
+		l.dead = true
+		w.kill(l)
+	}
+}
+
+func (w *world) countFates() {
+	for _, p := range w.gitHub.tokens {
+		if p.fate != fateNone && p.generation > 0 {
+			w.report.Fates[string(p.fate)]++
+		}
+	}
+}

@@ -1,0 +1,232 @@
+package simulation
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"math/rand/v2"
+	"runtime/debug"
+	"slices"
+	"time"
+)
+
+// moment is the true time since the beginning of a run. No process sees it.
+type moment = time.Duration
+
+// scheduler lets simulated time pass and runs one task at a time.
+type scheduler struct {
+	now    moment
+	events heap
+	order  uint64
+	rng    *rand.Rand
+	// current is the task that is running; nil between tasks.
+	current *task
+}
+
+// task is a goroutine of a simulated process. It runs until it waits for something; then the scheduler
+// goes on with whatever comes next.
+type task struct {
+	life  *life
+	next  func() (struct{}, bool)
+	stop  func()
+	yield func(struct{}) bool
+	over  bool
+	// waiting numbers the waits, so that whatever wakes a task late is recognised.
+	waiting uint64
+	// interruptible is the context of the present wait.
+	interruptible context.Context
+	flight        *flight
+}
+
+// errKilled unwinds a task whose process has died. Nothing it defers reaches the outside world.
+var errKilled = errors.New("the process was killed")
+
+func newScheduler(rng *rand.Rand) *scheduler {
+	return &scheduler{rng: rng}
+}
+
+// at has fn run by the world itself at a time. What is due at the same time runs in an order drawn from the
+// seed.
+func (s *scheduler) at(when moment, fn func()) {
+	s.order++
+	s.events.push(event{at: max(when, s.now), tie: s.rng.Uint64()<<32 | s.order&(1<<32-1), run: fn})
+}
+
+func (s *scheduler) after(d time.Duration, fn func()) { s.at(s.now+d, fn) }
+
+// step runs the next event. It is false when there is none.
+func (s *scheduler) step() bool {
+	next, ok := s.events.pop()
+	if !ok {
+		return false
+	}
+	s.now = next.at
+	next.run()
+	return true
+}
+
+// spawn begins a task of a process.
+func (s *scheduler) spawn(l *life, body func()) {
+	t := &task{life: l}
+	l.tasks = append(l.tasks, t)
+	t.next, t.stop = iter.Pull(func(yield func(struct{}) bool) {
+		t.yield = yield
+		defer func() {
+			t.over = true
+			l.tasks = slices.DeleteFunc(l.tasks, func(other *task) bool { return other == t })
+			if cause := recover(); cause != nil && cause != any(errKilled) {
+				panic(fmt.Sprintf("a task of %s panicked: %v\n%s", l, cause, debug.Stack()))
+			}
+		}()
+		body()
+	})
+	t.waiting++
+	s.wakeAt(s.now, t, t.waiting)
+}
+
+func (s *scheduler) wakeAt(when moment, t *task, wait uint64) {
+	s.at(when, func() { s.wake(t, wait) })
+}
+
+// wake lets a task go on, unless it has gone on already. A stopped process is woken when it is resumed.
+func (s *scheduler) wake(t *task, wait uint64) {
+	if t.over || t.waiting != wait {
+		return
+	}
+	if t.life.stopped {
+		t.life.deferred = append(t.life.deferred, func() { s.wake(t, wait) })
+		return
+	}
+	if t.life.struck(t, wait) {
+		return
+	}
+	before := s.current
+	s.current = t
+	t.next()
+	s.current = before
+}
+
+// park gives way until the task is woken.
+func (s *scheduler) park(ctx context.Context) {
+	t := s.current
+	t.interruptible = ctx
+	if !t.yield(struct{}{}) {
+		panic(errKilled)
+	}
+	t.interruptible = nil
+	t.waiting++
+}
+
+// sleep lets time pass for the current task.
+func (s *scheduler) sleep(ctx context.Context, d time.Duration) error {
+	t := s.current
+	if t.over {
+		panic(errKilled)
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	s.wakeAt(s.now+d, t, t.waiting)
+	s.park(ctx)
+	return ctx.Err()
+}
+
+// roundTrip sends something over a network: it takes effect after out, and the answer is back after
+// another back. A negative time means that it is lost on that way. It says whether the answer came before
+// the deadline, and before ctx was cancelled.
+func (s *scheduler) roundTrip(ctx context.Context, deadline moment, out, back time.Duration, effect func()) bool {
+	t := s.current
+	if t.over {
+		panic(errKilled)
+	}
+	wait, answered := t.waiting, false
+	if out >= 0 {
+		s.after(out, func() {
+			effect()
+			if back >= 0 {
+				s.after(back, func() {
+					if t.waiting == wait {
+						answered = answered || s.now <= deadline
+					}
+					s.wake(t, wait)
+				})
+			}
+		})
+	}
+	s.wakeAt(deadline, t, wait)
+	s.park(ctx)
+	return answered
+}
+
+// interrupt wakes the tasks of a process whose context was cancelled.
+func (s *scheduler) interrupt(l *life) {
+	for _, t := range l.tasks {
+		if t.interruptible != nil && t.interruptible.Err() != nil {
+			s.wakeAt(s.now, t, t.waiting)
+		}
+	}
+}
+
+// kill unwinds all tasks of a process.
+func (s *scheduler) kill(l *life) {
+	for _, t := range slices.Clone(l.tasks) {
+		before := s.current
+		s.current = t
+		t.stop()
+		t.over = true
+		s.current = before
+	}
+	l.tasks = nil
+}
+
+type event struct {
+	at  moment
+	tie uint64
+	run func()
+}
+
+func (e event) before(other event) bool {
+	return e.at < other.at || e.at == other.at && e.tie < other.tie
+}
+
+// heap is a binary heap of events, earliest first.
+type heap []event
+
+func (h *heap) push(e event) {
+	*h = append(*h, e)
+	events := *h
+	for i := len(events) - 1; i > 0; {
+		parent := (i - 1) / 2
+		if !events[i].before(events[parent]) {
+			break
+		}
+		events[i], events[parent] = events[parent], events[i]
+		i = parent
+	}
+}
+
+func (h *heap) pop() (event, bool) {
+	events := *h
+	if len(events) == 0 {
+		return event{}, false
+	}
+	top, last := events[0], len(events)-1
+	events[0], events[last] = events[last], event{}
+	events = events[:last]
+	for i := 0; ; {
+		least := i
+		for _, child := range []int{2*i + 1, 2*i + 2} {
+			if child < last && events[child].before(events[least]) {
+				least = child
+			}
+		}
+		if least == i {
+			break
+		}
+		events[i], events[least] = events[least], events[i]
+		i = least
+	}
+	*h = events
+	return top, true
+}

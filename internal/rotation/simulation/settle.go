@@ -1,0 +1,215 @@
+package simulation
+
+import (
+	"slices"
+	"time"
+
+	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
+)
+
+// finish stops all faults and sees to it that everything settles: every resource ends Ready or says the
+// true reason; a new login mends it; and then nothing is written that is not needed.
+func (w *world) finish() {
+	w.becalm()
+	w.runFor(w.cfg.Lifetime*13/10 + time.Hour)
+	w.judgeAll(w.judgeReason)
+	for _, res := range w.all {
+		if o := w.secretOf(res); o != nil && o.inTheWay(res) {
+			w.api.drop(person, o.pair.Ref)
+		}
+		if o := w.secretOf(res); o == nil || o.pair.State.Verdict != nil || o.pair.State.SeedVerdict != nil {
+			w.logIn(res, res.account)
+		}
+	}
+	w.runFor(15 * time.Minute)
+	w.judgeAll(w.judgeReady)
+	w.judgeQuiet()
+}
+
+func (w *world) judgeAll(judge func(*resource)) {
+	for _, res := range w.all {
+		if w.report.Violation == "" {
+			judge(res)
+		}
+	}
+}
+
+// becalm ends every fault that goes on.
+func (w *world) becalm() {
+	w.tracef("CALM")
+	w.calm = true
+	w.api.down = 0
+	for _, r := range w.replicas {
+		r.cutOff, r.skew, r.box.full = 0, 0, 0
+	}
+	for _, l := range w.lives {
+		l.setBack = true
+		l.resume()
+		l.watch.list()
+		l.reconcileAll()
+	}
+	for _, res := range w.all {
+		res.denied, res.misconfigured, res.namespaceGone = 0, 0, 0
+		w.change(res, func(s *spec) { s.app, s.suspended = rightApp, false })
+		w.removeForeign(rotation.Ref{Namespace: res.namespace, Name: pairName})
+	}
+}
+
+func (w *world) secretOf(res *resource) *object {
+	return w.api.secrets[rotation.Ref{Namespace: res.namespace, Name: pairName}]
+}
+
+// inTheWay says of a retained pair that it goes back to another login than the seed: somebody must decide
+// which of the two it is to be, and is told so.
+func (o *object) inTheWay(res *resource) bool {
+	return o.pair.Orphan && o.pair.State.Retained && !o.pair.State.KnowsSeed(res.seed.Fingerprint(), rightApp.Key())
+}
+
+// judgeReason asks whether a resource is Ready or says the true reason.
+func (w *world) judgeReason(res *resource) {
+	if o := w.secretOf(res); o != nil && res.spec != nil && o.inTheWay(res) {
+		return
+	}
+	o := w.settled(res)
+	if o == nil {
+		return
+	}
+	if o.pair.State.Verdict == nil {
+		w.judgeAlive(res, o.pair)
+	} else {
+		w.judgeTruth(res, o.pair, o.pair.State.Verdict)
+	}
+	if verdict := o.pair.State.SeedVerdict; verdict != nil {
+		w.judgeTruth(res, o.pair, verdict)
+	}
+}
+
+// judgeReady asks whether a resource is Ready.
+func (w *world) judgeReady(res *resource) {
+	o := w.settled(res)
+	if o == nil {
+		return
+	}
+	if verdict := o.pair.State.Verdict; verdict != nil {
+		w.violate("%s: a new login did not mend it: %s", res.namespace, verdict.Reason)
+		return
+	}
+	w.judgeAlive(res, o.pair)
+}
+
+// settled is a resource's Secret, when nothing is left half done.
+func (w *world) settled(res *resource) *object {
+	o := w.secretOf(res)
+	switch {
+	case res.spec == nil || res.spec.deleting:
+		w.violate("%s: the deletion of the resource is stuck", res.namespace)
+	case o == nil:
+		w.violate("%s: there is no Secret", res.namespace)
+	case !o.pair.Controlled || o.pair.Owner.UID != res.spec.owner.UID:
+		w.violate("%s: the Secret belongs to nobody", res.namespace)
+	case o.pair.Deleting:
+		w.violate("%s: the deletion of the Secret is stuck", res.namespace)
+	case o.pair.Intent != nil && !w.fresh(o.pair.Intent):
+		w.violate("%s: intent %s was never resolved", res.namespace, o.pair.Intent.ID)
+	case len(w.secretsOf(res)) > 1:
+		w.violate("%s: a backup is left", res.namespace)
+	default:
+		return o
+	}
+	return nil
+}
+
+// fresh says that an intent belongs to an exchange that is under way right now.
+func (w *world) fresh(intent *rotation.Intent) bool {
+	for _, l := range w.lives {
+		if l.holder == intent.Holder && len(l.tasks) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+func (w *world) judgeAlive(res *resource, pair *rotation.Pair) {
+	p := w.gitHub.tokens[pair.RefreshToken.Reveal()]
+	switch {
+	case pair.Intent != nil: // Right now it is being exchanged.
+	case p == nil:
+		w.violate("%s: Ready with a refresh token that GitHub never issued", res.namespace)
+	case p.spent || p.revoked:
+		w.violate("%s: Ready with a dead refresh token", res.namespace)
+	case pair.AccessToken.Reveal() != p.access && !pair.AccessToken.IsZero():
+		w.violate("%s: Ready with tokens of two pairs", res.namespace)
+	case p.res != res:
+		w.violate("%s: Ready with a token of %s", res.namespace, p.res.namespace)
+	}
+}
+
+// mayBeSpent says whether the last process that sent a token had a reason to think that it was spent before:
+// it had sent it itself, or another process had begun to.
+func (p *issued) mayBeSpent() bool {
+	if len(p.flights) == 0 {
+		return false
+	}
+	last := p.flights[len(p.flights)-1]
+	return slices.ContainsFunc(p.fences, func(f *flight) bool {
+		return f != last && (f.sent == p || f.life != last.life)
+	})
+}
+
+// judgeTruth compares a verdict with what GitHub knows.
+func (w *world) judgeTruth(res *resource, pair *rotation.Pair, verdict *rotation.Verdict) {
+	p := w.gitHub.names[verdict.Fingerprint]
+	lost := p != nil && p.successor != nil && p.successor.stored == 0 && p.successor.kept == 0
+	// What an earlier incarnation of the resource has done with a token is beyond what the present one can know.
+	doubtful := p != nil && (res.damaged >= p.login || p.revoked || p.successor != nil && p.successor.ownerUID() != res.spec.owner.UID)
+	isTrue := false
+	switch verdict.Reason {
+	case rotation.ReasonRefreshTokenMissing:
+		isTrue = pair.RefreshToken.IsZero()
+	case rotation.ReasonReplyLost:
+		isTrue = p == nil || (doubtful || lost && p.successor.fate != fateWrongUser) && p.mayBeSpent()
+	case rotation.ReasonRefreshTokenRejected:
+		isTrue = p == nil || doubtful || p.spent && res.appChanged || p.spent && (!lost || p.login != res.logins || p.successor.ownerUID() != res.spec.owner.UID)
+	case rotation.ReasonWrongUser:
+		isTrue = p == nil || res.spec.pin == nil || p.user != res.spec.pin.Login
+	}
+	if !isTrue {
+		fate := "none"
+		if lost {
+			fate = string(p.successor.fate)
+		}
+		w.violate("%s: the verdict %s is not true (what became of the pair: %s)", res.namespace, verdict.Reason, fate)
+	}
+}
+
+// judgeQuiet restarts everything and asks whether anything is written that is not needed.
+func (w *world) judgeQuiet() {
+	if w.report.Violation != "" {
+		return
+	}
+	for _, r := range w.replicas {
+		if len(r.box.records) > 0 && len(r.life.tasks) == 0 {
+			w.violate("%d records are left in the outbox of %s", len(r.box.records), r.name)
+		}
+		if r.life != nil && !r.life.dead && !r.life.draining {
+			r.life.drain("restart for the last look")
+		}
+	}
+	type figures struct{ writes, rotations int }
+	before := map[string]figures{}
+	for _, res := range w.all {
+		before[res.namespace] = figures{res.writes, res.rotations}
+	}
+	w.runFor(w.cfg.Lifetime)
+	w.judgeAll(func(res *resource) {
+		was := before[res.namespace]
+		writes, rotations := res.writes-was.writes, res.rotations-was.rotations
+		// An exchange may be under way at either end of the time that is looked at.
+		if writes > 2*rotations+2 {
+			w.violate("%s: %d writes for %d rotations while nothing went wrong", res.namespace, writes, rotations)
+		}
+		if rotations > 2 {
+			w.violate("%s: %d rotations in one lifetime while nothing went wrong", res.namespace, rotations)
+		}
+	})
+}

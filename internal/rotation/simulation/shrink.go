@@ -1,0 +1,80 @@
+package simulation
+
+import "slices"
+
+// Shrink makes a run that breaks an invariant smaller, in at most so many tries: fewer kinds of faults, fewer
+// resources and replicas, and in the end only those faults that matter. What it returns breaks one, too.
+func Shrink(cfg Config, tries int) Config {
+	fails := func(smaller Config) bool {
+		if tries <= 0 {
+			return false
+		}
+		tries--
+		smaller.Trace = nil
+		return Run(smaller).Violation != ""
+	}
+	for kind := range faultCount {
+		smaller := cfg
+		smaller.Faults = cfg.Faults.Without(kind)
+		if smaller.Faults != cfg.Faults && fails(smaller) {
+			cfg = smaller
+		}
+	}
+	for _, resources := range []int{1, 2, 3, 5, 10} {
+		smaller := cfg
+		smaller.Resources = resources
+		if resources < cfg.Resources && fails(smaller) {
+			cfg = smaller
+			break
+		}
+	}
+	for replicas := 1; replicas < cfg.Replicas; replicas++ {
+		smaller := cfg
+		smaller.Replicas = replicas
+		if fails(smaller) {
+			cfg = smaller
+			break
+		}
+	}
+	cfg = fewerFaults(cfg, fails)
+	smaller := cfg
+	smaller.Faults = 0
+	for kind, times := range Run(quiet(cfg)).Faults {
+		if times > 0 {
+			smaller.Faults |= Of(Fault(kind))
+		}
+	}
+	if Run(quiet(smaller)).Violation != "" {
+		cfg = smaller
+	}
+	return cfg
+}
+
+// fewerFaults leaves out as many single faults as it can: first large parts of them, then small ones.
+func fewerFaults(cfg Config, fails func(Config) bool) Config {
+	hits := Run(quiet(cfg)).hits
+	only := func(kept []string) Config {
+		smaller := cfg
+		smaller.Only = map[string]bool{}
+		for _, hit := range kept {
+			smaller.Only[hit] = true
+		}
+		return smaller
+	}
+	for size := len(hits); size > 0; size /= 2 {
+		for from := 0; from < len(hits); {
+			kept := slices.Delete(slices.Clone(hits), from, min(from+size, len(hits)))
+			if smaller := only(kept); fails(smaller) {
+				hits, cfg = kept, smaller
+			} else {
+				from += size
+			}
+		}
+	}
+	return cfg
+}
+
+func quiet(cfg Config) Config {
+	cfg.Trace = nil
+	return cfg
+}

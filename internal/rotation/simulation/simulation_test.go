@@ -1,0 +1,221 @@
+package simulation
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"maps"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
+)
+
+var (
+	rotations = flag.Int("rotations", 100_000, "how many rotations TestSimulation makes")
+	seed      = flag.Uint64("seed", 1, "the first seed of TestSimulation")
+	replay    = flag.String("replay", "", "a run, as a failing test has printed it, to be traced by TestReplay")
+)
+
+// TestSimulation runs world after world until enough rotations were made. In each everything that can go
+// wrong does, and every invariant holds.
+func TestSimulation(t *testing.T) {
+	var (
+		next  = *seed - 1
+		total totals
+		mu    sync.Mutex
+		group sync.WaitGroup
+		done  atomic.Int64
+	)
+	for range runtime.GOMAXPROCS(0) {
+		group.Go(func() {
+			for done.Load() < int64(*rotations) && !t.Failed() {
+				cfg := ConfigFor(atomic.AddUint64(&next, 1))
+				report := Run(cfg)
+				done.Add(int64(report.Rotations))
+				mu.Lock()
+				total.add(report)
+				mu.Unlock()
+				if report.Violation != "" {
+					complain(t, cfg, report)
+				}
+			}
+		})
+	}
+	group.Wait()
+	total.log(t)
+}
+
+// complain reports a run that broke an invariant, made small.
+func complain(t *testing.T, cfg Config, report *Report) {
+	t.Helper()
+	small := Shrink(cfg, 600)
+	var trace bytes.Buffer
+	small.Trace = &trace
+	again := Run(small)
+	encoded, err := json.Marshal(small)
+	if err != nil {
+		t.Error(err)
+	}
+	lines := strings.Split(trace.String(), "\n")
+	t.Errorf("seed %d: %s\nMade small: %s\nTrace it with: go test ./internal/rotation/simulation -run TestReplay -v -args -replay='%s'\n%s",
+		cfg.Seed, report.Violation, again.Violation, encoded, strings.Join(lines[max(0, len(lines)-60):], "\n"))
+}
+
+// TestReplay runs one world twice and finds that nothing in it is left to chance. With -replay it traces a
+// run that has failed.
+func TestReplay(t *testing.T) {
+	cfg := ConfigFor(7)
+	if *replay != "" {
+		cfg = Config{}
+		if err := json.Unmarshal([]byte(*replay), &cfg); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var first, second bytes.Buffer
+	cfg.Trace = &first
+	report := Run(cfg)
+	cfg.Trace = &second
+	Run(cfg)
+	if !bytes.Equal(first.Bytes(), second.Bytes()) || first.Len() == 0 {
+		t.Errorf("two runs of the same seed differ (%d and %d bytes of trace)", first.Len(), second.Len())
+	}
+	if *replay != "" {
+		_, _ = os.Stdout.Write(first.Bytes())
+	}
+	if report.Violation != "" {
+		t.Error(report.Violation)
+	}
+}
+
+// While nothing goes wrong a rotation costs two writes and no read, and the first one of a login one read
+// more, for a backup.
+func TestAHealthyRotationCostsTwoWritesAndNoRead(t *testing.T) {
+	for replicas := 1; replicas <= 3; replicas++ {
+		cfg := Config{Seed: 1, Resources: 20, Replicas: replicas, LeaderElection: true, Lifetime: time.Hour, Rotations: 500}
+		report := Run(cfg)
+		if report.Violation != "" {
+			t.Error(report.Violation)
+		}
+		if report.Writes != 2*report.Rotations || report.Reads != cfg.Resources || report.Exchanges != report.Rotations {
+			t.Errorf("%d replicas: %d exchanges brought %d rotations of %d resources at %d writes and %d reads",
+				replicas, report.Exchanges, report.Rotations, cfg.Resources, report.Writes, report.Reads)
+		}
+	}
+}
+
+// Two managers without leader election work on the same resources: each rotation is still made once.
+func TestManagersWithoutLeaderElectionDoNotSpendTwice(t *testing.T) {
+	report := Run(Config{Seed: 1, Resources: 20, Replicas: 3, Lifetime: time.Hour, Rotations: 1000})
+	if report.Violation != "" {
+		t.Error(report.Violation)
+	}
+	if report.Exchanges != report.Rotations || report.Outcomes[rotation.Stale] == 0 {
+		t.Errorf("%d exchanges for %d rotations, with %d fences that met another's", report.Exchanges, report.Rotations, report.Outcomes[rotation.Stale])
+	}
+}
+
+// After kill -9 at any step everything is settled within a minute. A deleted pod takes up to half a minute to
+// come back, which is added to that.
+func TestSettledWithinAMinuteAfterDeath(t *testing.T) {
+	for kind, within := range map[Fault]time.Duration{Kill: time.Minute, PodDeleted: 90 * time.Second} {
+		for replicas := 1; replicas <= 3; replicas++ {
+			died := 0
+			for seed := range uint64(40) {
+				report := Run(Config{
+					Seed: seed, Resources: 10, Replicas: replicas, LeaderElection: seed%2 == 0, Lifetime: time.Hour,
+					Rotations: 100, Faults: Of(kind), SettleWithin: within, Frequent: 20,
+				})
+				died += report.Faults[kind]
+				if report.Violation != "" {
+					t.Errorf("%v, seed %d, %d replicas: %s", kind, seed, replicas, report.Violation)
+				}
+			}
+			if died < 50 {
+				t.Errorf("%v: only %d processes died", kind, died)
+			}
+		}
+	}
+}
+
+// Ten thousand resources that are due at the same instant are all exchanged once.
+func TestTenThousandResourcesDueAtOnce(t *testing.T) {
+	report := Run(Config{Seed: 1, Resources: 10_000, Replicas: 2, LeaderElection: true, Lifetime: time.Hour, Rotations: 10_000})
+	if report.Violation != "" {
+		t.Error(report.Violation)
+	}
+	if report.Exchanges != report.Rotations {
+		t.Errorf("%d exchanges for %d rotations", report.Exchanges, report.Rotations)
+	}
+}
+
+// A run that breaks an invariant is made small, and still breaks it.
+func TestShrink(t *testing.T) {
+	cfg := ConfigFor(1)
+	cfg.Break = BreakOutboxSkipped
+	for Run(cfg).Violation == "" {
+		cfg.Seed++
+	}
+	small := Shrink(cfg, 600)
+	if Run(small).Violation == "" {
+		t.Fatal("what was made small does not fail any more")
+	}
+	if len(small.Only) > 4 || small.Faults.Count() > 4 || small.Resources > 3 {
+		t.Errorf("it was not made small: %+v", small)
+	}
+}
+
+// totals are the figures of many runs.
+type totals struct {
+	runs, rotations, exchanges, writes, reads, restored int
+	faults                                              [faultCount]int
+	outcomes                                            map[string]int
+	verdicts                                            map[string]int
+	fates                                               map[string]int
+	simulated                                           time.Duration
+}
+
+func (s *totals) add(r *Report) {
+	if s.fates == nil {
+		s.outcomes, s.verdicts, s.fates = map[string]int{}, map[string]int{}, map[string]int{}
+	}
+	s.runs++
+	s.rotations += r.Rotations
+	s.exchanges += r.Exchanges
+	s.writes += r.Writes
+	s.reads += r.Reads
+	s.restored += r.Restored
+	s.simulated += r.Simulated
+	for kind, n := range r.Faults {
+		s.faults[kind] += n
+	}
+	for outcome, n := range r.Outcomes {
+		s.outcomes[string(outcome)] += n
+	}
+	for reason, n := range r.Verdicts {
+		s.verdicts[reason] += n
+	}
+	for fate, n := range r.Fates {
+		s.fates[fate] += n
+	}
+}
+
+func (s *totals) log(t *testing.T) {
+	t.Logf("%d rotations by %d exchanges in %d runs, %.0f simulated hours, %d writes, %d reads, %d Secrets put back",
+		s.rotations, s.exchanges, s.runs, s.simulated.Hours(), s.writes, s.reads, s.restored)
+	t.Logf("double spends: 0; pairs lost otherwise than below: 0")
+	for kind, n := range s.faults {
+		t.Logf("  fault    %7d  %v", n, Fault(kind))
+	}
+	for name, figures := range map[string]map[string]int{"outcome": s.outcomes, "verdict": s.verdicts, "pairs": s.fates} {
+		for _, key := range slices.Sorted(maps.Keys(figures)) {
+			t.Logf("  %-8s %7d  %s", name, figures[key], key)
+		}
+	}
+}
