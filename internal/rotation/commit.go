@@ -109,7 +109,8 @@ func lastKnown(record Record) *Pair {
 // leftBehind says whether a Secret without an owner is the one that the exchange began with: its resource
 // was deleted since, and the pair retained for the next one.
 func leftBehind(live *Pair, record Record) bool {
-	return live.Orphan && (live.State.Retained || live.State.Owner == record.Owner.UID) && live.Holds(record.Spent)
+	return live.Orphan && (live.State.Retained || live.State.Owner == record.Owner.UID) &&
+		(live.Holds(record.Spent) || live.State.descendsFrom(&record))
 }
 
 // commitByCreate stores the pair where the Secret is gone: its finalizer was taken off by force.
