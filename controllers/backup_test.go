@@ -206,10 +206,7 @@ func TestASecretFromABackupIsReleasedWhenItsResourceDoesNotFollow(t *testing.T) 
 	fresh := saved.secrets[0].DeepCopy()
 	fresh.UID, fresh.ResourceVersion = "", ""
 	w.create(fresh)
-	w.eventually("the garbage collector", func() (bool, string) {
-		return !w.pair("octocat-token").DeletionTimestamp.IsZero(), "it has not come by yet"
-	})
-	w.settle()
+	w.awaitOrphan()
 	if secret := w.find("octocat-token"); secret == nil {
 		t.Fatal("the Secret was not kept for its resource")
 	}

@@ -248,11 +248,7 @@ func TestASecretWhoseResourceWasRemovedByForceIsReleased(t *testing.T) {
 			if down {
 				// To the new process it might be a Secret from a backup whose resource is still to come.
 				w.startOperator(w.options)
-				w.eventually("the deletion by the garbage collector to be noticed", func() (bool, string) {
-					w.reconciler.orphans.mu.Lock()
-					defer w.reconciler.orphans.mu.Unlock()
-					return len(w.reconciler.orphans.since) == 1, "it has not been"
-				})
+				w.awaitOrphan()
 				w.pair("octocat-token")
 				w.meter.leap(comeBackTime)
 				w.reconciler.queue.add(keyOfObject(w.resourceNamed("octocat")))
@@ -342,6 +338,17 @@ func TestInANamespaceThatIsBeingDeletedNothingIsExchanged(t *testing.T) {
 	}
 	release()
 	w.gone(w.namespaceNamed(w.namespace))
+}
+
+// awaitOrphan waits until the garbage collector has deleted a Secret whose resource is gone, and the operator
+// has begun to count the time for which it keeps it.
+func (w *world) awaitOrphan() {
+	w.t.Helper()
+	w.eventually("the deletion by the garbage collector to be noticed", func() (bool, string) {
+		w.reconciler.orphans.mu.Lock()
+		defer w.reconciler.orphans.mu.Unlock()
+		return len(w.reconciler.orphans.since) == 1, "it has not been"
+	})
 }
 
 // forbidDeletion has the API server refuse to delete anything in the namespace, also for the namespace
