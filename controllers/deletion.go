@@ -26,16 +26,15 @@ func (r *Reconciler) finalize(ctx context.Context, token *v1alpha1.GitHubUserTok
 		r.forget(token.UID)
 		return ctrl.Result{}, nil
 	}
+	if again, err := r.endAtGitHub(ctx, token); again > 0 || err != nil {
+		return ctrl.Result{RequeueAfter: again}, err
+	}
 	if err := r.removeOutputs(ctx, token); err != nil {
 		return ctrl.Result{}, err
 	}
-	refs := []rotation.Ref{{Namespace: token.Namespace, Name: token.PairSecretName()}, ownerOf(token).BackupRef()}
-	former, err := r.formerPairs(ctx, token)
+	refs, err := r.secretsOf(ctx, token)
 	if err != nil {
 		return ctrl.Result{}, err
-	}
-	for _, pair := range former {
-		refs = append(refs, pair.Ref)
 	}
 	for _, ref := range refs {
 		if err := r.letGo(ctx, token, ref); err != nil {
@@ -49,6 +48,19 @@ func (r *Reconciler) finalize(ctx context.Context, token *v1alpha1.GitHubUserTok
 	r.forget(token.UID)
 	r.forgetSecrets(token)
 	return ctrl.Result{}, nil
+}
+
+// secretsOf are the Secrets in which a resource may have a pair.
+func (r *Reconciler) secretsOf(ctx context.Context, token *v1alpha1.GitHubUserToken) ([]rotation.Ref, error) {
+	refs := []rotation.Ref{{Namespace: token.Namespace, Name: token.PairSecretName()}, ownerOf(token).BackupRef()}
+	former, err := r.formerPairs(ctx, token)
+	if err != nil {
+		return nil, err
+	}
+	for _, pair := range former {
+		refs = append(refs, pair.Ref)
+	}
+	return refs, nil
 }
 
 // letGo removes or retains one Secret of a resource that is being deleted. It looks at it live: the last
@@ -77,6 +89,9 @@ func (r *Reconciler) forget(uid types.UID) {
 	r.memories.forget(uid)
 	r.outputs.forget(uid)
 	r.proofs.forget(uid)
+	r.devices.forget(uid)
+	r.questions.forget(uid)
+	r.ends.forget(uid)
 	r.handoff.forget(uid)
 	r.Rotator.Forget(rotation.Owner{UID: string(uid)})
 	r.Limiter.Cancel(string(uid))

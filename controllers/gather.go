@@ -30,6 +30,8 @@ type view struct {
 	pairMeta *metav1.PartialObjectMetadata
 	seed     seed
 	failure  *failure
+	// device is how far the device flow is.
+	device deviceView
 	// misplaced says that the pair cannot move to the name that the spec asks for.
 	misplaced *obstacle
 	// untended says that the Secret's metadata cannot be brought into line.

@@ -54,6 +54,10 @@ type Reconciler struct {
 	outputs  *outputMemories
 	proofs   *proofs
 	orphans  orphans
+	// devices, questions and ends are what is asked of GitHub beside exchanges.
+	devices   *devices
+	questions *questions
+	ends      *ends
 	// handoff is nil when the operator runs without it.
 	handoff *handoff
 	seeds   *seedReader
@@ -96,6 +100,8 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	}
 	switch {
 	case stop != nil:
+	case v.device.asking:
+		return ctrl.Result{}, nil
 	case decision.Action.Exchanges(), decision.Action == rotation.ActionProve:
 		return ctrl.Result{}, nil // The flight has the resource reconciled again when it has landed.
 	case decision.Action == rotation.ActionRestore, decision.Action == rotation.ActionAdopt, decision.Action == rotation.ActionReclaim:
@@ -118,6 +124,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	if err := r.report(ctx, v.token, status); err != nil {
 		return ctrl.Result{}, err
 	}
+	r.ask(ctx, v)
 	return ctrl.Result{RequeueAfter: lookAgain(v, decision, stop)}, nil
 }
 
@@ -137,7 +144,7 @@ func (r *Reconciler) carryOut(ctx context.Context, v *view, decision rotation.De
 	case decision.Obstacle == rotation.ObstacleNotOwned:
 		return r.obstacleOf(v, decision), r.releaseFormer(ctx, v)
 	default:
-		return r.obstacleOf(v, decision), nil
+		return r.authorize(ctx, v, decision, r.obstacleOf(v, decision))
 	}
 }
 
@@ -171,6 +178,7 @@ func lookAgain(v *view, decision rotation.Decision, stop *obstacle) time.Duratio
 		consider(stop.next)
 	}
 	consider(v.asideNext)
+	consider(v.device.look)
 	if v.pair != nil && v.pair.State.Expires() {
 		consider(v.pair.State.ExpiresAt)
 	}

@@ -18,6 +18,8 @@ type obstacle struct {
 	stalled bool
 	// unauthorized says that a human must authorize again, or put the refresh token where it belongs.
 	unauthorized bool
+	// beside says that it stands in the way of no exchange.
+	beside bool
 	// next is when the next try is; zero when it is not known or there is none.
 	next time.Time
 }

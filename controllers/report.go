@@ -41,6 +41,7 @@ func (r *Reconciler) report(ctx context.Context, token *v1alpha1.GitHubUserToken
 		remembered.statusHash, remembered.statusVersion = hash, after.ResourceVersion
 	})
 	r.announce(token, before.Status.Conditions, status)
+	r.announceCode(token, before.Status.Authorization, status)
 	return nil
 }
 
@@ -57,7 +58,7 @@ func (r *Reconciler) reportFlight(ctx context.Context, token *v1alpha1.GitHubUse
 	}
 	return ctrl.Result{}, r.report(ctx, token, statusOf(v, rotation.Decision{}, &obstacle{
 		reason:  v1alpha1.ReasonCommitting,
-		message: "A new pair has been received and is kept safe, but the API server does not store it: " + trouble + ". It is tried again every few seconds.",
+		message: trouble,
 	}))
 }
 
@@ -67,6 +68,9 @@ func (r *Reconciler) announce(token *v1alpha1.GitHubUserToken, before []metav1.C
 		old, current := meta.FindStatusCondition(before, kind), meta.FindStatusCondition(status.Conditions, kind)
 		if current == nil || (old != nil && old.Status == current.Status && old.Reason == current.Reason) {
 			continue
+		}
+		if kind == v1alpha1.ConditionAuthorized && current.Reason == v1alpha1.ReasonAuthorizationPending {
+			continue // The code itself is announced.
 		}
 		severity := corev1.EventTypeNormal
 		switch {
@@ -97,4 +101,13 @@ func hashOf(status *v1alpha1.GitHubUserTokenStatus) uint64 {
 	hash := fnv.New64a()
 	_, _ = hash.Write(text)
 	return hash.Sum64()
+}
+
+// announceCode makes an event of each code that is offered.
+func (r *Reconciler) announceCode(token *v1alpha1.GitHubUserToken, before *v1alpha1.Authorization, status *v1alpha1.GitHubUserTokenStatus) {
+	authorized := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionAuthorized)
+	if status.Authorization == nil || authorized == nil || (before != nil && before.UserCode == status.Authorization.UserCode) {
+		return
+	}
+	r.Recorder.Eventf(token, nil, corev1.EventTypeNormal, v1alpha1.ReasonAuthorizationPending, "Authorize", "%s", authorized.Message)
 }

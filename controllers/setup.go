@@ -74,11 +74,14 @@ func New(mgr manager.Manager, options Options) (*Reconciler, error) {
 		Clock:    options.Clock,
 		memories: newMemories(options.Clock), claims: newClaims(), queue: newQueue(),
 		outputs: newOutputMemories(options.Clock), proofs: newProofs(),
+		devices: newDevices(options.Clock), questions: newQuestions(options.Clock), ends: newEnds(),
 	}
 	r.Rotator = &rotation.Rotator{
 		Store: store, Exchanger: options.GitHub, Outbox: options.Outbox, Clock: options.Clock,
 		Me: options.Holder, NewID: options.NewID, OnCommitRetry: r.commitRetried,
+		Poller: options.GitHub, Admit: r.admit, End: r.end,
 	}
+	r.questions.under.onLanding = func(uid types.UID) { r.queue.wake(string(uid)) }
 	r.Flights.onLanding = func(uid types.UID) { r.queue.wake(string(uid)) }
 	r.Limiter = ratelimit.New(ratelimit.Options{PerHour: options.TokenRequestsPerHour, Wake: r.queue.wake})
 	if options.EnableHandoff {
@@ -211,6 +214,7 @@ func (r *Reconciler) setupIndexes(mgr manager.Manager) error {
 		mgr.GetFieldIndexer().IndexField(context.Background(), secret, indexChainTokens, chainTokens),
 		mgr.GetFieldIndexer().IndexField(context.Background(), secret, indexPairOwner, pairOwner),
 		mgr.GetFieldIndexer().IndexField(context.Background(), secret, indexOutputOwner, outputOwner),
+		mgr.GetFieldIndexer().IndexField(context.Background(), secret, indexPairUser, pairUser),
 	)
 	if err != nil {
 		return fmt.Errorf("set up the indexes: %w", err)
@@ -282,6 +286,5 @@ func (r *Reconciler) commitRetried(owner rotation.Owner, err error) {
 	if !errors.Is(err, rotation.ErrDenied) {
 		return
 	}
-	r.memories.with(types.UID(owner.UID), func(remembered *memory) { remembered.commitTrouble = err.Error() })
-	r.queue.add(types.NamespacedName{Namespace: owner.Namespace, Name: owner.Name})
+	r.reportTrouble(owner, "A new pair has been received and is kept safe, but the API server does not store it: "+err.Error()+". It is tried again every few seconds.")
 }

@@ -60,7 +60,7 @@ func describePair(status *v1alpha1.GitHubUserTokenStatus, v *view) {
 	if user := state.User; user != nil {
 		status.User = &v1alpha1.User{Login: user.Login, ID: user.ID}
 	}
-	if device := state.Device; device != nil {
+	if device := v.device.offered; device != nil {
 		status.Authorization = &v1alpha1.Authorization{
 			UserCode: device.UserCode, VerificationURI: device.VerificationURI, ExpirationTime: *timeOf(device.ExpiresAt),
 		}
@@ -88,7 +88,7 @@ func nextRefreshTime(v *view, decision rotation.Decision, stop *obstacle) time.T
 	switch {
 	case stop != nil && !stop.next.IsZero():
 		return stop.next
-	case stop != nil && stop.reason != v1alpha1.ReasonRefreshBeforeTooLong:
+	case stop != nil && !stop.beside && stop.reason != v1alpha1.ReasonRefreshBeforeTooLong:
 		return time.Time{}
 	case decision.Action == rotation.ActionNone && state != nil && state.Expires():
 		return v.input.Policy.DueAt(state)
@@ -166,6 +166,9 @@ func authorizedCondition(v *view, stop *obstacle) metav1.Condition {
 	case state == nil || (!state.HasToken() && state.RefreshToken == ""):
 		condition.Status, condition.Reason = metav1.ConditionUnknown, v1alpha1.ReasonNotYetExchanged
 		condition.Message = "The refresh token has not been tried yet."
+		if v.token.Spec.RefreshTokenRef == nil {
+			condition.Message = "Nobody has authorized the App yet."
+		}
 	case state.RefreshToken == "":
 		condition.Reason, condition.Message = v1alpha1.ReasonNoRefreshToken, "No refresh token is needed: the access token does not expire."
 	default:

@@ -14,7 +14,7 @@ import (
 // holds this very token and no exchange is under way: an exchange ends the token before the new one is
 // stored. It returns the Secret as it was last seen, and whether it says now that the token was revoked.
 func (r *Rotator) MarkRevoked(ctx context.Context, owner Owner, ref Ref, token credential.Fingerprint) (*Pair, bool, error) {
-	return r.amend(ctx, owner, ref, func(live *Pair) *Pair {
+	return r.amend(ctx, owner, ref, nil, func(live *Pair) *Pair {
 		if live.Intent != nil || live.AccessToken.Fingerprint() != token || live.State.AccessToken != token {
 			return nil
 		}
@@ -30,7 +30,7 @@ func (r *Rotator) MarkRevoked(ctx context.Context, owner Owner, ref Ref, token c
 
 // ClearRevoked takes back what MarkRevoked has recorded of an access token, since GitHub takes it again.
 func (r *Rotator) ClearRevoked(ctx context.Context, owner Owner, ref Ref, policy Policy, token credential.Fingerprint) (*Pair, bool, error) {
-	return r.amend(ctx, owner, ref, func(live *Pair) *Pair {
+	return r.amend(ctx, owner, ref, nil, func(live *Pair) *Pair {
 		if live.AccessToken.Fingerprint() != token || !live.isRevoked() {
 			return nil
 		}
@@ -41,11 +41,12 @@ func (r *Rotator) ClearRevoked(ctx context.Context, owner Owner, ref Ref, policy
 	})
 }
 
-// LearnUser records the account that a login belongs to. login is State.LastLogin of the pair whose token
-// told it: the token may have been replaced since, the login must be the same.
-func (r *Rotator) LearnUser(ctx context.Context, owner Owner, ref Ref, login credential.Fingerprint, user User) (*Pair, bool, error) {
-	return r.amend(ctx, owner, ref, func(live *Pair) *Pair {
-		if live.State.LastLogin() != login || !live.State.HasToken() {
+// LearnUser records the account that a login belongs to, given the Secret as it was read with the token that
+// told it. The token may have been replaced since; the login must be the same.
+func (r *Rotator) LearnUser(ctx context.Context, owner Owner, read *Pair, user User) (*Pair, bool, error) {
+	login := read.State.lastLogin()
+	return r.amend(ctx, owner, read.Ref, read, func(live *Pair) *Pair {
+		if live.State.lastLogin() != login || !live.State.HasToken() {
 			return nil
 		}
 		if live.State.User != nil && *live.State.User == user {
@@ -57,8 +58,8 @@ func (r *Rotator) LearnUser(ctx context.Context, owner Owner, ref Ref, login cre
 	})
 }
 
-// LastLogin names the login that the chain goes back to; empty when that is not known.
-func (s *State) LastLogin() credential.Fingerprint {
+// lastLogin names the login that the chain goes back to; empty when that is not known.
+func (s *State) lastLogin() credential.Fingerprint {
 	for _, seed := range slices.Backward(s.Seeds) {
 		if seed.RefusedFor == "" {
 			return seed.Fingerprint
@@ -74,13 +75,16 @@ func (p *Pair) isRevoked() bool {
 // amendTries is how often a small change is tried that meets somebody else's write.
 const amendTries = 3
 
-// amend makes a small change to what the Secret says of its pair, on the Secret as it is live. change
-// returns the Secret as it should be: nil for a change that does not apply, the same for none.
-func (r *Rotator) amend(ctx context.Context, owner Owner, ref Ref, change func(live *Pair) *Pair) (*Pair, bool, error) {
+// amend makes a small change to what the Secret says of its pair: on the Secret as it was just read, or read
+// anew when live is nil or has changed. change returns the Secret as it should be: nil for a change that does
+// not apply, the same for none.
+func (r *Rotator) amend(ctx context.Context, owner Owner, ref Ref, live *Pair, change func(live *Pair) *Pair) (*Pair, bool, error) {
 	for try := 1; ; try++ {
-		live, err := r.Store.Get(ctx, ref)
-		if err != nil {
-			return nil, false, fmt.Errorf("read the pair to amend it: %w", err)
+		if live == nil {
+			var err error
+			if live, err = r.Store.Get(ctx, ref); err != nil {
+				return nil, false, fmt.Errorf("read the pair to amend it: %w", err)
+			}
 		}
 		if !live.belongsTo(owner) || live.Deleting {
 			return live, false, nil
@@ -94,6 +98,7 @@ func (r *Rotator) amend(ctx context.Context, owner Owner, ref Ref, change func(l
 		case err == nil:
 			return amended, true, nil
 		case errors.Is(err, ErrConflict) && try < amendTries:
+			live = nil
 		default:
 			return live, false, fmt.Errorf("amend the pair: %w", err)
 		}

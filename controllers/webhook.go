@@ -1,0 +1,243 @@
+package controllers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/go-logr/logr"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+
+	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/internal/credential"
+	"github.com/githubusertoken/github-user-token-operator/internal/github/webhook"
+	"github.com/githubusertoken/github-user-token-operator/internal/pairsecret"
+	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
+)
+
+const (
+	// noticeYoung is for how long after its issue a token is not believed to be dead although GitHub has sent
+	// notice that it is: far shorter than without a notice.
+	noticeYoung = 5 * time.Second
+	// noticeConfirm is the time between the two questions after a notice.
+	noticeConfirm = 300 * time.Millisecond
+	// noticeTries is how often GitHub is asked about one token after a notice.
+	noticeTries = 6
+	// noticesAtOnce is how many tokens of an account are asked about at once.
+	noticesAtOnce = 16
+	// maxWebhookSecret bounds the file with the webhook's secret.
+	maxWebhookSecret = 4 << 10
+)
+
+// WebhookReceiver receives GitHub's notices that a person has revoked the authorization of an App. It runs in
+// every replica, since a Service leads to all of them: what it does, asking GitHub and writing the answer
+// down under the Secret's resourceVersion, is safe anywhere, and the leader reports it.
+type WebhookReceiver struct {
+	listener net.Listener
+	file     string
+	r        *Reconciler
+	log      logr.Logger
+
+	mu sync.Mutex
+	// asking holds the accounts whose tokens are being asked about, and whether there was another notice since.
+	asking map[int64]bool
+	work   sync.WaitGroup
+}
+
+var _ manager.LeaderElectionRunnable = (*WebhookReceiver)(nil)
+
+// ReceiveWebhooks adds a receiver on an address, HOST:PORT, to the manager. file holds the webhook's secret,
+// and is read for each delivery, so that it can be replaced.
+func (r *Reconciler) ReceiveWebhooks(mgr manager.Manager, address, file string) (*WebhookReceiver, error) {
+	if _, err := readWebhookSecret(file); err != nil {
+		return nil, err
+	}
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("listen for webhooks: %w", err)
+	}
+	receiver := &WebhookReceiver{
+		listener: listener, file: file, r: r, log: mgr.GetLogger().WithName("webhook-receiver"), asking: map[int64]bool{},
+	}
+	if err := mgr.Add(receiver); err != nil {
+		return nil, errors.Join(fmt.Errorf("add the receiver of webhooks: %w", err), listener.Close())
+	}
+	return receiver, nil
+}
+
+// Address is where it listens.
+func (w *WebhookReceiver) Address() string { return w.listener.Addr().String() }
+
+// NeedLeaderElection implements manager.LeaderElectionRunnable.
+func (w *WebhookReceiver) NeedLeaderElection() bool { return false }
+
+// Start implements manager.Runnable. It serves until the context ends.
+func (w *WebhookReceiver) Start(ctx context.Context) error {
+	server := &http.Server{
+		Handler:           http.HandlerFunc(w.serve),
+		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 10 * time.Second, IdleTimeout: time.Minute,
+		MaxHeaderBytes: 16 << 10,
+	}
+	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
+	defer stop()
+	w.log.Info("Receiving webhooks", "address", w.Address())
+	err := server.Serve(w.listener)
+	w.work.Wait()
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return fmt.Errorf("serve webhooks: %w", err)
+}
+
+// serve hands a delivery to a receiver with the secret as it is now.
+func (w *WebhookReceiver) serve(writer http.ResponseWriter, request *http.Request) {
+	secret, err := readWebhookSecret(w.file)
+	if err != nil {
+		w.log.Error(err, "A webhook could not be checked")
+		writer.WriteHeader(http.StatusServiceUnavailable)
+		return
+	}
+	handler, err := webhook.NewHandler(secret, w.revoked)
+	if err != nil {
+		w.log.Error(err, "A webhook could not be checked")
+		writer.WriteHeader(http.StatusServiceUnavailable)
+		return
+	}
+	handler.ServeHTTP(writer, request)
+}
+
+func readWebhookSecret(file string) (credential.Raw, error) {
+	content, err := os.ReadFile(file)
+	if err != nil {
+		return credential.Raw{}, fmt.Errorf("read the webhook's secret: %w", err)
+	}
+	text := strings.TrimSpace(string(content))
+	if text == "" || len(text) > maxWebhookSecret {
+		return credential.Raw{}, fmt.Errorf("the file %s with the webhook's secret is empty, or longer than %d bytes", file, maxWebhookSecret)
+	}
+	return credential.NewRaw([]byte(text)), nil
+}
+
+// revoked is told of each notice. It does not block. Notices that come while the tokens of the account are
+// being asked about are answered by one more round.
+func (w *WebhookReceiver) revoked(login string, id int64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if _, busy := w.asking[id]; busy {
+		w.asking[id] = true
+		return
+	}
+	w.asking[id] = false
+	w.log.Info("GitHub sent notice that an account has revoked an App", "login", login, "id", id)
+	w.work.Go(func() {
+		for again := true; again; {
+			w.askAll(id)
+			w.mu.Lock()
+			if again = w.asking[id]; again {
+				w.asking[id] = false
+			} else {
+				delete(w.asking, id)
+			}
+			w.mu.Unlock()
+		}
+	})
+}
+
+// askAll asks GitHub about all tokens of an account, and about those whose account is not known.
+func (w *WebhookReceiver) askAll(id int64) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	room := make(chan struct{}, noticesAtOnce)
+	var group sync.WaitGroup
+	for _, account := range []string{strconv.FormatInt(id, 10), unknownAccount} {
+		var pairs metav1.PartialObjectMetadataList
+		pairs.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("SecretList"))
+		if err := w.r.Client.List(ctx, &pairs, client.MatchingFields{indexPairUser: account}); err != nil {
+			w.log.Error(err, "The tokens of an account could not be looked up")
+			continue
+		}
+		for i := range pairs.Items {
+			pair, _ := pairsecret.FromMetadata(&pairs.Items[i].ObjectMeta)
+			room <- struct{}{}
+			group.Go(func() {
+				defer func() { <-room }()
+				w.askOne(ctx, pair)
+			})
+		}
+	}
+	group.Wait()
+}
+
+// askOne asks GitHub about one token, and once more when it seems dead: a notice is a reason to ask, no proof.
+func (w *WebhookReceiver) askOne(ctx context.Context, pair *rotation.Pair) {
+	var token v1alpha1.GitHubUserToken
+	name := types.NamespacedName{Namespace: pair.Owner.Namespace, Name: pair.Owner.Name}
+	if err := w.r.Client.Get(ctx, name, &token); err != nil || string(token.UID) != pair.Owner.UID || !token.DeletionTimestamp.IsZero() {
+		return
+	}
+	asked := question{
+		uid: token.UID, owner: pair.Owner, ref: pair.Ref, app: appOf(&token), access: pair.State.AccessToken,
+		revoked: pair.State.Verdict != nil && pair.State.Verdict.Reason == rotation.ReasonRevoked,
+	}
+	if asked.revoked || asked.app.Key() != pair.State.App || w.r.GitHub.CheckHost(asked.app.Host) != nil {
+		return
+	}
+	if secret, stop, err := w.r.seeds.clientSecret(ctx, &token); err == nil && stop == nil {
+		asked.app.ClientSecret = secret
+	}
+	log := w.log.WithValues("namespace", name.Namespace, "name", name.Name)
+	dead := 0
+	for try := range noticeTries {
+		pause := noticeConfirm
+		switch found, retryAfter := w.r.checkAlive(ctx, asked, noticeYoung); found {
+		case answerAlive:
+			log.Info("GitHub sent a notice, but says that this token is alive")
+			return
+		case answerDead:
+			if dead++; dead == 2 {
+				w.r.believeRevoked(ctx, log, asked)
+				return
+			}
+		default:
+			pause = min(max(time.Second<<try, retryAfter), maxAdmitBackoff)
+		}
+		if w.r.Clock.Sleep(ctx, pause) != nil {
+			break
+		}
+	}
+	log.Info("GitHub sent a notice, but does not say whether this token is alive; the next check or refresh will tell")
+}
+
+// indexPairUser indexes pair Secrets that hold a token by the id of the account that it belongs to.
+const indexPairUser = "pairUser"
+
+// unknownAccount is the index of pairs whose account was not asked for yet.
+const unknownAccount = "unknown"
+
+func pairUser(object client.Object) []string {
+	if object.GetLabels()[v1alpha1.LabelRole] != v1alpha1.RolePair {
+		return nil
+	}
+	pair, _ := pairsecret.FromMetadata(&metav1.ObjectMeta{
+		Annotations: object.GetAnnotations(), OwnerReferences: object.GetOwnerReferences(),
+	})
+	switch {
+	case !pair.Controlled || !pair.State.HasToken():
+		return nil
+	case pair.State.User == nil:
+		return []string{unknownAccount}
+	default:
+		return []string{strconv.FormatInt(pair.State.User.ID, 10)}
+	}
+}
