@@ -2,7 +2,7 @@
 // control plane for a while, with the operator as a process of its own under the
 // rights of its ServiceAccount, and measures what the operator promises:
 //
-//	go run ./hack/soak [--resources 200] [--lifetime 30s] [--duration 10m] [flags of the operator…]
+//	go run ./hack/soak [--resources 200] [--lifetime 30s] [--duration 10m] [--bursts 0] [-- flags of the operator…]
 //
 // It exits with 0 only if no refresh token was presented twice, every pair that
 // was issued came to stand in its Secret, no Secret held a dead access token for
@@ -25,6 +25,7 @@ func main() {
 	flag.IntVar(&o.resources, "resources", 200, "number of GitHubUserTokens, each of a user of its own")
 	flag.DurationVar(&o.lifetime, "lifetime", 30*time.Second, "lifetime of access tokens, in whole seconds")
 	flag.DurationVar(&o.duration, "duration", 10*time.Minute, "how long to measure")
+	flag.IntVar(&o.bursts, "bursts", 0, "how often meanwhile to ask for a refresh of all resources at once")
 	flag.DurationVar(&o.longestGap, "longest-gap", promisedGap, "how long a Secret may hold a dead access token; more than the promise for a machine that is busy otherwise")
 	flag.Parse()
 	o.operatorArguments = flag.Args()

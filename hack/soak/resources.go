@@ -9,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
@@ -45,6 +46,11 @@ func createResources(ctx context.Context, s *stage.Stage, count int) error {
 	if err := admin.Create(ctx, secret("github-app", "client_secret", clientSecret)); err != nil {
 		return fmt.Errorf("make the client secret: %w", err)
 	}
+	return forEach(ctx, count, func(ctx context.Context, name string) error { return createResource(ctx, s, admin, name) })
+}
+
+// forEach does something for each resource, many at a time.
+func forEach(ctx context.Context, count int, do func(ctx context.Context, name string) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	names := make(chan string)
@@ -52,7 +58,7 @@ func createResources(ctx context.Context, s *stage.Stage, count int) error {
 	for range hands {
 		working.Go(func() {
 			for name := range names {
-				if err := createResource(ctx, s, admin, name); err != nil {
+				if err := do(ctx, name); err != nil {
 					cancel(err)
 				}
 			}
@@ -64,6 +70,27 @@ func createResources(ctx context.Context, s *stage.Stage, count int) error {
 	close(names)
 	working.Wait()
 	return context.Cause(ctx)
+}
+
+// asking is the request by which a refresh is asked for.
+var asking = operation{"patch", "githubusertokens"}
+
+// refreshAll asks for a refresh of all resources, as fast as it can, and says how long that took.
+func refreshAll(ctx context.Context, s *stage.Stage, count int) (time.Duration, error) {
+	admin, err := adminClient(s)
+	if err != nil {
+		return 0, err
+	}
+	begin := time.Now()
+	patch := fmt.Appendf(nil, `{"metadata":{"annotations":{%q:%q}}}`, v1alpha1.AnnotationRefreshRequestedAt, begin.Format(time.RFC3339Nano))
+	err = forEach(ctx, count, func(ctx context.Context, name string) error {
+		token := &v1alpha1.GitHubUserToken{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
+		if err := admin.Patch(ctx, token, client.RawPatch(types.MergePatchType, patch)); err != nil {
+			return fmt.Errorf("ask for a refresh of %s: %w", name, err)
+		}
+		return nil
+	})
+	return time.Since(begin), err
 }
 
 func createResource(ctx context.Context, s *stage.Stage, admin client.Client, name string) error {

@@ -29,6 +29,8 @@ type options struct {
 	resources int
 	lifetime  time.Duration
 	duration  time.Duration
+	// bursts is how often all resources are asked to be refreshed at once.
+	bursts int
 	// longestGap is how long a Secret may hold a dead access token.
 	longestGap time.Duration
 	// operatorArguments are put behind the others.
@@ -94,6 +96,7 @@ func run(ctx context.Context, o options, out io.Writer) error {
 	if err != nil {
 		return err
 	}
+	end.metered.of[asking] -= o.bursts * o.resources // the harness's own
 	result := result{
 		options: o, figures: judge.figures(), ledger: ledger, lost: lost != nil,
 		audited: end.audited.minus(begin.audited), metered: end.metered.minus(begin.metered), usage: usage,
@@ -106,6 +109,9 @@ func run(ctx context.Context, o options, out io.Writer) error {
 func watchOver(ctx context.Context, o options, out io.Writer, s *stage.Stage, judge *judge) error {
 	over := time.NewTimer(o.duration)
 	defer over.Stop()
+	burst := time.NewTicker(o.duration / time.Duration(o.bursts+1))
+	defer burst.Stop()
+	bursts := 0
 	progress := time.NewTicker(30 * time.Second)
 	defer progress.Stop()
 	begin := time.Now()
@@ -120,6 +126,16 @@ func watchOver(ctx context.Context, o options, out io.Writer, s *stage.Stage, ju
 		case <-progress.C:
 			f := judge.figures()
 			fmt.Fprintf(out, "%4.0f s  %d rotations, the Secret behind GitHub for %s\n", time.Since(begin).Seconds(), f.rotations(), f.gaps)
+		case <-burst.C:
+			if bursts == o.bursts {
+				continue
+			}
+			bursts++
+			took, err := refreshAll(ctx, s, o.resources)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(out, "%4.0f s  asked for a refresh of all, which took %.1f s\n", time.Since(begin).Seconds(), took.Seconds())
 		case <-over.C:
 			return nil
 		}
