@@ -88,7 +88,10 @@ func (r *Reconciler) recoverFlight(log logr.Logger, token *v1alpha1.GitHubUserTo
 	}
 	flightPanics.Inc()
 	log.Error(errors.New("panic during an exchange"), "An exchange ended in a panic and is resolved like a crash; please report it", "spends", job.Decision.Spends.Short())
-	r.replayKept(log, job.Owner)
+	if r.replayKept(log, job.Owner) {
+		r.remember(token, generation, job, nil, 0)
+		return
+	}
 	r.remember(token, generation, job, &failure{
 		reason: v1alpha1.ReasonOutcomeUnknown, message: "The exchange ended in an error of the operator itself.", ambiguous: true,
 	}, time.Minute)

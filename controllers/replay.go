@@ -32,20 +32,23 @@ func (r *Reconciler) Replay(log logr.Logger, records []rotation.Record) {
 	}
 }
 
-// replayKept replays what a flight that ended in a panic has left in the outbox. It is part of that flight.
-func (r *Reconciler) replayKept(log logr.Logger, owner rotation.Owner) {
+// replayKept replays what a flight that ended in a panic has left in the outbox, and says whether a pair was
+// stored. It is part of that flight.
+func (r *Reconciler) replayKept(log logr.Logger, owner rotation.Owner) (stored bool) {
 	records, err := r.Outbox.List()
 	if err != nil {
 		log.Error(err, "Not all of the outbox could be read")
 	}
 	for _, record := range records {
 		if record.Owner == owner {
-			r.replayOne(log, record)
+			stored = r.replayOne(log, record) || stored
 		}
 	}
+	return stored
 }
 
-func (r *Reconciler) replayOne(log logr.Logger, record rotation.Record) {
+// replayOne says whether the pair was stored.
+func (r *Reconciler) replayOne(log logr.Logger, record rotation.Record) (stored bool) {
 	name := types.NamespacedName{Namespace: record.Owner.Namespace, Name: record.Owner.Name}
 	host, clientID, _ := strings.Cut(record.App, "/")
 	result := r.Rotator.Replay(context.Background(), github.App{Host: host, ClientID: clientID}, record)
@@ -53,7 +56,9 @@ func (r *Reconciler) replayOne(log logr.Logger, record rotation.Record) {
 	r.memories.remember(types.UID(record.Owner.UID), result.Pair)
 	log.Info("A pair from the outbox was dealt with", "namespace", name.Namespace, "name", name.Name,
 		"outcome", result.Outcome, "spent", record.Spent.Short())
-	if result.Outcome == rotation.Committed {
-		r.publishReplayed(log, record.Owner, result.Pair)
+	if result.Outcome != rotation.Committed {
+		return false
 	}
+	r.publishReplayed(log, record.Owner, result.Pair)
+	return true
 }
