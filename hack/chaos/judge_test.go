@@ -129,11 +129,16 @@ func (s *subject) remains(err error) string {
 // to its promise for that.
 func (w *world) settle(killed time.Time) {
 	w.t.Helper()
+	w.settleThese(w.subjects, killed)
+}
+
+func (w *world) settleThese(subjects []*subject, killed time.Time) {
+	w.t.Helper()
 	end := time.Now().Add(w.patience)
 	if !killed.IsZero() {
 		end = killed.Add(within)
 	}
-	open := slices.Clone(w.subjects)
+	open := slices.Clone(subjects)
 	for {
 		presented := w.presented()
 		open = slices.DeleteFunc(open, func(s *subject) bool { return presented[s.login] >= s.due && s.problem() == "" })
@@ -144,7 +149,7 @@ func (w *world) settle(killed time.Time) {
 			for _, s := range open[:min(len(open), 10)] {
 				w.t.Errorf("%s has not settled; its tokens were presented %d times: %s", s.name, presented[s.login], s.problem())
 			}
-			w.t.Fatalf("%d of %d resources have not settled", len(open), len(w.subjects))
+			w.t.Fatalf("%d of %d resources have not settled", len(open), len(subjects))
 		}
 		time.Sleep(100 * time.Millisecond)
 	}

@@ -161,6 +161,8 @@ type worldOptions struct {
 	ownPlane bool
 	// namespaces is how many; default 1.
 	namespaces int
+	// clusterWide binds the service account with a ClusterRoleBinding, which outlasts the namespaces.
+	clusterWide bool
 }
 
 var worlds atomic.Int64
@@ -198,6 +200,14 @@ func newWorld(t *testing.T, options worldOptions) *world {
 	w.allow(w.system, "Role", "github-user-token-operator-leader-election")
 	for range max(1, options.namespaces) {
 		w.namespace(fmt.Sprintf("chaos-%d", worlds.Add(1)))
+	}
+	if options.clusterWide {
+		binding := &rbacv1.ClusterRoleBinding{
+			ObjectMeta: metav1.ObjectMeta{Name: w.system},
+			RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "github-user-token-operator"},
+			Subjects:   w.binding("").Subjects,
+		}
+		w.create(binding)
 	}
 	w.identity, err = w.plane.ServiceAccountConfig(ctx, w.system, "operator")
 	w.must(err)
@@ -352,7 +362,11 @@ func (s *subject) apply() error {
 	}); err != nil {
 		return err
 	}
-	return s.w.admin.Create(s.w.ctx, &v1alpha1.GitHubUserToken{
+	return s.w.admin.Create(s.w.ctx, s.resource())
+}
+
+func (s *subject) resource() *v1alpha1.GitHubUserToken {
+	return &v1alpha1.GitHubUserToken{
 		ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: s.name},
 		Spec: v1alpha1.GitHubUserTokenSpec{
 			App: v1alpha1.App{
@@ -362,7 +376,7 @@ func (s *subject) apply() error {
 			RefreshTokenRef: &v1alpha1.RefreshTokenReference{Name: s.name + "-seed"},
 			Secret:          v1alpha1.SecretTemplate{Name: s.pairName()},
 		},
-	})
+	}
 }
 
 func (s *subject) pairName() string { return s.name + "-token" }
