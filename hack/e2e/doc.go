@@ -3,7 +3,16 @@
 //
 //	make e2e
 //
-// The nodes are those of package node: kubelet, containerd and runc in namespaces of their own, so the
-// machine's network, mounts and folders are not touched and nothing is left when the tests end, however
-// they end.
+// The operator is built by the Dockerfile's steps (package image) and installed by kubectl apply -k config,
+// as users install it, into a namespace that enforces the restricted pod security standard. Two nodes
+// (package node) and a control plane (package cluster) live in namespaces of their own, so the machine's
+// network, mounts and folders are not touched and nothing is left when the tests end, however they end. The
+// stand-in for GitHub runs in the test's process and is served to pods as github.example.com.
+//
+// allowed.sh says whether a machine can run this. These environment variables make it shorter or longer:
+//
+//	E2E_ROTATIONS        rotations over which handoff is measured (100)
+//	E2E_READERS          pods that mount the Secret while it is measured (20)
+//	E2E_PLAIN_ROTATIONS  rotations without handoff, up to 90 s each (3)
+//	E2E_LOGS             a folder that is to keep the cluster's logs of a failed run
 package e2e
