@@ -1,0 +1,541 @@
+package rotation
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/githubusertoken/github-user-token-operator/internal/credential"
+	"github.com/githubusertoken/github-user-token-operator/internal/github"
+)
+
+// shelf is a Store of one Secret. before, if set, runs before each write, as somebody else would.
+type shelf struct {
+	pair    *Pair
+	version int
+	before  func(*shelf)
+	lose    bool // the reply of the next write
+}
+
+var errNoReply = errors.New("the API server did not answer")
+
+func (s *shelf) Get(context.Context, Ref) (*Pair, error) {
+	if s.pair == nil {
+		return nil, ErrNotFound
+	}
+	return s.pair.Clone(), nil
+}
+
+func (s *shelf) Create(_ context.Context, pair *Pair) (*Pair, error) {
+	s.interfere()
+	if s.pair != nil {
+		return nil, ErrExists
+	}
+	fresh := pair.Clone()
+	fresh.UID, fresh.Controlled = "secret", true
+	return s.put(fresh)
+}
+
+func (s *shelf) Update(_ context.Context, current, next *Pair) (*Pair, error) {
+	s.interfere()
+	if s.pair == nil {
+		return nil, ErrNotFound
+	}
+	if current.Version != s.pair.Version {
+		return nil, ErrConflict
+	}
+	return s.put(next.Clone())
+}
+
+func (s *shelf) Remove(context.Context, *Pair) error {
+	s.pair = nil
+	return nil
+}
+
+func (s *shelf) interfere() {
+	if before := s.before; before != nil {
+		s.before = nil
+		before(s)
+	}
+}
+
+func (s *shelf) put(pair *Pair) (*Pair, error) {
+	s.version++
+	pair.Version = strconv.Itoa(s.version)
+	s.pair = pair
+	if s.lose {
+		s.lose = false
+		return nil, errNoReply
+	}
+	return pair.Clone(), nil
+}
+
+// edit is a write of somebody else.
+func (s *shelf) edit(change func(*Pair)) {
+	next := s.pair.Clone()
+	change(next)
+	_, _ = s.put(next)
+}
+
+// box is an Outbox in memory.
+type box struct {
+	records  map[string]Record
+	kept     int
+	notReady error
+}
+
+func (b *box) Ready() error { return b.notReady }
+
+func (b *box) Keep(record Record) error {
+	if b.records == nil {
+		b.records = map[string]Record{}
+	}
+	b.kept++
+	b.records[record.ID] = record
+	return nil
+}
+
+func (b *box) Remove(id string) error {
+	delete(b.records, id)
+	return nil
+}
+
+// page is GitHub's side of one poll.
+type page struct {
+	reply *github.Reply
+	err   error
+	polls int
+	// during runs while the poll is under way.
+	during func()
+}
+
+func (p *page) PollDevice(_ context.Context, app github.App, _ credential.DeviceCode) (*github.Reply, error) {
+	p.polls++
+	if p.during != nil {
+		p.during()
+	}
+	return p.reply, p.err
+}
+
+func said(body string) *github.Reply {
+	return &github.Reply{Host: "github.com", Status: 200, SentAt: deviceNow, Body: credential.NewRaw([]byte(body))}
+}
+
+const (
+	pairReply = `{"access_token":"ghu_new","expires_in":28800,"refresh_token":"ghr_new","refresh_token_expires_in":15897600,"token_type":"bearer"}`
+	secretID  = "device-code"
+)
+
+var (
+	deviceNow   = time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
+	deviceOwner = Owner{Namespace: "team-a", Name: "octocat", UID: "uid"}
+	deviceApp   = github.App{Host: "github.com", ClientID: "Iv23li"}
+	deviceCode  = credential.NewDeviceCode(secretID)
+)
+
+type deviceWorld struct {
+	rotator *Rotator
+	shelf   *shelf
+	box     *box
+	page    *page
+}
+
+func newDeviceWorld() *deviceWorld {
+	w := &deviceWorld{shelf: &shelf{}, box: &box{}, page: &page{}}
+	ids := 0
+	w.rotator = &Rotator{
+		Store: w.shelf, Outbox: w.box, Clock: SystemClock(), Poller: w.page, Me: Holder{Outbox: "a", Process: "1"},
+		NewID: func() string { ids++; return strconv.Itoa(ids) },
+	}
+	return w
+}
+
+func (w *deviceWorld) job(pair *Pair) Job {
+	return Job{
+		Owner: deviceOwner, Ref: Ref{Namespace: "team-a", Name: "octocat"}, App: deviceApp, Pair: pair, RefreshRequestedAt: "asked",
+		Decision: Decision{Cause: CauseDeviceFlow, Spends: deviceCode.Fingerprint()},
+	}
+}
+
+func (w *deviceWorld) offer(t *testing.T, pair *Pair) *Pair {
+	t.Helper()
+	stored, err := w.rotator.Offer(context.Background(), w.job(pair), anOffer(deviceCode), deviceCode)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return stored
+}
+
+func anOffer(code credential.DeviceCode) DeviceAuthorization {
+	return DeviceAuthorization{
+		UserCode: "WDJB-MJHT", VerificationURI: "https://github.com/login/device", ExpiresAt: deviceNow.Add(15 * time.Minute),
+		Interval: 5 * time.Second, DeviceCode: code.Fingerprint(), Codes: 1,
+	}
+}
+
+// brokenChain is a Secret whose refresh token was refused and whose access token still works.
+func brokenChain() *Pair {
+	access, refresh := credential.NewAccessToken("ghu_old"), credential.NewRefreshToken("ghr_old")
+	return &Pair{
+		Ref: Ref{Namespace: "team-a", Name: "octocat"}, Owner: deviceOwner, UID: "secret", Version: "0", Controlled: true,
+		AccessToken: access, RefreshToken: refresh,
+		State: State{
+			Owner: "uid", OwnerName: "octocat", App: deviceApp.Key(), Revision: 7, RefreshCount: 7,
+			AccessToken: access.Fingerprint(), RefreshToken: refresh.Fingerprint(),
+			IssuedAt: deviceNow.Add(-time.Hour), ExpiresAt: deviceNow.Add(7 * time.Hour),
+			Seeds:   []SeedRecord{{Fingerprint: "seed"}},
+			Verdict: &Verdict{Reason: ReasonRefreshTokenRejected, Fingerprint: refresh.Fingerprint(), Time: deviceNow},
+			User:    &User{Login: "octocat", ID: 1},
+		},
+	}
+}
+
+func TestACodeIsStoredBeforeItIsShown(t *testing.T) {
+	w := newDeviceWorld()
+	stored := w.offer(t, nil)
+	switch {
+	case stored.DeviceCode != deviceCode || stored.State.Device == nil:
+		t.Error("the code is not in the Secret")
+	case stored.State.Owner != "uid" || stored.State.App != deviceApp.Key():
+		t.Errorf("the Secret is bound to %q and %q", stored.State.Owner, stored.State.App)
+	case stored.State.HasToken() || stored.Intent != nil:
+		t.Error("the Secret speaks of a token or an exchange")
+	}
+}
+
+func TestAnOfferThatMeetsSomethingNewerIsNotMade(t *testing.T) {
+	for name, w := range map[string]struct {
+		stored *Pair
+		before func(*shelf)
+		want   error
+	}{
+		"another replica has made the Secret":    {nil, func(s *shelf) { _, _ = s.put(brokenChain()) }, ErrExists},
+		"another replica has written the Secret": {brokenChain(), func(s *shelf) { s.edit(func(*Pair) {}) }, ErrConflict},
+		"the Secret has gone":                    {brokenChain(), func(s *shelf) { s.pair = nil }, ErrNotFound},
+	} {
+		t.Run(name, func(t *testing.T) {
+			world := newDeviceWorld()
+			world.shelf.pair, world.shelf.before = w.stored, w.before
+			_, err := world.rotator.Offer(context.Background(), world.job(w.stored), anOffer(deviceCode), deviceCode)
+			if !errors.Is(err, w.want) {
+				t.Errorf("got %v, want %v", err, w.want)
+			}
+			if world.shelf.pair != nil && world.shelf.pair.State.Device != nil {
+				t.Error("the offer was made all the same")
+			}
+		})
+	}
+}
+
+func TestAnOfferWhoseReplyWasLostIsReadBack(t *testing.T) {
+	w := newDeviceWorld()
+	w.shelf.lose = true
+	if stored := w.offer(t, nil); stored.DeviceCode != deviceCode {
+		t.Error("the code that was stored is not seen")
+	}
+}
+
+func TestAPollThatSucceedsReplacesEveryOlderChain(t *testing.T) {
+	for name, pair := range map[string]*Pair{"no pair yet": nil, "a broken chain": brokenChain()} {
+		t.Run(name, func(t *testing.T) {
+			w := newDeviceWorld()
+			w.shelf.pair = pair
+			w.page.reply = said(pairReply)
+			w.page.during = func() {
+				if w.box.kept != 0 {
+					t.Error("something was kept before there was a reply")
+				}
+			}
+			result := w.rotator.Poll(context.Background(), w.job(w.offer(t, pair)))
+			live := w.shelf.pair
+			switch {
+			case result.Outcome != Committed:
+				t.Fatalf("%s: %v", result.Outcome, result.Err)
+			case live.AccessToken.Reveal() != "ghu_new" || live.RefreshToken.Reveal() != "ghr_new":
+				t.Error("the pair is not in the Secret")
+			case !live.DeviceCode.IsZero() || live.State.Device != nil:
+				t.Error("the code was left in the Secret")
+			case live.State.Verdict != nil || live.State.User != nil || live.State.RefreshCount != 1:
+				t.Errorf("what was known of the former login is still there: %+v", live.State)
+			case live.State.RefreshRequestedAt != "asked":
+				t.Error("the request that asked for the code would ask for an exchange now")
+			case w.box.kept != 1 || len(w.box.records) != 0:
+				t.Errorf("%d replies were kept and %d are left", w.box.kept, len(w.box.records))
+			}
+		})
+	}
+}
+
+func TestAPollThatBringsNoPair(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		reply    string
+		err      error
+		outcome  Outcome
+		reason   string
+		interval time.Duration
+		gone     bool // the code from the Secret
+	}{
+		{"the person has not come yet", `{"error":"authorization_pending"}`, nil, Untouched, "", 5 * time.Second, false},
+		{"GitHub asks to slow down", `{"error":"slow_down","interval":10}`, nil, Untouched, "", 10 * time.Second, false},
+		{"GitHub asks to slow down and does not say how", `{"error":"slow_down"}`, nil, Untouched, "", 10 * time.Second, false},
+		{"the code has expired", `{"error":"expired_token"}`, nil, Rejected, "", 5 * time.Second, false},
+		{"the code is not known", `{"error":"incorrect_device_code"}`, nil, Rejected, "", 5 * time.Second, false},
+		{"the person has cancelled", `{"error":"access_denied"}`, nil, Rejected, ReasonAuthorizationDenied, 5 * time.Second, true},
+		{"the App is suspended", `{"error":"application_suspended"}`, nil, Untouched, "", 5 * time.Second, false},
+		{"the reply is cut", `{"access_token":"ghu_ne`, nil, Unknown, "", 5 * time.Second, false},
+		{"no connection", "", &github.Error{Class: github.Transient, Reason: github.HostUnreachable}, Untouched, "", 5 * time.Second, false},
+		{"no reply", "", &github.Error{Class: github.Ambiguous, Reason: github.NoReply, Sent: true}, Unknown, "", 5 * time.Second, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := newDeviceWorld()
+			w.shelf.pair = brokenChain()
+			job := w.job(w.offer(t, w.shelf.pair))
+			if w.page.err = c.err; c.err == nil {
+				w.page.reply = said(c.reply)
+			}
+			result := w.rotator.Poll(context.Background(), job)
+			live := w.shelf.pair
+			switch {
+			case result.Outcome != c.outcome || result.Reason != c.reason:
+				t.Errorf("got %s %q (%v)", result.Outcome, result.Reason, result.Err)
+			case live.State.Device.Interval != c.interval:
+				t.Errorf("the interval is %s", live.State.Device.Interval)
+			case live.State.Device.Ended != c.reason || live.DeviceCode.IsZero() != c.gone:
+				t.Errorf("the code ended for %q and is in the Secret: %v", live.State.Device.Ended, !live.DeviceCode.IsZero())
+			case live.AccessToken.Reveal() != "ghu_old" || live.State.Verdict == nil:
+				t.Error("the chain was touched")
+			case len(w.box.records) != 0:
+				t.Error("a reply was left in the outbox")
+			}
+		})
+	}
+}
+
+func TestNothingIsPolledWhenItsReplyCouldNotBeKeptOrTheCodeIsAnother(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*deviceWorld)
+		want   Outcome
+	}{
+		"the outbox is full":              {func(w *deviceWorld) { w.box.notReady = errors.New("full") }, NoOutbox},
+		"the Secret has gone":             {func(w *deviceWorld) { w.shelf.pair = nil }, Stale},
+		"another code is in the Secret":   {func(w *deviceWorld) { w.shelf.edit(func(p *Pair) { p.State.Device.DeviceCode = "other" }) }, Stale},
+		"a login has come by another way": {func(w *deviceWorld) { w.shelf.edit(func(p *Pair) { p.State.Device = nil }) }, Stale},
+		"somebody took the code out":      {func(w *deviceWorld) { w.shelf.edit(func(p *Pair) { p.DeviceCode = credential.DeviceCode{} }) }, Rejected},
+		"the Secret is being deleted":     {func(w *deviceWorld) { w.shelf.edit(func(p *Pair) { p.Deleting = true }) }, Stale},
+		"the Secret is somebody else's":   {func(w *deviceWorld) { w.shelf.edit(func(p *Pair) { p.Controlled = false }) }, Stale},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newDeviceWorld()
+			job := w.job(w.offer(t, nil))
+			c.change(w)
+			if result := w.rotator.Poll(context.Background(), job); result.Outcome != c.want {
+				t.Errorf("got %s (%v), want %s", result.Outcome, result.Err, c.want)
+			}
+			if w.page.polls != 0 {
+				t.Error("GitHub was asked all the same")
+			}
+		})
+	}
+}
+
+// Two replicas poll the same code: GitHub gives the pair to one of them. What the other writes, before or
+// after, does not cost it.
+func TestTwoReplicasWithOneCodeKeepThePair(t *testing.T) {
+	other := credential.NewDeviceCode("another-code")
+	for name, meanwhile := range map[string]func(*testing.T, *deviceWorld, *Rotator){
+		"the other hears that the code is unknown": func(t *testing.T, w *deviceWorld, second *Rotator) {
+			second.Poller = &page{reply: said(`{"error":"incorrect_device_code"}`)}
+			if result := second.Poll(context.Background(), w.job(w.shelf.pair.Clone())); result.Outcome != Rejected {
+				t.Errorf("the other replica got %s", result.Outcome)
+			}
+		},
+		"the other has offered another code already": func(t *testing.T, w *deviceWorld, second *Rotator) {
+			if _, err := second.Offer(context.Background(), w.job(w.shelf.pair.Clone()), anOffer(other), other); err != nil {
+				t.Error(err)
+			}
+		},
+		"the other has ended the series": func(t *testing.T, w *deviceWorld, second *Rotator) {
+			second.Poller = &page{reply: said(`{"error":"access_denied"}`)}
+			second.Poll(context.Background(), w.job(w.shelf.pair.Clone()))
+		},
+		"the Secret is gone": func(_ *testing.T, w *deviceWorld, _ *Rotator) { w.shelf.pair = nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, pair := range []*Pair{nil, brokenChain()} {
+				w := newDeviceWorld()
+				w.shelf.pair = pair
+				job := w.job(w.offer(t, pair))
+				second := &Rotator{Store: w.shelf, Outbox: &box{}, Clock: SystemClock(), NewID: func() string { return "second" }}
+				w.page.reply = said(pairReply)
+				w.page.during = func() { meanwhile(t, w, second) }
+				result := w.rotator.Poll(context.Background(), job)
+				live := w.shelf.pair
+				if result.Outcome != Committed || live.AccessToken.Reveal() != "ghu_new" || live.State.Device != nil || !live.DeviceCode.IsZero() {
+					t.Errorf("%s (%v); the Secret holds %+v", result.Outcome, result.Err, live.State)
+				}
+			}
+		})
+	}
+}
+
+// A seed that was imported while the person was entering the code is the later login, and stays. One that is
+// only being imported goes on, and is committed over the pair of the code.
+func TestASeedThatCameMeanwhileWins(t *testing.T) {
+	t.Run("it is imported", func(t *testing.T) {
+		w := newDeviceWorld()
+		w.shelf.pair = brokenChain()
+		job := w.job(w.offer(t, w.shelf.pair))
+		w.page.reply = said(pairReply)
+		w.page.during = func() {
+			w.shelf.edit(func(p *Pair) {
+				p.AccessToken, p.RefreshToken = credential.NewAccessToken("ghu_seed"), credential.NewRefreshToken("ghr_seed")
+				p.State.AccessToken, p.State.RefreshToken = p.AccessToken.Fingerprint(), p.RefreshToken.Fingerprint()
+				p.State.Seeds = append(p.State.Seeds, SeedRecord{Fingerprint: "newer"})
+				p.State.Verdict, p.State.Device, p.DeviceCode = nil, nil, credential.DeviceCode{}
+				p.State.Revision++
+			})
+		}
+		if result := w.rotator.Poll(context.Background(), job); result.Outcome != Superseded {
+			t.Errorf("got %s (%v)", result.Outcome, result.Err)
+		}
+		if got := w.shelf.pair.AccessToken.Reveal(); got != "ghu_seed" {
+			t.Errorf("the Secret holds %s", got)
+		}
+	})
+	t.Run("it is being imported", func(t *testing.T) {
+		w := newDeviceWorld()
+		w.shelf.pair = brokenChain()
+		job := w.job(w.offer(t, w.shelf.pair))
+		w.page.reply = said(pairReply)
+		seed := credential.NewRefreshToken("ghr_seed")
+		w.page.during = func() {
+			w.shelf.edit(func(p *Pair) {
+				p.SeedToken, p.State.PendingSeed = seed, seed.Fingerprint()
+				p.Intent = &Intent{ID: "other", Holder: Holder{Process: "other"}, Spends: seed.Fingerprint()}
+			})
+		}
+		if result := w.rotator.Poll(context.Background(), job); result.Outcome != Committed {
+			t.Errorf("got %s (%v)", result.Outcome, result.Err)
+		}
+		if live := w.shelf.pair; live.Intent == nil || live.SeedToken != seed || live.State.PendingSeed != seed.Fingerprint() {
+			t.Error("the import that is under way was disturbed")
+		}
+	})
+}
+
+// A seed that GitHub refuses does not take away the code that a person may just be entering.
+func TestARefusedSeedLeavesTheCode(t *testing.T) {
+	w := newDeviceWorld()
+	w.shelf.pair = brokenChain()
+	w.offer(t, w.shelf.pair)
+	seed := credential.NewRefreshToken("ghr_seed")
+	w.shelf.edit(func(p *Pair) {
+		p.SeedToken, p.State.PendingSeed = seed, seed.Fingerprint()
+		p.Intent = &Intent{ID: "import", Holder: w.rotator.Me, Spends: seed.Fingerprint()}
+	})
+	result := w.rotator.condemn(context.Background(), deviceOwner, w.shelf.pair.Ref, verdict{
+		spent: seed.Fingerprint(), app: deviceApp.Key(), intentID: "import",
+	}, Result{Outcome: Rejected})
+	live := w.shelf.pair
+	if result.Outcome != Rejected || live.DeviceCode != deviceCode || live.State.Device == nil || !live.SeedToken.IsZero() {
+		t.Errorf("%s; the code: %v", result.Outcome, live.State.Device)
+	}
+}
+
+func TestAPairThatIsNotAdmittedNeverReachesTheSecret(t *testing.T) {
+	for name, c := range map[string]struct {
+		err     error
+		outcome Outcome
+		ended   string
+	}{
+		"another account":         {ErrWrongUser, WrongUser, ReasonWrongUser},
+		"revoked meanwhile":       {ErrPairDead, Rejected, ReasonRevoked},
+		"the resource is deleted": {ErrOwnerGone, Discarded, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newDeviceWorld()
+			w.shelf.pair = brokenChain()
+			job := w.job(w.offer(t, w.shelf.pair))
+			job.User = &UserPin{Login: "octocat"}
+			// Somebody else's import is under way beside it.
+			w.shelf.edit(func(p *Pair) { p.Intent = &Intent{ID: "other", Spends: "x"} })
+			w.page.reply = said(pairReply)
+			w.rotator.Admit = func(_ context.Context, _ github.App, record Record, tokens github.Tokens) (*User, error) {
+				if len(w.box.records) != 1 || tokens.AccessToken.Reveal() != "ghu_new" || record.User.Login != "octocat" {
+					t.Error("the pair is not kept while its account is asked for")
+				}
+				return nil, c.err
+			}
+			ended := ""
+			w.rotator.End = func(_ context.Context, _ github.App, _ Record, tokens github.Tokens) {
+				if len(w.box.records) != 1 {
+					t.Error("the reply was dropped before the pair was ended")
+				}
+				ended = tokens.AccessToken.Reveal()
+			}
+			result := w.rotator.Poll(context.Background(), job)
+			live := w.shelf.pair
+			switch {
+			case result.Outcome != c.outcome:
+				t.Errorf("got %s (%v)", result.Outcome, result.Err)
+			case ended != "ghu_new":
+				t.Error("the pair was not ended at GitHub")
+			case live.AccessToken.Reveal() != "ghu_old" || live.State.Verdict.Reason != ReasonRefreshTokenRejected || live.Intent == nil:
+				t.Errorf("the chain or somebody else's intent was touched: %+v", live.State)
+			case live.State.Device.Ended != c.ended || live.DeviceCode.IsZero() != (c.ended != ""):
+				t.Errorf("the code ended for %q", live.State.Device.Ended)
+			case len(w.box.records) != 0:
+				t.Error("the reply was left in the outbox")
+			}
+		})
+	}
+}
+
+func TestAnAdmittedPairIsStoredWithItsAccount(t *testing.T) {
+	w := newDeviceWorld()
+	job := w.job(w.offer(t, nil))
+	job.User = &UserPin{ID: 583231}
+	w.page.reply = said(pairReply)
+	w.rotator.Admit = func(context.Context, github.App, Record, github.Tokens) (*User, error) {
+		return &User{Login: "octocat", ID: 583231}, nil
+	}
+	if result := w.rotator.Poll(context.Background(), job); result.Outcome != Committed {
+		t.Fatalf("got %s (%v)", result.Outcome, result.Err)
+	}
+	if user := w.shelf.pair.State.User; user == nil || user.ID != 583231 {
+		t.Errorf("the account is %v", user)
+	}
+}
+
+// A process dies at any moment after GitHub has given the pair out: the outbox has it, and the next process
+// commits it, once, wherever the Secret has gone meanwhile.
+func TestAPollIsReplayed(t *testing.T) {
+	for name, meanwhile := range map[string]func(*shelf){
+		"nothing has happened":            func(*shelf) {},
+		"another code is offered":         func(s *shelf) { s.edit(func(p *Pair) { p.DeviceCode = credential.NewDeviceCode("other") }) },
+		"the Secret was deleted by force": func(s *shelf) { s.pair = nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newDeviceWorld()
+			w.shelf.pair = brokenChain()
+			live := w.offer(t, w.shelf.pair)
+			record := Record{
+				ID: "poll", Ref: live.Ref, Owner: deviceOwner, App: deviceApp.Key(), Spent: deviceCode.Fingerprint(),
+				Login: true, Base: live.State, Reply: said(pairReply),
+			}
+			meanwhile(w.shelf)
+			for range 2 {
+				result := w.rotator.Replay(context.Background(), deviceApp, record)
+				if result.Outcome != Committed || w.shelf.pair.RefreshToken.Reveal() != "ghr_new" {
+					t.Errorf("%s (%v)", result.Outcome, result.Err)
+				}
+			}
+			if got := w.shelf.pair.State.RefreshCount; got != 1 {
+				t.Errorf("the pair was committed %d times", got)
+			}
+		})
+	}
+}
