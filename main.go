@@ -52,6 +52,8 @@ type flags struct {
 	requestsPerHour     int
 	concurrentExchanges int
 	enableHandoff       bool
+	webhookAddress      string
+	webhookSecretFile   string
 	kubeAPIQPS          float64
 	kubeAPIBurst        int
 	shutdownTimeout     time.Duration
@@ -78,8 +80,10 @@ func parseFlags() *flags {
 	flag.IntVar(&f.requestsPerHour, "token-requests-per-hour", 2000, "Token requests per hour and App, GitHub's documented limit by default. 0 means no limit.")
 	flag.IntVar(&f.concurrentExchanges, "max-concurrent-exchanges", 256, "Exchanges under way at once.")
 	flag.BoolVar(&f.enableHandoff, "enable-handoff", false, "Allow spec.handoff: tell pods of new tokens and restart workloads. Needs config/components/handoff.")
-	flag.Float64Var(&f.kubeAPIQPS, "kube-api-qps", 100, "Requests per second to the API server, on average.")
-	flag.IntVar(&f.kubeAPIBurst, "kube-api-burst", 200, "Requests to the API server at once.")
+	flag.StringVar(&f.webhookAddress, "webhook-receiver-bind-address", "0", "Address of the receiver for GitHub's webhook github_app_authorization, for example :8090. 0 turns it off.")
+	flag.StringVar(&f.webhookSecretFile, "webhook-secret-file", "", "File with the webhook's secret. The receiver needs it.")
+	flag.Float64Var(&f.kubeAPIQPS, "kube-api-qps", -1, "Requests per second to the API server, on average. Negative means no limit: commits must not queue behind fences, and the API server shares itself out fairly.")
+	flag.IntVar(&f.kubeAPIBurst, "kube-api-burst", 200, "Requests to the API server at once, when --kube-api-qps sets a limit.")
 	flag.DurationVar(&f.shutdownTimeout, "shutdown-timeout", time.Minute, "How long to wait at shutdown for exchanges under way and for their pairs to be stored.")
 	f.zap.BindFlags(flag.CommandLine)
 	flag.Parse()
@@ -120,6 +124,11 @@ func run(ctx context.Context, f *flags) error {
 	})
 	if err != nil {
 		return err
+	}
+	if f.webhookAddress != "0" {
+		if _, err := reconciler.ReceiveWebhooks(mgr, f.webhookAddress, f.webhookSecretFile); err != nil {
+			return fmt.Errorf("--webhook-receiver-bind-address: %w", err)
+		}
 	}
 	records, err := kept.List()
 	if err != nil {
