@@ -145,8 +145,8 @@ func pairCondemned(live *Pair, v verdict, now time.Time) (*Pair, string) {
 		return next, v.reason
 	}
 	record := SeedRecord{Fingerprint: v.spent, RefusedFor: v.app}
-	if v.reason != ReasonRefreshTokenRejected {
-		record.RefusedFor = RefusedForAll // It was exchanged once.
+	if v.reason == ReasonWrongUser {
+		record.RefusedFor = RefusedForAll
 	} else {
 		state.SeedVersion = "" // It is looked at again when spec.app changes.
 	}

@@ -91,8 +91,7 @@ type SeedRecord struct {
 	RefusedFor string `json:"refusedFor,omitempty"`
 }
 
-// RefusedForAll says of a login that it was exchanged, and that its pair never came or was not wanted: no App
-// can make it good again.
+// RefusedForAll says of a login that it was exchanged and its pair not wanted: no App can make it good again.
 const RefusedForAll = "*"
 
 // Verdict says that a token is of no more use.

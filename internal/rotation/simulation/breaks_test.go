@@ -20,77 +20,99 @@ var breaks = []Break{
 }
 
 // hunted is how many seeds a break may take to be caught.
-const hunted = 1500
+const hunted = 3000
+
+// huntConfig is the run of a seed in a hunt: short, and with more faults than usual.
+func huntConfig(seed uint64, broken Break) Config {
+	cfg := ConfigFor(seed)
+	cfg.Rotations, cfg.Frequent, cfg.Break = 150, 1+int(seed%3), broken
+	return cfg
+}
 
 // The test binary of the mutants is this very test, built with other sources. It is told by its environment
-// to hunt and nothing else.
+// to hunt from a seed on, and does nothing else.
 func TestMain(m *testing.M) {
-	if name := os.Getenv("SIMULATION_HUNT"); name != "" {
-		fmt.Println(hunt(Break(os.Getenv("SIMULATION_BREAK"))))
+	if from, err := strconv.ParseUint(os.Getenv("SIMULATION_HUNT"), 10, 64); err == nil {
+		fmt.Println(hunt(from, Break(os.Getenv("SIMULATION_BREAK"))))
 		return
 	}
 	os.Exit(m.Run())
 }
 
-// hunt runs seed after seed until an invariant is broken, and says which and by which seed.
-func hunt(broken Break) string {
-	for seed := uint64(1); seed <= hunted; seed++ {
-		cfg := ConfigFor(seed)
-		cfg.Break = broken
-		if report := Run(cfg); report.Violation != "" {
+// hunt runs seed after seed until an invariant is broken, and says by which seed, and which it was.
+func hunt(from uint64, broken Break) string {
+	for seed := from; seed <= hunted; seed++ {
+		if report := Run(huntConfig(seed, broken)); report.Violation != "" {
 			return strconv.FormatUint(seed, 10) + "\t" + report.Violation
 		}
 	}
 	return ""
 }
 
-// TestEveryBreakIsCaught breaks each rule of the protocol on purpose and finds that the simulation sees it.
+// TestTheMutantsAreHarmlessUntilChosen finds that the build with the mutants behaves as the real code as long
+// as no rule is broken.
+func TestTheMutantsAreHarmlessUntilChosen(t *testing.T) {
+	command := exec.CommandContext(t.Context(), buildMutants(t))
+	command.Env = append(os.Environ(), "SIMULATION_HUNT="+strconv.Itoa(hunted-100))
+	if output, err := command.CombinedOutput(); err != nil || strings.TrimSpace(string(output)) != "" {
+		t.Errorf("with all rules kept: %v\n%s", err, output)
+	}
+}
+
+// TestEveryBreakIsCaught breaks each rule of the protocol on purpose and finds that the simulation sees it, by
+// a seed with which nothing is wrong as long as the rule is kept.
 func TestEveryBreakIsCaught(t *testing.T) {
 	binary := buildMutants(t)
-	var mu sync.Mutex
-	caught := map[string]string{}
+	type brokenRule struct{ name, environment, caught string }
+	var rules []*brokenRule
+	for _, name := range breaks {
+		rules = append(rules, &brokenRule{name: string(name), environment: "SIMULATION_BREAK=" + string(name)})
+	}
+	for _, m := range mutants {
+		rules = append(rules, &brokenRule{name: m.name, environment: "SIMULATION_MUTANT=" + m.name})
+	}
 	var group sync.WaitGroup
 	slots := make(chan struct{}, runtime.GOMAXPROCS(0))
-	run := func(name string, environment ...string) {
+	for _, rule := range rules {
 		group.Go(func() {
 			slots <- struct{}{}
 			defer func() { <-slots }()
-			command := exec.CommandContext(t.Context(), binary)
-			command.Env = append(os.Environ(), "SIMULATION_HUNT=1")
-			command.Env = append(command.Env, environment...)
-			output, err := command.CombinedOutput()
-			mu.Lock()
-			defer mu.Unlock()
-			caught[name] = strings.TrimSpace(string(output))
-			if err != nil {
-				t.Errorf("%s: %v\n%s", name, err, output)
-			}
+			rule.caught = huntWith(t, binary, rule.environment)
 		})
 	}
-	for _, name := range breaks {
-		run(string(name), "SIMULATION_BREAK="+string(name))
-	}
-	for _, m := range mutants {
-		run(m.name, "SIMULATION_MUTANT="+m.name)
-	}
 	group.Wait()
-
-	names := make([]string, 0, len(caught))
-	for _, name := range breaks {
-		names = append(names, string(name))
-	}
-	for _, m := range mutants {
-		names = append(names, m.name)
-	}
-	for _, name := range names {
-		seed, violation, found := strings.Cut(caught[name], "\t")
+	for _, rule := range rules {
+		seed, violation, found := strings.Cut(rule.caught, "\t")
 		if !found {
-			t.Errorf("%s: not caught by %d seeds", name, hunted)
+			t.Errorf("%s: not caught by %d seeds", rule.name, hunted)
 			continue
 		}
-		t.Logf("| %s | %s | %s |", name, seed, violation)
+		t.Logf("| %s | %s | %s |", rule.name, seed, violation)
 	}
-	t.Logf("%d breaks of %d caught", len(names), len(breaks)+len(mutants))
+}
+
+// huntWith runs the test binary of the mutants with one rule broken.
+func huntWith(t *testing.T, binary, environment string) string {
+	for from := uint64(1); ; {
+		command := exec.CommandContext(t.Context(), binary)
+		command.Env = append(os.Environ(), environment, "SIMULATION_HUNT="+strconv.FormatUint(from, 10))
+		output, err := command.CombinedOutput()
+		if err != nil {
+			t.Errorf("%s: %v\n%s", environment, err, output)
+			return ""
+		}
+		caught := strings.TrimSpace(string(output))
+		seed, err := strconv.ParseUint(strings.Split(caught, "\t")[0], 10, 64)
+		if err != nil {
+			return ""
+		}
+		if report := Run(huntConfig(seed, BreakNone)); report.Violation != "" {
+			t.Errorf("seed %d fails with all rules kept: %s", seed, report.Violation)
+			from = seed + 1
+			continue
+		}
+		return caught
+	}
 }
 
 // buildMutants builds this test with the mutated sources of the protocol in place of the real ones.

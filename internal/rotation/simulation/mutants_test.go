@@ -136,7 +136,7 @@ var mutants = []mutant{
 	{
 		"replay commits unconditionally", "replay.go",
 		"	result := r.store(",
-		"	if live, err := r.Store.Get(ctx, record.Ref); err == nil && broken(`replay commits unconditionally`) && !live.RefreshToken.IsZero() {\n		record.Spent, record.Login = live.RefreshToken.Fingerprint(), false\n	}\n	result := r.store(",
+		"	if broken(`replay commits unconditionally`) {\n		if live, err := r.Store.Get(ctx, record.Ref); err == nil && !live.RefreshToken.IsZero() {\n			record.Spent, record.Login = live.RefreshToken.Fingerprint(), false\n		}\n	}\n	result := r.store(",
 	},
 	{
 		"ambiguous treated as untouched", "settle.go",
@@ -159,9 +159,9 @@ var mutants = []mutant{
 		"	case broken(`rejection believed without a live look`) && live.Intent == nil:\n		live.Intent = &Intent{ID: v.intentID}\n	case broken(`rejection believed without a live look`):\n	case !live.holdsForVerdict(v):",
 	},
 	{
-		"a lost login may be sent again", "settle.go",
-		"		record.RefusedFor = RefusedForAll // It was exchanged once.",
-		"		if record.RefusedFor = RefusedForAll; broken(`a lost login may be sent again`) {\n			return next, v.reason\n		}",
+		"refused login not remembered", "settle.go",
+		"	state.recordSeed(record)\n",
+		"	if !broken(`refused login not remembered`) {\n		state.recordSeed(record)\n	}\n",
 	},
 	{
 		"restore without a backup", "restore.go",
