@@ -97,13 +97,6 @@ func (w *world) patchSecret(name, patch string) {
 	w.must(admin.Patch(w.ctx, secret, client.RawPatch(types.MergePatchType, []byte(patch))))
 }
 
-// patchResource applies a JSON merge patch to a resource.
-func (w *world) patchResource(name, patch string) {
-	w.t.Helper()
-	token := &v1alpha1.GitHubUserToken{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: name}}
-	w.must(admin.Patch(w.ctx, token, client.RawPatch(types.MergePatchType, []byte(patch))))
-}
-
 // remove deletes an object and does not wait.
 func (w *world) remove(object client.Object) {
 	w.t.Helper()

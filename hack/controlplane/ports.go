@@ -28,7 +28,7 @@ type port struct {
 
 func reservePort(address string) (port, error) {
 	for range 1000 {
-		number := lowestPort + rand.IntN(highestPort-lowestPort+1) //nolint:gosec // Which port is no secret.
+		number := lowestPort + rand.IntN(highestPort-lowestPort+1)
 		mark, err := net.ListenPacket("udp", net.JoinHostPort("127.0.0.1", strconv.Itoa(number)))
 		if err != nil {
 			continue
