@@ -97,24 +97,27 @@ func (m *meter) since(then reading) (writes, reads []string, looks int) {
 // quietTime is how long quiet watches. A hot loop shows in far less.
 const quietTime = 1500 * time.Millisecond
 
-// quiet watches a world for a while in which nothing is to happen: no write, no exchange, hardly a look.
+// quiet watches a world for a while in which nothing is to happen: no write, no exchange, hardly a look. On a
+// loaded machine what happened before may still be on its way, so there are some whiles to choose from; a loop
+// leaves none quiet.
 func (w *world) quiet() {
 	w.t.Helper()
-	w.settle()
-	then, presented := w.meter.read(), len(w.gh.Presentations())
-	time.Sleep(quietTime)
-	writes, reads, looks := w.meter.since(then)
-	if len(writes) > 0 {
-		w.t.Errorf("nothing was due, but the operator wrote: %v", writes)
-	}
-	if len(reads) > 12 {
-		w.t.Errorf("nothing was due, but the operator read: %v", reads)
-	}
-	if looks > 30 {
-		w.t.Errorf("nothing was due, but the operator looked %d times in %s", looks, quietTime)
-	}
-	if now := len(w.gh.Presentations()); now != presented {
-		w.t.Errorf("nothing was due, but %d tokens were presented in %s", now-presented, quietTime)
+	presented := len(w.gh.Presentations())
+	for left := 3; ; left-- {
+		w.settle()
+		then := w.meter.read()
+		time.Sleep(quietTime)
+		writes, reads, looks := w.meter.since(then)
+		if now := len(w.gh.Presentations()); now != presented {
+			w.t.Errorf("nothing was due, but %d tokens were presented", now-presented)
+		}
+		if len(writes) == 0 && len(reads) <= 2 && looks <= 30 {
+			return
+		}
+		if left == 0 {
+			w.t.Errorf("nothing was due, but in %s the operator looked %d times, wrote %v and read %v", quietTime, looks, writes, reads)
+			return
+		}
 	}
 }
 

@@ -154,8 +154,13 @@ func newWorld(t *testing.T, options worldOptions) *world {
 // startOperator runs an operator as main does, in this process, under the service account's identity.
 func (w *world) startOperator(options worldOptions) {
 	w.t.Helper()
-	kept, err := outbox.Open(w.outboxDir, outbox.Options{AllowDisk: true})
-	w.must(err)
+	var kept *outbox.Outbox
+	w.eventually("the outbox to be free", func() (bool, string) {
+		// A process that another test starts holds a copy of the former operator's lock for a moment.
+		var err error
+		kept, err = outbox.Open(w.outboxDir, outbox.Options{AllowDisk: true})
+		return err == nil, fmt.Sprint(err)
+	})
 	config := rest.CopyConfig(operator)
 	config.QPS = -1
 	config.Wrap(w.meter.wrap)
