@@ -226,7 +226,7 @@ func (w *world) namespace(name string) {
 // allow gives the operator's service account, in one namespace, what a role of config/rbac says.
 func (w *world) allow(namespace, kind, name string) {
 	w.t.Helper()
-	rules := []rbacv1.PolicyRule{}
+	var rules []rbacv1.PolicyRule
 	if kind == "ClusterRole" {
 		var role rbacv1.ClusterRole
 		w.must(w.admin.Get(w.ctx, client.ObjectKey{Name: name}, &role))
@@ -338,6 +338,9 @@ type subject struct {
 	// reason is that of Reconciling at the end, empty for none.
 	reason string
 }
+
+// anyReason of Reconciling, or none.
+const anyReason = "*"
 
 // subject makes a resource whose seed is a fresh login. One exchange is due for it.
 func (w *world) subject(name string) *subject {
