@@ -119,6 +119,11 @@ CHAOS_ARGS ?=
 chaos: control-plane ## Kill, stop and starve real processes on a real control plane.
 	$(GO) test ./hack/chaos -tags chaos -count=1 -timeout 2h -v $(CHAOS_ARGS)
 
+SOAK_ARGS ?=
+.PHONY: soak
+soak: control-plane ## Let 200 resources rotate for ten minutes and hold the operator to its promises (SOAK_ARGS="--resources 50 --duration 1m").
+	$(GO) run ./hack/soak $(SOAK_ARGS)
+
 FUZZTIME ?= 10m
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME.

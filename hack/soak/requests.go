@@ -19,15 +19,22 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/hack/demo/stage"
 )
 
-// auditPolicy has the API server note each request of the operator, and no others.
+// auditPolicy has the API server note each request about what rotations deal
+// with, whoever makes it: its metrics do not tell whose requests they count.
 const auditPolicy = `apiVersion: audit.k8s.io/v1
 kind: Policy
 omitStages: [RequestReceived, ResponseStarted]
 rules:
 - level: Metadata
-  users: ["system:serviceaccount:` + stage.Namespace + ":" + stage.ServiceAccount + `"]
+  resources:
+  - {group: "", resources: [secrets, events]}
+  - {group: events.k8s.io}
+  - {group: githubusertoken.dev}
 - level: None
 `
+
+// theOperator is who it is to the API server.
+const theOperator = "system:serviceaccount:" + stage.Namespace + ":" + stage.ServiceAccount
 
 // operation is a kind of request.
 type operation struct {
@@ -88,8 +95,14 @@ func (r requests) String() string {
 	return strings.Join(lines, ", ")
 }
 
-// reading is what was counted up to a moment.
-type reading struct{ audited, metered requests }
+// reading is what was counted up to a moment: by the audit log the operator's
+// requests and those of others, by the metrics those of everybody.
+type reading struct{ operators, others, metered requests }
+
+// minus is what was counted since an earlier reading.
+func (r reading) minus(earlier reading) reading {
+	return reading{r.operators.minus(earlier.operators), r.others.minus(earlier.others), r.metered.minus(earlier.metered)}
+}
 
 func takeReading(ctx context.Context, s *stage.Stage) (reading, error) {
 	log, err := os.Open(s.Plane.AuditLogPath())
@@ -97,7 +110,7 @@ func takeReading(ctx context.Context, s *stage.Stage) (reading, error) {
 		return reading{}, fmt.Errorf("read the audit log: %w", err)
 	}
 	defer func() { _ = log.Close() }()
-	audited, err := readAudit(log)
+	operators, others, err := readAudit(log)
 	if err != nil {
 		return reading{}, err
 	}
@@ -109,23 +122,27 @@ func takeReading(ctx context.Context, s *stage.Stage) (reading, error) {
 	if err != nil {
 		return reading{}, fmt.Errorf("read the API server's metrics: %w", err)
 	}
-	return reading{audited, readMetrics(string(content))}, nil
+	return reading{operators, others, readMetrics(string(content))}, nil
 }
 
-// readAudit counts the requests of an audit log. A last line that is being written is left out.
-func readAudit(log io.Reader) (requests, error) {
-	r := requests{of: map[operation]int{}}
+// readAudit counts the requests of an audit log, the operator's and those of others. A last line that is being
+// written is left out.
+func readAudit(log io.Reader) (operators, others requests, err error) {
+	operators, others = requests{of: map[operation]int{}}, requests{of: map[operation]int{}}
 	lines := bufio.NewReader(log)
 	for {
 		line, err := lines.ReadBytes('\n')
 		if errors.Is(err, io.EOF) {
-			return r, nil
+			return operators, others, nil
 		}
 		if err != nil {
-			return r, fmt.Errorf("read the audit log: %w", err)
+			return operators, others, fmt.Errorf("read the audit log: %w", err)
 		}
 		var event struct {
-			Verb      string `json:"verb"`
+			Verb string `json:"verb"`
+			User struct {
+				Username string `json:"username"`
+			} `json:"user"`
 			ObjectRef struct {
 				Resource    string `json:"resource"`
 				Subresource string `json:"subresource"`
@@ -135,7 +152,11 @@ func readAudit(log io.Reader) (requests, error) {
 			} `json:"responseStatus"`
 		}
 		if err := json.Unmarshal(line, &event); err != nil {
-			return r, fmt.Errorf("read the audit log: %w", err)
+			return operators, others, fmt.Errorf("read the audit log: %w", err)
+		}
+		r := &others
+		if event.User.Username == theOperator {
+			r = &operators
 		}
 		o := operation{event.Verb, join(event.ObjectRef.Resource, event.ObjectRef.Subresource)}
 		r.of[o]++

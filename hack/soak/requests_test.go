@@ -5,14 +5,17 @@ import (
 	"testing"
 )
 
-// audit makes lines as the API server writes them.
-func audit(lines ...string) string {
+// audit makes lines as the API server writes them about requests of the operator.
+func audit(lines ...string) string { return auditOf(theOperator, lines...) }
+
+// auditOf makes lines about requests of anybody.
+func auditOf(user string, lines ...string) string {
 	var log strings.Builder
 	for _, line := range lines {
 		verb, rest, _ := strings.Cut(line, " ")
 		object, code, _ := strings.Cut(rest, " ")
 		resource, subresource, _ := strings.Cut(object, "/")
-		log.WriteString(`{"kind":"Event","verb":"` + verb + `","objectRef":{"resource":"` + resource + `","subresource":"` + subresource +
+		log.WriteString(`{"kind":"Event","user":{"username":"` + user + `"},"verb":"` + verb + `","objectRef":{"resource":"` + resource + `","subresource":"` + subresource +
 			`"},"responseStatus":{"code":` + code + "}}\n")
 	}
 	return log.String()
@@ -21,7 +24,8 @@ func audit(lines ...string) string {
 func TestTheAuditLogIsCountedByWhatRotationsDealWith(t *testing.T) {
 	log := audit("patch secrets 200", "patch secrets 409", "patch githubusertokens/status 200", "create events 201",
 		"get secrets 200", "watch secrets 200", "update leases 200", "get leases 200")
-	counted, err := readAudit(strings.NewReader(log + `{"verb":"pat`)) // the last line is being written
+	log += auditOf("system:serviceaccount:kube-system:generic-garbage-collector", "get githubusertokens 200", "patch secrets 409")
+	counted, others, err := readAudit(strings.NewReader(log + `{"verb":"pat`)) // the last line is being written
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -37,10 +41,13 @@ func TestTheAuditLogIsCountedByWhatRotationsDealWith(t *testing.T) {
 	if text := counted.String(); text != "create events 1, get secrets 1, patch githubusertokens/status 1, patch secrets 2" {
 		t.Errorf("it is told as %q", text)
 	}
+	if text := others.String(); text != "get githubusertokens 1, patch secrets 1" {
+		t.Errorf("what others did is told as %q", text)
+	}
 }
 
 func TestAnAuditLogThatCannotBeReadIsAnError(t *testing.T) {
-	if _, err := readAudit(strings.NewReader("not JSON\n")); err == nil {
+	if _, _, err := readAudit(strings.NewReader("not JSON\n")); err == nil {
 		t.Error("there is no error")
 	}
 }
@@ -63,11 +70,11 @@ apiserver_request_duration_seconds_sum{resource="secrets",verb="PATCH"} 99
 }
 
 func TestADifferenceHoldsWhatCameLater(t *testing.T) {
-	earlier, err := readAudit(strings.NewReader(audit("patch secrets 409", "get secrets 200")))
+	earlier, _, err := readAudit(strings.NewReader(audit("patch secrets 409", "get secrets 200")))
 	if err != nil {
 		t.Fatal(err)
 	}
-	later, err := readAudit(strings.NewReader(audit("patch secrets 409", "get secrets 200", "patch secrets 200", "patch secrets 500")))
+	later, _, err := readAudit(strings.NewReader(audit("patch secrets 409", "get secrets 200", "patch secrets 200", "patch secrets 500")))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -72,9 +72,6 @@ func forEach(ctx context.Context, count int, do func(ctx context.Context, name s
 	return context.Cause(ctx)
 }
 
-// asking is the request by which a refresh is asked for.
-var asking = operation{"patch", "githubusertokens"}
-
 // refreshAll asks for a refresh of all resources, as fast as it can, and says how long that took.
 func refreshAll(ctx context.Context, s *stage.Stage, count int) (time.Duration, error) {
 	admin, err := adminClient(s)

@@ -18,9 +18,10 @@ type result struct {
 	ledger  stage.Ledger
 	// lost says that not every exchange came to be seen in a Secret.
 	lost bool
-	// audited are the operator's requests, metered those of everybody.
-	audited, metered requests
-	usage            string
+	// audited are the operator's requests and others those of everybody else, both by the audit log; metered are
+	// those that the API server's metrics count and nobody else has made.
+	audited, others, metered requests
+	usage                    string
 }
 
 func (r result) perRotation(count int) float64 {
@@ -34,18 +35,19 @@ func (r result) print(out io.Writer) {
   rotations                        %d
   refresh tokens presented         %d, exchanged %d, spent twice %d, violations %d
   Secret behind GitHub             %s
-  writes per rotation              %.3f (audit log, the operator's)   %.3f (API server's metrics, everybody's)
-  reads per rotation               %.3f                                %.3f
+  writes per rotation              %.3f (audit log)   %.3f (API server's metrics without those of others)
+  reads per rotation               %.3f               %.3f
   requests that failed             %d
   the operator's requests          %s
   from the API server's metrics    %s
+  others' requests                 %s
   the operator's memory at most    %s
 `,
 		r.options.resources, r.options.lifetime, r.options.duration, r.figures.rotations(),
 		summary.Presentations, summary.Exchanges, summary.DoubleSpends, summary.Violations, r.figures.gaps,
 		r.perRotation(r.audited.count(operation.writes)), r.perRotation(r.metered.count(operation.writes)),
 		r.perRotation(r.audited.count(operation.reads)), r.perRotation(r.metered.count(operation.reads)),
-		r.audited.failed, r.audited, r.metered, r.usage)
+		r.audited.failed, r.audited, r.metered, r.others, r.usage)
 	for i, problem := range r.figures.problems {
 		if i == 20 {
 			fmt.Fprintf(out, "  and %d more\n", len(r.figures.problems)-i)

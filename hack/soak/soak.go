@@ -96,10 +96,10 @@ func run(ctx context.Context, o options, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	end.metered.of[asking] -= o.bursts * o.resources // the harness's own
+	counted := end.minus(begin)
 	result := result{
 		options: o, figures: judge.figures(), ledger: ledger, lost: lost != nil,
-		audited: end.audited.minus(begin.audited), metered: end.metered.minus(begin.metered), usage: usage,
+		audited: counted.operators, others: counted.others, metered: counted.metered.minus(counted.others), usage: usage,
 	}
 	result.print(out)
 	return result.verdict()
