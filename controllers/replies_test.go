@@ -146,7 +146,7 @@ func TestARateLimitIsKeptTo(t *testing.T) {
 	) {
 		w := newWorld(t, worldOptions{})
 		seed := w.seed("octocat", "octocat")
-		w.seed("hubot", "hubot")
+		another := w.seed("hubot", "hubot")
 		w.gh.Inject(c.fault())
 		w.create(w.resource("octocat"))
 		w.refused("octocat", refusal{reason: v1alpha1.ReasonRateLimited, says: "The next try is at", retried: true})
@@ -178,6 +178,9 @@ func TestARateLimitIsKeptTo(t *testing.T) {
 		shown := w.gh.PresentationsOf(seed)
 		if waited := shown[1].At.Sub(shown[0].At); waited < c.atLeast {
 			t.Errorf("the second try came after %s", waited)
+		}
+		if waited := w.gh.PresentationsOf(another)[0].At.Sub(shown[0].At); waited < c.atLeast {
+			t.Errorf("another resource of the App tried after %s", waited)
 		}
 	})
 }
