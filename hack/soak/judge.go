@@ -93,9 +93,9 @@ func (j *judge) figures() figures {
 	return figures{j.found.logins, slices.Clone(j.found.gaps), slices.Clone(j.found.problems)}
 }
 
-// await waits until the figures are as wanted.
-func (j *judge) await(ctx context.Context, as func(figures) bool) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+// await waits until the figures of so many resources are as wanted.
+func (j *judge) await(ctx context.Context, resources int, as func(figures) bool) error {
+	ctx, cancel := context.WithTimeout(ctx, patience+time.Duration(resources)*patienceEach)
 	defer cancel()
 	ticker := time.NewTicker(50 * time.Millisecond)
 	defer ticker.Stop()

@@ -128,7 +128,7 @@ func settled(ctx context.Context, s *stage.Stage, count int) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, patience+time.Duration(count)*patienceEach)
 	defer cancel()
 	for {
 		var tokens v1alpha1.GitHubUserTokenList
@@ -147,7 +147,7 @@ func settled(ctx context.Context, s *stage.Stage, count int) error {
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("%d of %d resources are Ready: %w", ready, count, ctx.Err())
-		case <-time.After(200 * time.Millisecond):
+		case <-time.After(200*time.Millisecond + time.Duration(count)*time.Millisecond/10):
 		}
 	}
 }

@@ -76,3 +76,15 @@ func TestASmallSoak(t *testing.T) {
 		t.Errorf("the output does not tell of the ledger:\n%s", out.String())
 	}
 }
+
+func TestAStartAmongResourcesAtRest(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	defer cancel()
+	var out strings.Builder
+	if err := run(ctx, options{resources: 20, lifetime: time.Hour, rest: time.Second}, &out); err != nil {
+		t.Fatalf("%v\n%s", err, out.String())
+	}
+	if !strings.Contains(out.String(), "refresh tokens presented         1, one of them asked for") {
+		t.Errorf("the output does not tell what was presented:\n%s", out.String())
+	}
+}

@@ -21,8 +21,10 @@ const (
 const (
 	clientID     = "Iv23liSoak"
 	clientSecret = "soak-client-secret"
-	// patience is how long things may take that have no bound of their own.
-	patience = 2 * time.Minute
+	// patience is how long things may take that have no bound of their own, and patienceEach how much longer with
+	// each resource.
+	patience     = 2 * time.Minute
+	patienceEach = 20 * time.Millisecond
 )
 
 type options struct {
@@ -31,6 +33,8 @@ type options struct {
 	duration  time.Duration
 	// bursts is how often all resources are asked to be refreshed at once.
 	bursts int
+	// rest, when it is not zero, is how long to watch the operator after a restart in place of rotations.
+	rest time.Duration
 	// longestGap is how long a Secret may hold a dead access token.
 	longestGap time.Duration
 	// operatorArguments are put behind the others.
@@ -63,11 +67,14 @@ func run(ctx context.Context, o options, out io.Writer) error {
 		return err
 	}
 	// Between the logins and the first rotations nothing happens: what is counted begins there.
-	if err := judge.await(ctx, func(f figures) bool { return f.logins == o.resources }); err != nil {
+	if err := judge.await(ctx, o.resources, func(f figures) bool { return f.logins == o.resources }); err != nil {
 		return fmt.Errorf("not all resources were logged in: %w; the end of the operator's log:\n%s", err, s.Operator.LogTail())
 	}
 	if err := settled(ctx, s, o.resources); err != nil {
 		return err
+	}
+	if o.rest > 0 {
+		return rest(ctx, o, out, s, judge)
 	}
 	begin, err := takeReading(ctx, s)
 	if err != nil {
@@ -91,7 +98,7 @@ func run(ctx context.Context, o options, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	lost := judge.await(ctx, func(f figures) bool { return f.logins+f.rotations() == ledger.Summary.Exchanges })
+	lost := judge.await(ctx, o.resources, func(f figures) bool { return f.logins+f.rotations() == ledger.Summary.Exchanges })
 	end, err := takeReading(ctx, s)
 	if err != nil {
 		return err
