@@ -122,7 +122,8 @@ func secret(name, key, value string) *corev1.Secret {
 	}
 }
 
-// settled waits until every resource is Ready in its status.
+// settled waits until every resource is Ready in its status, and its account known, which is learnt after the login
+// and not with rotations.
 func settled(ctx context.Context, s *stage.Stage, count int) error {
 	admin, err := adminClient(s)
 	if err != nil {
@@ -137,7 +138,7 @@ func settled(ctx context.Context, s *stage.Stage, count int) error {
 		}
 		ready := 0
 		for _, token := range tokens.Items {
-			if meta.IsStatusConditionTrue(token.Status.Conditions, v1alpha1.ConditionReady) {
+			if meta.IsStatusConditionTrue(token.Status.Conditions, v1alpha1.ConditionReady) && token.Status.User != nil {
 				ready++
 			}
 		}
@@ -146,7 +147,7 @@ func settled(ctx context.Context, s *stage.Stage, count int) error {
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("%d of %d resources are Ready: %w", ready, count, ctx.Err())
+			return fmt.Errorf("%d of %d resources are Ready and tell their account: %w", ready, count, ctx.Err())
 		case <-time.After(200*time.Millisecond + time.Duration(count)*time.Millisecond/10):
 		}
 	}
