@@ -32,12 +32,16 @@ func (r *Reconciler) finalize(ctx context.Context, token *v1alpha1.GitHubUserTok
 	if err := r.removeOutputs(ctx, token); err != nil {
 		return ctrl.Result{}, err
 	}
+	retain, err := r.putBackToRetain(ctx, token)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
 	refs, err := r.secretsOf(ctx, token)
 	if err != nil {
 		return ctrl.Result{}, err
 	}
 	for _, ref := range refs {
-		if err := r.letGo(ctx, token, ref); err != nil {
+		if err := r.letGo(ctx, token, ref, retain); err != nil {
 			return ctrl.Result{}, err
 		}
 	}
@@ -50,9 +54,31 @@ func (r *Reconciler) finalize(ctx context.Context, token *v1alpha1.GitHubUserTok
 	return ctrl.Result{}, nil
 }
 
+// putBackToRetain sees to it that a pair which is to be retained does not go with a Secret that was deleted just
+// before, or that was just being replaced. What cannot be put back in its place is retained where it is. It says
+// whether the pair is to be retained and can be.
+func (r *Reconciler) putBackToRetain(ctx context.Context, token *v1alpha1.GitHubUserToken) (bool, error) {
+	if token.Spec.DeletionPolicy != v1alpha1.DeletionPolicyRetain {
+		return false, nil
+	}
+	_, err := r.Rotator.Restore(ctx, ownerOf(token), pairRef(token))
+	switch {
+	case err == nil, errors.Is(err, rotation.ErrNotFound), errors.Is(err, rotation.ErrNotOwned), errors.Is(err, rotation.ErrExists):
+		return true, nil
+	case errors.Is(err, rotation.ErrTerminating), errors.Is(err, rotation.ErrOwnerGone):
+		return false, nil
+	default:
+		return false, fmt.Errorf("put the pair back before it is retained: %w", err)
+	}
+}
+
+func pairRef(token *v1alpha1.GitHubUserToken) rotation.Ref {
+	return rotation.Ref{Namespace: token.Namespace, Name: token.PairSecretName()}
+}
+
 // secretsOf are the Secrets in which a resource may have a pair.
 func (r *Reconciler) secretsOf(ctx context.Context, token *v1alpha1.GitHubUserToken) ([]rotation.Ref, error) {
-	refs := []rotation.Ref{{Namespace: token.Namespace, Name: token.PairSecretName()}, ownerOf(token).BackupRef()}
+	refs := []rotation.Ref{pairRef(token), ownerOf(token).BackupRef()}
 	former, err := r.formerPairs(ctx, token)
 	if err != nil {
 		return nil, err
@@ -65,7 +91,7 @@ func (r *Reconciler) secretsOf(ctx context.Context, token *v1alpha1.GitHubUserTo
 
 // letGo removes or retains one Secret of a resource that is being deleted. It looks at it live: the last
 // write may not be in the cache yet.
-func (r *Reconciler) letGo(ctx context.Context, token *v1alpha1.GitHubUserToken, ref rotation.Ref) error {
+func (r *Reconciler) letGo(ctx context.Context, token *v1alpha1.GitHubUserToken, ref rotation.Ref, retain bool) error {
 	pair, err := r.Store.Get(ctx, ref)
 	if errors.Is(err, rotation.ErrNotFound) {
 		return nil
@@ -76,11 +102,30 @@ func (r *Reconciler) letGo(ctx context.Context, token *v1alpha1.GitHubUserToken,
 	if !pair.Controlled || pair.Owner.UID != string(token.UID) {
 		return nil
 	}
-	isBackup := ref == ownerOf(token).BackupRef()
-	if token.Spec.DeletionPolicy == v1alpha1.DeletionPolicyRetain && !isBackup && !pair.Deleting {
+	switch {
+	case retain && pair.Deleting && ref == pairRef(token):
+		return fmt.Errorf("secret %s was deleted a moment ago; it is put back before it is retained", ref.Name)
+	case retain && ref == ownerOf(token).BackupRef():
+		if retain, err = r.isOnlyCopy(ctx, token); err != nil {
+			return err
+		}
+	}
+	if retain && !pair.Deleting {
 		return r.Store.Retain(ctx, pair)
 	}
 	return r.Store.Remove(ctx, pair)
+}
+
+// isOnlyCopy says whether the backup is all there is of a pair: somebody else's Secret has taken its place.
+func (r *Reconciler) isOnlyCopy(ctx context.Context, token *v1alpha1.GitHubUserToken) (bool, error) {
+	pair, err := r.Store.Get(ctx, pairRef(token))
+	if errors.Is(err, rotation.ErrNotFound) {
+		return true, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("look whether the backup is the only copy of the pair: %w", err)
+	}
+	return pair.State.Owner != string(token.UID), nil
 }
 
 // forget drops all that is remembered of a resource that is gone, and gives those that wanted the same

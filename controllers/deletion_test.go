@@ -225,6 +225,60 @@ func TestARetainedPairIsTakenUpAgainWithoutAnExchange(t *testing.T) {
 
 // Somebody takes the finalizer off the resource by force. The garbage collector deletes the pair Secret, and
 // our finalizer must not hold it for ever.
+func TestAPairWhoseSecretWasDeletedJustBeforeItsResourceIsRetained(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{})
+	before := w.startRetained("octocat")
+	w.stop()
+	w.remove(w.secretNamed("octocat-token"))
+	w.remove(w.resourceNamed("octocat"))
+	w.startOperator(w.options)
+	w.gone(w.resourceNamed("octocat"))
+	left := w.alive("octocat-token")
+	w.samePair(before, left)
+	if len(left.OwnerReferences) != 0 || len(left.Finalizers) != 0 {
+		t.Errorf("the retained Secret still has owners %v or finalizers %v", left.OwnerReferences, left.Finalizers)
+	}
+	w.presented(1)
+}
+
+func TestAPairWhosePlaceWasTakenIsRetainedInItsBackup(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{})
+	before := w.startRetained("octocat")
+	backup := "github-user-token-backup-" + string(w.get("octocat").UID)
+	held := w.gh.Inject(holdReply(refresh(before)))
+	w.request("octocat", "1")
+	w.arrived(held)
+	w.patchSecret("octocat-token", `{"metadata":{"finalizers":null}}`)
+	w.remove(w.secretNamed("octocat-token"))
+	w.secret("octocat-token", map[string]string{"password": "somebody else's"})
+	held.Release()
+	w.eventually("the new pair in a backup", func() (bool, string) { return w.find(backup) != nil, "there is none" })
+	w.remove(w.resourceNamed("octocat"))
+	w.gone(w.resourceNamed("octocat"))
+	left := w.alive(backup)
+	if string(left.Data["refresh_token"]) == refresh(before) || len(left.OwnerReferences) != 0 || len(left.Finalizers) != 0 {
+		t.Errorf("the backup holds the spent pair, or has owners %v or finalizers %v", left.OwnerReferences, left.Finalizers)
+	}
+	if foreign := w.find("octocat-token"); foreign == nil || string(foreign.Data["password"]) != "somebody else's" {
+		t.Error("the Secret of somebody else was touched")
+	}
+	w.presented(2)
+}
+
+// startRetained starts a resource whose pair is to outlive it.
+func (w *world) startRetained(name string) *corev1.Secret {
+	w.t.Helper()
+	w.seed(name, name)
+	token := w.resource(name)
+	token.Spec.DeletionPolicy = v1alpha1.DeletionPolicyRetain
+	w.create(token)
+	pair := w.ready(name)
+	w.settle()
+	return pair
+}
+
 func TestASecretWhoseResourceWasRemovedByForceIsReleased(t *testing.T) {
 	t.Parallel()
 	for _, down := range []bool{false, true} {

@@ -141,9 +141,9 @@ func (r *Reconciler) verify(ctx context.Context, v *view) error {
 	if err != nil {
 		return fmt.Errorf("look at the edited pair: %w", err)
 	}
-	taken, err := r.Rotator.TakeUp(ctx, live)
-	if errors.Is(err, rotation.ErrConflict) {
-		return nil
+	taken, err := r.Rotator.TakeUp(ctx, v.owner, live)
+	if errors.Is(err, rotation.ErrConflict) || errors.Is(err, rotation.ErrNotOwned) {
+		return nil // Somebody was at it again; the event about that brings us back.
 	}
 	if err != nil {
 		return fmt.Errorf("take up the edited pair: %w", err)

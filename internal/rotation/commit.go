@@ -198,7 +198,11 @@ func pairAfter(live *Pair, policy Policy, record Record, tokens github.Tokens) *
 	}
 	state := &next.State
 	if record.Login || state.Owner == "" {
-		state.Owner, state.OwnerName = record.Owner.UID, record.Owner.Name
+		owner := record.Owner
+		if live.Controlled {
+			owner = live.Owner // A chain that was adopted meanwhile stays with whoever has adopted it.
+		}
+		state.Owner, state.OwnerName = owner.UID, owner.Name
 	}
 	if record.Login {
 		state.recordSeed(SeedRecord{Fingerprint: record.Spent})

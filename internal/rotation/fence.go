@@ -60,7 +60,7 @@ func (r *Rotator) foundBackup(ctx context.Context, job Job) *Result {
 // inspect looks at the fenced Secret's data for what its metadata could not tell.
 func (r *Rotator) inspect(ctx context.Context, job Job, fenced *Pair, intent *Intent) (*Pair, *Result) {
 	if _, held := fenced.token(intent.Spends); !held {
-		taken, err := r.TakeUp(ctx, fenced)
+		taken, err := r.TakeUp(ctx, job.Owner, fenced)
 		return nil, &Result{Outcome: Stale, Pair: taken, Err: errors.Join(errors.New("the Secret's tokens were edited by somebody else"), err)}
 	}
 	switch {
@@ -85,8 +85,12 @@ func (r *Rotator) makeMutable(ctx context.Context, ref Ref) *Result {
 // TakeUp brings the state into line with data that somebody has edited by hand, given the Secret as it was
 // just read. Another refresh token is a login that somebody pasted there; an access token that is not the
 // one that came with the refresh token is of no use, so that a new pair is got at once; a refresh token that
-// was taken out is gone. When nothing was edited nothing is written.
-func (r *Rotator) TakeUp(ctx context.Context, live *Pair) (*Pair, error) {
+// was taken out is gone. When nothing was edited nothing is written, and nothing to a Secret that is not the
+// owner's: somebody may have put it in the place of the one that was seen. Errors: ErrNotOwned, or Update's.
+func (r *Rotator) TakeUp(ctx context.Context, owner Owner, live *Pair) (*Pair, error) {
+	if !live.belongsTo(owner) {
+		return live, ErrNotOwned
+	}
 	state := &live.State
 	sameAccess, sameRefresh := live.AccessToken.Fingerprint() == state.AccessToken, live.RefreshToken.Fingerprint() == state.RefreshToken
 	samePending := live.SeedToken.Fingerprint() == state.PendingSeed

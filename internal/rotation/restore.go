@@ -113,20 +113,34 @@ func (r *Rotator) keepBackup(ctx context.Context, pair *Pair) (*Pair, error) {
 }
 
 // newer is the newer of two copies, a if they are equal: the one with a later login, or else with more
-// commits. A copy without tokens is newer than nothing.
+// commits. A copy without tokens is newer than nothing. A login that is just being imported into the other
+// copy is taken along: the reply to it is still to be committed.
 func newer(a, b *Pair) *Pair {
 	switch {
 	case !b.hasTokens():
-		return a
+		return withLoginOf(a, b)
 	case !a.hasTokens():
-		return b
+		return withLoginOf(b, a)
 	case a.State.hasLoginBeyond(&b.State):
-		return a
+		return withLoginOf(a, b)
 	case b.State.hasLoginBeyond(&a.State) || b.State.Revision > a.State.Revision:
-		return b
+		return withLoginOf(b, a)
 	default:
-		return a
+		return withLoginOf(a, b)
 	}
+}
+
+func withLoginOf(pair, other *Pair) *Pair {
+	login := other.SeedToken.Fingerprint()
+	if login == "" || !pair.SeedToken.IsZero() || pair.State.HasImported(login) {
+		return pair
+	}
+	next := pair.Clone()
+	next.SeedToken, next.State.PendingSeed, next.State.SeedVersion = other.SeedToken, login, other.State.SeedVersion
+	if next.Intent == nil && other.Intent != nil && other.Intent.Spends == login {
+		next.Intent = new(*other.Intent)
+	}
+	return next
 }
 
 func (p *Pair) hasTokens() bool { return !p.RefreshToken.IsZero() || !p.AccessToken.IsZero() }

@@ -201,7 +201,7 @@ func (a *apiServer) written(by writer, ref rotation.Ref, before, after *object) 
 	}
 	w.judgeWrite(by, res, before, after)
 	for _, l := range w.lives {
-		l.watch.secretChanged(ref, after)
+		l.watch.secretChanged(ref, before, after)
 	}
 	if after != nil && a.ownerGone(after.pair) {
 		w.collectGarbage(ref)

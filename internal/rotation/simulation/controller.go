@@ -1,6 +1,7 @@
 package simulation
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"time"
@@ -20,6 +21,11 @@ type memory struct {
 	accessToken credential.Fingerprint
 	expiresAt   time.Duration
 	failure     failure
+	// knows is the version of the pair Secret that this process wrote or looked at last.
+	knows string
+	// proven is GitHub's answer about the access token of a restored pair.
+	provenToken credential.Fingerprint
+	proven      rotation.Proof
 	// examined is what was found in the seed Secret.
 	examinedVersion string
 	examined        credential.Fingerprint
@@ -101,7 +107,7 @@ func (l *life) reconcile(key string) {
 		l.begin(key, rotation.Owner{}, func(*flight) { l.releaseOrphans(key, nil) }, l.orphan(key, nil) != nil)
 	case spec.deleting:
 		l.begin(key, spec.owner, func(*flight) { l.finalize(spec) }, true)
-	case l.orphan(key, spec) != nil:
+	case l.orphan(key, spec) != nil && l.orphan(key, spec).Ref.Name != pairName:
 		l.begin(key, spec.owner, func(*flight) { l.releaseOrphans(key, spec) }, true)
 	default:
 		l.decide(key, spec)
@@ -185,6 +191,13 @@ func (l *life) decide(key string, spec *spec) {
 		pair = pair.Clone()
 		pair.Controlled = pair.Controlled && pair.Owner.UID == spec.owner.UID
 	}
+	if pair != nil && pair.Controlled && !pair.Deleting && m.latest == nil {
+		if m.knows != "" && m.knows != pair.Version {
+			l.begin(key, spec.owner, func(*flight) { l.verify(key, spec, pair) }, true)
+			return
+		}
+		m.knows = pair.Version
+	}
 	seed, known := l.seedOf(key, pair)
 	if !known {
 		l.begin(key, spec.owner, func(*flight) { l.readSeed(key) }, true)
@@ -195,6 +208,9 @@ func (l *life) decide(key string, spec *spec) {
 		Pair: pair, Backup: l.watch.secrets[spec.owner.BackupRef()] != nil, Seed: seed, Me: l.holder, Now: l.wall(),
 	}
 	in.IntentSeen, in.ExpiresIn = l.observe(m, pair)
+	if pair != nil && pair.State.AccessToken == m.provenToken {
+		in.Proof = m.proven
+	}
 	if w.now < m.failure.until {
 		in.NotBefore = in.Now.Add(m.failure.until - w.now)
 	}
@@ -206,7 +222,13 @@ func (l *life) decide(key string, spec *spec) {
 	case decision.Action == rotation.ActionRestore:
 		l.begin(key, spec.owner, func(*flight) { l.restore(key, spec) }, true)
 	case decision.Action == rotation.ActionAdopt:
-		l.begin(key, spec.owner, func(*flight) { l.adopt(key, spec, pair) }, true)
+		l.begin(key, spec.owner, func(*flight) { l.adopt(key, spec, pair, l.rotator.Adopt) }, true)
+	case decision.Action == rotation.ActionReclaim:
+		l.begin(key, spec.owner, func(*flight) { l.adopt(key, spec, pair, l.rotator.Reclaim) }, true)
+	case decision.Action == rotation.ActionProve:
+		l.begin(key, spec.owner, func(*flight) { l.prove(key, pair) }, true)
+	case decision.Obstacle == rotation.ObstacleNotOwned && l.orphan(key, spec) != nil:
+		l.begin(key, spec.owner, func(*flight) { l.releaseOrphans(key, spec) }, true)
 	case decision.Action.Exchanges():
 		l.begin(key, spec.owner, func(f *flight) { l.rotate(f, key, spec, pair, decision) }, true)
 	case decision.At.After(in.Now):
@@ -230,7 +252,7 @@ func older(a, b string) bool { return len(a) < len(b) || len(a) == len(b) && a <
 
 func (l *life) remember(key string, pair *rotation.Pair) {
 	if pair != nil && pair.Ref.Name == pairName {
-		l.remembered(key).latest = metadata(pair)
+		l.remembered(key).latest, l.remembered(key).knows = metadata(pair), pair.Version
 	}
 }
 
@@ -347,8 +369,42 @@ func (l *life) restore(key string, spec *spec) {
 	l.look(key, 250*time.Millisecond)
 }
 
-func (l *life) adopt(key string, spec *spec, pair *rotation.Pair) {
-	adopted, err := l.rotator.Adopt(l.ctx, spec.owner, pair)
+// verify looks at a pair that somebody else has written: they may have edited its tokens.
+func (l *life) verify(key string, spec *spec, pair *rotation.Pair) {
+	m := l.remembered(key)
+	live, err := l.rotator.Store.Get(l.ctx, pair.Ref)
+	if err == nil {
+		m.knows = live.Version
+		live, err = l.rotator.TakeUp(l.ctx, spec.owner, live)
+	}
+	switch {
+	case err == nil:
+		l.remember(key, live)
+		l.again[key] = true
+	case errors.Is(err, rotation.ErrNotFound), errors.Is(err, rotation.ErrNotOwned):
+		m.knows = pair.Version // It has just gone; the event about it brings us back.
+	default:
+		l.look(key, time.Second)
+	}
+}
+
+// prove asks GitHub whether the access token of a restored pair is alive.
+func (l *life) prove(key string, pair *rotation.Pair) {
+	w, m := l.world, l.remembered(key)
+	live, err := l.rotator.Store.Get(l.ctx, pair.Ref)
+	if err != nil || w.sleep(l.ctx, w.mostly(100*time.Millisecond, time.Second)) != nil {
+		l.look(key, time.Second)
+		return
+	}
+	m.provenToken, m.proven = live.State.AccessToken, rotation.ProofDead
+	if p := w.gitHub.tokens[live.RefreshToken.Reveal()]; p != nil && !p.accessDead && p.access == live.AccessToken.Reveal() {
+		m.proven = rotation.ProofAlive
+	}
+	l.again[key] = true
+}
+
+func (l *life) adopt(key string, spec *spec, pair *rotation.Pair, take func(context.Context, rotation.Owner, *rotation.Pair) (*rotation.Pair, error)) {
+	adopted, err := take(l.ctx, spec.owner, pair)
 	l.world.tracef("ADOPTED %s by %s: %v", key, l, err)
 	if err != nil {
 		l.remembered(key).failure.again(l.world.now, time.Second)
@@ -361,28 +417,21 @@ func (l *life) adopt(key string, spec *spec, pair *rotation.Pair) {
 // finalize carries out what is asked for when a resource is deleted.
 func (l *life) finalize(spec *spec) {
 	key := spec.owner.Namespace
-	if spec.retain {
+	retain := spec.retain
+	if retain {
 		// A replacement that was cut short leaves the pair in the backup only.
 		_, err := l.rotator.Restore(l.ctx, spec.owner, spec.ref())
-		if err != nil && !errors.Is(err, rotation.ErrNotFound) && !errors.Is(err, rotation.ErrNotOwned) {
+		switch {
+		case err == nil, errors.Is(err, rotation.ErrNotFound), errors.Is(err, rotation.ErrNotOwned), errors.Is(err, rotation.ErrExists):
+		case errors.Is(err, rotation.ErrTerminating), errors.Is(err, rotation.ErrOwnerGone):
+			retain = false
+		default:
 			l.look(key, time.Second)
 			return
 		}
 	}
 	for _, ref := range []rotation.Ref{spec.ref(), spec.owner.BackupRef()} {
-		pair, err := l.rotator.Store.Get(l.ctx, ref)
-		if err == nil && pair.Controlled && pair.Owner.UID == spec.owner.UID {
-			if spec.retain && ref == spec.ref() && pair.Deleting {
-				l.look(key, 0) // It is put back first.
-				return
-			}
-			if spec.retain && ref == spec.ref() {
-				err = store{l}.Retain(l.ctx, pair)
-			} else {
-				err = l.rotator.Store.Remove(l.ctx, pair)
-			}
-		}
-		if err != nil && !errors.Is(err, rotation.ErrNotFound) {
+		if err := l.letGo(spec, ref, retain); err != nil && !errors.Is(err, rotation.ErrNotFound) {
 			l.look(key, time.Second)
 			return
 		}
@@ -396,12 +445,37 @@ func (l *life) finalize(spec *spec) {
 	l.memories[key] = nil
 }
 
+var errDeletedAgain = errors.New("the Secret was deleted a moment ago; it is put back before it is retained")
+
+// letGo removes or retains one Secret of a resource that is being deleted. A backup is retained when there is no
+// other copy of the pair.
+func (l *life) letGo(spec *spec, ref rotation.Ref, retain bool) error {
+	pair, err := l.rotator.Store.Get(l.ctx, ref)
+	if err != nil || !pair.Controlled || pair.Owner.UID != spec.owner.UID {
+		return err
+	}
+	if retain && pair.Deleting && ref == spec.ref() {
+		return errDeletedAgain
+	}
+	if retain && ref != spec.ref() {
+		switch other, err := l.rotator.Store.Get(l.ctx, spec.ref()); {
+		case err == nil:
+			retain = other.State.Owner != spec.owner.UID
+		case !errors.Is(err, rotation.ErrNotFound):
+			return err
+		}
+	}
+	if retain && !pair.Deleting {
+		return store{l}.Retain(l.ctx, pair)
+	}
+	return l.rotator.Store.Remove(l.ctx, pair)
+}
+
 // orphan is a Secret that is being deleted and belongs to a resource that is not there any more.
 func (l *life) orphan(key string, present *spec) *rotation.Pair {
 	var found *rotation.Pair
-	for ref, pair := range l.watch.secrets {
-		if ref.Namespace == key && pair.Deleting && pair.Controlled && (present == nil || pair.Owner.UID != present.owner.UID) &&
-			(found == nil || ref.Name < found.Ref.Name) {
+	for ref := range l.world.resources[key].refs() {
+		if pair := l.watch.secrets[ref]; pair != nil && pair.Deleting && pair.Controlled && (present == nil || pair.Owner.UID != present.owner.UID) {
 			found = pair
 		}
 	}

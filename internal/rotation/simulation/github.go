@@ -36,6 +36,10 @@ type issued struct {
 	// minted is the flight whose request brought it about; nil for a login.
 	minted *flight
 	fate   fate
+	// dropped says that it went with a resource that was deleted; a copy may have stayed for a while.
+	dropped bool
+	// overdue says that a process had the reply for so long that the others took it for lost.
+	overdue bool
 	// issuedAt is when GitHub issued it.
 	issuedAt moment
 }

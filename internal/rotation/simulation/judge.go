@@ -2,7 +2,9 @@ package simulation
 
 import (
 	"fmt"
+	"iter"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
@@ -44,7 +46,7 @@ func (w *world) judgeSend(f *flight, token credential.RefreshToken, app github.A
 	}
 	f.sent = p
 	for _, other := range p.flights {
-		if other != f && other.job.Owner == f.job.Owner && !other.life.dead && !other.answered && w.now < other.deadline && res.damaged < p.login {
+		if other != f && other.job.Owner == f.job.Owner && res.isNow(f.job.Owner) && !other.life.dead && !other.answered && w.now < other.deadline && res.damaged < p.login {
 			w.violate("%s: a token was sent while %s was still waiting for the answer to it", name, other.life)
 		}
 	}
@@ -173,9 +175,9 @@ func (w *world) judgeLoss(p *issued, why string, allowed fate) {
 	switch {
 	case w.newerLoginStored(p):
 		p.fate = fateSuperseded
-	case p.minted != nil && p.minted.job.User != nil && p.minted.job.User.Login != p.user:
+	case allowed == fateNone && p.minted != nil && p.minted.job.User != nil && p.minted.job.User.Login != p.user:
 		p.fate = fateWrongUser
-	case res.dropsPairsOf(p.ownerUID()), w.now < res.namespaceGone:
+	case p.dropped, res.dropsPairsOf(p.ownerUID()), w.now < res.namespaceGone:
 		p.fate = fateOwnerGone
 	case res.damaged >= p.login:
 		p.fate = fatePerson
@@ -184,6 +186,16 @@ func (w *world) judgeLoss(p *issued, why string, allowed fate) {
 	default:
 		w.violate("%s: the pair of login %d, generation %d is lost: %s", res.namespace, p.login, p.generation, why)
 	}
+}
+
+// isNow says whether a resource is there to stay. One that goes takes its fence with it.
+func (r *resource) isNow(owner rotation.Owner) bool {
+	return r.spec != nil && r.spec.owner == owner && !r.spec.deleting
+}
+
+// goesWithItsPair says whether a resource is being deleted and takes its pair along.
+func (r *resource) goesWithItsPair(owner rotation.Owner) bool {
+	return r.spec != nil && r.spec.owner == owner && r.spec.deleting && !r.spec.retain
 }
 
 // dropsPairsOf says whether the incarnation of a resource that a pair was got for is gone, and was not to
@@ -218,17 +230,27 @@ func (w *world) newerLoginStored(p *issued) bool {
 // secretsOf are the Secrets in a resource's namespace, the pair Secret first.
 func (w *world) secretsOf(res *resource) []*object {
 	var found []*object
-	refs := []rotation.Ref{{Namespace: res.namespace, Name: pairName}}
-	for i := range res.incarnation {
-		owner := rotation.Owner{Namespace: res.namespace, UID: fmt.Sprintf("%s-%d", res.namespace, i+1)}
-		refs = append(refs, owner.BackupRef())
-	}
-	for _, ref := range refs {
+	for ref := range res.refs() {
 		if o := w.api.secrets[ref]; o != nil {
 			found = append(found, o)
 		}
 	}
 	return found
+}
+
+// refs are the names that Secrets in a resource's namespace can have.
+func (r *resource) refs() iter.Seq[rotation.Ref] {
+	return func(yield func(rotation.Ref) bool) {
+		if !yield(rotation.Ref{Namespace: r.namespace, Name: pairName}) {
+			return
+		}
+		for i := range r.incarnation {
+			owner := rotation.Owner{Namespace: r.namespace, UID: r.namespace + "-" + strconv.Itoa(i+1)}
+			if !yield(owner.BackupRef()) {
+				return
+			}
+		}
+	}
 }
 
 // judgeWrite is asked at every write to a Secret.
@@ -250,6 +272,7 @@ func (w *world) judgeWrite(by writer, res *resource, before, after *object) {
 		}
 		if old != nil {
 			old.stored--
+			old.dropped = old.dropped || after == nil && res.goesWithItsPair(before.pair.Owner)
 			if by.life == nil {
 				w.judgeLoss(old, "a person destroyed it", fatePerson)
 			} else {
@@ -282,6 +305,9 @@ func (w *world) judgeVerdict(res *resource, after *object, verdict *rotation.Ver
 	w.report.Verdicts[verdict.Reason]++
 	w.notice(res)
 	p := w.gitHub.names[verdict.Fingerprint]
+	if p != nil && p.successor != nil && p.successor.heldBy != nil {
+		p.successor.overdue = true
+	}
 	switch {
 	case verdict.Reason == rotation.ReasonRefreshTokenMissing:
 		if !after.pair.RefreshToken.IsZero() {

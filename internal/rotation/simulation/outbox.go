@@ -60,7 +60,7 @@ func (o outbox) Keep(record rotation.Record) error {
 		}
 		return errBroken
 	}
-	o.box.records = append(slices.Clone(o.box.records), record)
+	o.box.records = append(o.box.records, record)
 	if p := w.pairIn(record); p != nil {
 		p.kept++
 	}
@@ -77,7 +77,7 @@ func (o outbox) Remove(id string) error {
 		return nil
 	}
 	record := o.box.records[i]
-	o.box.records = slices.Delete(slices.Clone(o.box.records), i, i+1)
+	o.box.records = slices.Delete(o.box.records, i, i+1)
 	if p := w.pairIn(record); p != nil {
 		p.kept--
 		w.judgeLoss(p, "its record was removed from the outbox", fateNone)

@@ -121,8 +121,8 @@ func newWorld(cfg Config) *world {
 		r := &replica{world: w, name: string(rune('A' + i)), box: &box{}}
 		w.replicas = append(w.replicas, r)
 		r.newPod()
-		if cfg.Faults.Has(ClockJump) {
-			r.skew = w.between(-4*time.Hour, 4*time.Hour)
+		if skew := w.between(-4*time.Hour, 4*time.Hour); cfg.Faults.Has(ClockJump) {
+			r.skew = skew
 		}
 		r.start()
 	}

@@ -13,17 +13,21 @@ func (w *world) finish() {
 	w.becalm()
 	w.runFor(w.cfg.Lifetime*13/10 + time.Hour)
 	w.judgeAll(w.judgeReason)
-	for _, res := range w.all {
-		if o := w.secretOf(res); o != nil && o.inTheWay(res) {
-			w.api.drop(person, o.pair.Ref)
-		}
-		if o := w.secretOf(res); o == nil || o.pair.State.Verdict != nil || o.pair.State.SeedVerdict != nil {
-			w.logIn(res, res.account)
-		}
-	}
+	w.judgeAll(w.mend)
 	w.runFor(15 * time.Minute)
 	w.judgeAll(w.judgeReady)
 	w.judgeQuiet()
+}
+
+// mend is a person who does what the resource's condition says.
+func (w *world) mend(res *resource) {
+	if o := w.secretOf(res); o != nil && o.inTheWay(res) {
+		res.damaged = res.logins
+		w.api.drop(person, o.pair.Ref)
+	}
+	if o := w.secretOf(res); o == nil || o.pair.State.Owner != res.spec.owner.UID || o.pair.State.App != rightApp.Key() || o.pair.State.Verdict != nil || o.pair.State.SeedVerdict != nil {
+		w.logIn(res, res.account)
+	}
 }
 
 func (w *world) judgeAll(judge func(*resource)) {
@@ -59,10 +63,11 @@ func (w *world) secretOf(res *resource) *object {
 	return w.api.secrets[rotation.Ref{Namespace: res.namespace, Name: pairName}]
 }
 
-// inTheWay says of a retained pair that it goes back to another login than the seed: somebody must decide
-// which of the two it is to be, and is told so.
+// inTheWay says of a retained pair that it goes back to another login than the seed, or to another App: somebody
+// must decide which of the two it is to be, and is told so.
 func (o *object) inTheWay(res *resource) bool {
-	return o.pair.Orphan && o.pair.State.Retained && !o.pair.State.KnowsSeed(res.seed.Fingerprint(), rightApp.Key())
+	return o.pair.Orphan && o.pair.State.Retained &&
+		(o.pair.State.App != rightApp.Key() || !o.pair.State.KnowsSeed(res.seed.Fingerprint(), rightApp.Key()))
 }
 
 // judgeReason asks whether a resource is Ready or says the true reason.
@@ -74,6 +79,13 @@ func (w *world) judgeReason(res *resource) {
 	if o == nil {
 		return
 	}
+	switch {
+	case o.pair.State.Owner != res.spec.owner.UID:
+		w.judgeUnproven(res, o.pair)
+		return
+	case o.pair.State.App != rightApp.Key() && res.appChanged:
+		return // It says that the chain is another App's.
+	}
 	if o.pair.State.Verdict == nil {
 		w.judgeAlive(res, o.pair)
 	} else {
@@ -81,6 +93,14 @@ func (w *world) judgeReason(res *resource) {
 	}
 	if verdict := o.pair.State.SeedVerdict; verdict != nil {
 		w.judgeTruth(res, o.pair, verdict)
+	}
+}
+
+// judgeUnproven asks whether a pair that came back from elsewhere is rightly not used.
+func (w *world) judgeUnproven(res *resource, pair *rotation.Pair) {
+	p := w.gitHub.tokens[pair.RefreshToken.Reveal()]
+	if p != nil && !p.accessDead && p.access == pair.AccessToken.Reveal() {
+		w.violate("%s: a pair that GitHub proves to be the current one is not used", res.namespace)
 	}
 }
 
@@ -111,7 +131,7 @@ func (w *world) settled(res *resource) *object {
 		w.violate("%s: the deletion of the Secret is stuck", res.namespace)
 	case o.pair.Intent != nil && !w.fresh(o.pair.Intent):
 		w.violate("%s: intent %s was never resolved", res.namespace, o.pair.Intent.ID)
-	case len(w.secretsOf(res)) > 1:
+	case slices.ContainsFunc(w.secretsOf(res)[1:], func(o *object) bool { return !o.pair.State.Retained }):
 		w.violate("%s: a backup is left", res.namespace)
 	default:
 		return o
@@ -167,7 +187,7 @@ func (w *world) judgeTruth(res *resource, pair *rotation.Pair, verdict *rotation
 	case rotation.ReasonRefreshTokenMissing:
 		isTrue = pair.RefreshToken.IsZero()
 	case rotation.ReasonReplyLost:
-		isTrue = p == nil || (doubtful || lost && p.successor.fate != fateWrongUser) && p.mayBeSpent()
+		isTrue = p == nil || (doubtful || lost && (p.successor.fate != fateWrongUser || p.successor.overdue)) && p.mayBeSpent()
 	case rotation.ReasonRefreshTokenRejected:
 		isTrue = p == nil || doubtful || p.spent && res.appChanged || p.spent && (!lost || p.login != res.logins || p.successor.ownerUID() != res.spec.owner.UID)
 	case rotation.ReasonWrongUser:

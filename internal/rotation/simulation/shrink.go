@@ -37,15 +37,12 @@ func Shrink(cfg Config, tries int) Config {
 		}
 	}
 	cfg = fewerFaults(cfg, fails)
-	smaller := cfg
-	smaller.Faults = 0
-	for kind, times := range Run(quiet(cfg)).Faults {
-		if times > 0 {
-			smaller.Faults |= Of(Fault(kind))
+	for kind := range faultCount {
+		smaller := cfg
+		smaller.Faults = cfg.Faults.Without(kind)
+		if smaller.Faults != cfg.Faults && Run(quiet(smaller)).Violation != "" {
+			cfg = smaller
 		}
-	}
-	if Run(quiet(smaller)).Violation != "" {
-		cfg = smaller
 	}
 	return cfg
 }

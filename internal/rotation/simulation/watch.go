@@ -14,6 +14,10 @@ type watch struct {
 	seeds   map[string]string
 	// last is when the last event on its way arrives: the next one arrives after it.
 	last moment
+	// queue are the events on their way, and lists counts the lists: what was on its way at a list is not
+	// delivered any more.
+	queue []func()
+	lists int
 }
 
 // newWatch begins with a list.
@@ -26,6 +30,8 @@ func newWatch(l *life) *watch {
 // list takes everything over as it is.
 func (wa *watch) list() {
 	w := wa.life.world
+	wa.lists++
+	wa.queue = nil
 	wa.secrets = map[rotation.Ref]*rotation.Pair{}
 	for ref, o := range w.api.secrets {
 		wa.secrets[ref] = metadata(o.pair)
@@ -36,18 +42,20 @@ func (wa *watch) list() {
 	}
 }
 
-func (wa *watch) secretChanged(ref rotation.Ref, o *object) {
-	var seen *rotation.Pair
-	if o != nil {
-		seen = metadata(o.pair)
+func (wa *watch) secretChanged(ref rotation.Ref, before, after *object) {
+	if after == nil {
+		wa.deliver(keyOf(ref), func() { wa.gone(ref, before.pair.UID) })
+		return
 	}
-	wa.deliver(keyOf(ref), func() {
-		if seen == nil {
-			delete(wa.secrets, ref)
-		} else {
-			wa.secrets[ref] = seen
-		}
-	})
+	seen := metadata(after.pair)
+	wa.deliver(keyOf(ref), func() { wa.secrets[ref] = seen })
+}
+
+func (wa *watch) gone(ref rotation.Ref, uid string) {
+	delete(wa.secrets, ref)
+	if m := wa.life.remembered(keyOf(ref)); m.latest != nil && m.latest.UID == uid {
+		m.latest = nil
+	}
 }
 
 func (wa *watch) specChanged(res *resource) {
@@ -81,8 +89,17 @@ func (wa *watch) deliver(key string, apply func()) {
 		delay = w.mostly(10*time.Second, 5*time.Minute)
 	}
 	wa.last = max(wa.last+1, w.now+delay)
-	l.after(wa.last-w.now, func() {
+	wa.queue = append(wa.queue, func() {
 		apply()
 		l.reconcile(key)
+	})
+	of := wa.lists
+	l.after(wa.last-w.now, func() {
+		// A process that was stopped and resumed gets them in their order, too.
+		if of == wa.lists {
+			first := wa.queue[0]
+			wa.queue = wa.queue[1:]
+			first()
+		}
 	})
 }
