@@ -214,7 +214,6 @@ func (r *Reconciler) setupIndexes(mgr manager.Manager) error {
 		mgr.GetFieldIndexer().IndexField(context.Background(), secret, indexChainTokens, chainTokens),
 		mgr.GetFieldIndexer().IndexField(context.Background(), secret, indexPairOwner, pairOwner),
 		mgr.GetFieldIndexer().IndexField(context.Background(), secret, indexOutputOwner, outputOwner),
-		mgr.GetFieldIndexer().IndexField(context.Background(), secret, indexPairUser, pairUser),
 	)
 	if err != nil {
 		return fmt.Errorf("set up the indexes: %w", err)

@@ -63,6 +63,11 @@ func (r *Reconciler) ReceiveWebhooks(mgr manager.Manager, address, file string) 
 	if _, err := readWebhookSecret(file); err != nil {
 		return nil, err
 	}
+	secret := &metav1.PartialObjectMetadata{}
+	secret.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Secret"))
+	if err := mgr.GetFieldIndexer().IndexField(context.Background(), secret, indexPairUser, pairUser); err != nil {
+		return nil, fmt.Errorf("index the tokens by their accounts: %w", err)
+	}
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
 		return nil, fmt.Errorf("listen for webhooks: %w", err)
@@ -219,7 +224,8 @@ func (w *WebhookReceiver) askOne(ctx context.Context, pair *rotation.Pair) {
 	log.Info("GitHub sent a notice, but does not say whether this token is alive; the next check or refresh will tell")
 }
 
-// indexPairUser indexes pair Secrets that hold a token by the id of the account that it belongs to.
+// indexPairUser indexes pair Secrets that hold a token by the id of the account that it belongs to. It exists where
+// there is a receiver: an index costs most of a KiB for each resource.
 const indexPairUser = "pairUser"
 
 // unknownAccount is the index of pairs whose account was not asked for yet.
