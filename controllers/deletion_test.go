@@ -1,7 +1,9 @@
 package controllers
 
 import (
+	"encoding/json"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -223,8 +225,6 @@ func TestARetainedPairIsTakenUpAgainWithoutAnExchange(t *testing.T) {
 	})
 }
 
-// Somebody takes the finalizer off the resource by force. The garbage collector deletes the pair Secret, and
-// our finalizer must not hold it for ever.
 func TestAPairWhoseSecretWasDeletedJustBeforeItsResourceIsRetained(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
@@ -279,6 +279,35 @@ func (w *world) startRetained(name string) *corev1.Secret {
 	return pair
 }
 
+func TestRetainingAndAdoptingLeaveAloneWhatOthersHavePutThere(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{})
+	w.startRetained("octocat")
+	w.secret("app", nil)
+	app := w.find("app")
+	ours, err := json.Marshal(w.find("octocat-token").OwnerReferences[0])
+	w.must(err)
+	w.patchSecret("octocat-token", fmt.Sprintf(`{"metadata":{"finalizers":["example.com/audit","%s"],"ownerReferences":[%s,`+
+		`{"apiVersion":"v1","kind":"Secret","name":"app","uid":"%s"}]}}`, v1alpha1.Finalizer, ours, app.UID))
+	others := func(secret *corev1.Secret) bool {
+		return slices.Contains(secret.Finalizers, "example.com/audit") &&
+			slices.ContainsFunc(secret.OwnerReferences, func(o metav1.OwnerReference) bool { return o.UID == app.UID })
+	}
+	w.remove(w.resourceNamed("octocat"))
+	w.gone(w.resourceNamed("octocat"))
+	if left := w.find("octocat-token"); !others(left) || len(left.Finalizers) != 1 || len(left.OwnerReferences) != 1 {
+		t.Errorf("a retained pair has finalizers %v and owners %v", left.Finalizers, left.OwnerReferences)
+	}
+	w.create(w.resource("octocat"))
+	w.ready("octocat")
+	if taken := w.find("octocat-token"); !others(taken) || len(taken.Finalizers) != 2 || len(taken.OwnerReferences) != 2 {
+		t.Errorf("an adopted pair has finalizers %v and owners %v", taken.Finalizers, taken.OwnerReferences)
+	}
+	w.presented(1)
+}
+
+// Somebody takes the finalizer off the resource by force. The garbage collector deletes the pair Secret, and
+// our finalizer must not hold it for ever.
 func TestASecretWhoseResourceWasRemovedByForceIsReleased(t *testing.T) {
 	t.Parallel()
 	for _, down := range []bool{false, true} {

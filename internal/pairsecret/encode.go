@@ -83,8 +83,9 @@ func data(pair *rotation.Pair) map[string]string {
 }
 
 // patch is a JSON merge patch from current to next, under current's resourceVersion. Keys that do not
-// differ are left out, so data that was never read is never written.
-func patch(current, next *rotation.Pair) ([]byte, error) {
+// differ are left out, so data that was never read is never written. former is the Secret's metadata when the
+// Secret is given an owner: what others have put there stays.
+func patch(current, next *rotation.Pair, former *metav1.PartialObjectMetadata) ([]byte, error) {
 	metadata := map[string]any{"resourceVersion": current.Version}
 	if current.UID != "" {
 		metadata["uid"] = current.UID
@@ -92,9 +93,9 @@ func patch(current, next *rotation.Pair) ([]byte, error) {
 	if changed := difference(annotations(current), annotations(next), func(s string) any { return s }); len(changed) > 0 {
 		metadata["annotations"] = changed
 	}
-	if next.Controlled && !current.Controlled {
-		metadata["ownerReferences"] = []metav1.OwnerReference{ownerReference(next.Owner)}
-		metadata["finalizers"] = []string{v1alpha1.Finalizer}
+	if former != nil {
+		metadata["ownerReferences"] = append(ownersBesides(former), ownerReference(next.Owner))
+		metadata["finalizers"] = append(finalizersBesides(former), v1alpha1.Finalizer)
 		metadata["labels"] = map[string]any{v1alpha1.LabelRole: v1alpha1.RolePair, v1alpha1.LabelOwner: v1alpha1.OwnerLabel(next.Owner.Name)}
 	}
 	body := map[string]any{"metadata": metadata}

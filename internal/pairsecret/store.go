@@ -97,12 +97,17 @@ func (s *Store) owner(ctx context.Context, owner rotation.Owner) (*metav1.Partia
 func (s *Store) Update(ctx context.Context, current, next *rotation.Pair) (*rotation.Pair, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
+	var former *metav1.PartialObjectMetadata
 	if next.Controlled && !current.Controlled {
-		if err := s.ownerStays(ctx, next.Owner); err != nil {
+		var err error
+		if err = s.ownerStays(ctx, next.Owner); err != nil {
+			return nil, err
+		}
+		if former, err = s.metadata(ctx, current); err != nil {
 			return nil, err
 		}
 	}
-	body, err := patch(current, next)
+	body, err := patch(current, next, former)
 	if err != nil {
 		return nil, fmt.Errorf("encode the change of a pair: %w", err)
 	}
@@ -146,7 +151,7 @@ func (s *Store) dropFinalizer(ctx context.Context, pair *rotation.Pair) (*metav1
 	case meta.ResourceVersion != pair.Version:
 		return nil, rotation.ErrConflict
 	}
-	kept := slices.DeleteFunc(slices.Clone(meta.Finalizers), func(f string) bool { return f == v1alpha1.Finalizer })
+	kept := finalizersBesides(&meta)
 	if len(kept) == len(meta.Finalizers) {
 		return &meta, nil
 	}
@@ -168,13 +173,18 @@ func (s *Store) dropFinalizer(ctx context.Context, pair *rotation.Pair) (*metav1
 func (s *Store) Retain(ctx context.Context, pair *rotation.Pair) error {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	state := pair.State.Clone()
-	state.Retained = true
+	meta, err := s.metadata(ctx, pair)
+	if errors.Is(err, rotation.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
 	body, err := json.Marshal(map[string]any{"metadata": map[string]any{
 		"resourceVersion": pair.Version, "uid": pair.UID,
-		"annotations":     map[string]any{v1alpha1.AnnotationState: encode(state)},
-		"ownerReferences": nil,
-		"finalizers":      nil,
+		"annotations":     map[string]any{v1alpha1.AnnotationState: encode(pair.AsRetained().State)},
+		"ownerReferences": ownersBesides(meta),
+		"finalizers":      finalizersBesides(meta),
 	}})
 	if err != nil {
 		return fmt.Errorf("encode the release of a pair: %w", err)
@@ -185,6 +195,31 @@ func (s *Store) Retain(ctx context.Context, pair *rotation.Pair) error {
 		return nil
 	}
 	return explain("release", pair.Ref, pair, err)
+}
+
+// metadata reads a Secret's metadata live, as it was when the pair was read: otherwise ErrConflict.
+func (s *Store) metadata(ctx context.Context, pair *rotation.Pair) (*metav1.PartialObjectMetadata, error) {
+	var meta metav1.PartialObjectMetadata
+	meta.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Secret"))
+	err := s.Live.Get(ctx, client.ObjectKey{Namespace: pair.Ref.Namespace, Name: pair.Ref.Name}, &meta)
+	switch {
+	case err != nil:
+		return nil, explain("read", pair.Ref, pair, err)
+	case string(meta.UID) != pair.UID, meta.ResourceVersion != pair.Version:
+		return nil, rotation.ErrConflict
+	default:
+		return &meta, nil
+	}
+}
+
+// ownersBesides are the owner references that are not ours. A merge patch replaces the whole list.
+func ownersBesides(meta *metav1.PartialObjectMetadata) []metav1.OwnerReference {
+	return slices.DeleteFunc(slices.Clone(meta.OwnerReferences), func(o metav1.OwnerReference) bool { return isOurs(&o) })
+}
+
+// finalizersBesides are the finalizers that are not ours.
+func finalizersBesides(meta *metav1.PartialObjectMetadata) []string {
+	return slices.DeleteFunc(slices.Clone(meta.Finalizers), func(f string) bool { return f == v1alpha1.Finalizer })
 }
 
 // explain turns an error of the API server into one of rotation's, with words that hold no secret. Those

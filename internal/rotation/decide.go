@@ -146,11 +146,11 @@ func retained(in Input) (Decision, bool) {
 		return Decision{}, false
 	}
 	state := &in.Pair.State
-	if state.Owner == in.Owner.UID && !state.Retained {
+	if state.Owner == in.Owner.UID && !in.Pair.isRetained() {
 		return in.orBackoff(Decision{Action: ActionAdopt}), true
 	}
 	sameSeed := in.Seed == "" || state.KnowsSeed(in.Seed, in.App)
-	if !state.Retained || state.OwnerName != in.Owner.Name || state.App != in.App || !sameSeed {
+	if !in.Pair.isRetained() || state.OwnerName != in.Owner.Name || state.App != in.App || !sameSeed {
 		return Decision{}, false
 	}
 	return in.orBackoff(Decision{Action: ActionAdopt}), true

@@ -48,6 +48,16 @@ func TestDecideTakesUpARestoredPairOnlyWhenItIsProven(t *testing.T) {
 			reason: "kubectl get -o yaml keeps owner references, and no two resources have one name",
 		},
 		{
+			name: "the very Secret that was retained is trusted", want: ActionAdopt,
+			pair:   backup(func(p *Pair) { p.State.Retained, p.State.RetainedAs = true, "secret" }),
+			reason: "nobody has used its pair since",
+		},
+		{
+			name: "a copy of a Secret that was retained is not", want: ActionReclaim,
+			pair:   backup(func(p *Pair) { p.State.Retained, p.State.RetainedAs = true, "former" }),
+			reason: "the pair may have been taken up and exchanged since it was copied",
+		},
+		{
 			name: "also while Kubernetes deletes it", want: ActionReclaim,
 			pair: backup(func(p *Pair) {
 				p.Orphan, p.Owner, p.Deleting = false, Owner{Namespace: "team-a", Name: "octocat", UID: "old"}, true

@@ -58,6 +58,17 @@ type Pair struct {
 	Annotations map[string]string
 }
 
+// AsRetained is the pair as it is left behind for the next resource of its owner's name.
+func (p *Pair) AsRetained() *Pair {
+	next := p.Clone()
+	next.Owner, next.Controlled, next.Orphan = Owner{}, false, true
+	next.State.Retained, next.State.RetainedAs = true, p.UID
+	return next
+}
+
+// isRetained says whether this is the very Secret that was retained, and not a copy of it that came from a backup.
+func (p *Pair) isRetained() bool { return p.State.Retained && p.State.RetainedAs == p.UID }
+
 // Clone copies the pair so that the copy can be changed.
 func (p *Pair) Clone() *Pair {
 	next := *p

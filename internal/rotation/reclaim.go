@@ -31,7 +31,7 @@ func (in Input) provable() bool {
 // from a backup: with the owner reference to that resource, or without any. A pair that was retained is
 // another matter, see there.
 func restored(in Input) (Decision, bool) {
-	if in.Pair == nil || in.Pair.Controlled || in.Pair.State.Retained {
+	if in.Pair == nil || in.Pair.Controlled || in.Pair.isRetained() {
 		return Decision{}, false
 	}
 	former := in.Pair.Orphan || (in.Pair.Owner.Name == in.Owner.Name && in.Pair.Owner.UID != in.Owner.UID)

@@ -48,6 +48,8 @@ type State struct {
 	Verdict *Verdict `json:"verdict,omitempty"`
 	// Retained marks a pair whose resource was deleted with deletionPolicy Retain.
 	Retained bool `json:"retained,omitempty"`
+	// RetainedAs is the UID of the Secret that was retained. A copy of it that comes from a backup has another.
+	RetainedAs string `json:"retainedAs,omitempty"`
 	// User is the account that the chain belongs to, once it is known.
 	User *User `json:"user,omitempty"`
 	// Device is the public half of a device authorization that waits for a person.

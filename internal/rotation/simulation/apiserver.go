@@ -155,9 +155,7 @@ func (a *apiServer) retain(by writer, pair *rotation.Pair) error {
 	case o.pair.Version != pair.Version:
 		return rotation.ErrConflict
 	}
-	kept := o.pair.Clone()
-	kept.State.Retained = true
-	kept.Owner, kept.Controlled, kept.Orphan = rotation.Owner{}, false, true
+	kept := o.pair.AsRetained()
 	kept.Version = a.next()
 	a.put(by, kept, false)
 	return nil
