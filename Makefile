@@ -1,5 +1,5 @@
-# make help lists the targets. Go, git and make are all that is needed; the race
-# detector of make test also wants a C compiler.
+# make help lists the targets. Go, git and make are all that is needed; make test
+# also wants a C compiler for the race detector, and Chromium.
 
 SHELL := /usr/bin/env bash -o pipefail
 .SHELLFLAGS := -ec

@@ -45,6 +45,9 @@ type GitHubOptions struct {
 	Users []string
 	// AccessTokenLifetime is how long access tokens live, in whole seconds.
 	AccessTokenLifetime time.Duration
+	// DeviceInterval is the shortest time between two questions whether a user code was entered, in whole
+	// seconds. Default: GitHub's, 5 s.
+	DeviceInterval time.Duration
 }
 
 // StartGitHub starts the stand-in.
@@ -53,6 +56,9 @@ func (s *Stage) StartGitHub(ctx context.Context, options GitHubOptions) error {
 	arguments := []string{
 		"--listen=127.0.0.1:0", "--admin=127.0.0.1:0", "--ca-file=" + s.Path("stand-in-ca.crt"), "--info-file=" + info,
 		"--access-token-lifetime=" + options.AccessTokenLifetime.String(),
+	}
+	if options.DeviceInterval > 0 {
+		arguments = append(arguments, "--device-interval="+options.DeviceInterval.String())
 	}
 	for _, app := range options.Apps {
 		arguments = append(arguments, "--app=client_id="+app.ClientID+",device_flow")
@@ -85,6 +91,9 @@ func (s *Stage) StartGitHub(ctx context.Context, options GitHubOptions) error {
 	}
 	return nil
 }
+
+// Host is where it listens, HOST:PORT: what spec.app.host says to use it as an Enterprise Server.
+func (g *GitHub) Host() string { return g.where.Host }
 
 // Page is where a person enters a user code.
 func (g *GitHub) Page() string { return g.where.Page }

@@ -32,6 +32,8 @@ const stopTimeout = 15 * time.Second
 
 // Options of a Stage.
 type Options struct {
+	// Root is the folder of the checkout. Default: that of the module of the working directory.
+	Root string
 	// Log takes a line for each thing that takes a while.
 	Log io.Writer
 	// AuditPolicy is handed to the control plane.
@@ -68,11 +70,11 @@ func Start(ctx context.Context, options Options) (*Stage, error) {
 }
 
 func (s *Stage) start(ctx context.Context) error {
-	root, err := exec.CommandContext(ctx, "go", "env", "GOMOD").Output()
+	root, err := s.options.root(ctx)
 	if err != nil {
-		return fmt.Errorf("look for the checkout: %w", err)
+		return err
 	}
-	s.Root = filepath.Dir(strings.TrimSpace(string(root)))
+	s.Root = root
 	if s.dir, err = controlplane.NewTempDir("", fmt.Sprintf("github-user-token-demo-%d-", os.Getpid())); err != nil {
 		return err
 	}
@@ -89,6 +91,17 @@ func (s *Stage) start(ctx context.Context) error {
 	}
 	s.say("Installing the operator: kubectl apply --server-side -k config/default")
 	return s.Plane.Apply(ctx, filepath.Join(s.Root, "config", "default"))
+}
+
+func (o Options) root(ctx context.Context) (string, error) {
+	if o.Root != "" {
+		return filepath.Abs(o.Root)
+	}
+	mod, err := exec.CommandContext(ctx, "go", "env", "GOMOD").Output()
+	if err != nil {
+		return "", fmt.Errorf("look for the checkout: %w", err)
+	}
+	return filepath.Dir(strings.TrimSpace(string(mod))), nil
 }
 
 func (s *Stage) say(format string, args ...any) {
