@@ -75,7 +75,7 @@ func TestALostReplyIsReportedAsSuch(t *testing.T) {
 		"an empty body":                         githubtest.EmptyBody().AfterCommit(),
 		"no reply":                              githubtest.DropReply(),
 		"a reply cut before the tokens":         githubtest.CutBody(5),
-		"a reply cut within the tokens":         githubtest.CutBody(60),
+		"a reply cut within the access token":   githubtest.CutBody(40),
 		"a reply with neither token nor errors": githubtest.WithoutFields("access_token", "refresh_token"),
 	}, func(t *testing.T, fault githubtest.Fault) {
 		w := newWorld(t, worldOptions{spendsTwice: true})
@@ -96,6 +96,25 @@ func TestALostReplyIsReportedAsSuch(t *testing.T) {
 		w.ready("octocat")
 		w.presented(3)
 	})
+}
+
+// The new access token arrived and the new refresh token did not: workloads go on for as long as it lives.
+func TestHalfAPairIsUsedWhileItLives(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{})
+	before := w.start("octocat")
+	w.gh.Inject(githubtest.CutBody(75))
+	w.request("octocat", "1")
+	w.condition("octocat", v1alpha1.ConditionAuthorized, metav1.ConditionFalse, v1alpha1.ReasonReplyLost)
+	w.condition("octocat", v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonTokenValid)
+	if now := w.find("octocat-token"); access(now) == access(before) || !w.gh.Alive(access(now)) || refresh(now) != "" {
+		t.Error("the Secret does not hold the new access token alone")
+	}
+	w.quiet()
+	w.presented(2)
+	w.seed("octocat", "octocat")
+	w.ready("octocat")
+	w.presented(3)
 }
 
 // A reply that is odd but holds a pair is a success: there is no other pair.

@@ -106,7 +106,7 @@ func readyCondition(v *view, stop *obstacle) metav1.Condition {
 		if stop != nil {
 			condition.Reason, condition.Message = stop.reason, stop.withNext()
 		}
-	case state != nil && state.HasToken() && state.Verdict != nil && endsAccessToken(state.Verdict):
+	case state != nil && state.HasToken() && state.Verdict != nil && endsAccessToken(state):
 		condition.Reason = state.Verdict.Reason
 		condition.Message = verdictWords[state.Verdict.Reason] + " " + whatToDo(v.token)
 	case state != nil && state.HasToken() && !state.Expires():
@@ -145,10 +145,10 @@ func tellsOfSeed(token *v1alpha1.GitHubUserToken) bool {
 }
 
 // endsAccessToken says whether a verdict on the refresh token is one on the access token too. An exchange
-// ends both, whether or not its reply arrives. A refusal alone does not tell: the refresh token may have
-// expired.
-func endsAccessToken(verdict *rotation.Verdict) bool {
-	return verdict.Reason == v1alpha1.ReasonRevoked || verdict.Reason == v1alpha1.ReasonReplyLost
+// ends both, whether or not its reply arrives; when the first half of a reply arrived, its access token is stored
+// without a refresh token. A refusal alone does not tell: the refresh token may have expired.
+func endsAccessToken(state *rotation.State) bool {
+	return state.Verdict.Reason == v1alpha1.ReasonRevoked || state.Verdict.Reason == v1alpha1.ReasonReplyLost && state.RefreshToken != ""
 }
 
 func authorizedCondition(v *view, stop *obstacle) metav1.Condition {

@@ -50,7 +50,11 @@ func (r *Reply) Tokens() (Tokens, error) {
 	case access == "":
 		return Tokens{}, r.failure(f, cut)
 	case refresh == "" && cut:
-		return r.tokens(f), r.error(ReplyCut)
+		half := r.tokens(f)
+		if half.ExpiresAt.IsZero() {
+			half.ExpiresAt = r.SentAt.Add(documentedLifetime)
+		}
+		return half, r.error(ReplyCut)
 	default:
 		return r.tokens(f), nil
 	}

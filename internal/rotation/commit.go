@@ -234,5 +234,10 @@ func pairAfter(live *Pair, policy Policy, record Record, tokens github.Tokens) *
 	state.RefreshTokenExpiresAt = tokens.RefreshTokenExpiresAt
 	state.Verdict = nil
 	next.NextRefreshAt = policy.DueAt(state)
+	if _, err := record.Reply.Tokens(); err != nil {
+		// The refresh token was cut off: the access token is the last one of this chain.
+		state.Verdict = &Verdict{Reason: ReasonReplyLost, Fingerprint: record.Spent, Time: record.Reply.SentAt}
+		next.NextRefreshAt = time.Time{}
+	}
 	return next
 }

@@ -12,6 +12,11 @@ import (
 func (r *Rotator) Replay(ctx context.Context, app github.App, record Record) Result {
 	ctx = context.WithoutCancel(ctx)
 	tokens, err := record.Reply.Tokens()
+	if err != nil && record.endsChain() && !tokens.AccessToken.IsZero() {
+		result := r.storeHalf(ctx, app, Policy{}, record, tokens, nil, err)
+		_ = r.Outbox.Remove(record.ID)
+		return result
+	}
 	if err != nil {
 		// The reply brought no pair. The intent is still there and is resolved in the ordinary way.
 		_ = r.Outbox.Remove(record.ID)

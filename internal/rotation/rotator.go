@@ -183,6 +183,8 @@ func (r *Rotator) Accept(ctx context.Context, job Job, fenced *Pair, record Reco
 	switch tokens, err := record.Reply.Tokens(); {
 	case err == nil:
 		result = r.store(ctx, job.App, job.Policy, record, tokens, fenced)
+	case record.endsChain() && !tokens.AccessToken.IsZero():
+		result = r.storeHalf(ctx, job.App, job.Policy, record, tokens, fenced, err)
 	case record.Spent == fenced.DeviceCode.Fingerprint():
 		result = r.settlePoll(ctx, fenced, err)
 	default:
@@ -202,6 +204,21 @@ func (r *Rotator) store(ctx context.Context, app github.App, policy Policy, reco
 		record.Identity = user
 	}
 	return r.commit(ctx, policy, record, tokens, live)
+}
+
+// endsChain says whether there is no chain that goes on when no refresh token has come: that of an older login does.
+func (r *Record) endsChain() bool {
+	return r.Base.RefreshToken == r.Spent || r.Base.RefreshToken == ""
+}
+
+// storeHalf stores the new access token of a reply that was cut off before its refresh token. GitHub has ended the
+// old pair, so the access token is all that is left: it is good until it expires, and a person must log in by then.
+func (r *Rotator) storeHalf(ctx context.Context, app github.App, policy Policy, record Record, tokens github.Tokens, live *Pair, cut error) Result {
+	result := r.store(ctx, app, policy, record, tokens, live)
+	if result.Outcome == Committed {
+		result.Outcome, result.Reason, result.Err = Rejected, ReasonReplyLost, cut
+	}
+	return result
 }
 
 // refuse deals with a pair that Admit did not let in. The verdict is written before the pair is ended: after

@@ -63,6 +63,7 @@ const (
 type gitHub struct {
 	world  *world
 	tokens map[string]*issued
+	access map[string]*issued
 	names  map[credential.Fingerprint]*issued
 	serial int
 }
@@ -78,7 +79,7 @@ func (g *gitHub) issue(p *issued) *issued {
 	p.issuedAt = g.world.now
 	p.access = fmt.Sprintf("ghu_%s_%d_%d_%06d", p.res.namespace, p.login, p.generation, g.serial)
 	p.refresh = fmt.Sprintf("ghr_%s_%d_%d_%06d", p.res.namespace, p.login, p.generation, g.serial)
-	g.tokens[p.refresh] = p
+	g.tokens[p.refresh], g.access[p.access] = p, p
 	g.names[credential.NewRefreshToken(p.refresh).Fingerprint()] = p
 	return p
 }
@@ -221,7 +222,7 @@ func (g *gitHub) answer(f *flight, q request, token credential.RefreshToken, app
 func (e exchanger) admit(ctx context.Context, _ github.App, record rotation.Record, tokens github.Tokens) (*rotation.User, error) {
 	w := e.life.world
 	for {
-		p := w.gitHub.tokens[tokens.RefreshToken.Reveal()]
+		p := w.gitHub.access[tokens.AccessToken.Reveal()]
 		if err := w.sleep(ctx, w.mostly(100*time.Millisecond, time.Second)); err != nil {
 			return nil, nil //nolint:nilerr // an answer that does not come refuses nobody
 		}

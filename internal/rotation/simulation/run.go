@@ -110,7 +110,7 @@ func newWorld(cfg Config) *world {
 		report: &Report{Outcomes: map[rotation.Outcome]int{}, Verdicts: map[string]int{}, Fates: map[string]int{}},
 	}
 	w.api = &apiServer{world: w, secrets: map[rotation.Ref]*object{}}
-	w.gitHub = &gitHub{world: w, tokens: map[string]*issued{}, names: map[credential.Fingerprint]*issued{}}
+	w.gitHub = &gitHub{world: w, tokens: map[string]*issued{}, access: map[string]*issued{}, names: map[credential.Fingerprint]*issued{}}
 	for i := range cfg.Resources {
 		res := &resource{number: i, rng: rand.New(rand.NewPCG(cfg.Seed, uint64(i))), namespace: fmt.Sprintf("ns%d", i), account: fmt.Sprintf("user%d", i), honoured: map[string]*issued{}, verdicts: map[rotation.Verdict]bool{}, retained: map[string]bool{}}
 		w.all, w.resources[res.namespace] = append(w.all, res), res

@@ -187,7 +187,8 @@ func (w *world) judgeTruth(res *resource, pair *rotation.Pair, verdict *rotation
 	case rotation.ReasonRefreshTokenMissing:
 		isTrue = pair.RefreshToken.IsZero()
 	case rotation.ReasonReplyLost:
-		isTrue = p == nil || (doubtful || lost && (p.successor.fate != fateWrongUser || p.successor.overdue)) && p.mayBeSpent()
+		half := lost && pair.RefreshToken.IsZero() && pair.AccessToken.Reveal() == p.successor.access
+		isTrue = p == nil || half || (doubtful || lost && (p.successor.fate != fateWrongUser || p.successor.overdue)) && p.mayBeSpent()
 	case rotation.ReasonRefreshTokenRejected:
 		isTrue = p == nil || doubtful || p.spent && res.appChanged || p.spent && (!lost || p.login != res.logins || p.successor.ownerUID() != res.spec.owner.UID)
 	case rotation.ReasonWrongUser:
