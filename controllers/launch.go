@@ -3,6 +3,7 @@ package controllers
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -237,6 +238,9 @@ func (r *Reconciler) prepareImport(ctx context.Context, v *view, job *rotation.J
 func sentence(text string) string {
 	if text == "" {
 		return ""
+	}
+	if first, _, _ := strings.Cut(text, " "); strings.Contains(first, ".") {
+		return text + "." // It begins with the name of a host.
 	}
 	return string(upper(text[0])) + text[1:] + "."
 }
