@@ -34,9 +34,10 @@ help: ## Show this list.
 
 ##@ Try it
 
+DEMO_ARGS ?=
 .PHONY: demo
-demo: control-plane ## Start a control plane, a stand-in for GitHub and the operator, and show rotations until Ctrl-C (ONCE=1: until three were seen).
-	ONCE=$(ONCE) $(GO) run ./hack/demo
+demo: control-plane ## Start a control plane, a stand-in for GitHub and the operator, and show rotations until Ctrl-C (ONCE=1: until three were seen; DEMO_ARGS="--lifetime 10m").
+	ONCE=$(ONCE) $(GO) run ./hack/demo $(DEMO_ARGS)
 
 .PHONY: control-plane
 control-plane: ## Build etcd and Kubernetes into the user's cache directory, once.

@@ -7,12 +7,15 @@ import (
 	"io"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/hack/demo/stage"
+	"github.com/githubusertoken/github-user-token-operator/internal/github"
 )
 
 // wanted is the number of rotations after which a demo that is to end has seen enough.
@@ -63,6 +66,12 @@ func run(ctx context.Context, o options, out io.Writer) error {
 		return err
 	}
 	introduce(out, s, w, kubeconfig)
+	if !o.once { // which would wait for a person
+		fmt.Fprintf(out, "A resource for which a person logs in: kubectl -n team-a apply -f %s\n", deviceFlow)
+		if _, err := s.Kubectl(ctx, "apply", "-n", "team-a", "-f", deviceFlow, "--kubeconfig="+kubeconfig); err != nil {
+			return err
+		}
+	}
 
 	var enough <-chan time.Time
 	if o.once {
@@ -120,8 +129,15 @@ func startOperator(ctx context.Context, s *stage.Stage, lifetime time.Duration) 
 			return nil, err
 		}
 	}
+	arguments, err := s.ReceiveWebhooks(ctx, w.apps)
+	if err != nil {
+		return nil, err
+	}
+	// By its own address the stand-in is an Enterprise Server with a private certificate authority.
+	hosts := append(slices.Clone(github.DefaultAllowedHosts), s.GitHub.Host())
+	arguments = append(arguments, "--allowed-hosts="+strings.Join(hosts, ","))
 	fmt.Fprintf(s.Log(), "Starting the operator as ServiceAccount %s/%s\n", stage.Namespace, stage.ServiceAccount)
-	return w, s.StartOperator(ctx)
+	return w, s.StartOperator(ctx, arguments...)
 }
 
 // introduce says where to look.
@@ -149,12 +165,19 @@ A refresh token can be spent once. After kubectl delete -k %s, or a revocation, 
     kubectl -n team-a create secret generic octocat-seed --from-file=refresh_token=/dev/stdin --dry-run=client -o yaml |
     kubectl apply -f -
 
-The stand-in's page for the device flow  %s
+The operator takes the stand-in for github.com, so that is what it names. The pages are to be opened here instead,
+in a browser on this machine; their certificate is signed by %s:
+  where a code is entered                %s
+  where an authorization is revoked      %s
+
+The stand-in as an Enterprise Server     spec.app.host: %s
 The stand-in's admin side                %s
 The administrator's kubeconfig           %s
 The operator's log                       %s
 
-`, samples, s.GitHub.Admin(), first.clientID, first.user, s.GitHub.Page(), s.GitHub.Admin(), s.Plane.AdminKubeconfig(), s.Operator.LogPath())
+`, samples, s.GitHub.Admin(), first.clientID, first.user,
+		s.GitHub.CAFile(), s.GitHub.Page(), "https://"+s.GitHub.Host()+"/settings/apps/authorizations",
+		s.GitHub.Host(), s.GitHub.Admin(), s.Plane.AdminKubeconfig(), s.Operator.LogPath())
 }
 
 // conclude is the last look before a demo that is to end says that all is well.

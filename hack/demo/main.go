@@ -5,6 +5,8 @@
 //
 //	go run ./hack/demo [--once] [--lifetime 30s]
 //
+// One of the samples waits for you: the demo says where to enter its code.
+//
 // With --once, or ONCE=1 in the environment, it ends after three rotations. It
 // exits with 0 only if each left the previous pair dead at the stand-in and the new one alive.
 package main

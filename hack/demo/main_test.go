@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -156,6 +157,31 @@ func TestThreeRotationsAreShownAndNoToken(t *testing.T) {
 	}
 	if left := c.leftovers(); len(left) > 0 {
 		t.Errorf("it left behind %q", left)
+	}
+}
+
+func TestAPersonIsToldWhereToEnterTheCode(t *testing.T) {
+	c := begin(t, "")
+	admin := c.await(adminURL)[1]
+	told := c.await(regexp.MustCompile(`open (https://\S+/login/device), sign in as (\w+), and enter the code ([A-Z-]+)`))
+	if page := c.await(regexp.MustCompile(`where a code is entered +(\S+)`))[1]; page != told[1] {
+		t.Errorf("the code is to be entered at %s and at %s", told[1], page)
+	}
+	response, err := http.Post(admin+"/devices/approve?"+url.Values{"code": {told[3]}, "user": {told[2]}}.Encode(), "", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		t.Fatalf("the stand-in does not know the code %s: %s", told[3], response.Status)
+	}
+	c.await(regexp.MustCompile(`team-a/monalisa  a person entered the code: the first pair is here`))
+	c.await(regexp.MustCompile(`team-a/monalisa  Ready=True`))
+	if err := c.cmd.Process.Signal(syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	if code := c.exit(); code != 0 {
+		t.Errorf("exit code %d:\n%s", code, c.text())
 	}
 }
 

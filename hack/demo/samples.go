@@ -22,7 +22,12 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 )
 
-const samples = "config/samples"
+const (
+	samples = "config/samples"
+	// deviceFlow is a sample for which a person has to enter a code. It is applied as well unless the demo is
+	// to end by itself.
+	deviceFlow = samples + "/more/device_flow.yaml"
+)
 
 // world is the part of GitHub that the samples speak of: to make them work as
 // they stand, their example values must be good at the stand-in.

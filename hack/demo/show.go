@@ -25,10 +25,15 @@ type show struct {
 	rotations map[types.NamespacedName]int
 	// told is what was last said of the conditions of a resource.
 	told map[types.NamespacedName]string
+	// codes are the user codes that were last shown.
+	codes map[types.NamespacedName]string
 }
 
 func newShow(out io.Writer, gh *stage.GitHub) *show {
-	return &show{out: out, gh: gh, rotations: map[types.NamespacedName]int{}, told: map[types.NamespacedName]string{}}
+	return &show{
+		out: out, gh: gh,
+		rotations: map[types.NamespacedName]int{}, told: map[types.NamespacedName]string{}, codes: map[types.NamespacedName]string{},
+	}
 }
 
 // seen says whether each of the resources has seen so many rotations.
@@ -55,7 +60,7 @@ func (s *show) change(ctx context.Context, change stage.Change) (problem string,
 	}
 	if change.Kind == stage.LoggedIn {
 		s.rotations[change.Resource] = 0
-		s.headline(change.SeenAt, change.Resource, "login imported: the seed was exchanged for the first pair")
+		s.headline(change.SeenAt, change.Resource, firstPair(change))
 	} else {
 		s.rotations[change.Resource]++
 		s.headline(change.SeenAt, change.Resource, fmt.Sprintf("rotation %d: the pair was replaced", s.rotations[change.Resource]))
@@ -70,6 +75,13 @@ func (s *show) change(ctx context.Context, change stage.Change) (problem string,
 		s.detail("THIS IS WRONG: %s", problem)
 	}
 	return problem, nil
+}
+
+func firstPair(change stage.Change) string {
+	if change.Spent.IsZero() {
+		return "a person entered the code: the first pair is here"
+	}
+	return "login imported: the seed was exchanged for the first pair"
 }
 
 func timetable(change stage.Change) string {
@@ -129,12 +141,17 @@ func (s *show) report(r report) {
 			says = append(says, fmt.Sprintf("%s=%s (%s)", kind, condition.Status, condition.Reason))
 		}
 	}
-	if authorization := r.token.Status.Authorization; authorization != nil {
-		says = append(says, "enter the code "+authorization.UserCode+" at "+s.gh.Page())
-	}
 	text := strings.Join(says, "  ")
 	if text != "" && s.told[r.name] != text {
 		s.told[r.name] = text
 		s.headline(time.Now(), r.name, text)
 	}
+	code := ""
+	if authorization := r.token.Status.Authorization; authorization != nil {
+		code = authorization.UserCode
+	}
+	if code != "" && s.codes[r.name] != code {
+		s.detail("a person is wanted: open %s, sign in as %s, and enter the code %s", s.gh.Page(), r.name.Name, code)
+	}
+	s.codes[r.name] = code
 }

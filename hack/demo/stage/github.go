@@ -34,7 +34,7 @@ type addresses struct {
 // App is a GitHub App at the stand-in. Its device flow is enabled.
 type App struct {
 	ClientID string
-	// Secret is the client secret.
+	// Secret is the client secret; an App whose users log in by the device flow alone needs none.
 	Secret credential.ClientSecret
 }
 
@@ -84,6 +84,9 @@ func (s *Stage) StartGitHub(ctx context.Context, options GitHubOptions) error {
 		return fmt.Errorf("read the stand-in's addresses: %w", err)
 	}
 	for _, app := range options.Apps { // not on the command line, where everybody on the machine could read it
+		if app.Secret.IsZero() {
+			continue
+		}
 		if err := gh.call(ctx, http.MethodPatch, "/apps/"+url.PathEscape(app.ClientID),
 			map[string][]string{"secrets": {app.Secret.Reveal()}}, nil); err != nil {
 			return err
