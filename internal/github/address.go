@@ -2,8 +2,10 @@ package github
 
 import (
 	"fmt"
+	"net"
 	"net/netip"
 	"syscall"
+	"time"
 )
 
 // refusedPrefixes are never dialled unless the administrator lists them: names that tenants choose,
@@ -70,6 +72,12 @@ type addressError struct{ address netip.Addr }
 
 func (e *addressError) Error() string {
 	return fmt.Sprintf("address %s must not be contacted", e.address)
+}
+
+// newDialer makes a dialer that checks each address of a name on its own: one that must not be contacted is
+// passed over, and the next is tried.
+func newDialer(allowed []netip.Prefix) *net.Dialer {
+	return &net.Dialer{Timeout: 10 * time.Second, Control: checkAddress(allowed)}
 }
 
 // checkAddress is a net.Dialer's Control: it sees the address that is really dialled, after the name

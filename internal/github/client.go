@@ -104,8 +104,7 @@ func New(options Options) (*Client, error) {
 	if options.ProxyFromEnvironment {
 		c.proxy = http.ProxyFromEnvironment
 	}
-	dialer := &net.Dialer{Timeout: 10 * time.Second, Control: checkAddress(options.AllowedAddresses)}
-	c.dial = dialer.DialContext
+	c.dial = newDialer(options.AllowedAddresses).DialContext
 	c.rest = c.newRESTTransport()
 	return c, nil
 }

@@ -177,6 +177,43 @@ func TestEveryFaultOfTheStandInIsClassified(t *testing.T) {
 	}
 }
 
+// GitHub sends its errors with 200, and has been seen to send them with 400. The code counts, not the status.
+func TestEveryErrorCodeMeansTheSameAtEveryStatus(t *testing.T) {
+	s := newScene(t)
+	pair := s.Mint(clientID, person)
+	for code, meaning := range map[string]struct {
+		class  github.Class
+		reason github.Reason
+	}{
+		"bad_refresh_token":            {github.Rejected, github.RefreshTokenRejected},
+		"invalid_grant":                {github.Rejected, github.RefreshTokenRejected},
+		"incorrect_client_credentials": {github.Misconfigured, github.IncorrectClientCredentials},
+		"unverified_user_email":        {github.Misconfigured, github.UnverifiedEmail},
+		"access_denied":                {github.Misconfigured, github.AccessDenied},
+		"application_suspended":        {github.Misconfigured, github.ApplicationSuspended},
+		"unsupported_grant_type":       {github.Misconfigured, github.UnsupportedGrantType},
+		"unauthorized_client":          {github.Misconfigured, github.UnauthorizedClient},
+		"device_flow_disabled":         {github.Misconfigured, github.DeviceFlowDisabled},
+		"authorization_pending":        {github.Transient, github.AuthorizationPending},
+		"slow_down":                    {github.Transient, github.SlowDown},
+		"expired_token":                {github.Rejected, github.ExpiredCode},
+		"incorrect_device_code":        {github.Rejected, github.IncorrectDeviceCode},
+		"Not Found":                    {github.Misconfigured, github.UnknownClient},
+	} {
+		for _, status := range []int{200, 400, 401, 403, 404, 422, 429} {
+			s.Configure(func(o *githubtest.Options) { o.ErrorStatus = status })
+			s.Inject(githubtest.OAuthError(code))
+			_, err := s.exchange(t, pair.RefreshToken)
+			if e := want(t, err, meaning.class, meaning.reason); e.Status != status {
+				t.Errorf("%s was sent with %d, and came with %d", code, status, e.Status)
+			}
+		}
+	}
+	if _, err := s.exchange(t, pair.RefreshToken); err != nil {
+		t.Errorf("an error code has cost the token: %v", err)
+	}
+}
+
 func TestPairsThatCanBeSavedAreSaved(t *testing.T) {
 	for name, fault := range map[string]githubtest.Fault{
 		"the end is cut off":      githubtest.CutBody(-20),

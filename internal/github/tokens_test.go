@@ -157,7 +157,7 @@ func TestEveryFailureIsClassified(t *testing.T) {
 		reason Reason
 	}
 	var rows []row
-	for code, want := range map[string]struct {
+	expected := map[string]struct {
 		class  Class
 		reason Reason
 	}{
@@ -179,8 +179,14 @@ func TestEveryFailureIsClassified(t *testing.T) {
 		"Not Found":                    {Misconfigured, UnknownClient},
 		"Server Error":                 {Ambiguous, ServerError},
 		"server_error":                 {Ambiguous, ServerError},
-	} {
-		for _, status := range []int{200, 400, 401, 403, 404, 422, 500, 503} {
+		"temporarily_unavailable":      {Ambiguous, ServerError},
+		"token_expired":                {Rejected, ExpiredCode},
+	}
+	if len(expected) != len(codes) {
+		t.Errorf("the table has %d error codes, and the client knows %d", len(expected), len(codes))
+	}
+	for code, want := range expected {
+		for _, status := range []int{200, 400, 401, 403, 404, 422, 429, 500, 503} {
 			rows = append(rows, row{code + " as JSON", status, oauth(code), want.class, want.reason})
 		}
 		rows = append(rows,
