@@ -3,6 +3,8 @@ package github
 import (
 	"errors"
 	"fmt"
+	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -72,6 +74,54 @@ func FuzzTokenReply(f *testing.F) {
 				!strings.HasPrefix(strings.ToLower(authorization.VerificationURI), "https://github.com") {
 				t.Error("a strange device authorization")
 			}
+		}
+	})
+}
+
+// Whatever a tenant writes as the host: what passes is one host, which a URL names without anything beside
+// it, and which means itself when it is read again.
+func FuzzHost(f *testing.F) {
+	for _, seed := range []string{
+		"github.com", "GHES.example.com:8443/api/v3/", "[fd00::1]:8443", "10.0.0.1:443", "acme.ghe.com@evil.com", "github.com\\.evil.com",
+		"github.com#.ghe.com", "github.com%2f", "127.1", "0x7f000001", "[::ffff:127.0.0.1]", "gıthub.com", "ghe.com:00443", "a:b@c", "*.ghe.com",
+	} {
+		f.Add(seed)
+	}
+	client, err := New(Options{})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		h, problem := parseHost(text)
+		if problem != "" {
+			return
+		}
+		u, err := url.Parse(h.endpoints().OAuth + tokenPath)
+		if err != nil || u.Scheme != "https" || u.Host != h.String() || u.User != nil || u.Path != tokenPath || u.RawQuery != "" || u.Fragment != "" {
+			t.Fatalf("%q passes as %q, which a URL takes for %v (%v)", text, h, u, err)
+		}
+		if again, problem := parseHost(h.String()); problem != "" || again != h {
+			t.Errorf("%q is %q, and that is %q (%s)", text, h, again, problem)
+		}
+		if client.CheckHost(text) == nil && h.String() != "github.com" && !(strings.HasSuffix(h.String(), ".ghe.com") && strings.Count(h.String(), ".") == 2) {
+			t.Errorf("%q is allowed as %q", text, h)
+		}
+	})
+}
+
+// Whatever stands in the headers: nobody waits for longer than a day, or for less than nothing.
+func FuzzRateLimit(f *testing.F) {
+	f.Add("60", "0", "1777896600", "Mon, 04 May 2026 12:00:00 GMT")
+	f.Add("Mon, 04 May 2026 12:02:00 GMT", "", "", "")
+	f.Add("", "0", "9223372036854775807", "Fri, 31 Dec 9999 23:59:59 GMT")
+	f.Add("18446744073709551615", "0", "-9223372036854775808", "Thu, 01 Jan 0001 00:00:00 GMT")
+	f.Fuzz(func(t *testing.T, retryAfter, remaining, reset, date string) {
+		header := http.Header{
+			"Retry-After": {retryAfter}, "X-Ratelimit-Remaining": {remaining}, "X-Ratelimit-Reset": {reset}, "Date": {date},
+		}
+		wait, limited := rateLimit(header, sentAt)
+		if wait < 0 || wait > maxRetryAfter || wait > 0 && !limited {
+			t.Errorf("wait for %s, limited %t", wait, limited)
 		}
 	})
 }
