@@ -115,7 +115,9 @@ type worldOptions struct {
 	client     func(*github.Options)
 	controller func(*Options)
 	config     func(*rest.Config)
-	noOperator bool
+	// beforeStart is called with the operator when it is set up and has not started.
+	beforeStart func(ctrl.Manager, *Reconciler)
+	noOperator  bool
 	// namespaces is how many namespaces the operator watches; default one.
 	namespaces int
 	// spendsTwice says that the test makes the operator present a token that is spent already.
@@ -191,6 +193,9 @@ func (w *world) startOperator(options worldOptions) {
 	}
 	w.reconciler, err = New(mgr, controllerOptions)
 	w.must(err)
+	if options.beforeStart != nil {
+		options.beforeStart(mgr, w.reconciler)
+	}
 	records, err := kept.List()
 	w.must(err)
 	w.reconciler.Replay(mgr.GetLogger(), records)

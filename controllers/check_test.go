@@ -1,0 +1,142 @@
+package controllers
+
+import (
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/internal/github/githubtest"
+)
+
+// checkEvery is the shortest interval that the API takes.
+const checkEvery = 10 * time.Second
+
+// checked is a resource that asks to be checked as often as possible.
+func (w *world) checked(name string) *v1alpha1.GitHubUserToken {
+	token := w.resource(name)
+	token.Spec.CheckInterval = &metav1.Duration{Duration: checkEvery}
+	return token
+}
+
+// touch has the operator look at a resource, with an edit that asks for nothing.
+func (w *world) touch(name string) {
+	w.t.Helper()
+	w.change(name, func(token *v1alpha1.GitHubUserToken) {
+		metav1.SetMetaDataAnnotation(&token.ObjectMeta, "touched", time.Now().Format(time.RFC3339Nano))
+	})
+}
+
+// startChecked creates one, and makes its token so old that GitHub's answers about it count.
+func (w *world) startChecked(name string) {
+	w.t.Helper()
+	w.seed(name, name)
+	w.create(w.checked(name))
+	w.ready(name)
+	w.account(name)
+	w.meter.leap(2 * youngToken)
+}
+
+func TestARevocationIsNoticedWithinTheIntervalAndRepairedByALogin(t *testing.T) {
+	t.Parallel()
+	each(t, map[string]bool{"with a client secret": true, "without": false}, func(t *testing.T, withSecret bool) {
+		w := newWorld(t, worldOptions{})
+		token := w.checked("octocat")
+		if !withSecret {
+			token.Spec.App.ClientSecretRef = nil
+		}
+		login := w.gh.MintFromDevice(clientID, "octocat").RefreshToken // It is refreshed without a client secret.
+		w.secret("octocat-seed", map[string]string{"refresh_token": login})
+		w.create(token)
+		before := w.ready("octocat")
+		w.account("octocat")
+		w.meter.leap(2 * youngToken)
+		revoked := time.Now()
+		w.gh.RevokeGrant(clientID, "octocat")
+		w.refused("octocat", refusal{reason: v1alpha1.ReasonRevoked, says: "revoked", unauthorized: true})
+		t.Logf("noticed after %s of at most %s", time.Since(revoked).Round(time.Millisecond), checkEvery)
+		w.samePair(before, w.pair("octocat-token"))
+		w.quiet()
+		w.presented(1)
+		// It is known after a restart, too, and nothing is tried with the dead token.
+		w.restart()
+		w.quiet()
+		w.refused("octocat", refusal{reason: v1alpha1.ReasonRevoked, says: "revoked", unauthorized: true})
+		w.presented(1)
+		login = w.gh.MintFromDevice(clientID, "octocat").RefreshToken
+		w.secret("octocat-seed", map[string]string{"refresh_token": login})
+		w.ready("octocat")
+		w.presented(2)
+	})
+}
+
+// What says nothing about the token is no revocation.
+func TestAnAnswerThatSaysNothingIsNoRevocation(t *testing.T) {
+	t.Parallel()
+	each(t, map[string]func() githubtest.Fault{
+		"5xx":             githubtest.BadGateway,
+		"429":             func() githubtest.Fault { return githubtest.RateLimited(429, time.Second, time.Time{}) },
+		"secondary limit": func() githubtest.Fault { return githubtest.SecondaryRateLimit(time.Second) },
+		"no answer":       githubtest.ResetConnection,
+		"HTML":            func() githubtest.Fault { return githubtest.HTMLPage(200) },
+	}, func(t *testing.T, fault func() githubtest.Fault) {
+		w := newWorld(t, worldOptions{})
+		w.startChecked("octocat")
+		asked := w.gh.Inject(fault().At(githubtest.CheckEndpoint).Always())
+		w.eventually("three checks", func() (bool, string) { return asked.Hits() >= 3, describe(w.get("octocat")) })
+		w.ready("octocat")
+		// The check goes on, and believes GitHub when it answers.
+		asked.Remove()
+		w.gh.RevokeGrant(clientID, "octocat")
+		w.condition("octocat", v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonRevoked)
+		w.presented(1)
+	})
+}
+
+func TestARefusalOfAYoungTokenIsNoRevocation(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{})
+	w.seed("octocat", "octocat")
+	w.create(w.checked("octocat"))
+	w.ready("octocat")
+	w.account("octocat")
+	asked := w.gh.Inject(githubtest.Respond(404, "application/json", `{"message":"Not Found"}`).At(githubtest.CheckEndpoint).Always())
+	w.eventually("a check", func() (bool, string) { return asked.Hits() >= 1, describe(w.get("octocat")) })
+	w.quiet()
+	w.ready("octocat")
+	// It is asked again when the token is old enough, which a look notices at once after the leap.
+	w.meter.leap(2 * youngToken)
+	w.touch("octocat")
+	w.condition("octocat", v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonRevoked)
+}
+
+// A revocation that GitHub takes back was none.
+func TestATokenThatWorksAfterAllIsTakenUpAgain(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{})
+	w.startChecked("octocat")
+	wrong := w.gh.Inject(githubtest.Respond(404, "application/json", `{"message":"Not Found"}`).At(githubtest.CheckEndpoint).Always())
+	w.condition("octocat", v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonRevoked)
+	wrong.Remove()
+	w.meter.leap(2 * revokedCheck)
+	w.touch("octocat")
+	w.ready("octocat")
+	w.presented(1)
+}
+
+func TestNothingIsCheckedUnlessAskedFor(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{})
+	asked := w.gh.Inject(githubtest.Delay(0).At(githubtest.CheckEndpoint).Always())
+	w.start("octocat")
+	w.account("octocat")
+	w.gh.RevokeGrant(clientID, "octocat")
+	w.meter.leap(time.Hour)
+	w.touch("octocat")
+	w.quiet()
+	if n := asked.Hits(); n != 0 {
+		t.Errorf("GitHub was asked %d times whether the token is alive", n)
+	}
+	w.condition("octocat", v1alpha1.ConditionReady, metav1.ConditionTrue, "")
+}

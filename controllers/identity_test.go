@@ -1,0 +1,167 @@
+package controllers
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/internal/github/githubtest"
+)
+
+// account waits until the status tells the account of a token.
+func (w *world) account(name string) *v1alpha1.User {
+	w.t.Helper()
+	var user *v1alpha1.User
+	w.eventually("the account of "+name, func() (bool, string) {
+		token := w.get(name)
+		user = token.Status.User
+		return user != nil, describe(token)
+	})
+	return user
+}
+
+// pinned is a resource that takes the tokens of one account only.
+func (w *world) pinned(name string, user v1alpha1.UserSelector) *v1alpha1.GitHubUserToken {
+	token := w.resource(name)
+	token.Spec.User = &user
+	return token
+}
+
+func TestTheAccountIsLearntOnceForALogin(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{})
+	asked := w.gh.Inject(githubtest.Delay(0).At(githubtest.UserEndpoint).Always())
+	w.start("octocat")
+	if user := w.account("octocat"); user.Login != "octocat" || user.ID == 0 {
+		t.Errorf("the status tells of the account %+v", user)
+	}
+	w.request("octocat", "1")
+	w.refreshed("octocat", 2)
+	w.restart()
+	w.request("octocat", "2")
+	w.refreshed("octocat", 3)
+	w.quiet()
+	if n := asked.Hits(); n != 1 {
+		t.Errorf("GitHub was asked %d times whose the token is, want once", n)
+	}
+	// A new login may be of another account.
+	w.seed("octocat", "hubot")
+	w.eventually("the account of the new login", func() (bool, string) {
+		token := w.get("octocat")
+		return token.Status.User != nil && token.Status.User.Login == "hubot", describe(token)
+	})
+}
+
+func TestAnAccountThatCannotBeLearntHoldsNothingUp(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{})
+	w.gh.Inject(githubtest.Unavailable().At(githubtest.UserEndpoint).Always())
+	w.start("octocat")
+	w.request("octocat", "1")
+	w.refreshed("octocat", 2)
+	w.ready("octocat")
+	if user := w.get("octocat").Status.User; user != nil {
+		t.Errorf("the status tells of the account %+v, which nobody can know", user)
+	}
+	w.gh.ClearFaults()
+	w.meter.leap(time.Hour) // The next question may be far off.
+	w.change("octocat", func(token *v1alpha1.GitHubUserToken) {
+		metav1.SetMetaDataAnnotation(&token.ObjectMeta, "look", "again")
+	})
+	w.account("octocat")
+}
+
+func TestATokenOfThePinnedAccountIsStored(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{})
+	user := w.gh.AddUser(githubtest.User{Login: "Octocat"})
+	for name, pin := range map[string]v1alpha1.UserSelector{
+		"by-login": {Login: "octoCAT"}, "by-id": {ID: user.ID}, "by-both": {Login: "octocat", ID: user.ID},
+	} {
+		w.seed(name, "octocat")
+		w.create(w.pinned(name, pin))
+		w.ready(name)
+		if got := w.account(name); got.ID != user.ID || got.Login != "Octocat" {
+			t.Errorf("%s: the status tells of the account %+v", name, got)
+		}
+	}
+}
+
+func TestATokenOfAnotherAccountIsEndedAndNeverStored(t *testing.T) {
+	t.Parallel()
+	each(t, map[string]v1alpha1.UserSelector{
+		"login": {Login: "octocat"}, "id": {ID: 1}, "the id of another login": {Login: "hubot", ID: 1},
+	}, func(t *testing.T, pin v1alpha1.UserSelector) {
+		w := newWorld(t, worldOptions{})
+		w.gh.AddUser(githubtest.User{Login: "octocat", ID: 1})
+		seed := w.seed("octocat", "hubot")
+		w.create(w.pinned("octocat", pin))
+		w.refused("octocat", refusal{reason: v1alpha1.ReasonWrongUser, says: "spec.user", unauthorized: true})
+		if secret := w.find("octocat-token"); secret != nil && (access(secret) != "" || refresh(secret) != "") {
+			t.Error("the pair of another account stands in the Secret")
+		}
+		w.eventually("the pair of the other account to be ended", func() (bool, string) {
+			pair, known := w.gh.Last(seed)
+			return known && !w.gh.Alive(pair.AccessToken) && !w.gh.Alive(pair.RefreshToken), "it is alive"
+		})
+		w.quiet()
+		w.presented(1)
+		if pin.Login != "octocat" {
+			return
+		}
+		w.seed("octocat", "octocat")
+		w.ready("octocat")
+		w.account("octocat")
+	})
+}
+
+// While GitHub does not say whose a received pair is, the pair is kept, and the status says so.
+func TestAPinnedLoginIsKeptUntilGitHubSaysWhoseItIs(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{})
+	fault := w.gh.Inject(githubtest.Unavailable().At(githubtest.UserEndpoint).Always())
+	w.seed("octocat", "octocat")
+	w.create(w.pinned("octocat", v1alpha1.UserSelector{Login: "octocat"}))
+	w.eventually("the status to tell why the pair is not stored", func() (bool, string) {
+		token := w.get("octocat")
+		return saysKept(token), describe(token)
+	})
+	if secret := w.find("octocat-token"); secret != nil && access(secret) != "" {
+		t.Error("the pair stands in the Secret although nobody knows whose it is")
+	}
+	fault.Remove()
+	w.ready("octocat")
+	w.account("octocat")
+	w.presented(1)
+}
+
+func saysKept(token *v1alpha1.GitHubUserToken) bool {
+	for _, c := range token.Status.Conditions {
+		if c.Type == v1alpha1.ConditionReconciling && len(c.Message) > 0 && strings.Contains(c.Message, "kept safe") {
+			return true
+		}
+	}
+	return false
+}
+
+// A chain that was admitted is not thrown away because somebody edits spec.user.
+func TestAnotherPinReportsTheChainAndLeavesIt(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{})
+	before := w.start("octocat")
+	w.account("octocat")
+	w.change("octocat", func(token *v1alpha1.GitHubUserToken) { token.Spec.User = &v1alpha1.UserSelector{Login: "hubot"} })
+	w.condition("octocat", v1alpha1.ConditionAuthorized, metav1.ConditionFalse, v1alpha1.ReasonWrongUser)
+	stalled := w.condition("octocat", v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonWrongUser)
+	if !strings.Contains(stalled.Message, "octocat") || !strings.Contains(stalled.Message, "correct spec.user") {
+		t.Errorf("the message does not tell whose the pair is and what to do: %s", stalled.Message)
+	}
+	w.quiet()
+	w.samePair(before, w.alive("octocat-token"))
+	w.change("octocat", func(token *v1alpha1.GitHubUserToken) { token.Spec.User = &v1alpha1.UserSelector{Login: "octocat"} })
+	w.samePair(before, w.ready("octocat"))
+	w.presented(1)
+}

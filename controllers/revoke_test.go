@@ -1,0 +1,146 @@
+package controllers
+
+import (
+	"strings"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	eventsv1 "k8s.io/api/events/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/internal/github/githubtest"
+)
+
+// revocable starts a resource whose token is ended when it is deleted.
+func (w *world) revocable(name string, edit func(*v1alpha1.GitHubUserToken)) *corev1.Secret {
+	w.t.Helper()
+	w.secret(name+"-seed", map[string]string{"refresh_token": w.gh.MintFromDevice(clientID, name).RefreshToken})
+	token := w.resource(name)
+	token.Spec.DeletionPolicy = v1alpha1.DeletionPolicyRevoke
+	if edit != nil {
+		edit(token)
+	}
+	w.create(token)
+	return w.ready(name)
+}
+
+// ended makes sure that a pair works no more.
+func (w *world) ended(pair *corev1.Secret) {
+	w.t.Helper()
+	if w.gh.Alive(access(pair)) {
+		w.t.Error("the access token lives on at GitHub")
+	}
+	if w.gh.Alive(refresh(pair)) {
+		w.t.Error("the refresh token lives on at GitHub")
+	}
+}
+
+func TestADeletedResourceEndsItsTokenAtGitHub(t *testing.T) {
+	t.Parallel()
+	noSecret := func(token *v1alpha1.GitHubUserToken) { token.Spec.App.ClientSecretRef = nil }
+	each(t, map[string]struct {
+		edit   func(*v1alpha1.GitHubUserToken)
+		before func(*world)
+		app    bool // the App's endpoint is used
+		own    bool // the tokens' own is used
+	}{
+		"by the App":                     {app: true},
+		"by itself":                      {edit: noSecret, own: true},
+		"with a wrong client secret":     {before: func(w *world) { w.secret("github-app", map[string]string{"client_secret": "wrong"}) }, app: true, own: true},
+		"after the client secret's gone": {before: func(w *world) { w.remove(w.secretNamed("github-app")) }, own: true},
+		"after two failures": {before: func(w *world) {
+			w.gh.Inject(githubtest.BadGateway().At(githubtest.DeleteTokenEndpoint).Times(2))
+		}, app: true},
+		"while it is suspended": {before: func(w *world) {
+			w.change("octocat", func(token *v1alpha1.GitHubUserToken) { token.Spec.Suspend = true })
+			w.condition("octocat", v1alpha1.ConditionReady, metav1.ConditionTrue, "")
+			w.observed("octocat")
+		}, app: true},
+	}, func(t *testing.T, c struct {
+		edit   func(*v1alpha1.GitHubUserToken)
+		before func(*world)
+		app    bool
+		own    bool
+	},
+	) {
+		w := newWorld(t, worldOptions{})
+		pair := w.revocable("octocat", c.edit)
+		if c.before != nil {
+			c.before(w)
+		}
+		byApp := w.gh.Inject(githubtest.Delay(0).At(githubtest.DeleteTokenEndpoint).Always())
+		byItself := w.gh.Inject(githubtest.Delay(0).At(githubtest.RevokeEndpoint).Always())
+		w.remove(w.resourceNamed("octocat"))
+		w.gone(w.resourceNamed("octocat"))
+		w.gone(w.secretNamed("octocat-token"))
+		w.ended(pair)
+		if used := byApp.Hits() > 0; used != c.app {
+			t.Errorf("the App's endpoint was used: %t, want %t", used, c.app)
+		}
+		if used := byItself.Hits() > 0; used != c.own {
+			t.Errorf("the tokens' own endpoint was used: %t, want %t", used, c.own)
+		}
+		w.presented(1)
+	})
+}
+
+// The Secret stays as long as its token is being ended, and all of it is bounded.
+func TestADeletionDoesNotWaitForEverForGitHub(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{})
+	pair := w.revocable("octocat", nil)
+	away := w.gh.Inject(githubtest.Unavailable().At(githubtest.DeleteTokenEndpoint).Always())
+	w.remove(w.resourceNamed("octocat"))
+	w.eventually("two tries", func() (bool, string) { return away.Hits() >= 2, "" })
+	if token := w.get("octocat"); token.DeletionTimestamp == nil {
+		t.Error("the resource is not being deleted")
+	}
+	w.samePair(pair, w.pair("octocat-token"))
+	w.meter.leap(2 * revokeTime)
+	w.gone(w.resourceNamed("octocat"))
+	w.gone(w.secretNamed("octocat-token"))
+	if !w.gh.Alive(access(pair)) {
+		t.Fatal("the token is dead although GitHub was away")
+	}
+	w.eventually("an event about the token that lives on", func() (bool, string) {
+		var events eventsv1.EventList
+		w.must(admin.List(w.ctx, &events, client.InNamespace(w.namespace)))
+		for _, event := range events.Items {
+			if event.Reason == eventRevocationFailed {
+				return event.Type == corev1.EventTypeWarning && strings.Contains(event.Note, "lives until") &&
+					strings.Contains(event.Note, w.site.Host+"/settings/apps/authorizations"), event.Note
+			}
+		}
+		return false, "no such event"
+	})
+}
+
+// An exchange that is under way when the deletion comes ends in a pair that is ended as well.
+func TestThePairOfAnExchangeUnderWayIsEndedToo(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{})
+	before := w.revocable("octocat", nil)
+	held := w.gh.Inject(holdReply(refresh(before)))
+	w.request("octocat", "1")
+	w.arrived(held)
+	w.remove(w.resourceNamed("octocat"))
+	held.Release()
+	w.gone(w.resourceNamed("octocat"))
+	newest, known := w.gh.Last(refresh(before))
+	if !known || w.gh.Alive(newest.AccessToken) || w.gh.Alive(newest.RefreshToken) {
+		t.Error("the pair of the exchange lives on")
+	}
+	w.ended(before)
+}
+
+func TestANamespaceThatGoesTakesItsTokensAlong(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{})
+	pair := w.revocable("octocat", nil)
+	w.remove(&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: w.namespace}})
+	w.gone(w.resourceNamed("octocat"))
+	w.gone(w.secretNamed("octocat-token"))
+	w.ended(pair)
+}
