@@ -103,6 +103,8 @@ func TestARefusalOfAYoungTokenIsNoRevocation(t *testing.T) {
 	w.account("octocat")
 	asked := w.gh.Inject(githubtest.Respond(404, "application/json", `{"message":"Not Found"}`).At(githubtest.CheckEndpoint).Always())
 	w.eventually("a check", func() (bool, string) { return asked.Hits() >= 1, describe(w.get("octocat")) })
+	w.meter.leap(2 * confirmAfter) // Were it believed, the second answer would be due by now.
+	w.touch("octocat")
 	w.quiet()
 	w.ready("octocat")
 	// It is asked again when the token is old enough, which a look notices at once after the leap.
