@@ -34,18 +34,22 @@ func findBrowser() (string, error) {
 	return "", errors.New("there is no Chromium; on Debian: apt-get install --no-install-recommends chromium")
 }
 
-// startBrowser starts a headless browser for which github.com is the stand-in and there is nothing else. end
-// ends it.
+// startBrowser starts a headless browser for which github.com is the stand-in and there is nothing else but
+// this machine. end ends it.
 func startBrowser(ctx context.Context, path string, gh *stage.GitHub) (browser context.Context, end func(), err error) {
-	key, err := certificateKey(ctx, gh)
-	if err != nil {
-		return nil, nil, err
+	var keys []string
+	for _, name := range []string{"github.com", "127.0.0.1"} {
+		key, err := certificateKey(ctx, gh, name)
+		if err != nil {
+			return nil, nil, err
+		}
+		keys = append(keys, key)
 	}
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath(path),
 		chromedp.Flag("host-resolver-rules", "MAP github.com "+gh.Host()+", MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"),
 		chromedp.Flag("no-proxy-server", true),
-		chromedp.Flag("ignore-certificate-errors-spki-list", key),
+		chromedp.Flag("ignore-certificate-errors-spki-list", strings.Join(keys, ",")),
 	)
 	if os.Geteuid() == 0 {
 		options = append(options, chromedp.NoSandbox) // root has none to give
@@ -63,16 +67,16 @@ func startBrowser(ctx context.Context, path string, gh *stage.GitHub) (browser c
 	return browser, end, nil
 }
 
-// certificateKey names the key of the stand-in's certificate for github.com, once it is verified, so that the
+// certificateKey names the key of the stand-in's certificate for a host, once it is verified, so that the
 // browser trusts this one and no other.
-func certificateKey(ctx context.Context, gh *stage.GitHub) (string, error) {
+func certificateKey(ctx context.Context, gh *stage.GitHub, name string) (string, error) {
 	ca, err := os.ReadFile(gh.CAFile())
 	if err != nil {
 		return "", err
 	}
 	pool := x509.NewCertPool()
 	pool.AppendCertsFromPEM(ca)
-	dialer := tls.Dialer{Config: &tls.Config{RootCAs: pool, ServerName: "github.com", MinVersion: tls.VersionTLS12}}
+	dialer := tls.Dialer{Config: &tls.Config{RootCAs: pool, ServerName: name, MinVersion: tls.VersionTLS12}}
 	conn, err := dialer.DialContext(ctx, "tcp", gh.Host())
 	if err != nil {
 		return "", fmt.Errorf("look at the stand-in's certificate: %w", err)
@@ -85,18 +89,20 @@ func certificateKey(ctx context.Context, gh *stage.GitHub) (string, error) {
 
 // person is somebody with a browser of their own: no other person's cookies are in it.
 type person struct {
-	t   *testing.T
-	tab context.Context
+	t    *testing.T
+	tab  context.Context
+	site string
 }
 
-func newPerson(t *testing.T) *person {
+// newPerson is somebody who logs in at a site and is to be led to no other.
+func newPerson(t *testing.T, site string) *person {
 	t.Helper()
 	tab, closeTab := chromedp.NewContext(browser, chromedp.WithNewBrowserContext())
 	t.Cleanup(closeTab)
 	if err := chromedp.Do(tab); err != nil {
 		t.Fatalf("open a tab: %v", err)
 	}
-	return &person{t: t, tab: tab}
+	return &person{t: t, tab: tab, site: site}
 }
 
 // goTo opens a page and signs in first if the page asks for that.
@@ -148,7 +154,7 @@ func (p *person) load(what string, step chromedp.Action[chromedp.Void]) *network
 		p.t.Fatalf("%s: %v", what, err)
 	}
 	address, page := read(p, chromedp.Location()), read(p, chromedp.OuterHTML(chromedp.CSS("html")))
-	if !strings.HasPrefix(address, "https://github.com/") {
+	if !strings.HasPrefix(address, p.site+"/") {
 		p.t.Fatalf("%s leads to %s", what, address)
 	}
 	leaksNothing(p.t, "the page "+address, page+" "+address)

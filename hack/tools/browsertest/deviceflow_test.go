@@ -1,6 +1,7 @@
 package browsertest
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -11,11 +12,17 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 )
 
+const (
+	gitHub = "https://github.com"
+	// authorizedApps is the page where a person revokes an App.
+	authorizedApps = "/settings/apps/authorizations"
+)
+
 func TestACodeThatIsEnteredInTheBrowserIsAllThatIsNeeded(t *testing.T) {
 	t.Parallel()
 	r := apply(t, "octocat")
 	shown := r.code("")
-	if shown.VerificationURI != "https://github.com/login/device" {
+	if shown.VerificationURI != gitHub+"/login/device" {
 		t.Errorf("the code is to be entered at %s", shown.VerificationURI)
 	}
 	if line := kubectl(t, "get", "ghut", r.name, "-n", namespace); !strings.Contains(line, shown.UserCode) {
@@ -25,7 +32,7 @@ func TestACodeThatIsEnteredInTheBrowserIsAllThatIsNeeded(t *testing.T) {
 		t.Errorf("the condition does not say what to do: %s", message)
 	}
 
-	p := newPerson(t)
+	p := newPerson(t, gitHub)
 	p.goTo(shown.VerificationURI, "octocat")
 	p.sees("Device activation")
 	if response := p.enter("WRNG-CDXX"); response.Status != http.StatusUnprocessableEntity {
@@ -47,7 +54,7 @@ func TestACodeThatIsEnteredInTheBrowserIsAllThatIsNeeded(t *testing.T) {
 	for _, args := range [][]string{{"describe", "ghut", r.name}, {"events", "--for", "ghut/" + r.name}, {"describe", "secret", r.get().Status.SecretName}} {
 		kubectl(t, append(args, "-n", namespace)...)
 	}
-	p.goTo("https://github.com/settings/apps/authorizations", "octocat")
+	p.goTo(gitHub+authorizedApps, "octocat")
 	p.sees("Authorized Apps", clientID)
 }
 
@@ -55,7 +62,7 @@ func TestWhoCancelsInTheBrowserIsNotAskedAgainUntilSomebodyWantsIt(t *testing.T)
 	t.Parallel()
 	r := apply(t, "hubot")
 	shown := r.code("")
-	p := newPerson(t)
+	p := newPerson(t, gitHub)
 	p.goTo(shown.VerificationURI, "hubot")
 	p.enter(shown.UserCode)
 	p.press("Cancel")
@@ -85,7 +92,7 @@ func TestAnotherAccountThanThePinnedOneIsTurnedAway(t *testing.T) {
 	t.Parallel()
 	r := apply(t, "monalisa", "  user: {login: monalisa}")
 	shown := r.code("")
-	p := newPerson(t)
+	p := newPerson(t, gitHub)
 	p.goTo(shown.VerificationURI, "mojombo")
 	p.enter(shown.UserCode)
 	p.press("Continue")
@@ -93,7 +100,7 @@ func TestAnotherAccountThanThePinnedOneIsTurnedAway(t *testing.T) {
 
 	r.reason(v1alpha1.ConditionAuthorized, "False", v1alpha1.ReasonWrongUser)
 	r.reason(v1alpha1.ConditionReady, "False", v1alpha1.ReasonWrongUser)
-	p.goTo("https://github.com/settings/apps/authorizations", "mojombo")
+	p.goTo(gitHub+authorizedApps, "mojombo")
 	p.sees("Authorized Apps", "No App may act as you.")
 
 	r.askForAnotherCode()
@@ -119,7 +126,7 @@ func TestAGrantThatIsRevokedInTheBrowserIsReportedAndRepairedByANewCode(t *testi
 	t.Parallel()
 	r := apply(t, "defunkt", "  checkInterval: "+checkInterval.String())
 	shown := r.code("")
-	p := newPerson(t)
+	p := newPerson(t, gitHub)
 	p.goTo(shown.VerificationURI, "defunkt")
 	p.enter(shown.UserCode)
 	p.press("Continue")
@@ -134,7 +141,7 @@ func TestAGrantThatIsRevokedInTheBrowserIsReportedAndRepairedByANewCode(t *testi
 	if token := r.get(); !meta.IsStatusConditionTrue(token.Status.Conditions, v1alpha1.ConditionReady) {
 		t.Fatal("it is not Ready although nothing was revoked")
 	}
-	p.goTo("https://github.com/settings/apps/authorizations", "defunkt")
+	p.goTo(gitHub+authorizedApps, "defunkt")
 	p.sees("Authorized Apps", clientID)
 	p.press("Revoke")
 	revoked := time.Now()
@@ -158,4 +165,20 @@ func TestAGrantThatIsRevokedInTheBrowserIsReportedAndRepairedByANewCode(t *testi
 	if _, second := r.ready(); second == first {
 		t.Error("the Secret holds the token that was revoked")
 	}
+}
+
+func TestACodeOfAnEnterpriseServerIsEnteredAtThatServer(t *testing.T) {
+	t.Parallel()
+	r := applyApp(t, fmt.Sprintf("{host: %q, clientID: %s}", world.GitHub.Host(), clientID), "ghes")
+	shown := r.code("")
+	site := "https://" + world.GitHub.Host()
+	if shown.VerificationURI != site+"/login/device" {
+		t.Errorf("the code is to be entered at %s", shown.VerificationURI)
+	}
+	p := newPerson(t, site)
+	p.goTo(shown.VerificationURI, "ghes")
+	p.enter(shown.UserCode)
+	p.press("Continue")
+	p.sees("Congratulations, you're all set!")
+	r.ready()
 }

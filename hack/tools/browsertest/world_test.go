@@ -28,7 +28,7 @@ const (
 )
 
 // logins are the accounts: each test has its own, since a revocation ends all that an App has of an account.
-var logins = []string{"monalisa", "hubot", "octocat", "defunkt", "mojombo"}
+var logins = []string{"monalisa", "hubot", "octocat", "defunkt", "mojombo", "ghes"}
 
 var (
 	world   *stage.Stage
@@ -63,7 +63,8 @@ func play(m *testing.M) (code int, err error) {
 	if err != nil {
 		return 1, err
 	}
-	if err := world.StartOperator(ctx); err != nil {
+	// By its own address the stand-in is an Enterprise Server with a private certificate authority.
+	if err := world.StartOperator(ctx, "--allowed-hosts=github.com,"+world.GitHub.Host()); err != nil {
 		return 1, err
 	}
 	var end func()
@@ -94,17 +95,22 @@ type resource struct {
 // apply applies a resource with the device flow and, beside it, the given lines of its spec.
 func apply(t *testing.T, name string, spec ...string) *resource {
 	t.Helper()
+	return applyApp(t, "{clientID: "+clientID+"}", name, spec...)
+}
+
+// applyApp is apply for any App.
+func applyApp(t *testing.T, app, name string, spec ...string) *resource {
+	t.Helper()
 	manifest := fmt.Sprintf(`apiVersion: githubusertoken.dev/v1alpha1
 kind: GitHubUserToken
 metadata:
   name: %s
   namespace: %s
 spec:
-  app:
-    clientID: %s
+  app: %s
   deviceFlow: {}
 %s
-`, name, namespace, clientID, strings.Join(spec, "\n"))
+`, name, namespace, app, strings.Join(spec, "\n"))
 	path := filepath.Join(t.TempDir(), name+".yaml")
 	if err := os.WriteFile(path, []byte(manifest), 0o600); err != nil {
 		t.Fatal(err)
