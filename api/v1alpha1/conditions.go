@@ -123,8 +123,6 @@ const (
 	// ReasonAPIServerUnavailable: the API server refused or did not answer a write that must come before an
 	// exchange.
 	ReasonAPIServerUnavailable = "APIServerUnavailable"
-	// ReasonHeld: an annotation puts the refresh off.
-	ReasonHeld = "Held"
 	// ReasonHandoffForbidden: the operator lacks the permission to notify pods or restart workloads.
 	ReasonHandoffForbidden = "HandoffForbidden"
 	// ReasonHandoffDisabled: spec.handoff asks for what the operator was not started for.

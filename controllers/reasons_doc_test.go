@@ -1,0 +1,113 @@
+package controllers
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// healthy are the reasons that need no section in the runbook: nothing is wrong.
+var healthy = []string{"TokenValid", "TokenDoesNotExpire", "RefreshTokenValid", "NoRefreshToken", "NotYetExchanged", "Exchanging"}
+
+// reasons are the values of all constants Reason… of the API.
+func reasons(t *testing.T) []string {
+	t.Helper()
+	file, err := parser.ParseFile(token.NewFileSet(), "../api/v1alpha1/conditions.go", nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var found []string
+	ast.Inspect(file, func(node ast.Node) bool {
+		spec, ok := node.(*ast.ValueSpec)
+		if ok && strings.HasPrefix(spec.Names[0].Name, "Reason") {
+			value, err := strconv.Unquote(spec.Values[0].(*ast.BasicLit).Value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			found = append(found, value)
+		}
+		return true
+	})
+	if len(found) < 40 {
+		t.Fatalf("%d reasons were found", len(found))
+	}
+	return found
+}
+
+func document(t *testing.T, name string) string {
+	t.Helper()
+	text, err := os.ReadFile("../docs/" + name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+func TestEveryReasonIsDocumented(t *testing.T) {
+	t.Parallel()
+	conditions, runbook := document(t, "conditions.md"), document(t, "runbook.md")
+	for _, reason := range reasons(t) {
+		if !regexp.MustCompile(`(?m)^\|.*` + "`" + reason + "`" + `.*\|$`).MatchString(conditions) {
+			t.Errorf("docs/conditions.md has no row for %s", reason)
+		}
+		section := regexp.MustCompile(`(?m)^## (.* )?` + reason + `( .*)?$`).MatchString(runbook)
+		if !section && !slices.Contains(healthy, reason) {
+			t.Errorf("docs/runbook.md has no section for %s", reason)
+		}
+	}
+}
+
+// Every section says what happened and what to do, and every link into the runbook leads somewhere.
+func TestTheRunbookIsComplete(t *testing.T) {
+	t.Parallel()
+	runbook := document(t, "runbook.md")
+	anchors := map[string]bool{}
+	for _, section := range strings.Split(runbook, "\n## ")[1:] {
+		title, body, _ := strings.Cut(section, "\n")
+		anchors[strings.ReplaceAll(strings.ToLower(title), " ", "-")] = true
+		if title == "Logging in again" {
+			continue
+		}
+		for _, part := range []string{"**What happened.**", "**What to do.**"} {
+			if !strings.Contains(body, part) {
+				t.Errorf("the section %s does not have %s", title, part)
+			}
+		}
+	}
+	for _, name := range []string{"conditions.md", "runbook.md", "operations.md", "consumers.md", "gitops.md", "../README.md"} {
+		for _, link := range regexp.MustCompile(`\((?:docs/)?(?:runbook\.md)?#([a-z-]+)\)`).FindAllStringSubmatch(document(t, name), -1) {
+			if (strings.Contains(link[0], "runbook.md") || name == "runbook.md") && !anchors[link[1]] {
+				t.Errorf("%s links to the section %s of the runbook, which does not exist", name, link[1])
+			}
+		}
+	}
+}
+
+func TestEveryMetricIsDocumented(t *testing.T) {
+	t.Parallel()
+	operations := document(t, "operations.md")
+	names := map[string]bool{}
+	for _, file := range []string{"metrics.go", "device_metrics.go", "collector.go"} {
+		code, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, match := range regexp.MustCompile(`"(githubusertoken_[a-z_]+)"`).FindAllStringSubmatch(string(code), -1) {
+			names[match[1]] = true
+		}
+	}
+	if len(names) < 20 {
+		t.Fatalf("%d metrics were found", len(names))
+	}
+	for name := range names {
+		if !strings.Contains(operations, "| `"+name+"` |") {
+			t.Errorf("docs/operations.md does not list %s", name)
+		}
+	}
+}
