@@ -20,6 +20,7 @@ type figures struct {
 	faults                          map[string]int
 	settled                         []time.Duration
 	searchedBytes, searchedCanaries int
+	breaks                          []string
 }
 
 // fault counts a fault by its kind.
@@ -30,6 +31,13 @@ func (f *figures) fault(kind string) {
 		f.faults = map[string]int{}
 	}
 	f.faults[kind]++
+}
+
+// caught notes that a test has noticed a break, and by what.
+func (f *figures) caught(name, catcher, complaint string) {
+	f.with(func(f *figures) {
+		f.breaks = append(f.breaks, fmt.Sprintf("%s: caught by %s (%s)", name, catcher, complaint))
+	})
 }
 
 // settledAfter notes how long it took from a kill -9 until nothing was left to find out.
@@ -49,7 +57,7 @@ func (f *figures) with(change func(*figures)) {
 func (f *figures) print(w io.Writer) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.rotations == 0 {
+	if f.rotations == 0 && len(f.breaks) == 0 {
 		return
 	}
 	fmt.Fprintf(w, "chaos: %d resources, %d rotations, %d lives of the operator\n", f.resources, f.rotations, f.lifes)
@@ -62,6 +70,10 @@ func (f *figures) print(w io.Writer) {
 	}
 	fmt.Fprintf(w, "chaos: searched %.1f MB of logs, events, statuses, metrics, dumps and files for %d tokens\n",
 		float64(f.searchedBytes)/1e6, f.searchedCanaries)
+	slices.Sort(f.breaks)
+	for _, caught := range f.breaks {
+		fmt.Fprintf(w, "chaos: break: %s\n", caught)
+	}
 	for _, kind := range slices.Sorted(maps.Keys(f.faults)) {
 		fmt.Fprintf(w, "chaos: fault %-52s %d\n", kind, f.faults[kind])
 	}

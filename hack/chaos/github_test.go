@@ -79,6 +79,11 @@ func TestGitHubFails(t *testing.T) {
 	}
 	w.each(later, (*subject).annotate)
 	w.settleThese(later, time.Time{})
+	for i, s := range later {
+		if cases[i].reason != "" { // Its minute may be over before all others have settled.
+			s.due, s.most, s.reason = -1, s.due+1, anyReason
+		}
+	}
 
 	n := 0
 	for _, f := range cases {

@@ -76,7 +76,7 @@ func (s *subject) problem() string {
 	if c := meta.FindStatusCondition(token.Status.Conditions, v1alpha1.ConditionReconciling); c != nil {
 		reason = c.Reason
 	}
-	if reason != s.reason {
+	if reason != s.reason && s.reason != anyReason {
 		return fmt.Sprintf("Reconciling is %q and should be %q; %s", reason, s.reason, describe(token))
 	}
 	return ""

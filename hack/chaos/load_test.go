@@ -93,8 +93,7 @@ func TestManyResourcesDueAtTheSameInstant(t *testing.T) {
 		w.patience = 15 * time.Minute
 	}
 	for i := range subjects {
-		s := w.prepare(fmt.Sprintf("many-%d", i), w.namespaces[0], clientID)
-		s.due = 2
+		w.prepare(fmt.Sprintf("many-%d", i), w.namespaces[0], clientID)
 	}
 	w.each(w.subjects, (*subject).apply)
 	r := w.replica()
@@ -104,6 +103,9 @@ func TestManyResourcesDueAtTheSameInstant(t *testing.T) {
 	// While nobody is there to see it everybody asks, so that all are due when the operator comes back.
 	r.kill()
 	w.each(w.subjects, (*subject).annotate)
+	for _, s := range w.subjects {
+		s.due = 2
+	}
 	totals.fault("process: many due at the same instant")
 	r.start()
 	w.awaitExchanges(subjects)
