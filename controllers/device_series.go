@@ -124,8 +124,11 @@ func (d *devices) look(v *view, why *login) deviceStep {
 		step.stage, step.ended = stageEnded, v1alpha1.ReasonAuthorizationExpired
 	default:
 		step.stage = stageWanted
-		if step.code != "" && !m.isOver { // It has expired by the clock.
-			m.isOver, m.next, step.wait = true, mono, 0
+		if step.code != "" && !m.isOver {
+			// It has expired by the clock. A clock that is wrong ends each code at once, so the next one waits as it
+			// does when GitHub ends a code.
+			m.isOver, m.next = true, mono+nextCodeIn(device.Codes)
+			step.wait = m.next - mono
 		}
 		if step.trouble != nil && !step.trouble.stalled {
 			step.trouble = new(*step.trouble)
@@ -169,10 +172,15 @@ func (d *devices) over(token *v1alpha1.GitHubUserToken, codes int, finally bool)
 	defer d.mu.Unlock()
 	m := d.of(token.UID)
 	m.isOver, m.tries, m.trouble = !finally, 0, nil
-	m.next = d.clock.Monotonic() + min(time.Second<<min(max(0, codes-1), 10), maxBackoff)
+	m.next = d.clock.Monotonic() + nextCodeIn(codes)
 	if finally {
 		m.next = d.clock.Monotonic() + m.every
 	}
+}
+
+// nextCodeIn is the pause after a code of a series that came to nothing, longer after each.
+func nextCodeIn(codes int) time.Duration {
+	return min(time.Second<<min(max(0, codes-1), 10), maxBackoff)
 }
 
 // forget drops what is remembered of a flow that has come to its end, or of a resource that is gone.

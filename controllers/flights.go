@@ -13,8 +13,10 @@ import (
 // cancels. They outlive the reconcile that began them and the loss of the leader lease; the process waits
 // for them before it exits.
 type Flights struct {
-	mu      sync.Mutex
-	under   map[types.UID]struct{}
+	mu    sync.Mutex
+	under map[types.UID]struct{}
+	// aside are those of them that wait for something other than an exchange and take no place.
+	aside   map[types.UID]struct{}
 	closing bool
 	limit   int
 	landed  chan struct{}
@@ -24,7 +26,7 @@ type Flights struct {
 
 // NewFlights makes an empty set with room for limit flights at once.
 func NewFlights(limit int) *Flights {
-	return &Flights{under: map[types.UID]struct{}{}, limit: limit, landed: make(chan struct{}, 1)}
+	return &Flights{under: map[types.UID]struct{}{}, aside: map[types.UID]struct{}{}, limit: limit, landed: make(chan struct{}, 1)}
 }
 
 // ErrDraining says that the process is about to exit and begins nothing new.
@@ -49,7 +51,7 @@ func (f *Flights) start(uid types.UID, fly func(), limit int) error {
 	if f.closing {
 		return ErrDraining
 	}
-	if len(f.under) >= limit {
+	if len(f.under)-len(f.aside) >= limit {
 		return ErrFull
 	}
 	if _, busy := f.under[uid]; busy {
@@ -72,7 +74,21 @@ func (f *Flights) Busy(uid types.UID) bool {
 }
 
 // Full says whether there is no room for another flight.
-func (f *Flights) Full() bool { return f.Count() >= f.limit }
+func (f *Flights) Full() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.under)-len(f.aside) >= f.limit
+}
+
+// StandAside gives up the place of a flight that has made its exchange and may wait for long, so that many of
+// them keep nobody else from an exchange. It lasts until the flight lands.
+func (f *Flights) StandAside(uid types.UID) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if _, busy := f.under[uid]; busy {
+		f.aside[uid] = struct{}{}
+	}
+}
 
 // Count is how many flights are under way.
 func (f *Flights) Count() int {
@@ -99,6 +115,7 @@ func (f *Flights) Drain(ctx context.Context) error {
 func (f *Flights) land(uid types.UID) {
 	f.mu.Lock()
 	delete(f.under, uid)
+	delete(f.aside, uid)
 	f.mu.Unlock()
 	if f.onLanding != nil {
 		f.onLanding(uid)

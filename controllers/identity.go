@@ -23,6 +23,9 @@ const (
 	// deadAfter is for how long GitHub must refuse a token with which a login began before it counts as dead.
 	// GitHub refuses good tokens too while they are seconds old.
 	deadAfter = 2 * time.Minute
+	// admitTime is for how long at most GitHub is asked whose a received pair is: the lifetime that it gives to
+	// access tokens. Its token dies then, and cannot be asked about any more.
+	admitTime = 8 * time.Hour
 	// maxAdmitBackoff is the longest wait between two questions whose a received pair is.
 	maxAdmitBackoff = 15 * time.Second
 	// maxIdentityBackoff is the longest wait between two questions whose a stored pair is.
@@ -59,10 +62,11 @@ func wrongUser(v *view) *obstacle {
 }
 
 // admit is the Rotator's Admit. It asks GitHub whose a fresh pair is until there is an answer: the pair is in
-// the outbox and cannot be had again, so only an answer, or the end of the resource, ends it. A new token that
-// GitHub refuses is asked about again for deadAfter.
+// the outbox and cannot be had again, so only an answer, the end of the resource, or that of the access token
+// ends it. A new token that GitHub refuses is asked about again for deadAfter.
 func (r *Reconciler) admit(ctx context.Context, app github.App, record rotation.Record, tokens github.Tokens) (*rotation.User, error) {
 	began := r.Clock.Monotonic()
+	patience := r.admitWithin(record, tokens)
 	wait := 250 * time.Millisecond
 	for try := 1; ; try++ {
 		user, err := r.whose(ctx, app.Host, tokens)
@@ -79,7 +83,11 @@ func (r *Reconciler) admit(ctx context.Context, app github.App, record rotation.
 		if !r.isWanted(ctx, record.Owner) {
 			return nil, rotation.ErrOwnerGone
 		}
+		if r.Clock.Monotonic()-began >= patience {
+			return nil, fmt.Errorf("%w: %s", rotation.ErrUserUnknown, words(err))
+		}
 		if try > 2 {
+			r.Flights.StandAside(types.UID(record.Owner.UID))
 			r.reportTrouble(record.Owner, "A new pair has been received and is kept safe, but it is not stored before GitHub has told whose it is, because of spec.user: "+
 				words(err)+". It is tried again every few seconds.")
 		}
@@ -90,6 +98,16 @@ func (r *Reconciler) admit(ctx context.Context, app github.App, record rotation.
 		_ = r.Clock.Sleep(ctx, pause)
 		wait = min(2*wait, maxAdmitBackoff)
 	}
+}
+
+// admitWithin is how much longer admit may take, restarts included. A wall clock that was set wrong must not
+// end a pair at once.
+func (r *Reconciler) admitWithin(record rotation.Record, tokens github.Tokens) time.Duration {
+	end := record.Reply.SentAt.Add(admitTime)
+	if !tokens.ExpiresAt.IsZero() && tokens.ExpiresAt.Before(end) {
+		end = tokens.ExpiresAt
+	}
+	return min(max(end.Sub(r.Clock.Now()), deadAfter), admitTime)
 }
 
 // whose asks GitHub once.

@@ -165,3 +165,38 @@ func TestAnotherPinReportsTheChainAndLeavesIt(t *testing.T) {
 	w.samePair(before, w.ready("octocat"))
 	w.presented(1)
 }
+
+// When GitHub has not said whose a pair is for as long as access tokens live, it is not waited for any longer: the pair is ended, the outbox is free, and a person is asked for another login.
+func TestAPinnedLoginIsGivenUpWhenItsTokenHasDiedUnknown(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{
+		app:        githubtest.App{AccessTokenLifetime: 3 * admitTime},
+		controller: func(o *Options) { o.MaxConcurrentExchanges = 1 },
+	})
+	fault := w.gh.Inject(githubtest.Unavailable().At(githubtest.UserEndpoint).Always())
+	seed := w.seed("octocat", "octocat")
+	w.create(w.pinned("octocat", v1alpha1.UserSelector{Login: "octocat"}))
+	w.eventually("the status to tell why the pair is not stored", func() (bool, string) {
+		token := w.get("octocat")
+		return saysKept(token), describe(token)
+	})
+	// Meanwhile it takes nobody's place.
+	w.start("hubot")
+	w.meter.leap(admitTime + time.Minute)
+	w.refused("octocat", refusal{reason: v1alpha1.ReasonUserUnknown, says: "Authorize the App again", unauthorized: true})
+	if secret := w.find("octocat-token"); secret != nil && (access(secret) != "" || refresh(secret) != "") {
+		t.Error("a pair of nobody knows whom stands in the Secret")
+	}
+	if pair, known := w.gh.Last(seed); !known || w.gh.Alive(pair.AccessToken) || w.gh.Alive(pair.RefreshToken) {
+		t.Error("the pair lives on at GitHub")
+	}
+	w.eventually("the outbox to be free", func() (bool, string) {
+		records, err := w.reconciler.Outbox.List()
+		w.must(err)
+		return len(records) == 0, "it holds a record"
+	})
+	fault.Remove()
+	w.seed("octocat", "octocat")
+	w.ready("octocat")
+	w.account("octocat")
+}

@@ -67,6 +67,7 @@ var verdictWords = map[string]string{
 	v1alpha1.ReasonReplyLost:            "GitHub exchanged the refresh token, but its reply never arrived, so the new pair is lost.",
 	v1alpha1.ReasonRevoked:              "The authorization was revoked at GitHub.",
 	v1alpha1.ReasonWrongUser:            "The login belongs to another account than spec.user; its pair was not stored.",
+	v1alpha1.ReasonUserUnknown:          "GitHub did not say in time whose the login is, as spec.user asks; its pair was ended and not stored.",
 	v1alpha1.ReasonAuthorizationDenied:  "The authorization was denied at GitHub.",
 	v1alpha1.ReasonAuthorizationExpired: "Nobody entered a code at GitHub while codes were offered.",
 	string(rotation.ObstacleAppChanged): "The stored pair belongs to another App or host than spec.app.",

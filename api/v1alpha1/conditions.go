@@ -69,6 +69,8 @@ const (
 	ReasonRevoked = "Revoked"
 	// ReasonWrongUser: the token belongs to another account than spec.user.
 	ReasonWrongUser = "WrongUser"
+	// ReasonUserUnknown: spec.user names an account, and GitHub did not say in time whose the new pair is.
+	ReasonUserUnknown = "UserUnknown"
 	// ReasonAppChanged: the stored pair belongs to another App or host than spec.app.
 	ReasonAppChanged = "AppChanged"
 	// ReasonPairUnproven: the Secret was restored from elsewhere, and nothing proves that its pair is current.

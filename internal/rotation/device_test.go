@@ -452,6 +452,7 @@ func TestAPairThatIsNotAdmittedNeverReachesTheSecret(t *testing.T) {
 		ended   string
 	}{
 		"another account":         {ErrWrongUser, WrongUser, ReasonWrongUser},
+		"nobody knows whose":      {ErrUserUnknown, Rejected, ReasonUserUnknown},
 		"revoked meanwhile":       {ErrPairDead, Rejected, ReasonRevoked},
 		"the resource is deleted": {ErrOwnerGone, Discarded, ""},
 	} {

@@ -31,7 +31,7 @@ type Rotator struct {
 	Poller Poller
 	// Admit says whose a pair is, and whether that is the account that the resource asks for. It is called for
 	// the first pair of a login when the resource names an account, and may take its time: the pair is in the
-	// outbox. Errors: ErrWrongUser, ErrPairDead or ErrOwnerGone; with any of them the pair is not stored.
+	// outbox. Errors: ErrWrongUser, ErrUserUnknown, ErrPairDead or ErrOwnerGone; with any of them the pair is not stored.
 	Admit func(ctx context.Context, app github.App, record Record, tokens github.Tokens) (*User, error)
 	// End ends a pair at GitHub that Admit did not let in. May be nil.
 	End func(ctx context.Context, app github.App, record Record, tokens github.Tokens)
@@ -48,6 +48,8 @@ type Rotator struct {
 var (
 	// ErrWrongUser: the pair belongs to another account than the one that the resource names.
 	ErrWrongUser = errors.New("the token belongs to another account")
+	// ErrUserUnknown: GitHub did not say in time whose the pair is.
+	ErrUserUnknown = errors.New("GitHub did not say in time whose the token is")
 	// ErrPairDead: the pair was revoked before anybody could learn whose it was.
 	ErrPairDead = errors.New("the token was revoked before it could be stored")
 )
@@ -231,6 +233,8 @@ func (r *Rotator) refuse(ctx context.Context, app github.App, record Record, tok
 		result.Outcome = Discarded
 	case errors.Is(err, ErrWrongUser):
 		result.Outcome, reason = WrongUser, ReasonWrongUser
+	case errors.Is(err, ErrUserUnknown):
+		reason = ReasonUserUnknown
 	}
 	if result.Outcome != Discarded {
 		result = r.condemn(ctx, record.Owner, record.Ref, verdict{

@@ -17,6 +17,7 @@ const (
 	ReasonReplyLost            = "ReplyLost"
 	ReasonRevoked              = "Revoked"
 	ReasonWrongUser            = "WrongUser"
+	ReasonUserUnknown          = "UserUnknown"
 )
 
 // settle deals with an exchange that brought no pair.
