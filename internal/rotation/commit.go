@@ -155,7 +155,7 @@ func movedOn(live *Pair, record Record) bool {
 	case record.Login || refresh == "":
 		// A login replaces every chain but that of a later login. Without a refresh token, either somebody has
 		// emptied the Secret, or a login brought a token that never expires.
-		return live.hasTokens() && live.State.hasLoginBeyond(&record.Base)
+		return live.hasTokens() && live.State.hasNewLogin(&record.Base)
 	default:
 		return refresh != record.Base.RefreshToken
 	}
@@ -175,7 +175,7 @@ func (s *State) descendsFrom(record *Record) bool {
 // lower revision that knows of no login that the fence did not know. Its tokens are spent.
 func isOlderCopy(live *Pair, record Record) bool {
 	if live.State.Revision >= record.Base.Revision || len(live.State.Seeds) == 0 ||
-		live.State.RefreshToken != live.RefreshToken.Fingerprint() || !live.SeedToken.IsZero() {
+		live.State.RefreshToken != live.RefreshToken.Fingerprint() {
 		return false
 	}
 	for _, seed := range live.State.Seeds {
@@ -203,6 +203,11 @@ func pairAfter(live *Pair, policy Policy, record Record, tokens github.Tokens) *
 			owner = live.Owner // A chain that was adopted meanwhile stays with whoever has adopted it.
 		}
 		state.Owner, state.OwnerName = owner.UID, owner.Name
+	}
+	if isOlderCopy(live, record) || !live.hasTokens() {
+		for _, known := range record.Base.Seeds {
+			state.recordSeed(known) // It does not know of these logins: they are not to be imported again.
+		}
 	}
 	if record.Login {
 		state.recordSeed(SeedRecord{Fingerprint: record.Spent})

@@ -36,22 +36,39 @@ func (r *Rotator) fence(ctx context.Context, job Job) (*Pair, *Result) {
 			return nil, &Result{Outcome: NotFenced, Pair: fenced, Err: errors.Join(errors.New("the API server did not confirm the fence"), err)}
 		}
 	}
-	if !fenced.hasTokens() {
+	if !fenced.hasTokens() || intent.Unresolved > 0 {
 		if stop := r.foundBackup(writing, job); stop != nil {
+			return nil, stop
+		}
+	}
+	if !fenced.hasTokens() {
+		if stop := r.foundOverwritten(writing, job, intent); stop != nil {
 			return nil, stop
 		}
 	}
 	return r.inspect(ctx, job, fenced, intent)
 }
 
-// foundBackup says whether the Secret has no tokens only because the one that had them is being replaced. The
-// backup was written before the name became free, so it is seen by whoever has taken the name.
+// foundBackup says whether the Secret has no tokens, or old ones, only because it is being replaced. The backup was
+// written before the name became free, so it is seen by whoever has taken the name.
 func (r *Rotator) foundBackup(ctx context.Context, job Job) *Result {
 	switch backup, err := r.getOrNil(ctx, job.Owner.BackupRef()); {
 	case err != nil:
 		return &Result{Outcome: NotFenced, Err: fmt.Errorf("look for a backup before the first exchange: %w", err)}
 	case backup != nil && backup.Controlled:
 		return &Result{Outcome: Stale, Err: errors.New("the pair Secret is being replaced")}
+	default:
+		return nil
+	}
+}
+
+// foundOverwritten says whether the backup was there and has been put into the Secret before it was looked for.
+func (r *Rotator) foundOverwritten(ctx context.Context, job Job, intent *Intent) *Result {
+	switch live, err := r.getOrNil(ctx, job.Ref); {
+	case err != nil:
+		return &Result{Outcome: NotFenced, Err: fmt.Errorf("look whether the first fence stands: %w", err)}
+	case live == nil || live.hasTokens() || live.Intent == nil || live.Intent.ID != intent.ID:
+		return &Result{Outcome: Stale, Pair: live, Err: errors.New("the pair Secret was replaced")}
 	default:
 		return nil
 	}

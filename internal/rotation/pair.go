@@ -58,11 +58,15 @@ type Pair struct {
 	Annotations map[string]string
 }
 
-// AsRetained is the pair as it is left behind for the next resource of its owner's name.
+// AsRetained is the pair as it is left behind for the next resource of its owner's name. One that was restored from a
+// backup and never proven is not trusted by the next one either.
 func (p *Pair) AsRetained() *Pair {
 	next := p.Clone()
 	next.Owner, next.Controlled, next.Orphan = Owner{}, false, true
-	next.State.Retained, next.State.RetainedAs = true, p.UID
+	next.State.Retained = true
+	if p.isBound() {
+		next.State.RetainedAs = p.UID
+	}
 	return next
 }
 

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+
+	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 )
 
 // Restore puts the pair back where it belongs after somebody has deleted its Secret, or after a
@@ -38,7 +40,8 @@ func (r *Rotator) Restore(ctx context.Context, owner Owner, ref Ref) (*Pair, err
 	case live.Deleting:
 		return r.replaced(ctx, live, live)
 	default:
-		restored, err = r.Store.Update(ctx, live, claimed(live, newer(live, backup)))
+		content := newer(r.withoutUnsent(owner, live), backup)
+		restored, err = r.Store.Update(ctx, live, claimed(live, content))
 		if errors.Is(err, ErrImmutable) {
 			return r.replaced(ctx, live, live)
 		}
@@ -112,24 +115,55 @@ func (r *Rotator) keepBackup(ctx context.Context, pair *Pair) (*Pair, error) {
 	return r.Store.Update(ctx, backup, claimed(backup, newer(pair, backup)))
 }
 
-// newer is the newer of two copies, a if they are equal: the one with a later login, or else with more
-// commits. A copy without tokens is newer than nothing. A login that is just being imported into the other
-// copy is taken along: the reply to it is still to be committed.
+// newer is the newer of two copies, a if they are equal: the one that is bound to its owner, the one with a later
+// login, or else with more commits. A copy without tokens is newer than nothing. b is the one that was there first, so
+// that a login which is just being imported into a is taken along: the reply to it is still to be committed.
 func newer(a, b *Pair) *Pair {
 	switch {
+	case !a.hasTokens() && !b.hasTokens():
+		return withIntentOf(a, b)
 	case !b.hasTokens():
-		return withLoginOf(a, b)
+		return a
 	case !a.hasTokens():
 		return withLoginOf(b, a)
-	case a.State.hasLoginBeyond(&b.State):
-		return withLoginOf(a, b)
-	case b.State.hasLoginBeyond(&a.State) || b.State.Revision > a.State.Revision:
+	case a.isBound() && !b.isBound():
+		return a
+	case b.isBound() && !a.isBound():
+		return withLoginOf(b, a)
+	case a.State.hasNewLogin(&b.State):
+		return a
+	case b.State.hasNewLogin(&a.State) || b.State.Revision > a.State.Revision:
 		return withLoginOf(b, a)
 	default:
-		return withLoginOf(a, b)
+		return a
 	}
 }
 
+// withoutUnsent is a first fence of this very process without its login, if nothing was sent under it: it has met
+// the backup, and what the backup holds may be a later login. The seed Secret tells.
+func (r *Rotator) withoutUnsent(owner Owner, live *Pair) *Pair {
+	if live.hasTokens() || live.Intent == nil || !r.isUntouched(owner, live.Intent) {
+		return live
+	}
+	next := live.Clone()
+	next.Intent, next.SeedToken, next.State.PendingSeed, next.State.SeedVersion = nil, credential.RefreshToken{}, "", ""
+	return next
+}
+
+// withIntentOf is a first fence that has met another one for the same login. Either of them may have been used, so
+// that everybody waits anew, for a holder that nobody is.
+func withIntentOf(pair, other *Pair) *Pair {
+	if pair.Intent == nil || other.Intent == nil || pair.Intent.Spends != other.Intent.Spends || pair.Intent.ID == other.Intent.ID {
+		return pair
+	}
+	next := pair.Clone()
+	next.Intent.ID += "+" + other.Intent.ID
+	next.Intent.Holder = Holder{}
+	next.Intent.Unresolved = max(pair.Intent.Unresolved, other.Intent.Unresolved)
+	return next
+}
+
+// withLoginOf is the pair with the login that is just being imported into another copy.
 func withLoginOf(pair, other *Pair) *Pair {
 	login := other.SeedToken.Fingerprint()
 	if login == "" || !pair.SeedToken.IsZero() || pair.State.HasImported(login) {
@@ -142,6 +176,9 @@ func withLoginOf(pair, other *Pair) *Pair {
 	}
 	return next
 }
+
+// isBound says whether the chain belongs to the Secret's owner, and was not restored from elsewhere and never proven.
+func (p *Pair) isBound() bool { return p.State.Owner == p.Owner.UID }
 
 func (p *Pair) hasTokens() bool { return !p.RefreshToken.IsZero() || !p.AccessToken.IsZero() }
 

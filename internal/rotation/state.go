@@ -128,6 +128,13 @@ func (s *State) hasLoginBeyond(other *State) bool {
 	})
 }
 
+// hasNewLogin says whether this chain has imported a login that the other one has not even heard of.
+func (s *State) hasNewLogin(other *State) bool {
+	return slices.ContainsFunc(s.Seeds, func(r SeedRecord) bool {
+		return r.RefusedFor == "" && !slices.ContainsFunc(other.Seeds, func(o SeedRecord) bool { return o.Fingerprint == r.Fingerprint })
+	})
+}
+
 // recordSeed remembers a login and forgets the oldest beyond MaxSeeds.
 func (s *State) recordSeed(record SeedRecord) {
 	seeds := slices.DeleteFunc(slices.Clone(s.Seeds), func(r SeedRecord) bool { return r.Fingerprint == record.Fingerprint })

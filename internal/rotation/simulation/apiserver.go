@@ -173,6 +173,36 @@ func (a *apiServer) edit(ref rotation.Ref, change func(*rotation.Pair)) {
 	a.put(person, edited, o.protected)
 }
 
+// restoreOver is a person who writes a copy of a Secret over it.
+func (a *apiServer) restoreOver(ref rotation.Ref, copied *rotation.Pair) {
+	a.edit(ref, func(p *rotation.Pair) {
+		now, old := a.world.gitHub.tokens[p.RefreshToken.Reveal()], a.world.gitHub.tokens[copied.RefreshToken.Reveal()]
+		if res := a.world.resources[keyOf(ref)]; p.State.Revision == copied.State.Revision || now == nil || old != nil && now.login != old.login {
+			res.damaged = res.logins // What is under way may be forgotten, or another login's chain go on.
+		}
+		a.world.resources[keyOf(ref)].forgetful = a.world.resources[keyOf(ref)].logins
+		p.State, p.Intent, p.NextRefreshAt = copied.State.Clone(), copied.Intent, copied.NextRefreshAt
+		p.AccessToken, p.RefreshToken, p.SeedToken, p.TokenType = copied.AccessToken, copied.RefreshToken, copied.SeedToken, copied.TokenType
+	})
+}
+
+// restore is a backup tool that makes a Secret from its copy, with the owner reference in it or without.
+func (a *apiServer) restore(copied *rotation.Pair, withOwner bool) {
+	pair := copied.Clone()
+	pair.UID, pair.Version = "secret-"+a.next(), a.next()
+	pair.Deleting, pair.Immutable = false, false
+	if !withOwner || !copied.Controlled {
+		pair.Owner, pair.Controlled, pair.Orphan = rotation.Owner{}, false, true
+	}
+	if p := a.world.gitHub.tokens[pair.RefreshToken.Reveal()]; p != nil {
+		p.copied = true
+		if p.spent || p.revoked {
+			p.restoredAt = a.world.now
+		}
+	}
+	a.put(person, pair, pair.Controlled)
+}
+
 func (a *apiServer) put(by writer, pair *rotation.Pair, protected bool) {
 	before := a.secrets[pair.Ref]
 	a.secrets[pair.Ref] = &object{pair: pair, protected: protected}

@@ -15,7 +15,8 @@ import (
 
 // breaks are the rules that are broken at the edge of the protocol's code.
 var breaks = []Break{
-	BreakFenceDropped, BreakFenceUnconditional, BreakOutboxSkipped, BreakReplaySkipped, BreakClocksCompared,
+	BreakFenceDropped, BreakFenceUnconditional, BreakOutboxSkipped, BreakReplaySkipped,
+	BreakReplayByLeader, BreakClocksCompared,
 	BreakDeadlineNotEnforced, BreakRemoveByUID,
 }
 
@@ -29,24 +30,40 @@ func huntConfig(seed uint64, broken Break) Config {
 	return cfg
 }
 
+// rareConfig is the run of a seed in a hunt for a rare break: a few kinds of faults, all the time.
+func rareConfig(seed uint64, faults Faults) Config {
+	cfg := huntConfig(seed, BreakNone)
+	cfg.Faults, cfg.Rarity, cfg.Frequent = faults, 1, 5+int(seed%3)*5
+	return cfg
+}
+
 // The test binary of the mutants is this very test, built with other sources. It is told by its environment
 // to hunt from a seed on, and does nothing else.
 func TestMain(m *testing.M) {
 	if from, err := strconv.ParseUint(os.Getenv("SIMULATION_HUNT"), 10, 64); err == nil {
-		fmt.Println(hunt(from, Break(os.Getenv("SIMULATION_BREAK"))))
+		fmt.Println(hunt(from, configOf(Break(os.Getenv("SIMULATION_BREAK")), rare[os.Getenv("SIMULATION_MUTANT")])))
 		return
 	}
 	os.Exit(m.Run())
 }
 
 // hunt runs seed after seed until an invariant is broken, and says by which seed, and which it was.
-func hunt(from uint64, broken Break) string {
+func hunt(from uint64, config func(uint64) Config) string {
 	for seed := from; seed <= hunted; seed++ {
-		if report := Run(huntConfig(seed, broken)); report.Violation != "" {
+		if report := Run(config(seed)); report.Violation != "" {
 			return strconv.FormatUint(seed, 10) + "\t" + report.Violation
 		}
 	}
 	return ""
+}
+
+func configOf(broken Break, faults Faults) func(uint64) Config {
+	return func(seed uint64) Config {
+		if faults != 0 {
+			return rareConfig(seed, faults)
+		}
+		return huntConfig(seed, broken)
+	}
 }
 
 // TestTheMutantsAreHarmlessUntilChosen finds that the build with the mutants behaves as the real code as long
@@ -63,13 +80,16 @@ func TestTheMutantsAreHarmlessUntilChosen(t *testing.T) {
 // a seed with which nothing is wrong as long as the rule is kept.
 func TestEveryBreakIsCaught(t *testing.T) {
 	binary := buildMutants(t)
-	type brokenRule struct{ name, environment, caught string }
+	type brokenRule struct {
+		name, environment, caught string
+		kept                      func(uint64) Config
+	}
 	var rules []*brokenRule
 	for _, name := range breaks {
-		rules = append(rules, &brokenRule{name: string(name), environment: "SIMULATION_BREAK=" + string(name)})
+		rules = append(rules, &brokenRule{name: string(name), environment: "SIMULATION_BREAK=" + string(name), kept: configOf(BreakNone, 0)})
 	}
 	for _, m := range mutants {
-		rules = append(rules, &brokenRule{name: m.name, environment: "SIMULATION_MUTANT=" + m.name})
+		rules = append(rules, &brokenRule{name: m.name, environment: "SIMULATION_MUTANT=" + m.name, kept: configOf(BreakNone, rare[m.name])})
 	}
 	var group sync.WaitGroup
 	slots := make(chan struct{}, runtime.GOMAXPROCS(0))
@@ -77,7 +97,7 @@ func TestEveryBreakIsCaught(t *testing.T) {
 		group.Go(func() {
 			slots <- struct{}{}
 			defer func() { <-slots }()
-			rule.caught = huntWith(t, binary, rule.environment)
+			rule.caught = huntWith(t, binary, rule.environment, rule.kept)
 		})
 	}
 	group.Wait()
@@ -91,8 +111,8 @@ func TestEveryBreakIsCaught(t *testing.T) {
 	}
 }
 
-// huntWith runs the test binary of the mutants with one rule broken.
-func huntWith(t *testing.T, binary, environment string) string {
+// huntWith runs the test binary of the mutants with one rule broken. kept is the same run with all rules kept.
+func huntWith(t *testing.T, binary, environment string, kept func(uint64) Config) string {
 	for from := uint64(1); ; {
 		command := exec.CommandContext(t.Context(), binary)
 		command.Env = append(os.Environ(), environment, "SIMULATION_HUNT="+strconv.FormatUint(from, 10))
@@ -106,7 +126,7 @@ func huntWith(t *testing.T, binary, environment string) string {
 		if err != nil {
 			return ""
 		}
-		if report := Run(huntConfig(seed, BreakNone)); report.Violation != "" {
+		if report := Run(kept(seed)); report.Violation != "" {
 			t.Errorf("seed %d fails with all rules kept: %s", seed, report.Violation)
 			from = seed + 1
 			continue

@@ -397,7 +397,7 @@ func (l *life) prove(key string, pair *rotation.Pair) {
 		return
 	}
 	m.provenToken, m.proven = live.State.AccessToken, rotation.ProofDead
-	if p := w.gitHub.tokens[live.RefreshToken.Reveal()]; p != nil && !p.accessDead && p.access == live.AccessToken.Reveal() {
+	if p := w.gitHub.tokens[live.RefreshToken.Reveal()]; p != nil && w.works(p) && p.access == live.AccessToken.Reveal() {
 		m.proven = rotation.ProofAlive
 	}
 	l.again[key] = true

@@ -30,6 +30,7 @@ const (
 	GitHubReplyLost
 	GitHubReplyCut
 	GitHubHTML
+	GitHubRedirect
 	GitHubRateLimited
 	GitHubRateLimitedSilently
 	GitHubHang
@@ -45,6 +46,7 @@ const (
 	ClockJump
 	OutboxFull
 	OutboxBroken
+	OutboxCorrupt
 	// Of people.
 	LabelEdit
 	NewSeed
@@ -61,6 +63,7 @@ const (
 	ResourceRetained
 	NamespaceDeleted
 	Revoked
+	BackupRestored
 
 	faultCount
 )
@@ -69,13 +72,14 @@ var faultNames = [faultCount]string{
 	"API slow", "API request lost", "API write applied, reply lost", "API write applied late", "API outage",
 	"API unreachable from one replica", "API write denied", "watch held back", "watch event dropped",
 	"GitHub 502 before it committed", "GitHub 502 after it committed", "GitHub request lost", "GitHub reply lost",
-	"GitHub reply cut", "GitHub HTML page", "GitHub rate limit with Retry-After", "GitHub rate limit without Retry-After",
+	"GitHub reply cut", "GitHub HTML page", "307 in place of GitHub", "GitHub rate limit with Retry-After", "GitHub rate limit without Retry-After",
 	"GitHub hang past the deadline", "GitHub refuses a fresh token", "GitHub refuses the client secret",
 	"kill -9", "pod deleted", "SIGSTOP and SIGCONT", "lease lost", "SIGTERM", "panic", "clock jumps",
-	"outbox full", "outbox breaks at Keep",
+	"outbox full", "outbox breaks at Keep", "outbox record corrupted",
 	"label edit", "new seed", "new seed of another user", "Secret deleted", "Secret deleted by force",
 	"Secret replaced by a foreign one", "Secret made immutable", "Secret edited by hand", "refresh requested", "suspended",
 	"App changed", "resource deleted", "resource deleted, pair retained", "namespace deleted", "grant revoked",
+	"Secret restored from a backup",
 }
 
 func (f Fault) String() string { return faultNames[f] }
@@ -117,7 +121,7 @@ func (f Faults) String() string {
 // people are the faults that people cause.
 var people = []Fault{
 	LabelEdit, NewSeed, WrongUserSeed, SecretDeleted, SecretForceDeleted, SecretReplaced, SecretImmutable, HandEdit,
-	RefreshRequested, Suspended, AppChanged, ResourceDeleted, ResourceRetained, NamespaceDeleted, Revoked,
+	RefreshRequested, Suspended, AppChanged, ResourceDeleted, ResourceRetained, NamespaceDeleted, Revoked, BackupRestored,
 }
 
 // strikes says whether a fault of this kind happens now to the flight that is under way, where it happens

@@ -40,6 +40,12 @@ type issued struct {
 	dropped bool
 	// overdue says that a process had the reply for so long that the others took it for lost.
 	overdue bool
+	// restoredAt is when a copy of it came back from a backup although it was spent; 0 is never.
+	restoredAt moment
+	// outdated says that a newer login has replaced it.
+	outdated bool
+	// copied says that a copy of it came back from a backup, destroyed that a person has overwritten it.
+	copied, destroyed bool
 	// issuedAt is when GitHub issued it.
 	issuedAt moment
 }
@@ -53,6 +59,7 @@ const (
 	fateDied        fate = "lost: the process died before the pair was kept"
 	fateNodeDied    fate = "lost: the pod was deleted before the pair was stored"
 	fateOutboxBroke fate = "lost: the outbox broke at Keep and the process died before the pair was stored"
+	fateCorrupted   fate = "lost: the process died before the pair was stored, and its record in the outbox was corrupted"
 	fateSuperseded  fate = "replaced by a newer login"
 	fateOwnerGone   fate = "dropped with its resource"
 	fateWrongUser   fate = "refused: it belongs to another user"
@@ -83,6 +90,9 @@ func (g *gitHub) issue(p *issued) *issued {
 	g.names[credential.NewRefreshToken(p.refresh).Fingerprint()] = p
 	return p
 }
+
+// works says whether GitHub takes the access token of a pair.
+func (w *world) works(p *issued) bool { return !p.accessDead && w.now < p.issuedAt+w.cfg.Lifetime }
 
 // exchange spends a token. A nil pair means bad_refresh_token.
 func (g *gitHub) exchange(refresh, app string) *issued {
@@ -138,6 +148,8 @@ func (w *world) newRequest(res *resource, left time.Duration) request {
 		q.cut, q.lost = 1+w.chance().IntN(200), true
 	case w.strikes(GitHubHTML, 100):
 		q.before = page(http.StatusOK, "<html><title>Sign in</title></html>")
+	case w.strikes(GitHubRedirect, 150):
+		q.before = page(http.StatusTemporaryRedirect, "")
 	case w.strikes(GitHubRateLimited, 80):
 		q.before = page(http.StatusTooManyRequests, "")
 		q.before.RateLimited, q.before.RetryAfter = true, w.between(time.Second, 2*time.Minute)

@@ -39,6 +39,9 @@ func (w *world) judgeSend(f *flight, token credential.RefreshToken, app github.A
 	if f.sent != nil {
 		w.violate("%s: a token was sent twice under one fence", name)
 	}
+	if token.Fingerprint() != f.job.Decision.Spends {
+		w.violate("%s: another token was sent than the one that was decided on", name)
+	}
 	w.judgeCause(f)
 	p := w.gitHub.tokens[token.Reveal()]
 	if p == nil {
@@ -46,11 +49,14 @@ func (w *world) judgeSend(f *flight, token credential.RefreshToken, app github.A
 	}
 	f.sent = p
 	for _, other := range p.flights {
-		if other != f && other.job.Owner == f.job.Owner && res.isNow(f.job.Owner) && !other.life.dead && !other.answered && w.now < other.deadline && res.damaged < p.login {
+		if other != f && other.job.Owner == f.job.Owner && res.isNow(f.job.Owner) && !other.life.dead && !other.answered && w.now < other.deadline && res.damaged < p.login && res.forgetful < p.login {
 			w.violate("%s: a token was sent while %s was still waiting for the answer to it", name, other.life)
 		}
 	}
 	p.flights = append(p.flights, f)
+	if p.restoredAt > 0 && f.fencedAt > p.restoredAt && f.job.Decision.Action != rotation.ActionImport {
+		w.violate("%s: a pair that was restored from a backup was used without a proof", name)
+	}
 	if p.generation > 0 && p.app != app.Key() {
 		w.violate("%s: a token of one App was sent to another", name)
 	}
@@ -59,7 +65,7 @@ func (w *world) judgeSend(f *flight, token credential.RefreshToken, app github.A
 	}
 	// Between the fence and the sending a holder that was thought to be dead may come back and commit: that
 	// cannot be seen in time, and does no harm.
-	if p.spent && res.damaged < p.login && w.chainStored(p) && p.successor.storedAt <= f.fencedAt {
+	if p.spent && res.damaged < p.login && res.forgetful < p.login && w.chainStored(p) && p.successor.storedAt <= f.fencedAt {
 		w.violate("%s: a token was presented again after its successor was stored", name)
 	}
 }
@@ -80,6 +86,9 @@ func (w *world) chainStored(p *issued) bool {
 // judgeCause asks whether there is a reason to exchange.
 func (w *world) judgeCause(f *flight) {
 	base, name := f.job.Pair, f.res.namespace
+	if d := f.job.Decision; d.Action == rotation.ActionRefresh && base.State.Verdict != nil && base.State.Verdict.Fingerprint == d.Spends {
+		w.violate("%s: a token was presented although it was known to be of no more use", name)
+	}
 	switch f.job.Decision.Cause {
 	case rotation.CauseDue:
 		if early := base.NextRefreshAt.Sub(f.life.wall()); early > time.Second+w.mayBeEarlyBy(f, base) {
@@ -168,18 +177,19 @@ func (w *world) judgeLanding(f *flight) {
 
 // judgeLoss is asked when a copy of a pair is gone: there must be another, or a good reason.
 func (w *world) judgeLoss(p *issued, why string, allowed fate) {
+	p.outdated = p.outdated || w.newerLoginStored(p)
 	if p.spent || p.revoked || p.fate != fateNone || p.stored > 0 || p.kept > 0 || p.heldBy != nil {
 		return
 	}
 	res := p.res
 	switch {
-	case w.newerLoginStored(p):
+	case p.outdated:
 		p.fate = fateSuperseded
-	case allowed == fateNone && p.minted != nil && p.minted.job.User != nil && p.minted.job.User.Login != p.user:
+	case allowed == fateNone && p.isOfWrongUser():
 		p.fate = fateWrongUser
 	case p.dropped, res.dropsPairsOf(p.ownerUID()), w.now < res.namespaceGone:
 		p.fate = fateOwnerGone
-	case res.damaged >= p.login:
+	case res.damaged >= p.login, p.destroyed:
 		p.fate = fatePerson
 	case allowed != fateNone:
 		p.fate = allowed
@@ -196,6 +206,11 @@ func (r *resource) isNow(owner rotation.Owner) bool {
 // goesWithItsPair says whether a resource is being deleted and takes its pair along.
 func (r *resource) goesWithItsPair(owner rotation.Owner) bool {
 	return r.spec != nil && r.spec.owner == owner && r.spec.deleting && !r.spec.retain
+}
+
+// isOfWrongUser says whether a pair belongs to another account than the one that was asked for.
+func (p *issued) isOfWrongUser() bool {
+	return p.generation == 1 && p.minted != nil && p.minted.job.User != nil && p.minted.job.User.Login != p.user
 }
 
 // dropsPairsOf says whether the incarnation of a resource that a pair was got for is gone, and was not to
@@ -265,6 +280,9 @@ func (w *world) judgeWrite(by writer, res *resource, before, after *object) {
 	if fresh != old {
 		if fresh != nil {
 			fresh.stored++
+			if by.life != nil && before != nil && !before.pair.SeedToken.IsZero() && fresh.isOfWrongUser() && fresh.storedAt == 0 {
+				w.violate("%s: the pair of another account was stored", res.namespace)
+			}
 			if fresh.storedAt == 0 {
 				fresh.storedAt = w.now
 			}
@@ -273,9 +291,13 @@ func (w *world) judgeWrite(by writer, res *resource, before, after *object) {
 		if old != nil {
 			old.stored--
 			old.dropped = old.dropped || after == nil && res.goesWithItsPair(before.pair.Owner)
-			if by.life == nil {
+			switch {
+			case by.life == nil:
+				old.destroyed = true
 				w.judgeLoss(old, "a person destroyed it", fatePerson)
-			} else {
+			case old.copied && (before.pair.State.Owner != before.pair.Owner.UID || w.api.ownerGone(before.pair)):
+				old.fate = fatePerson // A copy that belongs to no resource, or is not proven, may go.
+			default:
 				w.judgeLoss(old, "it was overwritten by "+by.String(), fateNone)
 			}
 		}

@@ -6,6 +6,16 @@ type mutant struct {
 	name, file, find, replace string
 }
 
+// rare are the faults that it takes to see a break which hardly ever shows when everything goes wrong at once.
+var rare = map[string]Faults{
+	"newer backup overwritten":                      Of(SecretDeleted, SecretImmutable, LabelEdit, APISlow, APIReplyLost, WatchHeld),
+	"doubt forgotten when a later try sent nothing": Of(GitHubReplyLost, GitHubFailedBefore, GitHubRequestLost, GitHubRateLimited, GitHubMisconfigured),
+	"login judged like a refresh":                   Of(NewSeed, Stop, APIPartition, WatchHeld),
+	"older copy taken for a newer login":            Of(BackupRestored, APISlow, APIAppliedLate, NewSeed),
+	"edit of somebody else's Secret taken up":       Of(SecretReplaced, HandEdit, LabelEdit, WatchHeld, APISlow),
+	"no look for a backup before a first exchange":  Of(SecretDeleted, SecretImmutable, APISlow, APIAppliedLate, WatchHeld),
+}
+
 // mutants are the rules of the protocol that can only be broken inside its code.
 var mutants = []mutant{
 	{
@@ -95,8 +105,8 @@ var mutants = []mutant{
 	},
 	{
 		"no look for a backup before a first exchange", "fence.go",
-		"	if !fenced.hasTokens() {",
-		"	if !fenced.hasTokens() && !broken(`no look for a backup before a first exchange`) {",
+		"	if !fenced.hasTokens() || intent.Unresolved > 0 {",
+		"	if (!fenced.hasTokens() || intent.Unresolved > 0) && !broken(`no look for a backup before a first exchange`) {",
 	},
 	{
 		"earlier tries not counted", "fence.go",
@@ -175,13 +185,98 @@ var mutants = []mutant{
 	},
 	{
 		"backup removed on the strength of a read", "restore.go",
-		"		restored, err = r.Store.Update(ctx, live, claimed(live, newer(live, backup)))\n",
-		"		if restored = live; newer(live, backup) != live || !broken(`backup removed on the strength of a read`) {\n			restored, err = r.Store.Update(ctx, live, claimed(live, newer(live, backup)))\n		}\n",
+		"		restored, err = r.Store.Update(ctx, live, claimed(live, content))\n",
+		"		if restored = live; content != live || !broken(`backup removed on the strength of a read`) {\n			restored, err = r.Store.Update(ctx, live, claimed(live, content))\n		}\n",
 	},
 	{
 		"newer backup overwritten", "restore.go",
 		"	return r.Store.Update(ctx, backup, claimed(backup, newer(pair, backup)))\n",
 		"	if broken(`newer backup overwritten`) {\n		return r.Store.Update(ctx, backup, claimed(backup, pair))\n	}\n	return r.Store.Update(ctx, backup, claimed(backup, newer(pair, backup)))\n",
+	},
+	{
+		"exchange sent again when no answer came", "rotator.go",
+		"\treply, err := r.Exchanger.Exchange(sending, job.App, token)\n",
+		"\treply, err := r.Exchanger.Exchange(sending, job.App, token)\n\tif err != nil && broken(`exchange sent again when no answer came`) {\n\t\treply, err = r.Exchanger.Exchange(sending, job.App, token)\n\t}\n",
+	},
+	{
+		"committed exchange left as an intent", "commit.go",
+		"\tif next.Intent != nil && next.Intent.Spends == record.Spent {",
+		"\tif next.Intent != nil && next.Intent.Spends == record.Spent && !broken(`committed exchange left as an intent`) {",
+	},
+	{
+		"committed reply left in the outbox", "rotator.go",
+		"\tresult.OutboxErr = errors.Join(keepErr, r.Outbox.Remove(record.ID))\n",
+		"\tif broken(`committed reply left in the outbox`) {\n\t\treturn result\n\t}\n\tresult.OutboxErr = errors.Join(keepErr, r.Outbox.Remove(record.ID))\n",
+	},
+	{
+		"first fence written over another's", "fence.go",
+		"\t\tfenced, err = r.Store.Create(writing, r.firstPair(job, intent))\n",
+		"\t\tfenced, err = r.Store.Create(writing, r.firstPair(job, intent))\n\t\tif errors.Is(err, ErrExists) && broken(`first fence written over another's`) {\n\t\t\tif live, failed := r.Store.Get(writing, job.Ref); failed == nil {\n\t\t\t\tjob.Pair = live\n\t\t\t\tfenced, err = r.Store.Update(writing, live, withFence(job, intent))\n\t\t\t}\n\t\t}\n",
+	},
+	{
+		"edited token not noticed at the fence", "fence.go",
+		"\tif _, held := fenced.token(intent.Spends); !held {",
+		"\tif _, held := fenced.token(intent.Spends); !held && !broken(`edited token not noticed at the fence`) {",
+	},
+	{
+		"edit of somebody else's Secret taken up", "fence.go",
+		"\tif !live.belongsTo(owner) {",
+		"\tif !live.belongsTo(owner) && !broken(`edit of somebody else's Secret taken up`) {",
+	},
+	{
+		"older copy taken for a newer login", "commit.go",
+		"\tcase isOlderCopy(live, record):",
+		"\tcase isOlderCopy(live, record) && !broken(`older copy taken for a newer login`):",
+	},
+	{
+		"half a reply ends the chain before it", "rotator.go",
+		"\treturn r.Base.RefreshToken == r.Spent || ",
+		"\treturn broken(`half a reply ends the chain before it`) || r.Base.RefreshToken == r.Spent || ",
+	},
+	{
+		"pair of another account stored", "rotator.go",
+		"\tif record.Login && record.User != nil && r.Admit != nil {",
+		"\tif record.Login && record.User != nil && r.Admit != nil && !broken(`pair of another account stored`) {",
+	},
+	{
+		"doubt forgotten when a later try sent nothing", "settle.go",
+		"\tif fenced.Intent.Unresolved > 0 {",
+		"\tif fenced.Intent.Unresolved > 0 && !broken(`doubt forgotten when a later try sent nothing`) {",
+	},
+	{
+		"token sent to another App than its own", "decide.go",
+		"\tif in.Pair == nil || in.Pair.State.App == in.App {",
+		"\tif in.Pair == nil || in.Pair.State.App == in.App || broken(`token sent to another App than its own`) {",
+	},
+	{
+		"condemned token tried again", "decide.go",
+		"\tif in.Pair == nil || in.Pair.State.Verdict == nil {",
+		"\tif in.Pair == nil || in.Pair.State.Verdict == nil || broken(`condemned token tried again`) {",
+	},
+	{
+		"deleted Secret not put back", "decide.go",
+		"\tif in.Backup || (in.Pair != nil && in.Pair.Deleting) {",
+		"\tif !broken(`deleted Secret not put back`) && (in.Backup || (in.Pair != nil && in.Pair.Deleting)) {",
+	},
+	{
+		"somebody else's Secret used", "decide.go",
+		"func foreignSecret(in Input) (Decision, bool) {\n\tif in.Pair == nil || in.Pair.Controlled {",
+		"func foreignSecret(in Input) (Decision, bool) {\n\tif in.Pair == nil || in.Pair.Controlled || broken(`somebody else's Secret used`) {",
+	},
+	{
+		"restored pair used without a proof", "decide.go",
+		"\tcase in.Vouched || in.Proof == ProofAlive:",
+		"\tcase in.Vouched || in.Proof == ProofAlive || broken(`restored pair used without a proof`):",
+	},
+	{
+		"copy of a retained Secret trusted", "pair.go",
+		"return p.State.Retained && p.State.RetainedAs == p.UID",
+		"return p.State.Retained && (p.State.RetainedAs == p.UID || broken(`copy of a retained Secret trusted`))",
+	},
+	{
+		"unproven pair retained as if it were proven", "pair.go",
+		"\tif p.isBound() {",
+		"\tif p.isBound() || broken(`unproven pair retained as if it were proven`) {",
 	},
 }
 

@@ -86,6 +86,22 @@ func (o outbox) Remove(id string) error {
 	return nil
 }
 
+// corrupt damages records while no process looks: they cannot be read any more.
+func (w *world) corrupt(b *box) {
+	for i := 0; i < len(b.records); {
+		if !w.strikesOn(w.resources[keyOf(b.records[i].Ref)], OutboxCorrupt, 10) {
+			i++
+			continue
+		}
+		p := w.pairIn(b.records[i])
+		b.records = slices.Delete(b.records, i, i+1)
+		if p != nil {
+			p.kept--
+			w.judgeLoss(p, "its record was corrupted", fateCorrupted)
+		}
+	}
+}
+
 // destroy is the end of the pod.
 func (w *world) destroy(b *box) {
 	records := b.records

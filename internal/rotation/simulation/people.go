@@ -82,7 +82,42 @@ func (w *world) interfere(kind Fault, res *resource) {
 		w.deleteResource(res, false, w.now+later)
 	case Revoked:
 		w.gitHub.revoke(res)
+	case BackupRestored:
+		w.restoreBackup(res, ref)
 	}
+}
+
+// restoreBackup takes a copy of the pair Secret, and the next time brings it back: over the Secret that is there by
+// then, or in its place after the resource was lost.
+func (w *world) restoreBackup(res *resource, ref rotation.Ref) {
+	now, copied := w.api.secrets[ref], res.backup
+	switch {
+	case copied == nil && now != nil && !now.pair.RefreshToken.IsZero():
+		res.backup = now.pair
+		return
+	case copied == nil:
+		return
+	}
+	res.backup = nil
+	if w.chance().IntN(2) == 0 {
+		if now != nil && now.pair.Controlled && now.pair.Owner == copied.Owner && !now.pair.Immutable {
+			w.api.restoreOver(ref, copied)
+		}
+		return
+	}
+	withOwner := w.chance().IntN(2) == 0
+	w.deleteResource(res, false, 0)
+	var restore func()
+	restore = func() {
+		switch {
+		case w.calm:
+		case res.spec == nil && w.api.secrets[ref] == nil:
+			w.api.restore(copied, withOwner)
+		case res.spec == nil || res.spec.deleting:
+			w.after(100*time.Millisecond, restore)
+		}
+	}
+	restore()
 }
 
 func (w *world) forceDelete(res *resource, ref rotation.Ref) {

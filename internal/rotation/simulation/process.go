@@ -82,7 +82,8 @@ func (r *replica) start() {
 	w.lives = append(w.lives, l)
 	l.watch = newWatch(l)
 	w.tracef("START %s", l)
-	if w.cfg.Break != BreakReplaySkipped {
+	w.corrupt(r.box)
+	if w.cfg.Break != BreakReplaySkipped && w.cfg.Break != BreakReplayByLeader {
 		l.replay()
 	}
 	if !w.cfg.LeaderElection {
@@ -271,6 +272,9 @@ func (w *world) elect(lost *life) {
 				w.leader = l
 				l.leading = true
 				w.tracef("LEADER %s", l)
+				if w.cfg.Break == BreakReplayByLeader {
+					l.replay()
+				}
 				l.after(0, l.reconcileAll)
 				if old != nil && !old.dead {
 					old.after(w.between(0, 2*time.Second), func() { old.drain("lost its lease") })

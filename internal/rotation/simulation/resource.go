@@ -52,6 +52,10 @@ type resource struct {
 	denied, namespaceGone, misconfigured moment
 	// damaged is the newest login whose pairs a person may have destroyed.
 	damaged int
+	// forgetful is the newest login that the chain may not know any more, because an old copy was written over it.
+	forgetful int
+	// backup is a copy of the pair Secret that a person has made.
+	backup *rotation.Pair
 	// retained are the incarnations that were deleted with their pair retained.
 	retained map[string]bool
 	// honoured are the values of refresh-requested-at for which a pair was issued and stored.
@@ -105,6 +109,9 @@ func (w *world) dropResource(s *spec) {
 		return
 	}
 	w.tracef("GONE %s", res.spec.owner.UID)
+	if !res.spec.retain {
+		clear(res.retained) // The pairs that former ones have left go with this one.
+	}
 	res.retained[s.owner.UID] = res.spec.retain
 	res.spec = nil
 	w.tellSpec(res)

@@ -99,7 +99,7 @@ func (w *world) judgeReason(res *resource) {
 // judgeUnproven asks whether a pair that came back from elsewhere is rightly not used.
 func (w *world) judgeUnproven(res *resource, pair *rotation.Pair) {
 	p := w.gitHub.tokens[pair.RefreshToken.Reveal()]
-	if p != nil && !p.accessDead && p.access == pair.AccessToken.Reveal() {
+	if p != nil && w.works(p) && p.access == pair.AccessToken.Reveal() {
 		w.violate("%s: a pair that GitHub proves to be the current one is not used", res.namespace)
 	}
 }
@@ -181,13 +181,14 @@ func (w *world) judgeTruth(res *resource, pair *rotation.Pair, verdict *rotation
 	p := w.gitHub.names[verdict.Fingerprint]
 	lost := p != nil && p.successor != nil && p.successor.stored == 0 && p.successor.kept == 0
 	// What an earlier incarnation of the resource has done with a token is beyond what the present one can know.
-	doubtful := p != nil && (res.damaged >= p.login || p.revoked || p.successor != nil && p.successor.ownerUID() != res.spec.owner.UID)
+	doubtful := p != nil && (res.damaged >= p.login || p.revoked || res.forgetful >= p.login || p.successor != nil && p.successor.ownerUID() != res.spec.owner.UID)
 	isTrue := false
 	switch verdict.Reason {
 	case rotation.ReasonRefreshTokenMissing:
-		isTrue = pair.RefreshToken.IsZero()
+		// What was pasted there while no process looked is not seen.
+		isTrue = pair.RefreshToken.IsZero() || res.damaged > 0
 	case rotation.ReasonReplyLost:
-		half := lost && pair.RefreshToken.IsZero() && pair.AccessToken.Reveal() == p.successor.access
+		half := lost && pair.RefreshToken.IsZero()
 		isTrue = p == nil || half || (doubtful || lost && (p.successor.fate != fateWrongUser || p.successor.overdue)) && p.mayBeSpent()
 	case rotation.ReasonRefreshTokenRejected:
 		isTrue = p == nil || doubtful || p.spent && res.appChanged || p.spent && (!lost || p.login != res.logins || p.successor.ownerUID() != res.spec.owner.UID)
