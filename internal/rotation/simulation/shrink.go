@@ -20,14 +20,7 @@ func Shrink(cfg Config, tries int) Config {
 			cfg = smaller
 		}
 	}
-	for _, resources := range []int{1, 2, 3, 5, 10} {
-		smaller := cfg
-		smaller.Resources = resources
-		if resources < cfg.Resources && fails(smaller) {
-			cfg = smaller
-			break
-		}
-	}
+	cfg = fewerResources(cfg, fails)
 	for replicas := 1; replicas < cfg.Replicas; replicas++ {
 		smaller := cfg
 		smaller.Replicas = replicas
@@ -36,12 +29,23 @@ func Shrink(cfg Config, tries int) Config {
 			break
 		}
 	}
-	cfg = fewerFaults(cfg, fails)
+	cfg = fewerResources(fewerFaults(cfg, fails), fails)
 	for kind := range faultCount {
 		smaller := cfg
 		smaller.Faults = cfg.Faults.Without(kind)
 		if smaller.Faults != cfg.Faults && Run(quiet(smaller)).Violation != "" {
 			cfg = smaller
+		}
+	}
+	return cfg
+}
+
+func fewerResources(cfg Config, fails func(Config) bool) Config {
+	for _, resources := range []int{1, 2, 3, 5, 10, 20} {
+		smaller := cfg
+		smaller.Resources = resources
+		if resources < cfg.Resources && fails(smaller) {
+			return smaller
 		}
 	}
 	return cfg
