@@ -1,0 +1,319 @@
+package controllers
+
+import (
+	"encoding/base64"
+	"io"
+	"net/http"
+	"net/netip"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"k8s.io/client-go/rest"
+
+	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/internal/credential"
+	"github.com/githubusertoken/github-user-token-operator/internal/github"
+	"github.com/githubusertoken/github-user-token-operator/internal/github/githubtest"
+	"github.com/githubusertoken/github-user-token-operator/internal/outbox"
+	"github.com/githubusertoken/github-user-token-operator/internal/pairsecret"
+	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
+)
+
+// secretGate stands between an operator and the API server, and refuses writes of Secrets while it is shut, as an
+// admission policy does.
+type secretGate struct {
+	shut    atomic.Bool
+	refused atomic.Int64
+}
+
+func (g *secretGate) config(config *rest.Config) {
+	config.Wrap(func(next http.RoundTripper) http.RoundTripper {
+		return roundTripper(func(request *http.Request) (*http.Response, error) {
+			if !g.shut.Load() || request.Method == http.MethodGet || !strings.Contains(request.URL.Path, "/secrets") {
+				return next.RoundTrip(request)
+			}
+			g.refused.Add(1)
+			if request.Body != nil {
+				_ = request.Body.Close()
+			}
+			return &http.Response{
+				StatusCode: http.StatusForbidden, Status: "403 Forbidden",
+				Header: http.Header{"Content-Type": {"application/json"}}, Request: request,
+				Body: io.NopCloser(strings.NewReader(
+					`{"kind":"Status","apiVersion":"v1","status":"Failure","message":"a policy says no","reason":"Forbidden","code":403}`)),
+			}, nil
+		})
+	})
+}
+
+// gated is a world with the device flow and a gate before its Secrets.
+func gated(t *testing.T) (*world, *secretGate) {
+	t.Helper()
+	gate := &secretGate{}
+	return newWorld(t, worldOptions{app: deviceApp(), config: gate.config}), gate
+}
+
+func TestNoCodeIsShownBeforeItIsStored(t *testing.T) {
+	t.Parallel()
+	w, gate := gated(t)
+	gate.shut.Store(true)
+	asked := w.gh.Inject(githubtest.Delay(0).At(githubtest.DeviceCodeEndpoint).Always())
+	w.create(w.withoutSeed("octocat"))
+	w.refused("octocat", refusal{reason: v1alpha1.ReasonAPIServerUnavailable, says: "No code is shown", retried: true})
+	time.Sleep(quietTime)
+	if shown := w.get("octocat").Status.Authorization; shown != nil {
+		t.Errorf("the code %s is shown although it would not survive a restart", shown.UserCode)
+	}
+	if n := asked.Hits(); n > 4 {
+		t.Errorf("%d codes were asked for while none could be stored", n)
+	}
+	gate.shut.Store(false)
+	w.enter(w.code("octocat"), "octocat")
+	w.ready("octocat")
+}
+
+func TestAPairThatCannotBeStoredIsKeptUntilItCan(t *testing.T) {
+	t.Parallel()
+	w, gate := gated(t)
+	w.create(w.withoutSeed("octocat"))
+	code := w.code("octocat")
+	gate.shut.Store(true)
+	w.enter(code, "octocat")
+	w.condition("octocat", v1alpha1.ConditionReconciling, "True", v1alpha1.ReasonCommitting)
+	if secret := w.find("octocat-token"); secret != nil && access(secret) != "" {
+		t.Fatal("the pair was stored through a gate that is shut")
+	}
+	gate.shut.Store(false)
+	w.ready("octocat")
+	w.noCode("octocat")
+	w.quiet()
+	w.presented(0)
+}
+
+func TestAPollThatFailsIsMadeAgainAndTheCodeStays(t *testing.T) {
+	t.Parallel()
+	each(t, map[string]githubtest.Fault{
+		"502":                    githubtest.BadGateway(),
+		"a reset":                githubtest.ResetConnection(),
+		"HTML":                   githubtest.HTMLPage(200),
+		"a rate limit":           githubtest.RateLimited(429, 2*time.Second, time.Time{}),
+		"an error of the future": githubtest.OAuthError("quite_new_error"),
+	}, func(t *testing.T, fault githubtest.Fault) {
+		w := withDevice(t, 0)
+		failing := w.gh.Inject(fault.Always())
+		w.create(w.withoutSeed("octocat"))
+		code := w.code("octocat")
+		w.says("octocat", v1alpha1.ConditionAuthorized, "it cannot be seen whether that was done")
+		if now := w.code("octocat"); now != code {
+			t.Errorf("the code %s was replaced by %s", code, now)
+		}
+		w.enter(code, "octocat")
+		time.Sleep(quietTime)
+		if n := failing.Hits(); n > 5 {
+			t.Errorf("GitHub was polled %d times while it failed", n)
+		}
+		failing.Remove()
+		w.ready("octocat")
+		w.noCode("octocat")
+	})
+}
+
+func TestACodeThatGitHubDoesNotGiveOutIsAskedForAgain(t *testing.T) {
+	t.Parallel()
+	each(t, map[string]struct {
+		fault  githubtest.Fault
+		reason string
+	}{
+		"502":                {githubtest.BadGateway(), v1alpha1.ReasonGitHubUnavailable},
+		"HTML":               {githubtest.HTMLPage(200), v1alpha1.ReasonUnreadableReply},
+		"an unknown client":  {githubtest.Respond(404, "application/json", `{"error":"Not Found"}`), v1alpha1.ReasonIncorrectClientCredentials},
+		"a page elsewhere":   {githubtest.WithField("verification_uri", "https://evil.example/login/device"), v1alpha1.ReasonRedirected},
+		"markup in the code": {githubtest.WithField("user_code", "<b>x</b>"), v1alpha1.ReasonUnreadableReply},
+	}, func(t *testing.T, c struct {
+		fault  githubtest.Fault
+		reason string
+	},
+	) {
+		w := withDevice(t, 0)
+		failing := w.gh.Inject(c.fault.At(githubtest.DeviceCodeEndpoint).Always())
+		w.create(w.withoutSeed("octocat"))
+		w.condition("octocat", v1alpha1.ConditionReconciling, "True", c.reason)
+		w.noCode("octocat")
+		time.Sleep(quietTime)
+		if n := failing.Hits(); n > 4 {
+			t.Errorf("GitHub was asked for a code %d times while it failed", n)
+		}
+		failing.Remove()
+		w.request("octocat", "now")
+		w.enter(w.code("octocat"), "octocat")
+		w.ready("octocat")
+	})
+}
+
+// GitHub gives the pair out once. When its reply is lost nothing can bring it back: another code is offered.
+func TestAPairWhoseReplyWasLostIsAskedForByAnotherCode(t *testing.T) {
+	t.Parallel()
+	w := withDevice(t, 0)
+	w.create(w.withoutSeed("octocat"))
+	code := w.code("octocat")
+	w.stop()
+	w.enter(code, "octocat")
+	lost := w.gh.Inject(githubtest.DropReply())
+	w.startOperator(w.options)
+	w.arrived(lost)
+	w.enter(w.code("octocat", code), "octocat")
+	w.ready("octocat")
+	w.noCode("octocat")
+	w.quiet()
+}
+
+// The process dies between GitHub's reply and the commit: the outbox has the pair, and the next process
+// stores it, or refuses it if it is another account's.
+func TestAPairInTheOutboxIsDealtWithAtTheNextStart(t *testing.T) {
+	t.Parallel()
+	each(t, map[string]struct {
+		enters string
+		pin    *v1alpha1.UserSelector
+		reason string // of Authorized=False; empty when the pair is stored
+	}{
+		"any account":     {enters: "octocat"},
+		"the account":     {enters: "octocat", pin: &v1alpha1.UserSelector{Login: "octocat"}},
+		"another account": {enters: "hubot", pin: &v1alpha1.UserSelector{Login: "octocat"}, reason: v1alpha1.ReasonWrongUser},
+	}, func(t *testing.T, c struct {
+		enters string
+		pin    *v1alpha1.UserSelector
+		reason string
+	},
+	) {
+		w := withDevice(t, 0)
+		token := w.withoutSeed("octocat")
+		token.Spec.User = c.pin
+		w.create(token)
+		code := w.code("octocat")
+		w.stop()
+		w.enter(code, c.enters)
+		w.receive("octocat")
+		w.startOperator(w.options)
+		pair, known := w.gh.Newest(clientID, c.enters)
+		if !known {
+			t.Fatal("GitHub has given no pair out")
+		}
+		if c.reason == "" {
+			if got := w.ready("octocat"); access(got) != pair.AccessToken {
+				t.Error("the Secret does not hold the pair of the outbox")
+			}
+		} else {
+			w.refused("octocat", refusal{reason: c.reason, says: v1alpha1.AnnotationRefreshRequestedAt, unauthorized: true})
+			w.eventually("the pair to be ended", func() (bool, string) {
+				return !w.gh.Alive(pair.AccessToken) && !w.gh.Alive(pair.RefreshToken), "it is alive"
+			})
+			if secret := w.find("octocat-token"); secret != nil && access(secret) != "" {
+				t.Error("the pair of another account stands in the Secret")
+			}
+		}
+		w.noCode("octocat")
+		w.quiet()
+		if records, err := w.reconciler.Outbox.List(); err != nil || len(records) != 0 {
+			t.Errorf("the outbox holds %d records (%v)", len(records), err)
+		}
+	})
+}
+
+// receive polls with the code in the pair Secret and keeps GitHub's reply in the outbox, as a process does
+// that is killed at that moment.
+func (w *world) receive(name string) {
+	w.t.Helper()
+	box, err := outbox.Open(w.outboxDir, outbox.Options{AllowDisk: true})
+	w.must(err)
+	defer func() { w.check(box.Close()) }()
+	client, err := github.New(github.Options{
+		AllowedHosts: []string{w.site.Host}, RootCAs: w.site.CA.PEM,
+		AllowedAddresses: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},
+	})
+	w.must(err)
+	token, secret := w.get(name), w.pair(name+"-token")
+	state, _ := pairsecret.FromMetadata(&secret.ObjectMeta)
+	code := credential.NewDeviceCode(string(secret.Data[v1alpha1.KeyDeviceCode]))
+	reply, err := client.PollDevice(w.ctx, appOf(token), code)
+	w.must(err)
+	w.must(box.Keep(rotation.Record{
+		ID: "received", Ref: state.Ref, Owner: ownerOf(token), App: appOf(token).Key(), Spent: code.Fingerprint(),
+		Login: true, Base: state.State, User: pinOf(token), Reply: reply,
+	}))
+}
+
+// What the device flow handles is as secret as what it brings.
+func TestNothingOfADeviceFlowIsTold(t *testing.T) {
+	t.Parallel()
+	w, gate := gated(t)
+	w.create(w.withoutSeed("octocat"))
+	first := w.code("octocat")
+	canaries := []string{string(w.pair("octocat-token").Data[v1alpha1.KeyDeviceCode])}
+	w.must(w.gh.DenyDevice(first))
+	w.condition("octocat", v1alpha1.ConditionAuthorized, "False", v1alpha1.ReasonAuthorizationDenied)
+	failing := w.gh.Inject(githubtest.NotJSON().Times(2))
+	w.request("octocat", "again")
+	second := w.code("octocat", first)
+	canaries = append(canaries, string(w.pair("octocat-token").Data[v1alpha1.KeyDeviceCode]))
+	w.eventually("two polls that fail", func() (bool, string) { return failing.Hits() == 2, "" })
+	gate.shut.Store(true)
+	w.enter(second, "octocat")
+	w.condition("octocat", v1alpha1.ConditionReconciling, "True", v1alpha1.ReasonCommitting)
+	gate.shut.Store(false)
+	secret := w.ready("octocat")
+	canaries = append(canaries, access(secret), refresh(secret))
+	w.restart()
+	w.settle()
+	told := w.told()
+	for i, canary := range canaries {
+		if len(canary) < 20 {
+			t.Fatalf("canary %d is not there", i)
+		}
+		for _, form := range []string{canary, base64.StdEncoding.EncodeToString([]byte(canary))} {
+			if strings.Contains(told, form) || logs.contains(form) {
+				t.Errorf("canary %d stands in logs, metrics, events, statuses or annotations", i)
+			}
+		}
+	}
+}
+
+// The first code of a series that the clock ends is followed by the next after a pause, the second after a
+// longer one, and so on until the series is over.
+func TestEachCodeOfASeriesThatTheClockEndsIsFollowedLater(t *testing.T) {
+	t.Parallel()
+	clock := &meter{}
+	d := newDevices(clock)
+	v := stageView()
+	v.now, v.input.Now = clock.Now(), clock.Now()
+	why := &login{trouble: "NoSeed"}
+	step := d.look(v, why)
+	if step.stage != stageWanted || step.wait > 0 {
+		t.Fatalf("the first code is not asked for at once: %+v", step)
+	}
+	var pauses []time.Duration
+	for step.stage == stageWanted {
+		offer := step.series
+		offer.DeviceCode = credential.NewDeviceCode(strings.Repeat("x", 20+offer.Codes)).Fingerprint()
+		offer.Interval, offer.OfferedAt, offer.ExpiresAt = time.Second, v.now, v.now.Add(-time.Hour) // Dead on arrival.
+		v.pair.State.Device = &offer
+		step = d.look(v, why)
+		if step.stage == stageWanted {
+			pauses = append(pauses, step.wait)
+			clock.leap(max(0, step.wait))
+		}
+	}
+	if step.stage != stageEnded || step.ended != v1alpha1.ReasonAuthorizationExpired {
+		t.Errorf("the series does not end: %+v", step)
+	}
+	if len(pauses) != maxCodes-1 {
+		t.Errorf("%d codes followed the first, want %d", len(pauses), maxCodes-1)
+	}
+	for i, pause := range pauses {
+		want := min(time.Second<<i, maxBackoff)
+		if pause < want-100*time.Millisecond || pause > want {
+			t.Errorf("the pause after code %d is %s, want %s", i+1, pause, want)
+		}
+	}
+}
