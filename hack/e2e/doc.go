@@ -13,6 +13,6 @@
 //
 //	E2E_ROTATIONS        rotations over which handoff is measured (100)
 //	E2E_READERS          pods that mount the Secret while it is measured (20)
-//	E2E_PLAIN_ROTATIONS  rotations without handoff, up to 90 s each (3)
+//	E2E_PLAIN_ROTATIONS  rotations without handoff, 20 of them in about 2 minutes (20)
 //	E2E_LOGS             a folder that is to keep the cluster's logs of a failed run
 package e2e

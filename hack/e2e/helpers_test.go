@@ -98,19 +98,34 @@ func newNamespace(t *testing.T, name, level string) {
 	})
 }
 
-// token is a GitHubUserToken named octocat, and the account behind it.
+// token is a GitHubUserToken, and the account behind it.
 type token struct {
 	t         *testing.T
 	namespace string
+	name      string
 	user      string
 }
 
 // login makes a GitHubUserToken of a new login and waits until it is ready.
 func login(t *testing.T, namespace string, change func(*v1alpha1.GitHubUserTokenSpec)) token {
 	t.Helper()
-	k := token{t: t, namespace: namespace, user: namespace}
+	k := token{t: t, namespace: namespace, name: "octocat", user: namespace}
 	k.seed("octocat-seed")
 	create(t, octocat(namespace, change))
+	k.awaitReady(deadline)
+	return k
+}
+
+// loginAs makes one of several of a namespace.
+func loginAs(t *testing.T, namespace, name string) token {
+	t.Helper()
+	k := token{t: t, namespace: namespace, name: name, user: namespace + "-" + name}
+	k.seed(name + "-seed")
+	made := octocat(namespace, func(spec *v1alpha1.GitHubUserTokenSpec) {
+		spec.RefreshTokenRef.Name, spec.Secret.Name = name+"-seed", name+"-token"
+	})
+	made.Name = name
+	create(t, made)
 	k.awaitReady(deadline)
 	return k
 }
@@ -147,12 +162,12 @@ func (k token) seed(name string) {
 // awaitReady waits until the Secret holds the account's newest pair and the resource says so.
 func (k token) awaitReady(within time.Duration) {
 	k.t.Helper()
-	eventually(k.t, within, k.namespace+"/octocat holds the newest pair", func() error {
+	eventually(k.t, within, k.namespace+"/"+k.name+" holds the newest pair", func() error {
 		var resource v1alpha1.GitHubUserToken
 		var secret corev1.Secret
 		if err := errors.Join(
-			api.Get(k.t.Context(), types.NamespacedName{Namespace: k.namespace, Name: "octocat"}, &resource),
-			api.Get(k.t.Context(), types.NamespacedName{Namespace: k.namespace, Name: "octocat-token"}, &secret),
+			api.Get(k.t.Context(), types.NamespacedName{Namespace: k.namespace, Name: k.name}, &resource),
+			api.Get(k.t.Context(), types.NamespacedName{Namespace: k.namespace, Name: k.name + "-token"}, &secret),
 		); err != nil {
 			return err
 		}
@@ -181,7 +196,7 @@ func (k token) request() {
 	k.t.Helper()
 	value := "e2e-" + strconv.FormatInt(requests.Add(1), 10)
 	patch := fmt.Sprintf(`{"metadata":{"annotations":{%q:%q}}}`, v1alpha1.AnnotationRefreshRequestedAt, value)
-	asked := &v1alpha1.GitHubUserToken{ObjectMeta: metav1.ObjectMeta{Namespace: k.namespace, Name: "octocat"}}
+	asked := &v1alpha1.GitHubUserToken{ObjectMeta: metav1.ObjectMeta{Namespace: k.namespace, Name: k.name}}
 	if err := api.Patch(k.t.Context(), asked, client.RawPatch(types.MergePatchType, []byte(patch))); err != nil {
 		k.t.Fatal(err)
 	}
@@ -228,9 +243,11 @@ type job struct {
 	namespace, name string
 	args            []string
 	replicas        int
-	// secret is mounted at /github, and env read from it as TOKEN, where they are given.
-	secret string
-	env    string
+	// secret is mounted at /github, each of secrets in a folder of its own name below that, and env read as TOKEN,
+	// where they are given.
+	secret  string
+	secrets []string
+	env     string
 	// debian gives the pod the machine's programs.
 	debian bool
 }
@@ -268,6 +285,12 @@ func (j job) deployment() *appsv1.Deployment {
 		container.VolumeMounts = append(container.VolumeMounts, corev1.VolumeMount{Name: "token", MountPath: "/github", ReadOnly: true})
 		volumes = append(volumes, corev1.Volume{Name: "token", VolumeSource: corev1.VolumeSource{
 			Secret: &corev1.SecretVolumeSource{SecretName: j.secret},
+		}})
+	}
+	for _, secret := range j.secrets {
+		container.VolumeMounts = append(container.VolumeMounts, corev1.VolumeMount{Name: secret, MountPath: "/github/" + secret, ReadOnly: true})
+		volumes = append(volumes, corev1.Volume{Name: secret, VolumeSource: corev1.VolumeSource{
+			Secret: &corev1.SecretVolumeSource{SecretName: secret},
 		}})
 	}
 	if j.env != "" {

@@ -18,7 +18,7 @@ const promised = 1500 * time.Millisecond
 // TestPodsReadTheNewTokenByHandoff measures the time from the moment in which GitHub ends the old access token
 // to the moment in which a pod reads the new one from its volume. It runs alone.
 func TestPodsReadTheNewTokenByHandoff(t *testing.T) {
-	measured := measure(t, "handoff", rotations, v1alpha1.PodHandoffSync)
+	measured := measure(t, "handoff", rotations)
 	t.Logf("with handoff, %d rotations, %d pods: each pod %s; the slowest pod of each rotation %s; of that the operator's share, until it has told the last pod, %s",
 		rotations, readers, measured.each, measured.slowest, measured.told)
 	limit := promised
@@ -31,45 +31,22 @@ func TestPodsReadTheNewTokenByHandoff(t *testing.T) {
 	checkLedger(t)
 }
 
-// TestPodsReadTheNewTokenByThemselves measures the same without handoff.
-func TestPodsReadTheNewTokenByThemselves(t *testing.T) {
-	t.Parallel()
-	measured := measure(t, "plain", plainRotations, v1alpha1.PodHandoffNone)
-	t.Logf("without handoff, %d rotations, %d pods: each pod %s; the slowest pod of each rotation %s",
-		plainRotations, readers, measured.each, measured.slowest)
-	if len(measured.told) != 0 {
-		t.Error("pods were told of the new token, but nobody asked for that")
-	}
-	checkLedger(t)
-}
-
 // measurement holds a time for each pod of each rotation, one for the slowest pod of each rotation, and one
 // for the last pod that the operator told.
 type measurement struct{ each, slowest, told times }
 
-func measure(t *testing.T, namespace string, rotations int, handoff v1alpha1.PodHandoff) measurement {
+func measure(t *testing.T, namespace string, rotations int) measurement {
 	t.Helper()
 	newNamespace(t, namespace, "restricted")
 	k := login(t, namespace, func(spec *v1alpha1.GitHubUserTokenSpec) {
-		if handoff != v1alpha1.PodHandoffNone {
-			spec.Handoff = &v1alpha1.Handoff{Pods: handoff}
-		}
+		spec.Handoff = &v1alpha1.Handoff{Pods: v1alpha1.PodHandoffSync}
 	})
 	prefix := namespace + "-reader"
 	deploy(t, job{
 		namespace: namespace, name: prefix, args: []string{"watch", "/github/access_token"},
 		secret: "octocat-token", replicas: readers,
 	})
-	await := func(fingerprint string) map[string]time.Time {
-		var seen map[string]time.Time
-		eventually(t, 3*time.Minute, "every pod reads the new token", func() error {
-			if seen = reports.seenBy(prefix, fingerprint); len(seen) < readers {
-				return fmt.Errorf("%d of %d pods", len(seen), readers)
-			}
-			return nil
-		})
-		return seen
-	}
+	await := func(fingerprint string) map[string]time.Time { return awaitReaders(t, prefix, fingerprint) }
 	await(fingerprint(k.newest()))
 	// Once without measuring: the kubelet looks at a pod that has just started more often than later.
 	await(fingerprint(k.rotate().after))

@@ -34,8 +34,8 @@ import (
 var (
 	// rotations are those over which the handoff is measured.
 	rotations = number("E2E_ROTATIONS", 100)
-	// plainRotations are those over which the kubelet's own period is measured, up to 90 s each.
-	plainRotations = number("E2E_PLAIN_ROTATIONS", 3)
+	// plainRotations are those over which the kubelet's own period is measured.
+	plainRotations = number("E2E_PLAIN_ROTATIONS", 20)
 	// readers are the pods that mount the Secret.
 	readers = number("E2E_READERS", 20)
 )

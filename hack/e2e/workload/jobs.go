@@ -14,7 +14,8 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 )
 
-// watchInterval is how often a file is read, and so the error of a time told.
+// watchInterval is how often a file is read, and so the error of a time told. Of many files each is read that much
+// more seldom.
 const watchInterval = 5 * time.Millisecond
 
 // callInterval is the pause between two calls, of a busy program.
@@ -27,8 +28,17 @@ func fingerprint(token []byte) string {
 	return string(credential.NewAccessToken(string(token)).Fingerprint())
 }
 
+// watchAll watches many files, until the first cannot be watched.
+func watchAll(ctx context.Context, files []string) error {
+	ended := make(chan error, len(files))
+	for _, file := range files {
+		go func() { ended <- watch(ctx, file, time.Duration(len(files))*watchInterval) }()
+	}
+	return <-ended
+}
+
 // watch tells of each content that a file gets, and when it was first read.
-func watch(ctx context.Context, file string) error {
+func watch(ctx context.Context, file string, interval time.Duration) error {
 	var last []byte
 	for {
 		content, err := os.ReadFile(file)
@@ -42,7 +52,7 @@ func watch(ctx context.Context, file string) error {
 				return err
 			}
 		}
-		if err := pause(ctx, watchInterval); err != nil {
+		if err := pause(ctx, interval); err != nil {
 			return err
 		}
 	}

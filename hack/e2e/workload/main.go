@@ -3,7 +3,7 @@
 //
 //	workload                         does nothing for ever, as a pause image must
 //	workload pause                   the same
-//	workload watch FILE              reads a file again and again and tells of each new content
+//	workload watch FILE...           reads files again and again and tells of each new content
 //	workload environment NAME        tells what an environment variable holds
 //	workload call FILE URL           calls URL with the token in a file, and reads the file again on 401
 //	workload clone FILE URL          clones a repository with git's store helper on a file, again and again
@@ -40,8 +40,8 @@ func run(ctx context.Context, args []string) error {
 	case job == "pause" && len(args) == 0:
 		<-ctx.Done()
 		return nil
-	case job == "watch" && len(args) == 1:
-		return watch(ctx, args[0])
+	case job == "watch" && len(args) > 0:
+		return watchAll(ctx, args)
 	case job == "environment" && len(args) == 1:
 		return environment(ctx, args[0])
 	case job == "call" && len(args) == 2:
