@@ -339,7 +339,12 @@ func TestArgoRolloutsAreRestartedWhereTheyAreInstalled(t *testing.T) {
 	w.refreshed("octocat", 2)
 	w.handedOver("octocat") // There is nothing to restart, which is no trouble.
 
-	w.create(rolloutCRD())
+	crd := rolloutCRD()
+	w.create(crd)
+	t.Cleanup(func() { // It is the whole cluster's: a second run is to begin without it.
+		w.remove(crd)
+		w.gone(crd)
+	})
 	rollout := &unstructured.Unstructured{Object: map[string]any{
 		"apiVersion": "argoproj.io/v1alpha1", "kind": "Rollout",
 		"metadata": map[string]any{"namespace": w.namespace, "name": "web"},
