@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"context"
 	"flag"
 	"os"
 	"path/filepath"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
+	"github.com/githubusertoken/github-user-token-operator/internal/github"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 )
 
@@ -48,6 +50,12 @@ var stages = []struct {
 	}},
 	{"ready-rejected", func(v *view) { condemn(v, v1alpha1.ReasonRefreshTokenRejected) }, nil},
 	{"ready-revoked", func(v *view) { condemn(v, v1alpha1.ReasonRevoked) }, nil},
+	{"ready-rejected-code-offered", func(v *view) { condemn(v, v1alpha1.ReasonRefreshTokenRejected); offerCode(v) }, deviceStop},
+	{"ready-rejected-code-denied", func(v *view) {
+		condemn(v, v1alpha1.ReasonRefreshTokenRejected)
+		offerCode(v)
+		denyCode(v)
+	}, deviceStop},
 	{"ready-suspended", func(v *view) { suspend(v) }, nil},
 	{"ready-suspended-rejected", func(v *view) { suspend(v); condemn(v, v1alpha1.ReasonRefreshTokenRejected) }, nil},
 	{"ready-output-not-owned", func(v *view) {
@@ -70,11 +78,21 @@ var stages = []struct {
 	{"restored-being-proven", func(v *view) { v.pair.State.Owner = "former"; githubDown(v) }, nil},
 	{"restored-unproven", func(v *view) { v.pair.State.Owner, v.input.Proof = "former", rotation.ProofDead }, nil},
 	{"expired-github-down", func(v *view) { expire(v); githubDown(v) }, nil},
+	{"expired-rejected-code-offered", func(v *view) {
+		expire(v)
+		condemn(v, v1alpha1.ReasonRefreshTokenRejected)
+		offerCode(v)
+	}, deviceStop},
 	{"expired-rejected", func(v *view) { expire(v); condemn(v, v1alpha1.ReasonRefreshTokenRejected) }, nil},
 	{"expired-suspended", func(v *view) { expire(v); suspend(v) }, nil},
 	{"new-pending", withoutPair, nil},
 	{"new-github-down", func(v *view) { withoutPair(v); githubDown(v) }, nil},
 	{"new-suspended", func(v *view) { withoutPair(v); suspend(v) }, nil},
+	{"new-code-offered", func(v *view) { withoutLogin(v); offerCode(v) }, deviceStop},
+	{"new-code-denied", func(v *view) { withoutLogin(v); offerCode(v); denyCode(v) }, deviceStop},
+	{"new-device-flow-disabled", func(v *view) { withoutLogin(v) }, func(*view) *obstacle {
+		return troubleAtGitHub(&github.Error{Class: github.Misconfigured, Reason: github.DeviceFlowDisabled, Host: "github.com"})
+	}},
 	{"new-host-not-allowed", withoutPair, func(*view) *obstacle {
 		return &obstacle{reason: v1alpha1.ReasonHostNotAllowed, message: "The host is not allowed.", stalled: true}
 	}},
@@ -85,6 +103,40 @@ var stages = []struct {
 		}}, ""
 	}, nil},
 	{"new-secret-not-owned", func(v *view) { v.pair.Controlled, v.pair.State = false, rotation.State{} }, nil},
+}
+
+// withoutLogin is a resource with nothing but the device flow, and nobody has logged in yet.
+func withoutLogin(v *view) {
+	v.token.Spec.RefreshTokenRef, v.token.Spec.DeviceFlow = nil, &v1alpha1.DeviceFlow{}
+	v.seed, v.input.Seed = seed{}, ""
+	v.pair.State = rotation.State{Owner: v.owner.UID, OwnerName: v.owner.Name, App: v.input.App}
+}
+
+func offerCode(v *view) {
+	v.token.Spec.DeviceFlow = &v1alpha1.DeviceFlow{}
+	v.pair.State.Device = &rotation.DeviceAuthorization{
+		UserCode: "WDJB-MJHT", VerificationURI: "https://github.com/login/device", App: v.input.App,
+		DeviceCode: credential.NewDeviceCode("device code").Fingerprint(), Interval: 5 * time.Second,
+		OfferedAt: v.input.Now, Since: v.input.Now, ExpiresAt: v.input.Now.Add(15 * time.Minute), Codes: 1,
+	}
+}
+
+// denyCode ends the series of the code that is offered.
+func denyCode(v *view) {
+	why := loginNeeded(v, rotation.Decide(v.input), nil)
+	v.pair.State.Device.For = newDevices(rotation.SystemClock()).look(v, why).series.For
+	v.pair.State.Device.Ended = v1alpha1.ReasonAuthorizationDenied
+}
+
+// deviceStop is what the device flow finds in the way.
+func deviceStop(v *view) *obstacle {
+	r := &Reconciler{devices: newDevices(rotation.SystemClock())}
+	decision := rotation.Decide(v.input)
+	stop, err := r.goThrough(context.Background(), v, loginNeeded(v, decision, r.obstacleOf(v, decision)))
+	if err != nil || v.device.asking {
+		panic("a status needs nothing of GitHub")
+	}
+	return stop
 }
 
 func outputStage(err error) *obstacle {

@@ -30,12 +30,15 @@ type stage struct {
 
 // computed are the stages whose statuses the controller computes, by the name of the file.
 var computed = map[string]stage{
-	"new-pending":          {kstatus: "InProgress", argo: "Progressing", argoSays: "No exchange"},
-	"new-github-down":      {kstatus: "InProgress", argo: "Progressing", argoSays: "next try"},
-	"new-suspended":        {kstatus: "InProgress", argo: "Suspended", argoSays: "spec.suspend"},
-	"new-host-not-allowed": {kstatus: "Failed", argo: "Degraded", argoSays: "not allowed"},
-	"new-seed-missing":     {kstatus: "Failed", argo: "Degraded", argoSays: "octocat-seed"},
-	"new-secret-not-owned": {kstatus: "Failed", argo: "Degraded", argoSays: "belongs to somebody else"},
+	"new-pending":              {kstatus: "InProgress", argo: "Progressing", argoSays: "No exchange"},
+	"new-github-down":          {kstatus: "InProgress", argo: "Progressing", argoSays: "next try"},
+	"new-suspended":            {kstatus: "InProgress", argo: "Suspended", argoSays: "spec.suspend"},
+	"new-code-offered":         {kstatus: "InProgress", argo: "Suspended", argoSays: "WDJB-MJHT"},
+	"new-code-denied":          {kstatus: "Failed", argo: "Degraded", argoSays: "denied"},
+	"new-device-flow-disabled": {kstatus: "Failed", argo: "Degraded", argoSays: "device flow"},
+	"new-host-not-allowed":     {kstatus: "Failed", argo: "Degraded", argoSays: "not allowed"},
+	"new-seed-missing":         {kstatus: "Failed", argo: "Degraded", argoSays: "octocat-seed"},
+	"new-secret-not-owned":     {kstatus: "Failed", argo: "Degraded", argoSays: "belongs to somebody else"},
 
 	"ready":                         {kstatus: "Current", argo: "Healthy", argoSays: "works until"},
 	"ready-never-expires":           {kstatus: "Current", argo: "Healthy", argoSays: "does not expire"},
@@ -46,6 +49,8 @@ var computed = map[string]stage{
 	"ready-client-secret-wrong":     {kstatus: "Failed", argo: "Degraded", argoSays: "works until 2026-03-04T09:00:00Z"},
 	"ready-rejected":                {kstatus: "Failed", argo: "Degraded", argoSays: "works until 2026-03-04T09:00:00Z"},
 	"ready-revoked":                 {kstatus: "Failed", argo: "Degraded", argoSays: "Authorize the App again"},
+	"ready-rejected-code-offered":   {kstatus: "InProgress", argo: "Degraded", argoSays: "WDJB-MJHT"},
+	"ready-rejected-code-denied":    {kstatus: "Failed", argo: "Degraded", argoSays: "denied"},
 	"ready-suspended":               {kstatus: "Current", argo: "Suspended", argoSays: "works until 2026-03-04T09:00:00Z"},
 	"ready-suspended-rejected":      {kstatus: "Current", argo: "Degraded", argoSays: "Authorize the App again"},
 
@@ -57,9 +62,10 @@ var computed = map[string]stage{
 	"restored-being-proven": {kstatus: "InProgress", argo: "Degraded", argoSays: "next try"},
 	"restored-unproven":     {kstatus: "Failed", argo: "Degraded", argoSays: "githubusertoken.dev/adopt"},
 
-	"expired-github-down": {kstatus: "InProgress", argo: "Degraded", argoSays: "expired at"},
-	"expired-rejected":    {kstatus: "Failed", argo: "Degraded", argoSays: "Authorize the App again"},
-	"expired-suspended":   {kstatus: "InProgress", argo: "Suspended", argoSays: "expired at"},
+	"expired-github-down":           {kstatus: "InProgress", argo: "Degraded", argoSays: "expired at"},
+	"expired-rejected":              {kstatus: "Failed", argo: "Degraded", argoSays: "Authorize the App again"},
+	"expired-rejected-code-offered": {kstatus: "InProgress", argo: "Degraded", argoSays: "WDJB-MJHT"},
+	"expired-suspended":             {kstatus: "InProgress", argo: "Suspended", argoSays: "expired at"},
 }
 
 // derived are the stages at which the controller has not computed a status yet, or does not any more.
@@ -78,16 +84,6 @@ var derived = []struct {
 	{
 		stage{name: "a change that the operator has not seen", kstatus: "InProgress", argo: "Progressing", argoSays: "latest change"}, "ready",
 		func(object map[string]any) { object["metadata"].(map[string]any)["generation"] = int64(4) },
-	},
-	{
-		stage{name: "a first login waits for a person", kstatus: "InProgress", argo: "Suspended", argoSays: "WDJB-MJHT"}, "new-pending",
-		func(object map[string]any) {
-			conditions := object["status"].(map[string]any)["conditions"].([]any)
-			for _, condition := range conditions {
-				condition.(map[string]any)["reason"] = "AuthorizationPending"
-				condition.(map[string]any)["message"] = "Enter the code WDJB-MJHT at https://github.com/login/device."
-			}
-		},
 	},
 	{
 		stage{name: "deleted, and the finalizer is at work", kstatus: "Terminating"}, "ready",
