@@ -20,7 +20,7 @@ var catchers = map[string]string{
 	"the outbox is not replayed at start":              "TestAKilledContainerLosesNothingThatItKept",
 	"shutdown does not wait for exchanges":             "TestATerminatedOperatorWaitsForItsExchanges",
 	"the deadline does not count at the socket":        "TestAStoppedLeaderDoesNotPresentWhatAnotherHasSpent",
-	"the intent of somebody else is not waited for":    "TestALostLeaseLosesNoPair",
+	"the intent of somebody else is not waited for":    "TestTwoActiveManagersNeverSpendATokenTwice",
 	"a commit that meets a conflict gives up":          "TestTheSecretChangesDuringAnExchange",
 	"a commit that is refused gives up":                "TestTheAPIServerRefusesACommit",
 	"an exchange of unknown outcome counts as refused": "TestGitHubFails",
