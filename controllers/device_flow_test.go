@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -452,4 +453,57 @@ func TestACodeEnteredByAnotherAccountIsRefusedAndItsPairEnded(t *testing.T) {
 	w.ready("octocat")
 	w.account("octocat")
 	w.presented(0)
+}
+
+// Another account is asked for after a login. The chain goes on until that account has logged in.
+func TestAnotherPinOffersACodeBesideTheLivingChain(t *testing.T) {
+	t.Parallel()
+	w := withDevice(t, 0)
+	w.create(w.withoutSeed("octocat"))
+	code := w.code("octocat")
+	w.enter(code, "octocat")
+	w.ready("octocat")
+	w.account("octocat")
+	w.change("octocat", func(token *v1alpha1.GitHubUserToken) { token.Spec.User = &v1alpha1.UserSelector{Login: "hubot"} })
+	code = w.code("octocat", code)
+	w.says("octocat", v1alpha1.ConditionAuthorized, "signed in as hubot")
+	w.condition("octocat", v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonTokenValid)
+	w.alive("octocat-token")
+	w.enter(code, "hubot")
+	w.eventually("the token of the other account", func() (bool, string) {
+		token := w.get("octocat")
+		return token.Status.User != nil && token.Status.User.Login == "hubot", describe(token)
+	})
+	secret := w.ready("octocat")
+	if user, known := w.gh.Authenticate(access(secret)); !known || user.Login != "hubot" {
+		t.Errorf("the Secret holds a token of %s", user.Login)
+	}
+	w.noCode("octocat")
+	w.quiet()
+	w.presented(0)
+}
+
+// The pair is fetched while its operator ends: the flight is waited for, and the pair stored.
+func TestAPollUnderWayIsFinishedBeforeTheOperatorEnds(t *testing.T) {
+	t.Parallel()
+	w := withDevice(t, 0)
+	w.create(w.withoutSeed("octocat"))
+	w.enter(w.code("octocat"), "octocat")
+	held := w.gh.Inject(githubtest.Hold().AfterCommit())
+	w.arrived(held)
+	ended := make(chan struct{})
+	go func() { defer close(ended); w.stop() }()
+	w.eventually("the operator to drain", func() (bool, string) {
+		err := w.reconciler.Flights.Start("another", func() {})
+		return errors.Is(err, ErrDraining), fmt.Sprint(err)
+	})
+	held.Release()
+	<-ended
+	secret := w.alive("octocat-token")
+	if secret.Data[v1alpha1.KeyDeviceCode] != nil {
+		t.Error("the device code was left in the Secret")
+	}
+	w.startOperator(w.options)
+	w.samePair(secret, w.ready("octocat"))
+	w.quiet()
 }
