@@ -64,7 +64,7 @@ var verdictWords = map[string]string{
 	v1alpha1.ReasonRefreshTokenMissing:  "The pair Secret holds no refresh token.",
 	v1alpha1.ReasonRefreshTokenRejected: "GitHub refused the refresh token: it was spent elsewhere, was revoked, or belongs to another App.",
 	v1alpha1.ReasonRefreshTokenExpired:  "The refresh token has expired: it was not used within its lifetime.",
-	v1alpha1.ReasonReplyLost:            "GitHub exchanged the refresh token, but its reply never arrived, so the new pair is lost.",
+	v1alpha1.ReasonReplyLost:            "GitHub exchanged the refresh token, but its reply never arrived whole, so the new refresh token is lost.",
 	v1alpha1.ReasonRevoked:              "The authorization was revoked at GitHub.",
 	v1alpha1.ReasonWrongUser:            "The login belongs to another account than spec.user; its pair was not stored.",
 	v1alpha1.ReasonUserUnknown:          "GitHub did not say in time whose the login is, as spec.user asks; its pair was ended and not stored.",

@@ -84,7 +84,7 @@ func TestALostReplyIsReportedAsSuch(t *testing.T) {
 		w.create(w.resource("octocat"))
 		w.refused("octocat", refusal{
 			reason: v1alpha1.ReasonReplyLost, unauthorized: true,
-			says: "its reply never arrived, so the new pair is lost. Authorize the App again",
+			says: "its reply never arrived whole, so the new refresh token is lost. Authorize the App again",
 		})
 		w.quiet()
 		if shown := len(w.gh.PresentationsOf(seed)); shown != 2 {
