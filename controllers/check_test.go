@@ -120,6 +120,7 @@ func TestATokenThatWorksAfterAllIsTakenUpAgain(t *testing.T) {
 	w.startChecked("octocat")
 	wrong := w.gh.Inject(githubtest.Respond(404, "application/json", `{"message":"Not Found"}`).At(githubtest.CheckEndpoint).Always())
 	w.condition("octocat", v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonRevoked)
+	w.quiet() // What follows from the revocation has been done, the slower pace of the checks included.
 	wrong.Remove()
 	w.meter.leap(2 * revokedCheck)
 	w.touch("octocat")
