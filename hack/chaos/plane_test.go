@@ -58,6 +58,12 @@ func TestTheControlPlaneFails(t *testing.T) {
 		return time.Since(stopped) > outage, ""
 	})
 	w.must(w.plane.Etcd.Start(w.ctx))
+	// The longer etcd was away, the longer the API server waits before it looks for it again.
+	w.eventually("the API server to be back", func() (bool, string) {
+		restart()
+		_, err := commits.pair()
+		return err == nil, fmt.Sprint(err)
+	})
 	back := time.Now()
 	w.eventually("the operator to be back", func() (bool, string) {
 		restart()
