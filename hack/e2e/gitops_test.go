@@ -64,7 +64,7 @@ func TestPruneAndApplyAgain(t *testing.T) {
 	t.Parallel()
 	const namespace = "pruned"
 	newNamespace(t, namespace, "restricted")
-	k := token{t: t, namespace: namespace, user: namespace}
+	k := token{t: t, namespace: namespace, name: "octocat", user: namespace}
 	g := tree{t: t, dir: t.TempDir(), namespace: namespace}
 
 	resource := func(policy v1alpha1.DeletionPolicy) *v1alpha1.GitHubUserToken {
