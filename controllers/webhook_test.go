@@ -9,11 +9,14 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"testing"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/internal/github/githubtest"
@@ -80,6 +83,7 @@ func TestADeliveryThatProvesNothingIsNotActedOn(t *testing.T) {
 	w, url := withReceiver(t)
 	w.start("octocat")
 	user := w.account("octocat")
+	w.indexed(user.ID) // Until then it is asked about whenever any account revokes something.
 	w.meter.leap(2 * noticeYoung)
 	w.gh.RevokeGrant(clientID, "octocat") // So that a question would be noticed in the status.
 	asked := w.gh.Inject(githubtest.Delay(0).At(githubtest.CheckEndpoint).Always())
@@ -106,6 +110,17 @@ func TestADeliveryThatProvesNothingIsNotActedOn(t *testing.T) {
 		t.Errorf("GitHub was asked %d times", n)
 	}
 	w.condition("octocat", v1alpha1.ConditionReady, metav1.ConditionTrue, "")
+}
+
+// indexed waits until the receiver knows by its cache whose token is whose.
+func (w *world) indexed(id int64) {
+	w.t.Helper()
+	w.eventually("the account in the cache's index", func() (bool, string) {
+		var pairs metav1.PartialObjectMetadataList
+		pairs.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("SecretList"))
+		w.must(w.reconciler.Client.List(w.ctx, &pairs, client.MatchingFields{indexPairUser: strconv.FormatInt(id, 10)}))
+		return len(pairs.Items) == 1, fmt.Sprintf("%d Secrets", len(pairs.Items))
+	})
 }
 
 func notice(action, login string, id int64) []byte {
