@@ -121,6 +121,7 @@ func TestThePodsThatMountTheTokenAreToldOfANewOne(t *testing.T) {
 	w.pod("has-no-node-yet", func(pod *corev1.Pod) { pod.Spec.NodeName = ""; pod.Status.Phase = corev1.PodPending }, secretVolume("out"))
 	w.pod("is-done", func(pod *corev1.Pod) { pod.Status.Phase = corev1.PodSucceeded }, secretVolume("out"))
 	wanted := []string{"is-pending-on-a-node", "mounts-an-output", "mounts-both", "mounts-the-pair"}
+	w.account("octocat")
 	w.settle()
 
 	then := w.meter.read()

@@ -31,6 +31,7 @@ func (r *Reconciler) publish(log logr.Logger, token *v1alpha1.GitHubUserToken, p
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), outputTimeout)
 	defer cancel()
+	defer r.outputs.begin(token.UID)()
 	began := r.Clock.Monotonic()
 	found, err := r.outputsOf(ctx, token)
 	if err != nil {
@@ -107,6 +108,7 @@ func troubleOf(spec v1alpha1.Output, err error) *outputTrouble {
 func (r *Reconciler) tendOutputs(ctx context.Context, v *view) error {
 	ctx, cancel := context.WithTimeout(ctx, outputTimeout)
 	defer cancel()
+	defer r.outputs.begin(v.token.UID)()
 	found, err := r.outputsOf(ctx, v.token)
 	if err != nil {
 		return err

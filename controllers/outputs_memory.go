@@ -20,6 +20,16 @@ type outputMemories struct {
 	mu    sync.Mutex
 	clock rotation.Clock
 	byUID map[types.UID]map[string]*outputMemory
+	// rounds are the tries under way.
+	rounds map[types.UID]*outputRound
+}
+
+// outputRound is about outputs of one resource that are being written.
+type outputRound struct {
+	// writers is how many are at it: a flight and a reconcile may be at once.
+	writers int
+	// disturbed says that a Secret of theirs has changed since: what they saw in their way may be gone.
+	disturbed bool
 }
 
 // outputMemory is what is remembered of one output.
@@ -46,7 +56,26 @@ type outputTrouble struct {
 }
 
 func newOutputMemories(clock rotation.Clock) *outputMemories {
-	return &outputMemories{clock: clock, byUID: map[types.UID]map[string]*outputMemory{}}
+	return &outputMemories{clock: clock, byUID: map[types.UID]map[string]*outputMemory{}, rounds: map[types.UID]*outputRound{}}
+}
+
+// begin notes that outputs of a resource are about to be written. What it returns notes the end.
+func (m *outputMemories) begin(uid types.UID) (end func()) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	round := m.rounds[uid]
+	if round == nil {
+		round = &outputRound{}
+		m.rounds[uid] = round
+	}
+	round.writers++
+	return func() {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		if round.writers--; round.writers == 0 {
+			delete(m.rounds, uid)
+		}
+	}
 }
 
 // with runs a function on the memory of an output, under the lock, and drops the memory when it is empty.
@@ -116,6 +145,9 @@ func (m *outputMemories) failed(uid types.UID, name string, generation int64, tr
 		wait := min(time.Second<<min(trouble.tries, 10), maxBackoff)
 		if trouble.stalled {
 			wait = maxBackoff // A change is noticed at once; this is for one that was missed.
+			if round := m.rounds[uid]; round != nil && round.disturbed {
+				wait = 0
+			}
 		}
 		trouble.tries++
 		trouble.generation, trouble.next = generation, m.clock.Monotonic()+wait
@@ -139,6 +171,9 @@ func (m *outputMemories) waits(uid types.UID, name string, generation int64) (wa
 func (m *outputMemories) reconsider(uid types.UID) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if round := m.rounds[uid]; round != nil {
+		round.disturbed = true
+	}
 	for _, remembered := range m.byUID[uid] {
 		if remembered.trouble != nil && remembered.trouble.stalled {
 			remembered.trouble.next = 0

@@ -125,6 +125,8 @@ func TestARotationCostsOneWriteForEachOutput(t *testing.T) {
 				outputs = append(outputs, v1alpha1.Output{Name: fmt.Sprintf("out-%d", i), Format: v1alpha1.OutputFormatOpaque})
 			}
 			w.startWith("octocat", outputs...)
+			w.account("octocat") // It is learnt once after a login, which costs two writes of its own.
+			w.settle()
 			then := w.meter.read()
 			w.request("octocat", "again")
 			w.refreshed("octocat", 2)
@@ -268,6 +270,8 @@ func TestAStartWithOutputsThatAreRightReadsAndWritesNoSecret(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	w.startWith("octocat", allFormats("octocat")...)
+	w.account("octocat")
+	w.settle()
 	w.stop()
 	then := w.meter.read()
 	w.restart()

@@ -140,3 +140,23 @@ func TestOnlyOutputsOfTheResourceMayBeWritten(t *testing.T) {
 		t.Error("a conflict is taken for an immutable Secret")
 	}
 }
+
+// A Secret that goes while a write that found it in its way is under way must not be missed.
+func TestABlockedOutputIsTriedAgainWhenItsSecretChangesMeanwhile(t *testing.T) {
+	t.Parallel()
+	for name, changes := range map[string]bool{"changed meanwhile": true, "unchanged": false} {
+		outputs := newOutputMemories(&meter{})
+		end := outputs.begin("uid")
+		if changes {
+			outputs.reconsider("uid")
+		}
+		outputs.failed("uid", "taken", 1, &outputTrouble{reason: v1alpha1.ReasonOutputNotOwned, stalled: true})
+		end()
+		if waits := outputs.waits("uid", "taken", 1); waits == changes {
+			t.Errorf("%s: it waits: %t", name, waits)
+		}
+		if len(outputs.rounds) != 0 {
+			t.Errorf("%s: a round is remembered after its end", name)
+		}
+	}
+}

@@ -196,6 +196,7 @@ func TestARotationCostsThreeWritesAndOneRead(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	w.start("octocat")
+	w.account("octocat")
 	w.settle()
 	const rotations = 3
 	then := w.meter.read()

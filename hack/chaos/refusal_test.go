@@ -1,6 +1,7 @@
 package chaos
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -127,6 +128,17 @@ func conditionsOf(namespace *corev1.Namespace) string {
 	return strings.Join(lines, "; ")
 }
 
+// awaitForbidden waits until the API server's authorizer, too, has noticed that the operator may not touch a Secret.
+func (w *world) awaitForbidden(s *subject) {
+	w.t.Helper()
+	operator, err := client.New(w.identity, client.Options{Scheme: w.admin.Scheme()})
+	w.must(err)
+	w.eventually("the operator to be refused", func() (bool, string) {
+		err := operator.Get(w.ctx, client.ObjectKey{Namespace: s.namespace, Name: s.name + "-token"}, &corev1.Secret{})
+		return apierrors.IsForbidden(err), fmt.Sprint(err)
+	})
+}
+
 // TestTheAPIServerRefusesACommit takes away, while a pair is on its way, what is needed to store it.
 func TestTheAPIServerRefusesACommit(t *testing.T) {
 	t.Parallel()
@@ -152,6 +164,7 @@ func TestTheAPIServerRefusesACommit(t *testing.T) {
 	binding := w.binding(w.namespaces[0])
 	w.must(w.admin.Delete(w.ctx, binding))
 	totals.fault("API server: RoleBinding deleted")
+	w.awaitForbidden(forbidden)
 	release()
 	wait(403)
 	w.create(w.binding(w.namespaces[0]))
