@@ -68,6 +68,7 @@ type apiFault struct {
 
 	arrived  chan struct{}
 	released chan struct{}
+	dropped  chan struct{}
 	once     sync.Once
 	hits     int
 }
@@ -110,7 +111,7 @@ func newAPIProxy(t *testing.T, plane *controlplane.ControlPlane, config *rest.Co
 
 // inject adds a fault.
 func (p *apiProxy) inject(f *apiFault) *apiFault {
-	f.arrived, f.released = make(chan struct{}), make(chan struct{})
+	f.arrived, f.released, f.dropped = make(chan struct{}), make(chan struct{}), make(chan struct{})
 	if f.times == 0 {
 		f.times = 1
 	}
@@ -131,15 +132,16 @@ func (p *apiProxy) remove(f *apiFault) {
 	f.release()
 }
 
-// clear removes all faults.
+// clear removes all faults, and drops what they hold: it is called when the client has been killed, and a request
+// that was held must not get through because the proxy has not noticed that yet.
 func (p *apiProxy) clear() {
 	p.mu.Lock()
-	faults := p.faults
-	p.faults = nil
-	p.mu.Unlock()
-	for _, f := range faults {
-		p.remove(f)
+	defer p.mu.Unlock()
+	for _, f := range p.faults {
+		f.times = 0
+		f.once.Do(func() { close(f.dropped) })
 	}
+	p.faults = nil
 }
 
 // hitsOf is how many requests a fault has hit.
@@ -241,11 +243,13 @@ func (p *apiProxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.Copy(w, response.Body) // a client that is gone is part of the play
 }
 
-// wait waits for the release; false when the client has gone before.
+// wait waits for the release; false when the client has gone before, or what is held is dropped.
 func (f *apiFault) wait(ctx context.Context) bool {
 	select {
 	case <-f.released:
 		return true
+	case <-f.dropped:
+		return false
 	case <-ctx.Done():
 		return false
 	}
