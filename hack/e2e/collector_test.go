@@ -4,7 +4,9 @@ package e2e
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 )
@@ -46,6 +48,17 @@ func (c *collector) of(accepts func(report) bool) []report {
 		}
 	}
 	return found
+}
+
+// lastOf describes the last report of the pods whose names begin with a prefix, for a failure.
+func (c *collector) lastOf(prefix string) string {
+	told := c.of(func(r report) bool { return strings.HasPrefix(r.Pod, prefix) })
+	if len(told) == 0 {
+		return "they have told nothing"
+	}
+	last := told[len(told)-1]
+	return fmt.Sprintf("the last of %d reports is %q of token %s, %s ago: %s",
+		len(told), last.Event, last.Fingerprint, time.Since(last.At).Round(time.Millisecond), last.Detail)
 }
 
 // seenBy returns when each of the pods whose names begin with a prefix first saw a token.

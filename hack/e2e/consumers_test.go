@@ -3,7 +3,6 @@
 package e2e
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -54,7 +53,7 @@ func TestOneResourceFeedsAllConsumers(t *testing.T) {
 					return strings.HasPrefix(r.Pod, consumer.pods) && r.Event == consumer.event && r.Fingerprint == fingerprint
 				})
 				if len(told) == 0 {
-					return errors.New("nobody has told of it")
+					return fmt.Errorf("of token %s nobody has told; %s", fingerprint, reports.lastOf(consumer.pods))
 				}
 				return nil
 			})

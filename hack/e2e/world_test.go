@@ -18,9 +18,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-logr/logr"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	ctrllog "sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/hack/controlplane"
@@ -137,6 +139,7 @@ func runSuite(m *testing.M) (code int, err error) {
 		return 1, err
 	}
 	defer stop()
+	ctrllog.SetLogger(logr.Discard())
 	scheme := runtime.NewScheme()
 	if err := errors.Join(clientgoscheme.AddToScheme(scheme), v1alpha1.AddToScheme(scheme)); err != nil {
 		return 1, err
@@ -273,7 +276,12 @@ func keepLogs() {
 		fmt.Fprintln(os.Stderr, "Set E2E_LOGS to a folder to keep the cluster's logs of a failed run.")
 		return
 	}
-	paths := running.LogPaths()
+	if err := os.MkdirAll(target, 0o755); err != nil {
+		fmt.Fprintln(os.Stderr, "keep the logs:", err)
+		return
+	}
+	keepStates(target)
+	paths := append(running.LogPaths(), running.ControlPlane.AuditLogPath())
 	for _, process := range []*controlplane.Process{running.ControlPlane.APIServer, running.ControlPlane.ControllerManager} {
 		paths = append(paths, process.LogPath())
 	}
@@ -281,13 +289,28 @@ func keepLogs() {
 		name := strings.ReplaceAll(strings.TrimPrefix(path, os.TempDir()+"/"), "/", "_")
 		content, err := os.ReadFile(path)
 		if err == nil {
-			err = os.MkdirAll(target, 0o755)
-		}
-		if err == nil {
 			err = os.WriteFile(filepath.Join(target, name), content, 0o644)
 		}
 		if err != nil {
 			fmt.Fprintln(os.Stderr, "keep a log:", err)
+		}
+	}
+}
+
+// keepStates writes how things stand when a test has failed: all objects but Secrets, and what the operator has told.
+func keepStates(target string) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	for name, args := range map[string][]string{
+		"objects.yaml": {"get", "githubusertokens,deployments,replicasets,pods,events,leases", "--all-namespaces", "--output=yaml"},
+		"operator.log": {"-n", operatorNamespace, "logs", "deployment/github-user-token-operator", "--all-pods", "--prefix", "--tail=-1"},
+	} {
+		output, err := kubectl(ctx, args...)
+		if err == nil {
+			err = os.WriteFile(filepath.Join(target, name), []byte(output), 0o644)
+		}
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "keep the state:", err)
 		}
 	}
 }

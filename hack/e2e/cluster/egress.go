@@ -21,7 +21,7 @@ type egress struct {
 	server *http.Server
 
 	mu    sync.Mutex
-	nodes map[string]*node.Node // by address
+	nodes map[string]*node.Node // by name, which the API server prefers, and by address
 }
 
 func egressConfig(socket string) string {
@@ -49,7 +49,7 @@ func startEgress(path string) (*egress, error) {
 func (e *egress) add(n *node.Node) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.nodes[n.Address] = n
+	e.nodes[n.Name], e.nodes[n.Address] = n, n
 }
 
 func (e *egress) Close() error { return e.server.Close() }
@@ -77,7 +77,7 @@ func (e *egress) connect(w http.ResponseWriter, r *http.Request) {
 }
 
 func (e *egress) dial(ctx context.Context, address string) (net.Conn, error) {
-	host, _, err := net.SplitHostPort(address)
+	host, port, err := net.SplitHostPort(address)
 	if err != nil {
 		return nil, err
 	}
@@ -85,7 +85,7 @@ func (e *egress) dial(ctx context.Context, address string) (net.Conn, error) {
 	n := e.nodes[host]
 	e.mu.Unlock()
 	if n == nil {
-		return nil, errors.New("no node has the address " + host)
+		return nil, errors.New("no node has the name or address " + host)
 	}
-	return n.Dial(ctx, address)
+	return n.Dial(ctx, net.JoinHostPort(n.Address, port))
 }

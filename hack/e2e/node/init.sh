@@ -31,7 +31,9 @@ ip link set lo up
 for address in $NODE_SERVICES; do
 	ip address add "$address/32" dev lo
 done
-ip link add cni0 type bridge
+# A bridge without an address of its own takes the lowest of its ports', which changes
+# as pods come and go: connections of others then hang until they have asked again.
+ip link add cni0 address 02:00:00:00:00:01 type bridge
 ip address add "$NODE_ADDRESS/24" dev cni0
 ip link set cni0 up
 
