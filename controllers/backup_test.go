@@ -198,8 +198,8 @@ func TestARestoredPairWaitsForGitHubsAnswer(t *testing.T) {
 
 func TestASecretFromABackupIsReleasedWhenItsResourceDoesNotFollow(t *testing.T) {
 	t.Parallel()
-	clock := &leapingClock{meter: &meter{}}
-	w := newWorld(t, worldOptions{controller: func(options *Options) { options.Clock = clock }})
+	clock, gate := &leapingClock{meter: &meter{}}, &secretGate{}
+	w := newWorld(t, worldOptions{controller: func(options *Options) { options.Clock = clock }, config: gate.config})
 	w.start("octocat")
 	saved := w.backUp("octocat")
 	w.lose(saved)
@@ -210,10 +210,13 @@ func TestASecretFromABackupIsReleasedWhenItsResourceDoesNotFollow(t *testing.T) 
 	if secret := w.find("octocat-token"); secret == nil {
 		t.Fatal("the Secret was not kept for its resource")
 	}
+	gate.shut.Store(true)
 	clock.leap(comeBackTime)
 	w.must(client.IgnoreNotFound(admin.Patch(w.ctx, w.secretNamed("octocat-token"),
 		client.RawPatch("application/merge-patch+json", []byte(`{"metadata":{"annotations":{"touched":"x"}}}`)))))
-	w.vanishes("octocat-token")
+	w.eventually("a release to be refused", func() (bool, string) { return gate.refused.Load() > 0, "none was" })
+	gate.shut.Store(false)
+	w.vanishes("octocat-token") // without another wait for the resource
 }
 
 func TestASecretOfAFormerResourceThatIsOfNoUseIsReleased(t *testing.T) {

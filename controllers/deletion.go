@@ -182,8 +182,13 @@ func (r *Reconciler) releaseOrphans(ctx context.Context, name types.NamespacedNa
 		if !pair.Deleting || !pair.Controlled || pair.Owner.Name != name.Name {
 			continue
 		}
-		if exists, err := r.exists(ctx, name); err != nil || exists {
-			return 0, err // What becomes of the Secret is for the resource of that name now.
+		exists, err := r.exists(ctx, name)
+		if err != nil {
+			return 0, err
+		}
+		if exists {
+			r.orphans.forget(pair)
+			return 0, nil // What becomes of the Secret is for the resource of that name now.
 		}
 		if wait := r.mayComeBack(pair); wait > 0 {
 			again = max(again, wait)
@@ -192,6 +197,7 @@ func (r *Reconciler) releaseOrphans(ctx context.Context, name types.NamespacedNa
 		if err := r.Store.Remove(ctx, pair); err != nil {
 			return 0, fmt.Errorf("release a Secret whose resource is gone: %w", err)
 		}
+		r.orphans.forget(pair)
 	}
 	return again, nil
 }

@@ -36,11 +36,15 @@ func (r *Reconciler) mayComeBack(pair *rotation.Pair) time.Duration {
 		}
 		r.orphans.since[pair.UID] = now
 	}
-	if wait := r.orphans.since[pair.UID] + comeBackTime - now; wait > 0 {
-		return wait
-	}
-	delete(r.orphans.since, pair.UID)
-	return 0
+	return max(0, r.orphans.since[pair.UID]+comeBackTime-now)
+}
+
+// forget ends the wait for the resource of a Secret. It is called when the Secret was released, and not before: a
+// release that failed must not begin another wait.
+func (o *orphans) forget(pair *rotation.Pair) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	delete(o.since, pair.UID)
 }
 
 // releaseFormer lets go of a Secret in the resource's place that belonged to a former resource of this name,
