@@ -39,9 +39,10 @@ type memory struct {
 	failure *failure
 	// commitTrouble says why a received pair is not stored yet.
 	commitTrouble string
-	// statusVersion and statusHash tell a status that was written and is not in the cache yet.
+	// statusVersion, statusHash and standing tell a status that was written and is not in the cache yet.
 	statusVersion string
 	statusHash    uint64
+	standing      standing
 }
 
 // failure is why the last exchange brought nothing.

@@ -1,0 +1,91 @@
+package controllers
+
+import (
+	"context"
+	"strconv"
+	"strings"
+	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/tools/events"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+)
+
+// statusWrites takes each write of a status as an API server does whose watch is late.
+type statusWrites struct {
+	client.SubResourceWriter
+	version int
+}
+
+// statusClient is a client that only writes statuses.
+type statusClient struct {
+	client.Client
+	writes *statusWrites
+}
+
+func (c statusClient) Status() client.SubResourceWriter { return c.writes }
+
+func (s *statusWrites) Patch(_ context.Context, object client.Object, _ client.Patch, _ ...client.SubResourcePatchOption) error {
+	s.version++
+	object.SetResourceVersion(strconv.Itoa(s.version))
+	return nil
+}
+
+// told are the events so far.
+func told(recorder *events.FakeRecorder) (notes []string) {
+	for {
+		select {
+		case note := <-recorder.Events:
+			notes = append(notes, note)
+		default:
+			return notes
+		}
+	}
+}
+
+func TestWhatTheCacheDoesNotShowYetIsNotToldAgain(t *testing.T) {
+	t.Parallel()
+	recorder, writes := events.NewFakeRecorder(10), &statusWrites{version: 7}
+	r := &Reconciler{Client: statusClient{writes: writes}, Recorder: recorder, memories: newMemories(&meter{})}
+	cached := &v1alpha1.GitHubUserToken{ObjectMeta: metav1.ObjectMeta{Name: "octocat", UID: "1", ResourceVersion: "7"}}
+	pending := func(code, message string) *v1alpha1.GitHubUserTokenStatus {
+		return &v1alpha1.GitHubUserTokenStatus{
+			Conditions: []metav1.Condition{
+				{Type: v1alpha1.ConditionAuthorized, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonAuthorizationPending, Message: "enter " + code},
+				{Type: v1alpha1.ConditionReconciling, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonAuthorizationPending, Message: message},
+			},
+			Authorization: &v1alpha1.Authorization{UserCode: code},
+		}
+	}
+	revoked := &v1alpha1.GitHubUserTokenStatus{Conditions: []metav1.Condition{
+		{Type: v1alpha1.ConditionAuthorized, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonRevoked, Message: "log in again"},
+	}}
+	for _, step := range []struct {
+		what   string
+		status *v1alpha1.GitHubUserTokenStatus
+		seen   bool // the cache has caught up before it
+		want   string
+	}{
+		{what: "a code", status: pending("ABCD-1234", "asked"), want: "enter ABCD-1234"},
+		{what: "the same", status: pending("ABCD-1234", "asked")},
+		{what: "another detail, with the cache as it was", status: pending("ABCD-1234", "asked again")},
+		{what: "another code", status: pending("EFGH-5678", "asked"), want: "enter EFGH-5678"},
+		{what: "its end", status: revoked, want: "log in again"},
+		{what: "the first code once more", status: pending("ABCD-1234", "asked"), want: "enter ABCD-1234"},
+		{what: "a detail, with the cache caught up", status: pending("ABCD-1234", "asked again"), seen: true},
+		{what: "the end of that", status: revoked, seen: true, want: "log in again"},
+	} {
+		if err := r.report(t.Context(), cached, step.status); err != nil {
+			t.Fatal(err)
+		}
+		notes := told(recorder)
+		if (step.want == "") != (len(notes) == 0) || len(notes) > 1 || !strings.Contains(strings.Join(notes, ""), step.want) {
+			t.Errorf("%s: told %q, want %q", step.what, notes, step.want)
+		}
+		if step.seen {
+			cached.Status, cached.ResourceVersion = *step.status, strconv.Itoa(writes.version)
+		}
+	}
+}
