@@ -27,6 +27,10 @@ var catchers = map[string]string{
 	"received tokens are logged":                       "TestADamagedRecordKeepsNothingFromBeingReplayed",
 }
 
+// alone is the break that is tried before the others and not beside them. What is stopped at the socket races with its
+// own timers when it goes on, and on a busy machine these may win: then nothing is sent, break or not.
+const alone = "the deadline does not count at the socket"
+
 // TestEachBreakIsCaught runs, for each break, the test that is to notice it, with an operator that was built with
 // the break. What is proved is that this very test fails, and not that something else went wrong: the same
 // test passes with the operator as it is, or this run has failed already.
@@ -36,7 +40,9 @@ func TestEachBreakIsCaught(t *testing.T) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(breaks)) {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
+			if name != alone {
+				t.Parallel()
+			}
 			catcher, known := catchers[name]
 			if !known {
 				t.Fatal("no test is named that catches this break")
