@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math"
 	"sync"
+	"time"
 
 	"k8s.io/apimachinery/pkg/types"
 )
@@ -18,15 +19,22 @@ type Flights struct {
 	// aside are those of them that wait for something other than an exchange and take no place.
 	aside   map[types.UID]struct{}
 	closing bool
-	limit   int
-	landed  chan struct{}
+	// draining is closed when closing is set.
+	draining chan struct{}
+	limit    int
+	landed   chan struct{}
+	// onPanic is told of each flight that ended in a panic which it did not deal with itself. May be nil.
+	onPanic func(types.UID)
 	// onLanding is told of each flight that has landed, when the resource is no longer busy. May be nil.
 	onLanding func(types.UID)
 }
 
 // NewFlights makes an empty set with room for limit flights at once.
 func NewFlights(limit int) *Flights {
-	return &Flights{under: map[types.UID]struct{}{}, aside: map[types.UID]struct{}{}, limit: limit, landed: make(chan struct{}, 1)}
+	return &Flights{
+		under: map[types.UID]struct{}{}, aside: map[types.UID]struct{}{}, limit: limit,
+		draining: make(chan struct{}), landed: make(chan struct{}, 1),
+	}
 }
 
 // ErrDraining says that the process is about to exit and begins nothing new.
@@ -60,9 +68,29 @@ func (f *Flights) start(uid types.UID, fly func(), limit int) error {
 	f.under[uid] = struct{}{}
 	go func() {
 		defer f.land(uid)
+		defer f.survive(uid)
 		fly()
 	}()
 	return nil
+}
+
+// panicPause is for how long a resource rests whose flight ended in a panic.
+const panicPause = time.Minute
+
+// survive keeps the panic of one resource's flight from ending the process, and all other exchanges with it. What
+// is wrong with the resource is so the next time too, so that it rests before it is looked at again.
+func (f *Flights) survive(uid types.UID) {
+	if recover() == nil {
+		return
+	}
+	if f.onPanic != nil {
+		f.onPanic(uid)
+	}
+	f.StandAside(uid)
+	select {
+	case <-time.After(panicPause):
+	case <-f.draining:
+	}
 }
 
 // Busy says whether a resource has a flight.
@@ -100,7 +128,10 @@ func (f *Flights) Count() int {
 // Drain begins nothing new from now on and waits until all have landed, or for the context.
 func (f *Flights) Drain(ctx context.Context) error {
 	f.mu.Lock()
-	f.closing = true
+	if !f.closing {
+		f.closing = true
+		close(f.draining)
+	}
 	f.mu.Unlock()
 	for f.Count() > 0 {
 		select {

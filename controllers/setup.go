@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -81,6 +82,8 @@ func New(mgr manager.Manager, options Options) (*Reconciler, error) {
 		Me: options.Holder, NewID: options.NewID, OnCommitRetry: r.commitRetried,
 		Poller: options.GitHub, Admit: r.admit, End: r.end,
 	}
+	r.Flights.onPanic = flightPanicked(mgr.GetLogger())
+	r.questions.under.onPanic = r.Flights.onPanic
 	r.questions.under.onLanding = func(uid types.UID) { r.queue.wake(string(uid)) }
 	r.Flights.onLanding = func(uid types.UID) { r.queue.wake(string(uid)) }
 	r.Limiter = ratelimit.New(ratelimit.Options{PerHour: options.TokenRequestsPerHour, Wake: r.queue.wake})
@@ -279,10 +282,18 @@ func (r *Reconciler) reconsider(uid types.UID) {
 	})
 }
 
+// flightPanicked counts and logs a panic. Its value is not printed: it might hold anything.
+func flightPanicked(log logr.Logger) func(types.UID) {
+	return func(uid types.UID) {
+		flightPanics.Inc()
+		log.Error(errors.New("panic in the work for one resource"), "A resource rests for a minute; please report it", "uid", uid)
+	}
+}
+
 // commitRetried is told by the Rotator that a received pair could not be stored yet.
 func (r *Reconciler) commitRetried(owner rotation.Owner, err error) {
 	commitRetries.Inc()
-	if !errors.Is(err, rotation.ErrDenied) {
+	if !errors.Is(err, rotation.ErrDenied) && !errors.Is(err, rotation.ErrNotOwned) {
 		return
 	}
 	r.reportTrouble(owner, "A new pair has been received and is kept safe, but the API server does not store it: "+err.Error()+". It is tried again every few seconds.")

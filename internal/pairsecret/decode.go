@@ -2,6 +2,7 @@ package pairsecret
 
 import (
 	"encoding/json"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -25,19 +26,29 @@ func FromMetadata(meta *metav1.ObjectMeta) (pair *rotation.Pair, stateLost bool)
 		Labels:      meta.Labels,
 		Annotations: meta.Annotations,
 	}
-	if controller := metav1.GetControllerOfNoCopy(meta); controller != nil && isOurs(controller) {
+	if controller := metav1.GetControllerOfNoCopy(meta); controller != nil && isOurs(controller) && !isOutput(meta) {
 		pair.Controlled = true
 		pair.Owner = rotation.Owner{Namespace: meta.Namespace, Name: controller.Name, UID: string(controller.UID)}
 	}
 	if next, err := time.Parse(time.RFC3339, meta.Annotations[v1alpha1.AnnotationNextRefreshAt]); err == nil {
 		pair.NextRefreshAt = next
 	}
-	if err := json.Unmarshal([]byte(meta.Annotations[v1alpha1.AnnotationState]), &pair.State); err != nil {
+	if err := decode(meta.Annotations[v1alpha1.AnnotationState], &pair.State); err != nil {
 		pair.State = rotation.State{}
 		stateLost = true
 	}
 	pair.Intent = decodeIntent(meta.Annotations[v1alpha1.AnnotationIntent])
 	return pair, stateLost
+}
+
+// decode reads an annotation that anybody in the namespace may have edited. What could not be written again is refused
+// as well: encoding/json reads a time with an offset of a day, and does not write it.
+func decode(text string, into any) error {
+	if err := json.Unmarshal([]byte(text), into); err != nil {
+		return err
+	}
+	_, err := json.Marshal(into)
+	return err
 }
 
 // FromSecret is the whole pair. A state that was lost is computed from the data.
@@ -63,15 +74,31 @@ func stateFromData(pair *rotation.Pair, secret *corev1.Secret) rotation.State {
 		RefreshToken: pair.RefreshToken.Fingerprint(),
 		PendingSeed:  pair.SeedToken.Fingerprint(),
 	}
-	if expires, err := time.Parse(time.RFC3339, string(secret.Data[v1alpha1.KeyExpiresAt])); err == nil {
-		state.ExpiresAt = expires
+	state.RefreshTokenExpiresAt = timeFromData(secret, v1alpha1.KeyRefreshTokenExpiresAt)
+	if state.ExpiresAt = timeFromData(secret, v1alpha1.KeyExpiresAt); !state.ExpiresAt.IsZero() {
 		// When it was issued is not known; GitHub's documented lifetime is 8 hours.
-		state.IssuedAt = expires.Add(-8 * time.Hour)
-	}
-	if expires, err := time.Parse(time.RFC3339, string(secret.Data[v1alpha1.KeyRefreshTokenExpiresAt])); err == nil {
-		state.RefreshTokenExpiresAt = expires
+		state.IssuedAt = state.ExpiresAt.Add(-8 * time.Hour)
+	} else if state.RefreshToken != "" {
+		// An access token that comes with a refresh token expires. When is not known any more, so a new pair is got.
+		state.AccessToken = ""
 	}
 	return state
+}
+
+// timeFromData is a time in the data; zero when there is none that can be one of a token.
+func timeFromData(secret *corev1.Secret, key string) time.Time {
+	t, err := time.Parse(time.RFC3339, string(secret.Data[key]))
+	if err != nil || t.UTC().Year() < 2000 || t.UTC().Year() > 9000 {
+		return time.Time{}
+	}
+	return t.UTC()
+}
+
+// isOutput says whether a Secret is an output of its resource. It is no pair, and none may be put into it: it goes when
+// the spec does not ask for it any more.
+func isOutput(meta *metav1.ObjectMeta) bool {
+	return meta.Annotations[v1alpha1.AnnotationSource] != "" && meta.Annotations[v1alpha1.AnnotationState] == "" &&
+		!slices.Contains(meta.Finalizers, v1alpha1.Finalizer)
 }
 
 func isOurs(controller *metav1.OwnerReference) bool {
@@ -87,7 +114,7 @@ func decodeIntent(text string) *rotation.Intent {
 		return nil
 	}
 	var intent rotation.Intent
-	if err := json.Unmarshal([]byte(text), &intent); err != nil {
+	if err := decode(text, &intent); err != nil {
 		return &rotation.Intent{ID: "unreadable", Unresolved: 1}
 	}
 	return &intent

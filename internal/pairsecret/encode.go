@@ -137,7 +137,8 @@ func ownerReference(owner rotation.Owner) metav1.OwnerReference {
 func encode(value any) string {
 	text, err := json.Marshal(value)
 	if err != nil {
-		// The types hold strings, numbers and times; only a year beyond 9999 can fail, and lifetimes are bounded.
+		// The types hold strings, numbers and times. Only a time can fail, far off or with an odd offset: GitHub's lifetimes
+		// are bounded, and FromMetadata refuses what somebody may have written into the annotations.
 		panic("encode the state of a pair: " + err.Error())
 	}
 	return string(text)
