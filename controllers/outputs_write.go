@@ -2,12 +2,10 @@ package controllers
 
 import (
 	"context"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -128,7 +126,8 @@ func (r *Reconciler) patchOutput(ctx context.Context, token *v1alpha1.GitHubUser
 
 // deleteOutput deletes the very Secret that was looked at. One that is gone already is no error.
 func (r *Reconciler) deleteOutput(ctx context.Context, namespace string, meta *metav1.ObjectMeta) error {
-	err := r.Client.Delete(ctx, secretMetadata(namespace, meta.Name), client.Preconditions{UID: &meta.UID})
+	// Under the version too: what was an output when it was looked at may hold something else by now.
+	err := r.Client.Delete(ctx, secretMetadata(namespace, meta.Name), client.Preconditions{UID: &meta.UID, ResourceVersion: &meta.ResourceVersion})
 	if apierrors.IsNotFound(err) || apierrors.IsConflict(err) {
 		return nil
 	}
@@ -242,19 +241,14 @@ func isImmutable(err error) bool {
 	return apierrors.IsInvalid(err) && strings.Contains(err.Error(), "immutable")
 }
 
-// tokenLike are runs of characters that a token, or a part of one in base64, could be.
-var tokenLike = regexp.MustCompile(`[A-Za-z0-9+/=_]{20,}`)
-
 // scrubbed is an error of the API server without what it was sent: an admission webhook may quote it, whole
 // or in part. The kind of the error is kept.
 func scrubbed(err error, data map[string][]byte) error {
-	text := err.Error()
+	var known []string
 	for _, value := range data {
-		for _, secret := range []string{string(value), base64.StdEncoding.EncodeToString(value)} {
-			text = strings.ReplaceAll(text, secret, credential.Redacted)
-		}
+		known = append(known, string(value))
 	}
-	return &scrubbedError{tokenLike.ReplaceAllString(text, credential.Redacted), apierrors.ReasonForError(err), apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause)}
+	return &scrubbedError{credential.Scrub(err.Error(), known...), apierrors.ReasonForError(err), apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause)}
 }
 
 // scrubbedError is an error of the API server in words that hold no secret.

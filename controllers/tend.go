@@ -52,7 +52,7 @@ func (r *Reconciler) tend(ctx context.Context, v *view) error {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("heal the metadata of the pair Secret: %w", err)
+		return fmt.Errorf("heal the metadata of the pair Secret: %w", scrubbed(err, nil))
 	}
 	healed, _ := pairsecret.FromMetadata(&meta.ObjectMeta)
 	r.memories.remember(v.token.UID, healed)

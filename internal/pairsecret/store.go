@@ -251,20 +251,11 @@ func explain(verb string, ref rotation.Ref, pair *rotation.Pair, err error) erro
 	return fmt.Errorf("%w: %w", kind, words)
 }
 
-// scrub takes out every token of the pair: an admission webhook may quote what it was sent.
+// scrub takes out every token: an admission webhook sees the whole Secret, also where only its metadata is written,
+// and may quote it.
 func scrub(pair *rotation.Pair, text string) string {
 	if pair == nil {
-		return text
+		return credential.Scrub(text)
 	}
-	for _, secret := range []string{
-		pair.AccessToken.Reveal(), pair.RefreshToken.Reveal(), pair.SeedToken.Reveal(), pair.DeviceCode.Reveal(),
-	} {
-		if secret == "" {
-			continue
-		}
-		text = strings.ReplaceAll(text, secret, credential.Redacted)
-		encoded, _ := json.Marshal([]byte(secret))
-		text = strings.ReplaceAll(text, strings.Trim(string(encoded), `"`), credential.Redacted)
-	}
-	return text
+	return credential.Scrub(text, pair.AccessToken.Reveal(), pair.RefreshToken.Reveal(), pair.SeedToken.Reveal(), pair.DeviceCode.Reveal())
 }
