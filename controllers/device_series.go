@@ -155,7 +155,7 @@ func (d *devices) failed(token *v1alpha1.GitHubUserToken, trouble *obstacle, wai
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	m := d.of(token.UID)
-	m.trouble, m.generation, m.asked = trouble, token.Generation, token.Annotations[v1alpha1.AnnotationRefreshRequestedAt]
+	m.trouble, m.generation, m.asked = trouble, token.Generation, requestOf(token)
 	longest := maxBackoff
 	if m.code != "" && !m.isOver {
 		longest = maxPollBackoff

@@ -28,8 +28,10 @@ type view struct {
 	pair *rotation.Pair
 	// pairMeta is the same as the cache has it, nil when the cache has none or lags behind.
 	pairMeta *metav1.PartialObjectMetadata
-	seed     seed
-	failure  *failure
+	// backup is the UID of the backup that the cache has; empty when it has none.
+	backup  types.UID
+	seed    seed
+	failure *failure
 	// device is how far the device flow is.
 	device deviceView
 	// misplaced says that the pair cannot move to the name that the spec asks for.
@@ -59,13 +61,16 @@ func (r *Reconciler) gather(ctx context.Context, token *v1alpha1.GitHubUserToken
 	if v.seed, err = r.seeds.look(ctx, token, v.pair, r.memories.hasNewSpec(token.UID, token.Generation)); err != nil {
 		return nil, err
 	}
+	if backup != nil {
+		v.backup = backup.UID
+	}
 	r.giveUpClaim(token, v.seed)
 
 	intentSeen, expiresIn := r.memories.observe(token.UID, v.pair, v.now)
 	v.input = rotation.Input{
 		Owner: v.owner, App: appOf(token).Key(), Policy: policyOf(token), Suspended: token.Spec.Suspend,
-		RefreshRequestedAt: token.Annotations[v1alpha1.AnnotationRefreshRequestedAt],
-		Pair:               v.pair, Backup: backup != nil, Seed: v.seed.fingerprint,
+		RefreshRequestedAt: requestOf(token),
+		Pair:               v.pair, Backup: backup != nil && !r.memories.isBackupGone(token.UID, backup.UID), Seed: v.seed.fingerprint,
 		Proof: r.proofs.of(token.UID, v.pair), Vouched: isVouched(token),
 		Me: r.Rotator.Me, Now: v.now, IntentSeen: intentSeen, ExpiresIn: expiresIn,
 	}
@@ -82,7 +87,7 @@ func (r *Reconciler) recall(token *v1alpha1.GitHubUserToken) (last *failure) {
 		if f == nil {
 			return
 		}
-		if f.generation != token.Generation || f.requested != token.Annotations[v1alpha1.AnnotationRefreshRequestedAt] {
+		if f.generation != token.Generation || f.requested != requestOf(token) {
 			remembered.failure = nil
 			return
 		}
@@ -106,7 +111,7 @@ func (r *Reconciler) findPair(ctx context.Context, v *view) error {
 	var cached *rotation.Pair
 	if meta != nil {
 		var stateLost bool
-		if cached, stateLost = pairsecret.FromMetadata(&meta.ObjectMeta); stateLost && cached.Controlled {
+		if cached, stateLost = pairsecret.FromMetadata(&meta.ObjectMeta); stateLost && cached.Controlled && cached.Owner.UID == string(v.token.UID) {
 			if cached, err = r.recoverState(ctx, v.token, cached); err != nil {
 				return err
 			}

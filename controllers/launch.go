@@ -3,6 +3,8 @@ package controllers
 import (
 	"context"
 	"errors"
+	"fmt"
+	"maps"
 	"strings"
 	"time"
 
@@ -19,6 +21,9 @@ import (
 // the token allows it.
 func (r *Reconciler) launch(ctx context.Context, v *view, decision rotation.Decision) (*obstacle, error) {
 	if stop := r.checkHost(v); stop != nil {
+		return stop, nil
+	}
+	if stop := checkRoom(v); stop != nil {
 		return stop, nil
 	}
 	job := rotation.Job{
@@ -209,6 +214,29 @@ func (r *Reconciler) checkHost(v *view) *obstacle {
 	return &obstacle{
 		reason: v1alpha1.ReasonHostNotAllowed, stalled: true,
 		message: sentence(err.Error()) + " The operator's administrator sets them with --allowed-hosts.",
+	}
+}
+
+// maxAnnotations is how large the annotations of the pair Secret may be before an exchange. Kubernetes takes 256 KiB, and
+// what is written with a new pair must find room: it can be had only once.
+const maxAnnotations = 224 << 10
+
+// checkRoom says whether there is room for the state in the annotations of the pair Secret.
+func checkRoom(v *view) *obstacle {
+	annotations := extraAnnotations(v.token.Spec.Secret)
+	if v.pair != nil {
+		maps.Copy(annotations, v.pair.Annotations)
+	}
+	size := 0
+	for key, value := range annotations {
+		size += len(key) + len(value)
+	}
+	if size <= maxAnnotations {
+		return nil
+	}
+	return &obstacle{
+		reason: v1alpha1.ReasonMetadataRefused, stalled: true,
+		message: fmt.Sprintf("The annotations of Secret %q come to %d KiB, which leaves no room for those that are written with a new pair. Nothing is exchanged before some are removed.", v.ref.Name, size>>10),
 	}
 }
 

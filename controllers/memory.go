@@ -24,6 +24,8 @@ type memory struct {
 	// latest is the metadata of the pair Secret as this process last wrote it, for as long as the cache
 	// lags behind.
 	latest *rotation.Pair
+	// backupGone is the UID of a backup that was removed, or was found gone, and may still be in the cache.
+	backupGone types.UID
 	// seenVersion is the version of the pair Secret that was last looked at, and ownVersion the one that this
 	// process last wrote: any other is somebody else's edit.
 	seenVersion, ownVersion string
@@ -114,6 +116,17 @@ func (m *memories) newest(uid types.UID, ref rotation.Ref, cached *rotation.Pair
 		}
 	})
 	return newest
+}
+
+// backupIsGone notes that a backup which the cache may still show does not exist any more.
+func (m *memories) backupIsGone(uid, backup types.UID) {
+	m.with(uid, func(remembered *memory) { remembered.backupGone = backup })
+}
+
+// isBackupGone says whether that was noted of this very backup.
+func (m *memories) isBackupGone(uid, backup types.UID) (gone bool) {
+	m.with(uid, func(remembered *memory) { gone = remembered.backupGone == backup })
+	return gone
 }
 
 // doubt drops the last written metadata: a write made on the strength of it was refused.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -36,14 +37,33 @@ func (r *Reconciler) move(ctx context.Context, v *view) error {
 		case errors.Is(err, rotation.ErrNotFound):
 			r.memories.doubt(v.token.UID)
 		case errors.Is(err, rotation.ErrNotOwned):
-			v.misplaced = notOwned(v)
-			v.misplaced.message += fmt.Sprintf(" Until then the pair stays in Secret %q and is refreshed there.", pair.Ref.Name)
+			if v.misplaced, err = r.inTheWay(ctx, v, pair.Ref.Name); err != nil {
+				return err
+			}
 			v.ref = pair.Ref
 		default:
 			return fmt.Errorf("move the pair to Secret %q: %w", wanted.Name, err)
 		}
 	}
 	return nil
+}
+
+// inTheWay says why the pair cannot move to the name that the spec asks for.
+func (r *Reconciler) inTheWay(ctx context.Context, v *view, stays string) (*obstacle, error) {
+	meta, err := r.cachedSecret(ctx, v.ref)
+	if err != nil {
+		return nil, err
+	}
+	until := fmt.Sprintf(" Until then the pair stays in Secret %q and is refreshed there.", stays)
+	if meta != nil && isControlledBy(v.token, &meta.ObjectMeta) && isOutputOf(v.token, &meta.ObjectMeta) {
+		return &obstacle{
+			reason: v1alpha1.ReasonExchanging, next: v.now.Add(time.Second),
+			message: fmt.Sprintf("Secret %q is an output that is no longer asked for; it is removed first.", v.ref.Name) + until,
+		}, nil
+	}
+	stop := notOwned(v)
+	stop.message += until
+	return stop, nil
 }
 
 // formerPairs are the resource's pair Secrets of other names than the spec asks for, the one included that

@@ -2,12 +2,15 @@ package controllers
 
 import (
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/internal/github/githubtest"
@@ -146,6 +149,90 @@ func TestAPairSecretMadeImmutableInMidExchangeIsReplacedWithoutLoss(t *testing.T
 	w.leftovers("octocat-token")
 }
 
+// Nothing can be created in a namespace that is being deleted, so a Secret that cannot be changed cannot be replaced.
+func TestANamespaceGoesAlthoughAPairCannotBeStored(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{})
+	before := w.start("octocat")
+	held := w.gh.Inject(holdReply(refresh(before)))
+	w.request("octocat", "1")
+	w.arrived(held)
+	w.patchSecret("octocat-token", `{"immutable":true}`)
+	w.remove(w.namespaceNamed(w.namespace))
+	w.eventually("the namespace to be terminating", func() (bool, string) {
+		namespace := w.namespaceNamed(w.namespace)
+		w.must(admin.Get(w.ctx, client.ObjectKeyFromObject(namespace), namespace))
+		return namespace.Status.Phase == corev1.NamespaceTerminating, string(namespace.Status.Phase)
+	})
+	held.Release()
+	w.gone(w.resourceNamed("octocat"))
+	w.gone(w.secretNamed("octocat-token"))
+	w.presented(2)
+}
+
+// The cache may go on showing for long a backup that was removed when the pair was put back.
+func TestACacheThatLagsBehindAPutBackMakesNoLoop(t *testing.T) {
+	t.Parallel()
+	var late lateWatch
+	w := newWorld(t, worldOptions{noOperator: true})
+	w.options.config = func(config *rest.Config) {
+		config.Wrap(func(next http.RoundTripper) http.RoundTripper {
+			next = late.wrap(next)
+			return roundTripper(func(request *http.Request) (*http.Response, error) {
+				if request.Method == http.MethodDelete && strings.Contains(request.URL.Path, "/github-user-token-backup-") {
+					time.Sleep(100 * time.Millisecond) // So that the cache has seen it by now.
+					late.set(time.Hour)
+				}
+				return next.RoundTrip(request)
+			})
+		})
+	}
+	w.startOperator(w.options)
+	before := w.start("octocat")
+	w.settle()
+	w.remove(w.secretNamed("octocat-token"))
+	w.eventually("the backup to go", func() (bool, string) {
+		late.mu.Lock()
+		defer late.mu.Unlock()
+		return late.lag > 0, "it is there"
+	})
+	w.quiet()
+	late.set(0)
+	w.samePair(before, w.ready("octocat"))
+	w.presented(1)
+}
+
+// What somebody writes into an annotation of the resource must not make a new pair too large to be stored.
+func TestARequestMayBeOfAnyLength(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{})
+	w.start("octocat")
+	for count, value := range []string{strings.Repeat("<", 50000), strings.Repeat("<", 50001)} {
+		w.request("octocat", value)
+		w.refreshed("octocat", int64(count)+2)
+	}
+	w.quiet()
+	w.presented(3)
+}
+
+func TestNothingIsExchangedWhenTheAnnotationsLeaveNoRoom(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{})
+	w.start("octocat")
+	w.settle()
+	note := strings.Repeat("x", 230<<10)
+	w.patchSecret("octocat-token", fmt.Sprintf(`{"metadata":{"annotations":{"note":%q}}}`, note))
+	w.settle()
+	w.request("octocat", "1")
+	w.condition("octocat", v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonMetadataRefused)
+	w.condition("octocat", v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonTokenValid)
+	w.quiet()
+	w.presented(1)
+	w.patchSecret("octocat-token", `{"metadata":{"annotations":{"note":null}}}`)
+	w.refreshed("octocat", 2)
+	w.presented(2)
+}
+
 func TestMetadataThatSomebodyTookOffIsPutBack(t *testing.T) {
 	t.Parallel()
 	cases := map[string]string{
@@ -161,6 +248,7 @@ func TestMetadataThatSomebodyTookOffIsPutBack(t *testing.T) {
 		"the state":                   `{"metadata":{"annotations":{"githubusertoken.dev/state":null}}}`,
 		"a garbled state":             `{"metadata":{"annotations":{"githubusertoken.dev/state":"{"}}}`,
 		"a state of another kind":     `{"metadata":{"annotations":{"githubusertoken.dev/state":"[]"}}}`,
+		"a state with an odd time":    `{"metadata":{"annotations":{"githubusertoken.dev/state":"{\"expiresAt\":\"2030-01-01T00:00:00+24:00\"}"}}}`,
 		"all annotations":             `{"metadata":{"annotations":null}}`,
 		"the next refresh":            `{"metadata":{"annotations":{"githubusertoken.dev/next-refresh-at":"2001-01-01T00:00:00Z"}}}`,
 	}
@@ -195,7 +283,8 @@ func TestMetadataThatSomebodyTookOffIsPutBack(t *testing.T) {
 				return false, fmt.Sprint("owners ", now.OwnerReferences)
 			case now.Annotations["purpose"] != "ci" || now.Annotations[v1alpha1.AnnotationExpiresAt] != before.Annotations[v1alpha1.AnnotationExpiresAt]:
 				return false, fmt.Sprint("annotations ", now.Annotations)
-			case now.Annotations[v1alpha1.AnnotationState] == "" || now.Annotations[v1alpha1.AnnotationState] == "{" || now.Annotations[v1alpha1.AnnotationState] == "[]":
+			case now.Annotations[v1alpha1.AnnotationState] == "", now.Annotations[v1alpha1.AnnotationState] == "{", now.Annotations[v1alpha1.AnnotationState] == "[]",
+				strings.Contains(now.Annotations[v1alpha1.AnnotationState], "+24:00"):
 				return false, "the state is " + now.Annotations[v1alpha1.AnnotationState]
 			}
 			return true, ""

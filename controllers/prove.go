@@ -101,7 +101,7 @@ func (r *Reconciler) prove(ctx context.Context, v *view) (*obstacle, error) {
 func (r *Reconciler) askGitHub(log logr.Logger, token *v1alpha1.GitHubUserToken, ref rotation.Ref, app github.App) {
 	ctx, cancel := context.WithTimeout(context.Background(), proveTimeout)
 	defer cancel()
-	requested := rotation.Job{RefreshRequestedAt: token.Annotations[v1alpha1.AnnotationRefreshRequestedAt]}
+	requested := rotation.Job{RefreshRequestedAt: requestOf(token)}
 	pair, err := r.Store.Get(ctx, ref)
 	if err != nil {
 		r.remember(token, token.Generation, requested, &failure{

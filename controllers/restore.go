@@ -16,6 +16,7 @@ func (r *Reconciler) restore(ctx context.Context, v *view) (*obstacle, error) {
 	switch {
 	case err == nil:
 		r.memories.remember(v.token.UID, restored)
+		r.memories.backupIsGone(v.token.UID, v.backup)
 		v.pair, v.pairMeta = withoutTokens(restored), nil
 		return nil, nil
 	case errors.Is(err, rotation.ErrNotOwned), errors.Is(err, rotation.ErrExists):

@@ -73,7 +73,7 @@ func (r *Rotator) tryCommit(ctx context.Context, policy Policy, record Record, t
 	switch {
 	case isStored(live, next):
 		return Result{Outcome: Committed, Pair: live}, nil
-	case !live.Controlled && !leftBehind(live, record):
+	case isSomebodyElses(live, record):
 		return r.commitToBackup(ctx, pairAfter(lastKnown(record), policy, record, tokens))
 	case movedOn(live, record):
 		return Result{Outcome: Superseded, Pair: live}, nil
@@ -82,10 +82,27 @@ func (r *Rotator) tryCommit(ctx context.Context, policy Policy, record Record, t
 	if errors.Is(err, ErrImmutable) {
 		stored, err = r.replace(ctx, next, live)
 	}
+	if isNobodyLeft(err) {
+		return Result{Outcome: Discarded, Err: err}, nil
+	}
 	if err != nil {
 		return Result{}, err
 	}
 	return committed(stored, next), nil
+}
+
+// isNobodyLeft says whether a Secret cannot be created any more because there is nobody left to create it for.
+func isNobodyLeft(err error) bool {
+	return errors.Is(err, ErrOwnerGone) || errors.Is(err, ErrTerminating)
+}
+
+// isSomebodyElses says whether the Secret in the pair's place is not the one of its resource: none of the operator's, or
+// that of a resource of another name which has asked for the same Secret.
+func isSomebodyElses(live *Pair, record Record) bool {
+	if live.Controlled {
+		return live.Owner.Name != record.Owner.Name
+	}
+	return !leftBehind(live, record)
 }
 
 // committed is the result of a write that has stored next, or something newer that it has met.
@@ -119,7 +136,7 @@ func (r *Rotator) commitByCreate(ctx context.Context, next *Pair) (Result, error
 	switch {
 	case err == nil:
 		return Result{Outcome: Committed, Pair: stored}, nil
-	case errors.Is(err, ErrOwnerGone), errors.Is(err, ErrTerminating):
+	case isNobodyLeft(err):
 		return Result{Outcome: Discarded, Err: err}, nil
 	default:
 		return Result{}, err
@@ -133,7 +150,7 @@ func (r *Rotator) commitToBackup(ctx context.Context, next *Pair) (Result, error
 	switch {
 	case err == nil:
 		return committed(backup, next), nil
-	case errors.Is(err, ErrOwnerGone), errors.Is(err, ErrTerminating):
+	case isNobodyLeft(err):
 		return Result{Outcome: Discarded, Err: err}, nil
 	default:
 		return Result{}, err

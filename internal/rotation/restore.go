@@ -23,8 +23,8 @@ func (r *Rotator) Restore(ctx context.Context, owner Owner, ref Ref) (*Pair, err
 		return nil, fmt.Errorf("read the backup: %w", err)
 	}
 	switch {
-	case live != nil && !live.Controlled, backup != nil && !backup.Controlled:
-		return nil, ErrNotOwned
+	case live != nil && !live.belongsTo(owner), backup != nil && !backup.belongsTo(owner):
+		return nil, ErrNotOwned // Another resource may have asked for the same name.
 	case backup == nil && live == nil:
 		return nil, ErrNotFound
 	case backup == nil && !live.Deleting:
@@ -109,7 +109,7 @@ func (r *Rotator) keepBackup(ctx context.Context, pair *Pair) (*Pair, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !backup.Controlled {
+	if !backup.belongsTo(pair.Owner) {
 		return nil, ErrNotOwned
 	}
 	return r.Store.Update(ctx, backup, claimed(backup, newer(pair, backup)))

@@ -102,6 +102,10 @@ func (r *Rotator) tryCondemn(ctx context.Context, ref Ref, v verdict, result Res
 	if errors.Is(err, ErrImmutable) {
 		stored, err = r.replace(ctx, next, live)
 	}
+	if isNobodyLeft(err) {
+		result.Outcome, result.Pair = Discarded, live
+		return result, nil
+	}
 	if err != nil {
 		return result, err
 	}
