@@ -17,7 +17,7 @@ const (
 	youngToken = time.Minute
 	// confirmAfter is the longest time between an answer that a token is dead and the one that confirms it.
 	confirmAfter = 5 * time.Second
-	// revokedCheck is the shortest time between two checks of a token that is known to be revoked, which are
+	// revokedCheck is the shortest time between two checks of a token that GitHub has said is dead, which are
 	// there to notice a mistake: GitHub shuts out who presents bad tokens too often.
 	revokedCheck = 15 * time.Minute
 )
@@ -29,6 +29,9 @@ const (
 	answerAlive   answer = "alive"
 	answerDead    answer = "dead"
 	answerUnknown answer = "unknown"
+	// answerRefused: GitHub did not take the question, as with a wrong client secret. Only a person can mend that, and
+	// GitHub shuts out who sends wrong credentials again and again.
+	answerRefused answer = "refused"
 )
 
 // checkAlive asks GitHub once whether the stored access token is alive. A rate limit, an outage, and a
@@ -49,6 +52,8 @@ func (r *Reconciler) askAlive(ctx context.Context, asked question, youngFor time
 	alive, err := r.GitHub.CheckToken(ctx, asked.app, live.AccessToken)
 	var failed *github.Error
 	switch {
+	case errors.As(err, &failed) && failed.Class == github.Misconfigured:
+		return answerRefused, failed.RetryAfter
 	case errors.As(err, &failed):
 		return answerUnknown, failed.RetryAfter
 	case err != nil:
@@ -80,7 +85,7 @@ func (r *Reconciler) check(ctx context.Context, log logr.Logger, asked question)
 	r.questions.checked(asked, found, retryAfter)
 }
 
-// believeRevoked writes down that the access token was revoked, unless an exchange has ended it: one of this
+// believeRevoked writes down that the access token has ended, unless an exchange has ended it: one of this
 // process or, as its intent tells, of another.
 func (r *Reconciler) believeRevoked(ctx context.Context, log logr.Logger, asked question) {
 	if r.Flights.Busy(asked.uid) || asked.revoked {
@@ -93,7 +98,7 @@ func (r *Reconciler) believeRevoked(ctx context.Context, log logr.Logger, asked 
 	}
 	r.rememberNewer(asked.uid, amended)
 	if revoked {
-		log.Info("The access token was revoked at GitHub", "token", asked.access.Short())
+		log.Info("The access token has ended at GitHub ahead of its expiry", "token", asked.access.Short())
 	}
 	r.queue.add(asked.name())
 }

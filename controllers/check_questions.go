@@ -28,7 +28,7 @@ type question struct {
 	access credential.Fingerprint
 	// interval is spec.checkInterval; zero when it is off.
 	interval time.Duration
-	// revoked says that the token is known to be revoked.
+	// revoked says that GitHub has said that the token is dead.
 	revoked bool
 }
 
@@ -52,6 +52,8 @@ type questionMemory struct {
 	// every is the time between two checks, and checkNext is the next.
 	every, checkNext time.Duration
 	checkTries       int
+	// refused says that GitHub did not take the last check as a question.
+	refused bool
 	// suspect names the token that GitHub has once said is dead.
 	suspect credential.Fingerprint
 }
@@ -71,10 +73,15 @@ func (r *Reconciler) ask(ctx context.Context, v *view) {
 	}
 	asked := question{
 		uid: v.token.UID, owner: v.owner, ref: v.ref, app: appOf(v.token), policy: v.input.Policy, access: state.AccessToken,
-		revoked: state.Verdict != nil && state.Verdict.Reason == rotation.ReasonRevoked,
+		revoked: state.AccessTokenEnded,
 	}
-	if v.token.Spec.CheckInterval != nil {
+	switch {
+	case !asked.revoked && endsAccessToken(state):
+		// There is nothing to ask: an exchange has ended the token.
+	case v.token.Spec.CheckInterval != nil:
 		asked.interval = v.token.Spec.CheckInterval.Duration
+	case asked.revoked:
+		asked.interval = revokedCheck // A webhook has told; a mistake is to be noticed all the same.
 	}
 	learn, check, next := r.questions.due(asked, state.User == nil && !asked.revoked)
 	if next > 0 {
@@ -175,16 +182,29 @@ func (q *questions) checked(asked question, found answer, retryAfter time.Durati
 	m := q.of(asked.uid)
 	wait := m.every
 	switch {
-	case found == answerUnknown && retryAfter > 0:
+	case (found == answerUnknown || found == answerRefused) && retryAfter > 0:
 		m.checkTries = 0
 		wait = retryAfter
+	case found == answerRefused:
+		wait = max(m.every, min(10*time.Second<<min(m.checkTries, 10), maxIdentityBackoff))
+		m.checkTries++
 	case found == answerUnknown:
 		wait = min(m.every, 2*time.Second<<min(m.checkTries, 10))
 		m.checkTries++
 	default:
 		m.suspect, m.checkTries = "", 0
 	}
+	m.refused = found == answerRefused
 	m.checkNext = q.clock.Monotonic() + wait
+}
+
+// reconsider asks again soon what GitHub did not take as a question: somebody may have mended what was wrong with it.
+func (q *questions) reconsider(uid types.UID) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if m := q.byUID[uid]; m != nil && m.refused {
+		m.refused, m.checkTries, m.checkNext = false, 0, q.clock.Monotonic()
+	}
 }
 
 // forget drops what is remembered of a resource without a token, or that is gone.

@@ -7,6 +7,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 	"github.com/githubusertoken/github-user-token-operator/internal/github/githubtest"
 )
 
@@ -58,16 +59,16 @@ func TestARevocationIsNoticedWithinTheIntervalAndRepairedByALogin(t *testing.T) 
 		t.Logf("noticed after %s of at most %s", time.Since(revoked).Round(time.Millisecond), checkEvery)
 		w.samePair(before, w.pair("octocat-token"))
 		w.quiet()
-		w.presented(1)
+		w.presented(2) // Whether the refresh token has ended too can only be tried.
 		// It is known after a restart, too, and nothing is tried with the dead token.
 		w.restart()
 		w.quiet()
 		w.refused("octocat", refusal{reason: v1alpha1.ReasonRevoked, says: "revoked", unauthorized: true})
-		w.presented(1)
+		w.presented(2)
 		login = w.gh.MintFromDevice(clientID, "octocat").RefreshToken
 		w.secret("octocat-seed", map[string]string{"refresh_token": login})
 		w.ready("octocat")
-		w.presented(2)
+		w.presented(3)
 	})
 }
 
@@ -90,7 +91,7 @@ func TestAnAnswerThatSaysNothingIsNoRevocation(t *testing.T) {
 		asked.Remove()
 		w.gh.RevokeGrant(clientID, "octocat")
 		w.condition("octocat", v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonRevoked)
-		w.presented(1)
+		w.presented(2)
 	})
 }
 
@@ -108,24 +109,109 @@ func TestARefusalOfAYoungTokenIsNoRevocation(t *testing.T) {
 	w.quiet()
 	w.ready("octocat")
 	// It is asked again when the token is old enough, which a look notices at once after the leap.
+	w.presented(1)
 	w.meter.leap(2 * youngToken)
 	w.touch("octocat")
-	w.condition("octocat", v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonRevoked)
+	w.refreshed("octocat", 2)
 }
 
-// A revocation that GitHub takes back was none.
-func TestATokenThatWorksAfterAllIsTakenUpAgain(t *testing.T) {
+// An access token can end alone, as one that was reported as leaked does. The refresh token brings another. Where
+// GitHub is wrong about it the same is done, and not without end.
+func TestAnAccessTokenThatHasEndedAloneIsReplaced(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	w.startChecked("octocat")
-	wrong := w.gh.Inject(githubtest.Respond(404, "application/json", `{"message":"Not Found"}`).At(githubtest.CheckEndpoint).Always())
-	w.condition("octocat", v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonRevoked)
-	w.quiet() // What follows from the revocation has been done, the slower pace of the checks included.
+	before := w.pair("octocat-token")
+	w.must(w.reconciler.GitHub.RevokeCredentials(w.ctx, w.site.Host, credential.NewAccessToken(access(before)), credential.RefreshToken{}))
+	if w.gh.Alive(access(before)) || !w.gh.Alive(refresh(before)) {
+		t.Fatal("the access token has not ended alone")
+	}
+	w.refreshed("octocat", 2)
+	w.ready("octocat")
+	w.quiet()
+	w.presented(2)
+	if notes := w.eventsOf("octocat", v1alpha1.ReasonRevoked); len(notes) > 0 {
+		t.Errorf("a person was called: %v", notes)
+	}
+
+	// GitHub says so of the next one as well.
+	w.meter.leap(2 * youngToken)
+	wrong := w.gh.Inject(tokenNotFound().At(githubtest.CheckEndpoint).Always())
+	w.touch("octocat")
+	w.condition("octocat", v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonAccessTokenEnded)
+	w.condition("octocat", v1alpha1.ConditionAuthorized, metav1.ConditionUnknown, v1alpha1.ReasonAccessTokenEnded)
+	w.condition("octocat", v1alpha1.ConditionReconciling, metav1.ConditionTrue, v1alpha1.ReasonAccessTokenEnded)
+	w.quiet()
+	w.presented(2)
+	// It takes that back.
 	wrong.Remove()
 	w.meter.leap(2 * revokedCheck)
 	w.touch("octocat")
 	w.ready("octocat")
-	w.presented(1)
+	w.quiet()
+	w.presented(2)
+	// It does not, and an hour is over.
+	w.gh.Inject(tokenNotFound().At(githubtest.CheckEndpoint).Always())
+	w.condition("octocat", v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonAccessTokenEnded)
+	w.meter.leap(time.Hour)
+	w.touch("octocat")
+	w.refreshed("octocat", 3)
+	w.presented(3)
+}
+
+// tokenNotFound is how GitHub says that a token is dead.
+func tokenNotFound() githubtest.Fault {
+	return githubtest.Respond(404, "application/json", `{"message":"Not Found","documentation_url":"https://docs.github.com/rest","status":"404"}`)
+}
+
+// Why the refresh token is of no more use is known when a reply was lost, and was told.
+func TestALostReplyIsNoRevocation(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{spendsTwice: true})
+	w.startChecked("octocat")
+	asked := w.gh.Inject(githubtest.Delay(0).At(githubtest.CheckEndpoint).Always())
+	w.gh.Inject(githubtest.DropReply())
+	w.request("octocat", "1")
+	w.condition("octocat", v1alpha1.ConditionAuthorized, metav1.ConditionFalse, v1alpha1.ReasonReplyLost)
+	w.settle()
+	checks := asked.Hits()
+	for range 3 {
+		w.meter.leap(2 * youngToken)
+		w.touch("octocat")
+		w.quiet()
+	}
+	w.condition("octocat", v1alpha1.ConditionAuthorized, metav1.ConditionFalse, v1alpha1.ReasonReplyLost)
+	w.condition("octocat", v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonReplyLost)
+	if now := asked.Hits(); now != checks {
+		t.Errorf("GitHub was asked %d times about a token that an exchange has ended", now-checks)
+	}
+	if notes := w.eventsOf("octocat", v1alpha1.ReasonRevoked); len(notes) > 0 {
+		t.Errorf("it is called a revocation: %v", notes)
+	}
+}
+
+// Wrong credentials are not sent again and again, and corrected ones are used at once.
+func TestAQuestionThatGitHubRefusesIsAskedLessAndLess(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{})
+	w.startChecked("octocat")
+	w.secret("github-app", map[string]string{"client_secret": "wrong"})
+	asked := w.gh.Inject(githubtest.Delay(0).At(githubtest.CheckEndpoint).Always())
+	for want := range 4 {
+		w.meter.leap(10 * time.Second << want)
+		w.touch("octocat")
+		w.eventually("a question", func() (bool, string) { return asked.Hits() >= want, describe(w.get("octocat")) })
+	}
+	w.quiet()
+	asks := asked.Hits()
+	w.meter.leap(2 * checkEvery)
+	w.touch("octocat")
+	w.quiet()
+	if now := asked.Hits(); now != asks {
+		t.Errorf("after %d refusals GitHub was asked again within %s", asks, 2*checkEvery)
+	}
+	w.secret("github-app", map[string]string{"client_secret": clientSecret})
+	w.eventually("a question with the right secret", func() (bool, string) { return asked.Hits() > asks, describe(w.get("octocat")) })
 }
 
 func TestNothingIsCheckedUnlessAskedFor(t *testing.T) {

@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -164,6 +165,21 @@ func TestAnotherPinReportsTheChainAndLeavesIt(t *testing.T) {
 	w.change("octocat", func(token *v1alpha1.GitHubUserToken) { token.Spec.User = &v1alpha1.UserSelector{Login: "octocat"} })
 	w.samePair(before, w.ready("octocat"))
 	w.presented(1)
+}
+
+// Who may write the pair Secret can put any token there, but not in the name of another account.
+func TestALoginOfAnotherAccountPastedIntoThePairSecretIsReported(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{})
+	w.seed("octocat", "octocat")
+	w.create(w.pinned("octocat", v1alpha1.UserSelector{Login: "octocat"}))
+	w.ready("octocat")
+	w.account("octocat")
+	w.patchSecret("octocat-token", fmt.Sprintf(`{"stringData":{"refresh_token":%q}}`, w.login("hubot")))
+	w.condition("octocat", v1alpha1.ConditionAuthorized, metav1.ConditionFalse, v1alpha1.ReasonWrongUser)
+	if user := w.account("octocat"); user.Login != "hubot" {
+		t.Errorf("the status tells of the account %+v", user)
+	}
 }
 
 // When GitHub has not said whose a pair is for as long as access tokens live, it is not waited for any longer: the pair is ended, the outbox is free, and a person is asked for another login.

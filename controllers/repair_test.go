@@ -58,7 +58,7 @@ func TestARevokedGrantIsNoticedWithinTheIntervalAndRepairedByACode(t *testing.T)
 		t.Error("the Secret still holds the token that was revoked")
 	}
 	w.noCode("octocat")
-	w.presented(0)
+	w.presented(1)
 }
 
 // GitHub refuses for good: nothing is gained by asking again, and the resource goes at once.

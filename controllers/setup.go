@@ -242,6 +242,7 @@ func (r *Reconciler) setupSecretWatch(mgr manager.Manager, namespaces []string) 
 				r.outputs.reconsider(token.UID)
 				if name.Name != token.PairSecretName() { // Our own writes mend nothing.
 					r.reconsider(token.UID)
+					r.questions.reconsider(token.UID)
 				}
 				r.queue.add(types.NamespacedName{Namespace: token.Namespace, Name: token.Name})
 			}

@@ -106,7 +106,14 @@ func readyCondition(v *view, stop *obstacle) metav1.Condition {
 		if stop != nil {
 			condition.Reason, condition.Message = stop.reason, stop.withNext()
 		}
-	case state != nil && state.HasToken() && state.Verdict != nil && endsAccessToken(state):
+	case state != nil && state.HasToken() && endsAccessToken(state) && state.Verdict == nil:
+		condition.Reason, condition.Message = v1alpha1.ReasonAccessTokenEnded, accessTokenEnded
+		if stop != nil && stop.reason != condition.Reason {
+			condition.Message += " " + stop.withNext()
+		} else if stop != nil {
+			condition.Message = stop.withNext()
+		}
+	case state != nil && state.HasToken() && endsAccessToken(state):
 		condition.Reason = state.Verdict.Reason
 		condition.Message = verdictWords[state.Verdict.Reason] + " " + whatToDo(v.token)
 	case state != nil && state.HasToken() && !state.Expires():
@@ -144,11 +151,14 @@ func tellsOfSeed(token *v1alpha1.GitHubUserToken) bool {
 	return authorized != nil && strings.Contains(authorized.Message, seedUnusable)
 }
 
-// endsAccessToken says whether a verdict on the refresh token is one on the access token too. An exchange
-// ends both, whether or not its reply arrives; when the first half of a reply arrived, its access token is stored
-// without a refresh token. A refusal alone does not tell: the refresh token may have expired.
+// accessTokenEnded is what Ready says of an access token that GitHub does not take any more.
+const accessTokenEnded = "GitHub does not take the access token any more. A new one is got with the refresh token, if that did not end with it."
+
+// endsAccessToken says whether the access token is known to be dead. An exchange ends it with the refresh token, whether
+// or not its reply arrives; when the first half of a reply arrived, its access token is stored without a refresh
+// token. A refusal alone does not tell: the refresh token may have expired.
 func endsAccessToken(state *rotation.State) bool {
-	return state.Verdict.Reason == v1alpha1.ReasonRevoked || state.Verdict.Reason == v1alpha1.ReasonReplyLost && state.RefreshToken != ""
+	return state.AccessTokenEnded || state.Verdict != nil && state.Verdict.Reason == v1alpha1.ReasonReplyLost && state.RefreshToken != ""
 }
 
 func authorizedCondition(v *view, stop *obstacle) metav1.Condition {
@@ -163,6 +173,8 @@ func authorizedCondition(v *view, stop *obstacle) metav1.Condition {
 	case v.failure != nil && v.failure.ambiguous, v.pair != nil && v.pair.Controlled && v.pair.Intent != nil:
 		condition.Status, condition.Reason = metav1.ConditionUnknown, v1alpha1.ReasonOutcomeUnknown
 		condition.Message = "Nobody knows yet whether GitHub made the last exchange: its answer did not arrive. It is being found out."
+	case state != nil && state.AccessTokenEnded:
+		condition.Status, condition.Reason, condition.Message = metav1.ConditionUnknown, v1alpha1.ReasonAccessTokenEnded, accessTokenEnded
 	case state == nil || (!state.HasToken() && state.RefreshToken == ""):
 		condition.Status, condition.Reason = metav1.ConditionUnknown, v1alpha1.ReasonNotYetExchanged
 		condition.Message = "The refresh token has not been tried yet."
@@ -218,6 +230,11 @@ func (r *Reconciler) obstacleOf(v *view, decision rotation.Decision) *obstacle {
 		return &obstacle{
 			reason: v1alpha1.ReasonOutcomeUnknown, next: decision.At,
 			message: "Another replica has begun an exchange. It is left alone for as long as it can still be at work.",
+		}
+	case rotation.ObstacleTokenEnded:
+		return &obstacle{
+			reason: v1alpha1.ReasonAccessTokenEnded, next: decision.At,
+			message: "GitHub does not take the access token any more, as a short time ago it did not take the one before. A new one is got in due time.",
 		}
 	case rotation.ObstacleBackoff:
 		return &obstacle{reason: v.failure.reason, message: v.failure.message, next: v.input.NotBefore}

@@ -49,7 +49,9 @@ var stages = []struct {
 		return &obstacle{reason: v1alpha1.ReasonIncorrectClientCredentials, message: "GitHub knows no such client ID and secret.", stalled: true}
 	}},
 	{"ready-rejected", func(v *view) { condemn(v, v1alpha1.ReasonRefreshTokenRejected) }, nil},
-	{"ready-revoked", func(v *view) { condemn(v, v1alpha1.ReasonRevoked) }, nil},
+	{"ready-revoked", func(v *view) { condemn(v, v1alpha1.ReasonRevoked); endAccessToken(v) }, nil},
+	{"ready-access-token-ended", func(v *view) { endAccessToken(v); v.pair.State.RenewedAt = stageNow.Add(-time.Minute) }, nil},
+	{"ready-access-token-ended-github-down", func(v *view) { endAccessToken(v); githubDown(v) }, nil},
 	{"ready-rejected-code-offered", func(v *view) { condemn(v, v1alpha1.ReasonRefreshTokenRejected); offerCode(v) }, deviceStop},
 	{"ready-rejected-code-denied", func(v *view) {
 		condemn(v, v1alpha1.ReasonRefreshTokenRejected)
@@ -155,6 +157,8 @@ func withoutPair(v *view) { v.pair, v.input.Pair = nil, nil }
 func condemn(v *view, reason string) {
 	v.pair.State.Verdict = &rotation.Verdict{Reason: reason, Fingerprint: v.pair.State.RefreshToken, Time: stageNow}
 }
+
+func endAccessToken(v *view) { v.pair.State.AccessTokenEnded = true }
 
 func githubDown(v *view) {
 	v.failure = &failure{reason: v1alpha1.ReasonGitHubUnavailable, message: "GitHub answered with an error of its own.", next: v.now.Add(time.Minute)}

@@ -102,7 +102,7 @@ func extraAnnotations(spec v1alpha1.SecretTemplate) map[string]string {
 
 // nextRefresh is the annotation that tells consumers when the token will be replaced.
 func nextRefresh(v *view) string {
-	if !v.pair.State.Expires() || v.pair.State.Verdict != nil {
+	if !v.pair.State.Expires() || v.pair.State.Verdict != nil || v.pair.State.AccessTokenEnded {
 		return ""
 	}
 	return v.input.Policy.DueAt(&v.pair.State).UTC().Format(time.RFC3339)

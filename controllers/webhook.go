@@ -193,7 +193,7 @@ func (w *WebhookReceiver) askOne(ctx context.Context, pair *rotation.Pair) {
 	}
 	asked := question{
 		uid: token.UID, owner: pair.Owner, ref: pair.Ref, app: appOf(&token), access: pair.State.AccessToken,
-		revoked: pair.State.Verdict != nil && pair.State.Verdict.Reason == rotation.ReasonRevoked,
+		revoked: endsAccessToken(&pair.State),
 	}
 	if asked.revoked || asked.app.Key() != pair.State.App || w.r.GitHub.CheckHost(asked.app.Host) != nil {
 		return

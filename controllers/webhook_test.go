@@ -57,7 +57,7 @@ func TestANoticeOfARevocationIsBelievedWhenGitHubConfirmsIt(t *testing.T) {
 	t.Logf("noticed after %s", time.Since(revoked).Round(time.Millisecond))
 	w.quiet()
 	w.ready("hubot")
-	w.presented(2)
+	w.presented(3) // The refresh token was tried, too.
 	w.seed("octocat", "octocat")
 	w.ready("octocat")
 }

@@ -65,6 +65,9 @@ const (
 	ReasonRefreshTokenExpired = "RefreshTokenExpired"
 	// ReasonReplyLost: GitHub exchanged the token, but its reply never arrived.
 	ReasonReplyLost = "ReplyLost"
+	// ReasonAccessTokenEnded: GitHub does not take the access token any more, ahead of its expiry. Whether the refresh
+	// token has ended with it is being found out.
+	ReasonAccessTokenEnded = "AccessTokenEnded"
 	// ReasonRevoked: the user or the App's owner has revoked the authorization.
 	ReasonRevoked = "Revoked"
 	// ReasonWrongUser: the token belongs to another account than spec.user.

@@ -30,8 +30,8 @@ func (g *guard) arm() {
 	g.armed = true
 }
 
-// begin is called right before the system call of a write. A process can be stopped (SIGSTOP, a frozen
-// VM, a long pause) at any instruction, and when it goes on somebody else may have taken its work over;
+// begin is called right before the system call of a write. A process can be stopped (SIGSTOP, a paused
+// container, a long pause) at any instruction, and when it goes on somebody else may have taken its work over;
 // so the deadline counts here and not where the exchange was decided.
 func (g *guard) begin() (first bool, err error) {
 	g.mu.Lock()

@@ -82,7 +82,7 @@ func (r *Rotator) tryCommit(ctx context.Context, policy Policy, record Record, t
 	if errors.Is(err, ErrImmutable) {
 		stored, err = r.replace(ctx, next, live)
 	}
-	if isNobodyLeft(err) {
+	if isNobodyLeft(err) && !live.Orphan { // One that was retained waits for the next resource of its name.
 		return Result{Outcome: Discarded, Err: err}, nil
 	}
 	if err != nil {
@@ -255,6 +255,9 @@ func pairAfter(live *Pair, policy Policy, record Record, tokens github.Tokens) *
 	state.ExpiresAt = tokens.ExpiresAt
 	state.RefreshTokenExpiresAt = tokens.RefreshTokenExpiresAt
 	state.Verdict = nil
+	if state.AccessTokenEnded {
+		state.AccessTokenEnded, state.RenewedAt = false, record.Reply.SentAt
+	}
 	next.NextRefreshAt = policy.DueAt(state)
 	if _, err := record.Reply.Tokens(); err != nil {
 		// The refresh token was cut off: the access token is the last one of this chain.

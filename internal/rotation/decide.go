@@ -82,6 +82,7 @@ const (
 	CauseNoToken   Cause = "NoAccessToken"
 	CauseRequested Cause = "Requested"
 	CauseDue       Cause = "Due"
+	CauseEnded     Cause = "AccessTokenEnded"
 	CauseIntent    Cause = "UnresolvedIntent"
 )
 
@@ -99,7 +100,12 @@ const (
 	ObstacleNoSeed        Obstacle = "NoSeed"
 	ObstacleForeignIntent Obstacle = "ForeignIntent"
 	ObstacleBackoff       Obstacle = "Backoff"
+	ObstacleTokenEnded    Obstacle = "AccessTokenEnded"
 )
+
+// renewEvery is how often at most a pair is got because an access token has ended ahead of its expiry: where GitHub
+// goes on saying so of each new one, this must not go on without end.
+const renewEvery = time.Hour
 
 // Decision is what Decide found.
 type Decision struct {
@@ -260,17 +266,25 @@ func due(in Input) (Decision, bool) {
 	if in.Pair == nil || !in.Pair.State.Expires() {
 		return Decision{}, false
 	}
-	state := &in.Pair.State
+	state, cause := &in.Pair.State, CauseDue
 	at := in.Policy.DueAt(state)
 	if in.ExpiresIn != nil {
 		// The same moment by the monotonic clock. It can only be earlier: a clock that was set back must not
 		// let the token expire.
 		at = earlier(at, in.Now.Add(*in.ExpiresIn-state.ExpiresAt.Sub(at)))
 	}
+	if again := state.RenewedAt.Add(renewEvery); state.AccessTokenEnded && again.Before(at) {
+		// An access token can end alone: revoked as leaked, or as the eleventh of its user. Whether the refresh token
+		// ended with it only an exchange can tell, and there is nothing that it could end too early.
+		at, cause = again, CauseEnded
+	}
+	if in.Now.Before(at) && state.AccessTokenEnded {
+		return Decision{Action: ActionWait, Obstacle: ObstacleTokenEnded, At: at}, true
+	}
 	if in.Now.Before(at) {
 		return Decision{Action: ActionNone, At: at}, true
 	}
-	return in.orBackoff(Decision{Action: ActionRefresh, Cause: CauseDue, Spends: state.RefreshToken}), true
+	return in.orBackoff(Decision{Action: ActionRefresh, Cause: cause, Spends: state.RefreshToken}), true
 }
 
 // orBackoff puts an action off while the last failure is too recent.

@@ -127,9 +127,10 @@ func (r *Rotator) TakeUp(ctx context.Context, owner Owner, live *Pair) (*Pair, e
 	case !sameRefresh:
 		next.State.RefreshToken = live.RefreshToken.Fingerprint()
 		next.State.Verdict = nil
+		next.State.User = nil // Whose login it is has to be learnt.
 	}
 	if !sameAccess || (!sameRefresh && !live.RefreshToken.IsZero()) {
-		next.State.AccessToken = ""
+		next.State.AccessToken, next.State.AccessTokenEnded = "", false
 	}
 	updated, err := r.Store.Update(ctx, live, next)
 	if err != nil {

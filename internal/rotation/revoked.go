@@ -12,17 +12,22 @@ import (
 
 // MarkRevoked records that GitHub does not take an access token any more, if the Secret, read live, still
 // holds this very token and no exchange is under way: an exchange ends the token before the new one is
-// stored. It returns the Secret as it was last seen, and whether it says now that the token was revoked.
+// stored. Whether the refresh token is good is not known by that: it is tried next. Where there is none, a person must
+// log in. A verdict that there is stands, for it says why. It returns the Secret as it was last seen, and whether it
+// says now that the token has ended.
 func (r *Rotator) MarkRevoked(ctx context.Context, owner Owner, ref Ref, token credential.Fingerprint) (*Pair, bool, error) {
 	return r.amend(ctx, owner, ref, nil, func(live *Pair) *Pair {
 		if live.Intent != nil || live.AccessToken.Fingerprint() != token || live.State.AccessToken != token {
 			return nil
 		}
-		if live.isRevoked() {
+		if live.State.AccessTokenEnded {
 			return live
 		}
 		next := live.Clone()
-		next.State.Verdict = &Verdict{Reason: ReasonRevoked, Fingerprint: live.RefreshToken.Fingerprint(), Time: r.Clock.Now()}
+		next.State.AccessTokenEnded = true
+		if live.RefreshToken.IsZero() && live.State.Verdict == nil {
+			next.State.Verdict = &Verdict{Reason: ReasonRevoked, Time: r.Clock.Now()}
+		}
 		next.NextRefreshAt = time.Time{}
 		return next
 	})
@@ -31,12 +36,17 @@ func (r *Rotator) MarkRevoked(ctx context.Context, owner Owner, ref Ref, token c
 // ClearRevoked takes back what MarkRevoked has recorded of an access token, since GitHub takes it again.
 func (r *Rotator) ClearRevoked(ctx context.Context, owner Owner, ref Ref, policy Policy, token credential.Fingerprint) (*Pair, bool, error) {
 	return r.amend(ctx, owner, ref, nil, func(live *Pair) *Pair {
-		if live.AccessToken.Fingerprint() != token || !live.isRevoked() {
+		if live.AccessToken.Fingerprint() != token || !live.State.AccessTokenEnded {
 			return nil
 		}
 		next := live.Clone()
-		next.State.Verdict = nil
-		next.NextRefreshAt = policy.DueAt(&next.State)
+		next.State.AccessTokenEnded = false
+		if verdict := live.State.Verdict; verdict != nil && verdict.Reason == ReasonRevoked && live.RefreshToken.IsZero() {
+			next.State.Verdict = nil // Nothing but the access token spoke for it.
+		}
+		if next.State.Verdict == nil {
+			next.NextRefreshAt = policy.DueAt(&next.State)
+		}
 		return next
 	})
 }
@@ -66,10 +76,6 @@ func (s *State) lastLogin() credential.Fingerprint {
 		}
 	}
 	return ""
-}
-
-func (p *Pair) isRevoked() bool {
-	return p.State.Verdict != nil && p.State.Verdict.Reason == ReasonRevoked
 }
 
 // amendTries is how often a small change is tried that meets somebody else's write.

@@ -48,8 +48,8 @@ func TestARevocationIsWrittenOnlyOverTheTokenThatItIsAbout(t *testing.T) {
 			if err != nil || marked != c.want {
 				t.Errorf("marked: %v (%v), want %v", marked, err, c.want)
 			}
-			if got := w.shelf.pair.isRevoked(); got != c.want {
-				t.Errorf("the Secret says that it was revoked: %v", got)
+			if got := w.shelf.pair.State.AccessTokenEnded; got != c.want {
+				t.Errorf("the Secret says that it has ended: %v", got)
 			}
 			if _, held := w.shelf.pair.token(w.shelf.pair.State.RefreshToken); !held {
 				t.Error("the refresh token is gone")
@@ -73,6 +73,18 @@ func TestARevocationThatWasAMistakeIsTakenBack(t *testing.T) {
 	}
 	if w.shelf.pair.State.Verdict != nil || w.shelf.pair.NextRefreshAt.IsZero() {
 		t.Errorf("it is still of no use: %+v", w.shelf.pair.State)
+	}
+	// Without a refresh token the access token is all there is, and the verdict goes with what it rests on.
+	w.shelf.pair = goodChain()
+	w.shelf.pair.RefreshToken, w.shelf.pair.State.RefreshToken = credential.RefreshToken{}, ""
+	if _, marked, err := w.rotator.MarkRevoked(context.Background(), deviceOwner, ref, access); !marked || err != nil {
+		t.Fatal(marked, err)
+	}
+	if verdict := w.shelf.pair.State.Verdict; verdict == nil || verdict.Reason != ReasonRevoked {
+		t.Errorf("nobody is told to log in: %+v", verdict)
+	}
+	if _, cleared, err := w.rotator.ClearRevoked(context.Background(), deviceOwner, ref, Policy{}, access); !cleared || err != nil || w.shelf.pair.State.Verdict != nil {
+		t.Error(cleared, err, w.shelf.pair.State.Verdict)
 	}
 	// A verdict of another kind is not for a check to take back.
 	w.shelf.pair = brokenChain()
@@ -115,5 +127,70 @@ func TestTheAccountIsLearntForTheLoginThatToldIt(t *testing.T) {
 				t.Errorf("the account is %v", got)
 			}
 		})
+	}
+}
+
+// Why the refresh token is of no more use is known by then, and a person has been told.
+func TestADeadAccessTokenChangesNoVerdict(t *testing.T) {
+	for _, reason := range []string{ReasonRefreshTokenRejected, ReasonReplyLost, ReasonRefreshTokenExpired, ReasonRevoked} {
+		w := newDeviceWorld()
+		w.shelf.pair = goodChain()
+		w.shelf.pair.State.Verdict = &Verdict{Reason: reason, Fingerprint: w.shelf.pair.RefreshToken.Fingerprint()}
+		ref, access := w.shelf.pair.Ref, w.shelf.pair.AccessToken.Fingerprint()
+		if _, marked, err := w.rotator.MarkRevoked(context.Background(), deviceOwner, ref, access); !marked || err != nil {
+			t.Fatal(marked, err)
+		}
+		if verdict := w.shelf.pair.State.Verdict; verdict == nil || verdict.Reason != reason {
+			t.Errorf("%s became %+v", reason, verdict)
+		}
+		if _, cleared, err := w.rotator.ClearRevoked(context.Background(), deviceOwner, ref, Policy{}, access); !cleared || err != nil {
+			t.Fatal(cleared, err)
+		}
+		if verdict := w.shelf.pair.State.Verdict; verdict == nil || verdict.Reason != reason {
+			t.Errorf("%s was taken back by a check: %+v", reason, verdict)
+		}
+	}
+}
+
+// Only an exchange can tell whether the refresh token has ended with the access token.
+func TestADeadAccessTokenIsRenewedAtOnceButNotWithoutEnd(t *testing.T) {
+	now := deviceNow
+	pair := goodChain()
+	pair.State.IssuedAt, pair.State.ExpiresAt = now.Add(-time.Hour), now.Add(7*time.Hour)
+	pair.State.AccessTokenEnded = true
+	hold := Policy{HoldUntil: now.Add(6 * time.Hour)}
+	decide := func(p *Pair, at time.Time) Decision {
+		return Decide(Input{Owner: deviceOwner, App: p.State.App, Pair: p, Policy: hold, Now: at})
+	}
+	if d := decide(pair, now); d.Action != ActionRefresh || d.Cause != CauseEnded || d.Spends != pair.State.RefreshToken {
+		t.Errorf("a dead token leads to %+v", d)
+	}
+	pair.State.RenewedAt = now.Add(-renewEvery / 2)
+	if d := decide(pair, now); d.Action != ActionWait || d.Obstacle != ObstacleTokenEnded || !d.At.Equal(now.Add(renewEvery/2)) {
+		t.Errorf("so soon after the last time it leads to %+v", d)
+	}
+	if d := decide(pair, now.Add(renewEvery/2)); d.Action != ActionRefresh || d.Cause != CauseEnded {
+		t.Errorf("later it leads to %+v", d)
+	}
+	pair.State.RenewedAt = now.Add(8 * time.Hour) // Somebody's clock was wrong.
+	if d := decide(pair, now.Add(7*time.Hour)); d.Action != ActionRefresh || d.Cause != CauseDue {
+		t.Errorf("when it is due it leads to %+v", d)
+	}
+	pair.State.RenewedAt = time.Time{}
+	pair.State.Verdict = &Verdict{Reason: ReasonRevoked}
+	if d := decide(pair, now); d.Obstacle != ObstacleVerdict {
+		t.Errorf("after the refusal it leads to %+v", d)
+	}
+}
+
+func TestTheRefusalAfterADeadAccessTokenIsARevocation(t *testing.T) {
+	pair := goodChain()
+	pair.Intent = &Intent{ID: "1", Spends: pair.State.RefreshToken}
+	for ended, want := range map[bool]string{true: ReasonRevoked, false: ReasonRefreshTokenRejected} {
+		pair.State.AccessTokenEnded = ended
+		next, reason := pairCondemned(pair, verdict{spent: pair.State.RefreshToken, intentID: "1"}, deviceNow)
+		if reason != want || next.State.Verdict.Reason != want || next.State.AccessTokenEnded != ended {
+			t.Errorf("ended %t: %s, %+v", ended, reason, next.State)
+		}
 	}
 }

@@ -102,7 +102,7 @@ func (r *Rotator) tryCondemn(ctx context.Context, ref Ref, v verdict, result Res
 	if errors.Is(err, ErrImmutable) {
 		stored, err = r.replace(ctx, next, live)
 	}
-	if isNobodyLeft(err) {
+	if isNobodyLeft(err) && !live.Orphan {
 		result.Outcome, result.Pair = Discarded, live
 		return result, nil
 	}
@@ -137,6 +137,8 @@ func pairCondemned(live *Pair, v verdict, now time.Time) (*Pair, string) {
 	if v.reason == "" {
 		v.reason = ReasonRefreshTokenRejected
 		switch {
+		case live.RefreshToken.Fingerprint() == v.spent && state.AccessTokenEnded:
+			v.reason = ReasonRevoked // GitHub said so before the exchange was begun.
 		case live.Intent.Unresolved > 0:
 			v.reason = ReasonReplyLost
 		case live.RefreshToken.Fingerprint() == v.spent && !state.RefreshTokenExpiresAt.IsZero() && now.After(state.RefreshTokenExpiresAt):

@@ -44,6 +44,10 @@ type State struct {
 	SeedVerdict *Verdict `json:"seedVerdict,omitempty"`
 	// RefreshRequestedAt is the last honoured value of the annotation refresh-requested-at.
 	RefreshRequestedAt string `json:"refreshRequestedAt,omitempty"`
+	// AccessTokenEnded says that GitHub does not take the access token any more, ahead of its expiry.
+	AccessTokenEnded bool `json:"accessTokenEnded,omitempty"`
+	// RenewedAt is when a pair was last got because the access token before it had ended so.
+	RenewedAt time.Time `json:"renewedAt,omitzero"`
 	// Verdict says why a human must act; nil while the refresh token is believed to be good.
 	Verdict *Verdict `json:"verdict,omitempty"`
 	// Retained marks a pair whose resource was deleted with deletionPolicy Retain.

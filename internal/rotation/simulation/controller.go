@@ -403,6 +403,28 @@ func (l *life) prove(key string, pair *rotation.Pair) {
 	l.again[key] = true
 }
 
+// believeDead is what a process does, whether it leads or not, when GitHub has said twice that the stored access token is
+// dead: truly, or by mistake.
+func (l *life) believeDead(key string) {
+	w, res := l.world, l.world.resources[key]
+	cached := l.watch.secrets[rotation.Ref{Namespace: key, Name: pairName}]
+	if cached == nil || !cached.Controlled || cached.State.AccessToken == "" || l.busy[key] {
+		return
+	}
+	owner, ref, token := cached.Owner, cached.Ref, cached.State.AccessToken
+	w.spawn(l, func() {
+		w.current.flight = &flight{life: l, res: res, job: rotation.Job{Owner: owner}}
+		defer func() {
+			if cause := recover(); cause != nil && cause != any(errPanic) {
+				panic(cause)
+			}
+		}()
+		_, marked, err := l.rotator.MarkRevoked(l.ctx, owner, ref, token)
+		w.tracef("SAID DEAD %s to %s: %t %v", key, l, marked, err)
+		l.look(key, time.Millisecond)
+	})
+}
+
 func (l *life) adopt(key string, spec *spec, pair *rotation.Pair, take func(context.Context, rotation.Owner, *rotation.Pair) (*rotation.Pair, error)) {
 	adopted, err := take(l.ctx, spec.owner, pair)
 	l.world.tracef("ADOPTED %s by %s: %v", key, l, err)

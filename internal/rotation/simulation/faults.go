@@ -64,6 +64,7 @@ const (
 	NamespaceDeleted
 	Revoked
 	BackupRestored
+	SaidDead
 
 	faultCount
 )
@@ -79,7 +80,7 @@ var faultNames = [faultCount]string{
 	"label edit", "new seed", "new seed of another user", "Secret deleted", "Secret deleted by force",
 	"Secret replaced by a foreign one", "Secret made immutable", "Secret edited by hand", "refresh requested", "suspended",
 	"App changed", "resource deleted", "resource deleted, pair retained", "namespace deleted", "grant revoked",
-	"Secret restored from a backup",
+	"Secret restored from a backup", "access token said to be dead",
 }
 
 func (f Fault) String() string { return faultNames[f] }
@@ -121,7 +122,7 @@ func (f Faults) String() string {
 // people are the faults that people cause.
 var people = []Fault{
 	LabelEdit, NewSeed, WrongUserSeed, SecretDeleted, SecretForceDeleted, SecretReplaced, SecretImmutable, HandEdit,
-	RefreshRequested, Suspended, AppChanged, ResourceDeleted, ResourceRetained, NamespaceDeleted, Revoked, BackupRestored,
+	RefreshRequested, Suspended, AppChanged, ResourceDeleted, ResourceRetained, NamespaceDeleted, Revoked, BackupRestored, SaidDead,
 }
 
 // strikes says whether a fault of this kind happens now to the flight that is under way, where it happens

@@ -94,6 +94,10 @@ func (w *world) judgeCause(f *flight) {
 		if early := base.NextRefreshAt.Sub(f.life.wall()); early > time.Second+w.mayBeEarlyBy(f, base) {
 			w.violate("%s: exchanged %v before it was due", name, early)
 		}
+	case rotation.CauseEnded:
+		if since := f.life.wall().Sub(base.State.RenewedAt); !base.State.AccessTokenEnded || since < time.Hour && !f.life.setBack {
+			w.violate("%s: exchanged for an access token that has ended, %v after the last time", name, since)
+		}
 	case rotation.CauseRequested:
 		if p := f.res.honoured[f.job.RefreshRequestedAt]; p != nil && p.stored > 0 {
 			w.violate("%s: one request for a refresh was honoured twice", name)

@@ -40,8 +40,8 @@ var mutants = []mutant{
 	},
 	{
 		"foreign Secret taken for a newer login", "commit.go",
-		"	case !live.Controlled && !leftBehind(live, record):",
-		"	case !live.Controlled && !leftBehind(live, record) && !broken(`foreign Secret taken for a newer login`):",
+		"	case isSomebodyElses(live, record):",
+		"	case isSomebodyElses(live, record) && !broken(`foreign Secret taken for a newer login`):",
 	},
 	{
 		"retained pair not committed to", "commit.go",
@@ -92,6 +92,11 @@ var mutants = []mutant{
 		"refresh without being due", "decide.go",
 		"	if in.Now.Before(at) {",
 		"	if in.Now.Before(at) && !broken(`refresh without being due`) {",
+	},
+	{
+		"pair got again for each access token that has ended", "decide.go",
+		"	if again := state.RenewedAt.Add(renewEvery); state.AccessTokenEnded",
+		"	if again := state.RenewedAt.Add(map[bool]time.Duration{false: renewEvery}[broken(`pair got again for each access token that has ended`)]); state.AccessTokenEnded",
 	},
 	{
 		"jitter drawn anew", "schedule.go",

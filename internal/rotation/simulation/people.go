@@ -84,6 +84,10 @@ func (w *world) interfere(kind Fault, res *resource) {
 		w.gitHub.revoke(res)
 	case BackupRestored:
 		w.restoreBackup(res, ref)
+	case SaidDead:
+		if len(w.lives) > 0 {
+			w.lives[w.chance().IntN(len(w.lives))].believeDead(res.namespace)
+		}
 	}
 }
 

@@ -192,6 +192,8 @@ func (w *world) judgeTruth(res *resource, pair *rotation.Pair, verdict *rotation
 		isTrue = p == nil || half || (doubtful || lost && (p.successor.fate != fateWrongUser || p.successor.overdue)) && p.mayBeSpent()
 	case rotation.ReasonRefreshTokenRejected:
 		isTrue = p == nil || doubtful || p.spent && res.appChanged || p.spent && (!lost || p.login != res.logins || p.successor.ownerUID() != res.spec.owner.UID)
+	case rotation.ReasonRevoked:
+		isTrue = p == nil || doubtful || pair.State.AccessTokenEnded && p.spent
 	case rotation.ReasonWrongUser:
 		isTrue = p == nil || res.spec.pin == nil || p.user != res.spec.pin.Login
 	}
