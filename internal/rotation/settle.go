@@ -69,11 +69,14 @@ type verdict struct {
 // never overwrites a token.
 func (r *Rotator) condemn(ctx context.Context, owner Owner, ref Ref, v verdict, result Result) Result {
 	backoff := commitBackoffMin
-	for {
+	for absent := 0; ; {
 		condemned, err := r.attempt(ctx, func(ctx context.Context) (Result, error) {
-			return r.tryCondemn(ctx, ref, v, result)
+			return r.tryCondemn(ctx, owner, ref, v, result)
 		})
-		if err == nil {
+		if errors.Is(err, errBeingReplaced) {
+			absent++
+		}
+		if err == nil || absent > replacementTries {
 			return condemned
 		}
 		if r.OnCommitRetry != nil {
@@ -84,13 +87,24 @@ func (r *Rotator) condemn(ctx context.Context, owner Owner, ref Ref, v verdict, 
 	}
 }
 
+// errBeingReplaced says that the Secret is not there at this moment because somebody is putting it back.
+var errBeingReplaced = errors.New("the Secret is being replaced")
+
+// replacementTries is how often a Secret is looked for again that is being replaced. Whoever replaces it may have died,
+// and the next reconcile ends that work, when this flight has ended.
+const replacementTries = 6
+
 // tryCondemn makes one attempt; an error means that there must be another.
-func (r *Rotator) tryCondemn(ctx context.Context, ref Ref, v verdict, result Result) (Result, error) {
+func (r *Rotator) tryCondemn(ctx context.Context, owner Owner, ref Ref, v verdict, result Result) (Result, error) {
 	live, err := r.Store.Get(ctx, ref)
 	switch {
 	case errors.Is(err, ErrNotFound):
 		result.Outcome = Superseded
-		return result, nil
+		backup, err := r.getOrNil(ctx, owner.BackupRef())
+		if err == nil && backup != nil && backup.holdsForVerdict(v) {
+			err = errBeingReplaced
+		}
+		return result, err
 	case err != nil:
 		return result, err
 	case !live.holdsForVerdict(v):
