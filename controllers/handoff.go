@@ -10,6 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
@@ -38,7 +39,9 @@ type handoffMemory struct {
 	synced, restarted string
 	// permitted is the generation of the spec for which the permissions were found sufficient.
 	permitted int64
-	// trouble says why the last handoff is incomplete.
+	// tried is the generation of the spec that was last carried out.
+	tried int64
+	// trouble says why that is incomplete.
 	trouble *handoffTrouble
 }
 
@@ -46,18 +49,20 @@ type handoffMemory struct {
 type handoffTrouble struct {
 	reason  string
 	message string
+	// stalled says that somebody must change something.
+	stalled bool
 	tries   int
 	next    time.Duration
 }
 
-func newHandoff(mgr manager.Manager, options Options) (*handoff, error) {
-	pods, err := newPodSync(mgr, options.Namespaces, options.Clock)
+func newHandoff(mgr manager.Manager, writer client.Client, options Options) (*handoff, error) {
+	pods, err := newPodSync(mgr, writer, options.Namespaces, options.Clock)
 	if err != nil {
 		return nil, err
 	}
 	return &handoff{
-		clock: options.Clock, pods: pods, restarts: newRestarts(mgr.GetClient()),
-		permissions: &permissions{client: mgr.GetClient()},
+		clock: options.Clock, pods: pods, restarts: newRestarts(writer),
+		permissions: &permissions{client: writer},
 		byUID:       map[types.UID]*handoffMemory{},
 	}, nil
 }
@@ -145,6 +150,7 @@ func (r *Reconciler) carryOver(log logr.Logger, token *v1alpha1.GitHubUserToken,
 			remembered.permitted = token.Generation
 		}
 		remembered.blame(r.Clock, err)
+		remembered.tried = token.Generation
 	})
 }
 
@@ -163,8 +169,12 @@ func (m *handoffMemory) blame(clock rotation.Clock, err error) {
 	}
 	var forbidden *handoffForbiddenError
 	if errors.As(err, &forbidden) {
-		trouble.reason = v1alpha1.ReasonHandoffForbidden
+		trouble.reason, trouble.stalled = v1alpha1.ReasonHandoffForbidden, true
 		trouble.message = sentence(forbidden.Error()) + " Install config/components/handoff, which binds the ClusterRole github-user-token-operator-handoff, or in a namespaced install its Role in this namespace. The token itself is refreshed."
+	}
+	var name *workloadNameError
+	if errors.As(err, &name) {
+		trouble.stalled, trouble.message = true, sentence(name.Error())+" Correct it. The token itself is refreshed."
 	}
 	if m.trouble != nil && m.trouble.reason == trouble.reason {
 		trouble.tries = m.trouble.tries
@@ -195,7 +205,7 @@ func (r *Reconciler) tendHandoff(log logr.Logger, v *view) {
 	}
 	plan, trouble := r.handoff.plan(v.token, state, v.now)
 	if trouble != nil {
-		found := &obstacle{reason: trouble.reason, message: trouble.message, stalled: trouble.reason == v1alpha1.ReasonHandoffForbidden}
+		found := &obstacle{reason: trouble.reason, message: trouble.message, stalled: trouble.stalled}
 		next := v.now.Add(max(0, trouble.next-r.Clock.Monotonic()))
 		if !found.stalled {
 			found.next = next
@@ -252,7 +262,7 @@ func (h *handoff) plan(token *v1alpha1.GitHubUserToken, state *rotation.State, n
 				plan.restart = true
 			}
 		}
-		if plan.empty() {
+		if plan.empty() || remembered.tried != token.Generation {
 			remembered.trouble = nil
 		}
 		if remembered.trouble != nil {

@@ -63,7 +63,7 @@ func (h *handoff) permitted(ctx context.Context, token *v1alpha1.GitHubUserToken
 	}
 	for _, reference := range token.Spec.Handoff.Restart {
 		kind := workloadKinds[reference.Kind]
-		errs = append(errs, h.permissions.mayPatch(ctx, schema.GroupResource{Group: kind.group, Resource: kind.resource}, token.Namespace))
+		errs = append(errs, checkWorkloadName(reference.Kind, reference.Name), h.permissions.mayPatch(ctx, schema.GroupResource{Group: kind.group, Resource: kind.resource}, token.Namespace))
 	}
 	return firstOf(errs)
 }

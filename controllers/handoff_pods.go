@@ -54,11 +54,11 @@ type podCache struct {
 }
 
 // newPodSync has the manager run the caches, on the leader only.
-func newPodSync(mgr manager.Manager, namespaces []string, clock rotation.Clock) (*podSync, error) {
+func newPodSync(mgr manager.Manager, writer client.Client, namespaces []string, clock rotation.Clock) (*podSync, error) {
 	if len(namespaces) == 0 {
 		namespaces = []string{metav1.NamespaceAll}
 	}
-	s := &podSync{client: mgr.GetClient(), clock: clock, caches: map[string]*podCache{}, slots: make(chan struct{}, maxPodPatches)}
+	s := &podSync{client: writer, clock: clock, caches: map[string]*podCache{}, slots: make(chan struct{}, maxPodPatches)}
 	for _, namespace := range namespaces {
 		c, err := newPodCache(mgr, namespace)
 		if err != nil {

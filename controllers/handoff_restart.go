@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/validation"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
@@ -46,6 +47,22 @@ type restartBatch struct {
 	annotations map[string]string
 	done        chan struct{}
 	err         error
+}
+
+// workloadNameError: spec.handoff.restart has a name that no workload can have.
+type workloadNameError struct{ kind, name string }
+
+func (e *workloadNameError) Error() string {
+	return fmt.Sprintf("spec.handoff.restart names a %s %q, and no workload can have that name", e.kind, e.name)
+}
+
+// checkWorkloadName does not count on the CRD, which does not look again at what was stored under an older
+// one: a name that is a path would have workloads of other namespaces restarted.
+func checkWorkloadName(kind, name string) error {
+	if len(validation.IsDNS1123Subdomain(name)) > 0 {
+		return &workloadNameError{kind, name}
+	}
+	return nil
 }
 
 func newRestarts(c client.Client) *restarts {
@@ -100,6 +117,10 @@ func (r *restarts) send(w workload, batch *restartBatch) {
 	annotations := batch.annotations
 	r.mu.Unlock()
 
+	if batch.err = checkWorkloadName(w.kind, w.name); batch.err != nil {
+		handoffRestarts.WithLabelValues("failed").Inc()
+		return
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), handoffTimeout)
 	defer cancel()
 	body, err := json.Marshal(map[string]any{"spec": map[string]any{"template": map[string]any{

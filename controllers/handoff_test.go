@@ -6,16 +6,21 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
+	"github.com/go-logr/logr"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
@@ -396,6 +401,66 @@ func TestRestartsOfOneWorkloadForSeveralTokensMakeOneRollout(t *testing.T) {
 	annotations, generation := w.restarted(reference)
 	if len(annotations) != 3 || generation != 2 {
 		t.Errorf("the Deployment has %d annotations and generation %d, want 3 and 2", len(annotations), generation)
+	}
+}
+
+// What was stored under an older CRD may have any name.
+func TestAWorkloadOfAnotherNamespaceIsNeverRestarted(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{namespaces: 2, controller: func(options *Options) { options.EnableHandoff = true }})
+	own, other := w.namespaces[0], w.namespaces[1]
+	w.namespace = other
+	w.permitHandoff()
+	victim := w.workloads("web")[0]
+	w.namespace = own
+	w.permitHandoff()
+	w.startWith("octocat")
+	w.settle()
+	w.stop()
+
+	token := w.get("octocat")
+	name := "../../" + other + "/deployments/web"
+	token.Spec.Handoff = &v1alpha1.Handoff{Restart: []v1alpha1.WorkloadReference{{Kind: "Deployment", Name: name}}}
+	pair, _ := pairsecret.FromMetadata(&w.pair("octocat-token").ObjectMeta)
+	for _, plan := range []handoffPlan{{permissions: true}, {restart: true}} {
+		w.reconciler.carryOver(logr.Discard(), token, pair, plan)
+		_, trouble := w.reconciler.handoff.plan(token, &pair.State, time.Now())
+		if trouble == nil || trouble.reason != v1alpha1.ReasonHandoffIncomplete || !trouble.stalled || !strings.Contains(trouble.message, strconv.Quote(name)) {
+			t.Errorf("with the plan %+v the trouble is %+v", plan, trouble)
+		}
+	}
+	w.namespace = other
+	if annotations, generation := w.restarted(victim); len(annotations) > 0 || generation != 1 {
+		t.Errorf("a Deployment of another namespace has the annotations %v and generation %d", annotations, generation)
+	}
+
+	token.Generation++ // A correction is tried at once.
+	if _, trouble := w.reconciler.handoff.plan(token, &pair.State, time.Now()); trouble != nil {
+		t.Errorf("the trouble outlives the spec that it was about: %+v", trouble)
+	}
+}
+
+func TestNoNameLeadsToAnotherNamespace(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{noOperator: true, namespaces: 2})
+	astray := client.ObjectKey{Namespace: w.namespaces[0], Name: "../../" + w.namespaces[1] + "/secrets/github-app"}
+	object := secretMetadata(astray.Namespace, astray.Name)
+	if err := admin.Get(w.ctx, astray, object.DeepCopy()); err != nil {
+		t.Fatalf("the client itself does not go astray any more, so nothing has to be guarded: %v", err)
+	}
+	if err := (guardedReader{admin}).Get(w.ctx, astray, object.DeepCopy()); !apierrors.IsNotFound(err) {
+		t.Errorf("an object of another namespace is read: %v", err)
+	}
+	guarded := guardedClient{admin}
+	if err := guarded.Patch(w.ctx, object.DeepCopy(), client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"labels":{"a":"b"}}}`))); err == nil {
+		t.Error("an object of another namespace is patched")
+	}
+	if err := guarded.Delete(w.ctx, object.DeepCopy()); err == nil {
+		t.Error("an object of another namespace is deleted")
+	}
+	w.namespace = w.namespaces[1]
+	if len(w.pair("github-app").Labels) > 0 {
+		t.Error("the Secret was changed")
 	}
 }
 

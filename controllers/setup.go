@@ -67,9 +67,10 @@ func New(mgr manager.Manager, options Options) (*Reconciler, error) {
 	if options.MaxConcurrentReconciles <= 0 {
 		options.MaxConcurrentReconciles = 8
 	}
-	store := &pairsecret.Store{Client: mgr.GetClient(), Live: mgr.GetAPIReader()}
+	writer, live := guardedClient{mgr.GetClient()}, guardedReader{mgr.GetAPIReader()}
+	store := &pairsecret.Store{Client: writer, Live: live}
 	r := &Reconciler{
-		Client: mgr.GetClient(), APIReader: mgr.GetAPIReader(), Store: store, GitHub: options.GitHub, Outbox: options.Outbox,
+		Client: writer, APIReader: live, Store: store, GitHub: options.GitHub, Outbox: options.Outbox,
 		Flights:  NewFlights(options.MaxConcurrentExchanges),
 		Recorder: mgr.GetEventRecorder("github-user-token-operator"),
 		Clock:    options.Clock,
@@ -89,7 +90,7 @@ func New(mgr manager.Manager, options Options) (*Reconciler, error) {
 	r.Limiter = ratelimit.New(ratelimit.Options{PerHour: options.TokenRequestsPerHour, Wake: r.queue.wake})
 	if options.EnableHandoff {
 		var err error
-		if r.handoff, err = newHandoff(mgr, options); err != nil {
+		if r.handoff, err = newHandoff(mgr, writer, options); err != nil {
 			return nil, err
 		}
 	}
@@ -248,7 +249,7 @@ func (r *Reconciler) setupSecretWatch(mgr manager.Manager, namespaces []string) 
 			}
 		},
 	}
-	r.seeds = newSeedReader(mgr.GetAPIReader(), watch)
+	r.seeds = newSeedReader(r.APIReader, watch)
 	err = mgr.Add(manager.RunnableFunc(func(ctx context.Context) error {
 		if !mgr.GetCache().WaitForCacheSync(ctx) {
 			return nil

@@ -71,6 +71,7 @@ const (
 	saysRegistry   = "must be a registry's host name such as ghcr.io, without https:// and without a path"
 	saysOutputHost = "must be a lower-case host name, with or without a port, without https://"
 	saysURL        = "must be an https:// URL without a user name"
+	saysWorkload   = "must be the name of a workload of this namespace: lower-case letters, digits and dashes"
 	saysUsername   = "must consist of letters, digits, dots, dashes and underscores"
 )
 
@@ -172,6 +173,12 @@ var nonsense = []struct{ patch, says string }{
 	{`{"handoff":{"pods":"Restart"}}`, `supported values: "None", "Sync"`},
 	{`{"handoff":{"restart":[{"kind":"Job","name":"x"}]}}`, `supported values: "Deployment", "StatefulSet", "DaemonSet", "Rollout"`},
 	{`{"handoff":{"restart":[{"kind":"Deployment"}]}}`, "name: Required value"},
+	{`{"handoff":{"restart":[{"kind":"Deployment","name":"../../kube-system/deployments/coredns"}]}}`, saysWorkload},
+	{`{"handoff":{"restart":[{"kind":"Deployment","name":".."}]}}`, saysWorkload},
+	{`{"handoff":{"restart":[{"kind":"Deployment","name":"web/scale"}]}}`, saysWorkload},
+	{`{"handoff":{"restart":[{"kind":"Deployment","name":"web?force=true"}]}}`, saysWorkload},
+	{`{"handoff":{"restart":[{"kind":"Deployment","name":"Web"}]}}`, saysWorkload},
+	{`{"handoff":{"restart":[{"kind":"Deployment","name":"a..b"}]}}`, saysWorkload},
 	{`{"handoff":{"restart":[{"kind":"Deployment","name":"x"},{"kind":"Deployment","name":"x"}]}}`, "Duplicate value"},
 }
 
@@ -286,6 +293,7 @@ func TestValuesAtTheEdgeAreAccepted(t *testing.T) {
 		`{"outputs":[{"name":"out","format":"BasicAuth","url":"https://github.com/octo/repo.git","username":"x-access-token"}]}`,
 		`{"outputs":[{"name":"out","format":"DockerConfigJSON","registry":"ghcr.io:443"}]}`,
 		`{"handoff":{"pods":"Sync","restart":[{"kind":"Deployment","name":"x"},{"kind":"StatefulSet","name":"x"}]}}`,
+		`{"handoff":{"restart":[{"kind":"Deployment","name":"` + strings.Repeat("a", 253) + `"},{"kind":"Rollout","name":"1.a-b"}]}}`,
 	} {
 		if _, err := w.apply("sample", patch); err != nil {
 			t.Errorf("%.200s is refused: %v", patch, err)

@@ -42,5 +42,6 @@ type WorkloadReference struct {
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')",message="must be the name of a workload of this namespace: lower-case letters, digits and dashes, in parts that are joined by dots and begin and end with a letter or digit"
 	Name string `json:"name"`
 }
