@@ -56,14 +56,14 @@ type handoffTrouble struct {
 }
 
 func newHandoff(mgr manager.Manager, writer client.Client, options Options) (*handoff, error) {
-	pods, err := newPodSync(mgr, writer, options.Namespaces, options.Clock)
+	asked := &permissions{client: writer}
+	pods, err := newPodSync(mgr, writer, asked, options)
 	if err != nil {
 		return nil, err
 	}
 	return &handoff{
-		clock: options.Clock, pods: pods, restarts: newRestarts(writer),
-		permissions: &permissions{client: writer},
-		byUID:       map[types.UID]*handoffMemory{},
+		clock: options.Clock, pods: pods, restarts: newRestarts(writer, asked), permissions: asked,
+		byUID: map[types.UID]*handoffMemory{},
 	}, nil
 }
 

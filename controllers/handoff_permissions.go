@@ -2,10 +2,12 @@ package controllers
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 
 	authorizationv1 "k8s.io/api/authorization/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -20,6 +22,8 @@ type permissions struct {
 	// needed.
 	granted sync.Map
 }
+
+var podsResource = schema.GroupResource{Resource: "pods"}
 
 // permission is to patch a resource in a namespace.
 type permission struct {
@@ -55,15 +59,31 @@ func (p *permissions) mayPatch(ctx context.Context, resource schema.GroupResourc
 	return nil
 }
 
+// taken looks anew for a permission that was found to be there, after a refusal: it may have been taken away.
+// nil means that it is there, so somebody else refuses, such as an admission policy.
+func (p *permissions) taken(ctx context.Context, resource schema.GroupResource, namespace string) error {
+	p.granted.Delete(permission{resource, namespace})
+	var forbidden *handoffForbiddenError
+	if err := p.mayPatch(ctx, resource, namespace); errors.As(err, &forbidden) {
+		return err
+	}
+	return nil
+}
+
+// isForbidden says whether the API server, or a policy in it, has refused what was asked.
+func isForbidden(err error) bool {
+	var refused *scrubbedError
+	return errors.As(err, &refused) && refused.reason == metav1.StatusReasonForbidden
+}
+
 // permitted says what the operator may not do that a handoff of this resource needs.
 func (h *handoff) permitted(ctx context.Context, token *v1alpha1.GitHubUserToken) error {
 	var errs []error
 	if token.Spec.Handoff.Pods == v1alpha1.PodHandoffSync {
-		errs = append(errs, h.pods.listable(ctx, token.Namespace), h.permissions.mayPatch(ctx, schema.GroupResource{Resource: "pods"}, token.Namespace))
+		errs = append(errs, h.pods.listable(ctx, token.Namespace), h.permissions.mayPatch(ctx, podsResource, token.Namespace))
 	}
 	for _, reference := range token.Spec.Handoff.Restart {
-		kind := workloadKinds[reference.Kind]
-		errs = append(errs, checkWorkloadName(reference.Kind, reference.Name), h.permissions.mayPatch(ctx, schema.GroupResource{Group: kind.group, Resource: kind.resource}, token.Namespace))
+		errs = append(errs, checkWorkloadName(reference.Kind, reference.Name), h.permissions.mayPatch(ctx, workloadKinds[reference.Kind].GroupResource(), token.Namespace))
 	}
 	return firstOf(errs)
 }

@@ -37,8 +37,9 @@ const (
 
 // podSync makes the kubelet refresh Secret volumes of running pods at once, by changing an annotation.
 type podSync struct {
-	client client.Client
-	clock  rotation.Clock
+	client      client.Client
+	permissions *permissions
+	clock       rotation.Clock
 	// caches has one for each watched namespace, or one under the empty name for all.
 	caches map[string]*podCache
 	slots  chan struct{}
@@ -54,11 +55,15 @@ type podCache struct {
 }
 
 // newPodSync has the manager run the caches, on the leader only.
-func newPodSync(mgr manager.Manager, writer client.Client, namespaces []string, clock rotation.Clock) (*podSync, error) {
+func newPodSync(mgr manager.Manager, writer client.Client, asked *permissions, options Options) (*podSync, error) {
+	namespaces := options.Namespaces
 	if len(namespaces) == 0 {
 		namespaces = []string{metav1.NamespaceAll}
 	}
-	s := &podSync{client: writer, clock: clock, caches: map[string]*podCache{}, slots: make(chan struct{}, maxPodPatches)}
+	s := &podSync{
+		client: writer, permissions: asked, clock: options.Clock,
+		caches: map[string]*podCache{}, slots: make(chan struct{}, maxPodPatches),
+	}
 	for _, namespace := range namespaces {
 		c, err := newPodCache(mgr, namespace)
 		if err != nil {
@@ -163,6 +168,11 @@ func (s *podSync) sync(ctx context.Context, namespace string, secrets []string, 
 		group.Go(func() { errs[i] = s.tell(ctx, pod, name) })
 	}
 	group.Wait()
+	if slices.ContainsFunc(errs, isForbidden) {
+		if err := s.permissions.taken(ctx, podsResource, namespace); err != nil {
+			return err
+		}
+	}
 	return firstOf(errs)
 }
 
@@ -189,9 +199,6 @@ func (s *podSync) tell(ctx context.Context, pod *corev1.Pod, name string) error 
 		return nil
 	case apierrors.IsNotFound(err), apierrors.IsConflict(err):
 		return nil
-	case apierrors.IsForbidden(err):
-		handoffPods.WithLabelValues("failed").Inc()
-		return &handoffForbiddenError{"patch", "pods", pod.Namespace}
 	default:
 		handoffPods.WithLabelValues("failed").Inc()
 		return fmt.Errorf("pod %s: %w", pod.Name, scrubbed(err, nil))

@@ -23,17 +23,18 @@ import (
 const restartWindow = time.Second
 
 // workloadKinds are the kinds that can be restarted by an annotation of their pod template.
-var workloadKinds = map[string]struct{ group, version, resource string }{
-	"Deployment":  {"apps", "v1", "deployments"},
-	"StatefulSet": {"apps", "v1", "statefulsets"},
-	"DaemonSet":   {"apps", "v1", "daemonsets"},
-	"Rollout":     {"argoproj.io", "v1alpha1", "rollouts"},
+var workloadKinds = map[string]schema.GroupVersionResource{
+	"Deployment":  {Group: "apps", Version: "v1", Resource: "deployments"},
+	"StatefulSet": {Group: "apps", Version: "v1", Resource: "statefulsets"},
+	"DaemonSet":   {Group: "apps", Version: "v1", Resource: "daemonsets"},
+	"Rollout":     {Group: "argoproj.io", Version: "v1alpha1", Resource: "rollouts"},
 }
 
 // restarts restarts workloads as kubectl rollout restart does: by an annotation of the pod template. Its
 // value names the token, so to set it again changes nothing.
 type restarts struct {
-	client client.Client
+	client      client.Client
+	permissions *permissions
 
 	mu      sync.Mutex
 	pending map[workload]*restartBatch
@@ -65,8 +66,8 @@ func checkWorkloadName(kind, name string) error {
 	return nil
 }
 
-func newRestarts(c client.Client) *restarts {
-	return &restarts{client: c, pending: map[workload]*restartBatch{}}
+func newRestarts(c client.Client, asked *permissions) *restarts {
+	return &restarts{client: c, permissions: asked, pending: map[workload]*restartBatch{}}
 }
 
 // all restarts the workloads of a resource, and returns those that do not exist.
@@ -132,19 +133,21 @@ func (r *restarts) send(w workload, batch *restartBatch) {
 	}
 	kind := workloadKinds[w.kind]
 	object := &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: w.name}}
-	object.SetGroupVersionKind(schema.GroupVersionKind{Group: kind.group, Version: kind.version, Kind: w.kind})
+	object.SetGroupVersionKind(kind.GroupVersion().WithKind(w.kind))
 	err = r.client.Patch(ctx, object, client.RawPatch(types.MergePatchType, body))
 	switch {
 	case err == nil:
 		handoffRestarts.WithLabelValues("restarted").Inc()
-	case apierrors.IsForbidden(err):
-		handoffRestarts.WithLabelValues("failed").Inc()
-		batch.err = &handoffForbiddenError{"patch", kind.resource + "." + kind.group, w.namespace}
 	case apierrors.IsNotFound(err), meta.IsNoMatchError(err):
 		handoffRestarts.WithLabelValues("missing").Inc()
 		batch.err = err
 	default:
 		handoffRestarts.WithLabelValues("failed").Inc()
 		batch.err = fmt.Errorf("%s %s: %w", w.kind, w.name, scrubbed(err, nil))
+		if isForbidden(batch.err) {
+			if err := r.permissions.taken(ctx, kind.GroupResource(), w.namespace); err != nil {
+				batch.err = err
+			}
+		}
 	}
 }

@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -9,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -21,6 +23,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
@@ -188,7 +191,7 @@ func (w *world) restarted(reference v1alpha1.WorkloadReference) (map[string]stri
 	w.t.Helper()
 	object := &unstructured.Unstructured{}
 	kind := workloadKinds[reference.Kind]
-	object.SetAPIVersion(kind.group + "/" + kind.version)
+	object.SetAPIVersion(kind.GroupVersion().String())
 	object.SetKind(reference.Kind)
 	w.must(admin.Get(w.ctx, client.ObjectKey{Namespace: w.namespace, Name: reference.Name}, object))
 	annotations, _, err := unstructured.NestedStringMap(object.Object, "spec", "template", "metadata", "annotations")
@@ -308,6 +311,53 @@ func TestAHandoffWithoutPermissionIsReportedAndMadeUpFor(t *testing.T) {
 	w.quiet()
 }
 
+func TestAHandoffThatAPolicyRefusesIsNotTakenForALackOfPermission(t *testing.T) {
+	t.Parallel()
+	var refuses atomic.Bool
+	w := newWorld(t, worldOptions{
+		controller: func(options *Options) { options.EnableHandoff = true },
+		config: func(config *rest.Config) {
+			config.Wrap(func(next http.RoundTripper) http.RoundTripper {
+				return roundTripper(func(request *http.Request) (*http.Response, error) {
+					if refuses.Load() && (strings.Contains(request.URL.Path, "/pods/") || strings.Contains(request.URL.Path, "/deployments/")) {
+						return forbidden("admission webhook denied the request: policy says no"), nil
+					}
+					return next.RoundTrip(request)
+				})
+			})
+		},
+	})
+	w.permitHandoff()
+	w.seed("octocat", "octocat")
+	token := w.resource("octocat")
+	token.Spec.Handoff = &v1alpha1.Handoff{Pods: v1alpha1.PodHandoffSync, Restart: w.workloads("web")[:1]}
+	w.create(token)
+	w.ready("octocat")
+	w.pod("reader", nil, secretVolume("octocat-token"))
+	w.handedOver("octocat")
+	w.settle()
+
+	refuses.Store(true)
+	w.request("octocat", "refused by a policy")
+	w.refreshed("octocat", 2)
+	incomplete := w.condition("octocat", v1alpha1.ConditionReconciling, metav1.ConditionTrue, v1alpha1.ReasonHandoffIncomplete)
+	if !strings.Contains(incomplete.Message, "policy says no") {
+		t.Errorf("the message does not have the API server's words: %s", incomplete.Message)
+	}
+	refuses.Store(false)
+	w.handedOver("octocat")
+
+	// One that is taken away after it was found to be there is told from that.
+	w.must(admin.DeleteAllOf(w.ctx, &rbacv1.RoleBinding{}, client.InNamespace(w.namespace)))
+	w.eventually("the permission to be gone", func() (bool, string) {
+		err := (&permissions{client: w.reconciler.Client}).mayPatch(w.ctx, podsResource, w.namespace)
+		return err != nil, "it may still"
+	})
+	w.request("octocat", "refused for want of a permission")
+	w.refreshed("octocat", 3)
+	w.condition("octocat", v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonHandoffForbidden)
+}
+
 func TestAHandoffThatTheOperatorWasNotStartedForIsReported(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
@@ -386,7 +436,7 @@ func TestRestartsOfOneWorkloadForSeveralTokensMakeOneRollout(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{noOperator: true})
 	reference := w.workloads("web")[0]
-	r := newRestarts(admin)
+	r := newRestarts(admin, nil)
 	var group sync.WaitGroup
 	for _, name := range []string{"first", "second", "third"} {
 		token := w.resource(name)
