@@ -3,6 +3,7 @@ package controllers
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -33,10 +34,13 @@ type handoff struct {
 	byUID map[types.UID]*handoffMemory
 }
 
-// handoffMemory is what is remembered of one resource. A token is named as handoffName does.
+// handoffMemory is what is remembered of one resource.
 type handoffMemory struct {
-	// synced and restarted are the tokens that pods and workloads were last told of.
-	synced, restarted string
+	// synced and restarted are what pods and workloads were last told.
+	synced, restarted word
+	// late are the outputs that could not be written when last looked at, and caughtUp is when one of them was.
+	late     []string
+	caughtUp time.Time
 	// permitted is the generation of the spec for which the permissions were found sufficient.
 	permitted int64
 	// tried is the generation of the spec that was last carried out.
@@ -113,19 +117,21 @@ func (r *Reconciler) carryOver(log logr.Logger, token *v1alpha1.GitHubUserToken,
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), handoffTimeout)
 	defer cancel()
-	name := handoffName(&pair.State)
+	say := word{handoffName(&pair.State), r.outputs.late(token)}
 	var podsErr, restartErr, permissionErr error
 	var missing []string
 	var group sync.WaitGroup
 	if plan.pods {
 		secrets := []string{pair.Ref.Name}
 		for _, output := range token.Spec.Outputs {
-			secrets = append(secrets, output.Name)
+			if !slices.Contains(say.without, output.Name) {
+				secrets = append(secrets, output.Name)
+			}
 		}
-		group.Go(func() { podsErr = r.handoff.pods.sync(ctx, token.Namespace, secrets, name) })
+		group.Go(func() { podsErr = r.handoff.pods.sync(ctx, token.Namespace, secrets, say) })
 	}
 	if plan.restart {
-		group.Go(func() { missing, restartErr = r.handoff.restarts.all(ctx, token, name) })
+		group.Go(func() { missing, restartErr = r.handoff.restarts.all(ctx, token, say.String()) })
 	}
 	if plan.permissions {
 		group.Go(func() { permissionErr = r.handoff.permitted(ctx, token) })
@@ -141,10 +147,10 @@ func (r *Reconciler) carryOver(log logr.Logger, token *v1alpha1.GitHubUserToken,
 	}
 	r.handoff.remember(token.UID, func(remembered *handoffMemory) {
 		if plan.pods && podsErr == nil {
-			remembered.synced = name
+			remembered.synced = say
 		}
 		if plan.restart && restartErr == nil {
-			remembered.restarted = name
+			remembered.restarted = say
 		}
 		if plan.permissions && permissionErr == nil {
 			remembered.permitted = token.Generation
@@ -203,7 +209,7 @@ func (r *Reconciler) tendHandoff(log logr.Logger, v *view) {
 	if state == nil || !state.HasToken() || state.Owner != string(v.token.UID) {
 		return
 	}
-	plan, trouble := r.handoff.plan(v.token, state, v.now)
+	plan, trouble := r.handoff.plan(v.token, state, r.outputs.late(v.token), v.now)
 	if trouble != nil {
 		found := &obstacle{reason: trouble.reason, message: trouble.message, stalled: trouble.stalled}
 		next := v.now.Add(max(0, trouble.next-r.Clock.Monotonic()))
@@ -246,18 +252,25 @@ func (v *view) setAside(found *obstacle, next time.Time) {
 	}
 }
 
-// plan is what is left to do for a resource.
-func (h *handoff) plan(token *v1alpha1.GitHubUserToken, state *rotation.State, now time.Time) (plan handoffPlan, trouble *handoffTrouble) {
-	name := handoffName(state)
+// plan is what is left to do for a resource, of whose outputs some are late.
+func (h *handoff) plan(token *v1alpha1.GitHubUserToken, state *rotation.State, late []string, now time.Time) (plan handoffPlan, trouble *handoffTrouble) {
+	next := word{handoffName(state), late}
 	h.remember(token.UID, func(remembered *handoffMemory) {
-		// The kubelet refreshes volumes by itself in time, so pods are told while that can still take a while.
+		remembered.synced.keep(token.Spec.Outputs)
+		remembered.restarted.keep(token.Spec.Outputs)
+		if haveCaughtUp(remembered.late, late) {
+			remembered.caughtUp = now
+		}
+		remembered.late = late
 		plan.permissions = remembered.permitted != token.Generation
-		plan.pods = token.Spec.Handoff.Pods == v1alpha1.PodHandoffSync && remembered.synced != name && now.Sub(state.IssuedAt) < kubeletPeriod
-		if len(token.Spec.Handoff.Restart) > 0 && remembered.restarted != name {
+		// The kubelet refreshes volumes by itself in time, so pods are told while that can still take a while.
+		recent := now.Sub(state.IssuedAt) < kubeletPeriod || now.Sub(remembered.caughtUp) < kubeletPeriod
+		plan.pods = token.Spec.Handoff.Pods == v1alpha1.PodHandoffSync && recent && !remembered.synced.covers(next)
+		if len(token.Spec.Handoff.Restart) > 0 && !remembered.restarted.covers(next) {
 			last := token.Status.LastHandoffTime
 			// A handoff that was asked for just now is about the tokens to come.
-			if state.Revision <= 1 || last == nil || last.Equal(handoffTime(state)) {
-				remembered.restarted = name
+			if remembered.restarted.token != next.token && (state.Revision <= 1 || last == nil || last.Equal(handoffTime(state))) {
+				remembered.restarted = word{token: next.token}
 			} else {
 				plan.restart = true
 			}
@@ -272,8 +285,9 @@ func (h *handoff) plan(token *v1alpha1.GitHubUserToken, state *rotation.State, n
 	return plan, trouble
 }
 
+// hasRestarted says whether the workloads know the token, whichever output they read.
 func (h *handoff) hasRestarted(uid types.UID, state *rotation.State) (restarted bool) {
-	h.remember(uid, func(remembered *handoffMemory) { restarted = remembered.restarted == handoffName(state) })
+	h.remember(uid, func(remembered *handoffMemory) { restarted = remembered.restarted.whole(handoffName(state)) })
 	return restarted
 }
 

@@ -147,8 +147,9 @@ func (s *podSync) cacheOf(namespace string) *podCache {
 	return s.caches[metav1.NamespaceAll]
 }
 
-// sync tells the running pods that mount one of the Secrets that they have changed, all beside each other.
-func (s *podSync) sync(ctx context.Context, namespace string, secrets []string, name string) error {
+// sync tells the running pods that mount one of the Secrets that they have changed, all beside each other. A
+// pod that mounts one that is late as well is told so, and has a word to come.
+func (s *podSync) sync(ctx context.Context, namespace string, secrets []string, say word) error {
 	if err := s.listable(ctx, namespace); err != nil {
 		return err
 	}
@@ -162,10 +163,11 @@ func (s *podSync) sync(ctx context.Context, namespace string, secrets []string, 
 	errs := make([]error, len(pods))
 	var group sync.WaitGroup
 	for i, pod := range pods {
-		if pod.Annotations[v1alpha1.AnnotationRefreshedAt] == name {
+		text := say.among(mountedSecrets(&pod.Spec)).String()
+		if pod.Annotations[v1alpha1.AnnotationRefreshedAt] == text {
 			continue
 		}
-		group.Go(func() { errs[i] = s.tell(ctx, pod, name) })
+		group.Go(func() { errs[i] = s.tell(ctx, pod, text) })
 	}
 	group.Wait()
 	if slices.ContainsFunc(errs, isForbidden) {
@@ -177,7 +179,7 @@ func (s *podSync) sync(ctx context.Context, namespace string, secrets []string, 
 }
 
 // tell patches one pod. A pod that is gone by now needs no word.
-func (s *podSync) tell(ctx context.Context, pod *corev1.Pod, name string) error {
+func (s *podSync) tell(ctx context.Context, pod *corev1.Pod, text string) error {
 	select {
 	case s.slots <- struct{}{}:
 		defer func() { <-s.slots }()
@@ -185,7 +187,7 @@ func (s *podSync) tell(ctx context.Context, pod *corev1.Pod, name string) error 
 		return ctx.Err()
 	}
 	body, err := json.Marshal(map[string]any{"metadata": map[string]any{
-		"uid": pod.UID, "annotations": map[string]string{v1alpha1.AnnotationRefreshedAt: name},
+		"uid": pod.UID, "annotations": map[string]string{v1alpha1.AnnotationRefreshedAt: text},
 	}})
 	if err != nil {
 		return fmt.Errorf("encode the annotation of a pod: %w", err)

@@ -1,7 +1,9 @@
 package controllers
 
 import (
+	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -270,6 +272,131 @@ func TestWorkloadsAreRestartedOnceForEachRotation(t *testing.T) {
 	}
 }
 
+// annotationOf is what the restart annotation of a workload says for a token.
+func (w *world) annotationOf(reference v1alpha1.WorkloadReference, name string) string {
+	w.t.Helper()
+	annotations, _ := w.restarted(reference)
+	return annotations[v1alpha1.AnnotationPrefixRestartedFor+name]
+}
+
+func TestWhoReadsAnOutputThatIsLateIsToldWhenItIsWritten(t *testing.T) {
+	t.Parallel()
+	var cut atomic.Bool
+	w := newWorld(t, worldOptions{
+		controller: func(options *Options) { options.EnableHandoff = true },
+		config: func(config *rest.Config) {
+			config.Wrap(func(next http.RoundTripper) http.RoundTripper {
+				return roundTripper(func(request *http.Request) (*http.Response, error) {
+					if cut.Load() && request.Method != http.MethodGet && strings.HasSuffix(request.URL.Path, "/secrets/late") {
+						return nil, errors.New("connection refused")
+					}
+					return next.RoundTrip(request)
+				})
+			})
+		},
+	})
+	w.permitHandoff()
+	w.seed("octocat", "octocat")
+	token := w.resource("octocat")
+	web := w.workloads("web")[0]
+	token.Spec.Outputs = []v1alpha1.Output{{Name: "late", Format: v1alpha1.OutputFormatOpaque}, {Name: "prompt", Format: v1alpha1.OutputFormatOpaque}}
+	token.Spec.Handoff = &v1alpha1.Handoff{Pods: v1alpha1.PodHandoffSync, Restart: []v1alpha1.WorkloadReference{web}}
+	w.create(token)
+	w.output("late", access(w.ready("octocat")))
+	w.pod("mounts-the-late-one", nil, secretVolume("late"))
+	w.pod("mounts-both", nil, projectedVolume("late", "prompt"))
+	w.pod("mounts-the-prompt-one", nil, secretVolume("prompt"))
+	w.handedOver("octocat")
+	w.settle()
+
+	cut.Store(true)
+	w.request("octocat", "again")
+	w.refreshed("octocat", 2)
+	w.eventually("the pods to be told of what was written", func() (bool, string) {
+		told := w.toldPods()
+		return len(told) == 2 && told["mounts-both"] == told["mounts-the-prompt-one"]+" without late", fmt.Sprint(told)
+	})
+	if _, generation := w.restarted(web); generation != 1 {
+		t.Error("the workload was restarted before the output was written, which may happen in a moment")
+	}
+	w.settle()
+	cut.Store(false)
+	w.output("late", access(w.pair("octocat-token")))
+	at := w.handedOver("octocat")
+	w.eventually("the pods to be told of the late output", func() (bool, string) {
+		told := w.toldPods()
+		return len(told) == 3 && told["mounts-the-late-one"] == at && told["mounts-both"] == at && told["mounts-the-prompt-one"] == at, fmt.Sprint(told)
+	})
+	w.settle()
+	if _, generation := w.restarted(web); generation != 2 || w.annotationOf(web, "octocat") != at {
+		t.Errorf("the workload has generation %d and was restarted for %q, want %q", generation, w.annotationOf(web, "octocat"), at)
+	}
+	patches := map[string]int{}
+	writes, _, _ := w.meter.since(reading{})
+	for _, write := range writes {
+		if _, pod, ok := strings.Cut(write, "/pods/"); ok {
+			patches[pod]++
+		}
+	}
+	if want := map[string]int{"mounts-the-late-one": 1, "mounts-both": 2, "mounts-the-prompt-one": 1}; !maps.Equal(patches, want) {
+		t.Errorf("the pods were written %v, want %v", patches, want)
+	}
+}
+
+func TestWorkloadsAreRestartedAgainWhenARefusedOutputIsWritten(t *testing.T) {
+	t.Parallel()
+	var refusing writeRefusal
+	w := newWorld(t, worldOptions{
+		controller: func(options *Options) { options.EnableHandoff = true },
+		config:     func(config *rest.Config) { config.Wrap(refusing.wrap) },
+	})
+	w.permitHandoff()
+	w.secret("foreign", map[string]string{"somebody": "else"})
+	w.seed("octocat", "octocat")
+	token := w.resource("octocat")
+	web := w.workloads("web")[0]
+	token.Spec.Outputs = []v1alpha1.Output{{Name: "foreign", Format: v1alpha1.OutputFormatOpaque}, {Name: "refused-output", Format: v1alpha1.OutputFormatOpaque}}
+	token.Spec.Handoff = &v1alpha1.Handoff{Restart: []v1alpha1.WorkloadReference{web}}
+	w.create(token)
+	w.output("refused-output", access(w.ready("octocat")))
+	first := w.handedOver("octocat")
+	w.settle()
+
+	restartedFor := func(generation int64, without string) (at string) {
+		t.Helper()
+		w.eventually("the restart"+without, func() (bool, string) {
+			annotations, now := w.restarted(web)
+			at = annotations[v1alpha1.AnnotationPrefixRestartedFor+"octocat"]
+			return now == generation && strings.HasSuffix(at, "Z"+without), fmt.Sprintf("generation %d, %q", now, at)
+		})
+		w.settle()
+		if _, now := w.restarted(web); now != generation {
+			t.Errorf("the workload has generation %d, want %d", now, generation)
+		}
+		return at
+	}
+	refusing.set("refused-output")
+	w.request("octocat", "again")
+	w.refreshed("octocat", 2)
+	restartedFor(2, " without foreign,refused-output") // What reads the pair need not wait for what may never be written.
+	if last := w.get("octocat").Status.LastHandoffTime.UTC().Format(metav1.RFC3339Micro); last != first {
+		t.Errorf("the status says that the workloads know the token of %s, and some cannot", last)
+	}
+
+	w.restart()
+	restartedFor(2, " without foreign,refused-output")
+	w.stop()
+	refusing.set("")
+	w.restart() // It finds the output late no more, and has not seen it late.
+	restartedFor(3, " without foreign")
+	w.must(admin.Delete(w.ctx, w.pair("foreign")))
+	if at := restartedFor(4, ""); at != w.handedOver("octocat") {
+		t.Errorf("the workload was restarted for %q, which is not the current token", at)
+	}
+	w.restart()
+	restartedFor(4, "")
+}
+
 func TestAHandoffWithoutPermissionIsReportedAndMadeUpFor(t *testing.T) {
 	t.Parallel()
 	w := withHandoff(t)
@@ -474,7 +601,7 @@ func TestAWorkloadOfAnotherNamespaceIsNeverRestarted(t *testing.T) {
 	pair, _ := pairsecret.FromMetadata(&w.pair("octocat-token").ObjectMeta)
 	for _, plan := range []handoffPlan{{permissions: true}, {restart: true}} {
 		w.reconciler.carryOver(logr.Discard(), token, pair, plan)
-		_, trouble := w.reconciler.handoff.plan(token, &pair.State, time.Now())
+		_, trouble := w.reconciler.handoff.plan(token, &pair.State, nil, time.Now())
 		if trouble == nil || trouble.reason != v1alpha1.ReasonHandoffIncomplete || !trouble.stalled || !strings.Contains(trouble.message, strconv.Quote(name)) {
 			t.Errorf("with the plan %+v the trouble is %+v", plan, trouble)
 		}
@@ -485,7 +612,7 @@ func TestAWorkloadOfAnotherNamespaceIsNeverRestarted(t *testing.T) {
 	}
 
 	token.Generation++ // A correction is tried at once.
-	if _, trouble := w.reconciler.handoff.plan(token, &pair.State, time.Now()); trouble != nil {
+	if _, trouble := w.reconciler.handoff.plan(token, &pair.State, nil, time.Now()); trouble != nil {
 		t.Errorf("the trouble outlives the spec that it was about: %+v", trouble)
 	}
 }
