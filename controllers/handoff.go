@@ -105,7 +105,8 @@ func (r *Reconciler) handOver(log logr.Logger, token *v1alpha1.GitHubUserToken, 
 	}
 	r.carryOver(log, token, pair, handoffPlan{
 		pods: token.Spec.Handoff.Pods == v1alpha1.PodHandoffSync,
-		// Nobody can be holding a token from before the first one.
+		// Most workloads are applied with their resource and wait for its first token. Those that hold one of a
+		// former resource of this name are left to whoever has replaced it: nothing tells them from the others.
 		restart: len(token.Spec.Handoff.Restart) > 0 && pair.State.Revision > 1,
 	})
 }
