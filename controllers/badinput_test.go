@@ -353,14 +353,15 @@ func TestARefreshTokenOfAnotherAppIsRejectedAndWorksWithItsOwn(t *testing.T) {
 	w.presented(2)
 }
 
-// The CRD cannot check every character of a label's value. What the API server refuses then is told, and
-// neither the pair nor its refresh suffers.
-func TestLabelsThatNoSecretCanHaveAreReportedAndRotationsGoOn(t *testing.T) {
+// The CRD does not add up how much annotations hold. What the API server refuses then is told, and neither the
+// pair nor its refresh suffers.
+func TestAnnotationsThatNoSecretCanHaveAreReportedAndRotationsGoOn(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
+	tooMuch := strings.Repeat("x", 256<<10)
 	w.start("octocat")
 	w.change("octocat", func(token *v1alpha1.GitHubUserToken) {
-		token.Spec.Secret.Labels = map[string]string{"team": "not a value"}
+		token.Spec.Secret.Annotations = map[string]string{"note": tooMuch}
 	})
 	w.refused("octocat", refusal{reason: v1alpha1.ReasonMetadataRefused, says: "Correct spec.secret", working: true})
 	w.quiet()
@@ -368,9 +369,9 @@ func TestLabelsThatNoSecretCanHaveAreReportedAndRotationsGoOn(t *testing.T) {
 	w.refreshed("octocat", 2)
 	w.ready("octocat")
 	w.presented(2)
-	w.change("octocat", func(token *v1alpha1.GitHubUserToken) { token.Spec.Secret.Labels["team"] = "a" })
-	w.eventually("the label", func() (bool, string) {
-		return w.pair("octocat-token").Labels["team"] == "a", describe(w.get("octocat"))
+	w.change("octocat", func(token *v1alpha1.GitHubUserToken) { token.Spec.Secret.Annotations["note"] = "a" })
+	w.eventually("the annotation", func() (bool, string) {
+		return w.pair("octocat-token").Annotations["note"] == "a", describe(w.get("octocat"))
 	})
 	w.eventually("Stalled to go", func() (bool, string) {
 		text := describe(w.get("octocat"))
@@ -379,12 +380,12 @@ func TestLabelsThatNoSecretCanHaveAreReportedAndRotationsGoOn(t *testing.T) {
 
 	// From the start it keeps the first exchange from being made.
 	token := w.resource("hubot")
-	token.Spec.Secret.Labels = map[string]string{"team": "not a value"}
+	token.Spec.Secret.Annotations = map[string]string{"note": tooMuch}
 	w.seed("hubot", "hubot")
 	w.create(token)
 	w.refused("hubot", refusal{reason: v1alpha1.ReasonAPIServerUnavailable, says: "Nothing was exchanged", retried: true})
 	w.presented(2)
-	w.change("hubot", func(token *v1alpha1.GitHubUserToken) { token.Spec.Secret.Labels["team"] = "a" })
+	w.change("hubot", func(token *v1alpha1.GitHubUserToken) { token.Spec.Secret.Annotations["note"] = "a" })
 	w.ready("hubot")
 	w.presented(3)
 }

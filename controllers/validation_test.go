@@ -56,8 +56,8 @@ func merge(base, changes map[string]any) map[string]any {
 }
 
 const (
-	saysSecretName = "must be a name for a Secret: lower-case letters, digits, dashes and dots"
-	saysSecretRef  = "must be the name of a Secret: lower-case letters, digits, dashes and dots"
+	saysSecretName = "must be a name for a Secret: lower-case letters, digits and dashes, in parts"
+	saysSecretRef  = "must be the name of a Secret: lower-case letters, digits and dashes, in parts"
 	saysKey        = "must be a key of a Secret: letters, digits, dashes, underscores and dots"
 	saysHost       = "must be a lower-case host name such as github.com, octocorp.ghe.com or github.example.com:8443"
 	saysClientID   = "must be the client ID from the App's settings page, for example Iv23liEXAMPLE"
@@ -67,10 +67,13 @@ const (
 	saysLabels     = "labels that start with githubusertoken.dev/ are set by the operator itself"
 	saysNotes      = "annotations that start with githubusertoken.dev/ are set by the operator itself"
 	saysMetaKeys   = "must have keys such as team or example.com/team"
-	saysLabelValue = "the value of a label has at most 63 characters"
+	saysLabelValue = "must be a value that a label can have: letters, digits, dashes, underscores and dots"
 	saysRegistry   = "must be a registry's host name such as ghcr.io, without https:// and without a path"
 	saysOutputHost = "must be a lower-case host name, with or without a port, without https://"
-	saysURL        = "must be an https:// URL without a user name"
+	saysURL        = "must be an https:// URL with a host, without a user name"
+	saysKeyTaken   = "the key is taken by another value of this output"
+	saysType       = "a type that begins with kubernetes.io/ must be the one that belongs to the format"
+	saysHostFormat = "host belongs to the formats BasicAuth, GitCredentials, Netrc and GitHubCLI only"
 	saysWorkload   = "must be the name of a workload of this namespace: lower-case letters, digits and dashes"
 	saysUsername   = "must consist of letters, digits, dots, dashes and underscores"
 )
@@ -93,6 +96,8 @@ var nonsense = []struct{ patch, says string }{
 	{`{"app":{"host":"user@github.com"}}`, saysHost},
 	{`{"app":{"host":"github.com:0"}}`, saysHost},
 	{`{"app":{"host":"github.com:123456"}}`, saysHost},
+	{`{"app":{"host":"github.com:65536"}}`, saysHost},
+	{`{"app":{"host":"github.com:99999"}}`, saysHost},
 	{`{"app":{"host":"git hub.com"}}`, saysHost},
 	{`{"app":{"host":"github.com\n"}}`, saysHost},
 	{`{"app":{"host":"-github.com"}}`, saysHost},
@@ -106,16 +111,23 @@ var nonsense = []struct{ patch, says string }{
 	{`{"app":{"clientID":"` + strings.Repeat("a", 101) + `"}}`, "may not be more than 100"},
 	{`{"app":{"clientSecretRef":{"name":null}}}`, "spec.app.clientSecretRef.name: Required value"},
 	{`{"app":{"clientSecretRef":{"name":"Not_A_Name"}}}`, saysSecretRef},
+	{`{"app":{"clientSecretRef":{"name":"a..b"}}}`, saysSecretRef},
 	{`{"app":{"clientSecretRef":{"key":"a/b"}}}`, saysKey},
+	{`{"app":{"clientSecretRef":{"key":".."}}}`, saysKey},
 	{`{"app":{"clientSecretRef":{"key":""}}}`, "should be at least 1 chars long"},
 	{`{"refreshTokenRef":{"name":null}}`, "spec.refreshTokenRef.name: Required value"},
 	{`{"refreshTokenRef":{"name":""}}`, "should be at least 1 chars long"},
 	{`{"refreshTokenRef":{"name":"other-namespace/seed"}}`, saysSecretRef},
 	{`{"refreshTokenRef":{"name":"` + strings.Repeat("a", 254) + `"}}`, "may not be more than 253"},
+	{`{"refreshTokenRef":{"name":"a.-b"}}`, saysSecretRef},
 	{`{"refreshTokenRef":{"key":"refresh token"}}`, saysKey},
+	{`{"refreshTokenRef":{"key":"."}}`, saysKey},
 	{`{"refreshTokenRef":{"key":"` + strings.Repeat("a", 254) + `"}}`, "may not be more than 253"},
 	{`{"secret":{"name":"Upper"}}`, saysSecretName},
 	{`{"secret":{"name":"ends-with-"}}`, saysSecretName},
+	{`{"secret":{"name":"a..b"}}`, saysSecretName},
+	{`{"secret":{"name":"a.-b"}}`, saysSecretName},
+	{`{"secret":{"name":"a.b\n"}}`, saysSecretName},
 	{`{"secret":{"name":"` + strings.Repeat("a", 254) + `"}}`, "may not be more than 253"},
 	{`{"secret":{"labels":{"githubusertoken.dev/role":"x"}}}`, saysLabels},
 	{`{"secret":{"annotations":{"githubusertoken.dev/state":"x"}}}`, saysNotes},
@@ -124,7 +136,11 @@ var nonsense = []struct{ patch, says string }{
 	{`{"secret":{"labels":{"Upper/team":"x"}}}`, saysMetaKeys},
 	{`{"secret":{"labels":{"` + strings.Repeat("a", 64) + `":"x"}}}`, saysMetaKeys},
 	{`{"secret":{"labels":{"` + strings.Repeat("a", 254) + `/b":"x"}}}`, saysMetaKeys},
-	{`{"secret":{"labels":{"team":"` + strings.Repeat("a", 64) + `"}}}`, saysLabelValue},
+	{`{"secret":{"labels":{"team":"` + strings.Repeat("a", 64) + `"}}}`, "may not be more than 63"},
+	{`{"secret":{"labels":{"team":"a b"}}}`, saysLabelValue},
+	{`{"secret":{"labels":{"team":"a/b"}}}`, saysLabelValue},
+	{`{"secret":{"labels":{"team":"-a"}}}`, saysLabelValue},
+	{`{"secret":{"labels":{"team":"a\n"}}}`, saysLabelValue},
 	{`{"secret":{"annotations":{"not a key":"x"}}}`, saysMetaKeys},
 	{`{"secret":{"labels":` + manyKeys(65) + `}}`, "must have at most 64 items"},
 	{`{"secret":{"annotations":` + manyKeys(65) + `}}`, "must have at most 64 items"},
@@ -161,14 +177,33 @@ var nonsense = []struct{ patch, says string }{
 	{`{"outputs":[{"name":"out","format":"Opaque","username":"x"}]}`, "the format Opaque has no username"},
 	{`{"outputs":[{"name":"out","format":"Netrc","username":"a b"}]}`, saysUsername},
 	{`{"outputs":[{"name":"out","format":"DockerConfigJSON","registry":"https://ghcr.io"}]}`, saysRegistry},
+	{`{"outputs":[{"name":"out","format":"DockerConfigJSON","registry":"ghcr..io"}]}`, saysRegistry},
+	{`{"outputs":[{"name":"out","format":"DockerConfigJSON","registry":"ghcr.io:65536"}]}`, saysRegistry},
 	{`{"outputs":[{"name":"out","format":"Netrc","host":"https://github.com"}]}`, saysOutputHost},
+	{`{"outputs":[{"name":"out","format":"Netrc","host":"a..b"}]}`, saysOutputHost},
+	{`{"outputs":[{"name":"out","format":"Netrc","host":"github.com:99999"}]}`, saysOutputHost},
 	{`{"outputs":[{"name":"out","format":"BasicAuth","url":"http://github.com"}]}`, saysURL},
 	{`{"outputs":[{"name":"out","format":"BasicAuth","url":"https://user@github.com"}]}`, saysURL},
+	{`{"outputs":[{"name":"out","format":"BasicAuth","url":"https://x\ny"}]}`, saysURL},
+	{`{"outputs":[{"name":"out","format":"BasicAuth","url":"https:///octo"}]}`, saysURL},
 	{`{"outputs":[{"name":"out","format":"Netrc","key":"a b"}]}`, saysKey},
+	{`{"outputs":[{"name":"out","format":"Netrc","key":".."}]}`, saysKey},
+	{`{"outputs":[{"name":"out","format":"Netrc","key":"..data"}]}`, saysKey},
 	{`{"outputs":[{"name":"out","format":"Netrc","labels":{"githubusertoken.dev/role":"x"}}]}`, saysLabels},
 	{`{"outputs":[{"name":"out","format":"Netrc","annotations":{"githubusertoken.dev/state":"x"}}]}`, saysNotes},
 	{`{"outputs":[{"name":"out","format":"Netrc","labels":{"not a key":"x"}}]}`, saysMetaKeys},
-	{`{"outputs":[{"name":"out","format":"Netrc","labels":{"team":"` + strings.Repeat("a", 64) + `"}}]}`, saysLabelValue},
+	{`{"outputs":[{"name":"out","format":"Netrc","labels":{"team":"` + strings.Repeat("a", 64) + `"}}]}`, "may not be more than 63"},
+	{`{"outputs":[{"name":"out","format":"Netrc","labels":{"team":"a/b"}}]}`, saysLabelValue},
+	{`{"outputs":[{"name":"a..b","format":"Netrc"}]}`, saysSecretName},
+	{`{"outputs":[{"name":"out","format":"Opaque","host":"github.example.com"}]}`, saysHostFormat},
+	{`{"outputs":[{"name":"out","format":"DockerConfigJSON","host":"github.example.com"}]}`, saysHostFormat},
+	{`{"outputs":[{"name":"out","format":"BasicAuth","host":"github.example.com","url":"https://github.com"}]}`, "host has no effect beside url: leave one of them out"},
+	{`{"outputs":[{"name":"out","format":"Opaque","key":"expires_at"}]}`, saysKeyTaken},
+	{`{"outputs":[{"name":"out","format":"Opaque","key":"refresh_token","includeRefreshToken":true}]}`, saysKeyTaken},
+	{`{"outputs":[{"name":"out","format":"Opaque","type":"kubernetes.io/service-account-token"}]}`, saysType},
+	{`{"outputs":[{"name":"out","format":"Opaque","type":"bootstrap.kubernetes.io/token"}]}`, saysType},
+	{`{"outputs":[{"name":"out","format":"Opaque","type":"kubernetes.io/basic-auth"}]}`, saysType},
+	{`{"outputs":[{"name":"out","format":"BasicAuth","type":"kubernetes.io/dockerconfigjson"}]}`, saysType},
 
 	{`{"handoff":{"pods":"Restart"}}`, `supported values: "None", "Sync"`},
 	{`{"handoff":{"restart":[{"kind":"Job","name":"x"}]}}`, `supported values: "Deployment", "StatefulSet", "DaemonSet", "Rollout"`},
@@ -279,7 +314,7 @@ func TestValuesAtTheEdgeAreAccepted(t *testing.T) {
 		`{"refreshTokenRef":{"name":"a.b-c","key":"._-A"}}`,
 		`{"refreshTokenRef":null,"deviceFlow":{}}`,
 		`{"deviceFlow":{}}`,
-		`{"secret":{"name":"` + strings.Repeat("a", 253) + `"}}`,
+		`{"secret":{"name":"` + strings.Repeat("a", 253) + `"}}`, `{"secret":{"name":"1.a-b.c"}}`,
 		`{"secret":{"labels":` + manyKeys(64) + `,"annotations":` + manyKeys(64) + `}}`,
 		`{"secret":{"labels":{"` + strings.Repeat("a", 253) + "/" + strings.Repeat("A", 63) + `":"x"}}}`,
 		`{"secret":{"labels":{"example.com/team":"","a":"` + strings.Repeat("a", 63) + `"}}}`,
@@ -289,9 +324,14 @@ func TestValuesAtTheEdgeAreAccepted(t *testing.T) {
 		`{"deletionPolicy":"Delete"}`, `{"deletionPolicy":"Retain"}`, `{"deletionPolicy":"Revoke"}`,
 		`{"user":{"login":"octo-cat"}}`, `{"user":{"login":"octocat_corp"}}`, `{"user":{"id":1}}`, `{"user":{"login":"o","id":9007199254740991}}`,
 		`{"outputs":` + manyOutputs(16) + `}`,
+		`{"outputs":` + largestOutputs() + `}`,
 		`{"outputs":[{"name":"out","format":"Opaque","includeRefreshToken":true,"key":"token"}]}`,
 		`{"outputs":[{"name":"out","format":"BasicAuth","url":"https://github.com/octo/repo.git","username":"x-access-token"}]}`,
-		`{"outputs":[{"name":"out","format":"DockerConfigJSON","registry":"ghcr.io:443"}]}`,
+		`{"outputs":[{"name":"out","format":"BasicAuth","url":"https://[2001:db8::1]:8443/a?b=c#d","type":"kubernetes.io/basic-auth"}]}`,
+		`{"outputs":[{"name":"out","format":"Opaque","type":"kubernetes.io/basic-auth","key":"password"}]}`,
+		`{"outputs":[{"name":"out","format":"Opaque","type":"example.com/token","key":"refresh_token"}]}`,
+		`{"outputs":[{"name":"out","format":"DockerConfigJSON","registry":"ghcr.io:443","type":"kubernetes.io/dockerconfigjson"}]}`,
+		`{"outputs":[{"name":"a.b-c","format":"Netrc","host":"github.example.com:65535","key":".netrc","labels":{"team":"A.b_c-1","empty":""}}]}`,
 		`{"handoff":{"pods":"Sync","restart":[{"kind":"Deployment","name":"x"},{"kind":"StatefulSet","name":"x"}]}}`,
 		`{"handoff":{"restart":[{"kind":"Deployment","name":"` + strings.Repeat("a", 253) + `"},{"kind":"Rollout","name":"1.a-b"}]}}`,
 	} {
@@ -346,6 +386,19 @@ func manyKeys(n int) string {
 		keys = append(keys, fmt.Sprintf(`"key-%d":"x"`, i))
 	}
 	return "{" + strings.Join(keys, ",") + "}"
+}
+
+// largestOutputs cost the rules as much as outputs can.
+func largestOutputs() string {
+	keys := make([]string, 0, 64)
+	for i := range 64 {
+		keys = append(keys, fmt.Sprintf(`"%s/%s%02d":"%s"`, strings.Repeat("a", 253), strings.Repeat("b", 61), i, strings.Repeat("c", 63)))
+	}
+	outputs := make([]string, 0, 16)
+	for i := range 16 {
+		outputs = append(outputs, fmt.Sprintf(`{"name":"%s%02d","format":"Netrc","labels":{%[3]s},"annotations":{%[3]s}}`, strings.Repeat("a", 251), i, strings.Join(keys, ",")))
+	}
+	return "[" + strings.Join(outputs, ",") + "]"
 }
 
 func manyOutputs(n int) string {

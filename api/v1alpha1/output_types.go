@@ -29,12 +29,16 @@ const (
 // +kubebuilder:validation:XValidation:rule="!has(self.includeRefreshToken) || !self.includeRefreshToken || self.format == 'Opaque'",message="includeRefreshToken belongs to the format Opaque only"
 // +kubebuilder:validation:XValidation:rule="!has(self.key) || !(self.format in ['BasicAuth', 'DockerConfigJSON'])",message="the keys of BasicAuth and DockerConfigJSON are fixed by Kubernetes: leave key out"
 // +kubebuilder:validation:XValidation:rule="!has(self.username) || self.format != 'Opaque'",message="the format Opaque has no username"
+// +kubebuilder:validation:XValidation:rule="!has(self.host) || !(self.format in ['Opaque', 'DockerConfigJSON'])",message="host belongs to the formats BasicAuth, GitCredentials, Netrc and GitHubCLI only"
+// +kubebuilder:validation:XValidation:rule="!has(self.host) || !has(self.url)",message="host has no effect beside url: leave one of them out"
+// +kubebuilder:validation:XValidation:rule="!has(self.key) || self.format != 'Opaque' || !(self.key == 'expires_at' || self.key == 'refresh_token' && has(self.includeRefreshToken) && self.includeRefreshToken)",message="the key is taken by another value of this output (expires_at, or refresh_token with includeRefreshToken): choose another key"
+// +kubebuilder:validation:XValidation:rule="!has(self.type) || !self.type.startsWith('kubernetes.io/') && !self.type.startsWith('bootstrap.kubernetes.io/') || self.type == 'kubernetes.io/basic-auth' && (self.format == 'BasicAuth' || has(self.key) && self.key == 'password') || self.type == 'kubernetes.io/dockerconfigjson' && self.format == 'DockerConfigJSON'",message="a type that begins with kubernetes.io/ must be the one that belongs to the format: leave type out"
 type Output struct {
 	// The name of the Secret. A Secret of that name that belongs to somebody else is never touched.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
-	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$')",message="must be a name for a Secret: lower-case letters, digits, dashes and dots"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')",message="must be a name for a Secret: lower-case letters, digits and dashes, in parts that are joined by dots and begin and end with a letter or digit"
 	Name string `json:"name"`
 
 	// The shape: Opaque, BasicAuth, DockerConfigJSON, GitCredentials, Netrc or GitHubCLI.
@@ -61,7 +65,7 @@ type Output struct {
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
-	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9.]*[a-z0-9])?(:[1-9][0-9]{0,4})?$')",message="must be a registry's host name such as ghcr.io, without https:// and without a path"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*(:([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?$')",message="must be a registry's host name such as ghcr.io, without https:// and without a path"
 	Registry string `json:"registry,omitempty"`
 
 	// The host that the credentials are for, for BasicAuth, GitCredentials, Netrc and GitHubCLI. By default
@@ -69,7 +73,7 @@ type Output struct {
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
-	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9.]*[a-z0-9])?(:[1-9][0-9]{0,4})?$')",message="must be a lower-case host name, with or without a port, without https://"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*(:([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?$')",message="must be a lower-case host name, with or without a port, without https://"
 	Host string `json:"host,omitempty"`
 
 	// The value of the key url of a BasicAuth Secret. By default https://HOST, which Argo CD's credential
@@ -77,7 +81,7 @@ type Output struct {
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=2048
-	// +kubebuilder:validation:XValidation:rule="self.matches('^https://[^ @]+$')",message="must be an https:// URL without a user name"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^https://[A-Za-z0-9[][!-?A-~]*$')",message="must be an https:// URL with a host, without a user name, blanks and line breaks"
 	URL string `json:"url,omitempty"`
 
 	// The key of the Secret that holds the token or the file. By default access_token (Opaque),
@@ -85,7 +89,7 @@ type Output struct {
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
-	// +kubebuilder:validation:XValidation:rule="self.matches('^[-._a-zA-Z0-9]+$')",message="must be a key of a Secret: letters, digits, dashes, underscores and dots"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[-._a-zA-Z0-9]+$') && self != '.' && !self.startsWith('..')",message="must be a key of a Secret: letters, digits, dashes, underscores and dots, and not . or .. or what begins with .."
 	Key string `json:"key,omitempty"`
 
 	// Adds the refresh token under the key refresh_token, for the format Opaque. Whoever exchanges it ends
@@ -95,11 +99,7 @@ type Output struct {
 
 	// Labels to set on the Secret. At most 64; those of githubusertoken.dev are the operator's own.
 	// +optional
-	// +kubebuilder:validation:MaxProperties=64
-	// +kubebuilder:validation:XValidation:rule="self.all(k, !k.startsWith('githubusertoken.dev/'))",message="labels that start with githubusertoken.dev/ are set by the operator itself"
-	// +kubebuilder:validation:XValidation:rule="self.all(k, self[k].size() <= 63)",message="the value of a label has at most 63 characters"
-	// +kubebuilder:validation:XValidation:rule="self.all(k, k.indexOf('/') <= 253 && k.matches('^([a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$'))",message="must have keys such as team or example.com/team: at most 63 letters, digits, dashes, dots and underscores after an optional prefix"
-	Labels map[string]string `json:"labels,omitempty"`
+	Labels Labels `json:"labels,omitempty"`
 
 	// Annotations to set on the Secret. At most 64; those of githubusertoken.dev are the operator's own.
 	// +optional

@@ -86,7 +86,7 @@ type App struct {
 	// +kubebuilder:default=github.com
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
-	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*(:[1-9][0-9]{0,4})?(/api/v3)?$')",message="must be a lower-case host name such as github.com, octocorp.ghe.com or github.example.com:8443, without https:// and without a path"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*(:([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?(/api/v3)?$')",message="must be a lower-case host name such as github.com, octocorp.ghe.com or github.example.com:8443, without https:// and without a path"
 	Host string `json:"host,omitempty"`
 
 	// The App's client ID (Iv23li…), from its settings page. It is not the App ID.
@@ -108,7 +108,7 @@ type RefreshTokenReference struct {
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
-	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$')",message="must be the name of a Secret: lower-case letters, digits, dashes and dots"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')",message="must be the name of a Secret: lower-case letters, digits and dashes, in parts that are joined by dots and begin and end with a letter or digit"
 	Name string `json:"name"`
 
 	// The key whose value is the refresh token. White space around it is ignored.
@@ -116,7 +116,7 @@ type RefreshTokenReference struct {
 	// +kubebuilder:default=refresh_token
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
-	// +kubebuilder:validation:XValidation:rule="self.matches('^[-._a-zA-Z0-9]+$')",message="must be a key of a Secret: letters, digits, dashes, underscores and dots"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[-._a-zA-Z0-9]+$') && self != '.' && !self.startsWith('..')",message="must be a key of a Secret: letters, digits, dashes, underscores and dots, and not . or .. or what begins with .."
 	Key string `json:"key,omitempty"`
 }
 
@@ -127,7 +127,7 @@ type ClientSecretReference struct {
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
-	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$')",message="must be the name of a Secret: lower-case letters, digits, dashes and dots"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')",message="must be the name of a Secret: lower-case letters, digits and dashes, in parts that are joined by dots and begin and end with a letter or digit"
 	Name string `json:"name"`
 
 	// The key whose value is the client secret. White space around it is ignored.
@@ -135,7 +135,7 @@ type ClientSecretReference struct {
 	// +kubebuilder:default=client_secret
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
-	// +kubebuilder:validation:XValidation:rule="self.matches('^[-._a-zA-Z0-9]+$')",message="must be a key of a Secret: letters, digits, dashes, underscores and dots"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[-._a-zA-Z0-9]+$') && self != '.' && !self.startsWith('..')",message="must be a key of a Secret: letters, digits, dashes, underscores and dots, and not . or .. or what begins with .."
 	Key string `json:"key,omitempty"`
 }
 
@@ -166,16 +166,12 @@ type SecretTemplate struct {
 	// Secret of the new name.
 	// +optional
 	// +kubebuilder:validation:MaxLength=253
-	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$')",message="must be a name for a Secret: lower-case letters, digits, dashes and dots"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')",message="must be a name for a Secret: lower-case letters, digits and dashes, in parts that are joined by dots and begin and end with a letter or digit"
 	Name string `json:"name,omitempty"`
 
 	// Labels to set on the Secret. At most 64; those of githubusertoken.dev are the operator's own.
 	// +optional
-	// +kubebuilder:validation:MaxProperties=64
-	// +kubebuilder:validation:XValidation:rule="self.all(k, !k.startsWith('githubusertoken.dev/'))",message="labels that start with githubusertoken.dev/ are set by the operator itself"
-	// +kubebuilder:validation:XValidation:rule="self.all(k, self[k].size() <= 63)",message="the value of a label has at most 63 characters"
-	// +kubebuilder:validation:XValidation:rule="self.all(k, k.indexOf('/') <= 253 && k.matches('^([a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$'))",message="must have keys such as team or example.com/team: at most 63 letters, digits, dashes, dots and underscores after an optional prefix"
-	Labels map[string]string `json:"labels,omitempty"`
+	Labels Labels `json:"labels,omitempty"`
 
 	// Annotations to set on the Secret. At most 64; those of githubusertoken.dev are the operator's own.
 	// +optional
