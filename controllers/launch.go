@@ -196,6 +196,8 @@ func failureOf(result rotation.Result) *failure {
 		return &failure{reason: v1alpha1.ReasonOutboxUnavailable, message: "No exchange begins because a new pair could not be kept safe: " + words(result.Err) + "."}
 	case result.Outcome == rotation.NotFenced && errors.Is(result.Err, rotation.ErrTerminating):
 		return &failure{reason: v1alpha1.ReasonNamespaceTerminating, message: "The namespace is being deleted; nothing is exchanged."}
+	case result.Outcome == rotation.NotFenced && isMetadataRefused(result.Err):
+		return &failure{reason: v1alpha1.ReasonMetadataRefused, message: "Nothing was exchanged, because the API server does not take the metadata that spec.secret asks for: " + words(result.Err) + ". Correct spec.secret."}
 	case result.Outcome == rotation.NotFenced:
 		return &failure{reason: v1alpha1.ReasonAPIServerUnavailable, message: "Nothing was exchanged, because the intent could not be written first: " + words(result.Err) + "."}
 	case errors.As(result.Err, &failed):
@@ -203,6 +205,12 @@ func failureOf(result rotation.Result) *failure {
 	default:
 		return &failure{reason: v1alpha1.ReasonGitHubUnavailable, message: sentence(words(result.Err)), ambiguous: true}
 	}
+}
+
+// isMetadataRefused says whether the pair Secret could not be made because of what spec.secret wants in it.
+func isMetadataRefused(err error) bool {
+	return errors.Is(err, rotation.ErrDenied) &&
+		(strings.Contains(words(err), "is invalid: metadata.") || strings.Contains(words(err), "is invalid: [metadata."))
 }
 
 // checkHost says whether the operator's administrator allows the host.
