@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 )
 
 // healthy are the reasons that need no section in the runbook: nothing is wrong.
@@ -85,6 +87,39 @@ func TestTheRunbookIsComplete(t *testing.T) {
 			if (strings.Contains(link[0], "runbook.md") || name == "runbook.md") && !anchors[link[1]] {
 				t.Errorf("%s links to the section %s of the runbook, which does not exist", name, link[1])
 			}
+		}
+	}
+}
+
+// A resource that is being retried raises one alert, which says whether its token is refreshed meanwhile.
+func TestAnAlertIsAboutTheReasonsThatItsWordsFit(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../config/prometheus/prometheus_rule.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	selector := func(alert, operator string) *regexp.Regexp {
+		_, rule, _ := strings.Cut(string(text), "- alert: "+alert+"\n")
+		found := regexp.MustCompile(`type="Reconciling", status="True", reason` + operator + `"([A-Za-z|]+)"`).FindStringSubmatch(rule)
+		if found == nil {
+			t.Fatalf("the alert %s has no selector of reasons", alert)
+		}
+		return regexp.MustCompile("^(" + found[1] + ")$")
+	}
+	notFailing, beside := selector("GitHubUserTokenRefreshFailing", "!~"), selector("GitHubUserTokenNotHandedOn", "=~")
+	rows := regexp.MustCompile("(?m)^\\| `([A-Za-z]+)` \\| [^|]*Reconciling[^|]* \\|").FindAllStringSubmatch(document(t, "conditions.md"), -1)
+	if len(rows) < 15 {
+		t.Fatalf("%d reasons of Reconciling were found", len(rows))
+	}
+	for _, row := range rows {
+		harmless := slices.Contains([]string{
+			v1alpha1.ReasonOutputNotWritten, v1alpha1.ReasonHandoffIncomplete, v1alpha1.ReasonMetadataRefused,
+		}, row[1])
+		if beside.MatchString(row[1]) != harmless {
+			t.Errorf("%s: refreshes go on: %t, and the alert GitHubUserTokenNotHandedOn says otherwise", row[1], harmless)
+		}
+		if waits := row[1] == v1alpha1.ReasonAuthorizationPending; notFailing.MatchString(row[1]) != (harmless || waits) {
+			t.Errorf("%s: refreshes go on: %t, and the alert GitHubUserTokenRefreshFailing says otherwise", row[1], harmless)
 		}
 	}
 }
