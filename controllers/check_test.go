@@ -81,6 +81,7 @@ func TestAnAnswerThatSaysNothingIsNoRevocation(t *testing.T) {
 		"secondary limit": func() githubtest.Fault { return githubtest.SecondaryRateLimit(time.Second) },
 		"no answer":       githubtest.ResetConnection,
 		"HTML":            func() githubtest.Fault { return githubtest.HTMLPage(200) },
+		"a gateway's 404": func() githubtest.Fault { return githubtest.Respond(404, "application/json", `{"message":"Not Found"}`) },
 	}, func(t *testing.T, fault func() githubtest.Fault) {
 		w := newWorld(t, worldOptions{})
 		w.startChecked("octocat")
@@ -102,7 +103,7 @@ func TestARefusalOfAYoungTokenIsNoRevocation(t *testing.T) {
 	w.create(w.checked("octocat"))
 	w.ready("octocat")
 	w.account("octocat")
-	asked := w.gh.Inject(githubtest.Respond(404, "application/json", `{"message":"Not Found"}`).At(githubtest.CheckEndpoint).Always())
+	asked := w.gh.Inject(githubtest.RESTError(404, "Not Found").At(githubtest.CheckEndpoint).Always())
 	w.eventually("a check", func() (bool, string) { return asked.Hits() >= 1, describe(w.get("octocat")) })
 	w.meter.leap(2 * confirmAfter) // Were it believed, the second answer would be due by now.
 	w.touch("octocat")
@@ -136,7 +137,7 @@ func TestAnAccessTokenThatHasEndedAloneIsReplaced(t *testing.T) {
 
 	// GitHub says so of the next one as well.
 	w.meter.leap(2 * youngToken)
-	wrong := w.gh.Inject(tokenNotFound().At(githubtest.CheckEndpoint).Always())
+	wrong := w.gh.Inject(githubtest.RESTError(404, "Not Found").At(githubtest.CheckEndpoint).Always())
 	w.touch("octocat")
 	w.condition("octocat", v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonAccessTokenEnded)
 	w.condition("octocat", v1alpha1.ConditionAuthorized, metav1.ConditionUnknown, v1alpha1.ReasonAccessTokenEnded)
@@ -151,17 +152,12 @@ func TestAnAccessTokenThatHasEndedAloneIsReplaced(t *testing.T) {
 	w.quiet()
 	w.presented(2)
 	// It does not, and an hour is over.
-	w.gh.Inject(tokenNotFound().At(githubtest.CheckEndpoint).Always())
+	w.gh.Inject(githubtest.RESTError(404, "Not Found").At(githubtest.CheckEndpoint).Always())
 	w.condition("octocat", v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonAccessTokenEnded)
 	w.meter.leap(time.Hour)
 	w.touch("octocat")
 	w.refreshed("octocat", 3)
 	w.presented(3)
-}
-
-// tokenNotFound is how GitHub says that a token is dead.
-func tokenNotFound() githubtest.Fault {
-	return githubtest.Respond(404, "application/json", `{"message":"Not Found","documentation_url":"https://docs.github.com/rest","status":"404"}`)
 }
 
 // Why the refresh token is of no more use is known when a reply was lost, and was told.

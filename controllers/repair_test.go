@@ -66,7 +66,7 @@ func TestARevocationThatGitHubRefusesHoldsUpNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	pair := w.revocable("octocat", func(token *v1alpha1.GitHubUserToken) { token.Spec.App.ClientSecretRef = nil })
-	refused := w.gh.Inject(githubtest.Respond(422, "application/json", `{"message":"Validation Failed"}`).At(githubtest.RevokeEndpoint).Always())
+	refused := w.gh.Inject(githubtest.RESTError(422, "Validation Failed").At(githubtest.RevokeEndpoint).Always())
 	givenUp := counted(t, "githubusertoken_revocations_total", "given_up")
 	w.remove(w.resourceNamed("octocat"))
 	w.gone(w.resourceNamed("octocat"))

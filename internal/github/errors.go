@@ -49,7 +49,7 @@ const (
 	// IncorrectDeviceCode: incorrect_device_code.
 	IncorrectDeviceCode Reason = "IncorrectDeviceCode"
 
-	// IncorrectClientCredentials: incorrect_client_credentials or invalid_client, or a 401 from an App endpoint.
+	// IncorrectClientCredentials: incorrect_client_credentials or invalid_client, or GitHub's own 401 from an App endpoint.
 	IncorrectClientCredentials Reason = "IncorrectClientCredentials"
 	// UnknownClient: 404, seen for a client ID that the host does not know.
 	UnknownClient Reason = "UnknownClient"
@@ -92,7 +92,7 @@ const (
 	SlowDown Reason = "SlowDown"
 	// UnknownError: an error code that this version does not know, without a token.
 	UnknownError Reason = "UnknownError"
-	// TokenInvalid: a REST call was refused with 401. Right after an exchange this passes by itself.
+	// TokenInvalid: a REST call was refused with 401, "Bad credentials". Right after an exchange this passes by itself.
 	TokenInvalid Reason = "TokenInvalid"
 
 	// Timeout: the deadline passed. Transient if nothing had been sent, otherwise Ambiguous.

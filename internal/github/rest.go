@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 
 	gogithub "github.com/google/go-github/v89/github"
@@ -49,8 +50,8 @@ func (c *Client) User(ctx context.Context, hostname string, token credential.Acc
 }
 
 // CheckToken asks whether a token is alive: with the App's endpoint if there is a client secret, and
-// otherwise by using the token. It is dead only if GitHub's API says just that in its own form; a rate
-// limit, an outage or some proxy's page is an error and says nothing. GitHub may say it of a token that
+// otherwise by using the token. It is dead only if GitHub's API says just that in its own words; a rate
+// limit, an outage or what some proxy answers is an error and says nothing. GitHub may say it of a token that
 // is only seconds old, so do not ask right after an exchange.
 func (c *Client) CheckToken(ctx context.Context, app App, token credential.AccessToken) (alive bool, err error) {
 	h, clientID, err := c.checkApp(app)
@@ -204,24 +205,35 @@ func basic(clientID string, secret credential.ClientSecret) string {
 	return "Basic " + base64.StdEncoding.EncodeToString([]byte(clientID+":"+secret.Reveal()))
 }
 
-// message is the text that every error of GitHub's REST API has. Where it is missing, the answer is
-// some other server's.
-func message(response *gogithub.Response) string {
+// said is what an error of GitHub's REST API says. Every one of them has a message and the address of its
+// documentation; other servers answer with messages, too.
+type said struct{ message, documentation string }
+
+func readSaid(response *gogithub.Response) said {
 	body, err := io.ReadAll(response.Body)
 	if err != nil {
-		return ""
+		return said{}
 	}
 	response.Body = io.NopCloser(bytes.NewReader(body))
 	f, _ := parseFields(string(body), false)
-	return f.text("message")
+	return said{message: f.text("message"), documentation: f.text("documentation_url")}
 }
 
-// saysNotFound is the API's answer for a token that is not alive.
+// isBadCredentials says whether a 401 is about a token that GitHub has looked at. There are others: a gateway's
+// own, and GitHub's for a request whose token got lost on the way.
+func (s said) isBadCredentials() bool { return strings.EqualFold(s.message, "Bad credentials") }
+
+// saysNotFound is the API's answer for a token that is not alive. A gateway that has no such route sends a 404
+// with a message as well, but none that points to GitHub's documentation.
 func saysNotFound(response *gogithub.Response) bool {
-	return response != nil && response.StatusCode == http.StatusNotFound && message(response) != ""
+	if response == nil || response.StatusCode != http.StatusNotFound {
+		return false
+	}
+	s := readSaid(response)
+	return strings.EqualFold(s.message, "Not Found") && s.documentation != ""
 }
 
-// restError classifies a failed REST call; unauthorized is what a 401 means for this one.
+// restError classifies a failed REST call; unauthorized is what a 401 of GitHub's own means for this one.
 func (c *Client) restError(h host, response *gogithub.Response, err error, unauthorized Reason) *Error {
 	if response == nil || response.Response == nil {
 		e := connectError(h, err)
@@ -231,7 +243,8 @@ func (c *Client) restError(h host, response *gogithub.Response, err error, unaut
 		}
 		return e
 	}
-	hasMessage := message(response) != ""
+	s := readSaid(response)
+	refused := s.isBadCredentials() || unauthorized == IncorrectClientCredentials && s.message != "" && s.documentation != ""
 	reply := readReply(response.Response, time.Time{}, c.now())
 	reason := UnreadableReply
 	switch status := response.StatusCode; {
@@ -239,7 +252,7 @@ func (c *Client) restError(h host, response *gogithub.Response, err error, unaut
 		reason = RateLimited
 	case status == http.StatusForbidden:
 		reason = Forbidden
-	case status == http.StatusUnauthorized && hasMessage:
+	case status == http.StatusUnauthorized && refused:
 		reason = unauthorized
 	case status == http.StatusNotFound:
 		reason = NotSupported

@@ -14,6 +14,8 @@ import (
 
 const notFound = `{"message":"Not Found","documentation_url":"https://docs.github.com/rest","status":"404"}`
 
+const badCredentials = `{"message":"Bad credentials","documentation_url":"https://docs.github.com/rest","status":"401"}`
+
 // rest answers every request with one reply and keeps the last request.
 type rest struct {
 	*wire
@@ -62,7 +64,12 @@ func TestATokenIsDeadOnlyIfGitHubSaysSo(t *testing.T) {
 		{"alive", 200, nil, `{"id":1,"token":"","login":"octocat"}`, want{true, ""}, want{true, ""}},
 		{"not found, by the API", 404, nil, notFound, want{false, ""}, want{false, NotSupported}},
 		{"not found, by a proxy", 404, nil, htmlPage, want{false, NotSupported}, want{false, NotSupported}},
-		{"unauthorized, by the API", 401, nil, `{"message":"Bad credentials"}`, want{false, IncorrectClientCredentials}, want{false, ""}},
+		{"not found, by a gateway", 404, nil, `{"message":"Not Found"}`, want{false, NotSupported}, want{false, NotSupported}},
+		{"no route, by a gateway", 404, nil, `{"message":"no Route matched with those values","documentation_url":"https://gateway.example"}`, want{false, NotSupported}, want{false, NotSupported}},
+		{"unauthorized, by the API", 401, nil, badCredentials, want{false, IncorrectClientCredentials}, want{false, ""}},
+		{"unauthorized, in other letters", 401, nil, `{"message":"bad Credentials"}`, want{false, IncorrectClientCredentials}, want{false, ""}},
+		{"no credentials arrived", 401, nil, `{"message":"Requires authentication","documentation_url":"https://docs.github.com/rest"}`, want{false, IncorrectClientCredentials}, want{false, UnreadableReply}},
+		{"unauthorized, by a gateway", 401, nil, `{"message":"Unauthorized"}`, want{false, UnreadableReply}, want{false, UnreadableReply}},
 		{"unauthorized, by a proxy", 401, nil, htmlPage, want{false, UnreadableReply}, want{false, UnreadableReply}},
 		{"locked for a while", 403, nil, `{"message":"Forbidden"}`, want{false, Forbidden}, want{false, Forbidden}},
 		{"rate limit", 403, map[string]string{"X-RateLimit-Remaining": "0"}, `{"message":"API rate limit exceeded"}`, want{false, RateLimited}, want{false, RateLimited}},
@@ -112,7 +119,7 @@ func TestRevokingAToken(t *testing.T) {
 		body   string
 		reason Reason
 	}{
-		{204, "", ""}, {404, notFound, ""}, {404, htmlPage, NotSupported}, {401, `{"message":"Bad credentials"}`, IncorrectClientCredentials}, {500, "", ServerError},
+		{204, "", ""}, {404, notFound, ""}, {404, htmlPage, NotSupported}, {401, badCredentials, IncorrectClientCredentials}, {500, "", ServerError},
 	} {
 		s := newREST(t, tc.status, nil, tc.body)
 		err := s.client(t).RevokeToken(t.Context(), s.app(), credential.NewAccessToken(newAccess))

@@ -113,6 +113,11 @@ func Redirect(status int, url string) Fault {
 // OAuthError sends an OAuth error by any name. The request is not processed.
 func OAuthError(code string) Fault { return Fault{Effect: ReplyError, Error: code} }
 
+// RESTError sends an error of the REST API, in the form that all of them have. The request is not processed.
+func RESTError(status int, message string) Fault {
+	return Respond(status, "application/json; charset=utf-8", string(restError(status, message).body))
+}
+
 // RateLimited sends 403 or 429 as GitHub does over the limit: Retry-After in seconds unless retryAfter is 0, and
 // x-ratelimit-remaining and x-ratelimit-reset unless reset is zero. The request is not processed.
 func RateLimited(status int, retryAfter time.Duration, reset time.Time) Fault {

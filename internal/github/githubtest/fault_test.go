@@ -35,6 +35,7 @@ func TestAFaultBeforeTheCommitLeavesTheTokenAlone(t *testing.T) {
 		"429 with Retry-After":   {RateLimited(429, 30*time.Second, time.Time{}), 429, `{"message":"API rate`, "Retry-After", "30"},
 		"403 with a reset":       {RateLimited(403, 0, reset), 403, `{"message":"API rate`, "X-Ratelimit-Remaining", "0"},
 		"a secondary rate limit": {SecondaryRateLimit(0), 403, `{"message":"You have exceeded a secondary`, "Retry-After", ""},
+		"an error of the API":    {RESTError(404, "Not Found"), 404, `{"documentation_url":"https://docs.github.com/rest","message":"Not Found","status":"404"}`, "Content-Type", "application/json; charset=utf-8"},
 		"anything else":          {Respond(418, "text/plain", "teapot").WithHeader("X-A", "b"), 418, "teapot", "X-A", "b"},
 		"10 MB of nonsense":      {HugeBody(10 << 20).BeforeCommit(), 502, "xxxxxxxxxx", "Content-Length", "10485760"},
 	}

@@ -73,6 +73,7 @@ func TestGetUser(t *testing.T) {
 			got := send(t, gh, r)
 			want(t, "status", got.status, c.status)
 			want(t, "message", got.text("message"), c.message)
+			want(t, "points to the documentation", got.text("documentation_url") != "", c.message != "")
 		})
 	}
 }
