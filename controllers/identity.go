@@ -63,11 +63,13 @@ func wrongUser(v *view) *obstacle {
 
 // admit is the Rotator's Admit. It asks GitHub whose a fresh pair is until there is an answer: the pair is in
 // the outbox and cannot be had again, so only an answer, the end of the resource, or that of the access token
-// ends it. A new token that GitHub refuses is asked about again for deadAfter.
+// ends it. A new token that GitHub refuses is asked about again for deadAfter; an outage in between proves nothing,
+// so that it begins anew.
 func (r *Reconciler) admit(ctx context.Context, app github.App, record rotation.Record, tokens github.Tokens) (*rotation.User, error) {
 	began := r.Clock.Monotonic()
 	patience := r.admitWithin(record, tokens)
 	wait := 250 * time.Millisecond
+	var refusedSince *time.Duration
 	for try := 1; ; try++ {
 		user, err := r.whose(ctx, app.Host, tokens)
 		if err == nil {
@@ -77,7 +79,12 @@ func (r *Reconciler) admit(ctx context.Context, app github.App, record rotation.
 			return &user, nil
 		}
 		var failed *github.Error
-		if errors.As(err, &failed) && failed.Reason == github.TokenInvalid && r.Clock.Monotonic()-began >= deadAfter {
+		switch now := r.Clock.Monotonic(); {
+		case !errors.As(err, &failed) || failed.Reason != github.TokenInvalid:
+			refusedSince = nil
+		case refusedSince == nil:
+			refusedSince = &now
+		case now-*refusedSince >= deadAfter:
 			return nil, rotation.ErrPairDead
 		}
 		if !r.isWanted(ctx, record.Owner) {

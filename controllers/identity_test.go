@@ -139,6 +139,51 @@ func TestAPinnedLoginIsKeptUntilGitHubSaysWhoseItIs(t *testing.T) {
 	w.presented(1)
 }
 
+// GitHub's refusal of a new token counts when it has lasted. One after an outage, or before one, does not.
+func TestANewTokenIsDeadOnlyWhenGitHubGoesOnRefusingIt(t *testing.T) {
+	t.Parallel()
+	refuses, away := githubtest.RESTError(401, "Bad credentials"), githubtest.Unavailable()
+	each(t, map[string]struct {
+		before, after githubtest.Fault // deadAfter is over; a refusal follows
+		dead          bool
+	}{
+		"refused all the time":    {before: refuses, after: refuses, dead: true},
+		"refused after an outage": {before: away, after: refuses},
+		"an outage in between":    {before: refuses, after: away},
+	}, func(t *testing.T, c struct {
+		before, after githubtest.Fault
+		dead          bool
+	},
+	) {
+		w := newWorld(t, worldOptions{})
+		before := w.gh.Inject(c.before.At(githubtest.UserEndpoint).Always())
+		seed := w.seed("octocat", "octocat")
+		w.create(w.pinned("octocat", v1alpha1.UserSelector{Login: "octocat"}))
+		w.eventually("the status to tell why the pair is not stored", func() (bool, string) {
+			token := w.get("octocat")
+			return saysKept(token), describe(token)
+		})
+		after := w.gh.Inject(c.after.At(githubtest.UserEndpoint).OnceReleased())
+		last := w.gh.Inject(refuses.At(githubtest.UserEndpoint))
+		before.Remove()
+		w.arrived(after)
+		w.meter.leap(deadAfter + time.Minute)
+		after.Release()
+		if c.dead {
+			w.refused("octocat", refusal{reason: v1alpha1.ReasonRevoked, says: "revoked", unauthorized: true})
+			return
+		}
+		w.ready("octocat")
+		if after.Hits() != 1 || last.Hits() != 1 {
+			t.Errorf("GitHub was asked %d and %d times", after.Hits(), last.Hits())
+		}
+		if pair, known := w.gh.Last(seed); !known || !w.gh.Alive(pair.RefreshToken) {
+			t.Error("the pair is dead")
+		}
+		w.presented(1)
+	})
+}
+
 func saysKept(token *v1alpha1.GitHubUserToken) bool {
 	for _, c := range token.Status.Conditions {
 		if c.Type == v1alpha1.ConditionReconciling && len(c.Message) > 0 && strings.Contains(c.Message, "kept safe") {
