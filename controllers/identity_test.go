@@ -119,6 +119,24 @@ func TestATokenOfAnotherAccountIsEndedAndNeverStored(t *testing.T) {
 	})
 }
 
+// GitHub may not know the token yet when it is to be ended.
+func TestATokenOfAnotherAccountIsEndedAsSoonAsGitHubKnowsIt(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{})
+	notYet := w.gh.Inject(githubtest.RESTError(404, "Not Found").At(githubtest.DeleteTokenEndpoint).Times(2))
+	w.gh.Inject(githubtest.RESTError(404, "Not Found").At(githubtest.RevokeEndpoint).Always()) // There is no such endpoint.
+	seed := w.seed("octocat", "hubot")
+	w.create(w.pinned("octocat", v1alpha1.UserSelector{Login: "octocat"}))
+	w.refused("octocat", refusal{reason: v1alpha1.ReasonWrongUser, says: "spec.user", unauthorized: true})
+	w.eventually("the pair of the other account to be ended", func() (bool, string) {
+		pair, known := w.gh.Last(seed)
+		return known && !w.gh.Alive(pair.AccessToken) && !w.gh.Alive(pair.RefreshToken), "it is alive"
+	})
+	if n := notYet.Hits(); n != 2 {
+		t.Errorf("GitHub was told of %d times to end a token that it did not know", n)
+	}
+}
+
 // While GitHub does not say whose a received pair is, the pair is kept, and the status says so.
 func TestAPinnedLoginIsKeptUntilGitHubSaysWhoseItIs(t *testing.T) {
 	t.Parallel()

@@ -29,8 +29,26 @@ const eventRevocationFailed = "RevocationFailed"
 type ending struct {
 	access  credential.AccessToken
 	refresh credential.RefreshToken
-	// expires is when the access token dies by itself; zero when never.
-	expires time.Time
+	// issued is when the pair was asked for, and expires when the access token dies by itself; zero when never.
+	issued, expires time.Time
+	// verdict is what is known against the refresh token; nil when nothing is.
+	verdict *rotation.Verdict
+}
+
+// tokens names the two tokens.
+func (e ending) tokens() [2]credential.Fingerprint {
+	return [2]credential.Fingerprint{e.access.Fingerprint(), e.refresh.Fingerprint()}
+}
+
+// isCondemned says whether the refresh token is taken for dead, or there is none.
+func (e ending) isCondemned() bool {
+	return e.refresh.IsZero() || e.verdict != nil && e.verdict.Fingerprint == e.refresh.Fingerprint()
+}
+
+// isSpent says whether GitHub itself has refused the refresh token, or there is none. That the access token was
+// revoked does not prove as much.
+func (e ending) isSpent() bool {
+	return e.refresh.IsZero() || e.isCondemned() && e.verdict.Reason != rotation.ReasonRevoked
 }
 
 // ends are what this process remembers of the pairs of resources that are being deleted.
@@ -49,6 +67,9 @@ type endMemory struct {
 	err      error
 	living   ending
 	hopeless bool
+	// ended are the pairs that GitHub has ended. The backup may hold the same one, and asked for it once more GitHub
+	// would know no such token.
+	ended map[[2]credential.Fingerprint]bool
 }
 
 func newEnds() *ends { return &ends{byUID: map[types.UID]*endMemory{}} }
@@ -65,6 +86,20 @@ func (e *ends) with(uid types.UID, use func(*endMemory)) {
 func (e *ends) of(uid types.UID) (known endMemory) {
 	e.with(uid, func(m *endMemory) { known = *m })
 	return known
+}
+
+func (e *ends) hasEnded(uid types.UID, pair ending) (ended bool) {
+	e.with(uid, func(m *endMemory) { ended = m.ended[pair.tokens()] })
+	return ended
+}
+
+func (e *ends) hasNowEnded(uid types.UID, pair ending) {
+	e.with(uid, func(m *endMemory) {
+		if m.ended == nil {
+			m.ended = map[[2]credential.Fingerprint]bool{}
+		}
+		m.ended[pair.tokens()] = true
+	})
 }
 
 func (e *ends) forget(uid types.UID) {
@@ -158,7 +193,8 @@ func (r *Reconciler) endPairs(log logr.Logger, token *v1alpha1.GitHubUserToken) 
 	})
 }
 
-// endEach ends the pairs in all Secrets of a resource. It returns one that it could not end.
+// endEach ends the pairs in all Secrets of a resource. It returns one that it could not end, if it can one that is
+// worth another try.
 func (r *Reconciler) endEach(ctx context.Context, token *v1alpha1.GitHubUserToken) (ending, error) {
 	refs, err := r.secretsOf(ctx, token)
 	if err != nil {
@@ -169,6 +205,8 @@ func (r *Reconciler) endEach(ctx context.Context, token *v1alpha1.GitHubUserToke
 	if err == nil && stop == nil {
 		app.ClientSecret = secret // Without it the tokens themselves are authority enough.
 	}
+	var living ending
+	var failed error
 	for _, ref := range refs {
 		live, err := r.Store.Get(ctx, ref)
 		switch {
@@ -179,31 +217,62 @@ func (r *Reconciler) endEach(ctx context.Context, token *v1alpha1.GitHubUserToke
 		case !live.Controlled || live.Owner.UID != string(token.UID):
 			continue
 		}
-		pair := ending{access: live.AccessToken, refresh: live.RefreshToken, expires: live.State.ExpiresAt}
+		pair := ending{
+			access: live.AccessToken, refresh: live.RefreshToken,
+			issued: live.State.IssuedAt, expires: live.State.ExpiresAt, verdict: live.State.Verdict,
+		}
 		if live.State.App != "" && live.State.App != app.Key() {
 			continue // A pair of a former App: that App's credentials are not known here any more.
 		}
-		if err := r.endPair(ctx, app, pair); err != nil {
-			return pair, err
+		if r.ends.hasEnded(token.UID, pair) {
+			continue
+		}
+		if err := r.endPair(ctx, app, pair); err == nil {
+			r.ends.hasNowEnded(token.UID, pair)
+		} else if failed == nil || isHopeless(failed) {
+			living, failed = pair, err
 		}
 	}
-	return ending{}, nil
+	return living, failed
 }
 
 // endPair ends one pair: through the App while the access token lives, which names the whole pair, and
-// otherwise by its tokens, which are authority enough to end themselves. One that is dead already is no error.
+// otherwise by its tokens, which are authority enough to end themselves. That the App knows no such access token
+// says nothing of the refresh token, and of a young pair nothing at all.
 func (r *Reconciler) endPair(ctx context.Context, app github.App, pair ending) error {
 	ctx, cancel := context.WithTimeout(ctx, questionTimeout)
 	defer cancel()
-	expired := !pair.expires.IsZero() && !r.Clock.Now().Before(pair.expires)
-	if !app.ClientSecret.IsZero() && !pair.access.IsZero() && !expired {
+	now := r.Clock.Now()
+	age := now.Sub(pair.issued)
+	young := age >= 0 && age < youngToken
+	dead := pair.access.IsZero() || !pair.expires.IsZero() && !now.Before(pair.expires)
+	var unknown error
+	if !app.ClientSecret.IsZero() && !dead {
 		err := r.GitHub.RevokeToken(ctx, app, pair.access)
 		var failed *github.Error
-		if err == nil || !errors.As(err, &failed) || (failed.Reason != github.IncorrectClientCredentials && failed.Reason != github.NotSupported) {
+		switch {
+		case err == nil || !errors.As(err, &failed):
+			return err
+		case failed.Reason == github.TokenInvalid:
+			unknown, dead = err, !young
+		case failed.Reason != github.IncorrectClientCredentials && failed.Reason != github.NotSupported:
 			return err
 		}
 	}
-	return r.GitHub.RevokeCredentials(ctx, app.Host, pair.access, pair.refresh)
+	if unknown != nil && dead && pair.isSpent() {
+		return nil
+	}
+	err := r.GitHub.RevokeCredentials(ctx, app.Host, pair.access, pair.refresh)
+	switch {
+	case !isHopeless(err):
+		return err
+	case unknown != nil && young:
+		return unknown // The App may know the token in a moment.
+	case dead && pair.isCondemned():
+		return nil
+	default:
+		return err
+	}
 }
 
 // isHopeless says whether there is no use in asking GitHub again.
@@ -222,12 +291,19 @@ func isHopeless(err error) bool {
 
 // warnOfLivingToken tells, by an event, of a token that should have been ended and was not.
 func (r *Reconciler) warnOfLivingToken(token *v1alpha1.GitHubUserToken, pair ending, err error) {
-	lives := "and does not expire"
-	if !pair.expires.IsZero() {
-		lives = "and lives until " + clockTime(pair.expires)
+	lives := ""
+	switch {
+	case pair.access.IsZero():
+	case pair.expires.IsZero():
+		lives = " The access token does not expire."
+	default:
+		lives = " The access token lives until " + clockTime(pair.expires) + " at most."
+	}
+	if !pair.refresh.IsZero() {
+		lives += " The refresh token may live for months."
 	}
 	r.Recorder.Eventf(token, nil, corev1.EventTypeWarning, eventRevocationFailed, "Revoke",
-		"The token could not be ended at GitHub (%s), %s. To end it before, let its owner revoke the App at https://%s/settings/apps/authorizations.",
+		"The token could not be ended at GitHub (%s).%s To end it before, let its owner revoke the App at https://%s/settings/apps/authorizations.",
 		words(err), lives, appHost(token))
 }
 

@@ -3,6 +3,7 @@ package controllers
 import (
 	"strings"
 	"testing"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
@@ -84,6 +85,123 @@ func TestADeletedResourceEndsItsTokenAtGitHub(t *testing.T) {
 		}
 		w.presented(1)
 	})
+}
+
+// GitHub does not know an access token that is seconds old, or dead. The refresh token beside it may live.
+func TestAnAccessTokenThatGitHubDoesNotKnowIsNotTheEndOfItsPair(t *testing.T) {
+	t.Parallel()
+	old := func(w *world) { w.meter.leap(youngToken + time.Second) }
+	expire := func(w *world, pair *corev1.Secret) { w.gh.Expire(access(pair)) }
+	each(t, map[string]struct {
+		gh     githubtest.Options
+		before func(*world, *corev1.Secret)
+		// missing says that the host has no endpoint for the tokens themselves.
+		missing bool
+		// later is called when GitHub has twice not known the token; nil when it is not asked so often.
+		later func(*world)
+		own   bool // the tokens' own endpoint is tried
+		told  bool // of the refresh token, which lives
+	}{
+		"as the pair is young": {gh: githubtest.Options{FreshTokenRefusedFor: time.Hour}, own: true},
+		"as the pair is young, without another endpoint": {
+			gh:    githubtest.Options{FreshTokenRefusedFor: time.Hour},
+			later: func(w *world) { w.gh.Configure(func(o *githubtest.Options) { o.FreshTokenRefusedFor = 0 }) },
+			own:   true, missing: true,
+		},
+		"as it alone is dead": {before: expire, own: true},
+		"as it alone is dead, without another endpoint, while it is young": {before: expire, later: old, own: true, missing: true, told: true},
+		"as it alone is dead, without another endpoint": {
+			before: func(w *world, pair *corev1.Secret) { expire(w, pair); old(w) },
+			own:    true, missing: true, told: true,
+		},
+		"as it alone was ended, and the reply was lost": {
+			gh: githubtest.Options{DeleteSparesRefreshToken: true},
+			before: func(w *world, _ *corev1.Secret) {
+				w.gh.Inject(githubtest.DropReply().At(githubtest.DeleteTokenEndpoint))
+			},
+			own: true,
+		},
+		"as GitHub has refused the refresh token before": {before: func(w *world, _ *corev1.Secret) {
+			w.gh.RevokeGrant(clientID, "octocat")
+			w.request("octocat", "1")
+			w.condition("octocat", v1alpha1.ConditionAuthorized, metav1.ConditionFalse, v1alpha1.ReasonRefreshTokenRejected)
+			old(w)
+		}},
+		"as it was revoked, without another endpoint": {before: func(w *world, _ *corev1.Secret) {
+			w.change("octocat", func(token *v1alpha1.GitHubUserToken) {
+				token.Spec.CheckInterval = &metav1.Duration{Duration: checkEvery}
+			})
+			w.gh.RevokeGrant(clientID, "octocat")
+			old(w)
+			w.touch("octocat")
+			w.condition("octocat", v1alpha1.ConditionAuthorized, metav1.ConditionFalse, v1alpha1.ReasonRevoked)
+		}, own: true, missing: true},
+	}, func(t *testing.T, c struct {
+		gh      githubtest.Options
+		before  func(*world, *corev1.Secret)
+		missing bool
+		later   func(*world)
+		own     bool
+		told    bool
+	},
+	) {
+		w := newWorld(t, worldOptions{gh: c.gh})
+		pair := w.revocable("octocat", nil)
+		if c.before != nil {
+			c.before(w, pair)
+		}
+		byApp := w.gh.Inject(githubtest.Delay(0).At(githubtest.DeleteTokenEndpoint).Always())
+		itself := githubtest.Delay(0)
+		if c.missing {
+			itself = githubtest.RESTError(404, "Not Found")
+		}
+		byItself := w.gh.Inject(itself.At(githubtest.RevokeEndpoint).Always())
+		w.remove(w.resourceNamed("octocat"))
+		if c.later != nil {
+			w.eventually("two tries", func() (bool, string) { return byApp.Hits() >= 2, "" })
+			w.samePair(pair, w.pair("octocat-token"))
+			c.later(w)
+		}
+		w.gone(w.resourceNamed("octocat"))
+		if used := byItself.Hits() > 0; used != c.own {
+			t.Errorf("the tokens' own endpoint was used: %t, want %t", used, c.own)
+		}
+		if w.gh.Alive(access(pair)) || w.gh.Alive(refresh(pair)) != c.told {
+			t.Errorf("the access token is alive: %t, the refresh token: %t", w.gh.Alive(access(pair)), w.gh.Alive(refresh(pair)))
+		}
+		if c.told {
+			w.eventually("the event", func() (bool, string) {
+				notes := strings.Join(w.eventsOf("octocat", eventRevocationFailed), "; ")
+				return strings.Contains(notes, "The refresh token may live"), notes
+			})
+			return
+		}
+		w.settle()
+		if notes := w.eventsOf("octocat", eventRevocationFailed); len(notes) != 0 {
+			t.Errorf("a failure is told of: %v", notes)
+		}
+	})
+}
+
+// While a pair Secret is being replaced its pair stands in the backup as well.
+func TestAPairInTwoSecretsIsEndedOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{})
+	pair := w.revocable("octocat", nil)
+	w.settle()
+	w.stop()
+	backup := pair.DeepCopy()
+	backup.Name, backup.ResourceVersion, backup.UID = ownerOf(w.get("octocat")).BackupRef().Name, "", ""
+	w.create(backup)
+	byApp := w.gh.Inject(githubtest.Delay(0).At(githubtest.DeleteTokenEndpoint).Always())
+	byItself := w.gh.Inject(githubtest.Delay(0).At(githubtest.RevokeEndpoint).Always())
+	if _, err := w.reconciler.endEach(w.ctx, w.get("octocat")); err != nil {
+		t.Error(err)
+	}
+	w.ended(pair)
+	if byApp.Hits() != 1 || byItself.Hits() != 0 {
+		t.Errorf("the App's endpoint was asked %d times and the tokens' own %d times", byApp.Hits(), byItself.Hits())
+	}
 }
 
 // The Secret stays as long as its token is being ended, and all of it is bounded.

@@ -92,7 +92,8 @@ const (
 	SlowDown Reason = "SlowDown"
 	// UnknownError: an error code that this version does not know, without a token.
 	UnknownError Reason = "UnknownError"
-	// TokenInvalid: a REST call was refused with 401, "Bad credentials". Right after an exchange this passes by itself.
+	// TokenInvalid: a REST call was refused with 401, "Bad credentials", or the App knows no such token. Right
+	// after an exchange this passes by itself.
 	TokenInvalid Reason = "TokenInvalid"
 
 	// Timeout: the deadline passed. Transient if nothing had been sent, otherwise Ambiguous.

@@ -83,8 +83,9 @@ func (c *Client) CheckToken(ctx context.Context, app App, token credential.Acces
 	}
 }
 
-// RevokeToken ends one access token through the App's endpoint, which needs the client secret. A token
-// that is dead already is no error.
+// RevokeToken ends one access token through the App's endpoint, which needs the client secret. A token that
+// the App does not know is TokenInvalid: it is dead already, or only seconds old, and what became of the
+// refresh token beside it is not said.
 func (c *Client) RevokeToken(ctx context.Context, app App, token credential.AccessToken) error {
 	h, clientID, err := c.checkApp(app)
 	if err != nil {
@@ -100,10 +101,15 @@ func (c *Client) RevokeToken(ctx context.Context, app App, token credential.Acce
 		return err
 	}
 	response, err := api.Authorizations.Revoke(ctx, clientID, token.Reveal())
-	if err == nil || saysNotFound(response) {
+	switch {
+	case err == nil:
 		return nil
+	case saysNotFound(response):
+		reply := readReply(response.Response, time.Time{}, c.now())
+		return reply.error(TokenInvalid)
+	default:
+		return c.restError(h, response, err, IncorrectClientCredentials)
 	}
-	return c.restError(h, response, err, IncorrectClientCredentials)
 }
 
 // RevokeCredentials ends tokens without any authentication: whoever holds a token may end it. GitHub

@@ -119,7 +119,7 @@ func TestRevokingAToken(t *testing.T) {
 		body   string
 		reason Reason
 	}{
-		{204, "", ""}, {404, notFound, ""}, {404, htmlPage, NotSupported}, {401, badCredentials, IncorrectClientCredentials}, {500, "", ServerError},
+		{204, "", ""}, {404, notFound, TokenInvalid}, {404, `{"message":"Not Found"}`, NotSupported}, {404, htmlPage, NotSupported}, {401, badCredentials, IncorrectClientCredentials}, {500, "", ServerError},
 	} {
 		s := newREST(t, tc.status, nil, tc.body)
 		err := s.client(t).RevokeToken(t.Context(), s.app(), credential.NewAccessToken(newAccess))

@@ -53,6 +53,9 @@ type Options struct {
 	BadCredentialsPause time.Duration
 	// RESTLimit is the number of authenticated REST requests an hour for a user; default 0: counted, not enforced.
 	RESTLimit int
+	// DeleteSparesRefreshToken makes DELETE /applications/{client_id}/token end the access token alone. GitHub does not
+	// document what becomes of the refresh token beside it; by default it ends as well.
+	DeleteSparesRefreshToken bool
 	// RevokeLimit is the number of requests an hour from one address to POST /credentials/revoke; default
 	// DefaultRevokeLimit, negative: no limit.
 	RevokeLimit int

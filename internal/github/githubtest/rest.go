@@ -188,7 +188,7 @@ func (s *Server) answerCheck(c *call) reply {
 	return c.versioned(jsonReply(http.StatusOK, authorization))
 }
 
-// answerDeleteToken is DELETE /applications/{client_id}/token: it ends the pair of this token.
+// answerDeleteToken is DELETE /applications/{client_id}/token: it ends the pair of this token, or the token alone.
 func (s *Server) answerDeleteToken(c *call) reply {
 	_, p, refused := s.appRequest(c)
 	if refused != nil {
@@ -197,7 +197,11 @@ func (s *Server) answerDeleteToken(c *call) reply {
 	if p == nil {
 		return restError(http.StatusNotFound, "Not Found")
 	}
-	p.kill(s.now(), Revoked)
+	if s.options.DeleteSparesRefreshToken {
+		p.access.kill(s.now(), Revoked)
+	} else {
+		p.kill(s.now(), Revoked)
+	}
 	return c.versioned(reply{status: http.StatusNoContent})
 }
 

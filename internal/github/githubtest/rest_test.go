@@ -142,6 +142,16 @@ func TestTheAppChecksAndDeletesTokens(t *testing.T) {
 	want(t, "another user's token alive", gh.Alive(hubot.AccessToken), true)
 }
 
+func TestADeletedTokenMayLeaveTheOtherOneOfItsPairAlive(t *testing.T) {
+	gh := newServer(t, func(o *Options) { o.DeleteSparesRefreshToken = true })
+	pair := gh.Mint(clientID, "octocat")
+	want(t, "delete", appCall(t, gh, http.MethodDelete, "/token", pair.AccessToken).status, 204)
+	want(t, "access token alive", gh.Alive(pair.AccessToken), false)
+	want(t, "refresh token alive", gh.Alive(pair.RefreshToken), true)
+	want(t, "delete again", appCall(t, gh, http.MethodDelete, "/token", pair.AccessToken).status, 404)
+	want(t, "error of a refresh", refresh(t, gh, pair.RefreshToken).text("error"), "")
+}
+
 func TestTheAppMustProveItself(t *testing.T) {
 	gh := newServer(t)
 	gh.AddApp(App{ClientID: "Iv23liOther", Secrets: []string{"other"}})
