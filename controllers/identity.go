@@ -154,7 +154,10 @@ func (r *Reconciler) end(ctx context.Context, app github.App, record rotation.Re
 			app.ClientSecret = secret
 		}
 	}
-	pair := ending{access: tokens.AccessToken, refresh: tokens.RefreshToken, issued: record.Reply.SentAt, expires: tokens.ExpiresAt}
+	pair := ending{
+		app: record.App, access: tokens.AccessToken, refresh: tokens.RefreshToken,
+		issued: record.Reply.SentAt, expires: tokens.ExpiresAt,
+	}
 	began, wait := r.Clock.Monotonic(), time.Second
 	for {
 		err := r.endPair(ctx, app, pair)

@@ -27,12 +27,20 @@ const eventRevocationFailed = "RevocationFailed"
 
 // ending is a pair that is to be ended at GitHub.
 type ending struct {
+	// app is the App (host/clientID) that the pair belongs to.
+	app     string
 	access  credential.AccessToken
 	refresh credential.RefreshToken
 	// issued is when the pair was asked for, and expires when the access token dies by itself; zero when never.
 	issued, expires time.Time
 	// verdict is what is known against the refresh token; nil when nothing is.
 	verdict *rotation.Verdict
+}
+
+// host is the App's.
+func (e ending) host() string {
+	host, _, _ := strings.Cut(e.app, "/")
+	return host
 }
 
 // tokens names the two tokens.
@@ -218,16 +226,18 @@ func (r *Reconciler) endEach(ctx context.Context, token *v1alpha1.GitHubUserToke
 			continue
 		}
 		pair := ending{
-			access: live.AccessToken, refresh: live.RefreshToken,
+			app: app.Key(), access: live.AccessToken, refresh: live.RefreshToken,
 			issued: live.State.IssuedAt, expires: live.State.ExpiresAt, verdict: live.State.Verdict,
 		}
+		issuer := app
 		if live.State.App != "" && live.State.App != app.Key() {
-			continue // A pair of a former App: that App's credentials are not known here any more.
+			pair.app = live.State.App
+			issuer = github.App{Host: pair.host()} // Its credentials are not known here any more.
 		}
 		if r.ends.hasEnded(token.UID, pair) {
 			continue
 		}
-		if err := r.endPair(ctx, app, pair); err == nil {
+		if err := r.endPair(ctx, issuer, pair); err == nil {
 			r.ends.hasNowEnded(token.UID, pair)
 		} else if failed == nil || isHopeless(failed) {
 			living, failed = pair, err
@@ -240,6 +250,9 @@ func (r *Reconciler) endEach(ctx context.Context, token *v1alpha1.GitHubUserToke
 // otherwise by its tokens, which are authority enough to end themselves. That the App knows no such access token
 // says nothing of the refresh token, and of a young pair nothing at all.
 func (r *Reconciler) endPair(ctx context.Context, app github.App, pair ending) error {
+	if pair.access.IsZero() && pair.refresh.IsZero() {
+		return nil
+	}
 	ctx, cancel := context.WithTimeout(ctx, questionTimeout)
 	defer cancel()
 	now := r.Clock.Now()
@@ -291,6 +304,10 @@ func isHopeless(err error) bool {
 
 // warnOfLivingToken tells, by an event, of a token that should have been ended and was not.
 func (r *Reconciler) warnOfLivingToken(token *v1alpha1.GitHubUserToken, pair ending, err error) {
+	host := pair.host()
+	if host == "" {
+		host = ending{app: appOf(token).Key()}.host() // It could not even be looked at.
+	}
 	lives := ""
 	switch {
 	case pair.access.IsZero():
@@ -304,11 +321,5 @@ func (r *Reconciler) warnOfLivingToken(token *v1alpha1.GitHubUserToken, pair end
 	}
 	r.Recorder.Eventf(token, nil, corev1.EventTypeWarning, eventRevocationFailed, "Revoke",
 		"The token could not be ended at GitHub (%s).%s To end it before, let its owner revoke the App at https://%s/settings/apps/authorizations.",
-		words(err), lives, appHost(token))
-}
-
-// appHost is the host that people open in a browser.
-func appHost(token *v1alpha1.GitHubUserToken) string {
-	host, _, _ := strings.Cut(appOf(token).Key(), "/")
-	return host
+		words(err), lives, host)
 }

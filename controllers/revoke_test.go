@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/internal/github"
 	"github.com/githubusertoken/github-user-token-operator/internal/github/githubtest"
 )
 
@@ -181,6 +182,39 @@ func TestAnAccessTokenThatGitHubDoesNotKnowIsNotTheEndOfItsPair(t *testing.T) {
 			t.Errorf("a failure is told of: %v", notes)
 		}
 	})
+}
+
+// The credentials of the App that the pair belongs to may be gone from the spec. Its tokens need none.
+func TestThePairOfAFormerAppIsEndedToo(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{})
+	pair := w.revocable("octocat", nil)
+	w.gh.AddApp(githubtest.App{ClientID: "Iv23liOTHER", Secrets: []string{clientSecret}})
+	w.change("octocat", func(token *v1alpha1.GitHubUserToken) { token.Spec.App.ClientID = "Iv23liOTHER" })
+	w.condition("octocat", v1alpha1.ConditionAuthorized, metav1.ConditionFalse, v1alpha1.ReasonAppChanged)
+	w.remove(w.resourceNamed("octocat"))
+	w.gone(w.resourceNamed("octocat"))
+	w.ended(pair)
+}
+
+func TestThePairOfAFormerHostThatMayNotBeAskedIsToldOf(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{})
+	pair := w.revocable("octocat", nil)
+	w.stop()
+	w.change("octocat", func(token *v1alpha1.GitHubUserToken) { token.Spec.App.Host = "ghe.example" })
+	w.options.client = func(o *github.Options) { o.AllowedHosts = []string{"ghe.example"} }
+	w.startOperator(w.options)
+	w.condition("octocat", v1alpha1.ConditionAuthorized, metav1.ConditionFalse, v1alpha1.ReasonAppChanged)
+	w.remove(w.resourceNamed("octocat"))
+	w.gone(w.resourceNamed("octocat"))
+	w.eventually("the event", func() (bool, string) {
+		notes := strings.Join(w.eventsOf("octocat", eventRevocationFailed), "; ")
+		return strings.Contains(notes, "not allowed") && strings.Contains(notes, "https://"+w.site.Host+"/settings/apps/authorizations"), notes
+	})
+	if !w.gh.Alive(access(pair)) {
+		t.Error("a host was asked that is not allowed")
+	}
 }
 
 // While a pair Secret is being replaced its pair stands in the backup as well.
