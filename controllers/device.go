@@ -19,10 +19,6 @@ import (
 // deviceTimeout bounds the request for a device code.
 const deviceTimeout = 20 * time.Second
 
-// lastInLine is the expiry by which device codes and polls queue for the App's token requests: behind every
-// resource of the namespace that has a token to lose.
-var lastInLine = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
-
 // deviceView is what a reconcile finds out about the device flow.
 type deviceView struct {
 	// offered is the code that a person can enter now; nil when there is none.
@@ -105,7 +101,7 @@ func (r *Reconciler) deviceFlight(ctx context.Context, v *view, now deviceStep, 
 		v.device.consider(v.now.Add(time.Second))
 		return shown, nil
 	}
-	request := ratelimit.Request{ID: string(uid), Namespace: v.token.Namespace, Expiry: lastInLine}
+	request := ratelimit.Request{ID: string(uid), Namespace: v.token.Namespace, Yields: true}
 	if ok, estimate := r.Limiter.Acquire(job.App.Key(), request); !ok {
 		v.device.consider(estimate)
 		return shown, nil

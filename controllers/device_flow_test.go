@@ -9,10 +9,12 @@ import (
 
 	eventsv1 "k8s.io/api/events/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	ctrl "sigs.k8s.io/controller-runtime"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/internal/github"
 	"github.com/githubusertoken/github-user-token-operator/internal/github/githubtest"
+	"github.com/githubusertoken/github-user-token-operator/internal/ratelimit"
 )
 
 // withDevice is a world whose App has the device flow, with codes that live so long.
@@ -75,6 +77,45 @@ func TestACodeIsAnnouncedOnceAndShownByKubectl(t *testing.T) {
 	w.ready("octocat")
 	w.noCode("octocat")
 	w.presented(0)
+}
+
+// A person who is waited for has no token to lose: their requests come behind all others of the App, also those of
+// other namespaces.
+func TestACodeIsAskedForWhenNobodyElseWaits(t *testing.T) {
+	t.Parallel()
+	held := make(chan struct{})
+	w := newWorld(t, worldOptions{app: deviceApp(), namespaces: 2, beforeStart: func(_ ctrl.Manager, r *Reconciler) {
+		r.Limiter = ratelimit.New(ratelimit.Options{PerHour: 2, Hold: time.Hour, Wake: func(id string) {
+			if id == "holder" {
+				close(held)
+				return
+			}
+			r.queue.wake(id)
+		}})
+	}})
+	// Somebody has the only turn for now, and does not use it.
+	limiter, app := w.reconciler.Limiter, appOf(w.resource("octocat")).Key()
+	limiter.Pause(app, time.Now().Add(50*time.Millisecond))
+	limiter.Acquire(app, ratelimit.Request{ID: "holder"})
+	<-held
+	wait := func(n int) {
+		t.Helper()
+		w.eventually("the turn to be waited for", func() (bool, string) {
+			return limiter.Waiting(app) == n, fmt.Sprintf("%d wait", limiter.Waiting(app))
+		})
+	}
+	codes := w.gh.Inject(githubtest.Delay(0).At(githubtest.DeviceCodeEndpoint).Always())
+	w.create(w.withoutSeed("hubot"))
+	wait(2)
+	w.namespace = w.namespaces[1]
+	w.seed("octocat", "octocat")
+	w.create(w.resource("octocat"))
+	wait(3)
+	limiter.Cancel("holder")
+	w.ready("octocat")
+	if n := codes.Hits(); n != 0 {
+		t.Errorf("%d codes were asked for before that", n)
+	}
 }
 
 // What GitHub asks for is kept to by the next process as well.

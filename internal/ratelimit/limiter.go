@@ -2,7 +2,7 @@
 //
 // GitHub documents 2,000 token requests an hour for an App. The limiter keeps to that in every rolling
 // hour, serves waiting namespaces in turn, so that none is starved by a big one, and serves the earliest
-// expiry first within a namespace. Nobody sleeps in it: who may not go ahead is woken when it is his turn.
+// expiry first within a namespace. Requests that yield have their turn when no other waits. Nobody sleeps in it: who may not go ahead is woken when it is his turn.
 //
 // There is no clock to hand in: the clock and the timers must agree, and in a testing/synctest bubble
 // both are simulated.
@@ -45,6 +45,9 @@ type Request struct {
 	Namespace string
 	// Expiry is when the resource's access token dies. The earliest goes first.
 	Expiry time.Time
+	// Yields says that there is no token to lose: it goes when no request of the App waits that does not yield,
+	// in whatever namespace. Expiry is not looked at; who has waited longest goes first.
+	Yields bool
 }
 
 // Limiter is safe for concurrent use. Its memory is bounded by the number of requests that wait, and it
@@ -76,7 +79,7 @@ func New(options Options) *Limiter {
 // Acquire asks for one token request of an App. If ok, it is charged and may be made now. Otherwise the
 // request waits, Wake is called with its ID when its turn has come, and estimate is when that will
 // roughly be. Calling it again for the same ID is harmless: a waiting request keeps its turn, and a
-// changed expiry, namespace or App counts.
+// changed expiry, namespace, App or yielding counts.
 func (l *Limiter) Acquire(app string, r Request) (ok bool, estimate time.Time) {
 	l.mu.Lock()
 	now := time.Now()
@@ -86,6 +89,9 @@ func (l *Limiter) Acquire(app string, r Request) (ok bool, estimate time.Time) {
 	}
 	q := l.queue(app, now)
 	if !q.holds(r.ID) {
+		if r.Yields {
+			r.Expiry = q.yieldsSince(r.ID, now)
+		}
 		q.enqueue(r)
 		l.of[r.ID] = q
 	}

@@ -78,13 +78,70 @@ func TestNamespacesTakeTurnsAndTheEarliestExpiryGoesFirst(t *testing.T) {
 	})
 }
 
+func TestWhoYieldsGoesWhenNobodyElseWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newScene(Options{PerHour: 100, Burst: 1})
+		now := time.Now()
+		yielding := func(namespace string, n int) {
+			r := request(namespace, n, time.Time{})
+			r.Yields = true
+			s.ask(r)
+			time.Sleep(time.Millisecond)
+		}
+		s.ask(request("first", 0, now))
+		for n := 3; n > 0; n-- {
+			yielding("idle", n)
+		}
+		yielding("busy", 4)
+		yielding("idle", 3) // keeps its place
+		for n := range 2 {
+			s.ask(request("busy", n, now.Add(time.Duration(n)*time.Hour)))
+		}
+		s.ask(request("small", 0, now.Add(9*time.Hour)))
+		s.run(3 * time.Minute)
+		s.ask(request("late", 0, now)) // goes ahead of all that still yield
+		s.run(time.Hour)
+		want := []string{"first/0000", "busy/0000", "small/0000", "busy/0001", "idle/0003", "late/0000", "busy/0004", "idle/0002", "idle/0001"}
+		if !slices.Equal(s.order, want) {
+			t.Errorf("order %v, want %v", s.order, want)
+		}
+	})
+}
+
+// A resource that waits for a person may come to have a token to lose, and the other way round.
+func TestWhoYieldsNoMoreMovesAhead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newScene(Options{PerHour: 3600, Burst: 1})
+		now := time.Now()
+		s.ask(request("a", 0, now))
+		s.ask(request("a", 1, now.Add(1)))
+		for n := 2; n <= 3; n++ {
+			r := request("b", n, now)
+			r.Yields = true
+			s.ask(r)
+		}
+		s.ask(request("b", 3, now))
+		r := s.requests["a/0001"]
+		r.Yields = true
+		s.ask(r)
+		if got := s.Waiting(app); got != 3 {
+			t.Errorf("%d wait, want 3", got)
+		}
+		s.run(10 * time.Second)
+		if want := []string{"a/0000", "b/0003", "b/0002", "a/0001"}; !slices.Equal(s.order, want) {
+			t.Errorf("order %v, want %v", s.order, want)
+		}
+	})
+}
+
 func TestTheEstimateComesTrue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newScene(Options{PerHour: 2000, Burst: 20})
 		now := time.Now()
 		for i := range 300 {
-			namespace := []string{"a", "a", "a", "b", "c"}[i%5]
-			s.ask(request(namespace, i, now.Add(time.Duration(i*7919%300)*time.Minute)))
+			r := request([]string{"a", "a", "a", "b", "c"}[i%5], i, now.Add(time.Duration(i*7919%300)*time.Minute))
+			r.Yields = i%7 == 0
+			s.ask(r)
 		}
 		estimates := map[string]time.Time{}
 		for id, r := range s.requests {

@@ -87,7 +87,7 @@ func simulate(perHour, burst int, steps []step) (problem string) {
 	}
 
 	for _, s := range steps {
-		r := Request{ID: fmt.Sprint(s.id), Namespace: fmt.Sprint(s.namespace), Expiry: time.Now().Add(time.Duration(s.id*37%31) * time.Minute)}
+		r := Request{ID: fmt.Sprint(s.id), Namespace: fmt.Sprint(s.namespace), Expiry: time.Now().Add(time.Duration(s.id*37%31) * time.Minute), Yields: s.id%3 == 0}
 		switch s.kind {
 		case 0:
 			limiter.Cancel(r.ID)
@@ -128,12 +128,12 @@ func simulate(perHour, burst int, steps []step) (problem string) {
 	return problem
 }
 
-// Whoever waits at the start of a recovery is served in order: within a namespace by expiry, and as long
-// as two namespaces wait neither gets ahead of the other by more than one.
+// Whoever waits at the start of a recovery is served in order: who yields after all who do not, within a namespace
+// by expiry, or as they came, and as long as two namespaces wait neither gets ahead of the other by more than one.
 func TestOrderIsFairAndByExpiry(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		waits := rapid.SliceOfN(rapid.Custom(func(rt *rapid.T) [2]int {
-			return [2]int{rapid.IntRange(0, 5).Draw(rt, "namespace"), rapid.IntRange(-100, 100).Draw(rt, "expiry")}
+		waits := rapid.SliceOfN(rapid.Custom(func(rt *rapid.T) [3]int {
+			return [3]int{rapid.IntRange(0, 5).Draw(rt, "namespace"), rapid.IntRange(-100, 100).Draw(rt, "expiry"), rapid.IntRange(0, 2).Draw(rt, "class")}
 		}), 1, 100).Draw(rt, "waits")
 
 		var s *scene
@@ -142,28 +142,44 @@ func TestOrderIsFairAndByExpiry(t *testing.T) {
 			start := time.Now()
 			s.Pause(app, start.Add(time.Minute))
 			for n, wait := range waits {
-				s.ask(request(fmt.Sprint(wait[0]), n, start.Add(time.Duration(wait[1])*time.Minute)))
+				r := request(fmt.Sprint(wait[0]), n, start.Add(time.Duration(wait[1])*time.Minute))
+				r.Yields = wait[2] == 0
+				s.ask(r)
+				if r.Yields {
+					r.Expiry = time.Now()
+					s.requests[r.ID] = r
+				}
+				time.Sleep(time.Millisecond)
 			}
 			s.run(time.Hour)
 		})
 		if len(s.order) != len(waits) {
 			rt.Fatalf("%d of %d were served", len(s.order), len(waits))
 		}
-		left, served, latest := map[string]int{}, map[string]int{}, map[string]time.Time{}
-		for _, r := range s.requests {
-			left[r.Namespace]++
+		yielded := slices.IndexFunc(s.order, func(id string) bool { return s.requests[id].Yields })
+		if yielded < 0 {
+			yielded = len(s.order)
 		}
-		for _, id := range s.order {
-			r := s.requests[id]
-			if r.Expiry.Before(latest[r.Namespace]) {
-				rt.Fatalf("%s is served after a later expiry", id)
+		for _, class := range [][]string{s.order[:yielded], s.order[yielded:]} {
+			left, served, latest := map[string]int{}, map[string]int{}, map[string]time.Time{}
+			for _, id := range class {
+				left[s.requests[id].Namespace]++
 			}
-			latest[r.Namespace] = r.Expiry
-			served[r.Namespace]++
-			left[r.Namespace]--
-			for other, waiting := range left {
-				if waiting > 0 && served[r.Namespace] > served[other]+1 {
-					rt.Fatalf("namespace %s has had %d turns while %s waits with %d", r.Namespace, served[r.Namespace], other, served[other])
+			for _, id := range class {
+				r := s.requests[id]
+				if r.Yields != s.requests[class[0]].Yields {
+					rt.Fatalf("%s, which does not yield, is served after one that does", id)
+				}
+				if r.Expiry.Before(latest[r.Namespace]) {
+					rt.Fatalf("%s is served after a later expiry", id)
+				}
+				latest[r.Namespace] = r.Expiry
+				served[r.Namespace]++
+				left[r.Namespace]--
+				for other, waiting := range left {
+					if waiting > 0 && served[r.Namespace] > served[other]+1 {
+						rt.Fatalf("namespace %s has had %d turns while %s waits with %d", r.Namespace, served[r.Namespace], other, served[other])
+					}
 				}
 			}
 		}

@@ -23,12 +23,15 @@ type queue struct {
 	hold        time.Duration
 	pausedUntil time.Time
 
-	ring    []*line // the namespaces that wait, the next one first
+	rings   [2]ring // those of the requests that do not yield, and of those that do
 	waiting map[string]Request
 	held    map[string]turn
 }
 
-// line is the requests of one namespace that wait, the earliest expiry first.
+// ring is the namespaces that wait, the next one first.
+type ring []*line
+
+// line is the requests of one namespace that wait, the earliest expiry first, or who has waited longest.
 type line struct {
 	namespace string
 	requests  []Request
@@ -64,23 +67,40 @@ func (q *queue) holds(id string) bool {
 // already stays where it is, or moves if it has changed.
 func (q *queue) enqueue(r Request) {
 	if old, ok := q.waiting[r.ID]; ok {
-		if old.Namespace == r.Namespace && old.Expiry.Equal(r.Expiry) {
+		if old.Namespace == r.Namespace && old.Expiry.Equal(r.Expiry) && old.Yields == r.Yields {
 			return
 		}
 		q.remove(r.ID)
 	}
-	i := q.lineOf(r.Namespace)
+	g := q.ringOf(r)
+	i := g.lineOf(r.Namespace)
 	if i < 0 {
-		i = len(q.ring)
-		q.ring = append(q.ring, &line{namespace: r.Namespace})
+		i = len(*g)
+		*g = append(*g, &line{namespace: r.Namespace})
 	}
-	at, _ := slices.BinarySearchFunc(q.ring[i].requests, r, byExpiry)
-	q.ring[i].requests = slices.Insert(q.ring[i].requests, at, r)
+	l := (*g)[i]
+	at, _ := slices.BinarySearchFunc(l.requests, r, byExpiry)
+	l.requests = slices.Insert(l.requests, at, r)
 	q.waiting[r.ID] = r
 }
 
-func (q *queue) lineOf(namespace string) int {
-	return slices.IndexFunc(q.ring, func(l *line) bool { return l.namespace == namespace })
+// yieldsSince is when a request that yields began to wait.
+func (q *queue) yieldsSince(id string, now time.Time) time.Time {
+	if old, ok := q.waiting[id]; ok && old.Yields {
+		return old.Expiry
+	}
+	return now
+}
+
+func (q *queue) ringOf(r Request) *ring {
+	if r.Yields {
+		return &q.rings[1]
+	}
+	return &q.rings[0]
+}
+
+func (g *ring) lineOf(namespace string) int {
+	return slices.IndexFunc(*g, func(l *line) bool { return l.namespace == namespace })
 }
 
 // remove forgets a request, whether it waits or holds a turn.
@@ -91,25 +111,37 @@ func (q *queue) remove(id string) {
 		return
 	}
 	delete(q.waiting, id)
-	i := q.lineOf(r.Namespace)
-	at, _ := slices.BinarySearchFunc(q.ring[i].requests, r, byExpiry)
-	q.ring[i].requests = slices.Delete(q.ring[i].requests, at, at+1)
-	if len(q.ring[i].requests) == 0 {
-		q.ring = slices.Delete(q.ring, i, i+1)
+	g := q.ringOf(r)
+	i := g.lineOf(r.Namespace)
+	l := (*g)[i]
+	at, _ := slices.BinarySearchFunc(l.requests, r, byExpiry)
+	l.requests = slices.Delete(l.requests, at, at+1)
+	if len(l.requests) == 0 {
+		*g = slices.Delete(*g, i, i+1)
 	}
+}
+
+// take is the request whose turn it is, taken out of its ring.
+func (g *ring) take() Request {
+	next := (*g)[0]
+	r := next.requests[0]
+	next.requests = next.requests[1:]
+	*g = (*g)[1:]
+	if len(next.requests) > 0 {
+		*g = append(*g, next)
+	}
+	return r
 }
 
 // grant sets aside a turn for as many as the budget allows, and returns their IDs.
 func (q *queue) grant(now time.Time) []string {
 	var granted []string
-	for len(q.ring) > 0 && !now.Before(q.pausedUntil) && (q.budget == nil || q.budget.TokensAt(now) >= float64(len(q.held)+1)) {
-		next := q.ring[0]
-		r := next.requests[0]
-		next.requests = next.requests[1:]
-		q.ring = q.ring[1:]
-		if len(next.requests) > 0 {
-			q.ring = append(q.ring, next)
+	for len(q.waiting) > 0 && !now.Before(q.pausedUntil) && (q.budget == nil || q.budget.TokensAt(now) >= float64(len(q.held)+1)) {
+		first := &q.rings[0]
+		if len(*first) == 0 {
+			first = &q.rings[1]
 		}
+		r := first.take()
 		delete(q.waiting, r.ID)
 		q.held[r.ID] = turn{request: r, until: now.Add(q.hold)}
 		granted = append(granted, r.ID)
@@ -162,7 +194,7 @@ func (q *queue) next(now time.Time) time.Time {
 			next = t.until
 		}
 	}
-	if len(q.ring) == 0 {
+	if len(q.waiting) == 0 {
 		return next
 	}
 	// With the whole burst set aside, no waiting brings another turn.
@@ -192,14 +224,20 @@ func (q *queue) affordable(requests int, now time.Time) time.Time {
 
 // estimate is about when a waiting request will have its turn, if nobody else comes and all turns are used.
 func (q *queue) estimate(id string, now time.Time) time.Time {
-	r := q.waiting[id]
-	own := q.lineOf(r.Namespace)
-	if own < 0 {
+	r, waits := q.waiting[id]
+	if !waits {
 		return now
 	}
-	rank, _ := slices.BinarySearchFunc(q.ring[own].requests, r, byExpiry)
+	g := q.ringOf(r)
+	own := g.lineOf(r.Namespace)
+	rank, _ := slices.BinarySearchFunc((*g)[own].requests, r, byExpiry)
 	before := rank
-	for i, l := range q.ring {
+	if r.Yields {
+		for _, l := range q.rings[0] {
+			before += len(l.requests)
+		}
+	}
+	for i, l := range *g {
 		switch {
 		case i < own:
 			before += min(len(l.requests), rank+1)

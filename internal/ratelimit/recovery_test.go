@@ -80,3 +80,45 @@ func TestRecoveryFromAnOutage(t *testing.T) {
 		}
 	})
 }
+
+// 1,300 tokens are due at once, and eight people in as many namespaces are waited for, each asked about every ten
+// seconds. The tokens take no longer for that: 1,300 of 2,000 an hour.
+func TestWhoIsWaitedForHoldsNoTokenUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newScene(Options{PerHour: DefaultPerHour})
+		start := time.Now()
+		for n := range 1300 {
+			s.ask(request("tokens", n, start.Add(time.Hour)))
+		}
+		polls := 0
+		for range 360 {
+			for n := range 8 {
+				r := request("person-"+string(rune('a'+n)), n, time.Time{})
+				r.Yields = true
+				delete(s.used, r.ID)
+				s.ask(r)
+			}
+			s.run(10 * time.Second)
+			for id := range s.used {
+				if s.requests[id].Yields {
+					polls++
+				}
+			}
+		}
+		var last time.Duration
+		tokens := 0
+		for id, at := range s.used {
+			if !s.requests[id].Yields {
+				tokens++
+				last = max(last, at.Sub(start))
+			}
+		}
+		t.Logf("%d tokens within %s, and %d polls in an hour", tokens, last, polls)
+		if tokens != 1300 || last > 39*time.Minute {
+			t.Errorf("%d tokens, the last after %s, want 1300 within 39 minutes", tokens, last)
+		}
+		if got := tokens + polls; got < DefaultPerHour-20 || got > DefaultPerHour {
+			t.Errorf("%d requests in an hour, want the rest of the limit of %d for the polls", got, DefaultPerHour)
+		}
+	})
+}
