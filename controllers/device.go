@@ -126,7 +126,7 @@ func (r *Reconciler) requestCode(log logr.Logger, token *v1alpha1.GitHubUserToke
 	asked := r.Clock.Now()
 	authorization, err := r.GitHub.RequestDeviceCode(ctx, job.App)
 	if err != nil {
-		r.pauseFor(job.App, err)
+		r.pauseFor(job.App, rotation.Result{Err: err})
 		r.devices.failed(token, troubleAtGitHub(err), backoffOf(rotation.Result{Err: err}))
 		log.Info("No device code could be got", "why", words(err))
 		return
@@ -154,10 +154,7 @@ func (r *Reconciler) requestCode(log logr.Logger, token *v1alpha1.GitHubUserToke
 // pollCode asks GitHub once whether the code was entered.
 func (r *Reconciler) pollCode(log logr.Logger, token *v1alpha1.GitHubUserToken, job rotation.Job) {
 	result := r.Rotator.Poll(context.Background(), job)
-	if result.Pause > 0 {
-		r.Limiter.Pause(job.App.Key(), r.Clock.Now().Add(result.Pause))
-	}
-	r.pauseFor(job.App, result.Err)
+	r.pauseFor(job.App, result)
 	var failed *github.Error
 	pending := errors.As(result.Err, &failed) && (failed.Reason == github.AuthorizationPending || failed.Reason == github.SlowDown)
 	if !pending {
@@ -199,8 +196,8 @@ func (r *Reconciler) pollCode(log logr.Logger, token *v1alpha1.GitHubUserToken, 
 }
 
 // pauseFor stops all token requests of an App when GitHub has said that its rate limit is used up.
-func (r *Reconciler) pauseFor(app github.App, err error) {
-	if pause := pauseOf(rotation.Result{Err: err}); pause > 0 {
+func (r *Reconciler) pauseFor(app github.App, result rotation.Result) {
+	if pause := pauseOf(result); pause > 0 {
 		r.Limiter.Pause(app.Key(), r.Clock.Now().Add(pause))
 	}
 }

@@ -158,7 +158,7 @@ func (r *Reconciler) remember(token *v1alpha1.GitHubUserToken, generation int64,
 	})
 }
 
-// maxBackoff is the longest wait between two tries, unless GitHub asks for more.
+// maxBackoff is the longest wait between two tries, unless GitHub's rate limit asks for more.
 const maxBackoff = 5 * time.Minute
 
 // backoffOf is the first wait after a failure; it doubles with each further one.
@@ -168,8 +168,10 @@ func backoffOf(result rotation.Result) time.Duration {
 		return 2 * time.Second
 	}
 	switch {
-	case failed.RetryAfter > 0:
+	case failed.RetryAfter > 0 && failed.Reason == github.RateLimited:
 		return failed.RetryAfter
+	case failed.RetryAfter > 0:
+		return min(failed.RetryAfter, maxBackoff) // An outage may end sooner than somebody has guessed.
 	case failed.Reason == github.RateLimited:
 		return time.Minute // As GitHub's guide for secondary limits asks when no header says more.
 	case failed.Class == github.Misconfigured:
@@ -182,10 +184,14 @@ func backoffOf(result rotation.Result) time.Duration {
 // pauseOf is for how long the whole App is to send nothing.
 func pauseOf(result rotation.Result) time.Duration {
 	var failed *github.Error
-	if errors.As(result.Err, &failed) && failed.Reason == github.RateLimited {
+	switch {
+	case !errors.As(result.Err, &failed):
+		return result.Pause
+	case failed.Reason == github.RateLimited:
 		return backoffOf(result)
+	default:
+		return min(result.Pause, maxBackoff)
 	}
-	return result.Pause
 }
 
 // failureOf puts a result that brought no pair into the words of a condition.

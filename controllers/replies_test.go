@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -9,7 +10,9 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/internal/github"
 	"github.com/githubusertoken/github-user-token-operator/internal/github/githubtest"
+	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 )
 
 // What comes in place of a pair, before GitHub has looked at the request: nothing is lost, and the next try
@@ -144,6 +147,54 @@ func TestAnOddReplyWithAPairIsTaken(t *testing.T) {
 		w.ready("octocat")
 		w.presented(2)
 	})
+}
+
+// Only a rate limit can keep a token from being refreshed for longer than maxBackoff: a maintenance page may ask
+// for a day, and the token would expire.
+func TestAnOutageThatAsksForADayIsLookedAtSooner(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{})
+	w.start("octocat")
+	w.gh.Inject(githubtest.Unavailable().WithHeader("Retry-After", "86400"))
+	w.request("octocat", "1")
+	w.refused("octocat", refusal{reason: v1alpha1.ReasonGitHubUnavailable, says: "The next try is at", retried: true, working: true})
+	if next := w.get("octocat").Status.NextRefreshTime; next == nil || time.Until(next.Time) > maxBackoff {
+		t.Errorf("the next try is at %v", next)
+	}
+	w.start("hubot") // It is no limit of the App's.
+	w.meter.leap(maxBackoff)
+	w.touch("octocat")
+	w.refreshed("octocat", 2)
+	w.ready("octocat")
+	w.presented(4)
+}
+
+func TestHowLongToWaitAfterAFailure(t *testing.T) {
+	t.Parallel()
+	const day = 24 * time.Hour
+	for name, c := range map[string]struct {
+		err  error
+		want time.Duration
+	}{
+		"a rate limit that says when":   {&github.Error{Reason: github.RateLimited, RetryAfter: day}, day},
+		"a rate limit that does not":    {&github.Error{Reason: github.RateLimited}, time.Minute},
+		"an outage that says when":      {&github.Error{Reason: github.ServerError, RetryAfter: 3 * time.Second}, 3 * time.Second},
+		"an outage that asks for a day": {&github.Error{Reason: github.ServerError, RetryAfter: day}, maxBackoff},
+		"a refusal that asks for a day": {&github.Error{Class: github.Misconfigured, Reason: github.UnknownClient, RetryAfter: day}, maxBackoff},
+		"an outage that does not":       {&github.Error{Reason: github.ServerError}, 2 * time.Second},
+		"no answer of GitHub's":         {errors.New("the API server is away"), 2 * time.Second},
+	} {
+		if got := backoffOf(rotation.Result{Err: c.err}); got != c.want {
+			t.Errorf("%s: %s, want %s", name, got, c.want)
+		}
+		var said *github.Error
+		if got := pauseOf(rotation.Result{Err: c.err, Pause: day}); errors.As(c.err, &said) && got > max(c.want, maxBackoff) {
+			t.Errorf("%s: nothing of the App is sent for %s", name, got)
+		}
+	}
+	if got := pauseOf(rotation.Result{Pause: day}); got != day {
+		t.Errorf("after the last request that the limit allows: %s", got)
+	}
 }
 
 func TestARateLimitIsKeptTo(t *testing.T) {

@@ -30,7 +30,7 @@ type Reply struct {
 	// ContentType is the header of that name. It is not trusted.
 	ContentType string
 	// RateLimited says that the headers speak of a used-up rate limit. It can be so on a success too:
-	// then this was the last request for RetryAfter.
+	// then this was the last request for RetryAfter. Who fails (5xx) does not speak of it by Retry-After.
 	RateLimited bool
 	// RetryAfter is what Retry-After says, or else the time until X-RateLimit-Reset if nothing remains.
 	// 0 if neither is there; at most a day.
@@ -53,7 +53,7 @@ func readReply(response *http.Response, sentAt, now time.Time) *Reply {
 		SentAt:      sentAt,
 		Status:      response.StatusCode,
 		ContentType: response.Header.Get("Content-Type"),
-		RateLimited: limited || response.StatusCode == http.StatusTooManyRequests,
+		RateLimited: limited && response.StatusCode < 500 || response.StatusCode == http.StatusTooManyRequests,
 		RetryAfter:  retryAfter,
 		Body:        credential.NewRaw(body),
 		Truncated:   truncated,

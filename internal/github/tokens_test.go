@@ -288,18 +288,24 @@ func TestRateLimitHeaders(t *testing.T) {
 	}
 }
 
-func TestA403WithHeadersIsARateLimit(t *testing.T) {
-	w := newWire(t, func(rw http.ResponseWriter, _ *http.Request) {
-		rw.Header().Set("Retry-After", "37")
-		rw.WriteHeader(http.StatusForbidden)
-	})
-	reply, err := w.client(t).Exchange(t.Context(), w.app(), credential.NewRefreshToken(spent))
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, err = reply.Tokens()
-	if e := wantError(t, err, Transient, RateLimited, true); e.RetryAfter != 37*time.Second {
-		t.Errorf("RetryAfter is %s", e.RetryAfter)
+func TestA403WithHeadersIsARateLimitAndA503IsNone(t *testing.T) {
+	for status, want := range map[int]struct {
+		class   Class
+		reason  Reason
+		limited bool
+	}{403: {Transient, RateLimited, true}, 503: {Ambiguous, ServerError, false}} {
+		w := newWire(t, func(rw http.ResponseWriter, _ *http.Request) {
+			rw.Header().Set("Retry-After", "37")
+			rw.WriteHeader(status)
+		})
+		reply, err := w.client(t).Exchange(t.Context(), w.app(), credential.NewRefreshToken(spent))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = reply.Tokens()
+		if e := wantError(t, err, want.class, want.reason, true); e.RetryAfter != 37*time.Second || reply.RateLimited != want.limited {
+			t.Errorf("%d: RetryAfter is %s, rate limited: %t", status, e.RetryAfter, reply.RateLimited)
+		}
 	}
 }
 
