@@ -183,7 +183,11 @@ func (r *Reconciler) pollCode(log logr.Logger, token *v1alpha1.GitHubUserToken, 
 	case rotation.Untouched, rotation.Unknown:
 		r.rememberNewer(token.UID, result.Pair)
 		if pending {
-			r.devices.waits(token.UID, failed.RetryAfter)
+			slower := failed.RetryAfter
+			if result.Pair != nil && result.Pair.State.Device != nil {
+				slower = max(slower, result.Pair.State.Device.Interval) // A slow_down may leave it to us to know by how much.
+			}
+			r.devices.waits(token.UID, slower)
 			return
 		}
 		r.devices.failed(token, troubleAtGitHub(result.Err), backoffOf(result))

@@ -138,8 +138,7 @@ func (d *devices) look(v *view, why *login) deviceStep {
 	return step
 }
 
-// waits notes that the person has not entered the code yet. slower is the new interval if GitHub asks for
-// one.
+// waits notes that the person has not entered the code yet. slower is the interval that GitHub asks for by now.
 func (d *devices) waits(uid types.UID, slower time.Duration) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
