@@ -48,15 +48,9 @@ func (e ending) tokens() [2]credential.Fingerprint {
 	return [2]credential.Fingerprint{e.access.Fingerprint(), e.refresh.Fingerprint()}
 }
 
-// isCondemned says whether the refresh token is taken for dead, or there is none.
+// isCondemned says whether GitHub has refused the refresh token, or there is none.
 func (e ending) isCondemned() bool {
 	return e.refresh.IsZero() || e.verdict != nil && e.verdict.Fingerprint == e.refresh.Fingerprint()
-}
-
-// isSpent says whether GitHub itself has refused the refresh token, or there is none. That the access token was
-// revoked does not prove as much.
-func (e ending) isSpent() bool {
-	return e.refresh.IsZero() || e.isCondemned() && e.verdict.Reason != rotation.ReasonRevoked
 }
 
 // ends are what this process remembers of the pairs of resources that are being deleted.
@@ -272,7 +266,7 @@ func (r *Reconciler) endPair(ctx context.Context, app github.App, pair ending) e
 			return err
 		}
 	}
-	if unknown != nil && dead && pair.isSpent() {
+	if unknown != nil && dead && pair.isCondemned() {
 		return nil
 	}
 	err := r.GitHub.RevokeCredentials(ctx, app.Host, pair.access, pair.refresh)

@@ -169,10 +169,12 @@ func movedOn(live *Pair, record Record) bool {
 		return false
 	case live.State.HasImported(record.Spent):
 		return true // This login was committed before, and its chain has gone on.
-	case record.Login || refresh == "":
-		// A login replaces every chain but that of a later login. Without a refresh token, either somebody has
-		// emptied the Secret, or a login brought a token that never expires.
-		return live.hasTokens() && live.State.hasNewLogin(&record.Base)
+	case record.Login:
+		return live.hasTokens() && live.State.hasNewLogin(&record.Base) // It replaces every chain but that of a later login.
+	case refresh == "":
+		// Either somebody has emptied the Secret, or there was another commit: a login brought a token that never
+		// expires, or an exchange of the pair that is being committed here brought half a reply.
+		return live.hasTokens() && (live.State.hasNewLogin(&record.Base) || live.State.Revision > record.Base.Revision)
 	default:
 		return refresh != record.Base.RefreshToken
 	}

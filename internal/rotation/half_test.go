@@ -68,3 +68,20 @@ func TestAReplyThatWasCutAfterItsAccessToken(t *testing.T) {
 		}
 	})
 }
+
+// The reply to a commit can be so late that the pair was exchanged meanwhile, and brought half a reply. The access token
+// of that half is alive, and those of the commit that is tried again are dead.
+func TestALateCommitDoesNotReplaceTheHalfThatCameAfterIt(t *testing.T) {
+	half := brokenChain()
+	half.RefreshToken, half.State.RefreshToken = credential.RefreshToken{}, ""
+	half.State.Revision, half.State.Verdict = 9, &Verdict{Reason: ReasonReplyLost}
+	record := Record{Owner: deviceOwner, Spent: "spent", Base: brokenChain().State}
+	record.Base.RefreshToken, record.Base.Revision = "spent", 7
+	if !movedOn(half, record) {
+		t.Error("the half would be overwritten by the pair that it was got for")
+	}
+	half.State.Revision = 7
+	if movedOn(half, record) {
+		t.Error("a Secret whose refresh token somebody took out is not given the new pair")
+	}
+}

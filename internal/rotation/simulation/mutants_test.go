@@ -50,8 +50,8 @@ var mutants = []mutant{
 	},
 	{
 		"login judged like a refresh", "commit.go",
-		"	case record.Login || refresh == \"\":",
-		"	case record.Login && !broken(`login judged like a refresh`) || refresh == \"\":",
+		"	case record.Login:",
+		"	case record.Login && !broken(`login judged like a refresh`):",
 	},
 	{
 		"imported seed left pending", "commit.go",
