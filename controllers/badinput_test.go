@@ -383,7 +383,7 @@ func TestAnnotationsThatNoSecretCanHaveAreReportedAndRotationsGoOn(t *testing.T)
 	token.Spec.Secret.Annotations = map[string]string{"note": tooMuch}
 	w.seed("hubot", "hubot")
 	w.create(token)
-	w.refused("hubot", refusal{reason: v1alpha1.ReasonMetadataRefused, says: "Correct spec.secret", retried: true})
+	w.refused("hubot", refusal{reason: v1alpha1.ReasonMetadataRefused, says: "before some are removed"})
 	w.presented(2)
 	w.change("hubot", func(token *v1alpha1.GitHubUserToken) { token.Spec.Secret.Annotations["note"] = "a" })
 	w.ready("hubot")

@@ -29,8 +29,8 @@ const (
 	answerAlive   answer = "alive"
 	answerDead    answer = "dead"
 	answerUnknown answer = "unknown"
-	// answerRefused: GitHub did not take the question, as with a wrong client secret. Only a person can mend that, and
-	// GitHub shuts out who sends wrong credentials again and again.
+	// answerRefused: GitHub did not take the question because of a wrong client secret. Only a person can mend that,
+	// and GitHub shuts out who sends wrong credentials again and again.
 	answerRefused answer = "refused"
 )
 
@@ -52,7 +52,7 @@ func (r *Reconciler) askAlive(ctx context.Context, asked question, youngFor time
 	alive, err := r.GitHub.CheckToken(ctx, asked.app, live.AccessToken)
 	var failed *github.Error
 	switch {
-	case errors.As(err, &failed) && failed.Class == github.Misconfigured:
+	case errors.As(err, &failed) && failed.Reason == github.IncorrectClientCredentials:
 		return answerRefused, failed.RetryAfter
 	case errors.As(err, &failed):
 		return answerUnknown, failed.RetryAfter

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"strings"
 	"time"
 
@@ -239,7 +238,7 @@ const maxAnnotations = 224 << 10
 func checkRoom(v *view) *obstacle {
 	annotations := extraAnnotations(v.token.Spec.Secret)
 	if v.pair != nil {
-		maps.Copy(annotations, v.pair.Annotations)
+		annotations = v.pair.Annotations // Those of the spec are on it, or cannot be.
 	}
 	size := 0
 	for key, value := range annotations {

@@ -128,7 +128,7 @@ func TestAnAccessTokenThatGitHubDoesNotKnowIsNotTheEndOfItsPair(t *testing.T) {
 			w.condition("octocat", v1alpha1.ConditionAuthorized, metav1.ConditionFalse, v1alpha1.ReasonRefreshTokenRejected)
 			old(w)
 		}},
-		"as it was revoked, without another endpoint": {before: func(w *world, _ *corev1.Secret) {
+		"as it was revoked, which the refresh token's refusal has shown": {before: func(w *world, _ *corev1.Secret) {
 			w.change("octocat", func(token *v1alpha1.GitHubUserToken) {
 				token.Spec.CheckInterval = &metav1.Duration{Duration: checkEvery}
 			})
@@ -136,7 +136,7 @@ func TestAnAccessTokenThatGitHubDoesNotKnowIsNotTheEndOfItsPair(t *testing.T) {
 			old(w)
 			w.touch("octocat")
 			w.condition("octocat", v1alpha1.ConditionAuthorized, metav1.ConditionFalse, v1alpha1.ReasonRevoked)
-		}, own: true, missing: true},
+		}},
 	}, func(t *testing.T, c struct {
 		gh      githubtest.Options
 		before  func(*world, *corev1.Secret)

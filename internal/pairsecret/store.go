@@ -58,6 +58,11 @@ func (s *Store) Create(ctx context.Context, pair *rotation.Pair) (*rotation.Pair
 		}
 		return nil, explain("create", pair.Ref, pair, err)
 	}
+	// The write may have been on its way for long, and another replica may have let the resource go meanwhile without
+	// seeing it. From here on whoever lets it go does see it.
+	if err := s.ownerLives(ctx, pair.Owner); errors.Is(err, rotation.ErrOwnerGone) {
+		return nil, err
+	}
 	return FromSecret(secret), nil
 }
 

@@ -32,7 +32,8 @@ func (s store) Get(ctx context.Context, ref rotation.Ref) (pair *rotation.Pair, 
 
 func (s store) Create(ctx context.Context, pair *rotation.Pair) (created *rotation.Pair, err error) {
 	var gone bool
-	if failed := s.call(ctx, false, func() { gone = s.api().ownerGone(&rotation.Pair{Ref: pair.Ref, Owner: pair.Owner, Controlled: true}) }); failed != nil {
+	look := func() { gone = s.api().ownerGone(&rotation.Pair{Ref: pair.Ref, Owner: pair.Owner, Controlled: true}) }
+	if failed := s.call(ctx, false, look); failed != nil {
 		return nil, failed
 	}
 	if gone {
@@ -47,6 +48,9 @@ func (s store) Create(ctx context.Context, pair *rotation.Pair) (created *rotati
 	})
 	if failed != nil {
 		return nil, failed
+	}
+	if err == nil && s.call(ctx, false, look) == nil && gone {
+		return nil, rotation.ErrOwnerGone
 	}
 	return created, err
 }
