@@ -25,9 +25,11 @@ func TestAPanicOfOneFlightEndsNoOther(t *testing.T) {
 		if err := flights.Start("b", func() {}); err != nil {
 			t.Errorf("a resource that rests takes the place of another: %v", err)
 		}
+		synctest.Wait()
 		if err := flights.Drain(context.Background()); err != nil {
 			t.Error(err)
 		}
+		synctest.Wait()
 		if flights.Busy("a") || len(landed) != 2 {
 			t.Errorf("landed %v after the end", landed)
 		}

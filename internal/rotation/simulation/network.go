@@ -49,6 +49,9 @@ func (s store) Create(ctx context.Context, pair *rotation.Pair) (created *rotati
 	if failed != nil {
 		return nil, failed
 	}
+	if pair.AccessToken.IsZero() && pair.RefreshToken.IsZero() {
+		look = func() { gone = s.life.world.departs(pair.Owner) }
+	}
 	if err == nil && s.call(ctx, false, look) == nil && gone {
 		return nil, rotation.ErrOwnerGone
 	}
