@@ -1,15 +1,23 @@
 package controllers
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
+	"io"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+	"k8s.io/client-go/rest"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/internal/github"
@@ -353,15 +361,29 @@ func TestARefreshTokenOfAnotherAppIsRejectedAndWorksWithItsOwn(t *testing.T) {
 	w.presented(2)
 }
 
-// The CRD does not add up how much annotations hold. What the API server refuses then is told, and neither the
-// pair nor its refresh suffers.
-func TestAnnotationsThatNoSecretCanHaveAreReportedAndRotationsGoOn(t *testing.T) {
+// A label that no Secret can have may have been stored before the CRD refused it. What the API server refuses then
+// is told, and neither the pair nor its refresh suffers.
+func TestLabelsThatTheAPIServerRefusesAreReportedAndRotationsGoOn(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, worldOptions{})
-	tooMuch := strings.Repeat("x", 256<<10)
+	const refused = "not-a-value"
+	w := newWorld(t, worldOptions{config: func(config *rest.Config) {
+		config.Wrap(func(next http.RoundTripper) http.RoundTripper {
+			return roundTripper(func(request *http.Request) (*http.Response, error) {
+				if request.Body == nil || !strings.Contains(request.URL.Path, "/secrets") {
+					return next.RoundTrip(request)
+				}
+				body, err := io.ReadAll(request.Body)
+				if err == nil && bytes.Contains(body, []byte(refused)) {
+					return invalidLabel(refused), nil
+				}
+				request.Body = io.NopCloser(bytes.NewReader(body))
+				return next.RoundTrip(request)
+			})
+		})
+	}})
 	w.start("octocat")
 	w.change("octocat", func(token *v1alpha1.GitHubUserToken) {
-		token.Spec.Secret.Annotations = map[string]string{"note": tooMuch}
+		token.Spec.Secret.Labels = map[string]string{"team": refused}
 	})
 	w.refused("octocat", refusal{reason: v1alpha1.ReasonMetadataRefused, says: "Correct spec.secret", working: true})
 	w.quiet()
@@ -369,9 +391,9 @@ func TestAnnotationsThatNoSecretCanHaveAreReportedAndRotationsGoOn(t *testing.T)
 	w.refreshed("octocat", 2)
 	w.ready("octocat")
 	w.presented(2)
-	w.change("octocat", func(token *v1alpha1.GitHubUserToken) { token.Spec.Secret.Annotations["note"] = "a" })
-	w.eventually("the annotation", func() (bool, string) {
-		return w.pair("octocat-token").Annotations["note"] == "a", describe(w.get("octocat"))
+	w.change("octocat", func(token *v1alpha1.GitHubUserToken) { token.Spec.Secret.Labels["team"] = "a" })
+	w.eventually("the label", func() (bool, string) {
+		return w.pair("octocat-token").Labels["team"] == "a", describe(w.get("octocat"))
 	})
 	w.eventually("Stalled to go", func() (bool, string) {
 		text := describe(w.get("octocat"))
@@ -380,12 +402,24 @@ func TestAnnotationsThatNoSecretCanHaveAreReportedAndRotationsGoOn(t *testing.T)
 
 	// From the start it keeps the first exchange from being made.
 	token := w.resource("hubot")
-	token.Spec.Secret.Annotations = map[string]string{"note": tooMuch}
+	token.Spec.Secret.Labels = map[string]string{"team": refused}
 	w.seed("hubot", "hubot")
 	w.create(token)
 	w.refused("hubot", refusal{reason: v1alpha1.ReasonMetadataRefused, says: "before some are removed"})
 	w.presented(2)
-	w.change("hubot", func(token *v1alpha1.GitHubUserToken) { token.Spec.Secret.Annotations["note"] = "a" })
+	w.change("hubot", func(token *v1alpha1.GitHubUserToken) { token.Spec.Secret.Labels["team"] = "a" })
 	w.ready("hubot")
 	w.presented(3)
+}
+
+// invalidLabel is the API server's reply to a label that it does not take.
+func invalidLabel(value string) *http.Response {
+	why := apierrors.NewInvalid(corev1.SchemeGroupVersion.WithKind("Secret").GroupKind(), "secret",
+		field.ErrorList{field.Invalid(field.NewPath("metadata", "labels"), value, "a valid label must be another")})
+	recorder := httptest.NewRecorder()
+	recorder.Header().Set("Content-Type", "application/json")
+	recorder.WriteHeader(http.StatusUnprocessableEntity)
+	why.ErrStatus.TypeMeta = metav1.TypeMeta{APIVersion: "v1", Kind: "Status"}
+	_ = json.NewEncoder(recorder).Encode(why.Status())
+	return recorder.Result()
 }
