@@ -58,15 +58,6 @@ func (s *Store) Create(ctx context.Context, pair *rotation.Pair) (*rotation.Pair
 		}
 		return nil, explain("create", pair.Ref, pair, err)
 	}
-	// Another replica may be letting the resource go, and have looked for its Secret before this one was there. Who
-	// begins with that only now sees it.
-	again := s.ownerLives
-	if pair.AccessToken.IsZero() && pair.RefreshToken.IsZero() {
-		again = s.ownerStays // Nothing is begun for a resource that is being deleted.
-	}
-	if err := again(ctx, pair.Owner); errors.Is(err, rotation.ErrOwnerGone) {
-		return nil, err
-	}
 	return FromSecret(secret), nil
 }
 
@@ -77,7 +68,7 @@ func (s *Store) ownerLives(ctx context.Context, owner rotation.Owner) error {
 	return err
 }
 
-// ownerStays makes sure that the owner was not even asked to go: what it is given now it might not let go of.
+// ownerStays makes sure that the owner was not even asked to go: what it is given now it would not let go of.
 func (s *Store) ownerStays(ctx context.Context, owner rotation.Owner) error {
 	meta, err := s.owner(ctx, owner)
 	if err == nil && meta.DeletionTimestamp != nil {

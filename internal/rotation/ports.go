@@ -35,8 +35,7 @@ type Store interface {
 	// Get reads a Secret live, past every cache. Errors: ErrNotFound, or unknown.
 	Get(ctx context.Context, ref Ref) (*Pair, error)
 	// Create makes the Secret, with an owner reference to pair.Owner, after making sure that this resource
-	// still exists, and makes sure of it again afterwards: what was made for one that is gone is not used, nor
-	// is a first fence for one that is being deleted. Errors: ErrExists, ErrOwnerGone, ErrTerminating, ErrDenied, or unknown.
+	// still exists. Errors: ErrExists, ErrOwnerGone, ErrTerminating, ErrDenied, or unknown.
 	Create(ctx context.Context, pair *Pair) (*Pair, error)
 	// Update writes what differs between current and next in one request, under current.Version, and
 	// returns the whole Secret. When it gives the Secret an owner it makes sure before that this resource exists

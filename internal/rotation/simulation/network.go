@@ -32,8 +32,7 @@ func (s store) Get(ctx context.Context, ref rotation.Ref) (pair *rotation.Pair, 
 
 func (s store) Create(ctx context.Context, pair *rotation.Pair) (created *rotation.Pair, err error) {
 	var gone bool
-	look := func() { gone = s.api().ownerGone(&rotation.Pair{Ref: pair.Ref, Owner: pair.Owner, Controlled: true}) }
-	if failed := s.call(ctx, false, look); failed != nil {
+	if failed := s.call(ctx, false, func() { gone = s.api().ownerGone(&rotation.Pair{Ref: pair.Ref, Owner: pair.Owner, Controlled: true}) }); failed != nil {
 		return nil, failed
 	}
 	if gone {
@@ -48,12 +47,6 @@ func (s store) Create(ctx context.Context, pair *rotation.Pair) (created *rotati
 	})
 	if failed != nil {
 		return nil, failed
-	}
-	if pair.AccessToken.IsZero() && pair.RefreshToken.IsZero() {
-		look = func() { gone = s.life.world.departs(pair.Owner) }
-	}
-	if err == nil && s.call(ctx, false, look) == nil && gone {
-		return nil, rotation.ErrOwnerGone
 	}
 	return created, err
 }
