@@ -405,7 +405,7 @@ func TestLabelsThatTheAPIServerRefusesAreReportedAndRotationsGoOn(t *testing.T) 
 	token.Spec.Secret.Labels = map[string]string{"team": refused}
 	w.seed("hubot", "hubot")
 	w.create(token)
-	w.refused("hubot", refusal{reason: v1alpha1.ReasonMetadataRefused, says: "before some are removed"})
+	w.refused("hubot", refusal{reason: v1alpha1.ReasonMetadataRefused, says: "Correct spec.secret", retried: true})
 	w.presented(2)
 	w.change("hubot", func(token *v1alpha1.GitHubUserToken) { token.Spec.Secret.Labels["team"] = "a" })
 	w.ready("hubot")
