@@ -87,7 +87,7 @@ func TestTokensOfEveryKindAndShapeAreKeptFresh(t *testing.T) {
 
 func TestARefreshTokenThatExpiredUnusedIsReportedAsSuch(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, worldOptions{app: githubtest.App{AccessTokenLifetime: 3 * time.Second, RefreshTokenLifetime: 4 * time.Second}})
+	w := newWorld(t, worldOptions{app: githubtest.App{AccessTokenLifetime: 6 * time.Second, RefreshTokenLifetime: 8 * time.Second}})
 	w.start("octocat")
 	w.change("octocat", func(token *v1alpha1.GitHubUserToken) { token.Spec.Suspend = true })
 	w.eventually("the refresh token to expire", func() (bool, string) {
