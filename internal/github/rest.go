@@ -18,6 +18,10 @@ import (
 // maxRESTReply bounds the reply to a REST call. A user is about 2 KiB.
 const maxRESTReply = 1 << 20
 
+// maxLogin is how long a login may be. GitHub's have 39 characters, those of managed users some more; it is stored
+// in an annotation.
+const maxLogin = 255
+
 // User is a GitHub account.
 type User struct {
 	// Login may be changed by its owner.
@@ -43,7 +47,7 @@ func (c *Client) User(ctx context.Context, hostname string, token credential.Acc
 	if err != nil {
 		return User{}, c.restError(h, response, err, TokenInvalid)
 	}
-	if account.GetLogin() == "" || account.GetID() <= 0 {
+	if account.GetLogin() == "" || len(account.GetLogin()) > maxLogin || account.GetID() <= 0 {
 		return User{}, c.restError(h, response, nil, TokenInvalid)
 	}
 	return User{Login: account.GetLogin(), ID: account.GetID()}, nil

@@ -49,6 +49,24 @@ func TestTheUserOfAToken(t *testing.T) {
 	}
 }
 
+func TestWhatIsNoAccountIsNotTakenForOne(t *testing.T) {
+	for name, body := range map[string]string{
+		"no login":           `{"id":1}`,
+		"no id":              `{"login":"octocat"}`,
+		"a login of 300":     `{"login":"` + strings.Repeat("x", 300) + `","id":1}`,
+		"a negative id":      `{"login":"octocat","id":-1}`,
+		"something entirely": `[]`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newREST(t, 200, nil, body)
+			user, err := s.client(t).User(t.Context(), s.host(), credential.NewAccessToken(newAccess))
+			if e := asError(t, err); e.Reason != UnreadableReply || user != (User{}) {
+				t.Errorf("%s %v", e.Reason, user)
+			}
+		})
+	}
+}
+
 func TestATokenIsDeadOnlyIfGitHubSaysSo(t *testing.T) {
 	type want struct {
 		alive  bool
