@@ -280,7 +280,7 @@ func (r *Reconciler) removeSurplus(ctx context.Context, token *v1alpha1.GitHubUs
 		if wanted[name] || !meta.DeletionTimestamp.IsZero() || !isControlledBy(token, meta) || !isOutputOf(token, meta) {
 			continue
 		}
-		if err := r.deleteOutput(ctx, token.Namespace, meta); err != nil {
+		if err := r.deleteOutput(ctx, token, meta); err != nil {
 			logf.FromContext(ctx).Error(scrubbed(err, nil), "An output could not be removed", "output", name)
 		}
 	}

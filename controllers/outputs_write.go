@@ -58,7 +58,7 @@ func (r *Reconciler) writeOutput(ctx context.Context, token *v1alpha1.GitHubUser
 			current = nil
 		case current != nil && isImmutable(err):
 			// Another type, or made immutable: only a new Secret can be right.
-			if err := r.deleteOutput(ctx, token.Namespace, current); err != nil {
+			if err := r.deleteOutput(ctx, token, current); err != nil {
 				return scrubbed(err, rendered.Data)
 			}
 			current = nil
@@ -124,14 +124,21 @@ func (r *Reconciler) patchOutput(ctx context.Context, token *v1alpha1.GitHubUser
 	return nil
 }
 
-// deleteOutput deletes the very Secret that was looked at. One that is gone already is no error.
-func (r *Reconciler) deleteOutput(ctx context.Context, namespace string, meta *metav1.ObjectMeta) error {
-	// Under the version too: what was an output when it was looked at may hold something else by now.
-	err := r.Client.Delete(ctx, secretMetadata(namespace, meta.Name), client.Preconditions{UID: &meta.UID, ResourceVersion: &meta.ResourceVersion})
-	if apierrors.IsNotFound(err) || apierrors.IsConflict(err) {
-		return nil
+// deleteOutput deletes the very Secret that was looked at, if it is an output still: under its version, for it may hold
+// something else by now. When it has only been edited since, as by somebody who adds a label, it goes all the same. One
+// that is gone already is no error.
+func (r *Reconciler) deleteOutput(ctx context.Context, token *v1alpha1.GitHubUserToken, meta *metav1.ObjectMeta) error {
+	for try := 1; ; try++ {
+		err := r.Client.Delete(ctx, secretMetadata(token.Namespace, meta.Name), client.Preconditions{UID: &meta.UID, ResourceVersion: &meta.ResourceVersion})
+		if !apierrors.IsConflict(err) {
+			return client.IgnoreNotFound(err)
+		}
+		live, err := r.liveOutput(ctx, token.Namespace, meta.Name)
+		if err != nil || live == nil || live.UID != meta.UID || !isOutputOf(token, live) || try == maxOutputTries {
+			return err
+		}
+		meta = live
 	}
-	return err
 }
 
 // liveOutput is the metadata of a Secret read past the cache; nil when there is none.

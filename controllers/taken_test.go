@@ -112,6 +112,23 @@ func TestThePairMovesToTheNameOfAnOutputThatIsGivenUp(t *testing.T) {
 	})
 }
 
+// An output goes although somebody has edited it and the cache has not heard of that: the resource may go next.
+func TestAnOutputThatIsGivenUpGoesThoughItWasJustEdited(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{noOperator: true})
+	late := &lateWatch{}
+	w.options.config = func(config *rest.Config) { config.Wrap(late.wrap) }
+	w.startOperator(w.options)
+	w.startWith("octocat", v1alpha1.Output{Name: "out", Format: v1alpha1.OutputFormatOpaque})
+	late.set(time.Hour)
+	w.patchSecret("out", `{"metadata":{"labels":{"team":"a"}}}`)
+	w.change("octocat", func(token *v1alpha1.GitHubUserToken) { token.Spec.Outputs = nil })
+	w.gone(w.secretNamed("out"))
+	late.set(0)
+	w.quiet()
+	w.presented(1)
+}
+
 // lateWatch delays what watches on Secrets deliver, or holds it back.
 type lateWatch struct {
 	mu  sync.Mutex

@@ -15,6 +15,9 @@ var words = map[string]bool{
 	"MutatingAdmissionPolicy": true, "MutatingAdmissionPolicyBinding": true,
 }
 
+// path is one of an API server's addresses: no token and hardly any base64 is made of such short words in lower case.
+var path = regexp.MustCompile(`^[a-z0-9]{0,19}(/[a-z0-9]{0,19})+$`)
+
 // Scrub takes out of a text whatever may be a secret, for texts of others who have seen secrets: an admission webhook
 // may quote what it was sent, whole or in part. known are secrets that may look like anything; they are taken out
 // wherever they stand, as they are and in base64.
@@ -28,7 +31,7 @@ func Scrub(text string, known ...string) string {
 		}
 	}
 	return tokenLike.ReplaceAllStringFunc(text, func(run string) string {
-		if words[run] {
+		if words[run] || path.MatchString(run) {
 			return run
 		}
 		return Redacted
