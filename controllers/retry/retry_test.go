@@ -1,0 +1,47 @@
+package retry
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/githubusertoken/github-user-token-operator/internal/github"
+	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
+)
+
+func TestAfter(t *testing.T) {
+	for name, c := range map[string]struct {
+		err  error
+		want time.Duration
+	}{
+		"an error of nobody's":                               {errors.New("x"), 2 * time.Second},
+		"a rate limit is waited out as GitHub asks":          {&github.Error{Reason: github.RateLimited, RetryAfter: time.Hour}, time.Hour},
+		"a rate limit that says nothing":                     {&github.Error{Reason: github.RateLimited}, time.Minute},
+		"a Retry-After without a rate limit is only a guess": {&github.Error{Class: github.Ambiguous, RetryAfter: time.Hour}, Max},
+		"a configuration":                                    {&github.Error{Class: github.Misconfigured}, 10 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := After(c.err).After(1); got != c.want {
+				t.Errorf("got %v, want %v", got, c.want)
+			}
+		})
+	}
+}
+
+func TestPause(t *testing.T) {
+	for name, c := range map[string]struct {
+		result rotation.Result
+		want   time.Duration
+	}{
+		"a success": {rotation.Result{}, 0},
+		"a success that was the last one for an hour": {rotation.Result{Pause: time.Hour}, time.Hour},
+		"a rate limit": {rotation.Result{Err: &github.Error{Reason: github.RateLimited, RetryAfter: time.Hour}}, time.Hour},
+		"another failure of one resource pauses nobody": {rotation.Result{Err: &github.Error{Class: github.Ambiguous, RetryAfter: time.Hour}}, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := Pause(c.result); got != c.want {
+				t.Errorf("got %v, want %v", got, c.want)
+			}
+		})
+	}
+}

@@ -1,0 +1,61 @@
+package scope
+
+import (
+	"time"
+
+	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/internal/credential"
+	"github.com/githubusertoken/github-user-token-operator/internal/problem"
+	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
+)
+
+// Scope is all that one reconcile knows of a resource. Observe fills it; nothing changes it afterwards but an
+// action that has written the pair Secret, which sets Pair.
+type Scope struct {
+	// Token is the resource as the cache has it. It is read only.
+	Token *v1alpha1.GitHubUserToken
+	// Owner is the resource, as pairs name it.
+	Owner rotation.Owner
+	// Ref is where the pair is: under the name that the spec asks for, or still under a former one.
+	Ref rotation.Ref
+	// Pair is the pair Secret's metadata; nil when there is none.
+	Pair *rotation.Pair
+	// BackupUID is the UID of the backup that the cache has; empty when it has none.
+	BackupUID string
+	// Seed is what was found in the seed Secret, when there was a reason to look.
+	Seed Seed
+	// Failure is why the last exchange brought nothing; nil when it did, or when somebody has changed something
+	// since that may have mended it.
+	Failure *problem.Problem
+	// Input is what Decide looks at.
+	Input rotation.Input
+	// Now is the wall clock of this reconcile.
+	Now time.Time
+}
+
+// Seed is what was found in a seed Secret.
+type Seed struct {
+	// Version says which key of which Secret in which version was looked at; empty when there is none.
+	Version string
+	// Fingerprint names the refresh token; empty when there is a problem, or nothing was looked at.
+	Fingerprint credential.Fingerprint
+	// Problem is why there is no refresh token.
+	Problem *problem.Problem
+}
+
+// Stored is the state of the pair, when there is one and it is the resource's own; nil otherwise.
+func (s *Scope) Stored() *rotation.State {
+	if s.Pair == nil || !s.Pair.Controlled {
+		return nil
+	}
+	return &s.Pair.State
+}
+
+// NextRefreshAt is when the pair is due, as the annotation tells consumers; zero when nothing will be
+// refreshed before somebody acts.
+func (s *Scope) NextRefreshAt() time.Time {
+	if s.Pair == nil || !s.Pair.State.Expires() || s.Pair.State.Verdict != nil || s.Pair.State.AccessTokenEnded {
+		return time.Time{}
+	}
+	return s.Input.Policy.DueAt(&s.Pair.State)
+}

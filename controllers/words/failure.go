@@ -1,0 +1,41 @@
+package words
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/internal/github"
+	"github.com/githubusertoken/github-user-token-operator/internal/problem"
+	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
+)
+
+// Failure is the problem of an exchange that brought no pair and no verdict.
+func Failure(result rotation.Result) *problem.Problem {
+	var failed *github.Error
+	switch {
+	case result.Outcome == rotation.NoOutbox:
+		return &problem.Problem{Reason: v1alpha1.ReasonOutboxUnavailable, Message: "No exchange is made, because a new pair could not be kept safe: " + Of(result.Err) + "."}
+	case result.Outcome == rotation.NotFenced && errors.Is(result.Err, rotation.ErrTerminating):
+		return Terminating()
+	case result.Outcome == rotation.NotFenced && isMetadataRefused(result.Err):
+		return &problem.Problem{Reason: v1alpha1.ReasonMetadataRefused, Message: "Nothing was exchanged, because the API server does not accept the metadata that spec.secret asks for: " + Of(result.Err) + ". Correct spec.secret."}
+	case result.Outcome == rotation.NotFenced:
+		return &problem.Problem{Reason: v1alpha1.ReasonAPIServerUnavailable, Message: "Nothing was exchanged, because the intent could not be written first: " + Of(result.Err) + "."}
+	case errors.As(result.Err, &failed):
+		return &problem.Problem{Reason: ReasonOf(failed), Message: Sentence(failed.Error()), Ambiguous: result.Outcome == rotation.Unknown}
+	default:
+		return &problem.Problem{Reason: v1alpha1.ReasonGitHubUnavailable, Message: Sentence(Of(result.Err)), Ambiguous: true}
+	}
+}
+
+// Terminating is the problem of a namespace that is being deleted.
+func Terminating() *problem.Problem {
+	return &problem.Problem{Reason: v1alpha1.ReasonNamespaceTerminating, Message: "The namespace is being deleted; nothing is exchanged."}
+}
+
+// isMetadataRefused reports whether the pair Secret could not be made because of what spec.secret wants in it.
+func isMetadataRefused(err error) bool {
+	return errors.Is(err, rotation.ErrDenied) &&
+		(strings.Contains(Of(err), "is invalid: metadata.") || strings.Contains(Of(err), "is invalid: [metadata."))
+}

@@ -1,0 +1,33 @@
+package words
+
+import (
+	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/internal/github"
+)
+
+// ReasonOf is the condition reason of an error of GitHub's.
+func ReasonOf(err *github.Error) string {
+	switch err.Reason {
+	case github.IncorrectClientCredentials, github.UnknownClient:
+		return v1alpha1.ReasonIncorrectClientCredentials
+	case github.UnverifiedEmail, github.AccessDenied, github.ApplicationSuspended, github.UnsupportedGrantType,
+		github.UnauthorizedClient, github.InvalidRequest, github.NotSupported, github.Forbidden:
+		return v1alpha1.ReasonAppMisconfigured
+	case github.DeviceFlowDisabled:
+		return v1alpha1.ReasonDeviceFlowDisabled
+	case github.HostMalformed, github.HostNotAllowed, github.AddressNotAllowed:
+		return v1alpha1.ReasonHostNotAllowed
+	case github.CertificateNotTrusted:
+		return v1alpha1.ReasonCertificateNotTrusted
+	case github.Redirected:
+		return v1alpha1.ReasonRedirected
+	case github.RateLimited:
+		return v1alpha1.ReasonRateLimited
+	case github.HostUnreachable:
+		return v1alpha1.ReasonHostUnreachable
+	case github.UnreadableReply, github.ReplyCut, github.UnknownError:
+		return v1alpha1.ReasonUnreadableReply
+	default:
+		return v1alpha1.ReasonGitHubUnavailable
+	}
+}

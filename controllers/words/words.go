@@ -1,0 +1,81 @@
+package words
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/internal/problem"
+)
+
+// verdicts say what each reason of Authorized=False means.
+var verdicts = map[string]string{
+	v1alpha1.ReasonRefreshTokenMissing:  "The pair Secret holds no refresh token.",
+	v1alpha1.ReasonRefreshTokenRejected: "GitHub refused the refresh token: it was used elsewhere, was revoked, or belongs to another App.",
+	v1alpha1.ReasonRefreshTokenExpired:  "The refresh token has expired: it was not used within its lifetime.",
+	v1alpha1.ReasonReplyLost:            "GitHub exchanged the refresh token, but its reply did not arrive whole, so the new refresh token is lost.",
+	v1alpha1.ReasonRevoked:              "The authorization was revoked at GitHub.",
+	v1alpha1.ReasonWrongUser:            "The login belongs to another account than spec.user, so its tokens were not stored.",
+	v1alpha1.ReasonUserUnknown:          "spec.user asks for an account, and GitHub did not say in time which account the login belongs to. Its tokens were revoked and not stored.",
+	v1alpha1.ReasonAuthorizationDenied:  "The authorization was denied at GitHub.",
+	v1alpha1.ReasonAuthorizationExpired: "Nobody entered a code at GitHub while codes were offered.",
+	v1alpha1.ReasonAppChanged:           "The stored pair belongs to another App or host than spec.app.",
+	v1alpha1.ReasonPairUnproven: "The pair Secret was restored from elsewhere, and nothing proves that its pair is the current one: GitHub does not accept its access token. If you know that nobody has refreshed it since, set the annotation " +
+		v1alpha1.AnnotationAdopt + " to the UID of this resource. Otherwise:",
+}
+
+// AccessTokenEnded is what conditions say of an access token that GitHub does not accept any more.
+const AccessTokenEnded = "GitHub no longer accepts the access token. The operator is requesting a new one."
+
+// Verdict is the sentence for a reason of Authorized=False; empty for other reasons.
+func Verdict(reason string) string { return verdicts[reason] }
+
+// WhatToDo ends the message of every condition that needs a person.
+func WhatToDo(token *v1alpha1.GitHubUserToken) string {
+	switch ref := token.Spec.RefreshTokenRef; {
+	case ref != nil && token.Spec.DeviceFlow == nil:
+		return fmt.Sprintf("Authorize the App again and put the new refresh token into key %q of Secret %q.", ref.Key, ref.Name)
+	case ref != nil:
+		return fmt.Sprintf("Enter the code of status.authorization at GitHub, or put a new refresh token into key %q of Secret %q.", ref.Key, ref.Name)
+	default:
+		return "Enter the code of status.authorization at GitHub; set the annotation " + v1alpha1.AnnotationRefreshRequestedAt + " to ask for a new code."
+	}
+}
+
+// NeedsHuman is the problem of a resource that goes on when a person has authorized the App again.
+func NeedsHuman(token *v1alpha1.GitHubUserToken, reason string) *problem.Problem {
+	return &problem.Problem{
+		Reason: reason, Message: Verdict(reason) + " " + WhatToDo(token), Stalled: true, Unauthorized: true,
+	}
+}
+
+// NotOwned is the problem of a Secret that stands in the pair's place.
+func NotOwned(secret string) *problem.Problem {
+	return &problem.Problem{
+		Reason: v1alpha1.ReasonSecretNotOwned, Stalled: true,
+		Message: fmt.Sprintf("Secret %q exists and belongs to somebody else, so it is not touched. Delete or rename it, or choose another spec.secret.name.", secret),
+	}
+}
+
+// Time is how conditions write a time.
+func Time(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+
+// Sentence makes a sentence of an error's text.
+func Sentence(text string) string {
+	if text == "" {
+		return ""
+	}
+	if first, _, _ := strings.Cut(text, " "); strings.Contains(first, ".") {
+		return text + "." // It begins with the name of a host.
+	}
+	return strings.ToUpper(text[:1]) + text[1:] + "."
+}
+
+// Of is the text of an error; empty when there is none.
+func Of(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
