@@ -1,0 +1,87 @@
+package secretwatch
+
+import (
+	"maps"
+	"sync"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+)
+
+// VersionOf names one version of one object. An object that was deleted and made anew is another.
+func VersionOf(object metav1.Object) string {
+	return string(object.GetUID()) + "/" + object.GetResourceVersion()
+}
+
+// roomFor is how many versions may be known, of Secrets that are named or not, before any is pruned.
+const roomFor = 64
+
+// versions are the versions of Secrets that are named, and of some that were.
+type versions struct {
+	named func(types.NamespacedName) bool
+
+	mu    sync.Mutex
+	known map[types.NamespacedName]string
+	// left is how many were left when they were last pruned. It is done again when there are twice as many, so
+	// that each that is noted costs a bounded number of lookups.
+	left int
+}
+
+func (v *versions) get(name types.NamespacedName) (version string, known bool) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	version, known = v.known[name]
+	return version, known
+}
+
+// set notes a version that the watch tells, and reports whether it is news.
+func (v *versions) set(name types.NamespacedName, version string) bool {
+	v.mu.Lock()
+	before, known := v.known[name]
+	v.known[name] = version
+	v.mu.Unlock()
+	v.pruneIfMany()
+	return !known || before != version
+}
+
+func (v *versions) learn(name types.NamespacedName, version string) {
+	v.mu.Lock()
+	if _, known := v.known[name]; !known {
+		v.known[name] = version
+	}
+	v.mu.Unlock()
+	v.pruneIfMany()
+}
+
+func (v *versions) forget(name types.NamespacedName) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	delete(v.known, name)
+}
+
+func (v *versions) pruneIfMany() {
+	v.mu.Lock()
+	many := len(v.known) > max(2*v.left, roomFor)
+	v.mu.Unlock()
+	if many {
+		v.prune()
+	}
+}
+
+// prune drops the versions of Secrets that nobody names. Somebody may begin to name one while it is looked at;
+// a version that is told meanwhile is then news to them and stays.
+func (v *versions) prune() {
+	v.mu.Lock()
+	before := maps.Clone(v.known)
+	v.left = len(before) // What is noted meanwhile begins no second one.
+	v.mu.Unlock()
+	maps.DeleteFunc(before, func(name types.NamespacedName, _ string) bool { return v.named(name) })
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for name, version := range before {
+		if v.known[name] == version {
+			delete(v.known, name)
+		}
+	}
+	v.left = len(v.known)
+}

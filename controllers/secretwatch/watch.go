@@ -1,0 +1,140 @@
+package secretwatch
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/go-logr/logr"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/metadata"
+
+	"github.com/githubusertoken/github-user-token-operator/internal/backoff"
+	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
+)
+
+// Options configure a Watch.
+type Options struct {
+	// Client watches Secrets' metadata.
+	Client metadata.Interface
+	// Namespaces are those that are watched. Default: all.
+	Namespaces []string
+	// Named reports whether some resource names the Secret. It is asked at each event, and must be quick.
+	Named func(types.NamespacedName) bool
+	// Changed is called for each change of a Secret that is named, from the goroutine of a namespace's watch.
+	Changed func(types.NamespacedName)
+	// Sleep returns after the given time, or earlier with the context's error. Default: by the real clock.
+	Sleep func(context.Context, time.Duration) error
+	// Log takes the messages. Its zero value drops them.
+	Log logr.Logger
+}
+
+// Watch is a watch on the Secrets that resources name. Make it with New; it is safe for concurrent use.
+type Watch struct {
+	options  Options
+	versions versions
+}
+
+// New makes a Watch. It knows nothing before Run.
+func New(options Options) *Watch {
+	if len(options.Namespaces) == 0 {
+		options.Namespaces = []string{metav1.NamespaceAll}
+	}
+	if options.Sleep == nil {
+		options.Sleep = rotation.SystemClock().Sleep
+	}
+	return &Watch{options: options, versions: versions{named: options.Named, known: map[types.NamespacedName]string{}}}
+}
+
+// Version is the current version of a named Secret, as VersionOf has it; empty when it was deleted. known is
+// false when nothing is known of it.
+func (w *Watch) Version(name types.NamespacedName) (version string, known bool) {
+	return w.versions.get(name)
+}
+
+// Learn notes the version of a Secret that was read, empty when there was none, unless the watch has told of
+// one.
+func (w *Watch) Learn(name types.NamespacedName, version string) { w.versions.learn(name, version) }
+
+// Forget drops what is known of a Secret that no resource names any more.
+func (w *Watch) Forget(name types.NamespacedName) { w.versions.forget(name) }
+
+// Prune drops what is known of Secrets that no resource names any more. It is done now and then without being
+// asked for, so that what is known grows with what is named and not with how often specs change.
+func (w *Watch) Prune() { w.versions.prune() }
+
+// Run watches until the context ends. It must begin after the resources are in the cache: what is named is
+// looked up there.
+func (w *Watch) Run(ctx context.Context) {
+	var group sync.WaitGroup
+	for _, namespace := range w.options.Namespaces {
+		group.Go(func() { w.follow(ctx, namespace) })
+	}
+	group.Wait()
+}
+
+// pause is how long to wait before the watch begins anew.
+var pause = backoff.Backoff{First: time.Second, Max: 30 * time.Second}
+
+// follow watches one namespace, or all when it is empty. A watch that begins without a resourceVersion
+// reports every existing Secret first, so a new beginning misses nothing but deletions; those matter only
+// for a Secret that is in the way, which is looked at again in time.
+func (w *Watch) follow(ctx context.Context, namespace string) {
+	secrets := w.options.Client.Resource(corev1.SchemeGroupVersion.WithResource("secrets")).Namespace(namespace)
+	version, failures := "", 0
+	for ctx.Err() == nil {
+		stream, err := secrets.Watch(ctx, metav1.ListOptions{ResourceVersion: version, AllowWatchBookmarks: true})
+		if err == nil {
+			before := version
+			version, err = w.drain(stream, version)
+			if err == nil && version != before {
+				failures = 0
+				continue // An orderly end: the server closes watches after some minutes.
+			}
+		}
+		if err != nil {
+			version = "" // Most likely too old. Begin anew.
+			w.options.Log.V(1).Info("The watch on Secrets ended and begins anew", "namespace", namespace, "cause", err.Error())
+		}
+		failures++
+		_ = w.options.Sleep(ctx, pause.After(failures)) // It fails when the context has ended, which the loop sees.
+	}
+}
+
+// drain reads a watch to its end and returns the version from which to go on.
+func (w *Watch) drain(stream watch.Interface, version string) (string, error) {
+	defer stream.Stop()
+	for event := range stream.ResultChan() {
+		if event.Type == watch.Error {
+			return version, apierrors.FromObject(event.Object)
+		}
+		meta, ok := event.Object.(*metav1.PartialObjectMetadata)
+		if !ok {
+			continue
+		}
+		version = meta.ResourceVersion
+		if event.Type != watch.Bookmark {
+			w.see(event.Type, meta)
+		}
+	}
+	return version, nil
+}
+
+func (w *Watch) see(kind watch.EventType, meta *metav1.PartialObjectMetadata) {
+	name := types.NamespacedName{Namespace: meta.Namespace, Name: meta.Name}
+	if !w.options.Named(name) {
+		w.Forget(name) // What is kept of a Secret must be its last version, or nothing.
+		return
+	}
+	current := VersionOf(meta)
+	if kind == watch.Deleted {
+		current = ""
+	}
+	if w.versions.set(name, current) {
+		w.options.Changed(name)
+	}
+}

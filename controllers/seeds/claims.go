@@ -1,0 +1,209 @@
+package seeds
+
+import (
+	"cmp"
+	"slices"
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
+	"github.com/githubusertoken/github-user-token-operator/internal/credential"
+	"github.com/githubusertoken/github-user-token-operator/internal/memory"
+)
+
+// claim is a resource's wish to import a refresh token. There is at most one of each resource.
+type claim struct {
+	uid     types.UID
+	name    types.NamespacedName
+	created time.Time
+	token   credential.Fingerprint
+	// taken reports that the resource has begun to exchange the token.
+	taken bool
+	// presumed reports that the claim was entered for the resource before it claimed anything itself.
+	presumed bool
+}
+
+func claimOf(token *v1alpha1.GitHubUserToken, wanted credential.Fingerprint) claim {
+	return claim{uid: token.UID, name: scope.NameOf(token), created: token.CreationTimestamp.Time, token: wanted}
+}
+
+// compare orders claims to one token: whoever has begun, then the older, then by UID, so that two resources of
+// the same second have an order that all replicas agree on.
+func compare(a, b claim) int {
+	if a.taken != b.taken {
+		if a.taken {
+			return -1
+		}
+		return 1
+	}
+	return cmp.Or(a.created.Compare(b.created), cmp.Compare(a.uid, b.uid))
+}
+
+// claims are all claims. Each stands in the memory of its resource. The index by token holds names only: one
+// whose resource has been forgotten, or wants another token by now, counts for nothing.
+type claims struct {
+	mu      sync.Mutex // Taken before the memory's own lock.
+	own     memory.Slot[claim]
+	byToken map[credential.Fingerprint]map[types.UID]struct{}
+}
+
+func newClaims(store *memory.Store) *claims {
+	return &claims{own: memory.NewSlot[claim](store), byToken: map[credential.Fingerprint]map[types.UID]struct{}{}}
+}
+
+// enter records which token a resource wants; none when it is empty. It replaces what the resource wanted
+// before, and returns those that want that as well: it may be their turn.
+func (c *claims) enter(wanted claim) (others []types.NamespacedName) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	before, ok := c.of(wanted.uid)
+	if ok && before.token == wanted.token {
+		before.presumed = false
+		c.set(before)
+		return nil
+	}
+	if ok {
+		c.drop(before)
+		others = names(c.wanting(before.token))
+	}
+	if wanted.token != "" {
+		c.set(wanted)
+	}
+	return others
+}
+
+// presume enters a claim for a resource that has none, and reports whether it did. What a resource has claimed
+// itself stands: it is of later knowledge, and may be taken.
+func (c *claims) presume(wanted claim) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if _, ok := c.of(wanted.uid); ok || wanted.token == "" {
+		return false
+	}
+	wanted.presumed = true
+	c.set(wanted)
+	return true
+}
+
+// presumed are the resources for which a claim to a token was presumed.
+func (c *claims) presumed(token credential.Fingerprint) []types.UID {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var found []types.UID
+	for _, wanted := range c.wanting(token) {
+		if wanted.presumed {
+			found = append(found, wanted.uid)
+		}
+	}
+	return found
+}
+
+// withdraw drops a presumed claim and returns those that want the same token: it may be their turn.
+func (c *claims) withdraw(uid types.UID) []types.NamespacedName {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	mine, ok := c.of(uid)
+	if !ok || !mine.presumed {
+		return nil
+	}
+	c.drop(mine)
+	return names(c.wanting(mine.token))
+}
+
+// take asks for the right to exchange a token that a resource has claimed. It returns the claim of the owner,
+// which is the resource's own when it has the right. ok is false when the resource does not claim the token.
+func (c *claims) take(uid types.UID, token credential.Fingerprint) (owner claim, ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	mine, ok := c.of(uid)
+	if !ok || mine.token != token {
+		return claim{}, false
+	}
+	if first := c.wanting(token)[0]; first.uid != uid {
+		return first, true
+	}
+	mine.taken = true
+	c.set(mine)
+	return mine, true
+}
+
+// forget drops a resource's claim and returns those that want the same token: it may be their turn.
+func (c *claims) forget(uid types.UID) []types.NamespacedName {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if mine, ok := c.of(uid); ok {
+		c.drop(mine)
+		return names(c.wanting(mine.token))
+	}
+	for token, uids := range c.byToken { // The memory has forgotten it already. It stands under one token at most.
+		if _, ok := uids[uid]; ok {
+			return names(c.wanting(token))
+		}
+	}
+	return nil
+}
+
+// held is the token that a resource has claimed; empty when it has claimed none.
+func (c *claims) held(uid types.UID) credential.Fingerprint {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	mine, _ := c.of(uid)
+	return mine.token
+}
+
+// names are those of the resources that want a token, the first in order first.
+func (c *claims) names(token credential.Fingerprint) []types.NamespacedName {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return names(c.wanting(token))
+}
+
+func names(claims []claim) []types.NamespacedName {
+	var found []types.NamespacedName
+	for _, c := range claims {
+		found = append(found, c.name)
+	}
+	return found
+}
+
+// wanting are the claims to a token in their order. What does not count in the index is dropped.
+func (c *claims) wanting(token credential.Fingerprint) []claim {
+	var found []claim
+	for uid := range c.byToken[token] {
+		if mine, ok := c.of(uid); ok && mine.token == token {
+			found = append(found, mine)
+		} else {
+			c.unindex(uid, token)
+		}
+	}
+	slices.SortFunc(found, compare)
+	return found
+}
+
+func (c *claims) of(uid types.UID) (found claim, ok bool) {
+	ok = c.own.Peek(uid, func(mine *claim) { found = *mine })
+	return found, ok
+}
+
+func (c *claims) set(wanted claim) {
+	c.own.With(wanted.uid, func(mine *claim) { *mine = wanted })
+	if c.byToken[wanted.token] == nil {
+		c.byToken[wanted.token] = map[types.UID]struct{}{}
+	}
+	c.byToken[wanted.token][wanted.uid] = struct{}{}
+}
+
+func (c *claims) drop(mine claim) {
+	c.own.Drop(mine.uid)
+	c.unindex(mine.uid, mine.token)
+}
+
+func (c *claims) unindex(uid types.UID, token credential.Fingerprint) {
+	delete(c.byToken[token], uid)
+	if len(c.byToken[token]) == 0 {
+		delete(c.byToken, token)
+	}
+}

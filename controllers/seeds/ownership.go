@@ -1,0 +1,119 @@
+package seeds
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
+	"github.com/githubusertoken/github-user-token-operator/internal/credential"
+	"github.com/githubusertoken/github-user-token-operator/internal/memory"
+	"github.com/githubusertoken/github-user-token-operator/internal/problem"
+	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
+)
+
+// OwnershipOptions configure an Ownership. All are required.
+type OwnershipOptions struct {
+	// Chains are the cached pair Secrets with a controller that are indexed under the token, see ChainTokens.
+	Chains func(ctx context.Context, fingerprint credential.Fingerprint) ([]Chain, error)
+	// Resources are all resources as the cache has them. They are read only.
+	Resources func(ctx context.Context) ([]*v1alpha1.GitHubUserToken, error)
+	// HasPair reports whether the cache has a pair Secret of a resource.
+	HasPair func(ctx context.Context, token *v1alpha1.GitHubUserToken) (bool, error)
+	// Reader reads the seeds of other resources.
+	Reader *Reader
+	// Memory keeps the claims, each with its resource.
+	Memory *memory.Store
+	// Wake has resources reconciled.
+	Wake func(names ...types.NamespacedName)
+}
+
+// Ownership settles which of several resources with the same refresh token may exchange it. Make it with
+// NewOwnership; it is safe for concurrent use.
+type Ownership struct {
+	options OwnershipOptions
+	claims  *claims
+}
+
+// NewOwnership makes an Ownership.
+func NewOwnership(options OwnershipOptions) *Ownership {
+	return &Ownership{options: options, claims: newClaims(options.Memory)}
+}
+
+// errGivenUp: a resource was forgotten, or has claimed another token, while it claimed one.
+var errGivenUp = errors.New("the claim to the refresh token was given up meanwhile")
+
+// Claim asks for the right to exchange a seed's token. Of several resources with the same token one owns it:
+// whoever has begun, otherwise the oldest. The others get a problem and must exchange nothing. It wakes those
+// that want the token which the resource wanted before.
+func (o *Ownership) Claim(ctx context.Context, token *v1alpha1.GitHubUserToken, fingerprint credential.Fingerprint) (*problem.Problem, error) {
+	o.wake(o.claims.enter(claimOf(token, fingerprint)))
+	if owner, err := o.chainOwner(ctx, token.UID, fingerprint); owner != nil || err != nil {
+		return inUse(owner), err
+	}
+	looked, err := o.presumeOlder(ctx, token)
+	if gone := o.withdrawGone(ctx, fingerprint, looked); err == nil {
+		err = gone
+	}
+	if err != nil {
+		return nil, err
+	}
+	owner, ok := o.claims.take(token.UID, fingerprint)
+	switch {
+	case !ok:
+		return nil, errGivenUp
+	case owner.uid != token.UID:
+		return inUse(&owner.name), nil
+	default:
+		return nil, nil
+	}
+}
+
+// Release gives up the claim to a token that is no longer in the seed, and wakes those that want the token.
+// found is what Look has returned: when it looked at nothing, nothing is given up.
+func (o *Ownership) Release(token *v1alpha1.GitHubUserToken, found scope.Seed) {
+	examined := found.Version != "" || found.Problem != nil || token.Spec.RefreshTokenRef == nil
+	if held := o.claims.held(token.UID); examined && held != "" && held != found.Fingerprint {
+		o.wake(o.claims.enter(claimOf(token, "")))
+	}
+}
+
+// Forget drops the claim of a resource that is gone, and wakes those that want the same token. It may be
+// called before or after the memory has forgotten the resource.
+func (o *Ownership) Forget(uid types.UID) { o.wake(o.claims.forget(uid)) }
+
+// Wanting are the resources that want a token, the first in order first.
+func (o *Ownership) Wanting(fingerprint credential.Fingerprint) []types.NamespacedName {
+	return o.claims.names(fingerprint)
+}
+
+// PairChanged wakes the resources that want a token which a changed pair Secret holds no longer. after is nil
+// when the Secret was deleted, or has no controller any more: then it holds none.
+func (o *Ownership) PairChanged(before, after *rotation.State) {
+	held := ChainTokens(after)
+	for _, token := range ChainTokens(before) {
+		if !slices.Contains(held, token) {
+			o.wake(o.claims.names(credential.Fingerprint(token)))
+		}
+	}
+}
+
+func (o *Ownership) wake(names []types.NamespacedName) {
+	if len(names) > 0 {
+		o.options.Wake(names...)
+	}
+}
+
+func inUse(owner *types.NamespacedName) *problem.Problem {
+	if owner == nil {
+		return nil
+	}
+	return &problem.Problem{
+		Reason: v1alpha1.ReasonRefreshTokenInUse, Stalled: true,
+		Message: fmt.Sprintf("GitHubUserToken %s owns this refresh token; exchanging it here would end its chain. Delete one of the two, or authorize the App again for this one.", owner),
+	}
+}
