@@ -1,0 +1,69 @@
+package revocation
+
+import (
+	"context"
+	"errors"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
+	"github.com/githubusertoken/github-user-token-operator/internal/github"
+	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
+)
+
+// revokeEach revokes the pairs in all Secrets of a resource. It returns what is left of one that it could not
+// revoke, if it can one that is worth another try.
+func (r *Revoker) revokeEach(ctx context.Context, token *v1alpha1.GitHubUserToken) (remains, error) {
+	refs, err := r.options.Refs(ctx, token)
+	if err != nil {
+		return remains{}, err
+	}
+	app := scope.AppOf(token)
+	app.ClientSecret = r.clientSecret(ctx, token)
+	var living remains
+	var failed error
+	for _, ref := range refs {
+		live, err := r.options.Store.Get(ctx, ref)
+		switch {
+		case errors.Is(err, rotation.ErrNotFound):
+			continue
+		case err != nil:
+			return remains{}, err
+		case !live.Controlled || live.Owner.UID != string(token.UID):
+			continue
+		}
+		p := pair{
+			app: app.Key(), access: live.AccessToken, refresh: live.RefreshToken,
+			issued: live.State.IssuedAt, expires: live.State.ExpiresAt, verdict: live.State.Verdict,
+		}
+		issuer := app
+		if live.State.App != "" && live.State.App != app.Key() {
+			p.app = live.State.App
+			issuer = github.App{Host: p.host()} // Its credentials are not known here any more.
+		}
+		if r.hasRevoked(token.UID, p) {
+			continue
+		}
+		if err := r.revokePair(ctx, issuer, p); err == nil {
+			r.noteRevoked(token.UID, p)
+		} else if failed == nil || isHopeless(failed) {
+			living, failed = remainsOf(p), err
+		}
+	}
+	return living, failed
+}
+
+func (r *Revoker) hasRevoked(uid types.UID, p pair) (revoked bool) {
+	r.notes.Peek(uid, func(n *note) { revoked = n.revoked[p.tokens()] })
+	return revoked
+}
+
+func (r *Revoker) noteRevoked(uid types.UID, p pair) {
+	r.notes.With(uid, func(n *note) {
+		if n.revoked == nil {
+			n.revoked = map[tokens]bool{}
+		}
+		n.revoked[p.tokens()] = true
+	})
+}

@@ -1,0 +1,114 @@
+package revocation
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/githubusertoken/github-user-token-operator/internal/credential"
+	"github.com/githubusertoken/github-user-token-operator/internal/github"
+	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
+)
+
+const (
+	// callTimeout bounds the revocation of one pair.
+	callTimeout = 10 * time.Second
+	// youngToken is for how long after its issue a token that GitHub does not know may still be good.
+	youngToken = time.Minute
+)
+
+// pair is a pair to be revoked.
+type pair struct {
+	// app is the App (host/clientID) that the pair belongs to.
+	app     string
+	access  credential.AccessToken
+	refresh credential.RefreshToken
+	// issued is when the pair was asked for, and expires when the access token dies by itself; zero when never.
+	issued, expires time.Time
+	// verdict is what is known against the refresh token; nil when nothing is.
+	verdict *rotation.Verdict
+}
+
+// tokens names the two tokens of a pair.
+type tokens struct{ access, refresh credential.Fingerprint }
+
+func (p pair) tokens() tokens { return tokens{p.access.Fingerprint(), p.refresh.Fingerprint()} }
+
+func (p pair) host() string { return hostOf(p.app) }
+
+// hostOf is the host of an App's key.
+func hostOf(app string) string {
+	host, _, _ := strings.Cut(app, "/")
+	return host
+}
+
+// isCondemned reports whether GitHub has refused the refresh token, or there is none.
+func (p pair) isCondemned() bool {
+	return p.refresh.IsZero() || p.verdict != nil && p.verdict.Fingerprint == p.refresh.Fingerprint()
+}
+
+// isYoung reports whether GitHub may not know the access token yet.
+func (p pair) isYoung(now time.Time) bool {
+	age := now.Sub(p.issued)
+	return age >= 0 && age < youngToken
+}
+
+// isDead reports whether the access token needs no revocation.
+func (p pair) isDead(now time.Time) bool {
+	return p.access.IsZero() || !p.expires.IsZero() && !now.Before(p.expires)
+}
+
+// revokePair revokes one pair: through the App while the access token lives, which names the whole pair, and
+// otherwise by its tokens, which are authority enough to revoke themselves. That the App knows no such access
+// token says nothing of the refresh token, and of a young pair nothing at all.
+func (r *Revoker) revokePair(ctx context.Context, app github.App, p pair) error {
+	if p.access.IsZero() && p.refresh.IsZero() {
+		return nil
+	}
+	ctx, cancel := r.options.Clock.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	now := r.options.Clock.Now()
+	young, dead := p.isYoung(now), p.isDead(now)
+	var unknown error
+	if !app.ClientSecret.IsZero() && !dead {
+		err := r.options.GitHub.RevokeToken(ctx, app, p.access)
+		var failed *github.Error
+		switch {
+		case err == nil || !errors.As(err, &failed):
+			return err
+		case failed.Reason == github.TokenInvalid:
+			unknown, dead = err, !young
+		case failed.Reason != github.IncorrectClientCredentials && failed.Reason != github.NotSupported:
+			return err
+		}
+	}
+	if unknown != nil && dead && p.isCondemned() {
+		return nil
+	}
+	err := r.options.GitHub.RevokeCredentials(ctx, app.Host, p.access, p.refresh)
+	switch {
+	case !isHopeless(err):
+		return err
+	case unknown != nil && young:
+		return unknown // The App may know the token in a moment.
+	case dead && p.isCondemned():
+		return nil
+	default:
+		return err
+	}
+}
+
+// isHopeless reports whether there is no use in asking GitHub again.
+func isHopeless(err error) bool {
+	var failed *github.Error
+	if !errors.As(err, &failed) {
+		return false
+	}
+	switch failed.Reason {
+	case github.NotSupported, github.HostMalformed, github.HostNotAllowed, github.InvalidRequest:
+		return true
+	default:
+		return false
+	}
+}

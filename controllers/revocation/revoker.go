@@ -1,0 +1,75 @@
+package revocation
+
+import (
+	"context"
+
+	"github.com/go-logr/logr"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers/runner"
+	"github.com/githubusertoken/github-user-token-operator/internal/credential"
+	"github.com/githubusertoken/github-user-token-operator/internal/github"
+	"github.com/githubusertoken/github-user-token-operator/internal/memory"
+	"github.com/githubusertoken/github-user-token-operator/internal/problem"
+	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
+)
+
+// GitHub is what the Revoker calls.
+type GitHub interface {
+	// RevokeToken revokes the pair of an access token through its App, which takes the client secret.
+	RevokeToken(ctx context.Context, app github.App, token credential.AccessToken) error
+	// RevokeCredentials revokes tokens by themselves. Zero tokens are left out.
+	RevokeCredentials(ctx context.Context, host string, access credential.AccessToken, refresh credential.RefreshToken) error
+}
+
+// Store reads pairs live.
+type Store interface {
+	Get(ctx context.Context, ref rotation.Ref) (*rotation.Pair, error)
+}
+
+// Events records events, as events.EventRecorder does.
+type Events interface {
+	Eventf(regarding, related runtime.Object, eventtype, reason, action, note string, args ...any)
+}
+
+// Options configure a Revoker. All but Events and Log are needed.
+type Options struct {
+	GitHub GitHub
+	Store  Store
+	// ClientSecret reads the App's client secret live. Without one the tokens themselves are authority enough.
+	ClientSecret func(context.Context, *v1alpha1.GitHubUserToken) (credential.ClientSecret, *problem.Problem, error)
+	// Runner runs the revocations of resources that are deleted: that of the exchanges, so that a resource has
+	// no exchange meanwhile. Its OnDone has the resource reconciled.
+	Runner *runner.Runner
+	// Events tells of tokens that could not be revoked. May be nil.
+	Events Events
+	// Find is the resource of an owner's name as it is now, live; nil when there is none.
+	Find func(context.Context, rotation.Owner) (*v1alpha1.GitHubUserToken, error)
+	// Refs are all Secrets in which a resource may have a pair.
+	Refs   func(context.Context, *v1alpha1.GitHubUserToken) ([]rotation.Ref, error)
+	Memory *memory.Store
+	Clock  rotation.Clock
+	// Log is used where the context has no logger.
+	Log logr.Logger
+}
+
+// Revoker is safe for concurrent use. Make it with New.
+type Revoker struct {
+	options Options
+	notes   memory.Slot[note]
+}
+
+// New makes a Revoker.
+func New(options Options) *Revoker {
+	return &Revoker{options: options, notes: memory.NewSlot[note](options.Memory)}
+}
+
+// clientSecret is the App's; zero when there is none, or it cannot be read.
+func (r *Revoker) clientSecret(ctx context.Context, token *v1alpha1.GitHubUserToken) credential.ClientSecret {
+	secret, missing, err := r.options.ClientSecret(ctx, token)
+	if err != nil || missing != nil {
+		return credential.ClientSecret{}
+	}
+	return secret
+}

@@ -1,0 +1,58 @@
+package revocation
+
+import (
+	"context"
+
+	"github.com/go-logr/logr"
+
+	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
+	"github.com/githubusertoken/github-user-token-operator/controllers/words"
+	"github.com/githubusertoken/github-user-token-operator/internal/github"
+	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
+)
+
+// Unadmitted is the Rotator's End: it revokes a pair that was received and must not be stored. It blocks until
+// GitHub has done so, or there is no use in asking again, or for two minutes.
+func (r *Revoker) Unadmitted(ctx context.Context, app github.App, record rotation.Record, received github.Tokens) {
+	log, err := logr.FromContext(ctx)
+	if err != nil {
+		log = r.options.Log
+	}
+	log = log.WithValues("namespace", record.Owner.Namespace, "name", record.Owner.Name)
+	token := r.find(ctx, record.Owner)
+	if token != nil && scope.AppOf(token).Key() == record.App {
+		if secret := r.clientSecret(ctx, token); !secret.IsZero() {
+			app.ClientSecret = secret
+		}
+	}
+	p := pair{
+		app: record.App, access: received.AccessToken, refresh: received.RefreshToken,
+		issued: record.Reply.SentAt, expires: received.ExpiresAt,
+	}
+	began := r.options.Clock.Monotonic()
+	for failures := 1; ; failures++ {
+		err := r.revokePair(ctx, app, p)
+		if err == nil {
+			revocations.WithLabelValues(resultRevoked).Inc()
+			log.Info("A pair that must not be stored was revoked at GitHub")
+			return
+		}
+		left := maxTime - (r.options.Clock.Monotonic() - began)
+		if isHopeless(err) || left <= 0 {
+			log.Info("A pair that must not be stored could not be revoked at GitHub", "why", words.Of(err), "expires", p.expires)
+			r.giveUp(token, remainsOf(p), err)
+			return
+		}
+		_ = r.options.Clock.Sleep(ctx, min(pauseAfter(err, failures), left))
+	}
+}
+
+// find is the resource of an owner's name; nil when there is none, or it cannot be read.
+func (r *Revoker) find(ctx context.Context, owner rotation.Owner) *v1alpha1.GitHubUserToken {
+	token, err := r.options.Find(ctx, owner)
+	if err != nil {
+		return nil
+	}
+	return token
+}

@@ -1,0 +1,108 @@
+package tokencheck
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/go-logr/logr"
+
+	"github.com/githubusertoken/github-user-token-operator/controllers/words"
+	"github.com/githubusertoken/github-user-token-operator/internal/github"
+)
+
+// youngToken is for how long after its issue a token that GitHub refuses may still be good.
+const youngToken = time.Minute
+
+// answer is what GitHub says of an access token.
+type answer string
+
+const (
+	alive   answer = "alive"
+	dead    answer = "dead"
+	unknown answer = "unknown"
+	// refused: GitHub refused the check because of a wrong client secret. Only a person can correct that, and
+	// GitHub shuts out who sends wrong credentials again and again.
+	refused answer = "refused"
+)
+
+// check makes one check of spec.checkInterval.
+func (c *Checks) check(ctx context.Context, log logr.Logger, t target) {
+	found, retryAfter := c.ask(ctx, t, youngToken)
+	switch found {
+	case alive:
+		if t.knownDead {
+			c.clearRevoked(ctx, log, t)
+		}
+	case dead:
+		believed, now := false, c.options.Clock.Monotonic()
+		c.notes.Peek(t.uid(), func(n *note) { *n, believed = foundDead(*n, t, now) })
+		if !believed {
+			log.Info("GitHub says that the access token is dead; it is checked again in a moment", "token", t.token.Short())
+			return // The second answer decides.
+		}
+		c.markRevoked(ctx, log, t)
+	}
+	now := c.options.Clock.Monotonic()
+	c.notes.Peek(t.uid(), func(n *note) { *n = checked(*n, found, retryAfter, now) })
+}
+
+// ask asks GitHub once whether the stored access token is alive. A rate limit, an outage, and a refusal of a
+// token that is younger than youngFor say nothing. retryAfter is in how long it is worth to ask again; zero when
+// that is not known.
+func (c *Checks) ask(ctx context.Context, t target, youngFor time.Duration) (found answer, retryAfter time.Duration) {
+	defer func() { tokenChecks.WithLabelValues(string(found)).Inc() }()
+	ctx, cancel := c.options.Clock.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	live, err := c.options.Store.Get(ctx, t.ref)
+	if err != nil || live.AccessToken.Fingerprint() != t.token {
+		return unknown, 0
+	}
+	isAlive, err := c.options.GitHub.CheckToken(ctx, t.app, live.AccessToken)
+	var failed *github.Error
+	switch {
+	case errors.As(err, &failed) && failed.Reason == github.IncorrectClientCredentials:
+		return refused, failed.RetryAfter
+	case errors.As(err, &failed):
+		return unknown, failed.RetryAfter
+	case err != nil:
+		return unknown, 0
+	case isAlive:
+		return alive, 0
+	}
+	if age := c.options.Clock.Now().Sub(live.State.IssuedAt); age >= 0 && age < youngFor {
+		return unknown, youngFor - age
+	}
+	return dead, 0
+}
+
+// markRevoked writes down that the access token has ended, unless an exchange has ended it: one of this
+// process or, as its intent tells, of another.
+func (c *Checks) markRevoked(ctx context.Context, log logr.Logger, t target) {
+	if c.options.Busy(t.uid()) || t.knownDead {
+		return
+	}
+	amended, revoked, err := c.options.Rotator.MarkRevoked(ctx, t.owner, t.ref, t.token)
+	if err != nil {
+		log.Info("A revocation could not be written down; a later check finds it again", "why", words.Of(err))
+		return
+	}
+	c.options.RememberNewer(t.uid(), amended)
+	if revoked {
+		log.Info("The access token has ended at GitHub ahead of its expiry", "token", t.token.Short())
+	}
+	c.options.Wake(t.name())
+}
+
+// clearRevoked takes back that the access token has ended.
+func (c *Checks) clearRevoked(ctx context.Context, log logr.Logger, t target) {
+	amended, cleared, err := c.options.Rotator.ClearRevoked(ctx, t.owner, t.ref, t.policy, t.token)
+	if err != nil {
+		log.Info("That the access token is alive after all could not be written down", "why", words.Of(err))
+		return
+	}
+	c.options.RememberNewer(t.uid(), amended)
+	if cleared {
+		log.Info("GitHub accepts the access token again", "token", t.token.Short())
+	}
+}

@@ -1,0 +1,98 @@
+package tokencheck
+
+import (
+	"context"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers/runner"
+	"github.com/githubusertoken/github-user-token-operator/internal/credential"
+	"github.com/githubusertoken/github-user-token-operator/internal/github"
+	"github.com/githubusertoken/github-user-token-operator/internal/memory"
+	"github.com/githubusertoken/github-user-token-operator/internal/problem"
+	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
+)
+
+// MaxChecks is how many resources GitHub is asked about at once: the limit of Options.Runner.
+const MaxChecks = 32
+
+// callTimeout bounds one call of GitHub that is no exchange.
+const callTimeout = 10 * time.Second
+
+// GitHub is what the checks call.
+type GitHub interface {
+	// CheckToken reports whether a token is alive. An error says nothing about it.
+	CheckToken(ctx context.Context, app github.App, token credential.AccessToken) (alive bool, err error)
+	// User is the account of a token.
+	User(ctx context.Context, host string, token credential.AccessToken) (github.User, error)
+	// CheckHost says why a host must not be called; nil when it may be.
+	CheckHost(host string) error
+}
+
+// Store reads pairs live.
+type Store interface {
+	Get(ctx context.Context, ref rotation.Ref) (*rotation.Pair, error)
+}
+
+// Rotator writes down what was found, as *rotation.Rotator does.
+type Rotator interface {
+	MarkRevoked(ctx context.Context, owner rotation.Owner, ref rotation.Ref, token credential.Fingerprint) (*rotation.Pair, bool, error)
+	ClearRevoked(ctx context.Context, owner rotation.Owner, ref rotation.Ref, policy rotation.Policy, token credential.Fingerprint) (*rotation.Pair, bool, error)
+	LearnUser(ctx context.Context, owner rotation.Owner, read *rotation.Pair, user rotation.User) (*rotation.Pair, bool, error)
+}
+
+// Options configure Checks. All of them are needed.
+type Options struct {
+	GitHub  GitHub
+	Store   Store
+	Rotator Rotator
+	// ClientSecret reads the App's client secret live. Without one the token itself is tried.
+	ClientSecret func(context.Context, *v1alpha1.GitHubUserToken) (credential.ClientSecret, *problem.Problem, error)
+	// Runner runs the checks. It is none of the exchanges', has the limit MaxChecks, and its OnDone has the
+	// resource reconciled.
+	Runner *runner.Runner
+	// Busy reports whether an exchange of the resource is under way.
+	Busy func(types.UID) bool
+	// RememberNewer keeps the metadata of a pair Secret that was just read or written, unless something newer
+	// is kept: checks go on beside exchanges. The pair may be nil.
+	RememberNewer func(types.UID, *rotation.Pair)
+	// Wake has a resource reconciled.
+	Wake func(types.NamespacedName)
+	// Wanted reports whether the resource of a received pair still exists and is to stay. In doubt it does.
+	Wanted func(context.Context, rotation.Owner) bool
+	// StandAside gives up the place of an exchange that waits for an account.
+	StandAside func(types.UID)
+	// ReportTrouble has the status say why a received pair is not stored yet.
+	ReportTrouble func(rotation.Owner, string)
+	Memory        *memory.Store
+	Clock         rotation.Clock
+}
+
+// Checks is safe for concurrent use. Make it with New.
+type Checks struct {
+	options Options
+	notes   memory.Slot[note]
+}
+
+// New makes Checks.
+func New(options Options) *Checks {
+	return &Checks{options: options, notes: memory.NewSlot[note](options.Memory)}
+}
+
+// Reconsider asks again soon what GitHub refused because of a wrong client secret: somebody may have corrected
+// it. It is called when a Secret that the resource names has changed.
+func (c *Checks) Reconsider(uid types.UID) {
+	now := c.options.Clock.Monotonic()
+	c.notes.Peek(uid, func(n *note) { *n = reconsidered(*n, now) })
+}
+
+// clientSecret is the App's; zero when there is none, or it cannot be read.
+func (c *Checks) clientSecret(ctx context.Context, token *v1alpha1.GitHubUserToken) credential.ClientSecret {
+	secret, missing, err := c.options.ClientSecret(ctx, token)
+	if err != nil || missing != nil {
+		return credential.ClientSecret{}
+	}
+	return secret
+}

@@ -1,0 +1,228 @@
+package tokencheck
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/go-logr/logr"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers/runner"
+	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
+	"github.com/githubusertoken/github-user-token-operator/internal/credential"
+	"github.com/githubusertoken/github-user-token-operator/internal/github"
+	"github.com/githubusertoken/github-user-token-operator/internal/memory"
+	"github.com/githubusertoken/github-user-token-operator/internal/problem"
+	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
+)
+
+// epoch is the wall-clock time at which every test begins.
+var epoch = time.Date(2026, time.March, 1, 12, 0, 0, 0, time.UTC)
+
+var (
+	errOutage  = &github.Error{Reason: github.ServerError}
+	errInvalid = &github.Error{Reason: github.TokenInvalid}
+	errSecret  = &github.Error{Reason: github.IncorrectClientCredentials}
+)
+
+// clock is a rotation.Clock of which time passes only by sleeping, or by hand. The wall clock can be set apart.
+type clock struct {
+	mono, wall time.Duration
+	slept      []time.Duration
+}
+
+func (c *clock) Now() time.Time           { return epoch.Add(c.mono + c.wall) }
+func (c *clock) Monotonic() time.Duration { return c.mono }
+
+func (c *clock) WithTimeout(ctx context.Context, _ time.Duration) (context.Context, context.CancelFunc) {
+	return context.WithCancel(ctx)
+}
+
+func (c *clock) Sleep(ctx context.Context, d time.Duration) error {
+	c.slept = append(c.slept, d)
+	c.mono += d
+	return ctx.Err()
+}
+
+// reply is an answer of GitHub's: whether the token is alive, whose it is, or why GitHub does not say.
+type reply struct {
+	alive bool
+	user  github.User
+	err   error
+}
+
+// world is a resource with a pair, GitHub with its replies, and Checks between them.
+type world struct {
+	t      *testing.T
+	clock  *clock
+	token  *v1alpha1.GitHubUserToken
+	live   *rotation.Pair
+	checks *Checks
+	memory *memory.Store
+	runner *runner.Runner
+	// queued is what was started and has not run yet.
+	queued []func()
+
+	// replies are given in turn; the last one stays.
+	replies     []reply
+	asked       int
+	secretsSent []credential.ClientSecret
+	hostErr     error
+	storeErr    error
+	secretErr   error
+	busy        bool
+	unwanted    bool
+
+	marked, cleared, learnt int
+	learntUser              rotation.User
+	writeErr                error
+	remembered, woken       int
+	aside                   int
+	troubles                []string
+}
+
+func newWorld(t *testing.T, replies ...reply) *world {
+	w := &world{t: t, clock: &clock{mono: time.Hour}, replies: replies, memory: memory.NewStore()}
+	w.token = &v1alpha1.GitHubUserToken{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "team-a", Name: "octocat", UID: "u1"},
+		Spec:       v1alpha1.GitHubUserTokenSpec{App: v1alpha1.App{Host: "github.com", ClientID: "Iv23li"}},
+	}
+	access := credential.NewAccessToken("ghu_1")
+	w.live = &rotation.Pair{
+		Ref: scope.PairRefOf(w.token), Owner: scope.OwnerOf(w.token), Controlled: true, AccessToken: access,
+		State: rotation.State{
+			Owner: "u1", App: scope.AppOf(w.token).Key(), AccessToken: access.Fingerprint(), RefreshToken: "refresh",
+			IssuedAt: w.clock.Now().Add(-time.Hour), ExpiresAt: w.clock.Now().Add(24 * time.Hour),
+			User: &rotation.User{Login: "octocat", ID: 1},
+		},
+	}
+	w.runner = runner.New(runner.Options{Limit: MaxChecks, Go: func(work func()) { w.queued = append(w.queued, work) }})
+	w.checks = New(Options{
+		GitHub: w, Store: w, Rotator: w, Runner: w.runner, Memory: w.memory, Clock: w.clock,
+		ClientSecret: func(context.Context, *v1alpha1.GitHubUserToken) (credential.ClientSecret, *problem.Problem, error) {
+			if w.secretErr != nil {
+				return credential.ClientSecret{}, nil, w.secretErr
+			}
+			return credential.NewClientSecret("app-secret"), nil, nil
+		},
+		Busy:          func(types.UID) bool { return w.busy },
+		RememberNewer: func(types.UID, *rotation.Pair) { w.remembered++ },
+		Wake:          func(types.NamespacedName) { w.woken++ },
+		Wanted:        func(context.Context, rotation.Owner) bool { return !w.unwanted },
+		StandAside:    func(types.UID) { w.aside++ },
+		ReportTrouble: func(_ rotation.Owner, trouble string) { w.troubles = append(w.troubles, trouble) },
+	})
+	return w
+}
+
+// checked asks for checks every ten seconds.
+func (w *world) checked() *world {
+	w.token.Spec.CheckInterval = &metav1.Duration{Duration: 10 * time.Second}
+	return w
+}
+
+func (w *world) scope() *scope.Scope {
+	pair := w.live.Clone()
+	pair.AccessToken = credential.AccessToken{}
+	return &scope.Scope{
+		Token: w.token, Owner: scope.OwnerOf(w.token), Ref: w.live.Ref, Pair: pair, Now: w.clock.Now(),
+		Input: rotation.Input{App: scope.AppOf(w.token).Key()},
+	}
+}
+
+// sync is one reconcile, with the end of what it starts.
+func (w *world) sync() (requeueAt time.Time) {
+	requeueAt = w.checks.Sync(logr.Discard(), w.scope())
+	w.drain()
+	return requeueAt
+}
+
+func (w *world) drain() {
+	for len(w.queued) > 0 {
+		work := w.queued[0]
+		w.queued = w.queued[1:]
+		work()
+	}
+}
+
+// pass lets time go by as the operator does: from one requeue to the next.
+func (w *world) pass(d time.Duration) {
+	w.t.Helper()
+	end := w.clock.mono + d
+	for reconciles := 0; ; reconciles++ {
+		if reconciles > 10000 {
+			w.t.Fatal("the operator reconciles without end")
+		}
+		at := w.sync()
+		if w.runner.Busy("u1") {
+			w.t.Fatal("a check does not end")
+		}
+		// What has run has the resource reconciled at once.
+		if again := w.sync(); !again.IsZero() && (at.IsZero() || again.Before(at)) {
+			at = again
+		}
+		next := w.clock.mono + at.Sub(w.clock.Now())
+		if at.IsZero() || next >= end {
+			w.clock.mono = end
+			return
+		}
+		w.clock.mono = next
+	}
+}
+
+func (w *world) reply() reply {
+	r := w.replies[min(w.asked, len(w.replies)-1)]
+	w.asked++
+	return r
+}
+
+func (w *world) CheckToken(_ context.Context, app github.App, _ credential.AccessToken) (bool, error) {
+	w.secretsSent = append(w.secretsSent, app.ClientSecret)
+	r := w.reply()
+	return r.alive, r.err
+}
+
+func (w *world) User(context.Context, string, credential.AccessToken) (github.User, error) {
+	r := w.reply()
+	return r.user, r.err
+}
+
+func (w *world) CheckHost(string) error { return w.hostErr }
+
+func (w *world) Get(context.Context, rotation.Ref) (*rotation.Pair, error) {
+	return w.live.Clone(), w.storeErr
+}
+
+func (w *world) MarkRevoked(context.Context, rotation.Owner, rotation.Ref, credential.Fingerprint) (*rotation.Pair, bool, error) {
+	if w.writeErr != nil {
+		return nil, false, w.writeErr
+	}
+	w.marked++
+	w.live.State.AccessTokenEnded = true
+	return w.live, true, nil
+}
+
+func (w *world) ClearRevoked(context.Context, rotation.Owner, rotation.Ref, rotation.Policy, credential.Fingerprint) (*rotation.Pair, bool, error) {
+	if w.writeErr != nil {
+		return nil, false, w.writeErr
+	}
+	w.cleared++
+	w.live.State.AccessTokenEnded = false
+	return w.live, true, nil
+}
+
+func (w *world) LearnUser(_ context.Context, _ rotation.Owner, _ *rotation.Pair, user rotation.User) (*rotation.Pair, bool, error) {
+	if w.writeErr != nil {
+		return nil, false, w.writeErr
+	}
+	w.learnt++
+	w.learntUser = user
+	w.live.State.User = &user
+	return w.live, true, nil
+}
+
+var errStore = errors.New("the API server does not answer")

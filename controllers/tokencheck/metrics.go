@@ -1,0 +1,11 @@
+package tokencheck
+
+import "github.com/prometheus/client_golang/prometheus"
+
+var tokenChecks = prometheus.NewCounterVec(prometheus.CounterOpts{
+	Name: "githubusertoken_token_checks_total",
+	Help: "Checks at GitHub whether an access token is alive, by answer (alive, dead, unknown, refused).",
+}, []string{"answer"})
+
+// Metrics are to be registered once in a process.
+func Metrics() []prometheus.Collector { return []prometheus.Collector{tokenChecks} }

@@ -1,0 +1,50 @@
+package tokencheck
+
+import (
+	"context"
+	"time"
+
+	"github.com/go-logr/logr"
+
+	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
+)
+
+// Sync starts the checks of a resource that are due, beside the caller: whose its token is, when that is not
+// known, and whether it is alive, at the interval that the resource asks for. It returns when it is to be called
+// again, by the wall clock; zero when only a change, or the end of what runs, can make a difference.
+func (c *Checks) Sync(log logr.Logger, s *scope.Scope) (requeueAt time.Time) {
+	t, ok := targetOf(s)
+	if !ok || c.options.GitHub.CheckHost(t.app.Host) != nil {
+		c.notes.Drop(s.Token.UID)
+		return time.Time{}
+	}
+	switch {
+	case c.options.Runner.Busy(t.uid()):
+		return time.Time{} // Its end has the resource reconciled.
+	case c.options.Runner.Full():
+		return s.Now.Add(time.Second + spread(t.owner, 30*time.Second))
+	}
+	var w work
+	now := c.options.Clock.Monotonic()
+	c.notes.With(t.uid(), func(n *note) { *n, w = due(*n, t, now) })
+	if w.learnUser || w.checkToken {
+		if err := c.options.Runner.Start(t.uid(), func() { c.run(log, s.Token, t, w) }); err != nil {
+			w.next = min(w.next, time.Second+spread(t.owner, 10*time.Second))
+		}
+	}
+	return s.Now.Add(w.next)
+}
+
+// run asks GitHub what is due.
+func (c *Checks) run(log logr.Logger, token *v1alpha1.GitHubUserToken, t target, w work) {
+	ctx, cancel := c.options.Clock.WithTimeout(context.Background(), 3*callTimeout)
+	defer cancel()
+	if w.checkToken {
+		t.app.ClientSecret = c.clientSecret(ctx, token)
+		c.check(ctx, log, t)
+	}
+	if w.learnUser {
+		c.learnUser(ctx, log, t)
+	}
+}

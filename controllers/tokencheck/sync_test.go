@@ -1,0 +1,96 @@
+package tokencheck
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/go-logr/logr"
+	"k8s.io/apimachinery/pkg/types"
+)
+
+var discard = logr.Discard()
+
+func TestTokenCheckSyncWaitsForRoom(t *testing.T) {
+	w := newWorld(t, reply{alive: true})
+	w.live.State.User = nil // It is asked for at once.
+	for i := range MaxChecks {
+		if err := w.runner.Start(types.UID(rune('a'+i)), func() {}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	at := w.checks.Sync(discard, w.scope())
+	if wait := at.Sub(w.clock.Now()); wait < time.Second || wait > 31*time.Second {
+		t.Errorf("with all places taken it comes again in %s", wait)
+	}
+	if w.memory.Len() != 0 {
+		t.Error("a question that was not asked counts as asked")
+	}
+	w.drain()
+	w.sync()
+	if w.asked != 1 {
+		t.Errorf("with room GitHub was asked %d times", w.asked)
+	}
+}
+
+func TestTokenCheckSyncAsksOnceAtATime(t *testing.T) {
+	w := newWorld(t, reply{alive: true}).checked()
+	w.live.State.User = nil
+	first := w.checks.Sync(discard, w.scope())
+	w.clock.mono += time.Hour
+	if at := w.checks.Sync(discard, w.scope()); !at.IsZero() || first.IsZero() {
+		t.Errorf("the first comes again at %s, and another beside it at %s", first, at)
+	}
+	if len(w.queued) != 1 {
+		t.Errorf("%d runs for one resource", len(w.queued))
+	}
+}
+
+func TestTokenCheckSyncIsToldThatNothingBeginsAnyMore(t *testing.T) {
+	w := newWorld(t, reply{alive: true})
+	w.live.State.User = nil
+	if err := w.runner.Drain(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if at := w.sync(); at.IsZero() || w.asked != 0 {
+		t.Errorf("again at %s, after %d questions", at, w.asked)
+	}
+}
+
+func TestTokenCheckSyncAsksNoHostThatIsNotAllowed(t *testing.T) {
+	w := newWorld(t, reply{alive: true}).checked()
+	w.live.State.User = nil
+	w.hostErr = errors.New("not allowed")
+	if at := w.sync(); !at.IsZero() || w.asked != 0 || w.memory.Len() != 0 {
+		t.Errorf("again at %s, after %d questions", at, w.asked)
+	}
+}
+
+func TestTokenCheckSyncForgetsAResourceWithoutToken(t *testing.T) {
+	w := newWorld(t, reply{alive: true}).checked()
+	w.sync()
+	if w.memory.Len() != 1 {
+		t.Fatal("nothing is remembered of a resource that is checked")
+	}
+	w.live.State.AccessToken = ""
+	if at := w.sync(); !at.IsZero() || w.memory.Len() != 0 {
+		t.Errorf("it comes again at %s, and %d notes are left", at, w.memory.Len())
+	}
+}
+
+// A resource may go while GitHub is being asked. What comes of it must not be remembered for ever.
+func TestTokenCheckNothingIsRememberedOfAResourceThatWentMeanwhile(t *testing.T) {
+	for name, r := range map[string]reply{"alive": {alive: true}, "dead": {}, "an outage": {err: errOutage}} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, r).checked()
+			w.sync()
+			w.clock.mono += 10 * time.Second
+			w.checks.Sync(discard, w.scope())
+			w.memory.Forget("u1")
+			w.drain()
+			if w.asked != 1 || w.memory.Len() != 0 || w.marked != 0 {
+				t.Errorf("after %d checks %d notes are left", w.asked, w.memory.Len())
+			}
+		})
+	}
+}

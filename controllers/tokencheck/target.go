@@ -1,0 +1,58 @@
+package tokencheck
+
+import (
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
+	"github.com/githubusertoken/github-user-token-operator/internal/credential"
+	"github.com/githubusertoken/github-user-token-operator/internal/github"
+	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
+)
+
+// target is the stored access token of a resource, and what there is to ask about it.
+type target struct {
+	owner  rotation.Owner
+	ref    rotation.Ref
+	app    github.App
+	policy rotation.Policy
+	// token names the access token.
+	token credential.Fingerprint
+	// interval is how often to check it; zero when it is not checked.
+	interval time.Duration
+	// userUnknown reports that GitHub is to be asked whose the token is.
+	userUnknown bool
+	// knownDead reports that GitHub has said that the token is dead.
+	knownDead bool
+}
+
+func (t target) uid() types.UID { return types.UID(t.owner.UID) }
+
+func (t target) name() types.NamespacedName {
+	return types.NamespacedName{Namespace: t.owner.Namespace, Name: t.owner.Name}
+}
+
+// targetOf is what there is to ask about a resource; ok is false when there is nothing.
+func targetOf(s *scope.Scope) (t target, ok bool) {
+	state := s.Stored()
+	if state == nil || !state.HasToken() || s.Pair.Deleting || state.Owner != s.Owner.UID || state.App != s.Input.App ||
+		(state.Expires() && !s.Now.Before(state.ExpiresAt)) {
+		return target{}, false
+	}
+	t = target{
+		owner: s.Owner, ref: s.Ref, app: scope.AppOf(s.Token), policy: s.Input.Policy, token: state.AccessToken,
+		knownDead: state.AccessTokenEnded,
+	}
+	isDead := state.IsAccessTokenDead()
+	t.userUnknown = state.User == nil && !isDead
+	switch {
+	case !t.knownDead && isDead:
+		// There is nothing to ask: an exchange has ended the token.
+	case s.Token.Spec.CheckInterval != nil:
+		t.interval = s.Token.Spec.CheckInterval.Duration
+	case t.knownDead:
+		t.interval = deadCheck // A webhook has told; a mistake is to be noticed all the same.
+	}
+	return t, t.userUnknown || t.interval > 0
+}

@@ -1,0 +1,41 @@
+package tokencheck
+
+import (
+	"context"
+
+	"github.com/go-logr/logr"
+
+	"github.com/githubusertoken/github-user-token-operator/controllers/words"
+	"github.com/githubusertoken/github-user-token-operator/internal/credential"
+	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
+)
+
+// learnUser asks whose the stored pair is and writes it down, once for each login.
+func (c *Checks) learnUser(ctx context.Context, log logr.Logger, t target) {
+	live, err := c.options.Store.Get(ctx, t.ref)
+	if err != nil || live.AccessToken.Fingerprint() != t.token {
+		return // It has just been replaced; GitHub is asked again.
+	}
+	user, err := c.user(ctx, t.app.Host, live.AccessToken)
+	if err != nil {
+		log.V(1).Info("GitHub did not say whose the token is", "why", words.Of(err))
+		return
+	}
+	amended, _, err := c.options.Rotator.LearnUser(ctx, t.owner, live, user)
+	if err != nil {
+		log.V(1).Info("Whose the token is could not be written down", "why", words.Of(err))
+		return
+	}
+	c.options.RememberNewer(t.uid(), amended)
+}
+
+// user asks GitHub once whose a token is.
+func (c *Checks) user(ctx context.Context, host string, token credential.AccessToken) (rotation.User, error) {
+	ctx, cancel := c.options.Clock.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	user, err := c.options.GitHub.User(ctx, host, token)
+	if err != nil {
+		return rotation.User{}, err
+	}
+	return rotation.User{Login: user.Login, ID: user.ID}, nil
+}
