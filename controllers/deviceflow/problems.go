@@ -1,0 +1,74 @@
+package deviceflow
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers/words"
+	"github.com/githubusertoken/github-user-token-operator/internal/github"
+	"github.com/githubusertoken/github-user-token-operator/internal/problem"
+	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
+)
+
+// enterCode tells the person what to do. failed is why the last poll failed; nil when it did not.
+func enterCode(token *v1alpha1.GitHubUserToken, device *rotation.DeviceAuthorization, why *login, failed *problem.Problem) *problem.Problem {
+	as := ""
+	if pin := token.Spec.User; pin != nil && pin.Login != "" {
+		as = ", signed in as " + pin.Login + ","
+	} else if pin != nil {
+		as = fmt.Sprintf(", signed in as the account with the id %d,", pin.ID)
+	}
+	message := fmt.Sprintf("Open %s%s and enter the code %s before %s.",
+		device.VerificationURI, as, device.UserCode, words.Time(device.ExpiresAt))
+	if why.cause != "" {
+		message += " " + why.cause
+	}
+	if failed != nil {
+		message += " At present the operator cannot see whether this was done: " + failed.Message
+	}
+	return &problem.Problem{Reason: v1alpha1.ReasonAuthorizationPending, Unauthorized: true, Message: message}
+}
+
+// codeRequested is shown until there is a code.
+func codeRequested(why *login) *problem.Problem {
+	message := "The operator is requesting a code from GitHub for a person to enter."
+	if why.cause != "" {
+		message += " " + why.cause
+	}
+	return &problem.Problem{Reason: v1alpha1.ReasonAuthorizationPending, Unauthorized: true, Message: message}
+}
+
+// askForAnother says that no more codes are offered until somebody asks for one.
+func askForAnother(token *v1alpha1.GitHubUserToken, reason string) *problem.Problem {
+	message := words.Verdict(reason) + " To get another code, set the annotation " + v1alpha1.AnnotationRefreshRequestedAt + " to any new value"
+	if ref := token.Spec.RefreshTokenRef; ref != nil {
+		message += fmt.Sprintf(". Or put a new refresh token into key %q of Secret %q", ref.Key, ref.Name)
+	}
+	return &problem.Problem{Reason: reason, Message: message + ".", Stalled: true, Unauthorized: true}
+}
+
+// atGitHub is the problem of a request that GitHub did not answer as was hoped for.
+func atGitHub(err error) *problem.Problem {
+	var failed *github.Error
+	if !errors.As(err, &failed) {
+		return &problem.Problem{Reason: v1alpha1.ReasonGitHubUnavailable, Message: words.Sentence(words.Of(err))}
+	}
+	// An App without the device flow is for its owner to change, and no login comes before that.
+	disabled := failed.Reason == github.DeviceFlowDisabled
+	return &problem.Problem{
+		Reason: words.ReasonOf(failed), Message: words.Sentence(failed.Error()), Stalled: disabled, Unauthorized: disabled,
+	}
+}
+
+// atStore is the problem of a code that could not be stored.
+func atStore(err error) *problem.Problem {
+	if errors.Is(err, rotation.ErrTerminating) {
+		return &problem.Problem{
+			Reason: v1alpha1.ReasonNamespaceTerminating, Message: "The namespace is being deleted, so nobody is asked to log in.",
+		}
+	}
+	return &problem.Problem{
+		Reason: v1alpha1.ReasonAPIServerUnavailable, Message: "No code is shown, because it could not be stored first: " + words.Of(err) + ".",
+	}
+}
