@@ -9,6 +9,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 )
 
 // TestOutputFormatsOfTheCRDAreThoseOfTheTable reads the enum of spec.outputs[].format: what the API server lets
@@ -92,5 +93,26 @@ func TestOutputDefaultsDoNotOutrankTheSpec(t *testing.T) {
 		if d.key != "" && s.Key != "k" || d.username && s.Username != "u" || d.host && s.Host != "h" || d.registry && s.Registry != "r" || s.Type != "example.com/t" {
 			t.Errorf("%s: something other than what the spec gives is used: %+v", name, s)
 		}
+	}
+}
+
+func TestOutputDefaultsAreThoseOfThePair(t *testing.T) {
+	for name, c := range map[string]struct {
+		state rotation.State
+		want  Defaults
+	}{
+		"the host is the pair's and not the spec's": {
+			rotation.State{App: "ghe.example.com:8443/Iv1"}, Defaults{AppHost: "ghe.example.com:8443"},
+		},
+		"the login, once it is known": {
+			rotation.State{App: "github.com/Iv1", User: &rotation.User{Login: "octocat", ID: 1}}, Defaults{AppHost: "github.com", UserLogin: "octocat"},
+		},
+		"none, of a pair whose state was lost": {rotation.State{}, Defaults{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := DefaultsOf(&rotation.Pair{State: c.state}); got != c.want {
+				t.Errorf("got %+v, want %+v", got, c.want)
+			}
+		})
 	}
 }

@@ -160,6 +160,8 @@ func TestOutputThatCannotBeRenderedIsRefusedWithASentence(t *testing.T) {
 		{"a Secret into which Kubernetes puts a token of its own", v1alpha1.Output{Format: v1alpha1.OutputFormatOpaque, Type: "kubernetes.io/service-account-token"}, newPair(accessToken, refreshToken)},
 		{"a Secret that lets nodes join", v1alpha1.Output{Format: v1alpha1.OutputFormatOpaque, Type: "bootstrap.kubernetes.io/token"}, newPair(accessToken, refreshToken)},
 		{"a type that wants another key", v1alpha1.Output{Format: v1alpha1.OutputFormatNetrc, Type: "kubernetes.io/dockerconfigjson"}, newPair(accessToken, refreshToken)},
+		{"user name and password without a password", v1alpha1.Output{Format: v1alpha1.OutputFormatOpaque, Type: "kubernetes.io/basic-auth"}, newPair(accessToken, refreshToken)},
+		{"a type that belongs to another format", v1alpha1.Output{Format: v1alpha1.OutputFormatDockerConfigJSON, Type: "kubernetes.io/basic-auth"}, newPair(accessToken, refreshToken)},
 		{"a token with a line break", v1alpha1.Output{Format: v1alpha1.OutputFormatOpaque}, newPair("ghu_a\nb", refreshToken)},
 		{"a token with a space", v1alpha1.Output{Format: v1alpha1.OutputFormatGitHubCLI}, newPair("ghu_a b", refreshToken)},
 		{"a token with a quote in a netrc", v1alpha1.Output{Format: v1alpha1.OutputFormatNetrc}, newPair(`ghu_a"b`, refreshToken)},
