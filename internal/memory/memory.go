@@ -138,10 +138,14 @@ func (s Slot[T]) Peek(uid types.UID, use func(*T)) bool {
 }
 
 // Drop forgets the note of a resource, and the resource when nothing else is remembered of it.
-func (s Slot[T]) Drop(uid types.UID) {
+func (s Slot[T]) Drop(uid types.UID) { s.DropIf(uid, func(*T) bool { return true }) }
+
+// DropIf is Drop for a note that a function finds empty. Nobody can write to the note between the two. The
+// function must neither block nor use the store.
+func (s Slot[T]) DropIf(uid types.UID, empty func(*T) bool) {
 	s.store.mu.Lock()
 	defer s.store.mu.Unlock()
-	if s.note(uid) == nil {
+	if note := s.note(uid); note == nil || !empty(note) {
 		return
 	}
 	e := s.store.byUID[uid]

@@ -91,3 +91,20 @@ func BenchmarkForgetByName(b *testing.B) {
 		}
 	}
 }
+
+func TestDropIfKeepsANoteThatIsNotEmpty(t *testing.T) {
+	store := NewStore()
+	slot := NewSlot[int](store)
+	empty := func(n *int) bool { return *n == 0 }
+	slot.DropIf("u", empty)
+	slot.With("u", func(n *int) { *n = 1 })
+	slot.DropIf("u", empty)
+	if !slot.Peek("u", func(*int) {}) {
+		t.Error("a note was dropped that is not empty")
+	}
+	slot.With("u", func(n *int) { *n = 0 })
+	slot.DropIf("u", empty)
+	if store.Len() != 0 {
+		t.Error("an empty note takes room")
+	}
+}

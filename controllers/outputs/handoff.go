@@ -1,0 +1,35 @@
+package outputs
+
+import (
+	"slices"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+)
+
+// Late are the names of the outputs that could not be written and still hold the token before, or none; sorted.
+// Those who read them are told of the token again when they are written.
+func (o *Outputs) Late(token *v1alpha1.GitHubUserToken) []string {
+	var names []string
+	o.notes.slot.Peek(token.UID, func(n *notes) {
+		for _, output := range token.Spec.Outputs {
+			if n.byName[output.Name].trouble != nil {
+				names = append(names, output.Name)
+			}
+		}
+	})
+	slices.Sort(names)
+	return names
+}
+
+// Transient reports whether an output is missing or stale for a reason that may pass in a moment. A workload that
+// is restarted before it is written would keep the old token.
+func (o *Outputs) Transient(uid types.UID) (transient bool) {
+	o.notes.slot.Peek(uid, func(n *notes) {
+		for _, remembered := range n.byName {
+			transient = transient || remembered.trouble != nil && remembered.trouble.problem.Transient
+		}
+	})
+	return transient
+}

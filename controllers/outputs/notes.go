@@ -1,0 +1,206 @@
+package outputs
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/resourceversion"
+
+	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/internal/memory"
+	"github.com/githubusertoken/github-user-token-operator/internal/problem"
+	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
+)
+
+// notebook is what this process remembers of outputs. Nothing is remembered of an output that is in the cache as
+// it was written.
+type notebook struct {
+	clock rotation.Clock
+	slot  memory.Slot[notes]
+}
+
+// notes is what is remembered of one resource's outputs.
+type notes struct {
+	// round is there while outputs are being written.
+	round *round
+	// byName are the outputs of which something is remembered.
+	byName map[string]note
+}
+
+// round is about outputs of one resource that are being written.
+type round struct {
+	// writers is how many are at it: a rotation and a reconcile may be at once.
+	writers int
+	// disturbed reports that a Secret of theirs has changed since: what they saw in their way may be gone.
+	disturbed bool
+}
+
+// note is what is remembered of one output.
+type note struct {
+	// written is the metadata as this process last wrote it, while the cache lags behind.
+	written *metav1.ObjectMeta
+	// checked is the version whose data was read and found right, although managedFields do not prove it.
+	checked string
+	// trouble is why the output is not as it should be.
+	trouble *trouble
+}
+
+// begin notes that outputs of a resource are about to be written. What it returns notes the end.
+func (b notebook) begin(uid types.UID) (end func()) {
+	var mine *round
+	b.slot.With(uid, func(n *notes) {
+		if n.round == nil {
+			n.round = &round{}
+		}
+		mine = n.round
+		mine.writers++
+	})
+	return func() {
+		b.slot.Peek(uid, func(n *notes) {
+			// The resource may have been forgotten since, and be remembered anew.
+			if n.round != mine {
+				return
+			}
+			if mine.writers--; mine.writers == 0 {
+				n.round = nil
+			}
+		})
+		b.tidy(uid)
+	}
+}
+
+// change runs a function on what is remembered of an output, if anything is remembered of the resource. That is
+// always so in a round, unless the resource was forgotten meanwhile, of which nothing is to be remembered anew.
+func (b notebook) change(uid types.UID, name string, use func(*notes, *note)) {
+	b.slot.Peek(uid, func(n *notes) {
+		remembered := n.byName[name]
+		use(n, &remembered)
+		if remembered == (note{}) {
+			delete(n.byName, name)
+			return
+		}
+		if n.byName == nil {
+			n.byName = map[string]note{}
+		}
+		n.byName[name] = remembered
+	})
+	b.tidy(uid)
+}
+
+// tidy forgets notes that are empty.
+func (b notebook) tidy(uid types.UID) {
+	b.slot.DropIf(uid, func(n *notes) bool { return n.round == nil && len(n.byName) == 0 })
+}
+
+// newest is the newer of what the cache shows and what was last written.
+func (b notebook) newest(uid types.UID, name string, cached *metav1.ObjectMeta) *metav1.ObjectMeta {
+	newest := cached
+	b.change(uid, name, func(_ *notes, remembered *note) {
+		switch written := remembered.written; {
+		case written == nil:
+		case cached == nil || isOlder(cached.ResourceVersion, written.ResourceVersion):
+			newest = written
+		default:
+			remembered.written = nil
+		}
+	})
+	return newest
+}
+
+// isOlder compares two resourceVersions of Secrets. Versions that cannot be compared count as not older.
+func isOlder(a, b string) bool {
+	order, err := resourceversion.CompareResourceVersion(a, b)
+	return err == nil && order < 0
+}
+
+// wrote remembers the metadata of an output that was just written, which ends its trouble.
+func (b notebook) wrote(uid types.UID, name string, meta *metav1.ObjectMeta) {
+	written := meta.DeepCopy()
+	written.ManagedFields = dataManagers(meta.ManagedFields)
+	b.change(uid, name, func(_ *notes, remembered *note) { *remembered = note{written: written} })
+}
+
+// foundRight remembers the version whose data was read and found right.
+func (b notebook) foundRight(uid types.UID, name, version string) {
+	b.change(uid, name, func(_ *notes, remembered *note) { remembered.checked = version })
+}
+
+// checked is the version whose data was read and found right; empty when there is none.
+func (b notebook) checked(uid types.UID, name string) (version string) {
+	b.slot.Peek(uid, func(n *notes) { version = n.byName[name].checked })
+	return version
+}
+
+// record remembers the problem of an output, which is tried again later each time. nil ends it.
+func (b notebook) record(token *v1alpha1.GitHubUserToken, name string, found *problem.Problem) {
+	now, mono := b.clock.Now(), b.clock.Monotonic()
+	b.change(token.UID, name, func(n *notes, remembered *note) {
+		if found == nil {
+			remembered.trouble = nil
+			return
+		}
+		next := remembered.trouble.then(*found, token.Generation)
+		next.retry = dueIn(next.wait(n.round != nil && n.round.disturbed), now, mono)
+		// What was remembered of the Secret did not help; look anew.
+		remembered.trouble, remembered.written = next, nil
+	})
+}
+
+// waits reports whether an output is in trouble and its next try is still to come. A new spec is tried at once.
+func (b notebook) waits(token *v1alpha1.GitHubUserToken, name string) (waits bool) {
+	mono := b.clock.Monotonic()
+	b.change(token.UID, name, func(_ *notes, remembered *note) {
+		if remembered.trouble != nil && remembered.trouble.generation != token.Generation {
+			remembered.trouble = nil
+		}
+		waits = remembered.trouble != nil && remembered.trouble.retry.monotonic > mono
+	})
+	return waits
+}
+
+// keep forgets all outputs but the named ones.
+func (b notebook) keep(uid types.UID, outputs []v1alpha1.Output) {
+	b.slot.Peek(uid, func(n *notes) {
+		maps.DeleteFunc(n.byName, func(name string, _ note) bool {
+			return !slices.ContainsFunc(outputs, func(o v1alpha1.Output) bool { return o.Name == name })
+		})
+	})
+	b.tidy(uid)
+}
+
+// problem is the problem of the outputs of a resource, of which that of one is shown and the others are named, and
+// when to look again. Both times are after now, or zero.
+func (b notebook) problem(uid types.UID, now time.Time) (shown *problem.Problem, requeueAt time.Time) {
+	mono := b.clock.Monotonic()
+	b.slot.Peek(uid, func(n *notes) {
+		var names []string
+		var problems []*problem.Problem
+		for _, name := range slices.Sorted(maps.Keys(n.byName)) {
+			t := n.byName[name].trouble
+			if t == nil {
+				continue
+			}
+			if at := t.retry.at(now, mono); !at.IsZero() && (requeueAt.IsZero() || at.Before(requeueAt)) {
+				requeueAt = at
+			}
+			names, problems = append(names, name), append(problems, &t.problem)
+		}
+		first := problem.First(problems...)
+		if first == nil {
+			return
+		}
+		shown = new(*first)
+		index := slices.Index(problems, first)
+		if others := slices.Delete(names, index, index+1); len(others) > 0 {
+			shown.Message += " Further outputs in trouble: " + strings.Join(others, ", ") + "."
+		}
+		if !shown.Stalled {
+			shown.RetryAt = requeueAt
+		}
+	})
+	return shown, requeueAt
+}

@@ -1,0 +1,50 @@
+package outputs
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers/outputs/format"
+	"github.com/githubusertoken/github-user-token-operator/controllers/words"
+	"github.com/githubusertoken/github-user-token-operator/internal/problem"
+)
+
+// errNotOwned: a Secret of the output's name belongs to somebody else.
+var errNotOwned = errors.New("the Secret belongs to somebody else")
+
+// renderError: the output cannot be rendered as its spec asks.
+type renderError struct{ error }
+
+func (e *renderError) Unwrap() error { return e.error }
+
+// problemOf puts the failure of an output into words; nil when there is none, or none that anybody could
+// mend here: without a token there is nothing to write.
+func problemOf(spec v1alpha1.Output, err error) *problem.Problem {
+	var refused *scrubbedError
+	var unrenderable *renderError
+	switch {
+	case err == nil, errors.Is(err, format.ErrNoToken):
+		return nil
+	case errors.Is(err, errNotOwned):
+		return &problem.Problem{
+			Reason: v1alpha1.ReasonOutputNotOwned, Aside: true, Stalled: true,
+			Message: fmt.Sprintf("Secret %q exists and belongs to somebody else, so the output of that name is not written. Delete or rename it, or choose another name in spec.outputs. The token itself is refreshed.", spec.Name),
+		}
+	case errors.As(err, &unrenderable):
+		return &problem.Problem{
+			Reason: v1alpha1.ReasonOutputInvalid, Aside: true, Stalled: true,
+			Message: words.Sentence(err.Error()) + " The token itself is refreshed.",
+		}
+	case errors.As(err, &refused) && refused.terminating:
+		return &problem.Problem{
+			Reason: v1alpha1.ReasonNamespaceTerminating, Aside: true,
+			Message: "The namespace is being deleted; no output is written.",
+		}
+	default:
+		return &problem.Problem{
+			Reason: v1alpha1.ReasonOutputNotWritten, Aside: true, Transient: refused == nil || !refused.refused(),
+			Message: fmt.Sprintf("Output %q could not be written: %s. The token itself is refreshed.", spec.Name, err),
+		}
+	}
+}

@@ -1,0 +1,68 @@
+package outputs
+
+import (
+	"context"
+	"maps"
+	"slices"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	logf "sigs.k8s.io/controller-runtime/pkg/log"
+
+	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+)
+
+// Remove removes all outputs of a resource that is being deleted. One that cannot be removed is logged, and goes
+// with the resource by its owner reference. An error means that they could not be looked up.
+func (o *Outputs) Remove(ctx context.Context, token *v1alpha1.GitHubUserToken) error {
+	ctx, cancel := o.options.Clock.WithTimeout(ctx, timeout)
+	defer cancel()
+	found, err := o.find(ctx, token)
+	if err != nil {
+		return err
+	}
+	o.removeSurplus(ctx, token, found)
+	return nil
+}
+
+// removeSurplus removes the outputs that the spec no longer asks for. One that cannot be removed goes with
+// the resource, by its owner reference.
+func (o *Outputs) removeSurplus(ctx context.Context, token *v1alpha1.GitHubUserToken, found map[string]*metav1.ObjectMeta) {
+	wanted := map[string]bool{}
+	if token.DeletionTimestamp.IsZero() {
+		for _, spec := range token.Spec.Outputs {
+			wanted[spec.Name] = true
+		}
+		o.notes.keep(token.UID, token.Spec.Outputs)
+	}
+	for _, name := range slices.Sorted(maps.Keys(found)) {
+		meta := found[name]
+		if wanted[name] || !meta.DeletionTimestamp.IsZero() || !metav1.IsControlledBy(meta, token) || !IsOutputOf(token, meta) {
+			continue
+		}
+		if err := o.delete(ctx, token, meta); err != nil {
+			logf.FromContext(ctx).Error(scrubbed(err, nil), "An output could not be removed", "output", name)
+		}
+	}
+}
+
+// delete deletes the very Secret that was looked at, if it is an output still: under its version, for it may hold
+// something else by now. When it has only been edited since, as by somebody who adds a label, it goes all the same. One
+// that is gone already is no error.
+func (o *Outputs) delete(ctx context.Context, token *v1alpha1.GitHubUserToken, meta *metav1.ObjectMeta) error {
+	for try := 1; ; try++ {
+		err := o.options.Client.Delete(ctx, secretMetadata(token.Namespace, meta.Name), client.Preconditions{UID: &meta.UID, ResourceVersion: &meta.ResourceVersion})
+		if !apierrors.IsConflict(err) {
+			return client.IgnoreNotFound(err)
+		}
+		live, lookErr := o.live(ctx, token.Namespace, meta.Name)
+		switch {
+		case lookErr != nil || live == nil || live.UID != meta.UID || !IsOutputOf(token, live):
+			return lookErr // The Secret that was looked at is gone, or is an output no more.
+		case try == maxTries:
+			return err
+		}
+		meta = live
+	}
+}

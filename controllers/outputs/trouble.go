@@ -1,0 +1,66 @@
+package outputs
+
+import (
+	"time"
+
+	"github.com/githubusertoken/github-user-token-operator/controllers/retry"
+	"github.com/githubusertoken/github-user-token-operator/internal/backoff"
+	"github.com/githubusertoken/github-user-token-operator/internal/problem"
+)
+
+// pauses are those between two tries to write an output.
+var pauses = backoff.Backoff{First: time.Second, Max: retry.Max}
+
+// trouble is why an output could not be written, and when it is tried again.
+type trouble struct {
+	problem problem.Problem
+	// failures counts those in a row for the same reason.
+	failures int
+	retry    due
+	// generation is that of the spec that was tried.
+	generation int64
+}
+
+// then is the trouble after a further failure; t is nil after the first.
+func (t *trouble) then(found problem.Problem, generation int64) *trouble {
+	next := &trouble{problem: found, failures: 1, generation: generation}
+	if t != nil && t.problem.Reason == found.Reason {
+		next.failures += t.failures
+	}
+	return next
+}
+
+// wait is how long until the next try. disturbed reports that a Secret has changed while this try was under way.
+func (t *trouble) wait(disturbed bool) time.Duration {
+	switch {
+	case !t.problem.Stalled:
+		return pauses.After(t.failures)
+	case disturbed:
+		return 0
+	default:
+		return pauses.Max // A change is noticed at once; this is for one that was missed.
+	}
+}
+
+// due is a time by both clocks.
+type due struct {
+	wall      time.Time
+	monotonic time.Duration
+}
+
+func dueIn(wait time.Duration, now time.Time, mono time.Duration) due {
+	return due{now.Add(wait), mono + wait}
+}
+
+// at is the time by the wall clock; zero when it has come. It stays the same at each look, so that no status is
+// written for a change of its last digit, unless the wall clock was set.
+func (d due) at(now time.Time, mono time.Duration) time.Time {
+	left := d.monotonic - mono
+	if left <= 0 {
+		return time.Time{}
+	}
+	if at := now.Add(left); at.Sub(d.wall).Abs() > time.Second {
+		return at
+	}
+	return d.wall
+}
