@@ -1,0 +1,28 @@
+package handoff
+
+import (
+	"errors"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"github.com/githubusertoken/github-user-token-operator/internal/credential"
+)
+
+// apiError is an error of the API server in words that hold no secret: an admission policy may quote what it
+// has seen.
+type apiError struct {
+	text      string
+	forbidden bool
+}
+
+func scrubbed(err error) error {
+	return &apiError{credential.Scrub(err.Error()), apierrors.IsForbidden(err)}
+}
+
+func (e *apiError) Error() string { return e.text }
+
+// isForbidden reports whether the API server, or a policy in it, has refused what was asked.
+func isForbidden(err error) bool {
+	var refused *apiError
+	return errors.As(err, &refused) && refused.forbidden
+}
