@@ -91,7 +91,7 @@ verify: ## Fail when generated files, formatting or go.mod files are not up to d
 # and starved, want the machine to themselves. The simulation runs one goroutine
 # at a time by its own scheduler, so the race detector would find nothing there
 # and cost ten times as long.
-TEST_PACKAGES ?= $(shell $(GO) list ./... | grep -v -e /hack/chaos$$ -e /internal/rotation/simulation)
+TEST_PACKAGES ?= $(shell $(GO) list ./... | grep -v -e /test/chaos$$ -e /internal/rotation/simulation)
 TEST_PARALLEL ?= 2
 TEST_ARGS ?=
 RACE ?= -race
@@ -103,7 +103,7 @@ test: control-plane $(GOTESTSUM) ## Run every test, unit and integration, with t
 	$(GOTESTSUM) --format pkgname --format-hide-empty-pkg -- \
 		$(RACE) -timeout 20m -p $(TEST_PARALLEL) $(TEST_ARGS) $(TEST_PACKAGES)
 	$(GOTESTSUM) --format pkgname -- -timeout 20m $(TEST_ARGS) ./internal/rotation/simulation
-	$(GOTESTSUM) --format pkgname -- -timeout 20m $(TEST_ARGS) ./hack/chaos
+	$(GOTESTSUM) --format pkgname -- -timeout 20m $(TEST_ARGS) ./test/chaos
 	@for mod in $(TEST_MODULES); do echo "go test in $$mod"; \
 		(cd $$mod && $(GOTESTSUM) --format pkgname --format-hide-empty-pkg -- $(RACE) -timeout 20m $(TEST_ARGS) ./...); done
 
@@ -119,12 +119,12 @@ simulate: ## Simulate a million rotations with faults and crashes (ROTATIONS=n).
 CHAOS_ARGS ?=
 .PHONY: chaos
 chaos: control-plane ## Kill, stop and starve real processes on a real control plane.
-	$(GO) test ./hack/chaos -tags chaos -count=1 -timeout 2h -v $(CHAOS_ARGS)
+	$(GO) test ./test/chaos -tags chaos -count=1 -timeout 2h -v $(CHAOS_ARGS)
 
 SOAK_ARGS ?=
 .PHONY: soak
 soak: control-plane ## Let 200 resources rotate for ten minutes and hold the operator to its promises (SOAK_ARGS="--resources 50 --duration 1m").
-	$(GO) run ./hack/soak $(SOAK_ARGS)
+	$(GO) run ./test/soak $(SOAK_ARGS)
 
 FUZZTIME ?= 10m
 .PHONY: fuzz
@@ -138,7 +138,7 @@ fuzz: ## Run every fuzz target for FUZZTIME.
 
 .PHONY: e2e
 e2e: control-plane node ## Run the end-to-end tests on a real node (Debian, as root).
-	$(GO) test ./hack/e2e -tags e2e -count=1 -timeout 1h -v
+	$(GO) test ./test/e2e -tags e2e -count=1 -timeout 1h -v
 
 ##@ Build and deploy
 
