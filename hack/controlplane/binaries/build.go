@@ -20,8 +20,8 @@ import (
 // lines, so that a terminal and the log of a CI job show the same.
 const progressInterval = 5 * time.Second
 
-// ensure builds those of the wanted binaries that are not in the cache yet.
-func (r release) ensure(ctx context.Context, log io.Writer, wanted []Name) error {
+// ensure downloads or builds those of the wanted binaries that are not in the cache yet.
+func (r release) ensure(ctx context.Context, log io.Writer, d *downloads, wanted []Name) error {
 	if len(r.absent(wanted)) == 0 {
 		return nil
 	}
@@ -36,8 +36,8 @@ func (r release) ensure(ctx context.Context, log io.Writer, wanted []Name) error
 	}
 	defer unlock()
 
-	// Whoever held the lock may have built them.
-	absent := r.absent(wanted)
+	// Whoever held the lock may have brought them.
+	absent := r.download(ctx, d, r.absent(wanted))
 	if len(absent) == 0 {
 		return nil
 	}
@@ -87,12 +87,12 @@ func (r release) build(ctx context.Context, log io.Writer, names []Name) error {
 		b.output = filepath.Join(work, string(names[0]))
 	}
 
-	fmt.Fprintf(log, "%s: building, once for this version; it is kept in %s\n", b.what, r.cache)
+	fmt.Fprintf(log, "%s: building from source, once for this version; it is kept in %s\n", b.what, r.cache)
 	if err := b.run(ctx); err != nil {
 		return fmt.Errorf("build %s: %w", b.what, err)
 	}
 	for _, name := range names {
-		if err := os.Rename(filepath.Join(work, string(name)), r.path(name)); err != nil {
+		if err := os.Rename(filepath.Join(work, string(name)), r.builtPath(name)); err != nil {
 			return fmt.Errorf("put %s into the cache: %w", name, err)
 		}
 	}
@@ -203,18 +203,26 @@ func (b *goBuild) follow(stderr io.Reader) []string {
 
 // report writes a line of progress every few seconds until it is stopped.
 func (b *goBuild) report() (stop func()) {
+	return every(progressInterval, func(time.Duration) {
+		fmt.Fprintf(b.log, "%s: %s\n", b.what, b.progress())
+	})
+}
+
+// every calls do again and again until it is stopped.
+func every(interval time.Duration, do func(elapsed time.Duration)) (stop func()) {
+	begin := time.Now()
 	done := make(chan struct{})
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		ticker := time.NewTicker(progressInterval)
+		ticker := time.NewTicker(interval)
 		defer ticker.Stop()
 		for {
 			select {
 			case <-done:
 				return
 			case <-ticker.C:
-				fmt.Fprintf(b.log, "%s: %s\n", b.what, b.progress())
+				do(time.Since(begin))
 			}
 		}
 	}()
