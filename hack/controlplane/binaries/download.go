@@ -109,7 +109,7 @@ func (r release) fetch(ctx context.Context, d *downloads, what string, name Name
 	saved := filepath.Join(work, "file")
 	got, err := d.save(ctx, what, from, saved)
 	if err != nil {
-		return fmt.Errorf("download the official release: %w", err)
+		return fmt.Errorf("not downloaded: %w", err)
 	}
 	if got != sum {
 		return fmt.Errorf("NOT USED: %s has the SHA-256 %s, but %s pins %s. "+

@@ -23,7 +23,7 @@ func Pin(ctx context.Context, log io.Writer) error {
 	if err != nil {
 		return err
 	}
-	d := newDownloads(log, os.Getenv(mirrorVariable))
+	d := newDownloads(log, "") // no mirror: what counts is what the projects publish
 	d.patience, d.longest = time.Minute, time.Hour
 	lines, err := pin(ctx, d)
 	if err != nil {
