@@ -99,14 +99,7 @@ TEST_ARGS ?=
 RACE ?= $(if $(CGO),-race)
 GO_TEST = $(GOTESTSUM) --format pkgname --format-hide-empty-pkg -- -timeout 20m
 
-# What runs a control plane, two packages at a time. The short form of make chaos
-# comes after them: its processes, which are killed and starved, want the machine to
-# themselves.
-INTEGRATION_PACKAGES = ./controllers ./hack/controlplane ./hack/demo
 TEST_PARALLEL ?= 2
-# The simulation runs one goroutine at a time by its own scheduler, so the race
-# detector would find nothing there and cost ten times as long.
-APART = ./internal/rotation/simulation ./test/chaos
 UNIT_MODULES = $(filter-out test/browser/,$(TEST_MODULES))
 
 .PHONY: test
@@ -117,17 +110,23 @@ else
 test: test-unit test-integration ## Run every test that needs no browser and no node (TEST_PACKAGES="./controllers": only those).
 endif
 
+# The simulation runs one goroutine at a time by its own scheduler, so the race
+# detector would find nothing there and cost ten times as long.
 .PHONY: test-unit
 test-unit: need-go say-race $(GOTESTSUM) ## Run the tests that need no control plane.
-	packages=$$($(GO) list ./... | grep -v $(patsubst .%,-e '%$$',$(INTEGRATION_PACKAGES) $(APART))); \
+	packages=$$(GO=$(GO) hack/test-packages.sh unit); \
 	$(GO_TEST) $(RACE) $(TEST_ARGS) $$packages
 	$(GO_TEST) $(TEST_ARGS) ./internal/rotation/simulation
 	@for mod in $(UNIT_MODULES); do echo "go test in $$mod"; \
 		(cd $$mod && $(GO_TEST) $(RACE) $(TEST_ARGS) ./...); done
 
+# Two packages at a time: each runs a control plane. The short form of make chaos
+# comes after them: its processes, which are killed and starved, want the machine to
+# themselves.
 .PHONY: test-integration
 test-integration: need-go say-race control-plane $(GOTESTSUM) ## Run the tests on a real control plane.
-	$(GO_TEST) $(RACE) -p $(TEST_PARALLEL) $(TEST_ARGS) $(INTEGRATION_PACKAGES)
+	packages=$$(GO=$(GO) hack/test-packages.sh integration); \
+	$(GO_TEST) $(RACE) -p $(TEST_PARALLEL) $(TEST_ARGS) $$packages
 	$(GO_TEST) $(TEST_ARGS) ./test/chaos
 
 .PHONY: test-browser
