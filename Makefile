@@ -48,13 +48,16 @@ DEMO_ARGS ?=
 demo: need-go control-plane ## Start a control plane, a stand-in for GitHub and the operator, and show rotations until Ctrl-C (ONCE=1: until three were seen; DEMO_ARGS="--lifetime 10m").
 	ONCE=$(ONCE) $(GO) run ./hack/demo $(DEMO_ARGS)
 
+# Compiled as it compiles Kubernetes, so that both share the standard library.
+BRING = CGO_ENABLED=0 $(GO) run -trimpath -gcflags=all=-dwarf=false ./hack/controlplane/cmd/build
+
 .PHONY: control-plane
 control-plane: ## Download or build etcd and Kubernetes into the user's cache directory, once.
-	$(GO) run ./hack/controlplane/cmd/build
+	$(BRING)
 
 .PHONY: node
 node: need-node ## Build kubelet, containerd and runc for make e2e, once (Debian: gcc pkg-config libseccomp-dev).
-	$(GO) run ./hack/controlplane/cmd/build kubelet kube-scheduler containerd containerd-shim-runc-v2 ctr runc
+	$(BRING) kubelet kube-scheduler containerd containerd-shim-runc-v2 ctr runc
 
 ##@ Develop
 

@@ -1,8 +1,8 @@
 // Package binaries finds the programs of the local control plane. Once for each
 // version it downloads the official ones whose checksums are pinned in
 // checksums.txt, and builds the others from Go modules pinned under hack/tools. It
-// imports nothing but the standard library, so that a first build begins to show
-// its progress at once.
+// imports nothing but the standard library, so that a first build soon begins to
+// show its progress.
 package binaries
 
 import (
