@@ -1,10 +1,11 @@
-# make help lists the targets. Go, git and make are all that is needed; make test
-# also wants a C compiler for the race detector, and Chromium.
+# make help lists the targets. Go, git and make are all that is needed. What a target
+# wants beside them it says in its first second: see hack/need.sh.
 
 SHELL := /usr/bin/env bash -o pipefail
 .SHELLFLAGS := -ec
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
+.NOTPARALLEL:
 
 GO ?= go
 BIN := $(CURDIR)/bin
@@ -24,28 +25,39 @@ KUBECTL ?= kubectl
 TEST_MODULES = $(sort $(dir $(foreach mod,$(shell git ls-files -co --exclude-standard -- '*/go.mod'), \
 	$(if $(shell git ls-files -co --exclude-standard -- '$(dir $(mod))*_test.go'),$(mod)))))
 
+# The race detector wants a C compiler and the C library's headers; nothing else does.
+CGO := $(shell $(if $(filter command% environment%,$(origin CC)),export CC='$(CC)';) \
+	[ "$$($(GO) env CGO_ENABLED 2>/dev/null)" = 1 ] && \
+	$$($(GO) env CC) -include stdlib.h -x c -fsyntax-only /dev/null 2>/dev/null && echo yes)
+ifeq ($(CGO),)
+export CGO_ENABLED := 0
+endif
+
 ##@ General
 
 .PHONY: help
 help: ## Show this list.
 	@awk 'BEGIN {FS = ":.*##"; printf "Usage: make \033[36m<target>\033[0m\n"} \
-		/^[a-zA-Z0-9_-]+:.*##/ {printf "  \033[36m%-16s\033[0m %s\n", $$1, $$2} \
+		/^[a-zA-Z0-9_-]+:.*##/ {printf "  \033[36m%-17s\033[0m %s\n", $$1, $$2} \
 		/^##@/ {printf "\n\033[1m%s\033[0m\n", substr($$0, 5)}' $(MAKEFILE_LIST)
 
 ##@ Try it
 
 DEMO_ARGS ?=
 .PHONY: demo
-demo: control-plane ## Start a control plane, a stand-in for GitHub and the operator, and show rotations until Ctrl-C (ONCE=1: until three were seen; DEMO_ARGS="--lifetime 10m").
+demo: need-go control-plane ## Start a control plane, a stand-in for GitHub and the operator, and show rotations until Ctrl-C (ONCE=1: until three were seen; DEMO_ARGS="--lifetime 10m").
 	ONCE=$(ONCE) $(GO) run ./hack/demo $(DEMO_ARGS)
 
+# Compiled as it compiles Kubernetes, so that both share the standard library.
+BRING = CGO_ENABLED=0 $(GO) run -trimpath -gcflags=all=-dwarf=false ./hack/controlplane/cmd/build
+
 .PHONY: control-plane
-control-plane: ## Build etcd and Kubernetes into the user's cache directory, once.
-	$(GO) run ./hack/controlplane/cmd/build
+control-plane: ## Download or build etcd and Kubernetes into the user's cache directory, once.
+	$(BRING)
 
 .PHONY: node
-node: ## Build kubelet, containerd and runc for make e2e, once (Debian: gcc pkg-config libseccomp-dev).
-	$(GO) run ./hack/controlplane/cmd/build kubelet kube-scheduler containerd containerd-shim-runc-v2 ctr runc
+node: need-node ## Build kubelet, containerd and runc for make e2e, once (Debian: gcc pkg-config libseccomp-dev).
+	$(BRING) kubelet kube-scheduler containerd containerd-shim-runc-v2 ctr runc
 
 ##@ Develop
 
@@ -86,30 +98,54 @@ verify: ## Fail when generated files, formatting or go.mod files are not up to d
 
 ##@ Test
 
-# Two packages at a time: each of the integration packages runs a control plane.
-# The short form of make chaos comes after them: its processes, which are killed
-# and starved, want the machine to themselves. The simulation runs one goroutine
-# at a time by its own scheduler, so the race detector would find nothing there
-# and cost ten times as long.
-TEST_PACKAGES ?= $(shell $(GO) list ./... | grep -v -e /hack/chaos$$ -e /internal/rotation/simulation)
-TEST_PARALLEL ?= 2
 TEST_ARGS ?=
-RACE ?= -race
+RACE ?= $(if $(CGO),-race)
+GO_TEST = $(GOTESTSUM) --format pkgname --format-hide-empty-pkg -- -timeout 20m
+
+TEST_PARALLEL ?= 2
+UNIT_MODULES = $(filter-out test/browser/,$(TEST_MODULES))
 
 .PHONY: test
-test: control-plane $(GOTESTSUM) ## Run every test, unit and integration, with the race detector.
-	@if [ -n "$(RACE)" ] && ! command -v "$$($(GO) env CC)" >/dev/null; then \
-		echo "The race detector needs a C compiler: apt-get install gcc libc6-dev, or run make test RACE=" >&2; exit 1; fi
-	$(GOTESTSUM) --format pkgname --format-hide-empty-pkg -- \
-		$(RACE) -timeout 20m -p $(TEST_PARALLEL) $(TEST_ARGS) $(TEST_PACKAGES)
-	$(GOTESTSUM) --format pkgname -- -timeout 20m $(TEST_ARGS) ./internal/rotation/simulation
-	$(GOTESTSUM) --format pkgname -- -timeout 20m $(TEST_ARGS) ./hack/chaos
-	@for mod in $(TEST_MODULES); do echo "go test in $$mod"; \
-		(cd $$mod && $(GOTESTSUM) --format pkgname --format-hide-empty-pkg -- $(RACE) -timeout 20m $(TEST_ARGS) ./...); done
+ifdef TEST_PACKAGES
+test: need-go say-race control-plane $(GOTESTSUM)
+	$(GO_TEST) $(RACE) -p $(TEST_PARALLEL) $(TEST_ARGS) $(TEST_PACKAGES)
+else
+test: test-unit test-integration ## Run every test that needs no browser and no node (TEST_PACKAGES="./controllers": only those).
+endif
 
+# The simulation runs one goroutine at a time by its own scheduler, so the race
+# detector would find nothing there and cost ten times as long.
 .PHONY: test-unit
-test-unit: ## Run the tests that need no control plane.
-	$(GO) test ./api/... ./internal/...
+test-unit: need-go say-race $(GOTESTSUM) ## Run the tests that need no control plane.
+	packages=$$(GO=$(GO) hack/test-packages.sh unit); \
+	$(GO_TEST) $(RACE) $(TEST_ARGS) $$packages
+	$(GO_TEST) $(TEST_ARGS) ./internal/rotation/simulation
+	@for mod in $(UNIT_MODULES); do echo "go test in $$mod"; \
+		(cd $$mod && $(GO_TEST) $(RACE) $(TEST_ARGS) ./...); done
+
+# Two packages at a time: each runs a control plane. The short form of make chaos
+# comes after them: its processes, which are killed and starved, want the machine to
+# themselves.
+.PHONY: test-integration
+test-integration: need-go say-race control-plane $(GOTESTSUM) ## Run the tests on a real control plane.
+	packages=$$(GO=$(GO) hack/test-packages.sh integration); \
+	$(GO_TEST) $(RACE) -p $(TEST_PARALLEL) $(TEST_ARGS) $$packages
+	$(GO_TEST) $(TEST_ARGS) ./test/chaos
+
+.PHONY: test-browser
+test-browser: need-browser say-race control-plane $(GOTESTSUM) ## Go through the device flow with a real browser (Debian: chromium).
+	cd test/browser && $(GO_TEST) $(RACE) $(TEST_ARGS) ./...
+
+# What is lacking is said before anything is built.
+NEEDS = need-go need-browser need-node need-e2e
+.PHONY: $(NEEDS)
+$(NEEDS): need-%:
+	@GO=$(GO) hack/need.sh $*
+.PHONY: say-race
+say-race:
+ifeq ($(RACE),)
+	@echo "The tests run without the race detector.$(if $(CGO),, It wants a C compiler (Debian: apt-get install gcc libc6-dev).)"
+endif
 
 ROTATIONS ?= 1000000
 .PHONY: simulate
@@ -118,13 +154,13 @@ simulate: ## Simulate a million rotations with faults and crashes (ROTATIONS=n).
 
 CHAOS_ARGS ?=
 .PHONY: chaos
-chaos: control-plane ## Kill, stop and starve real processes on a real control plane.
-	$(GO) test ./hack/chaos -tags chaos -count=1 -timeout 2h -v $(CHAOS_ARGS)
+chaos: need-go control-plane ## Kill, stop and starve real processes on a real control plane.
+	$(GO) test ./test/chaos -tags chaos -count=1 -timeout 2h -v $(CHAOS_ARGS)
 
 SOAK_ARGS ?=
 .PHONY: soak
-soak: control-plane ## Let 200 resources rotate for ten minutes and hold the operator to its promises (SOAK_ARGS="--resources 50 --duration 1m").
-	$(GO) run ./hack/soak $(SOAK_ARGS)
+soak: need-go control-plane ## Let 200 resources rotate for ten minutes and hold the operator to its promises (SOAK_ARGS="--resources 50 --duration 1m").
+	$(GO) run ./test/soak $(SOAK_ARGS)
 
 FUZZTIME ?= 10m
 .PHONY: fuzz
@@ -137,8 +173,8 @@ fuzz: ## Run every fuzz target for FUZZTIME.
 	done
 
 .PHONY: e2e
-e2e: control-plane node ## Run the end-to-end tests on a real node (Debian, as root).
-	$(GO) test ./hack/e2e -tags e2e -count=1 -timeout 1h -v
+e2e: need-e2e need-node control-plane node ## Run the end-to-end tests on a real node (Debian, as root).
+	$(GO) test ./test/e2e -tags e2e -count=1 -timeout 1h -v
 
 ##@ Build and deploy
 

@@ -1,8 +1,8 @@
 // Package controlplane runs a real Kubernetes control plane on this machine: etcd,
 // kube-apiserver and kube-controller-manager as child processes, with
 // certificates, RBAC, garbage collection and service accounts as on any
-// cluster. It needs no container engine and no root. The binaries are built
-// once from pinned Go modules, or taken from KUBEBUILDER_ASSETS.
+// cluster. It needs no container engine and no root. The binaries are downloaded,
+// or built from pinned Go modules, once, or taken from KUBEBUILDER_ASSETS.
 //
 // A test package starts one in its TestMain:
 //
@@ -50,7 +50,7 @@ type Options struct {
 	// deletes. Default: the system's folder for temporary files.
 	Dir string
 
-	// Log takes the progress of a build, and one line about each start.
+	// Log takes the progress of a download or build, and one line about each start.
 	// Default: standard error.
 	Log io.Writer
 

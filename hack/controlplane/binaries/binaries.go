@@ -1,6 +1,8 @@
-// Package binaries finds the programs of the local control plane, or builds them
-// once from Go modules pinned under hack/tools. It imports nothing but the
-// standard library, so that a first build begins to show its progress at once.
+// Package binaries finds the programs of the local control plane. Once for each
+// version it downloads the official ones whose checksums are pinned in
+// checksums.txt, and builds the others from Go modules pinned under hack/tools. It
+// imports nothing but the standard library, so that a first build soon begins to
+// show its progress.
 package binaries
 
 import (
@@ -44,14 +46,16 @@ var Node = []Name{Kubelet, KubeScheduler, Containerd, ContainerdShim, Ctr, Runc}
 // envtestBinaries are those that every KUBEBUILDER_ASSETS folder must hold.
 var envtestBinaries = []Name{Etcd, KubeAPIServer, Kubectl}
 
-// Find returns the paths of the named programs, and builds those that this
-// machine does not have yet, writing its progress to log. Building takes Go,
-// some minutes of CPU and, once, a network.
+// Find returns the paths of the named programs, and downloads or builds those that
+// this machine does not have yet, writing its progress to log. Building takes
+// Go, some minutes of CPU and, once, a network for Go modules. A network in which
+// official releases cannot be had costs three seconds.
 //
 // If KUBEBUILDER_ASSETS is set, etcd, kube-apiserver and kubectl must be in
 // that folder, and others are taken from it when they are there.
 // Otherwise they are kept in the user's cache directory, one folder for each
-// pinned version.
+// pinned version. CONTROL_PLANE_MIRROR may name a server from which official
+// releases are downloaded instead of their own sites; off is for none.
 func Find(ctx context.Context, log io.Writer, names ...Name) (map[Name]string, error) {
 	paths := map[Name]string{}
 	missing := map[string][]Name{} // by helper
@@ -70,6 +74,7 @@ func Find(ctx context.Context, log io.Writer, names ...Name) (map[Name]string, e
 		}
 		missing[h.name] = append(missing[h.name], name)
 	}
+	d := newDownloads(log, os.Getenv(mirrorVariable))
 	for _, h := range helpers {
 		wanted := missing[h.name]
 		if len(wanted) == 0 {
@@ -79,7 +84,7 @@ func Find(ctx context.Context, log io.Writer, names ...Name) (map[Name]string, e
 		if err != nil {
 			return nil, err
 		}
-		if err := r.ensure(ctx, log, wanted); err != nil {
+		if err := r.ensure(ctx, log, d, wanted); err != nil {
 			return nil, err
 		}
 		for _, name := range wanted {
@@ -89,7 +94,7 @@ func Find(ctx context.Context, log io.Writer, names ...Name) (map[Name]string, e
 	return paths, nil
 }
 
-// fromAssets looks a program up in KUBEBUILDER_ASSETS; "" means: build it.
+// fromAssets looks a program up in KUBEBUILDER_ASSETS; "" means: it is not to be taken from there.
 func fromAssets(name Name) (string, error) {
 	assets := os.Getenv(assetsVariable)
 	if assets == "" {

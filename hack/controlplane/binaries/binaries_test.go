@@ -91,7 +91,7 @@ func main() { print("hello") }
 	logs := make([]bytes.Buffer, 3)
 	for i := range logs {
 		wg.Go(func() {
-			if err := r.ensure(t.Context(), &logs[i], []Name{"greet"}); err != nil {
+			if err := r.ensure(t.Context(), &logs[i], newDownloads(&logs[i], ""), []Name{"greet"}); err != nil {
 				t.Error(err)
 			}
 		})
@@ -121,7 +121,7 @@ func main() { print("hello") }
 
 func TestAFailedBuildSaysWhatTheCompilerSays(t *testing.T) {
 	r := greeter(t, "package main\n\nfunc main() { undefinedName() }\n")
-	err := r.ensure(t.Context(), t.Output(), []Name{"greet"})
+	err := r.ensure(t.Context(), t.Output(), newDownloads(t.Output(), ""), []Name{"greet"})
 	if err == nil || !strings.Contains(err.Error(), "undefined: undefinedName") {
 		t.Errorf("error %v, want the compiler's", err)
 	}
@@ -134,7 +134,7 @@ func TestABuildEndsWithItsContext(t *testing.T) {
 	r := greeter(t, "package main\n\nfunc main() {}\n")
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := r.ensure(ctx, t.Output(), []Name{"greet"}); err == nil {
+	if err := r.ensure(ctx, t.Output(), newDownloads(t.Output(), ""), []Name{"greet"}); err == nil {
 		t.Error("it was built with a context that had ended")
 	}
 }

@@ -20,8 +20,8 @@ import (
 // lines, so that a terminal and the log of a CI job show the same.
 const progressInterval = 5 * time.Second
 
-// ensure builds those of the wanted binaries that are not in the cache yet.
-func (r release) ensure(ctx context.Context, log io.Writer, wanted []Name) error {
+// ensure downloads or builds those of the wanted binaries that are not in the cache yet.
+func (r release) ensure(ctx context.Context, log io.Writer, d *downloads, wanted []Name) error {
 	if len(r.absent(wanted)) == 0 {
 		return nil
 	}
@@ -36,8 +36,8 @@ func (r release) ensure(ctx context.Context, log io.Writer, wanted []Name) error
 	}
 	defer unlock()
 
-	// Whoever held the lock may have built them.
-	absent := r.absent(wanted)
+	// Whoever held the lock may have brought them.
+	absent := r.download(ctx, d, r.absent(wanted))
 	if len(absent) == 0 {
 		return nil
 	}
@@ -70,7 +70,7 @@ func (r release) build(ctx context.Context, log io.Writer, names []Name) error {
 	b := goBuild{
 		what:  fmt.Sprintf("%s %s (%s)", r.name, r.version, join(names)),
 		dir:   r.source,
-		flags: []string{"-mod=readonly", "-trimpath", "-ldflags=" + r.ldflags(r.version)},
+		flags: []string{"-mod=readonly", "-trimpath", "-gcflags=all=-dwarf=false", "-ldflags=" + r.ldflags(r.version)},
 		env:   r.env,
 		log:   log,
 		start: time.Now(),
@@ -87,12 +87,12 @@ func (r release) build(ctx context.Context, log io.Writer, names []Name) error {
 		b.output = filepath.Join(work, string(names[0]))
 	}
 
-	fmt.Fprintf(log, "%s: building, once for this version; it is kept in %s\n", b.what, r.cache)
+	fmt.Fprintf(log, "%s: building from source, once for this version; it is kept in %s\n", b.what, r.cache)
 	if err := b.run(ctx); err != nil {
 		return fmt.Errorf("build %s: %w", b.what, err)
 	}
 	for _, name := range names {
-		if err := os.Rename(filepath.Join(work, string(name)), r.path(name)); err != nil {
+		if err := os.Rename(filepath.Join(work, string(name)), r.builtPath(name)); err != nil {
 			return fmt.Errorf("put %s into the cache: %w", name, err)
 		}
 	}
@@ -147,7 +147,7 @@ func (b *goBuild) run(ctx context.Context) error {
 func (b *goBuild) command(ctx context.Context, stdout io.Writer, args []string) error {
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = b.dir
-	cmd.Env = append(os.Environ(), "GOFLAGS=", "GOWORK=off", "GOOS=", "GOARCH=", "CGO_ENABLED=0")
+	cmd.Env = append(quickly(os.Environ()), "GOFLAGS=", "GOWORK=off", "GOOS=", "GOARCH=", "CGO_ENABLED=0")
 	cmd.Env = append(cmd.Env, b.env...)
 	cmd.Stdout = stdout
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // lets it end its compilers
@@ -177,6 +177,10 @@ func (b *goBuild) command(ctx context.Context, stdout io.Writer, args []string) 
 	return nil
 }
 
+// quickly has compilers collect their garbage less often, which costs some memory.
+// This, and no data for debuggers, spares an eighth of the CPU.
+func quickly(env []string) []string { return append([]string{"GOGC=400"}, env...) }
+
 // follow counts what the go command reports, and returns what else it says: the
 // errors, if there are any.
 func (b *goBuild) follow(stderr io.Reader) []string {
@@ -203,18 +207,26 @@ func (b *goBuild) follow(stderr io.Reader) []string {
 
 // report writes a line of progress every few seconds until it is stopped.
 func (b *goBuild) report() (stop func()) {
+	return every(progressInterval, func(time.Duration) {
+		fmt.Fprintf(b.log, "%s: %s\n", b.what, b.progress())
+	})
+}
+
+// every calls do again and again until it is stopped.
+func every(interval time.Duration, do func(elapsed time.Duration)) (stop func()) {
+	begin := time.Now()
 	done := make(chan struct{})
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		ticker := time.NewTicker(progressInterval)
+		ticker := time.NewTicker(interval)
 		defer ticker.Stop()
 		for {
 			select {
 			case <-done:
 				return
 			case <-ticker.C:
-				fmt.Fprintf(b.log, "%s: %s\n", b.what, b.progress())
+				do(time.Since(begin))
 			}
 		}
 	}()

@@ -27,16 +27,12 @@ type helper struct {
 	ldflags  func(string) string // for a version such as v1.37.1
 	env      []string            // of the build, beside the usual
 	tags     string
+	official func(version, platform string, name Name) official // where the project publishes them, if it is used
 }
 
+// helpers are in the order in which they are seen to: where the network answers for
+// one site only, Kubernetes is what takes the longest to build.
 var helpers = []helper{
-	{
-		name:     "etcd",
-		dir:      "etcd",
-		module:   "go.etcd.io/etcd/server/v3",
-		packages: map[Name]string{Etcd: "go.etcd.io/etcd/server/v3"},
-		ldflags:  func(string) string { return "-s -w" },
-	},
 	{
 		name:   "kubernetes",
 		dir:    "kubernetes",
@@ -48,7 +44,16 @@ var helpers = []helper{
 			Kubelet:               "k8s.io/kubernetes/cmd/kubelet",
 			Kubectl:               "k8s.io/kubernetes/cmd/kubectl",
 		},
-		ldflags: kubernetesLDFlags,
+		ldflags:  kubernetesLDFlags,
+		official: kubernetesOfficial,
+	},
+	{
+		name:     "etcd",
+		dir:      "etcd",
+		module:   "go.etcd.io/etcd/server/v3",
+		packages: map[Name]string{Etcd: "go.etcd.io/etcd/server/v3"},
+		ldflags:  func(string) string { return "-s -w" },
+		official: etcdOfficial,
 	},
 	{
 		name:   "containerd",
@@ -98,9 +103,10 @@ func helperOf(name Name) (helper, error) {
 // release is a helper module as it stands in this checkout.
 type release struct {
 	helper
-	source  string // the helper module's folder
-	version string // of the binaries, such as v1.37.1
-	cache   string // where they are kept, outside version control
+	source  string            // the helper module's folder
+	version string            // of the binaries, such as v1.37.1
+	cache   string            // where they are kept, outside version control
+	sums    map[string]string // of official files, see checksums.txt
 }
 
 // read finds the helper module in the checkout and works out where its binaries
@@ -132,6 +138,10 @@ func (h helper) read() (release, error) {
 	hash.Write(mod)
 	hash.Write(sum)
 
+	sums, err := parseChecksums(checksumsText)
+	if err != nil {
+		return release{}, err
+	}
 	user, err := os.UserCacheDir()
 	if err != nil {
 		return release{}, fmt.Errorf("find the cache directory for the control plane's binaries (set HOME or XDG_CACHE_HOME): %w", err)
@@ -142,11 +152,21 @@ func (h helper) read() (release, error) {
 		version: version,
 		cache: filepath.Join(user, "github-user-token-operator",
 			h.name+"-"+version+"-"+hex.EncodeToString(hash.Sum(nil))[:12]),
+		sums: sums,
 	}, nil
 }
 
-// path is where a binary of this release is kept once it is built.
+// path is where a binary of this release is kept once it is there.
 func (r release) path(name Name) string {
+	if _, sum, ok := r.pinned(name); ok {
+		if path := r.officialPath(sum, name); isExecutable(path) {
+			return path
+		}
+	}
+	return r.builtPath(name)
+}
+
+func (r release) builtPath(name Name) string {
 	return filepath.Join(r.cache, "bin", string(name))
 }
 

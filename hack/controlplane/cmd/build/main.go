@@ -1,5 +1,5 @@
-// Command build builds the programs of the local control plane, or those named as
-// arguments, unless they are built already, and prints where they are.
+// Command build downloads or builds the programs of the local control plane, or
+// those named as arguments, unless they are there already, and prints where.
 package main
 
 import (

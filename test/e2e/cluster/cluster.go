@@ -24,7 +24,7 @@ import (
 
 	"github.com/githubusertoken/github-user-token-operator/hack/controlplane"
 	"github.com/githubusertoken/github-user-token-operator/hack/controlplane/binaries"
-	"github.com/githubusertoken/github-user-token-operator/hack/e2e/node"
+	"github.com/githubusertoken/github-user-token-operator/test/e2e/node"
 )
 
 // readyTimeout bounds how long a node may take to become ready.

@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
-	"github.com/githubusertoken/github-user-token-operator/hack/chaos/probe"
 	"github.com/githubusertoken/github-user-token-operator/internal/outbox"
+	"github.com/githubusertoken/github-user-token-operator/test/chaos/probe"
 )
 
 func TestNoExchangeBeginsWithoutAnOutbox(t *testing.T) {

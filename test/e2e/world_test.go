@@ -26,10 +26,10 @@ import (
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/hack/controlplane"
-	"github.com/githubusertoken/github-user-token-operator/hack/e2e/cluster"
-	"github.com/githubusertoken/github-user-token-operator/hack/e2e/gitserver"
-	"github.com/githubusertoken/github-user-token-operator/hack/e2e/image"
 	"github.com/githubusertoken/github-user-token-operator/internal/github/githubtest"
+	"github.com/githubusertoken/github-user-token-operator/test/e2e/cluster"
+	"github.com/githubusertoken/github-user-token-operator/test/e2e/gitserver"
+	"github.com/githubusertoken/github-user-token-operator/test/e2e/image"
 )
 
 // What the tests measure is as long as these say; CI makes it shorter.

@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/githubusertoken/github-user-token-operator/hack/chaos/probe"
 	"github.com/githubusertoken/github-user-token-operator/internal/github/githubtest"
+	"github.com/githubusertoken/github-user-token-operator/test/chaos/probe"
 )
 
 // shuttingDown is what controller-runtime says when the manager has ended and main is about to.

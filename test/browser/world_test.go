@@ -1,4 +1,4 @@
-package browsertest
+package browser
 
 import (
 	"context"
@@ -52,7 +52,7 @@ func play(m *testing.M) (code int, err error) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()
-	if world, err = stage.Start(ctx, stage.Options{Root: filepath.Join("..", "..", ".."), Log: os.Stderr}); err != nil {
+	if world, err = stage.Start(ctx, stage.Options{Root: filepath.Join("..", ".."), Log: os.Stderr}); err != nil {
 		return 1, err
 	}
 	defer world.Stop()

@@ -2,14 +2,14 @@
 // control plane for a while, with the operator as a process of its own under the
 // rights of its ServiceAccount, and measures what the operator promises:
 //
-//	go run ./hack/soak [--resources 200] [--lifetime 30s] [--duration 10m] [--bursts 0] [-- flags of the operator…]
+//	go run ./test/soak [--resources 200] [--lifetime 30s] [--duration 10m] [--bursts 0] [-- flags of the operator…]
 //
 // It exits with 0 only if no refresh token was presented twice, every pair that
 // was issued came to stand in its Secret, no Secret held a dead access token for
 // longer than a second, and a rotation cost the API server at most 3 writes and
 // 1 read on average.
 //
-//	go run ./hack/soak --resources 20000 --lifetime 8h --rest 1m
+//	go run ./test/soak --resources 20000 --lifetime 8h --rest 1m
 //
 // measures a large number of resources at rest instead: the operator starts
 // anew, and must exchange and write nothing.

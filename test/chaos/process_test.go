@@ -14,10 +14,10 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/githubusertoken/github-user-token-operator/hack/chaos/probe"
 	"github.com/githubusertoken/github-user-token-operator/hack/controlplane"
 	"github.com/githubusertoken/github-user-token-operator/internal/outbox"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
+	"github.com/githubusertoken/github-user-token-operator/test/chaos/probe"
 )
 
 // replica is one pod of the operator: an outbox, and one process after the other.

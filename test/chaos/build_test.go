@@ -87,7 +87,7 @@ func build(ctx context.Context, root, out string, race bool, patches []patch) er
 			return fmt.Errorf("%s holds this text %d times, want once: the patch must follow the source: %q", p.file, n, p.find)
 		}
 		source = strings.Replace(source, p.find, p.replace, 1)
-		const imported = `"` + module + `/hack/chaos/probe"`
+		const imported = `"` + module + `/test/chaos/probe"`
 		if strings.Contains(p.replace, "probe.At") && !strings.Contains(source, imported) {
 			source = strings.Replace(source, "import (\n", "import (\n\t"+imported+"\n", 1)
 		}

@@ -12,10 +12,10 @@ import (
 	"testing"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
-	"github.com/githubusertoken/github-user-token-operator/hack/e2e/gitserver"
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 	"github.com/githubusertoken/github-user-token-operator/internal/output"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
+	"github.com/githubusertoken/github-user-token-operator/test/e2e/gitserver"
 )
 
 const (

@@ -1,6 +1,6 @@
 // Tries the device flow as a person does, with a real browser at the pages of the stand-in for GitHub. What
 // drives the browser stays out of the operator's module.
-module github.com/githubusertoken/github-user-token-operator/hack/tools/browsertest
+module github.com/githubusertoken/github-user-token-operator/test/browser
 
 go 1.26.0
 
@@ -73,4 +73,4 @@ require (
 	sigs.k8s.io/yaml v1.6.0 // indirect
 )
 
-replace github.com/githubusertoken/github-user-token-operator => ../../..
+replace github.com/githubusertoken/github-user-token-operator => ../..

@@ -11,7 +11,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/githubusertoken/github-user-token-operator/hack/e2e/node"
+	"github.com/githubusertoken/github-user-token-operator/test/e2e/node"
 )
 
 // egress is how the API server reaches kubelets, whose networks are closed: it asks this proxy to CONNECT,

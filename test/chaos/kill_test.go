@@ -5,8 +5,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/githubusertoken/github-user-token-operator/hack/chaos/probe"
 	"github.com/githubusertoken/github-user-token-operator/internal/github/githubtest"
+	"github.com/githubusertoken/github-user-token-operator/test/chaos/probe"
 )
 
 func TestAKilledContainerLosesNothingThatItKept(t *testing.T) {

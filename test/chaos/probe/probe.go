@@ -1,5 +1,5 @@
 // Package probe is compiled into a build of the operator for tests only (see
-// hack/chaos): it lets a test seize the process at one exact moment.
+// test/chaos): it lets a test seize the process at one exact moment.
 package probe
 
 import (
