@@ -140,9 +140,9 @@ func run(ctx context.Context, f *flags) error {
 	ended := mgr.Start(ctx)
 	drain, cancel := context.WithTimeout(context.Background(), f.shutdownTimeout)
 	defer cancel()
-	if err := reconciler.Flights.Drain(drain); err != nil {
+	if err := reconciler.Runner.Drain(drain); err != nil {
 		return errors.Join(ended, fmt.Errorf("%d exchanges are still under way after %s; their pairs are in the outbox: %w",
-			reconciler.Flights.Count(), f.shutdownTimeout, err))
+			reconciler.Runner.Count(), f.shutdownTimeout, err))
 	}
 	return ended
 }

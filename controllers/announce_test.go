@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/internal/memory"
 )
 
 // statusWrites takes each write of a status as an API server does whose watch is late.
@@ -48,7 +49,7 @@ func told(recorder *events.FakeRecorder) (notes []string) {
 func TestWhatTheCacheDoesNotShowYetIsNotToldAgain(t *testing.T) {
 	t.Parallel()
 	recorder, writes := events.NewFakeRecorder(10), &statusWrites{version: 7}
-	r := &Reconciler{Client: statusClient{writes: writes}, Recorder: recorder, memories: newMemories(&meter{})}
+	r := &Reconciler{Client: statusClient{writes: writes}, Recorder: recorder, reports: memory.NewSlot[reported](memory.NewStore())}
 	cached := &v1alpha1.GitHubUserToken{ObjectMeta: metav1.ObjectMeta{Name: "octocat", UID: "1", ResourceVersion: "7"}}
 	pending := func(code, message string) *v1alpha1.GitHubUserTokenStatus {
 		return &v1alpha1.GitHubUserTokenStatus{
@@ -77,7 +78,7 @@ func TestWhatTheCacheDoesNotShowYetIsNotToldAgain(t *testing.T) {
 		{what: "a detail, with the cache caught up", status: pending("ABCD-1234", "asked again"), seen: true},
 		{what: "the end of that", status: revoked, seen: true, want: "log in again"},
 	} {
-		if err := r.report(t.Context(), cached, step.status); err != nil {
+		if err := r.writeStatus(t.Context(), cached, step.status); err != nil {
 			t.Fatal(err)
 		}
 		notes := told(recorder)

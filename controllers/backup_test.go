@@ -205,8 +205,10 @@ func TestASecretFromABackupIsReleasedWhenItsResourceDoesNotFollow(t *testing.T) 
 	w.lose(saved)
 	fresh := saved.secrets[0].DeepCopy()
 	fresh.UID, fresh.ResourceVersion = "", ""
+	w.settle()
+	then := w.meter.read()
 	w.create(fresh)
-	w.awaitOrphan()
+	w.awaitOrphan("octocat", then)
 	if secret := w.find("octocat-token"); secret == nil {
 		t.Fatal("the Secret was not kept for its resource")
 	}
@@ -238,6 +240,54 @@ func TestASecretOfAFormerResourceThatIsOfNoUseIsReleased(t *testing.T) {
 	}
 	w.leftovers("octocat-token")
 	w.quiet()
+}
+
+// Nobody but the operator takes its finalizer off a Secret that is being deleted, and who bears the name of the
+// former resource now has no use for it.
+func TestALeftoverOfAFormerResourceIsReleasedWhileTheNewOneLives(t *testing.T) {
+	t.Parallel()
+	each(t, map[string]struct {
+		// leftover changes the Secret from one that holds a pair in a place of its own.
+		leftover func(*corev1.Secret)
+		down     bool
+	}{
+		"a backup":                         {leftover: func(*corev1.Secret) {}},
+		"a backup, found at the start":     {leftover: func(*corev1.Secret) {}, down: true},
+		"a pair under another name":        {leftover: func(s *corev1.Secret) { s.Name, s.Labels[v1alpha1.LabelRole] = "former-token", v1alpha1.RolePair }},
+		"a pair under another name, later": {leftover: func(s *corev1.Secret) { s.Name, s.Labels[v1alpha1.LabelRole] = "former-token", v1alpha1.RolePair }, down: true},
+	}, func(t *testing.T, c struct {
+		leftover func(*corev1.Secret)
+		down     bool
+	},
+	) {
+		w := newWorld(t, worldOptions{})
+		before := w.start("octocat")
+		w.settle()
+		const former = "6c1f0a52-0000-4000-8000-000000000007"
+		leftover := before.DeepCopy()
+		leftover.ObjectMeta = metav1.ObjectMeta{
+			Namespace: w.namespace, Name: "github-user-token-backup-" + former, Finalizers: []string{v1alpha1.Finalizer},
+			Labels: map[string]string{v1alpha1.LabelRole: v1alpha1.RoleBackup, v1alpha1.LabelOwner: before.Labels[v1alpha1.LabelOwner]},
+			Annotations: map[string]string{
+				v1alpha1.AnnotationState: strings.ReplaceAll(before.Annotations[v1alpha1.AnnotationState], string(w.get("octocat").UID), former),
+			},
+			OwnerReferences: before.OwnerReferences,
+		}
+		leftover.OwnerReferences[0].UID = former
+		c.leftover(leftover)
+		if c.down {
+			w.stop()
+		}
+		w.create(leftover)
+		w.remove(leftover) // As the garbage collector does, which finds no such owner.
+		if c.down {
+			w.startOperator(w.options)
+		}
+		w.vanishes(leftover.Name)
+		w.samePair(before, w.ready("octocat"))
+		w.quiet()
+		w.presented(1)
+	})
 }
 
 // leapingClock is a true clock that can leap ahead.

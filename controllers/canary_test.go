@@ -76,7 +76,7 @@ func (w *world) told() string {
 	}
 	if w.reconciler != nil {
 		registry := prometheus.NewRegistry()
-		registry.MustRegister(&resourceCollector{cache: w.reconciler.Client, flights: w.reconciler.Flights, outbox: w.reconciler.Outbox})
+		registry.MustRegister(&resourceCollector{cache: w.reconciler.Client, runner: w.reconciler.Runner, outbox: w.reconciler.Outbox})
 		families, err := prometheus.Gatherers{registry, metrics.Registry}.Gather()
 		_ = err // The suite's one registry may hold the same figures of another operator.
 		for _, family := range families {

@@ -146,7 +146,7 @@ func TestAnAccessTokenThatHasEndedAloneIsReplaced(t *testing.T) {
 	w.presented(2)
 	// It takes that back.
 	wrong.Remove()
-	w.meter.leap(2 * revokedCheck)
+	w.meter.leap(2 * deadCheck)
 	w.touch("octocat")
 	w.ready("octocat")
 	w.quiet()

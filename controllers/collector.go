@@ -9,15 +9,16 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers/runner"
 	"github.com/githubusertoken/github-user-token-operator/internal/outbox"
 )
 
 // resourceCollector computes the metrics of each resource from the cache when they are asked for, so that
 // 100,000 resources cost no memory for metrics.
 type resourceCollector struct {
-	cache   client.Reader
-	flights *Flights
-	outbox  *outbox.Outbox
+	cache  client.Reader
+	runner *runner.Runner
+	outbox *outbox.Outbox
 }
 
 var (
@@ -51,7 +52,7 @@ func (c *resourceCollector) Collect(found chan<- prometheus.Metric) {
 	gauge := func(description *prometheus.Desc, value float64, labels ...string) {
 		found <- prometheus.MustNewConstMetric(description, prometheus.GaugeValue, value, labels...)
 	}
-	gauge(inFlight, float64(c.flights.Count()))
+	gauge(inFlight, float64(c.runner.Count()))
 	if c.outbox != nil {
 		stats := c.outbox.Stats()
 		gauge(outboxRecords, float64(stats.Records))

@@ -98,7 +98,6 @@ func TestTheExamplesForConsumersWork(t *testing.T) {
 		body, err := yaml.Marshal(reader)
 		w.must(err)
 		w.must(yaml.UnmarshalStrict(body, &typed))
-		referred = append(referred, mountedSecrets(&typed)...)
 		for _, volume := range typed.Volumes {
 			referred = append(referred, volume.Secret.SecretName)
 		}

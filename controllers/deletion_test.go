@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -32,9 +33,7 @@ func TestADeletedResourceTakesItsPairAlong(t *testing.T) {
 		t.Error("the seed is the user's and was deleted")
 	}
 	// The operator remembers nothing of it.
-	w.reconciler.memories.mu.Lock()
-	defer w.reconciler.memories.mu.Unlock()
-	if left := len(w.reconciler.memories.byUID); left != 0 {
+	if left := w.reconciler.memory.Len(); left != 0 {
 		t.Errorf("%d resources are remembered that do not exist", left)
 	}
 }
@@ -330,8 +329,9 @@ func TestASecretWhoseResourceWasRemovedByForceIsReleased(t *testing.T) {
 			})
 			if down {
 				// To the new process it might be a Secret from a backup whose resource is still to come.
+				then := w.meter.read()
 				w.startOperator(w.options)
-				w.awaitOrphan()
+				w.awaitOrphan("octocat", then)
 				w.pair("octocat-token")
 				w.meter.leap(comeBackTime)
 				w.reconciler.queue.add(keyOfObject(w.resourceNamed("octocat")))
@@ -376,7 +376,7 @@ func TestANamespaceWithResourcesCanBeDeleted(t *testing.T) {
 		w.gone(w.namespaceNamed(w.namespace))
 		w.presented(2)
 		w.eventually("the exchange to end", func() (bool, string) {
-			return w.reconciler.Flights.Count() == 0, "it has not"
+			return w.reconciler.Runner.Count() == 0, "it has not"
 		})
 	})
 	t.Run("in the first exchange", func(t *testing.T) {
@@ -424,14 +424,16 @@ func TestInANamespaceThatIsBeingDeletedNothingIsExchanged(t *testing.T) {
 }
 
 // awaitOrphan waits until the garbage collector has deleted a Secret whose resource is gone, and the operator
-// has begun to count the time for which it keeps it.
-func (w *world) awaitOrphan() {
+// has begun to count the time for which it keeps it. then is a reading of the meter before that.
+func (w *world) awaitOrphan(name string, then reading) {
 	w.t.Helper()
 	w.eventually("the deletion by the garbage collector to be noticed", func() (bool, string) {
-		w.reconciler.orphans.mu.Lock()
-		defer w.reconciler.orphans.mu.Unlock()
-		return len(w.reconciler.orphans.since) == 1, "it has not been"
+		// It looks for the resource then, and for a resource that does not exist at no other time.
+		_, reads, _ := w.meter.since(then)
+		looked := slices.ContainsFunc(reads, func(read string) bool { return strings.HasSuffix(read, "/githubusertokens/"+name) })
+		return looked, strings.Join(reads, ", ")
 	})
+	w.settle()
 }
 
 // forbidDeletion has the API server refuse to delete anything in the namespace, also for the namespace

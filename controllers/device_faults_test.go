@@ -13,6 +13,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 	"github.com/githubusertoken/github-user-token-operator/internal/github"
 	"github.com/githubusertoken/github-user-token-operator/internal/github/githubtest"
@@ -105,7 +106,7 @@ func TestAPollThatFailsIsMadeAgainAndTheCodeStays(t *testing.T) {
 		failing := w.gh.Inject(fault.Always())
 		w.create(w.withoutSeed("octocat"))
 		code := w.code("octocat")
-		w.says("octocat", v1alpha1.ConditionAuthorized, "it cannot be seen whether that was done")
+		w.says("octocat", v1alpha1.ConditionAuthorized, "the operator cannot see whether this was done")
 		if now := w.code("octocat"); now != code {
 			t.Errorf("the code %s was replaced by %s", code, now)
 		}
@@ -236,11 +237,11 @@ func (w *world) receive(name string) {
 	token, secret := w.get(name), w.pair(name+"-token")
 	state, _ := pairsecret.FromMetadata(&secret.ObjectMeta)
 	code := credential.NewDeviceCode(string(secret.Data[v1alpha1.KeyDeviceCode]))
-	reply, err := client.PollDevice(w.ctx, appOf(token), code)
+	reply, err := client.PollDevice(w.ctx, scope.AppOf(token), code)
 	w.must(err)
 	w.must(box.Keep(rotation.Record{
-		ID: "received", Ref: state.Ref, Owner: ownerOf(token), App: appOf(token).Key(), Spent: code.Fingerprint(),
-		Login: true, Base: state.State, User: pinOf(token), Reply: reply,
+		ID: "received", Ref: state.Ref, Owner: scope.OwnerOf(token), App: scope.AppOf(token).Key(), Spent: code.Fingerprint(),
+		Login: true, Base: state.State, User: scope.PinOf(token), Reply: reply,
 	}))
 }
 
@@ -275,45 +276,6 @@ func TestNothingOfADeviceFlowIsTold(t *testing.T) {
 			if strings.Contains(told, form) || logs.contains(form) {
 				t.Errorf("canary %d stands in logs, metrics, events, statuses or annotations", i)
 			}
-		}
-	}
-}
-
-// The first code of a series that the clock ends is followed by the next after a pause, the second after a
-// longer one, and so on until the series is over.
-func TestEachCodeOfASeriesThatTheClockEndsIsFollowedLater(t *testing.T) {
-	t.Parallel()
-	clock := &meter{}
-	d := newDevices(clock)
-	v := stageView()
-	v.now, v.input.Now = clock.Now(), clock.Now()
-	why := &login{trouble: "NoSeed"}
-	step := d.look(v, why)
-	if step.stage != stageWanted || step.wait > 0 {
-		t.Fatalf("the first code is not asked for at once: %+v", step)
-	}
-	var pauses []time.Duration
-	for step.stage == stageWanted {
-		offer := step.series
-		offer.DeviceCode = credential.NewDeviceCode(strings.Repeat("x", 20+offer.Codes)).Fingerprint()
-		offer.Interval, offer.OfferedAt, offer.ExpiresAt = time.Second, v.now, v.now.Add(-time.Hour) // Dead on arrival.
-		v.pair.State.Device = &offer
-		step = d.look(v, why)
-		if step.stage == stageWanted {
-			pauses = append(pauses, step.wait)
-			clock.leap(max(0, step.wait))
-		}
-	}
-	if step.stage != stageEnded || step.ended != v1alpha1.ReasonAuthorizationExpired {
-		t.Errorf("the series does not end: %+v", step)
-	}
-	if len(pauses) != maxCodes-1 {
-		t.Errorf("%d codes followed the first, want %d", len(pauses), maxCodes-1)
-	}
-	for i, pause := range pauses {
-		want := min(time.Second<<i, maxBackoff)
-		if pause < want-100*time.Millisecond || pause > want {
-			t.Errorf("the pause after code %d is %s, want %s", i+1, pause, want)
 		}
 	}
 }

@@ -9,12 +9,12 @@ import (
 
 	eventsv1 "k8s.io/api/events/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	ctrl "sigs.k8s.io/controller-runtime"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers/runner"
+	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 	"github.com/githubusertoken/github-user-token-operator/internal/github"
 	"github.com/githubusertoken/github-user-token-operator/internal/github/githubtest"
-	"github.com/githubusertoken/github-user-token-operator/internal/ratelimit"
 )
 
 // withDevice is a world whose App has the device flow, with codes that live so long.
@@ -83,35 +83,27 @@ func TestACodeIsAnnouncedOnceAndShownByKubectl(t *testing.T) {
 // other namespaces.
 func TestACodeIsAskedForWhenNobodyElseWaits(t *testing.T) {
 	t.Parallel()
-	held := make(chan struct{})
-	w := newWorld(t, worldOptions{app: deviceApp(), namespaces: 2, beforeStart: func(_ ctrl.Manager, r *Reconciler) {
-		r.Limiter = ratelimit.New(ratelimit.Options{PerHour: 2, Hold: time.Hour, Wake: func(id string) {
-			if id == "holder" {
-				close(held)
-				return
-			}
-			r.queue.wake(id)
-		}})
+	w := newWorld(t, worldOptions{app: deviceApp(), namespaces: 2, controller: func(options *Options) {
+		options.TokenRequestsPerHour = 2 // One at once, and the next half an hour later.
 	}})
-	// Somebody has the only turn for now, and does not use it.
-	limiter, app := w.reconciler.Limiter, appOf(w.resource("octocat")).Key()
-	limiter.Pause(app, time.Now().Add(50*time.Millisecond))
-	limiter.Acquire(app, ratelimit.Request{ID: "holder"})
-	<-held
+	// Nobody has a turn until all wait for it.
+	limiter, app := w.reconciler.Limiter, scope.AppOf(w.resource("octocat")).Key()
+	pause := func() { limiter.Pause(app, time.Now().Add(3*time.Second)) }
 	wait := func(n int) {
 		t.Helper()
 		w.eventually("the turn to be waited for", func() (bool, string) {
+			pause()
 			return limiter.Waiting(app) == n, fmt.Sprintf("%d wait", limiter.Waiting(app))
 		})
 	}
+	pause()
 	codes := w.gh.Inject(githubtest.Delay(0).At(githubtest.DeviceCodeEndpoint).Always())
 	w.create(w.withoutSeed("hubot"))
-	wait(2)
+	wait(1)
 	w.namespace = w.namespaces[1]
 	w.seed("octocat", "octocat")
 	w.create(w.resource("octocat"))
-	wait(3)
-	limiter.Cancel("holder")
+	wait(2)
 	w.ready("octocat")
 	if n := codes.Hits(); n != 0 {
 		t.Errorf("%d codes were asked for before that", n)
@@ -180,7 +172,7 @@ func TestCodesThatExpireAreReplacedForAWhileAndThenOnRequest(t *testing.T) {
 	if took := time.Since(began); took < 4*time.Second {
 		t.Errorf("three codes were offered within %s", took)
 	}
-	w.meter.leap(offerTime)
+	w.meter.leap(seriesTime)
 	w.touch("octocat")
 	w.refused("octocat", refusal{reason: v1alpha1.ReasonAuthorizationExpired, says: v1alpha1.AnnotationRefreshRequestedAt, unauthorized: true})
 	w.eventually("no code to be shown", func() (bool, string) {
@@ -529,7 +521,7 @@ func TestAnotherPinOffersACodeBesideTheLivingChain(t *testing.T) {
 	w.presented(0)
 }
 
-// The pair is fetched while its operator ends: the flight is waited for, and the pair stored.
+// The pair is fetched while its operator ends: the work is waited for, and the pair stored.
 func TestAPollUnderWayIsFinishedBeforeTheOperatorEnds(t *testing.T) {
 	t.Parallel()
 	w := withDevice(t, 0)
@@ -540,8 +532,8 @@ func TestAPollUnderWayIsFinishedBeforeTheOperatorEnds(t *testing.T) {
 	ended := make(chan struct{})
 	go func() { defer close(ended); w.stop() }()
 	w.eventually("the operator to drain", func() (bool, string) {
-		err := w.reconciler.Flights.Start("another", func() {})
-		return errors.Is(err, ErrDraining), fmt.Sprint(err)
+		err := w.reconciler.Runner.Start("another", func() {})
+		return errors.Is(err, runner.ErrDraining), fmt.Sprint(err)
 	})
 	held.Release()
 	<-ended

@@ -1,7 +1,7 @@
-// Package controllers reconciles GitHubUserToken. It gathers what is known of a resource, lets
-// rotation.Decide say what is to be done, starts it, and reports. It is the only package that sees both
-// Kubernetes and the protocol; what is sacred about the order of things stands in internal/rotation.
+// Package controllers reconciles GitHubUserToken on a real API server. What is done about a resource stands in
+// the packages below it, above all in lifecycle, which knows no Kubernetes client; this package is what they
+// need of Kubernetes: the caches and watches, the writes to resources, and the report, with the metadata of the
+// pair Secret, the outputs, the handoff and the status.
 //
-// A reconcile never waits for GitHub. An exchange runs as a flight of its own, which nothing cancels; when
-// it has landed the resource is reconciled again.
+// A reconcile never waits for GitHub.
 package controllers

@@ -7,17 +7,16 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"reflect"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/go-logr/logr"
 	appsv1 "k8s.io/api/apps/v1"
+	authorizationv1 "k8s.io/api/authorization/v1"
 	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -30,6 +29,8 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers/handoff"
+	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 	"github.com/githubusertoken/github-user-token-operator/internal/pairsecret"
 )
 
@@ -192,8 +193,11 @@ func (w *world) workloads(name string) []v1alpha1.WorkloadReference {
 func (w *world) restarted(reference v1alpha1.WorkloadReference) (map[string]string, int64) {
 	w.t.Helper()
 	object := &unstructured.Unstructured{}
-	kind := workloadKinds[reference.Kind]
-	object.SetAPIVersion(kind.GroupVersion().String())
+	resource, known := handoff.ResourceOf(reference.Kind)
+	if !known {
+		w.t.Fatalf("nothing is known of the kind %s", reference.Kind)
+	}
+	object.SetAPIVersion(resource.GroupVersion().String())
 	object.SetKind(reference.Kind)
 	w.must(admin.Get(w.ctx, client.ObjectKey{Namespace: w.namespace, Name: reference.Name}, object))
 	annotations, _, err := unstructured.NestedStringMap(object.Object, "spec", "template", "metadata", "annotations")
@@ -216,9 +220,9 @@ func (w *world) handedOver(name string) string {
 	}
 	w.eventually("the handoff of "+name, func() (bool, string) {
 		last := w.get(name).Status.LastHandoffTime
-		return last != nil && last.Equal(handoffTime(&pair.State)), fmt.Sprintf("handed over %v; %s", last, describe(w.get(name)))
+		return last != nil && last.Equal(handoff.TimeOf(&pair.State)), fmt.Sprintf("handed over %v; %s", last, describe(w.get(name)))
 	})
-	return handoffName(&pair.State)
+	return handoff.NameOf(&pair.State)
 }
 
 func TestWorkloadsAreRestartedOnceForEachRotation(t *testing.T) {
@@ -254,7 +258,7 @@ func TestWorkloadsAreRestartedOnceForEachRotation(t *testing.T) {
 		var events eventsv1.EventList
 		w.must(admin.List(w.ctx, &events, client.InNamespace(w.namespace)))
 		return slices.ContainsFunc(events.Items, func(e eventsv1.Event) bool {
-			return e.Reason == eventHandoffTargetMissing && strings.Contains(e.Note, "not-there")
+			return e.Reason == handoff.EventTargetMissing && strings.Contains(e.Note, "not-there")
 		}), fmt.Sprint(len(events.Items))
 	})
 	if text := describe(w.get("octocat")); strings.Contains(text, v1alpha1.ConditionStalled) || strings.Contains(text, v1alpha1.ConditionReconciling) {
@@ -477,8 +481,11 @@ func TestAHandoffThatAPolicyRefusesIsNotTakenForALackOfPermission(t *testing.T) 
 	// One that is taken away after it was found to be there is told from that.
 	w.must(admin.DeleteAllOf(w.ctx, &rbacv1.RoleBinding{}, client.InNamespace(w.namespace)))
 	w.eventually("the permission to be gone", func() (bool, string) {
-		err := (&permissions{client: w.reconciler.Client}).mayPatch(w.ctx, podsResource, w.namespace)
-		return err != nil, "it may still"
+		review := &authorizationv1.SelfSubjectAccessReview{Spec: authorizationv1.SelfSubjectAccessReviewSpec{
+			ResourceAttributes: &authorizationv1.ResourceAttributes{Namespace: w.namespace, Verb: "patch", Resource: "pods"},
+		}}
+		w.must(w.reconciler.Client.Create(w.ctx, review))
+		return !review.Status.Allowed, "it may still"
 	})
 	w.request("octocat", "refused for want of a permission")
 	w.refreshed("octocat", 3)
@@ -559,28 +566,6 @@ func rolloutCRD() client.Object {
 	}}
 }
 
-func TestRestartsOfOneWorkloadForSeveralTokensMakeOneRollout(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t, worldOptions{noOperator: true})
-	reference := w.workloads("web")[0]
-	r := newRestarts(admin, nil)
-	var group sync.WaitGroup
-	for _, name := range []string{"first", "second", "third"} {
-		token := w.resource(name)
-		token.Spec.Handoff = &v1alpha1.Handoff{Restart: []v1alpha1.WorkloadReference{reference}}
-		group.Go(func() {
-			if missing, err := r.all(w.ctx, token, "2026-03-04T02:00:00Z"); err != nil || len(missing) > 0 {
-				t.Errorf("missing %v, error %v", missing, err)
-			}
-		})
-	}
-	group.Wait()
-	annotations, generation := w.restarted(reference)
-	if len(annotations) != 3 || generation != 2 {
-		t.Errorf("the Deployment has %d annotations and generation %d, want 3 and 2", len(annotations), generation)
-	}
-}
-
 // What was stored under an older CRD may have any name.
 func TestAWorkloadOfAnotherNamespaceIsNeverRestarted(t *testing.T) {
 	t.Parallel()
@@ -599,12 +584,12 @@ func TestAWorkloadOfAnotherNamespaceIsNeverRestarted(t *testing.T) {
 	name := "../../" + other + "/deployments/web"
 	token.Spec.Handoff = &v1alpha1.Handoff{Restart: []v1alpha1.WorkloadReference{{Kind: "Deployment", Name: name}}}
 	pair, _ := pairsecret.FromMetadata(&w.pair("octocat-token").ObjectMeta)
-	for _, plan := range []handoffPlan{{permissions: true}, {restart: true}} {
-		w.reconciler.carryOver(logr.Discard(), token, pair, plan)
-		_, trouble := w.reconciler.handoff.plan(token, &pair.State, nil, time.Now())
-		if trouble == nil || trouble.reason != v1alpha1.ReasonHandoffIncomplete || !trouble.stalled || !strings.Contains(trouble.message, strconv.Quote(name)) {
-			t.Errorf("with the plan %+v the trouble is %+v", plan, trouble)
-		}
+	pair.State.Revision++
+	s := &scope.Scope{Token: token, Owner: pair.Owner, Ref: pair.Ref, Pair: pair, Now: time.Now()}
+	w.reconciler.handoff.HandOver(logr.Discard(), token, pair)
+	found := w.reconciler.handoff.Sync(logr.Discard(), s).Problem
+	if found == nil || found.Reason != v1alpha1.ReasonHandoffIncomplete || !found.Stalled || !strings.Contains(found.Message, strconv.Quote(name)) {
+		t.Errorf("the problem is %+v", found)
 	}
 	w.namespace = other
 	if annotations, generation := w.restarted(victim); len(annotations) > 0 || generation != 1 {
@@ -612,8 +597,8 @@ func TestAWorkloadOfAnotherNamespaceIsNeverRestarted(t *testing.T) {
 	}
 
 	token.Generation++ // A correction is tried at once.
-	if _, trouble := w.reconciler.handoff.plan(token, &pair.State, nil, time.Now()); trouble != nil {
-		t.Errorf("the trouble outlives the spec that it was about: %+v", trouble)
+	if found := w.reconciler.handoff.Sync(logr.Discard(), s).Problem; found != nil {
+		t.Errorf("the problem outlives the spec that it was about: %+v", found)
 	}
 }
 
@@ -621,7 +606,7 @@ func TestNoNameLeadsToAnotherNamespace(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{noOperator: true, namespaces: 2})
 	astray := client.ObjectKey{Namespace: w.namespaces[0], Name: "../../" + w.namespaces[1] + "/secrets/github-app"}
-	object := secretMetadata(astray.Namespace, astray.Name)
+	object := secretMetadata(astray)
 	if err := admin.Get(w.ctx, astray, object.DeepCopy()); err != nil {
 		t.Fatalf("the client itself does not go astray any more, so nothing has to be guarded: %v", err)
 	}
@@ -638,46 +623,5 @@ func TestNoNameLeadsToAnotherNamespace(t *testing.T) {
 	w.namespace = w.namespaces[1]
 	if len(w.pair("github-app").Labels) > 0 {
 		t.Error("the Secret was changed")
-	}
-}
-
-func TestAPodInTheCacheIsCutToWhatAHandoffLooksAt(t *testing.T) {
-	t.Parallel()
-	pod := &corev1.Pod{
-		ObjectMeta: metav1.ObjectMeta{
-			Namespace: "team-a", Name: "web", UID: "1", Labels: map[string]string{"app": "web"},
-			Annotations: map[string]string{"other": "x", v1alpha1.AnnotationRefreshedAt: "y"},
-		},
-		Spec: corev1.PodSpec{
-			NodeName: "node", InitContainers: []corev1.Container{{VolumeMounts: []corev1.VolumeMount{{Name: "a"}}}},
-			Containers: []corev1.Container{{
-				Env:          []corev1.EnvVar{{Name: "SECRET", Value: "do not keep"}},
-				VolumeMounts: []corev1.VolumeMount{{Name: "b"}, {Name: "c", SubPath: "x"}, {Name: "d", SubPathExpr: "$(X)"}, {Name: "e", SubPath: "x"}, {Name: "e"}},
-			}},
-			Volumes: []corev1.Volume{
-				{Name: "a", VolumeSource: secretVolume("init")}, {Name: "b", VolumeSource: projectedVolume("one", "two")},
-				{Name: "c", VolumeSource: secretVolume("by-subpath")}, {Name: "d", VolumeSource: secretVolume("by-expression")},
-				{Name: "e", VolumeSource: secretVolume("by-both")}, {Name: "f", VolumeSource: secretVolume("not-mounted")},
-			},
-		},
-		Status: corev1.PodStatus{Phase: corev1.PodRunning, PodIP: "192.0.2.1"},
-	}
-	once, err := trimPod(pod)
-	w := &world{t: t}
-	w.must(err)
-	trimmed := once.(*corev1.Pod)
-	if got, want := mountedSecrets(&trimmed.Spec), []string{"by-both", "init", "one", "two"}; !slices.Equal(got, want) {
-		t.Errorf("the pod is said to mount %v, want %v", got, want)
-	}
-	if len(trimmed.Labels) > 0 || len(trimmed.Annotations) != 1 || len(trimmed.Spec.Containers[0].Env) > 0 || trimmed.Status.PodIP != "" {
-		t.Error("more is kept than a handoff looks at")
-	}
-	if !isOnANode(trimmed) {
-		t.Error("the pod is not known to run any more")
-	}
-	twice, err := trimPod(trimmed)
-	w.must(err)
-	if !reflect.DeepEqual(once, twice) {
-		t.Error("to cut a pod twice is not the same as to cut it once")
 	}
 }

@@ -249,7 +249,7 @@ func TestALoginOfAnotherAccountPastedIntoThePairSecretIsReported(t *testing.T) {
 func TestAPinnedLoginIsGivenUpWhenItsTokenHasDiedUnknown(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{
-		app:        githubtest.App{AccessTokenLifetime: 3 * admitTime},
+		app:        githubtest.App{AccessTokenLifetime: 3 * verifyTime},
 		controller: func(o *Options) { o.MaxConcurrentExchanges = 1 },
 	})
 	fault := w.gh.Inject(githubtest.Unavailable().At(githubtest.UserEndpoint).Always())
@@ -261,7 +261,7 @@ func TestAPinnedLoginIsGivenUpWhenItsTokenHasDiedUnknown(t *testing.T) {
 	})
 	// Meanwhile it takes nobody's place.
 	w.start("hubot")
-	w.meter.leap(admitTime + time.Minute)
+	w.meter.leap(verifyTime + time.Minute)
 	w.refused("octocat", refusal{reason: v1alpha1.ReasonUserUnknown, says: "Authorize the App again", unauthorized: true})
 	if secret := w.find("octocat-token"); secret != nil && (access(secret) != "" || refresh(secret) != "") {
 		t.Error("a pair of nobody knows whom stands in the Secret")

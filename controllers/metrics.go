@@ -6,12 +6,17 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
+	"github.com/githubusertoken/github-user-token-operator/controllers/deviceflow"
+	"github.com/githubusertoken/github-user-token-operator/controllers/handoff"
+	"github.com/githubusertoken/github-user-token-operator/controllers/outputs"
+	"github.com/githubusertoken/github-user-token-operator/controllers/revocation"
+	"github.com/githubusertoken/github-user-token-operator/controllers/tokencheck"
 	"github.com/githubusertoken/github-user-token-operator/internal/github"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 )
 
-// The metrics of the protocol. None of them has a label for the resource: those are computed from the
-// statuses when they are asked for (see resourceCollector).
+// The metrics of exchanges. None of them has a label for the resource: those are computed from the statuses when
+// they are asked for (see resourceCollector).
 var (
 	exchanges = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "githubusertoken_exchanges_total",
@@ -26,41 +31,32 @@ var (
 		Buckets: prometheus.ExponentialBuckets(0.005, 3, 12),
 	})
 	commitConflicts = prometheus.NewCounter(prometheus.CounterOpts{
-		Name: "githubusertoken_commit_conflicts_total", Help: "Commits that met somebody else's write and were made again.",
+		Name: "githubusertoken_commit_conflicts_total", Help: "Commits that met another writer's change and were made again.",
 	})
 	commitRetries = prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "githubusertoken_commit_retries_total", Help: "Attempts to store a received pair that failed and are made again.",
 	})
 	intentsResolved = prometheus.NewCounter(prometheus.CounterOpts{
-		Name: "githubusertoken_intents_resolved_total", Help: "Exchanges of unknown outcome that were found out.",
+		Name: "githubusertoken_intents_resolved_total", Help: "Exchanges of unknown outcome whose outcome was found out.",
 	})
 	repliesLost = prometheus.NewCounter(prometheus.CounterOpts{
-		Name: "githubusertoken_replies_lost_total", Help: "Exchanges that GitHub made and whose reply never arrived: a human had to log in again.",
+		Name: "githubusertoken_replies_lost_total", Help: "Exchanges that GitHub made and whose reply never arrived: a person has to log in again.",
 	})
-	outputWrites = prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "githubusertoken_output_writes_total", Help: "Writes of outputs by result (written, failed, not_owned).",
-	}, []string{"result"})
-	outputDuration = prometheus.NewHistogram(prometheus.HistogramOpts{
-		Name: "githubusertoken_output_duration_seconds", Help: "Time from a stored pair to all of its outputs.",
-		Buckets: prometheus.ExponentialBuckets(0.005, 3, 10),
-	})
-	handoffPods = prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "githubusertoken_handoff_pods_total", Help: "Pods that were told of a new token, by result (told, failed).",
-	}, []string{"result"})
-	handoffRestarts = prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "githubusertoken_handoff_restarts_total", Help: "Workloads that were restarted for a new token, by result (restarted, missing, failed).",
-	}, []string{"result"})
 	flightPanics = prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "githubusertoken_flight_panics_total", Help: "Exchanges that ended in a panic of the operator.",
 	})
 )
 
 func init() {
-	metrics.Registry.MustRegister(exchanges, exchangeDuration, commitDuration, commitConflicts, commitRetries, intentsResolved, repliesLost, flightPanics,
-		outputWrites, outputDuration, handoffPods, handoffRestarts)
+	metrics.Registry.MustRegister(exchanges, exchangeDuration, commitDuration, commitConflicts, commitRetries, intentsResolved, repliesLost, flightPanics)
+	for _, room := range [][]prometheus.Collector{
+		outputs.Metrics(), handoff.Metrics(), deviceflow.Metrics(), tokencheck.Metrics(), revocation.Metrics(),
+	} {
+		metrics.Registry.MustRegister(room...)
+	}
 }
 
-// observe counts the result of a flight.
+// observe counts the result of an exchange.
 func observe(result rotation.Result) {
 	reason := ""
 	var failed *github.Error

@@ -3,6 +3,7 @@ package controllers
 import (
 	"strings"
 	"testing"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -60,6 +61,41 @@ func TestThePairMovesWhenItsSecretIsGivenAnotherName(t *testing.T) {
 	w.gone(w.secretNamed("elsewhere"))
 	w.quiet()
 	w.presented(3)
+}
+
+// However long the name was taken: the pair does not wait for the next try, of which there are few by then.
+func TestThePairMovesAsSoonAsTheNameThatItWaitsForIsFree(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{})
+	before := w.start("octocat")
+	w.create(&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "taken"}, StringData: map[string]string{"a": "b"}})
+	w.change("octocat", func(token *v1alpha1.GitHubUserToken) { token.Spec.Secret.Name = "taken" })
+	w.condition("octocat", v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonSecretNotOwned)
+	for range 12 { // Each time it is tried again, and then put off for longer.
+		w.meter.leap(6 * time.Minute)
+		w.touch("octocat")
+		w.settle()
+	}
+	w.condition("octocat", v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonSecretNotOwned)
+	w.quiet()
+	w.samePair(before, w.alive("octocat-token"))
+	w.remove(w.secretNamed("taken"))
+	free := time.Now()
+	w.eventually("the pair to stand in taken", func() (bool, string) {
+		token := w.get("octocat")
+		return token.Status.SecretName == "taken", describe(token)
+	})
+	if took := time.Since(free); took > 10*time.Second {
+		t.Errorf("it took %s", took)
+	}
+	w.samePair(before, w.alive("taken"))
+	w.gone(w.secretNamed("octocat-token"))
+	w.condition("octocat", v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonTokenValid)
+	if token := w.get("octocat"); hasReason(token, v1alpha1.ReasonSecretNotOwned) {
+		t.Errorf("it is still reported: %s", describe(token))
+	}
+	w.quiet()
+	w.presented(1)
 }
 
 func TestAMoveThatWasCutShortIsFinishedWithoutAnExchange(t *testing.T) {

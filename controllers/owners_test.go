@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -115,7 +116,8 @@ func TestResourcesOfTwoNamespacesCannotShareARefreshToken(t *testing.T) {
 	first, second := w.get("octocat"), w.resourceNamed("octocat")
 	second.Namespace = owner
 	w.must(admin.Get(w.ctx, keyOfObject(second), second))
-	if before(claimOf(first), claimOf(second)) { // Both may be of the same second.
+	older := cmp.Or(first.CreationTimestamp.Compare(second.CreationTimestamp.Time), cmp.Compare(first.UID, second.UID)) < 0
+	if older { // Both may be of the same second.
 		w.namespace, owner = owner, w.namespace
 	}
 	w.startOperator(w.options)

@@ -1,9 +1,11 @@
 package controllers
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -200,6 +202,61 @@ func TestACacheThatLagsBehindAPutBackMakesNoLoop(t *testing.T) {
 	late.set(0)
 	w.samePair(before, w.ready("octocat"))
 	w.presented(1)
+}
+
+// unreadable is an API server that gives no Secret of a name out, with its data, while it is shut.
+type unreadable struct {
+	name    string
+	shut    atomic.Bool
+	refused atomic.Int64
+}
+
+func (u *unreadable) config(config *rest.Config) {
+	config.Wrap(func(next http.RoundTripper) http.RoundTripper {
+		return roundTripper(func(request *http.Request) (*http.Response, error) {
+			metadataOnly := strings.Contains(request.Header.Get("Accept"), "PartialObjectMetadata")
+			if u.shut.Load() && request.Method == http.MethodGet && !metadataOnly && strings.HasSuffix(request.URL.Path, "/secrets/"+u.name) {
+				u.refused.Add(1)
+				return nil, errors.New("connection refused")
+			}
+			return next.RoundTrip(request)
+		})
+	})
+}
+
+// That the data was edited shows in its first version only: later ones are the operator's own.
+func TestAnEditOfThePairThatCannotBeReadAtFirstIsTakenUpLater(t *testing.T) {
+	t.Parallel()
+	each(t, map[string]string{
+		"the token alone":            "",
+		"with labels to be healed":   `"metadata":{"labels":null},`,
+		"with an annotation to heal": `"metadata":{"annotations":{"githubusertoken.dev/next-refresh-at":null}},`,
+	}, func(t *testing.T, beside string) {
+		gate := &unreadable{name: "octocat-token"}
+		w := newWorld(t, worldOptions{config: gate.config})
+		w.start("octocat")
+		w.account("octocat")
+		w.settle()
+		gate.shut.Store(true)
+		login := w.login("octocat")
+		w.patchSecret("octocat-token", fmt.Sprintf(`{%s"stringData":{"refresh_token":%q}}`, beside, login))
+		w.eventually("two reads that fail", func() (bool, string) { return gate.refused.Load() >= 2, describe(w.get("octocat")) })
+		w.condition("octocat", v1alpha1.ConditionReconciling, metav1.ConditionTrue, v1alpha1.ReasonAPIServerUnavailable)
+		w.condition("octocat", v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonTokenValid)
+		w.presented(1)
+		gate.shut.Store(false)
+		w.eventually("the login to be exchanged", func() (bool, string) {
+			return w.gh.ExchangesOf(login) == 1, describe(w.get("octocat"))
+		})
+		secret := w.ready("octocat")
+		w.settle()
+		if labels := w.pair("octocat-token").Labels; labels[v1alpha1.LabelRole] != v1alpha1.RolePair {
+			t.Errorf("the labels are %v", labels)
+		}
+		w.samePair(secret, w.alive("octocat-token"))
+		w.quiet()
+		w.presented(2)
+	})
 }
 
 // What somebody writes into an annotation of the resource must not make a new pair too large to be stored.

@@ -5,6 +5,7 @@ import (
 	"go/parser"
 	"go/token"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -82,7 +83,7 @@ func TestTheRunbookIsComplete(t *testing.T) {
 			}
 		}
 	}
-	for _, name := range []string{"conditions.md", "runbook.md", "operations.md", "consumers.md", "gitops.md", "../README.md"} {
+	for _, name := range []string{"conditions.md", "runbook.md", "operations.md", "consumers.md", "gitops.md", "tutorial.md", "reference.md", "../README.md", "../CONTRIBUTING.md"} {
 		for _, link := range regexp.MustCompile(`\((?:docs/)?(?:runbook\.md)?#([a-z-]+)\)`).FindAllStringSubmatch(document(t, name), -1) {
 			if (strings.Contains(link[0], "runbook.md") || name == "runbook.md") && !anchors[link[1]] {
 				t.Errorf("%s links to the section %s of the runbook, which does not exist", name, link[1])
@@ -128,7 +129,18 @@ func TestEveryMetricIsDocumented(t *testing.T) {
 	t.Parallel()
 	operations := document(t, "operations.md")
 	names := map[string]bool{}
-	for _, file := range []string{"metrics.go", "device_metrics.go", "collector.go"} {
+	var files []string
+	for _, pattern := range []string{"*.go", "*/*.go", "*/*/*.go"} {
+		found, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, found...)
+	}
+	for _, file := range files {
+		if strings.HasSuffix(file, "_test.go") {
+			continue
+		}
 		code, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)

@@ -8,6 +8,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers/revocation"
 	"github.com/githubusertoken/github-user-token-operator/internal/github/githubtest"
 )
 
@@ -38,7 +39,7 @@ func TestARevokedGrantIsNoticedWithinTheIntervalAndRepairedByACode(t *testing.T)
 	w.account("octocat")
 	w.meter.leap(2 * youngToken)
 	w.touch("octocat")
-	dead := counted(t, "githubusertoken_token_checks_total", string(answerDead))
+	dead := counted(t, "githubusertoken_token_checks_total", "dead")
 	revoked := time.Now()
 	w.gh.RevokeGrant(clientID, "octocat")
 	w.condition("octocat", v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonRevoked)
@@ -47,7 +48,7 @@ func TestARevokedGrantIsNoticedWithinTheIntervalAndRepairedByACode(t *testing.T)
 	} else {
 		t.Logf("noticed after %s of at most %s", took.Round(time.Millisecond), checkEvery)
 	}
-	if now := counted(t, "githubusertoken_token_checks_total", string(answerDead)); now < dead+2 {
+	if now := counted(t, "githubusertoken_token_checks_total", "dead"); now < dead+2 {
 		t.Errorf("the metric counts %v answers, want two", now-dead)
 	}
 	w.samePair(before, w.pair("octocat-token"))
@@ -75,7 +76,7 @@ func TestARevocationThatGitHubRefusesHoldsUpNothing(t *testing.T) {
 		t.Errorf("GitHub was asked %d times", n)
 	}
 	w.eventually("the event", func() (bool, string) {
-		return len(w.eventsOf("octocat", eventRevocationFailed)) == 1, "there is none"
+		return len(w.eventsOf("octocat", revocation.EventRevocationFailed)) == 1, "there is none"
 	})
 	if now := counted(t, "githubusertoken_revocations_total", "given_up"); now <= givenUp {
 		t.Error("the metric does not count it")

@@ -1,7 +1,6 @@
 package controllers
 
 import (
-	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -10,9 +9,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
-	"github.com/githubusertoken/github-user-token-operator/internal/github"
+	"github.com/githubusertoken/github-user-token-operator/controllers/retry"
 	"github.com/githubusertoken/github-user-token-operator/internal/github/githubtest"
-	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 )
 
 // What comes in place of a pair, before GitHub has looked at the request: nothing is lost, and the next try
@@ -87,7 +85,7 @@ func TestALostReplyIsReportedAsSuch(t *testing.T) {
 		w.create(w.resource("octocat"))
 		w.refused("octocat", refusal{
 			reason: v1alpha1.ReasonReplyLost, unauthorized: true,
-			says: "its reply never arrived whole, so the new refresh token is lost. Authorize the App again",
+			says: "its reply did not arrive whole, so the new refresh token is lost. Authorize the App again",
 		})
 		w.quiet()
 		if shown := len(w.gh.PresentationsOf(seed)); shown != 2 {
@@ -149,7 +147,7 @@ func TestAnOddReplyWithAPairIsTaken(t *testing.T) {
 	})
 }
 
-// Only a rate limit can keep a token from being refreshed for longer than maxBackoff: a maintenance page may ask
+// Only a rate limit can keep a token from being refreshed for longer than retry.Max: a maintenance page may ask
 // for a day, and the token would expire.
 func TestAnOutageThatAsksForADayIsLookedAtSooner(t *testing.T) {
 	t.Parallel()
@@ -158,43 +156,15 @@ func TestAnOutageThatAsksForADayIsLookedAtSooner(t *testing.T) {
 	w.gh.Inject(githubtest.Unavailable().WithHeader("Retry-After", "86400"))
 	w.request("octocat", "1")
 	w.refused("octocat", refusal{reason: v1alpha1.ReasonGitHubUnavailable, says: "The next try is at", retried: true, working: true})
-	if next := w.get("octocat").Status.NextRefreshTime; next == nil || time.Until(next.Time) > maxBackoff {
+	if next := w.get("octocat").Status.NextRefreshTime; next == nil || time.Until(next.Time) > retry.Max {
 		t.Errorf("the next try is at %v", next)
 	}
 	w.start("hubot") // It is no limit of the App's.
-	w.meter.leap(maxBackoff)
+	w.meter.leap(retry.Max)
 	w.touch("octocat")
 	w.refreshed("octocat", 2)
 	w.ready("octocat")
 	w.presented(4)
-}
-
-func TestHowLongToWaitAfterAFailure(t *testing.T) {
-	t.Parallel()
-	const day = 24 * time.Hour
-	for name, c := range map[string]struct {
-		err  error
-		want time.Duration
-	}{
-		"a rate limit that says when":   {&github.Error{Reason: github.RateLimited, RetryAfter: day}, day},
-		"a rate limit that does not":    {&github.Error{Reason: github.RateLimited}, time.Minute},
-		"an outage that says when":      {&github.Error{Reason: github.ServerError, RetryAfter: 3 * time.Second}, 3 * time.Second},
-		"an outage that asks for a day": {&github.Error{Reason: github.ServerError, RetryAfter: day}, maxBackoff},
-		"a refusal that asks for a day": {&github.Error{Class: github.Misconfigured, Reason: github.UnknownClient, RetryAfter: day}, maxBackoff},
-		"an outage that does not":       {&github.Error{Reason: github.ServerError}, 2 * time.Second},
-		"no answer of GitHub's":         {errors.New("the API server is away"), 2 * time.Second},
-	} {
-		if got := backoffOf(rotation.Result{Err: c.err}); got != c.want {
-			t.Errorf("%s: %s, want %s", name, got, c.want)
-		}
-		var said *github.Error
-		if got := pauseOf(rotation.Result{Err: c.err, Pause: day}); errors.As(c.err, &said) && got > max(c.want, maxBackoff) {
-			t.Errorf("%s: nothing of the App is sent for %s", name, got)
-		}
-	}
-	if got := pauseOf(rotation.Result{Pause: day}); got != day {
-		t.Errorf("after the last request that the limit allows: %s", got)
-	}
 }
 
 func TestARateLimitIsKeptTo(t *testing.T) {

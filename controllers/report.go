@@ -5,26 +5,87 @@ import (
 	"encoding/json"
 	"fmt"
 	"hash/fnv"
+	"time"
 
+	"github.com/go-logr/logr"
 	"k8s.io/apimachinery/pkg/api/equality"
-	ctrl "sigs.k8s.io/controller-runtime"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/resourceversion"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers/lifecycle"
+	"github.com/githubusertoken/github-user-token-operator/controllers/outputs"
+	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
+	"github.com/githubusertoken/github-user-token-operator/internal/problem"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 )
 
-// report writes the status in one patch, if it differs from what stands there, and makes events of the
+// reporter is the Reconciler as lifecycle.Reporter.
+type reporter struct{ *Reconciler }
+
+var _ lifecycle.Reporter = reporter{}
+
+// reported is what is remembered of a status that was written and is not in the cache yet.
+type reported struct {
+	version  string
+	hash     uint64
+	standing standing
+}
+
+// Report implements lifecycle.Reporter: it brings metadata, outputs and workloads into line with the pair, and
+// writes the status.
+func (r reporter) Report(ctx context.Context, s *scope.Scope, decision rotation.Decision, result lifecycle.Result) (time.Time, error) {
+	if result.Problem != nil && result.Problem.Reason == v1alpha1.ReasonCommitting {
+		return time.Time{}, r.writeStatus(ctx, s.Token, statusOf(s, decision, result, nil, nil))
+	}
+	var metadata *problem.Problem
+	if decision.Problem == nil || decision.Problem.Reason != v1alpha1.ReasonStateFormatTooNew {
+		var err error
+		if metadata, err = r.syncMetadata(ctx, s); err != nil {
+			return time.Time{}, err
+		}
+	}
+	output, outputAt, err := r.outputs.Sync(ctx, s)
+	if err != nil {
+		return time.Time{}, err
+	}
+	handedOver := r.handoff.Sync(logr.FromContextOrDiscard(ctx), s)
+	aside := problem.First(metadata, s.MoveBlocked, output, handedOver.Problem)
+	err = r.writeStatus(ctx, s.Token, statusOf(s, decision, result, aside, &handedOver))
+	return earliest(s.Now, retryAt(metadata), retryAt(s.MoveBlocked), outputAt, handedOver.RequeueAt), err
+}
+
+func retryAt(p *problem.Problem) time.Time {
+	if p == nil {
+		return time.Time{}
+	}
+	return p.RetryAt
+}
+
+// earliest is the first of the times after now; zero when there is none.
+func earliest(now time.Time, times ...time.Time) (first time.Time) {
+	for _, t := range times {
+		if t.After(now) && (first.IsZero() || t.Before(first)) {
+			first = t
+		}
+	}
+	return first
+}
+
+// writeStatus writes the status in one patch, if it differs from what stands there, and makes events of the
 // transitions. A status that was written and is not in the cache yet is not written again, and what it told is
 // not told again by the next one.
-func (r *Reconciler) report(ctx context.Context, token *v1alpha1.GitHubUserToken, status *v1alpha1.GitHubUserTokenStatus) error {
+func (r *Reconciler) writeStatus(ctx context.Context, token *v1alpha1.GitHubUserToken, status *v1alpha1.GitHubUserTokenStatus) error {
 	if equality.Semantic.DeepEqual(&token.Status, status) {
 		return nil
 	}
 	hash, stood, written := hashOf(status), standingOf(&token.Status), false
-	r.memories.with(token.UID, func(remembered *memory) {
-		if isOlder(token.ResourceVersion, remembered.statusVersion) {
-			stood, written = remembered.standing, remembered.statusHash == hash
+	r.reports.Peek(token.UID, func(last *reported) {
+		if order, err := resourceversion.CompareResourceVersion(token.ResourceVersion, last.version); err == nil && order < 0 {
+			stood, written = last.standing, last.hash == hash
 		}
 	})
 	if written {
@@ -36,28 +97,11 @@ func (r *Reconciler) report(ctx context.Context, token *v1alpha1.GitHubUserToken
 	if err := r.Client.Status().Patch(ctx, after, client.MergeFrom(before)); err != nil {
 		return client.IgnoreNotFound(fmt.Errorf("write the status: %w", err))
 	}
-	r.memories.with(token.UID, func(remembered *memory) {
-		remembered.statusHash, remembered.statusVersion, remembered.standing = hash, after.ResourceVersion, standingOf(status)
+	r.reports.With(token.UID, func(last *reported) {
+		*last = reported{version: after.ResourceVersion, hash: hash, standing: standingOf(status)}
 	})
 	r.announce(token, stood, status)
 	return nil
-}
-
-// reportFlight reports an exchange whose pair cannot be stored. Any other flight reports when it has landed.
-func (r *Reconciler) reportFlight(ctx context.Context, token *v1alpha1.GitHubUserToken) (ctrl.Result, error) {
-	var trouble string
-	r.memories.with(token.UID, func(remembered *memory) { trouble = remembered.commitTrouble })
-	if trouble == "" {
-		return ctrl.Result{}, nil
-	}
-	v, err := r.gather(ctx, token)
-	if err != nil {
-		return ctrl.Result{}, err
-	}
-	return ctrl.Result{}, r.report(ctx, token, statusOf(v, rotation.Decision{}, &obstacle{
-		reason:  v1alpha1.ReasonCommitting,
-		message: trouble,
-	}))
 }
 
 func hashOf(status *v1alpha1.GitHubUserTokenStatus) uint64 {
@@ -69,3 +113,46 @@ func hashOf(status *v1alpha1.GitHubUserTokenStatus) uint64 {
 	_, _ = hash.Write(text)
 	return hash.Sum64()
 }
+
+// Starting implements lifecycle.Reporter.
+func (r reporter) Starting(log logr.Logger, _ *v1alpha1.GitHubUserToken, job rotation.Job) {
+	log.V(1).Info("Asking GitHub for tokens", "cause", job.Decision.Cause, "spends", job.Decision.Spends.Short())
+}
+
+// Stored implements lifecycle.Reporter: the outputs are written from the pair in hand, and then the workloads are
+// notified.
+func (r reporter) Stored(log logr.Logger, token *v1alpha1.GitHubUserToken, pair *rotation.Pair, replayed bool) {
+	r.outputs.Publish(logr.NewContext(context.Background(), log), token, pair)
+	if !replayed {
+		r.handoff.HandOver(log, token, pair)
+	}
+}
+
+// Observed implements lifecycle.Reporter.
+func (reporter) Observed(result rotation.Result) { observe(result) }
+
+// CommitRetried implements lifecycle.Reporter.
+func (reporter) CommitRetried() { commitRetries.Inc() }
+
+// RemoveOutputs implements lifecycle.Reporter.
+func (r reporter) RemoveOutputs(ctx context.Context, token *v1alpha1.GitHubUserToken) error {
+	return r.outputs.Remove(ctx, token)
+}
+
+// IsOutput implements lifecycle.Reporter.
+func (r reporter) IsOutput(ctx context.Context, token *v1alpha1.GitHubUserToken, ref rotation.Ref) bool {
+	meta, err := cachedSecret(ctx, r.Client, types.NamespacedName(ref))
+	if meta == nil || err != nil {
+		return false
+	}
+	controller := metav1.GetControllerOfNoCopy(meta)
+	return controller != nil && controller.UID == token.UID && outputs.IsOutputOf(token, &meta.ObjectMeta)
+}
+
+// Eventf implements lifecycle.Reporter.
+func (r reporter) Eventf(regarding, related runtime.Object, eventtype, reason, action, note string, args ...any) {
+	r.Recorder.Eventf(regarding, related, eventtype, reason, action, note, args...)
+}
+
+// Panicked implements lifecycle.Reporter.
+func (reporter) Panicked(types.UID) { flightPanics.Inc() }

@@ -11,6 +11,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers/revocation"
+	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 	"github.com/githubusertoken/github-user-token-operator/internal/github"
 	"github.com/githubusertoken/github-user-token-operator/internal/github/githubtest"
 )
@@ -172,13 +174,13 @@ func TestAnAccessTokenThatGitHubDoesNotKnowIsNotTheEndOfItsPair(t *testing.T) {
 		}
 		if c.told {
 			w.eventually("the event", func() (bool, string) {
-				notes := strings.Join(w.eventsOf("octocat", eventRevocationFailed), "; ")
+				notes := strings.Join(w.eventsOf("octocat", revocation.EventRevocationFailed), "; ")
 				return strings.Contains(notes, "The refresh token may live"), notes
 			})
 			return
 		}
 		w.settle()
-		if notes := w.eventsOf("octocat", eventRevocationFailed); len(notes) != 0 {
+		if notes := w.eventsOf("octocat", revocation.EventRevocationFailed); len(notes) != 0 {
 			t.Errorf("a failure is told of: %v", notes)
 		}
 	})
@@ -209,7 +211,7 @@ func TestThePairOfAFormerHostThatMayNotBeAskedIsToldOf(t *testing.T) {
 	w.remove(w.resourceNamed("octocat"))
 	w.gone(w.resourceNamed("octocat"))
 	w.eventually("the event", func() (bool, string) {
-		notes := strings.Join(w.eventsOf("octocat", eventRevocationFailed), "; ")
+		notes := strings.Join(w.eventsOf("octocat", revocation.EventRevocationFailed), "; ")
 		return strings.Contains(notes, "not allowed") && strings.Contains(notes, "https://"+w.site.Host+"/settings/apps/authorizations"), notes
 	})
 	if !w.gh.Alive(access(pair)) {
@@ -225,13 +227,16 @@ func TestAPairInTwoSecretsIsEndedOnce(t *testing.T) {
 	w.settle()
 	w.stop()
 	backup := pair.DeepCopy()
-	backup.Name, backup.ResourceVersion, backup.UID = ownerOf(w.get("octocat")).BackupRef().Name, "", ""
+	backup.Name, backup.ResourceVersion, backup.UID = scope.OwnerOf(w.get("octocat")).BackupRef().Name, "", ""
+	backup.Labels[v1alpha1.LabelRole] = v1alpha1.RoleBackup
 	w.create(backup)
 	byApp := w.gh.Inject(githubtest.Delay(0).At(githubtest.DeleteTokenEndpoint).Always())
 	byItself := w.gh.Inject(githubtest.Delay(0).At(githubtest.RevokeEndpoint).Always())
-	if _, err := w.reconciler.endEach(w.ctx, w.get("octocat")); err != nil {
-		t.Error(err)
-	}
+	w.remove(w.resourceNamed("octocat"))
+	w.startOperator(w.options)
+	w.gone(w.resourceNamed("octocat"))
+	w.gone(w.secretNamed("octocat-token"))
+	w.gone(w.secretNamed(backup.Name))
 	w.ended(pair)
 	if byApp.Hits() != 1 || byItself.Hits() != 0 {
 		t.Errorf("the App's endpoint was asked %d times and the tokens' own %d times", byApp.Hits(), byItself.Hits())
@@ -260,7 +265,7 @@ func TestADeletionDoesNotWaitForEverForGitHub(t *testing.T) {
 		var events eventsv1.EventList
 		w.must(admin.List(w.ctx, &events, client.InNamespace(w.namespace)))
 		for _, event := range events.Items {
-			if event.Reason == eventRevocationFailed {
+			if event.Reason == revocation.EventRevocationFailed {
 				return event.Type == corev1.EventTypeWarning && strings.Contains(event.Note, "lives until") &&
 					strings.Contains(event.Note, w.site.Host+"/settings/apps/authorizations"), event.Note
 			}

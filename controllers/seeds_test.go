@@ -7,6 +7,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers/seeds"
 	"github.com/githubusertoken/github-user-token-operator/internal/github/githubtest"
 )
 
@@ -51,13 +52,13 @@ func TestABadNewSeedDoesNotHurtAWorkingChain(t *testing.T) {
 	}{
 		"of another kind": {func(w *world) {
 			w.secret("octocat-seed", map[string]string{"refresh_token": "ghp_abc"})
-		}, "The seed cannot be used, which does not matter until a new login is needed", 0},
+		}, seeds.UnusablePrefix, 0},
 		"empty": {func(w *world) {
 			w.secret("octocat-seed", map[string]string{"refresh_token": ""})
-		}, "The seed cannot be used, which does not matter until a new login is needed", 0},
+		}, seeds.UnusablePrefix, 0},
 		"without its key": {func(w *world) {
 			w.patchSecret("octocat-seed", `{"data":{"refresh_token":null,"other":"eA=="}}`)
-		}, "The seed cannot be used, which does not matter until a new login is needed", 0},
+		}, seeds.UnusablePrefix, 0},
 		"unknown to GitHub": {func(w *world) {
 			w.secret("octocat-seed", map[string]string{"refresh_token": "ghr_nobodyeverissuedthis"})
 		}, "The newer login in the seed was refused (RefreshTokenRejected), so the chain before it goes on.", 1},

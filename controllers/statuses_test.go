@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"os"
 	"path/filepath"
@@ -10,12 +11,26 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 	"sigs.k8s.io/yaml"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers/deviceflow"
+	"github.com/githubusertoken/github-user-token-operator/controllers/handoff"
+	"github.com/githubusertoken/github-user-token-operator/controllers/lifecycle"
+	"github.com/githubusertoken/github-user-token-operator/controllers/outputs"
+	"github.com/githubusertoken/github-user-token-operator/controllers/runner"
+	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 	"github.com/githubusertoken/github-user-token-operator/internal/github"
+	"github.com/githubusertoken/github-user-token-operator/internal/memory"
+	"github.com/githubusertoken/github-user-token-operator/internal/problem"
+	"github.com/githubusertoken/github-user-token-operator/internal/ratelimit"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 )
 
@@ -23,150 +38,211 @@ var updateStatuses = flag.Bool("update-statuses", false, "write the files of the
 
 var stageNow = time.Date(2026, 3, 4, 2, 0, 0, 0, time.UTC)
 
-// stages are moments in the life of a resource. Their statuses stand in hack/tools/gitopstest/testdata/statuses, as the API server
+// stages are moments in the life of a resource. Their statuses stand in test/gitops/testdata/statuses, as the API server
 // sends them, and are tried there with kstatus and Argo CD.
 var stages = []struct {
 	name   string
-	change func(v *view)
-	// stop is what a launch met; nil when what Decide says is all.
-	stop func(v *view) *obstacle
+	change func(s *scope.Scope)
+	// met is what an action met; nil when what Decide says is all.
+	met func(s *scope.Scope) lifecycle.Result
+	// aside is what else is not as it should be; nil when all is.
+	aside func(s *scope.Scope) *problem.Problem
 }{
-	{"ready", nil, nil},
-	{"ready-never-expires", func(v *view) {
-		v.pair.State.ExpiresAt, v.pair.State.RefreshTokenExpiresAt, v.pair.State.RefreshToken = time.Time{}, time.Time{}, ""
-	}, nil},
-	{"ready-refresh-before-too-long", func(v *view) { v.input.Policy.RefreshBefore = 9 * time.Hour }, nil},
-	{"ready-github-down", func(v *view) { dueNow(v); githubDown(v) }, nil},
-	{"ready-outcome-unknown", func(v *view) {
-		dueNow(v)
-		githubDown(v)
-		v.failure.ambiguous = true
-	}, nil},
-	{"ready-committing", nil, func(*view) *obstacle {
-		return &obstacle{reason: v1alpha1.ReasonCommitting, message: "A new pair has been received and is kept safe."}
+	{"ready", nil, nil, nil},
+	{"ready-never-expires", func(s *scope.Scope) {
+		s.Pair.State.ExpiresAt, s.Pair.State.RefreshTokenExpiresAt, s.Pair.State.RefreshToken = time.Time{}, time.Time{}, ""
+	}, nil, nil},
+	{"ready-refresh-before-too-long", func(s *scope.Scope) { s.Input.Policy.RefreshBefore = 9 * time.Hour }, nil, nil},
+	{"ready-github-down", func(s *scope.Scope) { dueNow(s); githubDown(s) }, nil, nil},
+	{"ready-outcome-unknown", func(s *scope.Scope) {
+		dueNow(s)
+		githubDown(s)
+		s.Failure.Ambiguous = true
+	}, nil, nil},
+	{"ready-committing", nil, meeting(problem.Problem{
+		Reason: v1alpha1.ReasonCommitting, Message: "A new pair has been received and is kept safe.",
+	}), nil},
+	{"ready-client-secret-wrong", dueNow, meeting(problem.Problem{
+		Reason: v1alpha1.ReasonIncorrectClientCredentials, Message: "GitHub knows no such client ID and secret.", Stalled: true,
+	}), nil},
+	{"ready-rejected", func(s *scope.Scope) { condemn(s, v1alpha1.ReasonRefreshTokenRejected) }, nil, nil},
+	{"ready-revoked", func(s *scope.Scope) { condemn(s, v1alpha1.ReasonRevoked); endAccessToken(s) }, nil, nil},
+	{"ready-access-token-ended", func(s *scope.Scope) { endAccessToken(s); s.Pair.State.RenewedAt = stageNow.Add(-time.Minute) }, nil, nil},
+	{"ready-access-token-ended-github-down", func(s *scope.Scope) { endAccessToken(s); githubDown(s) }, nil, nil},
+	{"ready-rejected-code-offered", func(s *scope.Scope) { condemn(s, v1alpha1.ReasonRefreshTokenRejected); offerCode(s) }, login, nil},
+	{"ready-rejected-code-denied", func(s *scope.Scope) {
+		condemn(s, v1alpha1.ReasonRefreshTokenRejected)
+		offerCode(s)
+		denyCode(s)
+	}, login, nil},
+	{"ready-suspended", func(s *scope.Scope) { suspend(s) }, nil, nil},
+	{"ready-suspended-rejected", func(s *scope.Scope) { suspend(s); condemn(s, v1alpha1.ReasonRefreshTokenRejected) }, nil, nil},
+	{"ready-output-not-owned", nil, nil, func(s *scope.Scope) *problem.Problem {
+		return outputStage(s, apierrors.NewAlreadyExists(corev1.Resource("secrets"), "octocat-git"))
 	}},
-	{"ready-client-secret-wrong", dueNow, func(v *view) *obstacle {
-		return &obstacle{reason: v1alpha1.ReasonIncorrectClientCredentials, message: "GitHub knows no such client ID and secret.", stalled: true}
+	{"ready-output-refused", nil, nil, func(s *scope.Scope) *problem.Problem {
+		found := outputStage(s, apierrors.NewForbidden(corev1.Resource("secrets"), "octocat-git", errors.New("a policy says no")))
+		found.RetryAt = s.Now.Add(time.Minute)
+		return found
 	}},
-	{"ready-rejected", func(v *view) { condemn(v, v1alpha1.ReasonRefreshTokenRejected) }, nil},
-	{"ready-revoked", func(v *view) { condemn(v, v1alpha1.ReasonRevoked); endAccessToken(v) }, nil},
-	{"ready-access-token-ended", func(v *view) { endAccessToken(v); v.pair.State.RenewedAt = stageNow.Add(-time.Minute) }, nil},
-	{"ready-access-token-ended-github-down", func(v *view) { endAccessToken(v); githubDown(v) }, nil},
-	{"ready-rejected-code-offered", func(v *view) { condemn(v, v1alpha1.ReasonRefreshTokenRejected); offerCode(v) }, deviceStop},
-	{"ready-rejected-code-denied", func(v *view) {
-		condemn(v, v1alpha1.ReasonRefreshTokenRejected)
-		offerCode(v)
-		denyCode(v)
-	}, deviceStop},
-	{"ready-suspended", func(v *view) { suspend(v) }, nil},
-	{"ready-suspended-rejected", func(v *view) { suspend(v); condemn(v, v1alpha1.ReasonRefreshTokenRejected) }, nil},
-	{"ready-output-not-owned", func(v *view) {
-		v.setAside(outputStage(errOutputNotOwned), time.Time{})
-	}, nil},
-	{"ready-output-refused", func(v *view) {
-		found := outputStage(&scrubbedError{text: "a policy says no", reason: metav1.StatusReasonForbidden})
-		found.next = v.now.Add(time.Minute)
-		v.setAside(found, found.next)
-	}, nil},
-	{"ready-handoff-disabled", func(v *view) {
-		v.token.Spec.Handoff = &v1alpha1.Handoff{Pods: v1alpha1.PodHandoffSync}
-		(&Reconciler{}).tendHandoff(logr.Discard(), v)
-	}, nil},
-	{"ready-handoff-forbidden", func(v *view) {
-		var remembered handoffMemory
-		remembered.blame(rotation.SystemClock(), &handoffForbiddenError{"patch", "pods", "team-a"})
-		v.setAside(&obstacle{reason: remembered.trouble.reason, message: remembered.trouble.message, stalled: true}, time.Time{})
-	}, nil},
-	{"restored-being-proven", func(v *view) { v.pair.State.Owner = "former"; githubDown(v) }, nil},
-	{"restored-unproven", func(v *view) { v.pair.State.Owner, v.input.Proof = "former", rotation.ProofDead }, nil},
-	{"expired-github-down", func(v *view) { expire(v); githubDown(v) }, nil},
-	{"expired-rejected-code-offered", func(v *view) {
-		expire(v)
-		condemn(v, v1alpha1.ReasonRefreshTokenRejected)
-		offerCode(v)
-	}, deviceStop},
-	{"expired-rejected", func(v *view) { expire(v); condemn(v, v1alpha1.ReasonRefreshTokenRejected) }, nil},
-	{"expired-suspended", func(v *view) { expire(v); suspend(v) }, nil},
-	{"new-pending", withoutPair, nil},
-	{"new-github-down", func(v *view) { withoutPair(v); githubDown(v) }, nil},
-	{"new-suspended", func(v *view) { withoutPair(v); suspend(v) }, nil},
-	{"new-code-offered", func(v *view) { withoutLogin(v); offerCode(v) }, deviceStop},
-	{"new-code-denied", func(v *view) { withoutLogin(v); offerCode(v); denyCode(v) }, deviceStop},
-	{"new-device-flow-disabled", func(v *view) { withoutLogin(v) }, func(*view) *obstacle {
-		return troubleAtGitHub(&github.Error{Class: github.Misconfigured, Reason: github.DeviceFlowDisabled, Host: "github.com"})
+	{"ready-handoff-disabled", nil, nil, func(s *scope.Scope) *problem.Problem {
+		s.Token.Spec.Handoff = &v1alpha1.Handoff{Pods: v1alpha1.PodHandoffSync}
+		return (*handoff.Handoff)(nil).Sync(logr.Discard(), s).Problem
 	}},
-	{"new-host-not-allowed", withoutPair, func(*view) *obstacle {
-		return &obstacle{reason: v1alpha1.ReasonHostNotAllowed, message: "The host is not allowed.", stalled: true}
+	{"ready-handoff-forbidden", nil, nil, func(*scope.Scope) *problem.Problem {
+		return new(handoff.ProblemOf(&handoff.ForbiddenError{Verb: "patch", Resource: "pods", Namespace: "team-a"}))
 	}},
-	{"new-seed-missing", func(v *view) {
-		withoutPair(v)
-		v.seed, v.input.Seed = seed{problem: &obstacle{
-			reason: v1alpha1.ReasonRefreshTokenMissing, message: "There is no Secret \"octocat-seed\".", stalled: true, unauthorized: true,
+	{"ready-state-format-too-new", func(s *scope.Scope) { s.Pair.State.Format = 99 }, nil, nil},
+	{"restored-being-proven", func(s *scope.Scope) { s.Pair.State.Owner = "former"; githubDown(s) }, nil, nil},
+	{"restored-unproven", func(s *scope.Scope) { s.Pair.State.Owner, s.Input.Proof = "former", rotation.ProofDead }, nil, nil},
+	{"expired-github-down", func(s *scope.Scope) { expire(s); githubDown(s) }, nil, nil},
+	{"expired-rejected-code-offered", func(s *scope.Scope) {
+		expire(s)
+		condemn(s, v1alpha1.ReasonRefreshTokenRejected)
+		offerCode(s)
+	}, login, nil},
+	{"expired-rejected", func(s *scope.Scope) { expire(s); condemn(s, v1alpha1.ReasonRefreshTokenRejected) }, nil, nil},
+	{"expired-suspended", func(s *scope.Scope) { expire(s); suspend(s) }, nil, nil},
+	{"new-pending", withoutPair, nil, nil},
+	{"new-github-down", func(s *scope.Scope) { withoutPair(s); githubDown(s) }, nil, nil},
+	{"new-suspended", func(s *scope.Scope) { withoutPair(s); suspend(s) }, nil, nil},
+	{"new-code-offered", func(s *scope.Scope) { withoutLogin(s); offerCode(s) }, login, nil},
+	{"new-code-denied", func(s *scope.Scope) { withoutLogin(s); offerCode(s); denyCode(s) }, login, nil},
+	{"new-device-flow-disabled", func(s *scope.Scope) { withoutLogin(s) }, login, nil},
+	{"new-host-not-allowed", withoutPair, meeting(problem.Problem{
+		Reason: v1alpha1.ReasonHostNotAllowed, Message: "The host is not allowed.", Stalled: true,
+	}), nil},
+	{"new-seed-missing", func(s *scope.Scope) {
+		withoutPair(s)
+		s.Seed, s.Input.Seed = scope.Seed{Problem: &problem.Problem{
+			Reason: v1alpha1.ReasonRefreshTokenMissing, Message: "There is no Secret \"octocat-seed\".", Stalled: true, Unauthorized: true,
 		}}, ""
-	}, nil},
-	{"new-secret-not-owned", func(v *view) { v.pair.Controlled, v.pair.State = false, rotation.State{} }, nil},
+	}, nil, nil},
+	{"new-secret-not-owned", func(s *scope.Scope) { s.Pair.Controlled, s.Pair.State = false, rotation.State{} }, nil, nil},
+}
+
+// meeting is an action that met a problem.
+func meeting(p problem.Problem) func(*scope.Scope) lifecycle.Result {
+	return func(*scope.Scope) lifecycle.Result { return lifecycle.Result{State: lifecycle.Blocked, Problem: &p} }
 }
 
 // withoutLogin is a resource with nothing but the device flow, and nobody has logged in yet.
-func withoutLogin(v *view) {
-	v.token.Spec.RefreshTokenRef, v.token.Spec.DeviceFlow = nil, &v1alpha1.DeviceFlow{}
-	v.seed, v.input.Seed = seed{}, ""
-	v.pair.State = rotation.State{Owner: v.owner.UID, OwnerName: v.owner.Name, App: v.input.App}
+func withoutLogin(s *scope.Scope) {
+	s.Token.Spec.RefreshTokenRef, s.Token.Spec.DeviceFlow = nil, &v1alpha1.DeviceFlow{}
+	s.Seed, s.Input.Seed = scope.Seed{}, ""
+	s.Pair.State = rotation.State{Owner: s.Owner.UID, OwnerName: s.Owner.Name, App: s.Input.App}
 }
 
-func offerCode(v *view) {
-	v.token.Spec.DeviceFlow = &v1alpha1.DeviceFlow{}
-	v.pair.State.Device = &rotation.DeviceAuthorization{
-		UserCode: "WDJB-MJHT", VerificationURI: "https://github.com/login/device", App: v.input.App,
+func offerCode(s *scope.Scope) {
+	s.Token.Spec.DeviceFlow = &v1alpha1.DeviceFlow{}
+	s.Pair.State.Device = &rotation.DeviceAuthorization{
+		UserCode: "WDJB-MJHT", VerificationURI: "https://github.com/login/device", App: s.Input.App,
 		DeviceCode: credential.NewDeviceCode("device code").Fingerprint(), Interval: 5 * time.Second,
-		OfferedAt: v.input.Now, Since: v.input.Now, ExpiresAt: v.input.Now.Add(15 * time.Minute), Codes: 1,
+		OfferedAt: s.Input.Now, Since: s.Input.Now, ExpiresAt: s.Input.Now.Add(15 * time.Minute), Codes: 1,
 	}
 }
 
 // denyCode ends the series of the code that is offered.
-func denyCode(v *view) {
-	why := loginNeeded(v, rotation.Decide(v.input), nil)
-	v.pair.State.Device.For = newDevices(rotation.SystemClock()).look(v, why).series.For
-	v.pair.State.Device.Ended = v1alpha1.ReasonAuthorizationDenied
-}
-
-// deviceStop is what the device flow finds in the way.
-func deviceStop(v *view) *obstacle {
-	r := &Reconciler{devices: newDevices(rotation.SystemClock())}
-	decision := rotation.Decide(v.input)
-	stop, err := r.goThrough(context.Background(), v, loginNeeded(v, decision, r.obstacleOf(v, decision)))
-	if err != nil || v.device.asking {
-		panic("a status needs nothing of GitHub")
+func denyCode(s *scope.Scope) {
+	need := "NoSeed"
+	if verdict := s.Pair.State.Verdict; verdict != nil {
+		need = "Verdict/" + verdict.Reason + "/" + string(verdict.Fingerprint)
 	}
-	return stop
+	s.Pair.State.Device.For = s.Input.App + " anybody " + need
+	s.Pair.State.Device.Ended = v1alpha1.ReasonAuthorizationDenied
 }
 
-func outputStage(err error) *obstacle {
-	trouble := troubleOf(v1alpha1.Output{Name: "octocat-git"}, err)
-	return &obstacle{reason: trouble.reason, message: trouble.message, stalled: trouble.stalled}
+// noCodes is a GitHub whose App has no device flow.
+type noCodes struct{}
+
+func (noCodes) RequestDeviceCode(context.Context, github.App) (github.DeviceAuthorization, error) {
+	return github.DeviceAuthorization{}, &github.Error{Class: github.Misconfigured, Reason: github.DeviceFlowDisabled, Host: "github.com"}
 }
 
-func dueNow(v *view) { v.input.Now = v.pair.State.ExpiresAt.Add(-time.Hour); v.now = v.input.Now }
-
-func expire(v *view) { v.input.Now = v.pair.State.ExpiresAt.Add(time.Minute); v.now = v.input.Now }
-
-func suspend(v *view) { v.token.Spec.Suspend, v.input.Suspended = true, true }
-
-func withoutPair(v *view) { v.pair, v.input.Pair = nil, nil }
-
-func condemn(v *view, reason string) {
-	v.pair.State.Verdict = &rotation.Verdict{Reason: reason, Fingerprint: v.pair.State.RefreshToken, Time: stageNow}
+// login is what the device flow finds in the way. When there is no code yet GitHub gives out none.
+func login(s *scope.Scope) lifecycle.Result {
+	var works []func()
+	flow := deviceflow.New(deviceflow.Options{
+		GitHub: noCodes{}, Memory: memory.NewStore(), Clock: rotation.SystemClock(), Pause: func(github.App, rotation.Result) {},
+		Acquire: func(string, ratelimit.Request) (bool, time.Time) { return true, time.Time{} },
+		Runner:  runner.New(runner.Options{Limit: 1, Go: func(_ types.UID, work func()) { works = append(works, work) }}),
+	})
+	decision := rotation.Decide(s.Input)
+	step := flow.Advance(logr.Discard(), s, decision, lifecycle.Explain(s, decision))
+	if step.Started {
+		works[0]()
+		step = flow.Advance(logr.Discard(), s, decision, lifecycle.Explain(s, decision))
+	}
+	return lifecycle.Result{Problem: step.Problem, Offered: step.Offered}
 }
 
-func endAccessToken(v *view) { v.pair.State.AccessTokenEnded = true }
-
-func githubDown(v *view) {
-	v.failure = &failure{reason: v1alpha1.ReasonGitHubUnavailable, message: "GitHub answered with an error of its own.", next: v.now.Add(time.Minute)}
-	v.input.NotBefore = v.failure.next
+// outputStage is what stands in the way of an output when the API server answers to its creation with an error.
+func outputStage(s *scope.Scope, err error) *problem.Problem {
+	server := interceptor.NewClient(nil, interceptor.Funcs{
+		List: func(context.Context, client.WithWatch, client.ObjectList, ...client.ListOption) error { return nil },
+		Get: func(_ context.Context, _ client.WithWatch, key client.ObjectKey, _ client.Object, _ ...client.GetOption) error {
+			return apierrors.NewNotFound(corev1.Resource("secrets"), key.Name)
+		},
+		Create: func(context.Context, client.WithWatch, client.Object, ...client.CreateOption) error { return err },
+	})
+	// Past the cache there is a Secret without any mark.
+	live := interceptor.NewClient(nil, interceptor.Funcs{
+		Get: func(context.Context, client.WithWatch, client.ObjectKey, client.Object, ...client.GetOption) error {
+			return nil
+		},
+	})
+	token := s.Token.DeepCopy()
+	token.Spec.Outputs = []v1alpha1.Output{{Name: "octocat-git", Format: v1alpha1.OutputFormatOpaque}}
+	with := *s
+	with.Token = token
+	found, _, failed := outputs.New(outputs.Options{
+		Client: server, Live: live, Store: storedPair{s.Pair}, Clock: rotation.SystemClock(), Memory: memory.NewStore(),
+	}).Sync(context.Background(), &with)
+	if failed != nil {
+		panic(failed)
+	}
+	found.RetryAt = time.Time{}
+	return found
 }
 
-// stageView is a resource with a good pair, an eighth of whose life is over.
-func stageView() *view {
+// storedPair is the pair Secret as it is stored.
+type storedPair struct{ pair *rotation.Pair }
+
+func (s storedPair) Get(context.Context, rotation.Ref) (*rotation.Pair, error) {
+	pair := s.pair.Clone()
+	pair.AccessToken, pair.RefreshToken = credential.NewAccessToken("access"), credential.NewRefreshToken("refresh")
+	return pair, nil
+}
+
+func dueNow(s *scope.Scope) {
+	s.Input.Now = s.Pair.State.ExpiresAt.Add(-time.Hour)
+	s.Now = s.Input.Now
+}
+
+func expire(s *scope.Scope) {
+	s.Input.Now = s.Pair.State.ExpiresAt.Add(time.Minute)
+	s.Now = s.Input.Now
+}
+
+func suspend(s *scope.Scope) { s.Token.Spec.Suspend, s.Input.Suspended = true, true }
+
+func withoutPair(s *scope.Scope) { s.Pair, s.Input.Pair = nil, nil }
+
+func condemn(s *scope.Scope, reason string) {
+	s.Pair.State.Verdict = &rotation.Verdict{Reason: reason, Fingerprint: s.Pair.State.RefreshToken, Time: stageNow}
+}
+
+func endAccessToken(s *scope.Scope) { s.Pair.State.AccessTokenEnded = true }
+
+func githubDown(s *scope.Scope) {
+	s.Failure = &problem.Problem{
+		Reason: v1alpha1.ReasonGitHubUnavailable, Message: "GitHub answered with an error of its own.", RetryAt: s.Now.Add(time.Minute),
+	}
+	s.Input.Failure = s.Failure
+}
+
+// stageScope is a resource with a good pair, an eighth of whose life is over.
+func stageScope() *scope.Scope {
 	token := &v1alpha1.GitHubUserToken{
 		TypeMeta:   metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "GitHubUserToken"},
 		ObjectMeta: metav1.ObjectMeta{Namespace: "team-a", Name: "octocat", UID: "8b1c7f2e-0000-4000-8000-000000000001", Generation: 3},
@@ -177,35 +253,41 @@ func stageView() *view {
 	}
 	seedPrint := credential.NewRefreshToken("the seed").Fingerprint()
 	pair := &rotation.Pair{
-		Ref: rotation.Ref{Namespace: "team-a", Name: "octocat"}, Owner: ownerOf(token), UID: "secret", Version: "7", Controlled: true,
+		Ref: rotation.Ref{Namespace: "team-a", Name: "octocat"}, Owner: scope.OwnerOf(token), UID: "secret", Version: "7", Controlled: true,
 		State: rotation.State{
-			Owner: string(token.UID), App: appOf(token).Key(), RefreshCount: 4,
+			Owner: string(token.UID), App: scope.AppOf(token).Key(), RefreshCount: 4,
 			AccessToken: credential.NewAccessToken("access").Fingerprint(), RefreshToken: credential.NewRefreshToken("refresh").Fingerprint(),
 			IssuedAt: stageNow.Add(-time.Hour), ExpiresAt: stageNow.Add(7 * time.Hour), RefreshTokenExpiresAt: stageNow.Add(4000 * time.Hour),
 			Seeds: []rotation.SeedRecord{{Fingerprint: seedPrint}}, User: &rotation.User{Login: "octocat", ID: 583231},
 		},
 	}
-	v := &view{token: token, owner: ownerOf(token), ref: pair.Ref, pair: pair, seed: seed{fingerprint: seedPrint, version: "1"}, now: stageNow}
-	v.input = rotation.Input{Owner: v.owner, App: appOf(token).Key(), Pair: pair, Seed: seedPrint, Now: stageNow}
-	return v
+	s := &scope.Scope{
+		Token: token, Owner: scope.OwnerOf(token), Ref: pair.Ref, Pair: pair, Seed: scope.Seed{Fingerprint: seedPrint, Version: "1"}, Now: stageNow,
+	}
+	s.Input = rotation.Input{Owner: s.Owner, App: scope.AppOf(token).Key(), Pair: pair, Seed: seedPrint, Now: stageNow}
+	return s
 }
 
 func TestTheStatusOfEachStageOfLifeIsAsWrittenDown(t *testing.T) {
-	const folder = "../hack/tools/gitopstest/testdata/statuses"
+	const folder = "../test/gitops/testdata/statuses"
 	known := map[string]bool{}
 	for _, stage := range stages {
 		t.Run(stage.name, func(t *testing.T) {
-			v := stageView()
+			s := stageScope()
 			if stage.change != nil {
-				stage.change(v)
+				stage.change(s)
 			}
-			decision := rotation.Decide(v.input)
-			stop := (&Reconciler{}).obstacleOf(v, decision)
-			if stage.stop != nil {
-				stop = stage.stop(v)
+			decision := rotation.Decide(s.Input)
+			result := lifecycle.Result{Problem: lifecycle.Explain(s, decision)}
+			if stage.met != nil {
+				result = stage.met(s)
 			}
-			v.token.Status = *statusOf(v, decision, stop)
-			text, err := yaml.Marshal(v.token)
+			var aside *problem.Problem
+			if stage.aside != nil {
+				aside = stage.aside(s)
+			}
+			s.Token.Status = *statusOf(s, decision, result, aside, nil)
+			text, err := yaml.Marshal(s.Token)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -88,6 +88,26 @@ const (
 	deadline = 30 * time.Second
 )
 
+// Times of the operator that tests let pass.
+const (
+	// comeBackTime is for how long a Secret that may come from a backup is kept for its resource.
+	comeBackTime = time.Minute
+	// youngToken is for how long after its issue a token that GitHub refuses may still be good, and noticeYoung the
+	// same after a notice.
+	youngToken, noticeYoung = time.Minute, 5 * time.Second
+	// confirmAfter is the longest time between the two answers that a token is dead.
+	confirmAfter = 5 * time.Second
+	// deadCheck is the shortest time between two checks of a token that is known to be dead.
+	deadCheck = 15 * time.Minute
+	// deadAfter is for how long GitHub must refuse the token of a new login, and verifyTime for how long it is asked
+	// at most whose it is.
+	deadAfter, verifyTime = 2 * time.Minute, 8 * time.Hour
+	// revokeTime is for how long GitHub is asked to revoke a pair.
+	revokeTime = 2 * time.Minute
+	// seriesTime is for how long one series of device codes is offered.
+	seriesTime = time.Hour
+)
+
 // world is one operator, one GitHub and one namespace of its own for a test.
 type world struct {
 	t          *testing.T
@@ -214,7 +234,7 @@ func (w *world) startOperator(options worldOptions) {
 		}
 		drain, done := context.WithTimeout(context.Background(), deadline)
 		defer done()
-		if err := w.reconciler.Flights.Drain(drain); err != nil {
+		if err := w.reconciler.Runner.Drain(drain); err != nil {
 			w.t.Errorf("exchanges are still under way: %v", err)
 		}
 		_ = kept.Close()

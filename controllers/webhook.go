@@ -27,13 +27,6 @@ import (
 )
 
 const (
-	// noticeYoung is for how long after its issue a token is not believed to be dead although GitHub has sent
-	// notice that it is: far shorter than without a notice.
-	noticeYoung = 5 * time.Second
-	// noticeConfirm is the time between the two questions after a notice.
-	noticeConfirm = 300 * time.Millisecond
-	// noticeTries is how often GitHub is asked about one token after a notice.
-	noticeTries = 6
 	// noticesAtOnce is how many tokens of an account are asked about at once.
 	noticesAtOnce = 16
 	// maxWebhookSecret bounds the file with the webhook's secret.
@@ -147,7 +140,7 @@ func (w *WebhookReceiver) revoked(login string, id int64) {
 	w.log.Info("GitHub sent notice that an account has revoked an App", "login", login, "id", id)
 	w.work.Go(func() {
 		for again := true; again; {
-			w.askAll(id)
+			w.confirmAll(id)
 			w.mu.Lock()
 			if again = w.asking[id]; again {
 				w.asking[id] = false
@@ -159,8 +152,8 @@ func (w *WebhookReceiver) revoked(login string, id int64) {
 	})
 }
 
-// askAll asks GitHub about all tokens of an account, and about those whose account is not known.
-func (w *WebhookReceiver) askAll(id int64) {
+// confirmAll asks GitHub about all tokens of an account, and about those whose account is not known.
+func (w *WebhookReceiver) confirmAll(id int64) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	room := make(chan struct{}, noticesAtOnce)
@@ -177,51 +170,21 @@ func (w *WebhookReceiver) askAll(id int64) {
 			room <- struct{}{}
 			group.Go(func() {
 				defer func() { <-room }()
-				w.askOne(ctx, pair)
+				w.confirm(ctx, pair)
 			})
 		}
 	}
 	group.Wait()
 }
 
-// askOne asks GitHub about one token, and once more when it seems dead: a notice is a reason to ask, no proof.
-func (w *WebhookReceiver) askOne(ctx context.Context, pair *rotation.Pair) {
+// confirm asks GitHub about one token.
+func (w *WebhookReceiver) confirm(ctx context.Context, pair *rotation.Pair) {
 	var token v1alpha1.GitHubUserToken
 	name := types.NamespacedName{Namespace: pair.Owner.Namespace, Name: pair.Owner.Name}
 	if err := w.r.Client.Get(ctx, name, &token); err != nil || string(token.UID) != pair.Owner.UID || !token.DeletionTimestamp.IsZero() {
 		return
 	}
-	asked := question{
-		uid: token.UID, owner: pair.Owner, ref: pair.Ref, app: appOf(&token), access: pair.State.AccessToken,
-		revoked: endsAccessToken(&pair.State),
-	}
-	if asked.revoked || asked.app.Key() != pair.State.App || w.r.GitHub.CheckHost(asked.app.Host) != nil {
-		return
-	}
-	if secret, stop, err := w.r.seeds.clientSecret(ctx, &token); err == nil && stop == nil {
-		asked.app.ClientSecret = secret
-	}
-	log := w.log.WithValues("namespace", name.Namespace, "name", name.Name)
-	dead := 0
-	for try := range noticeTries {
-		pause := noticeConfirm
-		switch found, retryAfter := w.r.checkAlive(ctx, asked, noticeYoung); found {
-		case answerAlive:
-			log.Info("GitHub sent a notice, but says that this token is alive")
-			return
-		case answerDead:
-			if dead++; dead == 2 {
-				w.r.believeRevoked(ctx, log, asked)
-				return
-			}
-		default:
-			pause = min(max(time.Second<<try, retryAfter), maxAdmitBackoff)
-		}
-		if w.r.Clock.Sleep(ctx, pause) != nil {
-			break
-		}
-	}
-	log.Info("GitHub sent a notice, but does not say whether this token is alive; the next check or refresh will tell")
+	w.r.lifecycle.Confirm(ctx, w.log.WithValues("namespace", name.Namespace, "name", name.Name), &token, pair)
 }
 
 // indexPairUser indexes pair Secrets that hold a token by the id of the account that it belongs to. It exists where

@@ -109,6 +109,9 @@ const (
 	ReasonSecretNotOwned = "SecretNotOwned"
 	// ReasonMetadataRefused: the API server does not take the labels and annotations of spec.secret.
 	ReasonMetadataRefused = "MetadataRefused"
+	// ReasonStateFormatTooNew: a newer version of the operator has written the pair Secret, so this one exchanges
+	// nothing.
+	ReasonStateFormatTooNew = "StateFormatTooNew"
 	// ReasonRefreshTokenInUse: another resource owns the same refresh token.
 	ReasonRefreshTokenInUse = "RefreshTokenInUse"
 	// ReasonNamespaceTerminating: the namespace is being deleted.

@@ -77,7 +77,7 @@ func newWorld(t *testing.T, change func(*scope.Scope)) *world {
 func (w *world) newFlow(places int) *Flow {
 	return New(Options{
 		Rotator: w, GitHub: w, Memory: memory.NewStore(), Clock: w.clock,
-		Runner:    runner.New(runner.Options{Limit: places, Go: func(work func()) { w.started = append(w.started, work) }, Sleep: w.Sleep}),
+		Runner:    runner.New(runner.Options{Limit: places, Go: func(_ types.UID, work func()) { w.started = append(w.started, work) }, Sleep: w.Sleep}),
 		CheckHost: func(string) *problem.Problem { return w.refused },
 		Acquire: func(app string, request ratelimit.Request) (bool, time.Time) {
 			w.request = request

@@ -2,7 +2,6 @@ package deviceflow
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
@@ -25,29 +24,29 @@ type login struct {
 // token. Nothing else looks at what stands in the way of a decision.
 func loginNeeded(s *scope.Scope, decision rotation.Decision, blocked *problem.Problem) *login {
 	state := s.Stored()
-	switch decision.Obstacle {
-	case rotation.ObstacleNoSeed:
+	if decision.Action != rotation.ActionBlocked && decision.Action != rotation.ActionNone {
+		return nil
+	}
+	switch decision.Rule {
+	case rotation.RuleNoPair:
 		why := &login{need: "NoSeed", without: blocked}
 		if s.Seed.Problem != nil {
 			why.cause = "Or provide a refresh token instead. " + s.Seed.Problem.Message
 		}
 		return why
-	case rotation.ObstacleVerdict:
+	case rotation.RuleCondemned:
 		verdict := state.Verdict
 		return &login{
 			need: "Verdict/" + verdict.Reason + "/" + string(verdict.Fingerprint), without: blocked,
 			cause: words.Verdict(verdict.Reason),
 		}
-	case rotation.ObstacleAppChanged:
+	case rotation.RuleChangedApp:
 		return &login{need: "AppChanged", cause: words.Verdict(v1alpha1.ReasonAppChanged), without: blocked}
-	case rotation.ObstacleUnproven:
+	case rotation.RuleUnproven:
 		return &login{
 			need: "Unproven/" + string(state.AccessToken), without: blocked,
 			cause: "The pair Secret was restored from elsewhere, and nothing proves that its pair is the current one.",
 		}
-	case rotation.ObstacleNone:
-	default:
-		return nil
 	}
 	if blocked != nil || decision.Action != rotation.ActionNone || state == nil || !state.HasToken() {
 		return nil
@@ -69,7 +68,7 @@ func loginNeeded(s *scope.Scope, decision rotation.Decision, blocked *problem.Pr
 // left to expire: who changes spec.user back finds it as it was.
 func WrongUser(s *scope.Scope) *problem.Problem {
 	pin, state := scope.PinOf(s.Token), s.Stored()
-	if pin == nil || state == nil || state.User == nil || isAccount(*pin, *state.User) {
+	if pin == nil || state == nil || state.User == nil || pin.Matches(*state.User) {
 		return nil
 	}
 	return &problem.Problem{
@@ -80,13 +79,4 @@ func WrongUser(s *scope.Scope) *problem.Problem {
 
 func anotherUser(state *rotation.State) string {
 	return fmt.Sprintf("The stored pair belongs to %s (id %d), not to the account of spec.user.", state.User.Login, state.User.ID)
-}
-
-// isAccount reports whether an account is the one that is pinned. Logins differ by more than upper and lower
-// case.
-func isAccount(pin rotation.UserPin, user rotation.User) bool {
-	if pin.ID != 0 && pin.ID != user.ID {
-		return false
-	}
-	return pin.Login == "" || strings.EqualFold(pin.Login, user.Login)
 }

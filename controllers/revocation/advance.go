@@ -20,8 +20,8 @@ type note struct {
 	next     time.Duration
 	err      error
 	living   remains
-	// hopeless reports that there is no use in another try.
-	hopeless bool
+	// hopeless reports that there is no use in another try, givenUp that an event has told so.
+	hopeless, givenUp bool
 	// revoked are the pairs that GitHub has revoked. The backup may hold the same one, and asked for it once more
 	// GitHub would know no such token.
 	revoked map[tokens]bool
@@ -54,7 +54,7 @@ func (r *Revoker) Advance(ctx context.Context, log logr.Logger, token *v1alpha1.
 		return Step{Done: true}, nil
 	case known.hopeless, left <= 0 && known.failures > 0:
 		r.giveUp(token, known.living, known.err)
-		r.notes.With(token.UID, func(n *note) { n.done = true })
+		r.notes.With(token.UID, func(n *note) { n.done, n.givenUp = true, true })
 		return Step{Done: true}, nil
 	case wait > 0:
 		return Step{RequeueAt: now.Add(min(wait, max(left, 0)+time.Millisecond))}, nil

@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/controllers/runner"
@@ -86,7 +87,7 @@ func newWorld(t *testing.T) *world {
 		},
 	}
 	w.store(scope.PairRefOf(w.token), "1")
-	w.runner = runner.New(runner.Options{Limit: 1, Go: func(work func()) { w.queued = append(w.queued, work) }})
+	w.runner = runner.New(runner.Options{Limit: 1, Go: func(_ types.UID, work func()) { w.queued = append(w.queued, work) }})
 	w.revoker = New(Options{
 		GitHub: w, Store: w, Events: w, Runner: w.runner, Memory: w.memory, Clock: w.clock, Log: logr.Discard(),
 		ClientSecret: func(context.Context, *v1alpha1.GitHubUserToken) (credential.ClientSecret, *problem.Problem, error) {

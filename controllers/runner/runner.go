@@ -14,8 +14,10 @@ import (
 type Options struct {
 	// Limit is how many pieces of work may run at once.
 	Limit int
-	// Go starts a function beside the caller. Default: a goroutine.
-	Go func(func())
+	// Go starts work for a resource beside the caller. Default: a goroutine.
+	Go func(uid types.UID, work func())
+	// PassPanic reports whether a panic is to go on although it would end the process. Default: none is.
+	PassPanic func(cause any) bool
 	// Sleep waits, until the context ends at most. Default: by the real clock.
 	Sleep func(context.Context, time.Duration) error
 	// OnPanic is told of each piece of work that ended in a panic which it did not deal with itself. May be nil.
@@ -41,7 +43,7 @@ type Runner struct {
 // New makes a Runner.
 func New(options Options) *Runner {
 	if options.Go == nil {
-		options.Go = func(work func()) { go work() }
+		options.Go = func(_ types.UID, work func()) { go work() }
 	}
 	if options.Sleep == nil {
 		options.Sleep = sleep
@@ -73,6 +75,19 @@ func (r *Runner) StartReplay(uid types.UID, work func()) error {
 }
 
 func (r *Runner) start(uid types.UID, work func(), limit int) error {
+	if err := r.admit(uid, limit); err != nil {
+		return err
+	}
+	r.options.Go(uid, func() {
+		defer r.done(uid)
+		defer r.survive(uid)
+		work()
+	})
+	return nil
+}
+
+// admit takes a place for a resource.
+func (r *Runner) admit(uid types.UID, limit int) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.draining.Err() != nil {
@@ -85,11 +100,6 @@ func (r *Runner) start(uid types.UID, work func(), limit int) error {
 		return ErrBusy
 	}
 	r.running[uid] = struct{}{}
-	r.options.Go(func() {
-		defer r.done(uid)
-		defer r.survive(uid)
-		work()
-	})
 	return nil
 }
 
@@ -99,8 +109,12 @@ const panicPause = time.Minute
 // survive keeps the panic of one resource's work from ending the process, and all other work with it. What is
 // wrong with the resource is so the next time too, so that it rests before it is looked at again.
 func (r *Runner) survive(uid types.UID) {
-	if recover() == nil {
+	cause := recover()
+	if cause == nil {
 		return
+	}
+	if r.options.PassPanic != nil && r.options.PassPanic(cause) {
+		panic(cause)
 	}
 	if r.options.OnPanic != nil {
 		r.options.OnPanic(uid)

@@ -55,7 +55,7 @@ func TestRunnerWorkThatPanickedIsTriedAgainLater(t *testing.T) {
 }
 
 func TestRunnerKeepsToItsLimitAndToOneForEachResource(t *testing.T) {
-	r := New(Options{Limit: 2, Go: func(func()) {}}) // Nothing that is started ends.
+	r := New(Options{Limit: 2, Go: func(types.UID, func()) {}}) // Nothing that is started ends.
 	work := func() {}
 	for _, c := range []struct {
 		uid    types.UID

@@ -27,6 +27,8 @@ type Scope struct {
 	// Failure is why the last exchange brought nothing; nil when it did, or when somebody has changed something
 	// since that may have mended it.
 	Failure *problem.Problem
+	// MoveBlocked is why the pair cannot move to the name that the spec asks for; nil when nothing is known.
+	MoveBlocked *problem.Problem
 	// Input is what Decide looks at.
 	Input rotation.Input
 	// Now is the wall clock of this reconcile.

@@ -48,6 +48,31 @@ type claims struct {
 	mu      sync.Mutex // Taken before the memory's own lock.
 	own     memory.Slot[claim]
 	byToken map[credential.Fingerprint]map[types.UID]struct{}
+	// losses counts the claims that were dropped, and settled is the youngest resource up to which all older ones
+	// were found to have a claim or a pair, when losses stood at settledAt.
+	losses, settledAt uint64
+	settled           *claim
+}
+
+// horizon is the youngest resource up to which every older one is known to have a claim or a pair, so that none of
+// those has to be looked at; ok is false when there is none.
+func (c *claims) horizon() (youngest claim, losses uint64, ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.settled == nil || c.settledAt != c.losses {
+		return claim{}, c.losses, false
+	}
+	return *c.settled, c.losses, true
+}
+
+// settle notes that they are, if no claim was dropped since the look at them began.
+func (c *claims) settle(mine claim, losses uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if losses != c.losses || c.settled != nil && c.settledAt == losses && compare(mine, *c.settled) <= 0 {
+		return
+	}
+	c.settled, c.settledAt = &mine, losses
 }
 
 func newClaims(store *memory.Store) *claims {
@@ -202,6 +227,7 @@ func (c *claims) drop(mine claim) {
 }
 
 func (c *claims) unindex(uid types.UID, token credential.Fingerprint) {
+	c.losses++
 	delete(c.byToken[token], uid)
 	if len(c.byToken[token]) == 0 {
 		delete(c.byToken, token)

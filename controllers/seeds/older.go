@@ -16,14 +16,18 @@ import (
 // them, so that the oldest gets the token whichever is reconciled first. It returns those that it has looked
 // at.
 func (o *Ownership) presumeOlder(ctx context.Context, token *v1alpha1.GitHubUserToken) (looked []types.UID, err error) {
+	mine, settled := claimOf(token, ""), true
+	youngest, losses, known := o.claims.horizon()
+	if known && compare(mine, youngest) <= 0 {
+		return nil, nil
+	}
 	all, err := o.options.Resources(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("look for older resources: %w", err)
 	}
-	mine := claimOf(token, "")
 	for _, other := range all {
 		if other.UID == token.UID || other.Spec.RefreshTokenRef == nil || !other.DeletionTimestamp.IsZero() ||
-			compare(claimOf(other, ""), mine) > 0 || o.claims.held(other.UID) != "" {
+			other.CreationTimestamp.After(mine.created) || known && other.CreationTimestamp.Time.Before(youngest.created) || compare(claimOf(other, ""), mine) > 0 || o.claims.held(other.UID) != "" {
 			continue
 		}
 		hasPair, err := o.options.HasPair(ctx, other)
@@ -42,6 +46,10 @@ func (o *Ownership) presumeOlder(ctx context.Context, token *v1alpha1.GitHubUser
 			return looked, err
 		}
 		o.claims.presume(claimOf(other, found.Fingerprint))
+		settled = settled && found.Fingerprint != ""
+	}
+	if settled {
+		o.claims.settle(mine, losses)
 	}
 	return looked, nil
 }

@@ -100,7 +100,7 @@ func newWorld(t *testing.T, replies ...reply) *world {
 			User: &rotation.User{Login: "octocat", ID: 1},
 		},
 	}
-	w.runner = runner.New(runner.Options{Limit: MaxChecks, Go: func(work func()) { w.queued = append(w.queued, work) }})
+	w.runner = runner.New(runner.Options{Limit: MaxChecks, Go: func(_ types.UID, work func()) { w.queued = append(w.queued, work) }})
 	w.checks = New(Options{
 		GitHub: w, Store: w, Rotator: w, Runner: w.runner, Memory: w.memory, Clock: w.clock,
 		ClientSecret: func(context.Context, *v1alpha1.GitHubUserToken) (credential.ClientSecret, *problem.Problem, error) {

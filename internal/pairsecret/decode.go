@@ -13,7 +13,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 )
 
-// FromMetadata is what a Secret's metadata tells of a pair. stateLost says that the annotation with the
+// FromMetadata is what a Secret's metadata tells of a pair. stateLost reports that the annotation with the
 // state is missing or was garbled by an edit; the state is empty then, and Get computes it anew.
 func FromMetadata(meta *metav1.ObjectMeta) (pair *rotation.Pair, stateLost bool) {
 	pair = &rotation.Pair{
@@ -34,11 +34,10 @@ func FromMetadata(meta *metav1.ObjectMeta) (pair *rotation.Pair, stateLost bool)
 		pair.NextRefreshAt = next
 	}
 	if err := decode(meta.Annotations[v1alpha1.AnnotationState], &pair.State); err != nil {
-		pair.State = rotation.State{}
-		stateLost = true
+		pair.State, pair.StateLost = rotation.State{}, true
 	}
 	pair.Intent = decodeIntent(meta.Annotations[v1alpha1.AnnotationIntent])
-	return pair, stateLost
+	return pair, pair.StateLost
 }
 
 // decode reads an annotation that anybody in the namespace may have edited. What could not be written again is refused
@@ -61,28 +60,9 @@ func FromSecret(secret *corev1.Secret) *rotation.Pair {
 	pair.SeedToken = credential.NewRefreshToken(string(secret.Data[v1alpha1.KeySeedRefreshToken]))
 	pair.DeviceCode = credential.NewDeviceCode(string(secret.Data[v1alpha1.KeyDeviceCode]))
 	if stateLost {
-		pair.State = stateFromData(pair, secret)
+		pair.State = rotation.StateFromTokens(pair, timeFromData(secret, v1alpha1.KeyExpiresAt), timeFromData(secret, v1alpha1.KeyRefreshTokenExpiresAt))
 	}
 	return pair
-}
-
-// stateFromData recovers what can be recovered when the annotation is gone: enough to go on with the chain.
-func stateFromData(pair *rotation.Pair, secret *corev1.Secret) rotation.State {
-	state := rotation.State{
-		Owner: pair.Owner.UID, OwnerName: pair.Owner.Name, Revision: 1,
-		AccessToken:  pair.AccessToken.Fingerprint(),
-		RefreshToken: pair.RefreshToken.Fingerprint(),
-		PendingSeed:  pair.SeedToken.Fingerprint(),
-	}
-	state.RefreshTokenExpiresAt = timeFromData(secret, v1alpha1.KeyRefreshTokenExpiresAt)
-	if state.ExpiresAt = timeFromData(secret, v1alpha1.KeyExpiresAt); !state.ExpiresAt.IsZero() {
-		// When it was issued is not known; GitHub's documented lifetime is 8 hours.
-		state.IssuedAt = state.ExpiresAt.Add(-8 * time.Hour)
-	} else if state.RefreshToken != "" {
-		// An access token that comes with a refresh token expires. When is not known any more, so a new pair is got.
-		state.AccessToken = ""
-	}
-	return state
 }
 
 // timeFromData is a time in the data; zero when there is none that can be one of a token.
@@ -94,7 +74,7 @@ func timeFromData(secret *corev1.Secret, key string) time.Time {
 	return t.UTC()
 }
 
-// isOutput says whether a Secret is an output of its resource. It is no pair, and none may be put into it: it goes when
+// isOutput reports whether a Secret is an output of its resource. It is no pair, and none may be put into it: it goes when
 // the spec does not ask for it any more.
 func isOutput(meta *metav1.ObjectMeta) bool {
 	return meta.Annotations[v1alpha1.AnnotationSource] != "" && meta.Annotations[v1alpha1.AnnotationState] == "" &&

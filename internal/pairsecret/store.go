@@ -44,11 +44,34 @@ func (s *Store) Get(ctx context.Context, ref rotation.Ref) (*rotation.Pair, erro
 	return FromSecret(&secret), nil
 }
 
+// Locate implements rotation.Store.
+func (s *Store) Locate(ctx context.Context, owner rotation.Owner) ([]rotation.Ref, error) {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	var found metav1.PartialObjectMetadataList
+	found.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("SecretList"))
+	err := s.Live.List(ctx, &found, client.InNamespace(owner.Namespace), client.MatchingLabels{
+		v1alpha1.LabelRole: v1alpha1.RolePair, v1alpha1.LabelOwner: v1alpha1.OwnerLabel(owner.Name),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("look for the pair Secret of %s/%s: %w", owner.Namespace, owner.Name, err)
+	}
+	var refs []rotation.Ref
+	for i := range found.Items {
+		if pair, _ := FromMetadata(&found.Items[i].ObjectMeta); pair.Controlled && pair.Owner.UID == owner.UID {
+			refs = append(refs, pair.Ref)
+		}
+	}
+	return refs, nil
+}
+
 // Create implements rotation.Store.
 func (s *Store) Create(ctx context.Context, pair *rotation.Pair) (*rotation.Pair, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	if err := s.ownerLives(ctx, pair.Owner); err != nil {
+	// An owner that was deleted for good would leave an orphan that its finalizer holds for ever.
+	owner, err := s.owner(ctx, pair.Owner)
+	if err != nil {
 		return nil, err
 	}
 	secret := toSecret(pair)
@@ -58,14 +81,9 @@ func (s *Store) Create(ctx context.Context, pair *rotation.Pair) (*rotation.Pair
 		}
 		return nil, explain("create", pair.Ref, pair, err)
 	}
-	return FromSecret(secret), nil
-}
-
-// ownerLives makes sure that the owner was not deleted for good: a Secret created for it now would be an
-// orphan that its finalizer holds for ever.
-func (s *Store) ownerLives(ctx context.Context, owner rotation.Owner) error {
-	_, err := s.owner(ctx, owner)
-	return err
+	created := FromSecret(secret)
+	created.MayBeElsewhere = owner.Generation > 1
+	return created, nil
 }
 
 // ownerStays makes sure that the owner was not even asked to go: what it is given now it would not let go of.

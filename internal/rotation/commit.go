@@ -6,25 +6,24 @@ import (
 	"slices"
 	"time"
 
+	"github.com/githubusertoken/github-user-token-operator/internal/backoff"
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 	"github.com/githubusertoken/github-user-token-operator/internal/github"
 )
 
-const (
-	commitBackoffMin = 100 * time.Millisecond
-	commitBackoffMax = 5 * time.Second
-	// attemptTimeout is for a handful of requests to the API server.
-	attemptTimeout = 30 * time.Second
-)
+// commitBackoff is between two tries to store a pair or a verdict.
+var commitBackoff = backoff.Backoff{First: 100 * time.Millisecond, Max: 5 * time.Second}
+
+// attemptTimeout is for a handful of requests to the API server.
+const attemptTimeout = 30 * time.Second
 
 // commit stores a pair. It tries until the pair is stored, or until somebody else's newer pair is found
 // there, or until there is nobody left to store it for. live is the Secret as it was last seen, nil when
 // it has to be read first. A try that gets no answer is given up; the tries are not.
 func (r *Rotator) commit(ctx context.Context, policy Policy, record Record, tokens github.Tokens, live *Pair) Result {
 	began := r.Clock.Monotonic()
-	backoff := commitBackoffMin
 	conflicts := 0
-	for {
+	for failures := 1; ; failures++ {
 		result, err := r.attempt(ctx, func(ctx context.Context) (Result, error) {
 			return r.tryCommit(ctx, policy, record, tokens, live)
 		})
@@ -42,11 +41,11 @@ func (r *Rotator) commit(ctx context.Context, policy Policy, record Record, toke
 		if r.OnCommitRetry != nil {
 			r.OnCommitRetry(record.Owner, err)
 		}
-		if conflicts == 1 && backoff == commitBackoffMin && errors.Is(err, ErrConflict) {
-			continue // The first conflict is most often a label edit: go on at once.
+		if conflicts == 1 && failures == 1 && errors.Is(err, ErrConflict) {
+			failures = 0 // It costs no wait, and the next failure is the first that does.
+			continue     // The first conflict is most often a label edit: go on at once.
 		}
-		_ = r.Clock.Sleep(ctx, backoff)
-		backoff = min(2*backoff, commitBackoffMax)
+		_ = r.Clock.Sleep(ctx, commitBackoff.After(failures))
 	}
 }
 
@@ -63,7 +62,7 @@ func (r *Rotator) tryCommit(ctx context.Context, policy Policy, record Record, t
 		var err error
 		live, err = r.Store.Get(ctx, record.Ref)
 		if errors.Is(err, ErrNotFound) {
-			return r.commitByCreate(ctx, pairAfter(lastKnown(record), policy, record, tokens))
+			return r.commitElsewhere(ctx, policy, record, tokens)
 		}
 		if err != nil {
 			return Result{}, err
@@ -91,12 +90,12 @@ func (r *Rotator) tryCommit(ctx context.Context, policy Policy, record Record, t
 	return committed(stored, next), nil
 }
 
-// isNobodyLeft says whether a Secret cannot be created any more because there is nobody left to create it for.
+// isNobodyLeft reports whether a Secret cannot be created any more because there is nobody left to create it for.
 func isNobodyLeft(err error) bool {
 	return errors.Is(err, ErrOwnerGone) || errors.Is(err, ErrTerminating)
 }
 
-// isSomebodyElses says whether the Secret in the pair's place is not the one of its resource: none of the operator's, or
+// isSomebodyElses reports whether the Secret in the pair's place is not the one of its resource: none of the operator's, or
 // that of a resource of another name which has asked for the same Secret.
 func isSomebodyElses(live *Pair, record Record) bool {
 	if live.Controlled {
@@ -123,11 +122,33 @@ func lastKnown(record Record) *Pair {
 	return &Pair{Ref: record.Ref, Owner: record.Owner, Controlled: true, State: record.Base}
 }
 
-// leftBehind says whether a Secret without an owner is the one that the exchange began with: its resource
+// leftBehind reports whether a Secret without an owner is the one that the exchange began with: its resource
 // was deleted since, and the pair retained for the next one.
 func leftBehind(live *Pair, record Record) bool {
 	return live.Orphan && (live.State.Retained || live.State.Owner == record.Owner.UID) &&
 		(live.Holds(record.Spent) || live.State.descendsFrom(&record))
+}
+
+// commitElsewhere stores the pair where its Secret is not in its place: under the name to which it has moved since
+// or, when it is gone, in a new one.
+func (r *Rotator) commitElsewhere(ctx context.Context, policy Policy, record Record, tokens github.Tokens) (Result, error) {
+	refs, err := r.Store.Locate(ctx, record.Owner)
+	if err != nil {
+		return Result{}, err
+	}
+	for _, ref := range refs {
+		if ref == record.Ref {
+			return Result{}, ErrConflict // It has just come back.
+		}
+		live, err := r.Store.Get(ctx, ref)
+		if err != nil {
+			return Result{}, err
+		}
+		moved := record
+		moved.Ref = ref
+		return r.tryCommit(ctx, policy, moved, tokens, live)
+	}
+	return r.commitByCreate(ctx, pairAfter(lastKnown(record), policy, record, tokens))
 }
 
 // commitByCreate stores the pair where the Secret is gone: its finalizer was taken off by force.
@@ -157,13 +178,13 @@ func (r *Rotator) commitToBackup(ctx context.Context, next *Pair) (Result, error
 	}
 }
 
-// movedOn says whether the stored chain has gone on without this exchange: then somebody logged in anew,
+// movedOn reports whether the stored chain has gone on without this exchange: then somebody logged in anew,
 // and their pair stays.
 func movedOn(live *Pair, record Record) bool {
 	switch refresh := live.RefreshToken.Fingerprint(); {
 	case live.Holds(record.Spent):
 		return false
-	case live.Controlled && live.Owner.UID != record.Owner.UID && !live.State.descendsFrom(&record):
+	case live.Controlled && live.Owner.UID != record.Owner.UID && !live.State.descendsFrom(&record) && !tookOver(live, record):
 		return true // A new resource of the same name has begun a chain of its own.
 	case isOlderCopy(live, record):
 		return false
@@ -180,7 +201,13 @@ func movedOn(live *Pair, record Record) bool {
 	}
 }
 
-// descendsFrom says whether a chain goes back to the one that an exchange began with. A resource takes such a
+// tookOver reports whether a new resource of the same name has taken over the very Secret that the exchange began
+// with, and nothing has come of it yet: the first pair of its login was still to come when it was retained.
+func tookOver(live *Pair, record Record) bool {
+	return record.SecretUID != "" && live.UID == record.SecretUID && !live.hasTokens()
+}
+
+// descendsFrom reports whether a chain goes back to the one that an exchange began with. A resource takes such a
 // chain over when it adopts a retained pair; otherwise it begins its own.
 func (s *State) descendsFrom(record *Record) bool {
 	if record.Base.hasLoginBeyond(s) {
@@ -190,7 +217,7 @@ func (s *State) descendsFrom(record *Record) bool {
 	return len(s.Seeds) > 0 && (!record.Login || slices.ContainsFunc(s.Seeds, known))
 }
 
-// isOlderCopy says whether somebody has put an older state of this very chain back, as from a backup: a
+// isOlderCopy reports whether somebody has put an older state of this very chain back, as from a backup: a
 // lower revision that knows of no login that the fence did not know. Its tokens are spent.
 func isOlderCopy(live *Pair, record Record) bool {
 	if live.State.Revision >= record.Base.Revision || len(live.State.Seeds) == 0 ||

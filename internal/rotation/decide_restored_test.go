@@ -3,6 +3,9 @@ package rotation
 import (
 	"testing"
 	"time"
+
+	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/internal/problem"
 )
 
 func TestDecideTakesUpARestoredPairOnlyWhenItIsProven(t *testing.T) {
@@ -36,7 +39,7 @@ func TestDecideTakesUpARestoredPairOnlyWhenItIsProven(t *testing.T) {
 		pair   *Pair
 		input  func(*Input)
 		want   Action
-		stops  Obstacle
+		stops  string
 	}{
 		{
 			name: "a Secret without an owner is taken hold of", pair: backup(nil), want: ActionReclaim,
@@ -65,32 +68,34 @@ func TestDecideTakesUpARestoredPairOnlyWhenItIsProven(t *testing.T) {
 			reason: "the garbage collector deletes what belongs to a resource that is gone",
 		},
 		{
-			name: "one of another controller is not touched", want: ActionBlocked, stops: ObstacleNotOwned,
+			name: "one of another controller is not touched", want: ActionBlocked, stops: v1alpha1.ReasonSecretNotOwned,
 			pair: backup(func(p *Pair) { p.Orphan = false }), reason: "it is somebody else's",
 		},
 		{
-			name: "one of another name is not touched", want: ActionBlocked, stops: ObstacleNotOwned,
+			name: "one of another name is not touched", want: ActionBlocked, stops: v1alpha1.ReasonSecretNotOwned,
 			pair: backup(func(p *Pair) { p.State.OwnerName = "hubot" }), reason: "its resource may come back as well",
 		},
 		{
-			name: "one of another App is not touched", want: ActionBlocked, stops: ObstacleNotOwned,
+			name: "one of another App is not touched", want: ActionBlocked, stops: v1alpha1.ReasonSecretNotOwned,
 			pair: backup(func(p *Pair) { p.State.App = "github.com/other" }), reason: "its tokens mean nothing here",
 		},
 		{name: "GitHub is asked first", pair: reclaimed(nil), want: ActionProve, reason: "a living access token proves the pair"},
 		{
-			name: "and not again too soon", pair: reclaimed(nil), want: ActionWait, stops: ObstacleBackoff,
-			input: func(in *Input) { in.NotBefore = now.Add(time.Minute) }, reason: "GitHub did not answer",
+			name: "and not again too soon", pair: reclaimed(nil), want: ActionWait, stops: v1alpha1.ReasonGitHubUnavailable,
+			input: func(in *Input) {
+				in.Failure = &problem.Problem{Reason: v1alpha1.ReasonGitHubUnavailable, RetryAt: now.Add(time.Minute)}
+			}, reason: "GitHub did not answer",
 		},
 		{
 			name: "a proven pair is taken up", pair: reclaimed(nil), want: ActionAdopt,
 			input: func(in *Input) { in.Proof = ProofAlive }, reason: "nobody can have exchanged its refresh token",
 		},
 		{
-			name: "a dead access token proves nothing", pair: reclaimed(nil), want: ActionBlocked, stops: ObstacleUnproven,
+			name: "a dead access token proves nothing", pair: reclaimed(nil), want: ActionBlocked, stops: v1alpha1.ReasonPairUnproven,
 			input: func(in *Input) { in.Proof = ProofDead }, reason: "the pair was exchanged since, or it was revoked",
 		},
 		{
-			name: "an expired access token is not asked about", want: ActionBlocked, stops: ObstacleUnproven,
+			name: "an expired access token is not asked about", want: ActionBlocked, stops: v1alpha1.ReasonPairUnproven,
 			pair: reclaimed(func(p *Pair) { p.State.ExpiresAt = now }), reason: "it is dead either way",
 		},
 		{
@@ -108,7 +113,7 @@ func TestDecideTakesUpARestoredPairOnlyWhenItIsProven(t *testing.T) {
 			input: func(in *Input) { in.Seed = "another" }, reason: "it needs no proof",
 		},
 		{
-			name: "nothing is asked while suspended", pair: reclaimed(nil), want: ActionBlocked, stops: ObstacleSuspended,
+			name: "nothing is asked while suspended", pair: reclaimed(nil), want: ActionBlocked, stops: v1alpha1.ReasonSuspended,
 			input: func(in *Input) { in.Suspended = true }, reason: "a person wants quiet",
 		},
 		{
@@ -122,8 +127,8 @@ func TestDecideTakesUpARestoredPairOnlyWhenItIsProven(t *testing.T) {
 				test.input(&in)
 			}
 			decision := Decide(in)
-			if decision.Action != test.want || decision.Obstacle != test.stops {
-				t.Errorf("Decide says action %d, obstacle %q; want %d, %q: %s", decision.Action, decision.Obstacle, test.want, test.stops, test.reason)
+			if decision.Action != test.want || reasonOf(decision) != test.stops {
+				t.Errorf("Decide says action %d, reason %q; want %d, %q: %s", decision.Action, reasonOf(decision), test.want, test.stops, test.reason)
 			}
 			if decision.Action.Exchanges() && decision.Spends == in.Pair.State.RefreshToken {
 				t.Error("the refresh token of an unproven pair would be spent")

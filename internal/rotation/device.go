@@ -6,13 +6,14 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 	"github.com/githubusertoken/github-user-token-operator/internal/github"
 )
 
 // ReasonAuthorizationDenied ends a series of device codes: the person pressed Cancel. It is a reason of the
 // condition Authorized as well.
-const ReasonAuthorizationDenied = "AuthorizationDenied"
+const ReasonAuthorizationDenied = v1alpha1.ReasonAuthorizationDenied
 
 // CauseDeviceFlow says that a pair was got because a person entered a code.
 const CauseDeviceFlow Cause = "DeviceFlow"
@@ -43,6 +44,10 @@ func (r *Rotator) Offer(ctx context.Context, job Job, offer DeviceAuthorization,
 	} else {
 		stored, err = r.Store.Update(writing, job.Pair, withOffer(job.Pair.Clone(), job, offer, code))
 	}
+	if errors.Is(err, ErrImmutable) {
+		// It is made anew first, so that whoever made it immutable does not keep everybody from logging in.
+		return nil, fmt.Errorf("%w: %w", ErrConflict, r.makeMutable(ctx, job.Ref).Err)
+	}
 	if err == nil || leftNothing(err) {
 		return stored, err
 	}
@@ -54,7 +59,7 @@ func (r *Rotator) Offer(ctx context.Context, job Job, offer DeviceAuthorization,
 	return live, nil
 }
 
-// leftNothing says whether an error of a Store means that nothing was written.
+// leftNothing reports whether an error of a Store means that nothing was written.
 func leftNothing(err error) bool {
 	for _, known := range []error{ErrNotFound, ErrConflict, ErrExists, ErrImmutable, ErrNotOwned, ErrTerminating, ErrOwnerGone, ErrDenied} {
 		if errors.Is(err, known) {
@@ -108,7 +113,7 @@ func (r *Rotator) Poll(ctx context.Context, job Job) Result {
 	}
 	result := r.Accept(ctx, job, live, Record{
 		ID: r.NewID(), Ref: live.Ref, Owner: job.Owner, App: job.App.Key(),
-		Spent: job.Decision.Spends, Login: true, Base: live.State,
+		Spent: job.Decision.Spends, Login: true, SecretUID: live.UID, Base: live.State,
 		RefreshRequestedAt: job.RefreshRequestedAt, User: job.User, Reply: reply,
 	})
 	result.ExchangeDuration = took

@@ -46,10 +46,15 @@ func (r *Rotator) fence(ctx context.Context, job Job) (*Pair, *Result) {
 			return nil, stop
 		}
 	}
+	if intent.Unresolved > 0 || !fenced.hasTokens() && (job.Pair != nil || fenced.MayBeElsewhere) {
+		if stop := r.foundElsewhere(writing, job, fenced); stop != nil {
+			return nil, stop
+		}
+	}
 	return r.inspect(ctx, job, fenced, intent)
 }
 
-// foundBackup says whether the Secret has no tokens, or old ones, only because it is being replaced. The backup was
+// foundBackup reports whether the Secret has no tokens, or old ones, only because it is being replaced. The backup was
 // written before the name became free, so it is seen by whoever has taken the name.
 func (r *Rotator) foundBackup(ctx context.Context, job Job) *Result {
 	switch backup, err := r.getOrNil(ctx, job.Owner.BackupRef()); {
@@ -62,7 +67,7 @@ func (r *Rotator) foundBackup(ctx context.Context, job Job) *Result {
 	}
 }
 
-// foundOverwritten says whether the backup was there and has been put into the Secret before it was looked for.
+// foundOverwritten reports whether the backup was there and has been put into the Secret before it was looked for.
 func (r *Rotator) foundOverwritten(ctx context.Context, job Job, intent *Intent) *Result {
 	switch live, err := r.getOrNil(ctx, job.Ref); {
 	case err != nil:
@@ -72,6 +77,32 @@ func (r *Rotator) foundOverwritten(ctx context.Context, job Job, intent *Intent)
 	default:
 		return nil
 	}
+}
+
+// foundElsewhere says whether the pair stands under another name too, which the cache did not show: the spec has
+// asked for another one since, or somebody has put a backup back late. Whoever creates a Secret under one name sees
+// the one under the other, since it is looked for after that. What was created for nothing is removed again, and
+// otherwise the two become one, before any token is sent.
+func (r *Rotator) foundElsewhere(ctx context.Context, job Job, fenced *Pair) *Result {
+	refs, err := r.Store.Locate(ctx, job.Owner)
+	if err != nil {
+		return &Result{Outcome: NotFenced, Err: fmt.Errorf("look for the pair under another name: %w", err)}
+	}
+	for _, ref := range refs {
+		if ref == job.Ref {
+			continue
+		}
+		found := fmt.Errorf("the pair stands in Secret %s", ref.Name)
+		if job.Pair == nil {
+			return &Result{Outcome: Stale, Err: errors.Join(found, r.Store.Remove(ctx, fenced))}
+		}
+		other, err := r.Store.Get(ctx, ref)
+		if err == nil && other.belongsTo(job.Owner) {
+			err = r.merge(ctx, fenced, other)
+		}
+		return &Result{Outcome: Stale, Err: errors.Join(found, err)}
+	}
+	return nil
 }
 
 // inspect looks at the fenced Secret's data for what its metadata could not tell.

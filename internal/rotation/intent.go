@@ -17,6 +17,8 @@ type Holder struct {
 // Intent is the note, written before an exchange, that it is about to happen. It stands in an annotation
 // of the pair Secret.
 type Intent struct {
+	// Format is the version of this format in which it was written; see StateFormat.
+	Format int `json:"format,omitempty"`
 	// ID names this one exchange.
 	ID string `json:"id"`
 	// Holder is who began it.
@@ -30,6 +32,9 @@ type Intent struct {
 	Unresolved int `json:"unresolved,omitempty"`
 	// StartedAt is the holder's clock, for people to read. It is never compared with another clock.
 	StartedAt time.Time `json:"startedAt"`
+
+	// unknown are fields of a version that this one does not know. They are written back as they were read.
+	unknown unknownFields
 }
 
 // Standing says what an intent means to the process that looks at it.

@@ -31,17 +31,24 @@ type Pair struct {
 	// UID and Version identify the stored object; both are empty before it is created.
 	UID     string
 	Version string
-	// Controlled says that the object's controller is Owner: the operator may write to it.
+	// Controlled reports that the object's controller is Owner: the operator may write to it.
 	Controlled bool
-	// Orphan says that the object has no controller at all.
+	// Orphan reports that the object has no controller at all.
 	Orphan bool
-	// Deleting says that somebody has deleted the object and only the finalizer holds it.
+	// Deleting reports that somebody has deleted the object and only the finalizer holds it.
 	Deleting bool
-	// Immutable says that the object's data cannot be changed.
+	// Immutable reports that the object's data cannot be changed.
 	Immutable bool
 
-	State  State
-	Intent *Intent
+	// MayBeElsewhere is set by Store.Create: the resource's spec was changed since it was made, so that its pair may
+	// stand under another name than the one just created.
+	MayBeElsewhere bool
+
+	State State
+	// StateLost reports that the state was missing or could not be read, and is empty, or was computed from the
+	// data.
+	StateLost bool
+	Intent    *Intent
 	// NextRefreshAt is when the pair will be replaced; zero when that is not known.
 	NextRefreshAt time.Time
 
@@ -70,7 +77,7 @@ func (p *Pair) AsRetained() *Pair {
 	return next
 }
 
-// isRetained says whether this is the very Secret that was retained, and not a copy of it that came from a backup.
+// isRetained reports whether this is the very Secret that was retained, and not a copy of it that came from a backup.
 func (p *Pair) isRetained() bool { return p.State.Retained && p.State.RetainedAs == p.UID }
 
 // Clone copies the pair so that the copy can be changed.
@@ -83,7 +90,16 @@ func (p *Pair) Clone() *Pair {
 	return &next
 }
 
-// Holds says whether the stored data still holds the secret that an exchange spends: the refresh token
+// WithoutTokens is a copy of the pair's metadata: what may be kept in memory.
+func (p *Pair) WithoutTokens() *Pair {
+	stripped := p.Clone()
+	stripped.AccessToken, stripped.RefreshToken = credential.AccessToken{}, credential.RefreshToken{}
+	stripped.SeedToken, stripped.DeviceCode = credential.RefreshToken{}, credential.DeviceCode{}
+	stripped.TokenType = ""
+	return stripped
+}
+
+// Holds reports whether the stored data still holds the secret that an exchange spends: the refresh token
 // of the chain, the token of a new login, or a device code.
 func (p *Pair) Holds(spent credential.Fingerprint) bool {
 	return spent != "" &&

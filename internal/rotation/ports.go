@@ -34,8 +34,12 @@ var (
 type Store interface {
 	// Get reads a Secret live, past every cache. Errors: ErrNotFound, or unknown.
 	Get(ctx context.Context, ref Ref) (*Pair, error)
+	// Locate finds the pair Secrets, backups apart, that a resource controls, live and under whatever name, the
+	// one that changed its name of late included. It is called where a Secret is not where it was expected.
+	// Errors are unknown.
+	Locate(ctx context.Context, owner Owner) ([]Ref, error)
 	// Create makes the Secret, with an owner reference to pair.Owner, after making sure that this resource
-	// still exists. Errors: ErrExists, ErrOwnerGone, ErrTerminating, ErrDenied, or unknown.
+	// still exists, and reports whether its spec was changed. Errors: ErrExists, ErrOwnerGone, ErrTerminating, ErrDenied, or unknown.
 	Create(ctx context.Context, pair *Pair) (*Pair, error)
 	// Update writes what differs between current and next in one request, under current.Version, and
 	// returns the whole Secret. When it gives the Secret an owner it makes sure before that this resource exists
@@ -75,6 +79,8 @@ type Record struct {
 	Spent credential.Fingerprint `json:"spent"`
 	// Login says that this is the first pair of a new login, which replaces whatever chain there was.
 	Login bool `json:"login,omitempty"`
+	// SecretUID is the UID of the Secret at the fence.
+	SecretUID string `json:"secretUID,omitempty"`
 	// Base is the state of the Secret at the fence. It tells a Secret that has not moved on since, and it
 	// is what the chain goes on from when the Secret is gone.
 	Base State `json:"base"`

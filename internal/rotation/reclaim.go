@@ -21,7 +21,7 @@ const (
 	ProofDead
 )
 
-// provable says whether GitHub can be asked for a proof: not about an access token that has expired.
+// provable reports whether GitHub can be asked for a proof: not about an access token that has expired.
 func (in Input) provable() bool {
 	state := &in.Pair.State
 	return state.HasToken() && state.App == in.App && (!state.Expires() || in.Now.Before(state.ExpiresAt))

@@ -177,7 +177,7 @@ func withLoginOf(pair, other *Pair) *Pair {
 	return next
 }
 
-// isBound says whether the chain belongs to the Secret's owner, and was not restored from elsewhere and never proven.
+// isBound reports whether the chain belongs to the Secret's owner, and was not restored from elsewhere and never proven.
 func (p *Pair) isBound() bool { return p.State.Owner == p.Owner.UID }
 
 func (p *Pair) hasTokens() bool { return !p.RefreshToken.IsZero() || !p.AccessToken.IsZero() }

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 )
 
@@ -166,7 +167,7 @@ func TestADeadAccessTokenIsRenewedAtOnceButNotWithoutEnd(t *testing.T) {
 		t.Errorf("a dead token leads to %+v", d)
 	}
 	pair.State.RenewedAt = now.Add(-renewEvery / 2)
-	if d := decide(pair, now); d.Action != ActionWait || d.Obstacle != ObstacleTokenEnded || !d.At.Equal(now.Add(renewEvery/2)) {
+	if d := decide(pair, now); d.Action != ActionWait || reasonOf(d) != v1alpha1.ReasonAccessTokenEnded || !d.At.Equal(now.Add(renewEvery/2)) {
 		t.Errorf("so soon after the last time it leads to %+v", d)
 	}
 	if d := decide(pair, now.Add(renewEvery/2)); d.Action != ActionRefresh || d.Cause != CauseEnded {
@@ -178,7 +179,7 @@ func TestADeadAccessTokenIsRenewedAtOnceButNotWithoutEnd(t *testing.T) {
 	}
 	pair.State.RenewedAt = time.Time{}
 	pair.State.Verdict = &Verdict{Reason: ReasonRevoked}
-	if d := decide(pair, now); d.Obstacle != ObstacleVerdict {
+	if d := decide(pair, now); reasonOf(d) != ReasonRevoked {
 		t.Errorf("after the refusal it leads to %+v", d)
 	}
 }

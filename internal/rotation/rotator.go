@@ -165,7 +165,7 @@ func (r *Rotator) exchange(ctx context.Context, job Job, fenced *Pair, token cre
 	login := job.Decision.Action == ActionImport || fenced.SeedToken.Fingerprint() == fenced.Intent.Spends
 	result := r.Accept(ctx, job, fenced, Record{
 		ID: fenced.Intent.ID, Ref: fenced.Ref, Owner: job.Owner, App: job.App.Key(),
-		Spent: fenced.Intent.Spends, Login: login, Base: fenced.State,
+		Spent: fenced.Intent.Spends, Login: login, SecretUID: fenced.UID, Base: fenced.State,
 		SeedVersion: fenced.State.SeedVersion, RefreshRequestedAt: job.RefreshRequestedAt, User: job.User, Reply: reply,
 	})
 	result.ExchangeDuration = took
@@ -208,7 +208,7 @@ func (r *Rotator) store(ctx context.Context, app github.App, policy Policy, reco
 	return r.commit(ctx, policy, record, tokens, live)
 }
 
-// endsChain says whether there is no chain that goes on when no refresh token has come: that of an older login does.
+// endsChain reports whether there is no chain that goes on when no refresh token has come: that of an older login does.
 func (r *Record) endsChain() bool {
 	return r.Base.RefreshToken == r.Spent || r.Base.RefreshToken == ""
 }
@@ -266,7 +266,7 @@ func (r *Rotator) markUntouched(owner Owner, intent *Intent) {
 	}
 }
 
-// isUntouched says whether an intent is known not to have touched its token: it is of this very process,
+// isUntouched reports whether an intent is known not to have touched its token: it is of this very process,
 // and nothing was sent under it, or nothing came of what was sent.
 func (r *Rotator) isUntouched(owner Owner, intent *Intent) bool {
 	r.mu.Lock()

@@ -13,7 +13,7 @@ type Policy struct {
 	HoldUntil time.Time
 }
 
-// TooLong says whether RefreshBefore is not shorter than the lifetime of the access token. The default is
+// TooLong reports whether RefreshBefore is not shorter than the lifetime of the access token. The default is
 // used then: exchanging without end would be worse, and so would letting the token expire.
 func (p Policy) TooLong(s *State) bool {
 	return s.Expires() && p.RefreshBefore > 0 && p.RefreshBefore >= s.ExpiresAt.Sub(s.IssuedAt)

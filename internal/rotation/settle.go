@@ -5,19 +5,20 @@ import (
 	"errors"
 	"time"
 
+	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 	"github.com/githubusertoken/github-user-token-operator/internal/github"
 )
 
-// Reasons of a Verdict. They are reasons of the condition Authorized as well.
+// Reasons of a Verdict: those of the condition Authorized that an exchange can find out.
 const (
-	ReasonRefreshTokenMissing  = "RefreshTokenMissing"
-	ReasonRefreshTokenRejected = "RefreshTokenRejected"
-	ReasonRefreshTokenExpired  = "RefreshTokenExpired"
-	ReasonReplyLost            = "ReplyLost"
-	ReasonRevoked              = "Revoked"
-	ReasonWrongUser            = "WrongUser"
-	ReasonUserUnknown          = "UserUnknown"
+	ReasonRefreshTokenMissing  = v1alpha1.ReasonRefreshTokenMissing
+	ReasonRefreshTokenRejected = v1alpha1.ReasonRefreshTokenRejected
+	ReasonRefreshTokenExpired  = v1alpha1.ReasonRefreshTokenExpired
+	ReasonReplyLost            = v1alpha1.ReasonReplyLost
+	ReasonRevoked              = v1alpha1.ReasonRevoked
+	ReasonWrongUser            = v1alpha1.ReasonWrongUser
+	ReasonUserUnknown          = v1alpha1.ReasonUserUnknown
 )
 
 // settle deals with an exchange that brought no pair.
@@ -68,8 +69,7 @@ type verdict struct {
 // this intent. Otherwise another replica has succeeded or is at work, and nothing is written: a failure
 // never overwrites a token.
 func (r *Rotator) condemn(ctx context.Context, owner Owner, ref Ref, v verdict, result Result) Result {
-	backoff := commitBackoffMin
-	for absent := 0; ; {
+	for absent, failures := 0, 1; ; failures++ {
 		condemned, err := r.attempt(ctx, func(ctx context.Context) (Result, error) {
 			return r.tryCondemn(ctx, owner, ref, v, result)
 		})
@@ -82,8 +82,7 @@ func (r *Rotator) condemn(ctx context.Context, owner Owner, ref Ref, v verdict, 
 		if r.OnCommitRetry != nil {
 			r.OnCommitRetry(owner, err)
 		}
-		_ = r.Clock.Sleep(ctx, backoff)
-		backoff = min(2*backoff, commitBackoffMax)
+		_ = r.Clock.Sleep(ctx, commitBackoff.After(failures))
 	}
 }
 
@@ -130,7 +129,7 @@ func (r *Rotator) tryCondemn(ctx context.Context, owner Owner, ref Ref, v verdic
 	return result, nil
 }
 
-// holdsForVerdict says whether a verdict is about what the Secret still holds: a token under this very
+// holdsForVerdict reports whether a verdict is about what the Secret still holds: a token under this very
 // intent, or a device code, which is redeemed without one.
 func (p *Pair) holdsForVerdict(v verdict) bool {
 	if p.holdsCode(v.spent) {

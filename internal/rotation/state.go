@@ -13,6 +13,8 @@ const MaxSeeds = 32
 // State is what is known about a pair without any secret. It stands in an annotation of the pair Secret,
 // so that Decide needs no Secret data and caches need hold none.
 type State struct {
+	// Format is the version of this format in which it was written; see StateFormat.
+	Format int `json:"format,omitempty"`
 	// Owner is the UID of the resource that the chain is bound to.
 	Owner string `json:"owner,omitempty"`
 	// OwnerName is that resource's name: a retained pair is taken up again by name.
@@ -58,6 +60,9 @@ type State struct {
 	User *User `json:"user,omitempty"`
 	// Device is the public half of a device authorization that waits for a person.
 	Device *DeviceAuthorization `json:"device,omitempty"`
+
+	// unknown are fields of a version that this one does not know. They are written back as they were read.
+	unknown unknownFields
 }
 
 // User is a GitHub account.
@@ -110,7 +115,7 @@ type Verdict struct {
 	Time time.Time `json:"time"`
 }
 
-// KnowsSeed says whether a login was already dealt with for this App.
+// KnowsSeed reports whether a login was already dealt with for this App.
 func (s *State) KnowsSeed(seed credential.Fingerprint, app string) bool {
 	if seed == s.RefreshToken {
 		return true
@@ -120,19 +125,19 @@ func (s *State) KnowsSeed(seed credential.Fingerprint, app string) bool {
 	})
 }
 
-// HasImported says whether a login stands at the root of this chain or of one before it.
+// HasImported reports whether a login stands at the root of this chain or of one before it.
 func (s *State) HasImported(seed credential.Fingerprint) bool {
 	return slices.Contains(s.Seeds, SeedRecord{Fingerprint: seed})
 }
 
-// hasLoginBeyond says whether this chain knows of an imported login that the other one does not know.
+// hasLoginBeyond reports whether this chain knows of an imported login that the other one does not know.
 func (s *State) hasLoginBeyond(other *State) bool {
 	return slices.ContainsFunc(s.Seeds, func(r SeedRecord) bool {
 		return r.RefusedFor == "" && !other.HasImported(r.Fingerprint)
 	})
 }
 
-// hasNewLogin says whether this chain has imported a login that the other one has not even heard of.
+// hasNewLogin reports whether this chain has imported a login that the other one has not even heard of.
 func (s *State) hasNewLogin(other *State) bool {
 	return slices.ContainsFunc(s.Seeds, func(r SeedRecord) bool {
 		return r.RefusedFor == "" && !slices.ContainsFunc(other.Seeds, func(o SeedRecord) bool { return o.Fingerprint == r.Fingerprint })
@@ -146,15 +151,15 @@ func (s *State) recordSeed(record SeedRecord) {
 	s.Seeds = seeds[max(0, len(seeds)-MaxSeeds):]
 }
 
-// HasToken says whether the Secret holds an access token.
+// HasToken reports whether the Secret holds an access token.
 func (s *State) HasToken() bool { return s.AccessToken != "" }
 
-// Expires says whether the access token expires at all.
+// Expires reports whether the access token expires at all.
 func (s *State) Expires() bool { return !s.ExpiresAt.IsZero() }
 
 // Clone copies the state so that the copy can be changed.
 func (s State) Clone() State {
-	s.Seeds = slices.Clone(s.Seeds)
+	s.Seeds = slices.Clip(s.Seeds) // Records are never changed in place, and what is appended goes to a copy.
 	if s.Verdict != nil {
 		s.Verdict = new(*s.Verdict)
 	}

@@ -39,13 +39,13 @@ var breaks = map[string][]patch{
 		{"main.go", "\treconciler.Replay(log, records)\n", "\t_ = records\n"},
 	},
 	"shutdown does not wait for exchanges": {
-		{"main.go", "err := reconciler.Flights.Drain(drain); err != nil", "err := drain.Err(); err != nil"},
+		{"main.go", "err := reconciler.Runner.Drain(drain); err != nil", "err := drain.Err(); err != nil"},
 	},
 	"the deadline does not count at the socket": {
 		{"internal/github/guard.go", "if first && (g.sealed || !time.Now().Before(g.deadline)) {", "if first && g.sealed {"},
 	},
 	"the intent of somebody else is not waited for": {
-		{"internal/rotation/decide.go", "intent.Standing(in.Me) == StandingForeign && in.IntentSeen < Settle", "intent.Standing(in.Me) == StandingForeign && in.IntentSeen < 0"},
+		{"internal/rotation/decide.go", "in.Pair.Intent.Standing(in.Me) == StandingForeign && in.IntentSeen < Settle", "in.Pair.Intent.Standing(in.Me) == StandingForeign && in.IntentSeen < 0"},
 	},
 	"a commit that meets a conflict gives up": {
 		{"internal/rotation/commit.go", "\t\tlive = nil\n\t\tif errors.Is(err, ErrConflict)",
@@ -60,8 +60,8 @@ var breaks = map[string][]patch{
 			"\tcase github.Ambiguous, github.Rejected:\n"},
 	},
 	"received tokens are logged": {
-		{"controllers/launch.go", "\tcase rotation.Committed:\n\t\tr.remember(token, generation, job, nil, 0)\n",
-			"\tcase rotation.Committed:\n\t\tr.remember(token, generation, job, nil, 0)\n\t\tlog.Info(\"The pair\", \"access\", result.Pair.AccessToken.Reveal())\n"},
+		{"controllers/lifecycle/record.go", "\tcase rotation.Committed:\n\t\tc.notes.succeed(token.UID)\n",
+			"\tcase rotation.Committed:\n\t\tc.notes.succeed(token.UID)\n\t\tlog.Info(\"The pair\", \"access\", result.Pair.AccessToken.Reveal())\n"},
 	},
 }
 

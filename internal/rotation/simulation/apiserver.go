@@ -3,8 +3,8 @@ package simulation
 import (
 	"reflect"
 	"strconv"
+	"time"
 
-	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 )
 
@@ -21,8 +21,8 @@ type apiServer struct {
 // object is a pair Secret, a backup, or a foreign Secret. The pair is never changed in place.
 type object struct {
 	pair *rotation.Pair
-	// protected says that the operator's finalizer is on it.
-	protected bool
+	// protected says that the operator's finalizer is on it, labelled that its label is, by which caches select it.
+	protected, labelled bool
 }
 
 // writer is who makes a write.
@@ -42,10 +42,15 @@ func (a *apiServer) next() string {
 }
 
 func (a *apiServer) get(ref rotation.Ref) (*rotation.Pair, error) {
-	if o := a.secrets[ref]; o != nil {
-		return o.pair.Clone(), nil
+	o := a.secrets[ref]
+	if o == nil {
+		return nil, rotation.ErrNotFound
 	}
-	return nil, rotation.ErrNotFound
+	pair := o.pair.Clone()
+	if pair.StateLost {
+		pair.State = rotation.StateFromTokens(pair, o.pair.State.ExpiresAt, time.Time{})
+	}
+	return pair, nil
 }
 
 func (a *apiServer) create(by writer, pair *rotation.Pair) (*rotation.Pair, error) {
@@ -62,7 +67,11 @@ func (a *apiServer) create(by writer, pair *rotation.Pair) (*rotation.Pair, erro
 	created.UID, created.Version = "secret-"+a.next(), a.next()
 	created.Deleting, created.Immutable = false, false
 	created.Controlled, created.Orphan = by.life != nil, by.life == nil
-	a.put(by, created, by.life != nil)
+	created.StateLost, created.MayBeElsewhere = false, false
+	if by.life != nil && created.Owner.BackupRef() != created.Ref && !created.RefreshToken.IsZero() {
+		a.world.report.Restored++
+	}
+	a.put(by, created, &object{protected: by.life != nil, labelled: by.life != nil})
 	return created.Clone(), nil
 }
 
@@ -78,25 +87,26 @@ func (a *apiServer) update(by writer, current, next *rotation.Pair) (*rotation.P
 		return nil, rotation.ErrDenied
 	}
 	changed := o.pair.Clone()
-	changed.State, changed.Intent, changed.NextRefreshAt = next.State.Clone(), next.Intent, next.NextRefreshAt
+	changed.State, changed.Intent, changed.NextRefreshAt, changed.StateLost = next.State.Clone(), next.Intent, next.NextRefreshAt, false
 	data := setIfChanged(&changed.AccessToken, current.AccessToken, next.AccessToken)
 	data = setIfChanged(&changed.RefreshToken, current.RefreshToken, next.RefreshToken) || data
 	data = setIfChanged(&changed.SeedToken, current.SeedToken, next.SeedToken) || data
+	data = setIfChanged(&changed.DeviceCode, current.DeviceCode, next.DeviceCode) || data
 	data = setIfChanged(&changed.TokenType, current.TokenType, next.TokenType) || data
 	if data && o.pair.Immutable {
 		return nil, rotation.ErrImmutable
 	}
 	owned := next.Controlled && !current.Controlled
-	if !data && !owned && reflect.DeepEqual(changed.State, o.pair.State) && reflect.DeepEqual(changed.Intent, o.pair.Intent) &&
+	if !data && !owned && !o.pair.StateLost && reflect.DeepEqual(changed.State, o.pair.State) && reflect.DeepEqual(changed.Intent, o.pair.Intent) &&
 		changed.NextRefreshAt.Equal(o.pair.NextRefreshAt) {
 		return changed, nil // Nothing differs: the API server keeps the version.
 	}
 	if owned {
 		changed.Owner, changed.Controlled, changed.Orphan = next.Owner, true, false
-		o = &object{pair: o.pair, protected: true}
+		o = &object{pair: o.pair, protected: true, labelled: true}
 	}
 	changed.Version = a.next()
-	a.put(by, changed.Clone(), o.protected)
+	a.put(by, changed.Clone(), o)
 	return changed, nil
 }
 
@@ -124,7 +134,7 @@ func (a *apiServer) release(by writer, ref rotation.Ref, version string) (string
 	}
 	released := o.pair.Clone()
 	released.Version = a.next()
-	a.put(by, released, false)
+	a.put(by, released, &object{labelled: o.labelled})
 	return released.Version, nil
 }
 
@@ -141,7 +151,7 @@ func (a *apiServer) remove(by writer, ref rotation.Ref, uid, version string) err
 	case !o.pair.Deleting:
 		deleting := o.pair.Clone()
 		deleting.Deleting, deleting.Version = true, a.next()
-		a.put(by, deleting, true)
+		a.put(by, deleting, o)
 	}
 	return nil
 }
@@ -157,7 +167,7 @@ func (a *apiServer) retain(by writer, pair *rotation.Pair) error {
 	}
 	kept := o.pair.AsRetained()
 	kept.Version = a.next()
-	a.put(by, kept, false)
+	a.put(by, kept, &object{labelled: o.labelled})
 	return nil
 }
 
@@ -170,7 +180,7 @@ func (a *apiServer) edit(ref rotation.Ref, change func(*rotation.Pair)) {
 	edited := o.pair.Clone()
 	change(edited)
 	edited.Version = a.next()
-	a.put(person, edited, o.protected)
+	a.put(person, edited, o)
 }
 
 // restoreOver is a person who writes a copy of a Secret over it.
@@ -181,7 +191,7 @@ func (a *apiServer) restoreOver(ref rotation.Ref, copied *rotation.Pair) {
 			res.damaged = res.logins // What is under way may be forgotten, or another login's chain go on.
 		}
 		a.world.resources[keyOf(ref)].forgetful = a.world.resources[keyOf(ref)].logins
-		p.State, p.Intent, p.NextRefreshAt = copied.State.Clone(), copied.Intent, copied.NextRefreshAt
+		p.State, p.Intent, p.NextRefreshAt, p.StateLost = copied.State.Clone(), copied.Intent, copied.NextRefreshAt, copied.StateLost
 		p.AccessToken, p.RefreshToken, p.SeedToken, p.TokenType = copied.AccessToken, copied.RefreshToken, copied.SeedToken, copied.TokenType
 	})
 }
@@ -200,12 +210,14 @@ func (a *apiServer) restore(copied *rotation.Pair, withOwner bool) {
 			p.restoredAt = a.world.now
 		}
 	}
-	a.put(person, pair, pair.Controlled)
+	a.put(person, pair, &object{protected: pair.Controlled, labelled: true})
 }
 
-func (a *apiServer) put(by writer, pair *rotation.Pair, protected bool) {
+// put stores a pair, with what else is like in another object.
+func (a *apiServer) put(by writer, pair *rotation.Pair, like *object) {
 	before := a.secrets[pair.Ref]
-	a.secrets[pair.Ref] = &object{pair: pair, protected: protected}
+	stored := &object{pair: pair, protected: like.protected, labelled: like.labelled}
+	a.secrets[pair.Ref] = stored
 	a.written(by, pair.Ref, before, a.secrets[pair.Ref])
 }
 
@@ -238,7 +250,7 @@ func (a *apiServer) written(by writer, ref rotation.Ref, before, after *object) 
 
 func (a *apiServer) ownerGone(pair *rotation.Pair) bool {
 	res := a.world.resources[keyOf(pair.Ref)]
-	return pair.Controlled && (res == nil || res.spec == nil || res.spec.owner.UID != pair.Owner.UID)
+	return pair.Controlled && (res == nil || !res.is(pair.Owner.UID))
 }
 
 func (by writer) String() string {
@@ -250,8 +262,10 @@ func (by writer) String() string {
 
 // metadata is what a watch sees of a Secret.
 func metadata(pair *rotation.Pair) *rotation.Pair {
-	seen := pair.Clone()
-	seen.AccessToken, seen.RefreshToken, seen.SeedToken = credential.AccessToken{}, credential.RefreshToken{}, credential.RefreshToken{}
-	seen.DeviceCode, seen.TokenType, seen.Immutable = credential.DeviceCode{}, "", false
+	seen := pair.WithoutTokens()
+	seen.Immutable = false
+	if seen.StateLost {
+		seen.State = rotation.State{}
+	}
 	return seen
 }

@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"sync"
@@ -40,6 +42,7 @@ func rareConfig(seed uint64, faults Faults) Config {
 // The test binary of the mutants is this very test, built with other sources. It is told by its environment
 // to hunt from a seed on, and does nothing else.
 func TestMain(m *testing.M) {
+	debug.SetGCPercent(400) // Worlds are small and make much that lives for a moment.
 	if from, err := strconv.ParseUint(os.Getenv("SIMULATION_HUNT"), 10, 64); err == nil {
 		fmt.Println(hunt(from, configOf(Break(os.Getenv("SIMULATION_BREAK")), rare[os.Getenv("SIMULATION_MUTANT")])))
 		return
@@ -135,37 +138,46 @@ func huntWith(t *testing.T, binary, environment string, kept func(uint64) Config
 	}
 }
 
+// protocol is the folder of the protocol's package.
+const protocol = "internal/rotation"
+
 // buildMutants builds this test with the mutated sources of the protocol in place of the real ones.
 func buildMutants(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
-	sources := map[string]string{"mutant.go": mutantSource}
-	protocol, err := filepath.Abs("..")
+	root, err := filepath.Abs("../../..")
 	if err != nil {
 		t.Fatal(err)
 	}
+	sources := map[string]string{protocol + "/drawn.go": drawnSource}
 	for _, m := range mutants {
-		source, read := sources[m.file]
+		file := m.file
+		if !strings.Contains(file, "/") {
+			file = protocol + "/" + file
+		}
+		source, read := sources[file]
 		if !read {
-			content, err := os.ReadFile(filepath.Join(protocol, m.file))
+			content, err := os.ReadFile(filepath.Join(root, file))
 			if err != nil {
 				t.Fatal(err)
 			}
 			source = string(content)
+			folder := path.Dir(file)
+			sources[folder+"/mutant.go"] = fmt.Sprintf(mutantSource, path.Base(folder))
 		}
 		// Several mutants may sit at one place: each is put into what the ones before it have left.
 		if strings.Count(source, m.find) != 1 {
-			t.Fatalf("%s: the text to break stands %d times in %s: keep this list in step with the protocol:\n%s", m.name, strings.Count(source, m.find), m.file, m.find)
+			t.Fatalf("%s: the text to break stands %d times in %s: keep this list in step with the product:\n%s", m.name, strings.Count(source, m.find), file, m.find)
 		}
-		sources[m.file] = strings.Replace(source, m.find, m.replace, 1)
+		sources[file] = strings.Replace(source, m.find, m.replace, 1)
 	}
 	overlay := map[string]map[string]string{"Replace": {}}
 	for file, source := range sources {
-		path := filepath.Join(dir, file)
-		if err := os.WriteFile(path, []byte(source), 0o600); err != nil {
+		mutated := filepath.Join(dir, strings.ReplaceAll(file, "/", "_"))
+		if err := os.WriteFile(mutated, []byte(source), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		overlay["Replace"][filepath.Join(protocol, file)] = path
+		overlay["Replace"][filepath.Join(root, file)] = mutated
 	}
 	encoded, err := json.Marshal(overlay)
 	if err != nil {

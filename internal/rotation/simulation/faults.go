@@ -65,6 +65,10 @@ const (
 	Revoked
 	BackupRestored
 	SaidDead
+	ResourceRevoked
+	Renamed
+	StateGarbled
+	FormatNewer
 
 	faultCount
 )
@@ -81,6 +85,7 @@ var faultNames = [faultCount]string{
 	"Secret replaced by a foreign one", "Secret made immutable", "Secret edited by hand", "refresh requested", "suspended",
 	"App changed", "resource deleted", "resource deleted, pair retained", "namespace deleted", "grant revoked",
 	"Secret restored from a backup", "access token said to be dead",
+	"resource deleted, pair revoked", "pair Secret renamed", "state garbled", "state written by a newer version",
 }
 
 func (f Fault) String() string { return faultNames[f] }
@@ -123,6 +128,7 @@ func (f Faults) String() string {
 var people = []Fault{
 	LabelEdit, NewSeed, WrongUserSeed, SecretDeleted, SecretForceDeleted, SecretReplaced, SecretImmutable, HandEdit,
 	RefreshRequested, Suspended, AppChanged, ResourceDeleted, ResourceRetained, NamespaceDeleted, Revoked, BackupRestored, SaidDead,
+	ResourceRevoked, Renamed, StateGarbled, FormatNewer,
 }
 
 // strikes says whether a fault of this kind happens now to the flight that is under way, where it happens

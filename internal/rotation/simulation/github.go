@@ -8,7 +8,6 @@ import (
 
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 	"github.com/githubusertoken/github-user-token-operator/internal/github"
-	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 )
 
 // issued is a pair that GitHub has issued, and all that is known about it by those who know everything.
@@ -19,7 +18,9 @@ type issued struct {
 	// login counts the resource's logins, generation the exchanges since.
 	login, generation int
 	spent, revoked    bool
-	successor         *issued
+	// byCode says that its login came by a device code.
+	byCode    bool
+	successor *issued
 	// accessDead says that the access token was killed by the next exchange; refusedUntil that it is new.
 	accessDead   bool
 	refusedUntil moment
@@ -72,6 +73,8 @@ type gitHub struct {
 	tokens map[string]*issued
 	access map[string]*issued
 	names  map[credential.Fingerprint]*issued
+	// codes are the device authorizations, by their user codes.
+	codes  map[string]*deviceCode
 	serial int
 }
 
@@ -101,7 +104,7 @@ func (g *gitHub) exchange(refresh, app string) *issued {
 		return nil
 	}
 	p.spent, p.accessDead = true, true
-	p.successor = g.issue(&issued{res: p.res, user: p.user, app: p.app, login: p.login, generation: p.generation + 1})
+	p.successor = g.issue(&issued{res: p.res, user: p.user, app: p.app, login: p.login, generation: p.generation + 1, byCode: p.byCode})
 	g.world.report.Rotations++
 	p.res.rotations++
 	return p.successor
@@ -189,7 +192,7 @@ func (e exchanger) Exchange(ctx context.Context, app github.App, token credentia
 	answered := w.roundTrip(ctx, limit, q.out, q.back, func() { reply = w.gitHub.answer(f, q, token, app) })
 	f.answered = true
 	if !answered {
-		w.judgeSilence(f, q)
+		w.judgeSilence(f)
 		return nil, &github.Error{Class: github.Ambiguous, Reason: github.NoReply, Host: app.Host, Sent: true}
 	}
 	reply.Host, reply.SentAt = app.Host, sentAt
@@ -210,6 +213,12 @@ func (g *gitHub) answer(f *flight, q request, token credential.RefreshToken, app
 		return &github.Reply{Status: http.StatusOK, Body: credential.NewRaw([]byte(`{"error":"bad_refresh_token"}`))}
 	}
 	w.tracef("GITHUB %s: issued login %d generation %d", f.res.namespace, p.login, p.generation)
+	return g.reply(f, q, p)
+}
+
+// reply is GitHub's answer with a pair that it has just issued.
+func (g *gitHub) reply(f *flight, q request, p *issued) *github.Reply {
+	w := g.world
 	if w.strikesOn(f.res, GitHubFreshTokenRefused, 10) {
 		p.refusedUntil = w.now + w.between(0, 5*time.Second)
 	}
@@ -228,22 +237,4 @@ func (g *gitHub) answer(f *flight, q request, token credential.RefreshToken, app
 	}
 	reply.Body = credential.NewRaw([]byte(body))
 	return reply
-}
-
-// admit is the Rotator's Admit: it asks GitHub whose token it is, until GitHub says so.
-func (e exchanger) admit(ctx context.Context, _ github.App, record rotation.Record, tokens github.Tokens) (*rotation.User, error) {
-	w := e.life.world
-	for {
-		p := w.gitHub.access[tokens.AccessToken.Reveal()]
-		if err := w.sleep(ctx, w.mostly(100*time.Millisecond, time.Second)); err != nil {
-			return nil, nil //nolint:nilerr // an answer that does not come refuses nobody
-		}
-		if p == nil || w.now < p.refusedUntil {
-			continue
-		}
-		if p.user != record.User.Login {
-			return nil, rotation.ErrWrongUser
-		}
-		return &rotation.User{Login: p.user}, nil
-	}
 }

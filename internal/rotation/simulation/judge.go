@@ -2,11 +2,12 @@ package simulation
 
 import (
 	"fmt"
-	"iter"
 	"slices"
-	"strconv"
 	"time"
 
+	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers/lifecycle"
+	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 	"github.com/githubusertoken/github-user-token-operator/internal/github"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
@@ -36,6 +37,9 @@ func (w *world) judgeSend(f *flight, token credential.RefreshToken, app github.A
 	if f.outboxFull {
 		w.violate("%s: an exchange was begun although its pair could not have been kept", name)
 	}
+	if f.job.Pair != nil && f.job.Pair.State.Format > rotation.StateFormat {
+		w.violate("%s: a token was sent on the strength of a state that a newer version has written", name)
+	}
 	if f.sent != nil {
 		w.violate("%s: a token was sent twice under one fence", name)
 	}
@@ -47,17 +51,18 @@ func (w *world) judgeSend(f *flight, token credential.RefreshToken, app github.A
 	if p == nil {
 		return
 	}
-	f.sent = p
+	f.sent, f.sentAt = p, w.now
 	for _, other := range p.flights {
 		if other != f && other.job.Owner == f.job.Owner && res.isNow(f.job.Owner) && !other.life.dead && !other.answered && w.now < other.deadline && res.damaged < p.login && res.forgetful < p.login {
 			w.violate("%s: a token was sent while %s was still waiting for the answer to it", name, other.life)
 		}
 	}
+	w.judgeTime(f, p)
 	p.flights = append(p.flights, f)
-	if p.restoredAt > 0 && f.fencedAt > p.restoredAt && f.job.Decision.Action != rotation.ActionImport {
+	if p.restoredAt > 0 && f.fencedAt > p.restoredAt && f.job.Decision.Action != rotation.ActionImport && res.garbled < p.login {
 		w.violate("%s: a pair that was restored from a backup was used without a proof", name)
 	}
-	if p.generation > 0 && p.app != app.Key() {
+	if p.generation > 0 && p.app != app.Key() && res.garbled < p.login {
 		w.violate("%s: a token of one App was sent to another", name)
 	}
 	if w.now > f.fencedAt+rotation.Settle {
@@ -67,6 +72,21 @@ func (w *world) judgeSend(f *flight, token credential.RefreshToken, app github.A
 	// cannot be seen in time, and does no harm.
 	if p.spent && res.damaged < p.login && res.forgetful < p.login && w.chainStored(p) && p.successor.storedAt <= f.fencedAt {
 		w.violate("%s: a token was presented again after its successor was stored", name)
+	}
+}
+
+// judgeTime asks whether a token is presented in time, and not again at once after a failure, in worlds where nobody
+// interferes.
+func (w *world) judgeTime(f *flight, p *issued) {
+	late := w.now - p.issuedAt - w.cfg.Lifetime
+	if w.cfg.Faults&^Of(ClockJump, Kill) == 0 && f.job.Decision.Cause == rotation.CauseDue && late > w.cfg.Lifetime+5*time.Minute {
+		w.violate("%s: a pair was refreshed %v after its access token had expired", f.res.namespace, late)
+	}
+	if w.cfg.Faults&Of(people...) != 0 || w.calm || len(p.flights) == 0 {
+		return
+	}
+	if last := p.flights[len(p.flights)-1]; last.life == f.life && w.now-last.sentAt < time.Second {
+		w.violate("%s: a token was sent again %v after the last time", f.res.namespace, w.now-last.sentAt)
 	}
 }
 
@@ -99,7 +119,7 @@ func (w *world) judgeCause(f *flight) {
 			w.violate("%s: exchanged for an access token that has ended, %v after the last time", name, since)
 		}
 	case rotation.CauseRequested:
-		if p := f.res.honoured[f.job.RefreshRequestedAt]; p != nil && p.stored > 0 {
+		if p := f.res.honoured[f.job.RefreshRequestedAt]; p != nil && p.stored > 0 && (w.cfg.LeaderElection || f.res.garbled < p.login) {
 			w.violate("%s: one request for a refresh was honoured twice", name)
 		}
 	case rotation.CauseIntent:
@@ -114,21 +134,21 @@ func (w *world) judgeCause(f *flight) {
 // changes its jitter.
 func (w *world) mayBeEarlyBy(f *flight, base *rotation.Pair) time.Duration {
 	p := w.gitHub.names[f.job.Decision.Spends]
-	if p == nil || f.life.setBack || p.ownerUID() != f.job.Owner.UID {
+	recovered := base.State.ExpiresAt.Sub(base.State.IssuedAt) != w.cfg.Lifetime // From the tokens, after an edit.
+	if p == nil || recovered || f.life.setBack || p.ownerUID() != f.job.Owner.UID {
 		return w.cfg.Lifetime * 1000
 	}
 	return max(0, base.State.IssuedAt.Sub(epoch.Add(p.issuedAt+f.life.replica.skew)))
 }
 
 // judgeSilence is asked when no answer came.
-func (w *world) judgeSilence(f *flight, q request) {
+func (w *world) judgeSilence(f *flight) {
 	if w.now < f.deadline {
 		w.violate("%s: an exchange under way was given up before its deadline", f.res.namespace)
 	}
 	if f.pair != nil && f.pair.fate == fateNone {
 		f.pair.fate = fateNoReply
 	}
-	_ = q
 }
 
 // judgeReply is told that a reply has reached the process.
@@ -154,9 +174,12 @@ func (w *world) judgeDeath(f *flight) {
 	case p == nil:
 	case p.heldBy == f:
 		p.heldBy = nil
-		if f.keepFailed {
+		switch {
+		case f.keepFailed:
 			w.judgeLoss(p, "its process died", fateOutboxBroke)
-		} else {
+		case f.kept:
+			w.judgeLoss(p, "its process died, and its record was gone before the pair was stored", fateNone)
+		default:
 			w.judgeLoss(p, "its process died", fateDied)
 		}
 	case !f.answered && p.fate == fateNone && p.stored == 0:
@@ -191,6 +214,8 @@ func (w *world) judgeLoss(p *issued, why string, allowed fate) {
 		p.fate = fateSuperseded
 	case allowed == fateNone && p.isOfWrongUser():
 		p.fate = fateWrongUser
+	case p.generation == 1 && (p.byCode || p.minted.job.User != nil) && (!res.is(p.ownerUID()) || res.isDeleting()):
+		p.fate = fateOwnerGone // Its resource went before there was a chain, or an account, that it could leave to the next one.
 	case p.dropped, res.dropsPairsOf(p.ownerUID()), w.now < res.namespaceGone:
 		p.fate = fateOwnerGone
 	case res.damaged >= p.login, p.destroyed:
@@ -202,14 +227,9 @@ func (w *world) judgeLoss(p *issued, why string, allowed fate) {
 	}
 }
 
-// isNow says whether a resource is there to stay. One that goes takes its fence with it.
-func (r *resource) isNow(owner rotation.Owner) bool {
-	return r.spec != nil && r.spec.owner == owner && !r.spec.deleting
-}
-
 // goesWithItsPair says whether a resource is being deleted and takes its pair along.
 func (r *resource) goesWithItsPair(owner rotation.Owner) bool {
-	return r.spec != nil && r.spec.owner == owner && r.spec.deleting && !r.spec.retain
+	return r.is(owner.UID) && r.isDeleting() && !r.retains()
 }
 
 // isOfWrongUser says whether a pair belongs to another account than the one that was asked for.
@@ -221,9 +241,9 @@ func (p *issued) isOfWrongUser() bool {
 // leave its pair to the next one.
 func (r *resource) dropsPairsOf(uid string) bool {
 	switch {
-	case r.spec != nil && r.spec.deleting && !r.spec.retain:
+	case r.isDeleting() && !r.retains():
 		return true
-	case r.spec != nil && r.spec.owner.UID == uid:
+	case r.is(uid):
 		return false
 	default:
 		return !r.retained[uid]
@@ -239,7 +259,13 @@ func (p *issued) ownerUID() string {
 
 func (w *world) newerLoginStored(p *issued) bool {
 	for _, o := range w.secretsOf(p.res) {
-		if stored := w.gitHub.tokens[o.pair.RefreshToken.Reveal()]; stored != nil && stored.res == p.res && stored.login > p.login {
+		stored := w.gitHub.tokens[o.pair.RefreshToken.Reveal()]
+		if stored == nil || stored.res != p.res {
+			continue
+		}
+		// A seed that was refused for another App is imported when the App is right again, over a login by code; and of
+		// two codes that were offered at once and both entered, the one whose pair is stored first stays.
+		if stored.login > p.login || stored.login != p.login && p.byCode {
 			return true
 		}
 	}
@@ -249,27 +275,12 @@ func (w *world) newerLoginStored(p *issued) bool {
 // secretsOf are the Secrets in a resource's namespace, the pair Secret first.
 func (w *world) secretsOf(res *resource) []*object {
 	var found []*object
-	for ref := range res.refs() {
+	for _, ref := range res.refs() {
 		if o := w.api.secrets[ref]; o != nil {
 			found = append(found, o)
 		}
 	}
 	return found
-}
-
-// refs are the names that Secrets in a resource's namespace can have.
-func (r *resource) refs() iter.Seq[rotation.Ref] {
-	return func(yield func(rotation.Ref) bool) {
-		if !yield(rotation.Ref{Namespace: r.namespace, Name: pairName}) {
-			return
-		}
-		for i := range r.incarnation {
-			owner := rotation.Owner{Namespace: r.namespace, UID: r.namespace + "-" + strconv.Itoa(i+1)}
-			if !yield(owner.BackupRef()) {
-				return
-			}
-		}
-	}
 }
 
 // judgeWrite is asked at every write to a Secret.
@@ -309,7 +320,7 @@ func (w *world) judgeWrite(by writer, res *resource, before, after *object) {
 	if by.life == nil {
 		return
 	}
-	if before != nil && !before.pair.Controlled && before.pair.State.Owner == "" {
+	if before != nil && !before.pair.Controlled && !before.labelled {
 		w.violate("%s: a Secret that belongs to somebody else was written", res.namespace)
 	}
 	if after == nil {
@@ -317,6 +328,33 @@ func (w *world) judgeWrite(by writer, res *resource, before, after *object) {
 	}
 	w.judgeVerdict(res, after, after.pair.State.Verdict)
 	w.judgeVerdict(res, after, after.pair.State.SeedVerdict)
+}
+
+// judgeReport is asked when a status is written.
+func (w *world) judgeReport(l *life, res *resource, s *scope.Scope, decision rotation.Decision, result lifecycle.Result) {
+	if decision.Action != rotation.ActionNone && result.Problem == nil {
+		w.violate("%s: nothing is done by the rule %q, and nothing is said", res.namespace, decision.Rule)
+	}
+	if p := result.Problem; p != nil && (p.Reason == "" || p.Message == "") {
+		w.violate("%s: a problem without a reason or words: %+v", res.namespace, *p)
+	}
+	if p := result.Problem; p != nil && !l.draining && !p.Stalled && !p.Unauthorized && p.RetryAt.IsZero() && result.RequeueAt.IsZero() && decision.At.IsZero() && p.Reason != v1alpha1.ReasonSuspended && p.Reason != v1alpha1.ReasonCommitting {
+		w.violate("%s: %s is said to pass, and nobody looks again", res.namespace, p.Reason)
+	}
+	if state := s.Stored(); state != nil && state.Owner != s.Owner.UID && result.Problem == nil {
+		w.violate("%s: a pair that is not proven is reported as good", res.namespace)
+	}
+}
+
+// judgeRevoked is asked when a resource whose pair was to be revoked is gone: GitHub has ended its tokens, or an
+// event tells that one lives on.
+func (w *world) judgeRevoked(res *resource) {
+	for _, p := range w.gitHub.tokens {
+		stored := p.storedAt > 0 && p.dropped && !p.outdated && p.fate != fateSuperseded && p.ownerUID() == string(res.token.UID)
+		if p.res == res && stored && !p.spent && !p.revoked && !res.warned && res.damaged < p.login {
+			w.violate("%s: the resource is gone, and the tokens of login %d live on in silence", res.namespace, p.login)
+		}
+	}
 }
 
 // judgeVerdict is asked when the operator condemns a token.
@@ -350,13 +388,6 @@ func (w *world) judgeVerdict(res *resource, after *object, verdict *rotation.Ver
 // refusedByWrongApp says whether a login is remembered as one to be tried again with the right App.
 func refusedByWrongApp(pair *rotation.Pair, seed credential.Fingerprint) bool {
 	return slices.Contains(pair.State.Seeds, rotation.SeedRecord{Fingerprint: seed, RefusedFor: wrongApp.Key()})
-}
-
-func (r *resource) appNow() github.App {
-	if r.spec == nil {
-		return rightApp
-	}
-	return r.spec.app
 }
 
 // describe names what is in a Secret, for a trace.

@@ -1,7 +1,7 @@
 package simulation
 
-// mutant is a deliberate break of the protocol's own code: a text of one of its files is replaced. The new
-// text asks broken(name), so that one build holds them all.
+// mutant is a deliberate break of the product's own code: a text of one of its files is replaced. The new text asks
+// broken(name), so that one build holds them all. A file without a folder is one of the protocol's.
 type mutant struct {
 	name, file, find, replace string
 }
@@ -14,6 +14,27 @@ var rare = map[string]Faults{
 	"older copy taken for a newer login":            Of(BackupRestored, APISlow, APIAppliedLate, NewSeed),
 	"edit of somebody else's Secret taken up":       Of(SecretReplaced, HandEdit, LabelEdit, WatchHeld, APISlow),
 	"no look for a backup before a first exchange":  Of(SecretDeleted, SecretImmutable, APISlow, APIAppliedLate, WatchHeld),
+
+	"expiry by a clock that was set back not capped":     Of(ClockJump, Kill),
+	"no pause after a failure":                           Of(GitHubFailedBefore, GitHubRequestLost, GitHubMisconfigured),
+	"Secret of somebody else remembered as the pair":     Of(SecretReplaced, NewSeed, APISlow, WatchHeld),
+	"Secrets of former resources left alone":             Of(ResourceDeleted, NamespaceDeleted, SecretImmutable, APIAppliedLate),
+	"Secret that an exchange has begun in moved":         Of(Renamed, APISlow, APIReplyLost, GitHubMisconfigured),
+	"moved pair not looked for at the commit":            Of(Renamed, APISlow, APIReplyLost, APIAppliedLate, LeaseLost),
+	"moved pair not looked for before a first exchange":  Of(Renamed, APISlow, WatchHeld, ResourceDeleted),
+	"pair that was stored late not revoked":              Of(ResourceRevoked, APISlow, WatchHeld, LeaseLost, GitHubHang),
+	"request honoured again after its state was garbled": Of(RefreshRequested, StateGarbled),
+	"deleted Secret of a former name not put back":       Of(Renamed, ResourceRetained, SecretDeleted, APISlow),
+	"finalizer taken off before the Secrets":             Of(ResourceRevoked, ResourceRetained, APISlow, WatchHeld),
+	"outbox not replayed after a panic":                  Of(Panic, APIReplyLost, APISlow),
+	"format of a newer version ignored":                  Of(FormatNewer),
+	"garbled state used as it is":                        Of(StateGarbled, NewSeed),
+	"pair never moved":                                   Of(Renamed),
+	"code redeemed without asking the outbox":            Of(OutboxFull),
+	"refused login not remembered":                       Of(WrongUserSeed, NewSeed, AppChanged),
+	"tries that sent nothing counted":                    Of(GitHubRequestLost, GitHubMisconfigured, Kill, APISlow),
+	"outbox emptied before the commit":                   Of(Kill, APIOutage, APISlow),
+	"unproven pair retained as if it were proven":        Of(ResourceRetained, BackupRestored, APISlow),
 }
 
 // mutants are the rules of the protocol that can only be broken inside its code.
@@ -25,8 +46,8 @@ var mutants = []mutant{
 	},
 	{
 		"commit gives up after some tries", "commit.go",
-		"		backoff = min(2*backoff, commitBackoffMax)",
-		"		if broken(`commit gives up after some tries`) && backoff >= commitBackoffMax {\n			return Result{Outcome: Unknown, Err: err}\n		}\n		backoff = min(2*backoff, commitBackoffMax)",
+		"		_ = r.Clock.Sleep(ctx, commitBackoff.After(failures))",
+		"		if broken(`commit gives up after some tries`) && failures > 6 {\n			return Result{Outcome: Unknown, Err: err}\n		}\n		_ = r.Clock.Sleep(ctx, commitBackoff.After(failures))",
 	},
 	{
 		"commit repeated blindly after an unknown outcome", "commit.go",
@@ -70,8 +91,8 @@ var mutants = []mutant{
 	},
 	{
 		"foreign intent not waited for", "decide.go",
-		"	if intent.Standing(in.Me) == StandingForeign && ",
-		"	if !broken(`foreign intent not waited for`) && intent.Standing(in.Me) == StandingForeign && ",
+		"	return in.Pair.Intent.Standing(in.Me) == StandingForeign && ",
+		"	return !broken(`foreign intent not waited for`) && in.Pair.Intent.Standing(in.Me) == StandingForeign && ",
 	},
 	{
 		"intent resolved with another App", "decide.go",
@@ -122,11 +143,6 @@ var mutants = []mutant{
 		"tries that sent nothing counted", "rotator.go",
 		"	return intent.Holder == r.Me && ",
 		"	return !broken(`tries that sent nothing counted`) && intent.Holder == r.Me && ",
-	},
-	{
-		"exchange cancelled by shutdown", "rotator.go",
-		"	ctx = context.WithoutCancel(ctx)\n",
-		"	if !broken(`exchange cancelled by shutdown`) {\n		ctx = context.WithoutCancel(ctx)\n	}\n",
 	},
 	{
 		"deadline counted from the sending", "rotator.go",
@@ -283,16 +299,104 @@ var mutants = []mutant{
 		"\tif p.isBound() {",
 		"\tif p.isBound() || broken(`unproven pair retained as if it were proven`) {",
 	},
+
+	// Rules that the manager and the simulation share outside of the protocol.
+	{
+		"expiry by a clock that was set back not capped", "controllers/lifecycle/note.go",
+		"		left := min(pair.State.ExpiresAt.Sub(now), pair.State.ExpiresAt.Sub(pair.State.IssuedAt))\n",
+		"		left := min(pair.State.ExpiresAt.Sub(now), pair.State.ExpiresAt.Sub(pair.State.IssuedAt))\n		if broken(`expiry by a clock that was set back not capped`) {\n			left = pair.State.ExpiresAt.Sub(now)\n		}\n",
+	},
+	{
+		"no pause after a failure", "controllers/lifecycle/note.go",
+		"	pause := wait.After(next.tries)\n",
+		"	pause := wait.After(next.tries)\n	if broken(`no pause after a failure`) {\n		pause = 0\n	}\n",
+	},
+	{
+		"Secret of somebody else remembered as the pair", "controllers/lifecycle/note.go",
+		"		case pair.Controlled && types.UID(pair.Owner.UID) == uid:\n",
+		"		case pair.Controlled && types.UID(pair.Owner.UID) == uid || broken(`Secret of somebody else remembered as the pair`):\n",
+	},
+	{
+		"Secrets of former resources left alone", "controllers/lifecycle/leftovers.go",
+		"	for _, ref := range c.leftovers.of(scope.NameOf(s.Token)) {\n",
+		"	for _, ref := range c.leftovers.of(scope.NameOf(s.Token)) {\n		if broken(`Secrets of former resources left alone`) {\n			break\n		}\n",
+	},
+	{
+		"Secret that an exchange has begun in moved", "move.go",
+		"	case old.Intent != nil && old.Intent.ID != settled:",
+		"	case old.Intent != nil && old.Intent.ID != settled && !broken(`Secret that an exchange has begun in moved`):",
+	},
+	{
+		"moved pair not looked for at the commit", "commit.go",
+		"	refs, err := r.Store.Locate(ctx, record.Owner)\n",
+		"	refs, err := r.Store.Locate(ctx, record.Owner)\n	if broken(`moved pair not looked for at the commit`) {\n		refs = nil\n	}\n",
+	},
+	{
+		"moved pair not looked for before a first exchange", "fence.go",
+		"	refs, err := r.Store.Locate(ctx, job.Owner)\n",
+		"	refs, err := r.Store.Locate(ctx, job.Owner)\n	if broken(`moved pair not looked for before a first exchange`) {\n		refs = nil\n	}\n",
+	},
+	{
+		"pair that was stored late not revoked", "controllers/lifecycle/finalize.go",
+		"!c.revoker.Covers(token, pair) {",
+		"!c.revoker.Covers(token, pair) && !broken(`pair that was stored late not revoked`) {",
+	},
+	{
+		"request honoured again after its state was garbled", "controllers/lifecycle/act.go",
+		"	next.State.RefreshRequestedAt = s.Input.RefreshRequestedAt ",
+		"	if broken(`request honoured again after its state was garbled`) {\n		s.Input.RefreshRequestedAt = ``\n	}\n	next.State.RefreshRequestedAt = s.Input.RefreshRequestedAt ",
+	},
+	{
+		"deleted Secret of a former name not put back", "controllers/lifecycle/finalize.go",
+		"	case retain && pair.Deleting && ref != scope.OwnerOf(token).BackupRef():",
+		"	case retain && pair.Deleting && ref != scope.OwnerOf(token).BackupRef() && (ref == scope.PairRefOf(token) || !broken(`deleted Secret of a former name not put back`)):",
+	},
+	{
+		"finalizer taken off before the Secrets", "controllers/lifecycle/finalize.go",
+		"	for _, ref := range refs {\n		if err := c.releaseSecret(",
+		"	for _, ref := range refs {\n		if broken(`finalizer taken off before the Secrets`) {\n			break\n		}\n		if err := c.releaseSecret(",
+	},
+	{
+		"outbox not replayed after a panic", "controllers/lifecycle/record.go",
+		"	if c.replayKept(log, job.Owner) {",
+		"	if !broken(`outbox not replayed after a panic`) && c.replayKept(log, job.Owner) {",
+	},
+	{
+		"format of a newer version ignored", "decide.go",
+		"	if in.Pair == nil || !in.Pair.isNewer() {",
+		"	if in.Pair == nil || !in.Pair.isNewer() || broken(`format of a newer version ignored`) {",
+	},
+	{
+		"garbled state used as it is", "decide.go",
+		"!in.Pair.StateLost {",
+		"!in.Pair.StateLost || broken(`garbled state used as it is`) {",
+	},
+	{
+		"pair never moved", "decide.go",
+		"!in.Misplaced || ",
+		"!in.Misplaced || broken(`pair never moved`) || ",
+	},
+	{
+		"code redeemed without asking the outbox", "device.go",
+		"	if err := r.Outbox.Ready(); err != nil {",
+		"	if err := r.Outbox.Ready(); err != nil && !broken(`code redeemed without asking the outbox`) {",
+	},
 }
 
-// mutantSource is added to the package for the build that holds the mutants.
-const mutantSource = `package rotation
+// mutantSource is added to each package for the build that holds the mutants.
+const mutantSource = `package %s
 
 import "os"
 
-var mutant, draws = os.Getenv("SIMULATION_MUTANT"), uint64(0)
+var mutant = os.Getenv("SIMULATION_MUTANT")
 
 func broken(rule string) bool { return mutant == rule }
+`
+
+// drawnSource is added to the protocol's package as well.
+const drawnSource = `package rotation
+
+var draws uint64
 
 func drawn() float64 {
 	draws += 0x9e3779b97f4a7c15

@@ -30,9 +30,26 @@ func (s store) Get(ctx context.Context, ref rotation.Ref) (pair *rotation.Pair, 
 	return pair, err
 }
 
+// Locate implements rotation.Store.
+func (s store) Locate(ctx context.Context, owner rotation.Owner) (refs []rotation.Ref, err error) {
+	s.life.world.report.Reads++
+	err = s.call(ctx, false, func() {
+		for _, name := range pairNames {
+			ref := rotation.Ref{Namespace: owner.Namespace, Name: name}
+			if o := s.api().secrets[ref]; o != nil && o.labelled && o.pair.Controlled && o.pair.Owner.UID == owner.UID {
+				refs = append(refs, ref)
+			}
+		}
+	})
+	return refs, err
+}
+
 func (s store) Create(ctx context.Context, pair *rotation.Pair) (created *rotation.Pair, err error) {
-	var gone bool
-	if failed := s.call(ctx, false, func() { gone = s.api().ownerGone(&rotation.Pair{Ref: pair.Ref, Owner: pair.Owner, Controlled: true}) }); failed != nil {
+	var gone, changed bool
+	if failed := s.call(ctx, false, func() {
+		gone = s.api().ownerGone(&rotation.Pair{Ref: pair.Ref, Owner: pair.Owner, Controlled: true})
+		changed = !gone && s.life.world.resources[pair.Ref.Namespace].token.Generation > 1
+	}); failed != nil {
 		return nil, failed
 	}
 	if gone {
@@ -40,7 +57,9 @@ func (s store) Create(ctx context.Context, pair *rotation.Pair) (created *rotati
 	}
 	f := s.life.world.current.flight
 	failed := s.call(ctx, true, func() {
-		created, err = s.api().create(s.writer(), pair)
+		if created, err = s.api().create(s.writer(), pair); err == nil {
+			created.MayBeElsewhere = changed
+		}
 		if err == nil && isFence(&rotation.Pair{}, pair) {
 			f.fenced(pair.Intent)
 		}

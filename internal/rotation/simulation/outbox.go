@@ -33,6 +33,9 @@ var _ rotation.Outbox = outbox{}
 // fileSystem is how long an operation on tmpfs takes.
 const fileSystem = 50 * time.Microsecond
 
+// List implements lifecycle.Outbox.
+func (o outbox) List() ([]rotation.Record, error) { return slices.Clone(o.box.records), nil }
+
 func (o outbox) Ready() error {
 	w := o.life.world
 	w.judgeCall(w.current)
@@ -61,6 +64,7 @@ func (o outbox) Keep(record rotation.Record) error {
 		return errBroken
 	}
 	o.box.records = append(o.box.records, record)
+	f.kept = true
 	if p := w.pairIn(record); p != nil {
 		p.kept++
 	}
@@ -116,11 +120,13 @@ func (w *world) destroy(b *box) {
 
 // pairIn is the pair in a record; nil when the reply holds none that can be used.
 func (w *world) pairIn(record rotation.Record) *issued {
-	tokens, err := record.Reply.Tokens()
-	if err != nil {
-		return nil
+	if w.looked.reply != record.Reply {
+		w.looked.reply, w.looked.pair = record.Reply, nil
+		if tokens, err := record.Reply.Tokens(); err == nil {
+			w.looked.pair = w.gitHub.tokens[tokens.RefreshToken.Reveal()]
+		}
 	}
-	return w.gitHub.tokens[tokens.RefreshToken.Reveal()]
+	return w.looked.pair
 }
 
 // rest lets a little time pass, in which the process may die.

@@ -1,9 +1,12 @@
 package simulation
 
 import (
-	"fmt"
+	"slices"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 )
@@ -39,7 +42,7 @@ func (w *world) interfere(kind Fault, res *resource) {
 	w.tracef("PERSON %s: %v", res.namespace, kind)
 	w.acting = res
 	defer func() { w.acting = nil }()
-	ref := rotation.Ref{Namespace: res.namespace, Name: pairName}
+	ref := w.whereOf(res)
 	later := w.mostly(2*time.Minute, 30*time.Minute)
 	switch kind {
 	case LabelEdit:
@@ -66,27 +69,48 @@ func (w *world) interfere(kind Fault, res *resource) {
 	case HandEdit:
 		w.handEdit(res, ref)
 	case RefreshRequested:
-		w.change(res, func(s *spec) { s.requested = fmt.Sprint(w.now) })
+		w.change(res, func(token *v1alpha1.GitHubUserToken) { w.annotate(token, v1alpha1.AnnotationRefreshRequestedAt) })
 	case Suspended:
-		w.change(res, func(s *spec) { s.suspended = true })
-		w.after(later, func() { w.change(res, func(s *spec) { s.suspended = false }) })
+		w.respec(res, func(spec *v1alpha1.GitHubUserTokenSpec) { spec.Suspend = true })
+		w.after(later, func() { w.respec(res, func(spec *v1alpha1.GitHubUserTokenSpec) { spec.Suspend = false }) })
+	case Renamed:
+		w.respec(res, func(spec *v1alpha1.GitHubUserTokenSpec) {
+			spec.Secret.Name = pairNames[(slices.Index(pairNames[:], spec.Secret.Name)+1)%len(pairNames)]
+		})
+	case StateGarbled:
+		res.garbled = res.logins
+		if w.cfg.Faults.Count() > 3 {
+			// What was known of former logins, and which copy is the newer, is gone. That alone does no harm.
+			res.damaged, res.forgetful = res.logins, res.logins
+		}
+		w.api.edit(ref, func(p *rotation.Pair) { p.State, p.StateLost = rotation.State{ExpiresAt: p.State.ExpiresAt}, true }) // The expiry is in the data, too.
+	case FormatNewer:
+		// A newer version of the operator was there for a while.
+		w.api.edit(ref, func(p *rotation.Pair) { p.State.Format = rotation.StateFormat + 1 })
+		w.after(later, func() { w.olderFormat(res) })
 	case AppChanged:
 		res.appChanged = true
-		w.change(res, func(s *spec) { s.app = wrongApp })
-		w.after(later, func() { w.change(res, func(s *spec) { s.app = rightApp }) })
+		w.respec(res, func(spec *v1alpha1.GitHubUserTokenSpec) { spec.App.ClientID = wrongApp.ClientID })
+		w.after(later, func() {
+			w.respec(res, func(spec *v1alpha1.GitHubUserTokenSpec) { spec.App.ClientID = rightApp.ClientID })
+		})
 	case ResourceDeleted:
-		w.deleteResource(res, false, 0)
+		w.deleteResource(res, v1alpha1.DeletionPolicyDelete, 0)
 	case ResourceRetained:
-		w.deleteResource(res, true, 0)
+		w.deleteResource(res, v1alpha1.DeletionPolicyRetain, 0)
+	case ResourceRevoked:
+		w.deleteResource(res, v1alpha1.DeletionPolicyRevoke, 0)
 	case NamespaceDeleted:
-		w.deleteResource(res, false, w.now+later)
+		w.deleteResource(res, v1alpha1.DeletionPolicyDelete, w.now+later)
 	case Revoked:
 		w.gitHub.revoke(res)
 	case BackupRestored:
 		w.restoreBackup(res, ref)
 	case SaidDead:
+		// GitHub is mistaken for a while, and sends notice.
+		res.saidDead = w.now + w.mostly(10*time.Second, 10*time.Minute)
 		if len(w.lives) > 0 {
-			w.lives[w.chance().IntN(len(w.lives))].believeDead(res.namespace)
+			w.lives[w.chance().IntN(len(w.lives))].notice(res)
 		}
 	}
 }
@@ -110,14 +134,14 @@ func (w *world) restoreBackup(res *resource, ref rotation.Ref) {
 		return
 	}
 	withOwner := w.chance().IntN(2) == 0
-	w.deleteResource(res, false, 0)
+	w.deleteResource(res, v1alpha1.DeletionPolicyDelete, 0)
 	var restore func()
 	restore = func() {
 		switch {
 		case w.calm:
-		case res.spec == nil && w.api.secrets[ref] == nil:
+		case res.token == nil && w.api.secrets[copied.Ref] == nil:
 			w.api.restore(copied, withOwner)
-		case res.spec == nil || res.spec.deleting:
+		case res.token == nil || res.isDeleting():
 			w.after(100*time.Millisecond, restore)
 		}
 	}
@@ -158,26 +182,64 @@ func (w *world) handEdit(res *resource, ref rotation.Ref) {
 }
 
 // deleteResource deletes a resource, or its whole namespace until some time, and makes it anew later.
-func (w *world) deleteResource(res *resource, retain bool, namespaceUntil moment) {
-	if res.spec == nil || res.spec.deleting {
+func (w *world) deleteResource(res *resource, policy v1alpha1.DeletionPolicy, namespaceUntil moment) {
+	if res.token == nil || res.isDeleting() {
 		return
 	}
-	w.change(res, func(s *spec) { s.deleting, s.retain = true, retain })
+	token := res.token
+	w.respec(res, func(spec *v1alpha1.GitHubUserTokenSpec) { spec.DeletionPolicy = policy })
 	if namespaceUntil > 0 {
 		res.namespaceGone = namespaceUntil
-		for _, ref := range []rotation.Ref{res.spec.ref(), res.spec.owner.BackupRef()} {
+		for _, ref := range res.refs() {
 			_ = w.api.remove(person, ref, "", "")
 		}
 	}
+	w.change(res, func(token *v1alpha1.GitHubUserToken) {
+		token.DeletionTimestamp = new(metav1.NewTime(epoch.Add(w.now)))
+	})
+	w.tracef("DELETED %s: %s", token.UID, policy)
 	var recreate func()
 	recreate = func() {
-		if res.spec != nil || w.now < res.namespaceGone {
+		if res.token != nil || w.now < res.namespaceGone {
 			w.after(w.between(time.Second, time.Minute), recreate)
 			return
 		}
 		w.create(res)
 	}
 	w.after(w.between(time.Second, time.Minute), recreate)
+}
+
+// olderFormat undoes what a newer version of the operator has written.
+func (w *world) olderFormat(res *resource) {
+	for _, o := range w.secretsOf(res) {
+		if o.pair.State.Format > rotation.StateFormat {
+			w.api.edit(o.pair.Ref, func(p *rotation.Pair) { p.State.Format = 0 })
+		}
+	}
+}
+
+// show is a person who is shown a code: most enter it some time, few refuse, and some never look.
+func (w *world) show(res *resource, code string) {
+	if res.shown == code {
+		return
+	}
+	res.shown = code
+	c := w.gitHub.codes[code]
+	if c == nil {
+		return
+	}
+	if w.calm || w.cfg.Faults == 0 {
+		w.after(time.Second, func() { c.entered = true })
+		return
+	}
+	switch draw := res.rng.IntN(10); {
+	case draw < 6:
+		w.after(w.mostly(time.Minute, 20*time.Minute), func() { c.entered = true })
+	case draw == 6:
+		w.after(w.mostly(time.Minute, 20*time.Minute), func() { c.entered, c.user = true, "mallory" })
+	case draw == 7:
+		w.after(w.mostly(time.Minute, 20*time.Minute), func() { c.denied = true })
+	}
 }
 
 // notice is a person who sees that a login is needed, and logs in after a while.

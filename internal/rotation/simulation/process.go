@@ -8,6 +8,11 @@ import (
 	"strconv"
 	"time"
 
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/githubusertoken/github-user-token-operator/controllers/lifecycle"
+	"github.com/githubusertoken/github-user-token-operator/controllers/runner"
+	"github.com/githubusertoken/github-user-token-operator/internal/memory"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 )
 
@@ -32,8 +37,11 @@ type life struct {
 	name    string
 	born    moment
 	holder  rotation.Holder
-	rotator *rotation.Rotator
 	watch   *watch
+	queue   *queue
+	// controller is the product: what decides, acts and remembers in this process.
+	controller *lifecycle.Controller
+	runner     *runner.Runner
 	// ctx is cancelled at SIGTERM and when the lease is lost.
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -46,9 +54,6 @@ type life struct {
 
 	leading  bool
 	draining bool
-	memories map[string]*memory
-	busy     map[string]bool
-	again    map[string]bool
 	// setBack says that the wall clock was set back during this life.
 	setBack bool
 	ids     int
@@ -70,21 +75,19 @@ func (r *replica) start() {
 	r.lives++
 	l := &life{
 		world: w, replica: r, name: fmt.Sprintf("%s.%d", r.name, r.lives), born: w.now,
-		memories: map[string]*memory{}, busy: map[string]bool{}, again: map[string]bool{},
 	}
 	l.holder = rotation.Holder{Outbox: r.box.id, Process: l.name}
 	l.ctx, l.cancel = context.WithCancel(context.Background())
-	l.rotator = &rotation.Rotator{
-		Store: store{l}, Exchanger: exchanger{l}, Outbox: outbox{l, r.box}, Clock: clock{l}, Me: l.holder,
-		NewID: l.newID, Admit: exchanger{l}.admit,
-	}
+	l.queue = newQueue(l)
+	l.watch = newWatch(l)
+	l.controller = l.newController()
+	l.watch.tell()
 	r.life = l
 	w.lives = append(w.lives, l)
-	l.watch = newWatch(l)
 	w.tracef("START %s", l)
 	w.corrupt(r.box)
 	if w.cfg.Break != BreakReplaySkipped && w.cfg.Break != BreakReplayByLeader {
-		l.replay()
+		l.controller.Replay(discard, slices.Clone(r.box.records))
 	}
 	if !w.cfg.LeaderElection {
 		l.leading = true
@@ -93,6 +96,30 @@ func (r *replica) start() {
 	}
 	l.after(w.between(10*time.Millisecond, 2*time.Second), l.reconcileAll)
 }
+
+// newController builds the product as main does, on the ports of this world.
+func (l *life) newController() *lifecycle.Controller {
+	options := runner.Options{
+		Limit: maxExchanges, Go: l.spawn, Sleep: clock{l}.Sleep, PassPanic: isKill,
+		OnDone: func(uid types.UID) {
+			res, _ := l.world.ownerOf(string(uid))
+			l.queue.add(res.namespace)
+		},
+	}
+	l.runner = runner.New(options)
+	return lifecycle.New(lifecycle.Options{
+		Cache: l.watch, Versions: l.watch, API: store{l}, GitHub: exchanger{l}, Limiter: limiter{}, Outbox: outbox{l, l.replica.box},
+		Clock: clock{l}, Reporter: reporter{l}, Memory: memory.NewStore(), Holder: l.holder, NewID: l.newID,
+		Runner: l.runner, CheckRunner: runner.New(options), PassPanic: isKill,
+		Wake: func(name types.NamespacedName) { l.queue.add(name.Namespace) },
+	})
+}
+
+// maxExchanges is how many exchanges one process makes at once: all that are due.
+const maxExchanges = 100_000
+
+// isKill says whether a panic is the end of the simulated process.
+func isKill(cause any) bool { return cause == any(errKilled) }
 
 func (l *life) newID() string {
 	l.ids++
@@ -240,6 +267,7 @@ func (l *life) drain(why string) {
 	w.tracef("DRAIN %s: %s", l, why)
 	l.draining = true
 	l.cancel()
+	_ = l.runner.Drain(l.ctx) // Nothing new begins; what is under way is waited for below.
 	w.interrupt(l)
 	if w.leader == l {
 		w.elect(l)
@@ -273,7 +301,7 @@ func (w *world) elect(lost *life) {
 				l.leading = true
 				w.tracef("LEADER %s", l)
 				if w.cfg.Break == BreakReplayByLeader {
-					l.replay()
+					l.controller.Replay(discard, slices.Clone(l.replica.box.records))
 				}
 				l.after(0, l.reconcileAll)
 				if old != nil && !old.dead {

@@ -3,55 +3,58 @@ package simulation
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
+	"strconv"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 	"github.com/githubusertoken/github-user-token-operator/internal/github"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 )
 
-// pairName is the name of every pair Secret; each resource has a namespace of its own.
-const pairName = "pair"
+// Each resource has a namespace of its own, in which everything has the same name.
+const (
+	resourceName = "token"
+	seedName     = "seed"
+	seedKey      = "refresh-token"
+)
+
+// pairNames are those that a resource asks for, one at a time: the pair moves between them.
+var pairNames = [...]string{"pair", "renamed"}
 
 var (
 	rightApp = github.App{Host: "github.com", ClientID: "Iv1right"}
 	wrongApp = github.App{Host: "github.com", ClientID: "Iv1wrong"}
 )
 
-// spec is a GitHubUserToken as it stands on the API server. It is never changed in place.
-type spec struct {
-	owner     rotation.Owner
-	app       github.App
-	pin       *rotation.UserPin
-	suspended bool
-	requested string
-	retain    bool
-	deleting  bool
-}
-
-func (s *spec) ref() rotation.Ref {
-	return rotation.Ref{Namespace: s.owner.Namespace, Name: pairName}
-}
-
 // resource is a GitHubUserToken with its namespace, its seed Secret, and the person whose token it is.
 type resource struct {
 	number  int
+	plain   bool
 	rng     *rand.Rand
 	chances [faultCount]uint32
 
 	namespace string
-	// spec is nil while the resource does not exist.
-	spec        *spec
+	// token is the resource as it stands on the API server; nil while it does not exist. It is never changed in
+	// place.
+	token       *v1alpha1.GitHubUserToken
 	incarnation int
 	account     string
+	// seed is the token in the seed Secret, and seedVersion its version.
 	seed        credential.RefreshToken
 	seedVersion string
 	logins      int
 
 	// Until when what is wrong stays wrong.
-	denied, namespaceGone, misconfigured moment
+	denied, namespaceGone, misconfigured, saidDead moment
 	// damaged is the newest login whose pairs a person may have destroyed.
 	damaged int
+	// garbled is the newest login of whose chain a person may have made the state unreadable.
+	garbled int
 	// forgetful is the newest login that the chain may not know any more, because an old copy was written over it.
 	forgetful int
 	// backup is a copy of the pair Secret that a person has made.
@@ -66,57 +69,156 @@ type resource struct {
 	appChanged bool
 	// loggingIn says that a person is about to log in anew.
 	loggingIn bool
+	// shown is the code that a person was shown last.
+	shown string
+	// warned says that an event has told of a token which outlives its resource.
+	warned bool
 
 	rotations, writes int
 }
+
+// usesCodes and usesSeed say by which ways a resource gets its logins.
+func (r *resource) usesCodes() bool { return !r.plain && (r.number%10 == 3 || r.number%10 == 4) }
+func (r *resource) usesSeed() bool  { return r.plain || r.number%10 != 3 }
+
+// name is the resource's.
+func (r *resource) name() types.NamespacedName {
+	return types.NamespacedName{Namespace: r.namespace, Name: resourceName}
+}
+
+// owner is the resource of an incarnation, as pairs name it.
+func (r *resource) owner(incarnation int) rotation.Owner {
+	return rotation.Owner{Namespace: r.namespace, Name: resourceName, UID: r.namespace + "-" + strconv.Itoa(incarnation)}
+}
+
+// isNow says whether a resource is there to stay. One that goes takes its fence with it.
+func (r *resource) isNow(owner rotation.Owner) bool {
+	return r.is(owner.UID) && !r.isDeleting()
+}
+
+func (r *resource) is(uid string) bool { return r.token != nil && string(r.token.UID) == uid }
+
+func (r *resource) isDeleting() bool {
+	return r.token != nil && !r.token.DeletionTimestamp.IsZero()
+}
+
+// retains says whether a resource leaves its pair behind when it is deleted.
+func (r *resource) retains() bool {
+	return r.token.Spec.DeletionPolicy == v1alpha1.DeletionPolicyRetain
+}
+
+func (r *resource) appNow() github.App {
+	if r.token == nil {
+		return rightApp
+	}
+	return github.App{Host: r.token.Spec.App.Host, ClientID: r.token.Spec.App.ClientID}
+}
+
+// ref is where the resource asks for its pair, or would.
+func (r *resource) ref() rotation.Ref {
+	name := pairNames[0]
+	if r.token != nil {
+		name = r.token.Spec.Secret.Name
+	}
+	return rotation.Ref{Namespace: r.namespace, Name: name}
+}
+
+// refs are the names that Secrets in a resource's namespace can have: the one that is asked for first.
+func (r *resource) refs() []rotation.Ref {
+	refs := []rotation.Ref{r.ref()}
+	for _, name := range pairNames {
+		if name != refs[0].Name {
+			refs = append(refs, rotation.Ref{Namespace: r.namespace, Name: name})
+		}
+	}
+	for i := range r.incarnation {
+		refs = append(refs, r.owner(i+1).BackupRef())
+	}
+	return refs
+}
+
+func isPairName(ref rotation.Ref) bool { return slices.Contains(pairNames[:], ref.Name) }
 
 func keyOf(ref rotation.Ref) string { return ref.Namespace }
 
 // create makes the resource, anew.
 func (w *world) create(res *resource) {
 	res.incarnation++
-	res.spec = &spec{
-		owner: rotation.Owner{Namespace: res.namespace, Name: "token", UID: fmt.Sprintf("%s-%d", res.namespace, res.incarnation)},
-		app:   rightApp,
+	owner := res.owner(res.incarnation)
+	token := &v1alpha1.GitHubUserToken{
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: owner.Namespace, Name: owner.Name, UID: types.UID(owner.UID), ResourceVersion: w.api.next(), Generation: 1,
+			CreationTimestamp: metav1.NewTime(epoch.Add(w.now)),
+		},
+		Spec: v1alpha1.GitHubUserTokenSpec{
+			App:    v1alpha1.App{Host: rightApp.Host, ClientID: rightApp.ClientID},
+			Secret: v1alpha1.SecretTemplate{Name: pairNames[0]},
+		},
+	}
+	if res.usesSeed() {
+		token.Spec.RefreshTokenRef = &v1alpha1.RefreshTokenReference{Name: seedName, Key: seedKey}
+	}
+	if res.usesCodes() {
+		token.Spec.DeviceFlow = &v1alpha1.DeviceFlow{}
+	}
+	if res.number%10 == 1 && !res.plain {
+		token.Spec.CheckInterval = &metav1.Duration{Duration: 5 * time.Minute}
 	}
 	if w.chance().IntN(3) == 0 {
-		res.spec.pin = &rotation.UserPin{Login: res.account}
+		token.Spec.User = &v1alpha1.UserSelector{Login: res.account}
 	}
-	w.tellSpec(res)
+	res.token = token
+	w.tellToken(res)
 }
 
-// change edits the resource, if it exists.
-func (w *world) change(res *resource, edit func(*spec)) {
-	if res.spec == nil {
+// respec edits the resource's spec, if it exists.
+func (w *world) respec(res *resource, edit func(*v1alpha1.GitHubUserTokenSpec)) {
+	w.change(res, func(token *v1alpha1.GitHubUserToken) {
+		token.Generation++
+		edit(&token.Spec)
+	})
+}
+
+// change edits the resource's metadata, if it exists.
+func (w *world) change(res *resource, edit func(*v1alpha1.GitHubUserToken)) {
+	if res.token == nil {
 		return
 	}
-	next := *res.spec
-	edit(&next)
-	res.spec = &next
-	w.tellSpec(res)
+	next := res.token.DeepCopy()
+	edit(next)
+	next.ResourceVersion = w.api.next()
+	res.token = next
+	w.tellToken(res)
+	if res.isDeleting() && len(next.Finalizers) == 0 {
+		w.dropResource(next)
+	}
 }
 
-func (w *world) tellSpec(res *resource) {
+func (w *world) tellToken(res *resource) {
 	for _, l := range w.lives {
-		l.watch.specChanged(res)
+		l.watch.tokenChanged(res)
 	}
 }
 
 // dropResource is the end of a resource whose finalizer was taken off.
-func (w *world) dropResource(s *spec) {
-	res := w.resources[s.owner.Namespace]
-	if res.spec == nil || res.spec.owner.UID != s.owner.UID || !res.spec.deleting {
+func (w *world) dropResource(token *v1alpha1.GitHubUserToken) {
+	res := w.resources[token.Namespace]
+	if !res.is(string(token.UID)) || !res.isDeleting() {
 		return
 	}
-	w.tracef("GONE %s", res.spec.owner.UID)
-	if !res.spec.retain {
+	uid, retains := string(res.token.UID), res.retains()
+	w.tracef("GONE %s", uid)
+	if res.token.Spec.DeletionPolicy == v1alpha1.DeletionPolicyRevoke {
+		w.judgeRevoked(res)
+	}
+	if !retains {
 		clear(res.retained) // The pairs that former ones have left go with this one.
 	}
-	res.retained[s.owner.UID] = res.spec.retain
-	res.spec = nil
-	w.tellSpec(res)
-	for _, ref := range []rotation.Ref{s.ref(), s.owner.BackupRef()} {
-		if o := w.api.secrets[ref]; o != nil {
+	res.retained[uid] = retains
+	res.token = nil
+	w.tellToken(res)
+	for _, ref := range res.refs() {
+		if o := w.api.secrets[ref]; o != nil && w.api.ownerGone(o.pair) {
 			w.collectGarbage(ref)
 		}
 	}
@@ -131,10 +233,14 @@ func (w *world) collectGarbage(ref rotation.Ref) {
 	})
 }
 
-// logIn is a person authorizing the App and putting the refresh token into the seed Secret.
+// logIn is a person authorizing the App: they put the refresh token into the seed Secret or, where there is none,
+// ask for a code, which they will enter.
 func (w *world) logIn(res *resource, user string) {
-	app := rightApp
-	p := w.gitHub.login(res, user, app.Key())
+	if !res.usesSeed() {
+		w.change(res, func(token *v1alpha1.GitHubUserToken) { w.annotate(token, v1alpha1.AnnotationRefreshRequestedAt) })
+		return
+	}
+	p := w.gitHub.login(res, user, rightApp.Key())
 	res.seed = credential.NewRefreshToken(p.refresh)
 	res.seedVersion = w.api.next()
 	w.tracef("SEED %s: login %d of %s", res.namespace, p.login, user)
@@ -143,8 +249,15 @@ func (w *world) logIn(res *resource, user string) {
 	}
 }
 
+// annotate sets an annotation to a value that it never had.
+func (w *world) annotate(token *v1alpha1.GitHubUserToken, name string) {
+	if token.Annotations == nil {
+		token.Annotations = map[string]string{}
+	}
+	token.Annotations[name] = fmt.Sprint(w.now)
+}
+
 // departs says whether a resource does not exist, or will soon not exist any more.
 func (w *world) departs(owner rotation.Owner) bool {
-	res := w.resources[owner.Namespace]
-	return res.spec == nil || res.spec.owner != owner || res.spec.deleting
+	return !w.resources[owner.Namespace].isNow(owner)
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
+	"github.com/githubusertoken/github-user-token-operator/internal/github"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 )
 
@@ -27,6 +28,8 @@ type Config struct {
 	Rarity int
 	// Frequent makes faults that many times more frequent; 0 is 1.
 	Frequent int
+	// Plain resources get their logins by seeds, and ask GitHub for nothing but exchanges.
+	Plain bool
 	// SettleWithin, if not 0, is how long after the death of a process its intents may last.
 	SettleWithin time.Duration
 	// Only, if not nil, names the only faults that happen.
@@ -54,6 +57,8 @@ type Report struct {
 	ViolatedAt time.Duration
 	// Rotations counts the exchanges at GitHub that succeeded, Exchanges all that were sent.
 	Rotations, Exchanges int
+	// Redeemed counts the pairs that a person's code has brought.
+	Redeemed int
 	// Writes and Reads count requests of the operator about Secrets.
 	Writes, Reads int
 	// Restored counts Secrets that were put back.
@@ -86,6 +91,11 @@ type world struct {
 	calm bool
 	// lastDeath is when a process died last.
 	lastDeath moment
+	// looked is the reply that was looked into last, and the pair in it.
+	looked struct {
+		reply *github.Reply
+		pair  *issued
+	}
 	// acting is the resource that a person is working on.
 	acting *resource
 }
@@ -110,11 +120,13 @@ func newWorld(cfg Config) *world {
 		report: &Report{Outcomes: map[rotation.Outcome]int{}, Verdicts: map[string]int{}, Fates: map[string]int{}},
 	}
 	w.api = &apiServer{world: w, secrets: map[rotation.Ref]*object{}}
-	w.gitHub = &gitHub{world: w, tokens: map[string]*issued{}, access: map[string]*issued{}, names: map[credential.Fingerprint]*issued{}}
+	w.gitHub = &gitHub{world: w, tokens: map[string]*issued{}, access: map[string]*issued{}, names: map[credential.Fingerprint]*issued{}, codes: map[string]*deviceCode{}}
 	for i := range cfg.Resources {
-		res := &resource{number: i, rng: rand.New(rand.NewPCG(cfg.Seed, uint64(i))), namespace: fmt.Sprintf("ns%d", i), account: fmt.Sprintf("user%d", i), honoured: map[string]*issued{}, verdicts: map[rotation.Verdict]bool{}, retained: map[string]bool{}}
+		res := &resource{number: i, plain: cfg.Plain, rng: rand.New(rand.NewPCG(cfg.Seed, uint64(i))), namespace: fmt.Sprintf("ns%d", i), account: fmt.Sprintf("user%d", i), honoured: map[string]*issued{}, verdicts: map[rotation.Verdict]bool{}, retained: map[string]bool{}}
 		w.all, w.resources[res.namespace] = append(w.all, res), res
-		w.logIn(res, res.account)
+		if res.usesSeed() {
+			w.logIn(res, res.account)
+		}
 		w.create(res)
 	}
 	for i := range cfg.Replicas {

@@ -68,6 +68,18 @@ func (s *scheduler) step() bool {
 
 // spawn begins a task of a process.
 func (s *scheduler) spawn(l *life, body func()) {
+	t := s.task(l, body)
+	s.wakeAt(s.now, t, t.waiting)
+}
+
+// spawnNow begins a task that runs at once, up to the first thing that it waits for.
+func (s *scheduler) spawnNow(l *life, f *flight, body func()) {
+	t := s.task(l, body)
+	t.flight = f
+	s.resume(t)
+}
+
+func (s *scheduler) task(l *life, body func()) *task {
 	t := &task{life: l}
 	l.tasks = append(l.tasks, t)
 	t.next, t.stop = iter.Pull(func(yield func(struct{}) bool) {
@@ -82,7 +94,15 @@ func (s *scheduler) spawn(l *life, body func()) {
 		body()
 	})
 	t.waiting++
-	s.wakeAt(s.now, t, t.waiting)
+	return t
+}
+
+// resume lets a task run until it waits for something.
+func (s *scheduler) resume(t *task) {
+	before := s.current
+	s.current = t
+	t.next()
+	s.current = before
 }
 
 func (s *scheduler) wakeAt(when moment, t *task, wait uint64) {
@@ -101,10 +121,7 @@ func (s *scheduler) wake(t *task, wait uint64) {
 	if t.life.struck(t, wait) {
 		return
 	}
-	before := s.current
-	s.current = t
-	t.next()
-	s.current = before
+	s.resume(t)
 }
 
 // park gives way until the task is woken.

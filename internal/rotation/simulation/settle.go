@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 )
 
@@ -25,7 +26,7 @@ func (w *world) mend(res *resource) {
 		res.damaged = res.logins
 		w.api.drop(person, o.pair.Ref)
 	}
-	if o := w.secretOf(res); o == nil || o.pair.State.Owner != res.spec.owner.UID || o.pair.State.App != rightApp.Key() || o.pair.State.Verdict != nil || o.pair.State.SeedVerdict != nil {
+	if o := w.secretOf(res); o == nil || !o.pair.State.HasToken() || o.pair.State.RefreshToken == "" || o.pair.State.Owner != string(res.token.UID) || o.pair.State.App != rightApp.Key() || o.pair.State.Verdict != nil || o.pair.State.SeedVerdict != nil {
 		w.logIn(res, res.account)
 	}
 }
@@ -50,17 +51,41 @@ func (w *world) becalm() {
 		l.setBack = true
 		l.resume()
 		l.watch.list()
+		l.watch.tell()
 		l.reconcileAll()
 	}
+	for _, c := range w.gitHub.codes {
+		c.entered, c.denied, c.user = true, false, c.res.account
+	}
 	for _, res := range w.all {
-		res.denied, res.misconfigured, res.namespaceGone = 0, 0, 0
-		w.change(res, func(s *spec) { s.app, s.suspended = rightApp, false })
-		w.removeForeign(rotation.Ref{Namespace: res.namespace, Name: pairName})
+		res.denied, res.misconfigured, res.namespaceGone, res.saidDead = 0, 0, 0, 0
+		w.respec(res, func(spec *v1alpha1.GitHubUserTokenSpec) { spec.App.ClientID, spec.Suspend = rightApp.ClientID, false })
+		w.olderFormat(res)
+		for _, name := range pairNames {
+			w.removeForeign(rotation.Ref{Namespace: res.namespace, Name: name})
+		}
 	}
 }
 
-func (w *world) secretOf(res *resource) *object {
-	return w.api.secrets[rotation.Ref{Namespace: res.namespace, Name: pairName}]
+// secretOf is the pair Secret, under the name that is asked for or, while it has not moved, under a former one.
+func (w *world) secretOf(res *resource) *object { return w.api.secrets[w.whereOf(res)] }
+
+// whereOf is where the pair is, or would be.
+func (w *world) whereOf(res *resource) rotation.Ref {
+	wanted := res.ref()
+	for _, name := range pairNames {
+		ref := rotation.Ref{Namespace: res.namespace, Name: name}
+		if o := w.api.secrets[ref]; o != nil && res.token != nil && o.pair.Controlled && res.is(o.pair.Owner.UID) {
+			return ref
+		}
+	}
+	for _, name := range pairNames {
+		ref := rotation.Ref{Namespace: res.namespace, Name: name}
+		if o := w.api.secrets[ref]; o != nil && w.api.secrets[wanted] == nil && o.labelled {
+			return ref
+		}
+	}
+	return wanted
 }
 
 // inTheWay says of a retained pair that it goes back to another login than the seed, or to another App: somebody
@@ -72,7 +97,7 @@ func (o *object) inTheWay(res *resource) bool {
 
 // judgeReason asks whether a resource is Ready or says the true reason.
 func (w *world) judgeReason(res *resource) {
-	if o := w.secretOf(res); o != nil && res.spec != nil && o.inTheWay(res) {
+	if o := w.secretOf(res); o != nil && res.token != nil && o.inTheWay(res) {
 		return
 	}
 	o := w.settled(res)
@@ -80,15 +105,20 @@ func (w *world) judgeReason(res *resource) {
 		return
 	}
 	switch {
-	case o.pair.State.Owner != res.spec.owner.UID:
+	case o.pair.State.Owner != string(res.token.UID):
 		w.judgeUnproven(res, o.pair)
 		return
 	case o.pair.State.App != rightApp.Key() && res.appChanged:
 		return // It says that the chain is another App's.
 	}
-	if o.pair.State.Verdict == nil {
+	switch {
+	case !o.pair.State.HasToken() && o.pair.State.Verdict == nil && !res.usesSeed():
+		return // A person has still to enter a code, or to ask for one.
+	case o.pair.RefreshToken.IsZero() && o.pair.State.Verdict == nil && res.damaged+res.garbled > 0:
+		return // A person has edited away that the refresh token is lost; it is found out when the access token expires.
+	case o.pair.State.Verdict == nil:
 		w.judgeAlive(res, o.pair)
-	} else {
+	default:
 		w.judgeTruth(res, o.pair, o.pair.State.Verdict)
 	}
 	if verdict := o.pair.State.SeedVerdict; verdict != nil {
@@ -121,22 +151,31 @@ func (w *world) judgeReady(res *resource) {
 func (w *world) settled(res *resource) *object {
 	o := w.secretOf(res)
 	switch {
-	case res.spec == nil || res.spec.deleting:
+	case res.token == nil || res.isDeleting():
 		w.violate("%s: the deletion of the resource is stuck", res.namespace)
 	case o == nil:
 		w.violate("%s: there is no Secret", res.namespace)
-	case !o.pair.Controlled || o.pair.Owner.UID != res.spec.owner.UID:
+	case !o.pair.Controlled || o.pair.Owner.UID != string(res.token.UID):
 		w.violate("%s: the Secret belongs to nobody", res.namespace)
 	case o.pair.Deleting:
 		w.violate("%s: the deletion of the Secret is stuck", res.namespace)
-	case o.pair.Intent != nil && !w.fresh(o.pair.Intent):
+	case o.pair.Intent != nil && !w.fresh(o.pair.Intent) && (o.pair.State.App == rightApp.Key() || !res.appChanged):
 		w.violate("%s: intent %s was never resolved", res.namespace, o.pair.Intent.ID)
-	case slices.ContainsFunc(w.secretsOf(res)[1:], func(o *object) bool { return !o.pair.State.Retained }):
-		w.violate("%s: a backup is left", res.namespace)
 	default:
-		return o
+		return w.onlyOne(res, o)
 	}
 	return nil
+}
+
+// onlyOne is the resource's Secret, when no other of the operator's is left in its namespace but retained ones.
+func (w *world) onlyOne(res *resource, kept *object) *object {
+	for _, o := range w.secretsOf(res) {
+		if o != kept && o.labelled && !o.pair.State.Retained {
+			w.violate("%s: Secret %s is left: %s", res.namespace, o.pair.Ref.Name, describe(o))
+			return nil
+		}
+	}
+	return kept
 }
 
 // fresh says that an intent belongs to an exchange that is under way right now.
@@ -153,8 +192,10 @@ func (w *world) judgeAlive(res *resource, pair *rotation.Pair) {
 	p := w.gitHub.tokens[pair.RefreshToken.Reveal()]
 	switch {
 	case pair.Intent != nil: // Right now it is being exchanged.
+	case p == nil && pair.RefreshToken.IsZero() && res.damaged+res.garbled > 0: // A person has taken it out, and garbled what was known of it.
 	case p == nil:
 		w.violate("%s: Ready with a refresh token that GitHub never issued", res.namespace)
+	case p.revoked && pair.State.ExpiresAt.Sub(pair.State.IssuedAt) != w.cfg.Lifetime: // Computed from tokens and a wrong clock.
 	case p.spent || p.revoked:
 		w.violate("%s: Ready with a dead refresh token", res.namespace)
 	case pair.AccessToken.Reveal() != p.access && !pair.AccessToken.IsZero():
@@ -181,7 +222,7 @@ func (w *world) judgeTruth(res *resource, pair *rotation.Pair, verdict *rotation
 	p := w.gitHub.names[verdict.Fingerprint]
 	lost := p != nil && p.successor != nil && p.successor.stored == 0 && p.successor.kept == 0
 	// What an earlier incarnation of the resource has done with a token is beyond what the present one can know.
-	doubtful := p != nil && (res.damaged >= p.login || p.revoked || res.forgetful >= p.login || p.successor != nil && p.successor.ownerUID() != res.spec.owner.UID)
+	doubtful := p != nil && (res.damaged >= p.login || p.revoked || res.forgetful >= p.login || p.successor != nil && !res.is(p.successor.ownerUID()))
 	isTrue := false
 	switch verdict.Reason {
 	case rotation.ReasonRefreshTokenMissing:
@@ -191,11 +232,11 @@ func (w *world) judgeTruth(res *resource, pair *rotation.Pair, verdict *rotation
 		half := lost && pair.RefreshToken.IsZero()
 		isTrue = p == nil || half || (doubtful || lost && (p.successor.fate != fateWrongUser || p.successor.overdue)) && p.mayBeSpent()
 	case rotation.ReasonRefreshTokenRejected:
-		isTrue = p == nil || doubtful || p.spent && res.appChanged || p.spent && (!lost || p.login != res.logins || p.successor.ownerUID() != res.spec.owner.UID)
+		isTrue = p == nil || doubtful || p.spent && res.appChanged || p.spent && (!lost || p.login != res.logins || !res.is(p.successor.ownerUID()))
 	case rotation.ReasonRevoked:
 		isTrue = p == nil || doubtful || pair.State.AccessTokenEnded && p.spent
 	case rotation.ReasonWrongUser:
-		isTrue = p == nil || res.spec.pin == nil || p.user != res.spec.pin.Login
+		isTrue = p == nil || res.token.Spec.User == nil || p.user != res.token.Spec.User.Login
 	}
 	if !isTrue {
 		fate := "none"

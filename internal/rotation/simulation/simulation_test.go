@@ -102,18 +102,30 @@ func TestReplay(t *testing.T) {
 	}
 }
 
-// While nothing goes wrong a rotation costs two writes and no read, and the first one of a login two reads
-// more, for a backup.
+// While nothing goes wrong a rotation costs two writes to Secrets and no read of one. The first one of a login
+// costs two reads more, for a backup and the fence, and, where the account is not pinned, a read and a write
+// for it.
 func TestAHealthyRotationCostsTwoWritesAndNoRead(t *testing.T) {
 	for replicas := 1; replicas <= 3; replicas++ {
-		cfg := Config{Seed: 1, Resources: 20, Replicas: replicas, LeaderElection: true, Lifetime: time.Hour, Rotations: 500}
-		report := Run(cfg)
-		if report.Violation != "" {
-			t.Error(report.Violation)
+		run := func(rotations int) *Report {
+			report := Run(Config{Seed: 1, Resources: 20, Replicas: replicas, LeaderElection: true, Lifetime: time.Hour, Rotations: rotations, Plain: true})
+			if report.Violation != "" {
+				t.Error(report.Violation)
+			}
+			if report.Exchanges != report.Rotations {
+				t.Errorf("%d exchanges brought %d rotations", report.Exchanges, report.Rotations)
+			}
+			return report
 		}
-		if report.Writes != 2*report.Rotations || report.Reads != 2*cfg.Resources || report.Exchanges != report.Rotations {
-			t.Errorf("%d replicas: %d exchanges brought %d rotations of %d resources at %d writes and %d reads",
-				replicas, report.Exchanges, report.Rotations, cfg.Resources, report.Writes, report.Reads)
+		short, long := run(500), run(1500)
+		if writes, rotations := long.Writes-short.Writes, long.Rotations-short.Rotations; writes != 2*rotations || rotations < 900 {
+			t.Errorf("%d replicas: %d rotations cost %d writes", replicas, rotations, writes)
+		}
+		if reads := long.Reads - short.Reads; reads != 0 {
+			t.Errorf("%d replicas: further rotations cost %d reads", replicas, reads)
+		}
+		if first := short.Writes - 2*short.Rotations; first > 20 || short.Reads > 4*20 {
+			t.Errorf("%d replicas: 20 first issues cost %d writes and %d reads more", replicas, first, short.Reads)
 		}
 	}
 }

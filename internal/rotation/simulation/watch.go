@@ -1,17 +1,28 @@
 package simulation
 
 import (
+	"cmp"
+	"context"
+	"slices"
 	"time"
 
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers/lifecycle"
+	"github.com/githubusertoken/github-user-token-operator/controllers/seeds"
+	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 )
 
-// watch is the cache of one process, fed by events that arrive in order and late, or not at all.
+// watch is the caches of one process, fed by events that arrive in order and late, or not at all.
 type watch struct {
-	life    *life
-	secrets map[rotation.Ref]*rotation.Pair
-	specs   map[string]*spec
-	seeds   map[string]string
+	life *life
+	// secrets are those with the operator's label, by namespace and name.
+	secrets map[string]map[string]*rotation.Pair
+	tokens  map[string]*v1alpha1.GitHubUserToken
+	// versions are those of all Secrets that a resource names; empty for one that is gone.
+	versions map[types.NamespacedName]string
 	// last is when the last event on its way arrives: the next one arrives after it.
 	last moment
 	// queue are the events on their way, and lists counts the lists: what was on its way at a list is not
@@ -19,6 +30,11 @@ type watch struct {
 	queue []func()
 	lists int
 }
+
+var (
+	_ lifecycle.Cache = (*watch)(nil)
+	_ seeds.Versions  = (*watch)(nil)
+)
 
 // newWatch begins with a list.
 func newWatch(l *life) *watch {
@@ -32,42 +48,103 @@ func (wa *watch) list() {
 	w := wa.life.world
 	wa.lists++
 	wa.queue = nil
-	wa.secrets = map[rotation.Ref]*rotation.Pair{}
+	wa.secrets = map[string]map[string]*rotation.Pair{}
+	wa.versions = map[types.NamespacedName]string{}
 	for ref, o := range w.api.secrets {
-		wa.secrets[ref] = metadata(o.pair)
+		wa.versions[types.NamespacedName(ref)] = versionOf(o.pair)
+		if o.labelled {
+			wa.set(ref, metadata(o.pair))
+		}
 	}
-	wa.specs, wa.seeds = map[string]*spec{}, map[string]string{}
+	wa.tokens = map[string]*v1alpha1.GitHubUserToken{}
 	for _, res := range w.all {
-		wa.specs[res.namespace], wa.seeds[res.namespace] = res.spec, res.seedVersion
+		if res.token != nil {
+			wa.tokens[res.namespace] = res.token
+		}
+		if res.seedVersion != "" {
+			wa.versions[types.NamespacedName{Namespace: res.namespace, Name: seedName}] = seedUID(res) + "/" + res.seedVersion
+		}
 	}
 }
 
+// tell is the end of a list: the process is told of every Secret.
+func (wa *watch) tell() {
+	for _, res := range wa.life.world.all {
+		for _, ref := range res.refs() {
+			if pair := wa.secrets[ref.Namespace][ref.Name]; pair != nil {
+				wa.life.controller.PairSeen(pair)
+			}
+		}
+	}
+}
+
+func (wa *watch) set(ref rotation.Ref, pair *rotation.Pair) {
+	if wa.secrets[ref.Namespace] == nil {
+		wa.secrets[ref.Namespace] = map[string]*rotation.Pair{}
+	}
+	wa.secrets[ref.Namespace][ref.Name] = pair
+}
+
+// secretChanged brings an event about a Secret.
 func (wa *watch) secretChanged(ref rotation.Ref, before, after *object) {
-	if after == nil {
-		wa.deliver(keyOf(ref), func() { wa.gone(ref, before.pair.UID) })
+	version := ""
+	var seen *rotation.Pair
+	if after != nil {
+		version = versionOf(after.pair)
+		if after.labelled {
+			seen = metadata(after.pair)
+		}
+	}
+	wa.deliver(keyOf(ref), func() {
+		l := wa.life
+		if known := wa.secrets[ref.Namespace][ref.Name]; known != nil || seen != nil {
+			if seen != nil {
+				wa.set(ref, seen)
+			} else {
+				delete(wa.secrets[ref.Namespace], ref.Name)
+			}
+			switch {
+			case known != nil:
+				l.controller.PairChanged(known, seen)
+			case seen != nil:
+				l.controller.PairSeen(seen)
+			}
+			l.queue.add(keyOf(ref))
+		}
+		wa.named(types.NamespacedName(ref), version)
+	})
+}
+
+// named brings an event about a Secret, ours or not, that a resource may name.
+func (wa *watch) named(name types.NamespacedName, version string) {
+	token := wa.tokens[name.Namespace]
+	if token == nil || name.Name != seedName && name.Name != token.Spec.Secret.Name {
+		delete(wa.versions, name)
 		return
 	}
-	seen := metadata(after.pair)
-	wa.deliver(keyOf(ref), func() { wa.secrets[ref] = seen })
-}
-
-func (wa *watch) gone(ref rotation.Ref, uid string) {
-	delete(wa.secrets, ref)
-	if m := wa.life.remembered(keyOf(ref)); m.latest != nil && m.latest.UID == uid {
-		m.latest = nil
+	before, known := wa.versions[name]
+	wa.versions[name] = version
+	if !known || before != version {
+		wa.life.controller.NamedSecretChanged(token, name.Name)
 	}
 }
 
-func (wa *watch) specChanged(res *resource) {
-	seen := res.spec
-	wa.deliver(res.namespace, func() { wa.specs[res.namespace] = seen })
+func (wa *watch) tokenChanged(res *resource) {
+	seen := res.token
+	wa.deliver(res.namespace, func() {
+		if seen == nil {
+			delete(wa.tokens, res.namespace)
+		} else {
+			wa.tokens[res.namespace] = seen
+		}
+		wa.life.queue.add(res.namespace)
+	})
 }
 
 func (wa *watch) seedChanged(res *resource) {
-	version := res.seedVersion
+	version := seedUID(res) + "/" + res.seedVersion
 	wa.deliver(res.namespace, func() {
-		wa.seeds[res.namespace] = version
-		wa.life.remembered(res.namespace).failure.reset()
+		wa.named(types.NamespacedName{Namespace: res.namespace, Name: seedName}, version)
 	})
 }
 
@@ -79,6 +156,7 @@ func (wa *watch) deliver(key string, apply func()) {
 		// The watch is found broken later, and everything is listed anew.
 		l.after(w.between(10*time.Second, 10*time.Minute), func() {
 			wa.list()
+			wa.tell()
 			wa.last = max(wa.last, w.now)
 			l.reconcileAll()
 		})
@@ -89,10 +167,7 @@ func (wa *watch) deliver(key string, apply func()) {
 		delay = w.mostly(10*time.Second, 5*time.Minute)
 	}
 	wa.last = max(wa.last+1, w.now+delay)
-	wa.queue = append(wa.queue, func() {
-		apply()
-		l.reconcile(key)
-	})
+	wa.queue = append(wa.queue, apply)
 	of := wa.lists
 	l.after(wa.last-w.now, func() {
 		// A process that was stopped and resumed gets them in their order, too.
@@ -103,3 +178,82 @@ func (wa *watch) deliver(key string, apply func()) {
 		}
 	})
 }
+
+// Version implements seeds.Versions.
+func (wa *watch) Version(name types.NamespacedName) (version string, known bool) {
+	version, known = wa.versions[name]
+	return version, known
+}
+
+// Learn implements seeds.Versions.
+func (wa *watch) Learn(name types.NamespacedName, version string) {
+	if _, known := wa.versions[name]; !known {
+		wa.versions[name] = version
+	}
+}
+
+// Forget implements seeds.Versions.
+func (wa *watch) Forget(name types.NamespacedName) { delete(wa.versions, name) }
+
+// Secret implements lifecycle.Cache.
+func (wa *watch) Secret(_ context.Context, ref rotation.Ref) (*rotation.Pair, error) {
+	return wa.secrets[ref.Namespace][ref.Name], nil
+}
+
+// PairsOf implements lifecycle.Cache.
+func (wa *watch) PairsOf(_ context.Context, owner rotation.Owner) ([]*rotation.Pair, error) {
+	var found []*rotation.Pair
+	for _, name := range pairNames {
+		if pair := wa.secrets[owner.Namespace][name]; pair != nil && pair.Controlled && pair.Owner.UID == owner.UID {
+			found = append(found, pair)
+		}
+	}
+	return found, nil
+}
+
+// SecretsFor implements lifecycle.Cache.
+func (wa *watch) SecretsFor(_ context.Context, name types.NamespacedName) ([]*rotation.Pair, error) {
+	var found []*rotation.Pair
+	for _, pair := range wa.secrets[name.Namespace] {
+		found = append(found, pair)
+	}
+	slices.SortFunc(found, func(a, b *rotation.Pair) int { return cmp.Compare(a.Ref.Name, b.Ref.Name) })
+	return found, nil
+}
+
+// ChainsWith implements lifecycle.Cache. No token is ever used in another namespace than its own.
+func (wa *watch) ChainsWith(_ context.Context, token credential.Fingerprint) ([]seeds.Chain, error) {
+	p := wa.life.world.gitHub.names[token]
+	if p == nil {
+		return nil, nil
+	}
+	var found []seeds.Chain
+	for _, pair := range wa.secrets[p.res.namespace] {
+		if pair.Controlled && slices.Contains(seeds.ChainTokens(&pair.State), string(token)) {
+			found = append(found, seeds.Chain{Namespace: pair.Owner.Namespace, Owner: pair.Owner.Name, UID: types.UID(pair.Owner.UID)})
+		}
+	}
+	slices.SortFunc(found, func(a, b seeds.Chain) int { return cmp.Compare(a.UID, b.UID) })
+	return found, nil
+}
+
+// Resource implements lifecycle.Cache.
+func (wa *watch) Resource(_ context.Context, name types.NamespacedName) (*v1alpha1.GitHubUserToken, bool) {
+	return wa.tokens[name.Namespace], true
+}
+
+// Resources implements lifecycle.Cache.
+func (wa *watch) Resources(context.Context) ([]*v1alpha1.GitHubUserToken, error) {
+	var all []*v1alpha1.GitHubUserToken
+	for _, res := range wa.life.world.all {
+		if token := wa.tokens[res.namespace]; token != nil {
+			all = append(all, token)
+		}
+	}
+	return all, nil
+}
+
+// versionOf names one version of one Secret, and seedUID one seed Secret.
+func versionOf(pair *rotation.Pair) string { return pair.UID + "/" + pair.Version }
+
+func seedUID(res *resource) string { return "seed-" + res.namespace }

@@ -13,7 +13,7 @@ import (
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
-	"github.com/githubusertoken/github-user-token-operator/internal/output"
+	"github.com/githubusertoken/github-user-token-operator/controllers/outputs/format"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 	"github.com/githubusertoken/github-user-token-operator/test/e2e/gitserver"
 )
@@ -50,7 +50,7 @@ func start(t *testing.T) *github {
 func (g *github) host() string { return strings.TrimPrefix(g.URL, "https://") }
 
 // clone clones as a pod would that mounts the output: with git's store helper on the file.
-func (g *github) clone(t *testing.T, format v1alpha1.OutputFormat, token string) (folder string, err error) {
+func (g *github) clone(t *testing.T, kind v1alpha1.OutputFormat, token string) (folder string, err error) {
 	t.Helper()
 	home := t.TempDir()
 	certificate := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: g.Certificate().Raw})
@@ -58,7 +58,7 @@ func (g *github) clone(t *testing.T, format v1alpha1.OutputFormat, token string)
 
 	access := credential.NewAccessToken(token)
 	pair := &rotation.Pair{AccessToken: access, State: rotation.State{AccessToken: access.Fingerprint()}}
-	rendered, err := output.Render(v1alpha1.Output{Name: "git", Format: format}, pair, output.Defaults{AppHost: g.host()})
+	rendered, err := format.Render(v1alpha1.Output{Name: "git", Format: kind}, pair, format.Defaults{AppHost: g.host()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,124 @@
+package controllers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers/lifecycle"
+	"github.com/githubusertoken/github-user-token-operator/controllers/seeds"
+	"github.com/githubusertoken/github-user-token-operator/internal/credential"
+	"github.com/githubusertoken/github-user-token-operator/internal/pairsecret"
+	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
+)
+
+// clusterCache is lifecycle.Cache over the manager's cache.
+type clusterCache struct{ client.Reader }
+
+var _ lifecycle.Cache = clusterCache{}
+
+// Secret implements lifecycle.Cache.
+func (c clusterCache) Secret(ctx context.Context, ref rotation.Ref) (*rotation.Pair, error) {
+	meta, err := cachedSecret(ctx, c.Reader, types.NamespacedName(ref))
+	if meta == nil || err != nil {
+		return nil, err
+	}
+	pair, _ := pairsecret.FromMetadata(&meta.ObjectMeta)
+	return pair, nil
+}
+
+// PairsOf implements lifecycle.Cache.
+func (c clusterCache) PairsOf(ctx context.Context, owner rotation.Owner) ([]*rotation.Pair, error) {
+	return c.pairs(ctx, client.InNamespace(owner.Namespace), client.MatchingFields{indexPairOwner: owner.UID})
+}
+
+// SecretsFor implements lifecycle.Cache.
+func (c clusterCache) SecretsFor(ctx context.Context, name types.NamespacedName) ([]*rotation.Pair, error) {
+	return c.pairs(ctx, client.InNamespace(name.Namespace), client.MatchingLabels{v1alpha1.LabelOwner: v1alpha1.OwnerLabel(name.Name)})
+}
+
+// ChainsWith implements lifecycle.Cache.
+func (c clusterCache) ChainsWith(ctx context.Context, token credential.Fingerprint) ([]seeds.Chain, error) {
+	pairs, err := c.pairs(ctx, client.MatchingFields{indexChainTokens: string(token)})
+	if err != nil {
+		return nil, err
+	}
+	var chains []seeds.Chain
+	for _, pair := range pairs {
+		if pair.Owner.UID != "" {
+			chains = append(chains, seeds.Chain{Namespace: pair.Owner.Namespace, Owner: pair.Owner.Name, UID: types.UID(pair.Owner.UID)})
+		}
+	}
+	return chains, nil
+}
+
+func (c clusterCache) pairs(ctx context.Context, options ...client.ListOption) ([]*rotation.Pair, error) {
+	var secrets metav1.PartialObjectMetadataList
+	secrets.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("SecretList"))
+	if err := c.List(ctx, &secrets, options...); err != nil {
+		return nil, fmt.Errorf("look for pair Secrets in the cache: %w", err)
+	}
+	var pairs []*rotation.Pair
+	for i := range secrets.Items {
+		pair, _ := pairsecret.FromMetadata(&secrets.Items[i].ObjectMeta)
+		pairs = append(pairs, pair)
+	}
+	return pairs, nil
+}
+
+// Resource implements lifecycle.Cache.
+func (c clusterCache) Resource(ctx context.Context, name types.NamespacedName) (*v1alpha1.GitHubUserToken, bool) {
+	var token v1alpha1.GitHubUserToken
+	err := c.Get(ctx, name, &token)
+	var notStarted *cache.ErrCacheNotStarted
+	switch {
+	case err == nil:
+		return &token, true
+	case apierrors.IsNotFound(err):
+		return nil, true
+	case errors.As(err, &notStarted):
+		return nil, false
+	default:
+		return nil, false // In doubt nothing is known.
+	}
+}
+
+// Resources implements lifecycle.Cache.
+func (c clusterCache) Resources(ctx context.Context) ([]*v1alpha1.GitHubUserToken, error) {
+	var all v1alpha1.GitHubUserTokenList
+	if err := c.List(ctx, &all, client.UnsafeDisableDeepCopy); err != nil {
+		return nil, fmt.Errorf("list the resources in the cache: %w", err)
+	}
+	tokens := make([]*v1alpha1.GitHubUserToken, len(all.Items))
+	for i := range all.Items {
+		tokens[i] = &all.Items[i]
+	}
+	return tokens, nil
+}
+
+// cachedSecret is the metadata of a Secret of ours as the cache has it; nil when it has none.
+func cachedSecret(ctx context.Context, reader client.Reader, name types.NamespacedName) (*metav1.PartialObjectMetadata, error) {
+	meta := secretMetadata(name)
+	err := reader.Get(ctx, name, meta)
+	if apierrors.IsNotFound(err) {
+		return nil, nil //nolint:nilnil // absence is an ordinary answer here
+	}
+	if err != nil {
+		return nil, fmt.Errorf("look for Secret %s in the cache: %w", name.Name, err)
+	}
+	return meta, nil
+}
+
+func secretMetadata(name types.NamespacedName) *metav1.PartialObjectMetadata {
+	meta := &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{Namespace: name.Namespace, Name: name.Name}}
+	meta.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Secret"))
+	return meta
+}

@@ -1,0 +1,59 @@
+package lifecycle
+
+import (
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
+	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
+)
+
+// OwnerOf names the resource that an event about one of our Secrets is for: its controller, or the one for
+// whose name it was retained or restored. ok is false when there is none.
+func OwnerOf(pair *rotation.Pair) (name types.NamespacedName, ok bool) {
+	name = types.NamespacedName{Namespace: pair.Ref.Namespace, Name: pair.Owner.Name}
+	if name.Name == "" {
+		name.Name = pair.State.OwnerName
+	}
+	return name, name.Name != ""
+}
+
+// PairSeen is told of each pair Secret and each backup that the cache shows for the first time.
+func (c *Controller) PairSeen(pair *rotation.Pair) { c.leftovers.see(pair, false) }
+
+// PairChanged is told of each event about a pair Secret or a backup; after is nil when it is gone. What was
+// remembered of a Secret that is gone is dropped, and resources that want a token which a chain has given up
+// get their turn.
+func (c *Controller) PairChanged(before, after *rotation.Pair) {
+	if after == nil {
+		c.leftovers.see(before, true)
+		c.orphans.Drop(types.UID(before.UID))
+		c.notes.Peek(types.UID(before.Owner.UID), func(m *note) {
+			if m.latest != nil && m.latest.UID == before.UID {
+				m.latest = nil
+			}
+		})
+	}
+	state := (*rotation.State)(nil)
+	if after != nil {
+		c.leftovers.see(after, false)
+		state = &after.State
+	}
+	c.ownership.PairChanged(&before.State, state)
+}
+
+// NamedSecretChanged is told of each change of a Secret that a resource names: a seed, a client secret, or
+// whatever stands under a name that is asked for. A failure that this may have mended is forgotten; one of
+// GitHub's own is not mended by that, and its back-off stands.
+func (c *Controller) NamedSecretChanged(token *v1alpha1.GitHubUserToken, secret string) {
+	if secret != token.PairSecretName() { // Our own writes mend nothing.
+		c.checks.Reconsider(token.UID)
+		c.notes.Peek(token.UID, func(m *note) {
+			if f := m.failure; f != nil && !f.problem.Ambiguous && f.problem.Reason != v1alpha1.ReasonRateLimited {
+				m.failure = nil
+			}
+		})
+	}
+	c.notes.Peek(token.UID, func(m *note) { m.moveBlocked = nil })
+	c.wake(scope.NameOf(token))
+}

@@ -1,0 +1,38 @@
+package lifecycle
+
+import (
+	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
+	"github.com/githubusertoken/github-user-token-operator/controllers/words"
+	"github.com/githubusertoken/github-user-token-operator/internal/problem"
+	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
+)
+
+// Explain puts what Decide found in the way into words; nil when nothing is.
+func Explain(s *scope.Scope, decision rotation.Decision) *problem.Problem {
+	found := decision.Problem
+	switch {
+	case found == nil:
+		return nil
+	case found.Message != "":
+		return found
+	case found.Reason == v1alpha1.ReasonSecretNotOwned:
+		return words.NotOwned(s.Ref.Name)
+	case decision.Rule == rotation.RuleNoPair && s.Seed.Problem != nil:
+		return s.Seed.Problem
+	case found.Unauthorized:
+		return words.NeedsHuman(s.Token, found.Reason)
+	}
+	told := *found
+	switch found.Reason {
+	case v1alpha1.ReasonStateFormatTooNew:
+		told.Message = "A newer version of the operator has written this pair Secret, so this version exchanges nothing and changes nothing in it. Upgrade the operator again."
+	case v1alpha1.ReasonSuspended:
+		told.Message = "spec.suspend stops all exchanges."
+	case v1alpha1.ReasonOutcomeUnknown:
+		told.Message = "Another replica has begun an exchange. It is left alone for as long as it may still be running."
+	case v1alpha1.ReasonAccessTokenEnded:
+		told.Message = "GitHub no longer accepts the access token, and did not accept the one before it either a short time ago. The operator requests a new one later."
+	}
+	return &told
+}

@@ -1,0 +1,167 @@
+package lifecycle
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/go-logr/logr"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
+	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
+)
+
+// finalize carries out the deletionPolicy and releases the resource. It returns when to come back; zero when
+// the resource may go, or when an event will bring us back.
+func (c *Controller) finalize(ctx context.Context, token *v1alpha1.GitHubUserToken) (time.Duration, error) {
+	if !slices.Contains(token.Finalizers, v1alpha1.Finalizer) {
+		c.forget(token.UID)
+		return 0, nil
+	}
+	if token.Spec.DeletionPolicy == v1alpha1.DeletionPolicyRevoke {
+		step, err := c.revoker.Advance(ctx, logr.FromContextOrDiscard(ctx), token, func(ctx context.Context) (time.Duration, error) { return c.settleFirst(ctx, token) })
+		if err != nil || !step.Done {
+			return max(step.RequeueAt.Sub(c.clock.Now()), time.Millisecond), err
+		}
+	}
+	if err := c.reporter.RemoveOutputs(ctx, token); err != nil {
+		return 0, err
+	}
+	refs, err := c.secretsOf(ctx, token)
+	if err != nil {
+		return 0, err
+	}
+	retain, err := c.putBackToRetain(ctx, token, refs)
+	if err != nil {
+		return 0, err
+	}
+	for _, ref := range refs {
+		if err := c.releaseSecret(ctx, token, ref, retain); err != nil {
+			return 0, err
+		}
+	}
+	if err := c.api.RemoveFinalizer(ctx, token); err != nil {
+		return 0, err
+	}
+	c.forget(token.UID)
+	return 0, nil
+}
+
+// settleFirst finds out about an exchange of unknown outcome before a pair is revoked: it may have brought
+// tokens that would live on. It returns when to come back; zero when there is nothing to find out.
+func (c *Controller) settleFirst(ctx context.Context, token *v1alpha1.GitHubUserToken) (time.Duration, error) {
+	s, err := c.Observe(ctx, token)
+	if err != nil {
+		return 0, err
+	}
+	if s.Pair == nil || s.Pair.Intent == nil || !s.Pair.Controlled {
+		return 0, nil
+	}
+	decision := rotation.Decide(s.Input)
+	switch {
+	case decision.Action == rotation.ActionWait:
+		return max(decision.At.Sub(s.Now), 100*time.Millisecond), nil
+	case decision.Action != rotation.ActionResolve:
+		return 0, nil
+	}
+	switch result := c.exchange(ctx, s, decision); {
+	case result.State == Started:
+		return time.Minute, nil // Its end has the resource reconciled before.
+	case result.Problem.Stalled:
+		return 0, nil // It cannot be found out; what is known of the pair is revoked.
+	default:
+		return time.Second, nil
+	}
+}
+
+// putBackToRetain sees to it that a pair which is to be retained does not go with a Secret that was deleted just
+// before, or that was just being replaced. What cannot be put back in its place is retained where it is. It
+// reports whether the pair is to be retained and can be.
+func (c *Controller) putBackToRetain(ctx context.Context, token *v1alpha1.GitHubUserToken, refs []rotation.Ref) (bool, error) {
+	if token.Spec.DeletionPolicy != v1alpha1.DeletionPolicyRetain {
+		return false, nil
+	}
+	owner := scope.OwnerOf(token)
+	for _, ref := range refs {
+		if ref == owner.BackupRef() {
+			continue
+		}
+		_, err := c.rotator.Restore(ctx, owner, ref)
+		switch {
+		case err == nil, errors.Is(err, rotation.ErrNotFound), errors.Is(err, rotation.ErrNotOwned), errors.Is(err, rotation.ErrExists):
+		case errors.Is(err, rotation.ErrTerminating), errors.Is(err, rotation.ErrOwnerGone):
+			return false, nil
+		default:
+			return false, fmt.Errorf("put the pair back before it is retained: %w", err)
+		}
+	}
+	return true, nil
+}
+
+// secretsOf are the Secrets in which a resource may have a pair.
+func (c *Controller) secretsOf(ctx context.Context, token *v1alpha1.GitHubUserToken) ([]rotation.Ref, error) {
+	refs := []rotation.Ref{scope.PairRefOf(token), scope.OwnerOf(token).BackupRef()}
+	former, err := c.formerPairs(ctx, token)
+	if err != nil {
+		return nil, err
+	}
+	for _, pair := range former {
+		refs = append(refs, pair.Ref)
+	}
+	return refs, nil
+}
+
+// releaseSecret removes or retains one Secret of a resource that is being deleted. It looks at it live: the
+// last write may not be in the cache yet.
+func (c *Controller) releaseSecret(ctx context.Context, token *v1alpha1.GitHubUserToken, ref rotation.Ref, retain bool) error {
+	pair, err := c.api.Get(ctx, ref)
+	if errors.Is(err, rotation.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("look at the pair before it is released: %w", err)
+	}
+	if !pair.Controlled || pair.Owner.UID != string(token.UID) {
+		return nil
+	}
+	switch {
+	case retain && pair.Deleting && ref != scope.OwnerOf(token).BackupRef():
+		return fmt.Errorf("secret %s was deleted a moment ago; it is put back before it is retained", ref.Name)
+	case retain && ref == scope.OwnerOf(token).BackupRef():
+		if retain, err = c.isOnlyCopy(ctx, token); err != nil {
+			return err
+		}
+	}
+	if retain && !pair.Deleting {
+		return c.api.Retain(ctx, pair)
+	}
+	if token.Spec.DeletionPolicy == v1alpha1.DeletionPolicyRevoke && !c.revoker.Covers(token, pair) {
+		return fmt.Errorf("secret %s holds a pair that was stored a moment ago; it is revoked before it is removed", ref.Name)
+	}
+	return c.api.Remove(ctx, pair)
+}
+
+// isOnlyCopy reports whether the backup is all there is of a pair: somebody else's Secret has taken its place.
+func (c *Controller) isOnlyCopy(ctx context.Context, token *v1alpha1.GitHubUserToken) (bool, error) {
+	pair, err := c.api.Get(ctx, scope.PairRefOf(token))
+	if errors.Is(err, rotation.ErrNotFound) {
+		return true, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("look whether the backup is the only copy of the pair: %w", err)
+	}
+	return pair.State.Owner != string(token.UID), nil
+}
+
+// forget drops all that is remembered of a resource that is gone, and gives those that wanted the same
+// refresh token their turn.
+func (c *Controller) forget(uid types.UID) {
+	c.ownership.Forget(uid)
+	c.memory.Forget(uid)
+	c.rotator.Forget(rotation.Owner{UID: string(uid)})
+	c.limiter.Cancel(string(uid))
+}

@@ -1,0 +1,75 @@
+package lifecycle
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
+	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
+)
+
+// leftovers are the pair Secrets and backups that are being deleted, by the name of the resource that they were
+// made for. Those of a former resource of a name are of no use to the one that bears it now, and nobody but us
+// takes our finalizer off them.
+type leftovers struct {
+	mu     sync.Mutex
+	byName map[types.NamespacedName][]rotation.Ref
+}
+
+// see notes a Secret as the cache shows it now, or that it is gone.
+func (l *leftovers) see(pair *rotation.Pair, gone bool) {
+	name, ok := OwnerOf(pair)
+	if !ok {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	refs := slices.DeleteFunc(l.byName[name], func(ref rotation.Ref) bool { return ref == pair.Ref })
+	if !gone && pair.Deleting && pair.Controlled {
+		refs = append(refs, pair.Ref)
+	}
+	switch {
+	case len(refs) > 0 && l.byName == nil:
+		l.byName = map[types.NamespacedName][]rotation.Ref{name: refs}
+	case len(refs) > 0:
+		l.byName[name] = refs
+	default:
+		delete(l.byName, name)
+	}
+}
+
+func (l *leftovers) of(name types.NamespacedName) []rotation.Ref {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.byName[name])
+}
+
+// releaseLeftovers releases the Secrets of former resources of this name that are being deleted. What stands in the
+// pair's place is left to Decide, which may take it over.
+func (c *Controller) releaseLeftovers(ctx context.Context, s *scope.Scope) error {
+	for _, ref := range c.leftovers.of(scope.NameOf(s.Token)) {
+		pair, err := c.cache.Secret(ctx, ref)
+		if err != nil {
+			return err
+		}
+		if pair == nil || !pair.Deleting || !pair.Controlled || pair.Owner.UID == s.Owner.UID || ref == s.Ref || ref == scope.PairRefOf(s.Token) {
+			continue
+		}
+		// The cache may be behind: the Secret is released only for the sake of a resource that is there now.
+		live, err := c.api.Resource(ctx, scope.NameOf(s.Token))
+		if err != nil {
+			return fmt.Errorf("look whose a Secret that is being deleted is: %w", err)
+		}
+		if live == nil || live.UID != s.Token.UID {
+			return nil
+		}
+		if err := c.api.Remove(ctx, pair); err != nil {
+			return fmt.Errorf("release a Secret of a former resource: %w", err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,201 @@
+package lifecycle
+
+import (
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/resourceversion"
+
+	"github.com/githubusertoken/github-user-token-operator/internal/backoff"
+	"github.com/githubusertoken/github-user-token-operator/internal/credential"
+	"github.com/githubusertoken/github-user-token-operator/internal/memory"
+	"github.com/githubusertoken/github-user-token-operator/internal/problem"
+	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
+)
+
+// note is what this process remembers of one resource's chain.
+type note struct {
+	// latest is the metadata of the pair Secret as this process last wrote it, for as long as the cache lags
+	// behind.
+	latest *rotation.Pair
+	// latestSince is when that was noted, by the monotonic clock.
+	latestSince time.Duration
+	// backupGone is the UID of a backup that was removed, or was found gone, and may still be in the cache.
+	backupGone string
+	// formerGone is the same of a pair Secret of a former name.
+	formerGone string
+	// seenVersion is the version of the pair Secret whose data was last known to agree with its state, and
+	// ownVersion the one that this process last wrote: any other is somebody else's edit.
+	seenVersion, ownVersion string
+	// intent and intentSince say since when this process has been seeing an intent.
+	intent      string
+	intentSince time.Duration
+	// accessToken and expiresAt say when the access token expires by the monotonic clock.
+	accessToken credential.Fingerprint
+	expiresAt   time.Duration
+	// generation is that of the spec that was last looked at as a whole.
+	generation int64
+	// failure is why the last action came to nothing, until one succeeds or somebody changes something.
+	failure *failure
+	// moveBlocked is why the pair cannot move to the name that the spec asks for.
+	moveBlocked *failure
+	// committing says why a received pair is not stored yet; nil when there is nothing to say.
+	committing *problem.Problem
+	// provenToken and proof are GitHub's answer about a pair that was restored from a backup.
+	provenToken credential.Fingerprint
+	proof       rotation.Proof
+}
+
+// failure is a problem that is tried again.
+type failure struct {
+	problem problem.Problem
+	// tries counts the failures in a row with the same reason.
+	tries int
+	// retryAt is when to try again by the monotonic clock: a wall clock that is set back must not put it off.
+	retryAt time.Duration
+	// generation and requested are the resource's at the failure: a change of them may have mended it.
+	generation int64
+	requested  string
+}
+
+// notes are the notes of all resources.
+type notes struct {
+	memory.Slot[note]
+
+	clock rotation.Clock
+}
+
+// written remembers the metadata of a pair Secret that this process has just written.
+func (n notes) written(uid types.UID, pair *rotation.Pair) {
+	n.note(uid, pair, func(m *note) bool {
+		m.committing = nil
+		return true
+	})
+}
+
+// read remembers the metadata of a pair Secret that was just read or written beside an exchange, unless
+// something newer is remembered.
+func (n notes) read(uid types.UID, pair *rotation.Pair) {
+	n.note(uid, pair, func(m *note) bool { return m.latest == nil || isOlder(m.latest.Version, pair.Version) })
+}
+
+// note keeps the metadata of a pair. What stands in the place of the resource's own pair is not kept: no event
+// would tell when it is gone.
+func (n notes) note(uid types.UID, pair *rotation.Pair, wanted func(*note) bool) {
+	if pair == nil {
+		return
+	}
+	stripped, mono := pair.WithoutTokens(), n.clock.Monotonic()
+	n.With(uid, func(m *note) {
+		switch {
+		case !wanted(m):
+		case pair.Controlled && types.UID(pair.Owner.UID) == uid:
+			m.latest, m.latestSince = stripped, mono
+		default:
+			m.latest = nil
+		}
+	})
+}
+
+// doubt drops the last written metadata: a write made on the strength of it was refused.
+func (n notes) doubt(uid types.UID) {
+	n.Peek(uid, func(m *note) { m.latest = nil })
+}
+
+// seen notes that the data of the pair Secret agrees with its state in this version.
+func (n notes) seen(uid types.UID, version string) {
+	n.With(uid, func(m *note) { m.seenVersion = version })
+}
+
+// arrivalTime is for how long a Secret that was written and is missing from the cache may still be on its way
+// there. Then it counts as gone; were it not, its creation would find it.
+const arrivalTime = 2 * time.Minute
+
+// newest is the newer of what the cache shows and what was last written. A Secret that was written and is
+// missing from the cache has either not arrived there yet, or is gone; which of them the next write tells.
+func (m *note) newest(ref rotation.Ref, cached *rotation.Pair, mono time.Duration) *rotation.Pair {
+	switch {
+	case m.latest == nil || m.latest.Ref != ref:
+		return cached
+	case cached == nil && mono-m.latestSince < arrivalTime, cached != nil && isOlder(cached.Version, m.latest.Version):
+		return m.latest
+	case cached == nil:
+		m.latest = nil
+		return nil
+	default:
+		m.latest = nil // The cache has caught up.
+		return cached
+	}
+}
+
+// wasEdited reports whether somebody else has written the pair Secret since it was last looked at. What was
+// there when this process began is taken as it is.
+func (m *note) wasEdited(version string) bool {
+	return m.seenVersion != "" && version != m.seenVersion && version != m.ownVersion
+}
+
+// watchClocks starts the monotonic clocks on what is seen now, and reads them. To do it twice changes nothing.
+func (m *note) watchClocks(pair *rotation.Pair, now time.Time, mono time.Duration) (intentSeen time.Duration, expiresIn *time.Duration) {
+	switch {
+	case pair == nil || pair.Intent == nil:
+		m.intent = ""
+	case m.intent != pair.Intent.ID:
+		m.intent, m.intentSince = pair.Intent.ID, mono
+	}
+	if m.intent != "" {
+		intentSeen = mono - m.intentSince
+	}
+	if pair == nil || !pair.State.Expires() {
+		m.accessToken = ""
+		return intentSeen, nil
+	}
+	if m.accessToken != pair.State.AccessToken {
+		// However wrong the clock was under which it was stored, or is now, no token outlives its lifetime from the
+		// moment on in which it is seen.
+		left := min(pair.State.ExpiresAt.Sub(now), pair.State.ExpiresAt.Sub(pair.State.IssuedAt))
+		m.accessToken, m.expiresAt = pair.State.AccessToken, mono+left
+	}
+	return intentSeen, new(m.expiresAt - mono)
+}
+
+// fail notes a failure and when to try again: later each time.
+func (n notes) fail(uid types.UID, generation int64, requested string, p problem.Problem, wait backoff.Backoff) *problem.Problem {
+	n.With(uid, func(m *note) {
+		m.failure = n.again(m.failure, generation, requested, p, wait)
+		p = m.failure.problem
+	})
+	return &p
+}
+
+// again is the failure that follows a former one.
+func (n notes) again(former *failure, generation int64, requested string, p problem.Problem, wait backoff.Backoff) *failure {
+	next := &failure{problem: p, generation: generation, requested: requested, tries: 1}
+	sameSpec := former != nil && former.generation == generation && former.requested == requested
+	if sameSpec && former.problem.Reason == p.Reason {
+		next.tries = former.tries + 1
+	}
+	pause := wait.After(next.tries)
+	next.problem.RetryAt, next.retryAt = n.clock.Now().Add(pause), n.clock.Monotonic()+pause
+	return next
+}
+
+// succeed forgets the last failure.
+func (n notes) succeed(uid types.UID) {
+	n.Peek(uid, func(m *note) { m.failure = nil })
+}
+
+// current is the failure as a problem, with the time of the next try by today's wall clock. It stays the same
+// at each look, unless the wall clock was set.
+func (f *failure) current(now time.Time, mono time.Duration) *problem.Problem {
+	p := f.problem
+	if due := now.Add(f.retryAt - mono); due.Sub(p.RetryAt).Abs() > time.Second {
+		p.RetryAt = due
+	}
+	return &p
+}
+
+// isOlder compares two resourceVersions of Secrets. Versions that cannot be compared count as not older.
+func isOlder(a, b string) bool {
+	order, err := resourceversion.CompareResourceVersion(a, b)
+	return err == nil && order < 0
+}

@@ -1,0 +1,106 @@
+package lifecycle
+
+import (
+	"context"
+	"time"
+
+	"github.com/go-logr/logr"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
+	"github.com/githubusertoken/github-user-token-operator/controllers/seeds"
+	"github.com/githubusertoken/github-user-token-operator/internal/credential"
+	"github.com/githubusertoken/github-user-token-operator/internal/github"
+	"github.com/githubusertoken/github-user-token-operator/internal/ratelimit"
+	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
+)
+
+// Cache is what the watches have told this process. It may lag behind, and holds no tokens. What it returns is
+// read only.
+type Cache interface {
+	// Secret is the metadata of a Secret of the operator's; nil when the cache has none of that name.
+	Secret(ctx context.Context, ref rotation.Ref) (*rotation.Pair, error)
+	// PairsOf are the pair Secrets, backups apart, that a resource controls, under whatever name.
+	PairsOf(ctx context.Context, owner rotation.Owner) ([]*rotation.Pair, error)
+	// SecretsFor are the pair Secrets and backups that were made for a resource of a name, whether it exists or not.
+	SecretsFor(ctx context.Context, name types.NamespacedName) ([]*rotation.Pair, error)
+	// ChainsWith are the pair Secrets whose chain goes back to a refresh token, stands at it, or is importing it.
+	ChainsWith(ctx context.Context, token credential.Fingerprint) ([]seeds.Chain, error)
+	// Resource is a resource by name; nil when the cache has none. started is false before there is a cache.
+	Resource(ctx context.Context, name types.NamespacedName) (token *v1alpha1.GitHubUserToken, started bool)
+	// Resources are all resources.
+	Resources(ctx context.Context) ([]*v1alpha1.GitHubUserToken, error)
+}
+
+// API is the API server itself, past every cache.
+type API interface {
+	rotation.Store
+	seeds.Source
+
+	// Metadata reads the metadata of any Secret. Errors: rotation.ErrNotFound, or unknown.
+	Metadata(ctx context.Context, ref rotation.Ref) (*rotation.Pair, error)
+	// Retain takes the owner and the finalizer off a pair that the next resource of its owner's name may take up,
+	// under its version. A Secret that is gone is no error.
+	Retain(ctx context.Context, pair *rotation.Pair) error
+	// Resource reads a resource; nil when there is none.
+	Resource(ctx context.Context, name types.NamespacedName) (*v1alpha1.GitHubUserToken, error)
+	// AddFinalizer and RemoveFinalizer write the resource's finalizers under its resourceVersion. They return the
+	// resource as it is then. One that is gone is no error.
+	AddFinalizer(ctx context.Context, token *v1alpha1.GitHubUserToken) (*v1alpha1.GitHubUserToken, error)
+	RemoveFinalizer(ctx context.Context, token *v1alpha1.GitHubUserToken) error
+}
+
+// GitHub is all that is asked of GitHub. Errors are *github.Error.
+type GitHub interface {
+	rotation.Exchanger
+	rotation.Poller
+
+	// CheckHost says why a host may not be connected to; nil when it may.
+	CheckHost(host string) error
+	RequestDeviceCode(ctx context.Context, app github.App) (github.DeviceAuthorization, error)
+	CheckToken(ctx context.Context, app github.App, token credential.AccessToken) (bool, error)
+	User(ctx context.Context, host string, token credential.AccessToken) (github.User, error)
+	RevokeToken(ctx context.Context, app github.App, token credential.AccessToken) error
+	RevokeCredentials(ctx context.Context, host string, access credential.AccessToken, refresh credential.RefreshToken) error
+}
+
+// Limiter shares GitHub's limit of token requests; see ratelimit.Limiter.
+type Limiter interface {
+	Acquire(app string, request ratelimit.Request) (ok bool, estimate time.Time)
+	Pause(app string, until time.Time)
+	Cancel(id string)
+}
+
+// Outbox keeps replies, and lists what earlier lives have kept.
+type Outbox interface {
+	rotation.Outbox
+
+	List() ([]rotation.Record, error)
+}
+
+// Reporter is what follows an action: it keeps metadata, outputs and workloads in line with the pair, and
+// writes the status.
+type Reporter interface {
+	// Report is called at the end of a reconcile that has started nothing. It returns when it has something to do
+	// again; zero when only a change can make a difference.
+	Report(ctx context.Context, s *scope.Scope, decision rotation.Decision, result Result) (requeueAt time.Time, err error)
+	// Starting is told of an exchange, or of a step of the device flow, that begins.
+	Starting(log logr.Logger, token *v1alpha1.GitHubUserToken, job rotation.Job)
+	// Stored is called right after a pair was stored, in the work that has stored it. replayed says that it came from
+	// the outbox: there may be neither a leader nor a cache yet.
+	Stored(log logr.Logger, token *v1alpha1.GitHubUserToken, pair *rotation.Pair, replayed bool)
+	// Observed counts the result of an exchange, a poll or a replay.
+	Observed(result rotation.Result)
+	// CommitRetried counts a try to store a received pair that failed and is made again.
+	CommitRetried()
+	// RemoveOutputs removes what was derived from the pair of a resource that is being deleted.
+	RemoveOutputs(ctx context.Context, token *v1alpha1.GitHubUserToken) error
+	// IsOutput reports whether a Secret is an output of the resource, asked for or not.
+	IsOutput(ctx context.Context, token *v1alpha1.GitHubUserToken, ref rotation.Ref) bool
+	// Eventf records an event about a resource.
+	Eventf(regarding, related runtime.Object, eventtype, reason, action, note string, args ...any)
+	// Panicked is told of work for one resource that has ended in a panic.
+	Panicked(uid types.UID)
+}

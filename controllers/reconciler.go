@@ -1,0 +1,79 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/go-logr/logr"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/client-go/tools/events"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers/handoff"
+	"github.com/githubusertoken/github-user-token-operator/controllers/lifecycle"
+	"github.com/githubusertoken/github-user-token-operator/controllers/outputs"
+	"github.com/githubusertoken/github-user-token-operator/controllers/runner"
+	"github.com/githubusertoken/github-user-token-operator/internal/github"
+	"github.com/githubusertoken/github-user-token-operator/internal/memory"
+	"github.com/githubusertoken/github-user-token-operator/internal/outbox"
+	"github.com/githubusertoken/github-user-token-operator/internal/ratelimit"
+	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
+)
+
+// +kubebuilder:rbac:groups=githubusertoken.dev,resources=githubusertokens,verbs=get;list;watch;update;patch
+// +kubebuilder:rbac:groups=githubusertoken.dev,resources=githubusertokens/status,verbs=get;update;patch
+// +kubebuilder:rbac:groups=githubusertoken.dev,resources=githubusertokens/finalizers,verbs=update
+// +kubebuilder:rbac:groups="",resources=secrets,verbs=get;list;watch;create;update;patch;delete
+// +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
+// +kubebuilder:rbac:groups="",resources=events,verbs=create;patch
+
+// Reconciler reconciles GitHubUserToken. Make it with New.
+type Reconciler struct {
+	// Client writes, and reads from the cache.
+	Client client.Client
+	// APIReader reads live.
+	APIReader client.Reader
+	// GitHub is asked about hosts and tokens.
+	GitHub *github.Client
+	// Limiter keeps to GitHub's limit of token requests.
+	Limiter *ratelimit.Limiter
+	// Outbox keeps received pairs until they are stored.
+	Outbox *outbox.Outbox
+	// Runner runs the exchanges; the process waits for it before it exits.
+	Runner *runner.Runner
+	// Recorder records events.
+	Recorder events.EventRecorder
+	// Clock is the time.
+	Clock rotation.Clock
+
+	lifecycle *lifecycle.Controller
+	outputs   *outputs.Outputs
+	// handoff is nil when the operator runs without it.
+	handoff *handoff.Handoff
+	memory  *memory.Store
+	reports memory.Slot[reported]
+	queue   *queue
+}
+
+// Reconcile brings one resource forward; see lifecycle.Controller.Reconcile.
+func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
+	var token v1alpha1.GitHubUserToken
+	err := r.Client.Get(ctx, request.NamespacedName, &token)
+	if apierrors.IsNotFound(err) {
+		again, err := r.lifecycle.Gone(ctx, request.NamespacedName)
+		return ctrl.Result{RequeueAfter: again}, err
+	}
+	if err != nil {
+		return ctrl.Result{}, fmt.Errorf("read the resource from the cache: %w", err)
+	}
+	again, err := r.lifecycle.Reconcile(ctx, &token)
+	return ctrl.Result{RequeueAfter: again}, err
+}
+
+// Replay starts storing each pair that an earlier life of this pod received and did not store. It is called
+// before the manager starts.
+func (r *Reconciler) Replay(log logr.Logger, records []rotation.Record) {
+	r.lifecycle.Replay(log, records)
+}

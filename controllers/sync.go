@@ -1,0 +1,109 @@
+package controllers
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
+	"github.com/githubusertoken/github-user-token-operator/internal/credential"
+	"github.com/githubusertoken/github-user-token-operator/internal/metapatch"
+	"github.com/githubusertoken/github-user-token-operator/internal/pairsecret"
+	"github.com/githubusertoken/github-user-token-operator/internal/problem"
+)
+
+// syncMetadata brings the pair Secret's metadata into line with the spec: labels, annotations, finalizer, and the
+// time of the next refresh. It writes only when something differs.
+func (r *Reconciler) syncMetadata(ctx context.Context, s *scope.Scope) (*problem.Problem, error) {
+	if s.Pair == nil || !s.Pair.Controlled || s.Pair.Deleting {
+		return nil, nil
+	}
+	if s.Input.Edited {
+		return nil, nil // A write of our own would hide somebody else's, of which the data was not looked at yet.
+	}
+	meta, err := r.pairMetadata(ctx, s)
+	if meta == nil || err != nil || s.Pair.Version != meta.ResourceVersion {
+		return nil, err // What was last written is not in the cache yet.
+	}
+	change := metadataChange(s, &meta.ObjectMeta)
+	if len(change) == 0 {
+		return nil, nil
+	}
+	change["resourceVersion"] = meta.ResourceVersion
+	body, err := json.Marshal(map[string]any{"metadata": change})
+	if err != nil {
+		return nil, fmt.Errorf("encode the metadata of the pair Secret: %w", err)
+	}
+	written := secretMetadata(client.ObjectKeyFromObject(meta))
+	err = r.Client.Patch(ctx, written, client.RawPatch(types.MergePatchType, body))
+	switch {
+	case apierrors.IsConflict(err), apierrors.IsNotFound(err):
+		return nil, nil // It has just changed; the event about it brings us back.
+	case apierrors.IsInvalid(err), apierrors.IsForbidden(err):
+		// The tokens are none the worse for it, so neither exchanges nor the report wait for somebody to mend it.
+		return &problem.Problem{
+			Reason: v1alpha1.ReasonMetadataRefused, Aside: true, Stalled: apierrors.IsInvalid(err), RetryAt: s.Now.Add(time.Minute),
+			Message: fmt.Sprintf("The API server does not accept the labels and annotations of Secret %q: %s. Correct spec.secret, or what refuses it.", written.Name, credential.Scrub(err.Error())),
+		}, nil
+	case err != nil:
+		return nil, fmt.Errorf("bring the metadata of the pair Secret into line: %s", credential.Scrub(err.Error()))
+	}
+	healed, _ := pairsecret.FromMetadata(&written.ObjectMeta)
+	r.lifecycle.MetadataWritten(s.Token.UID, healed)
+	return nil, nil
+}
+
+// pairMetadata is the pair Secret's metadata as the cache has it. One that bears no label of ours is not there:
+// it is ours, and somebody took the label off.
+func (r *Reconciler) pairMetadata(ctx context.Context, s *scope.Scope) (*metav1.PartialObjectMetadata, error) {
+	name := types.NamespacedName(s.Ref)
+	meta, err := cachedSecret(ctx, r.Client, name)
+	if meta != nil || err != nil || s.Pair.Labels[v1alpha1.LabelRole] != "" {
+		return meta, err
+	}
+	live := secretMetadata(name)
+	if err := r.APIReader.Get(ctx, name, live); err != nil {
+		return nil, client.IgnoreNotFound(err)
+	}
+	return live, nil
+}
+
+// metadataChange is the merge patch of the metadata; empty when all is as it should be.
+func metadataChange(s *scope.Scope, meta *metav1.ObjectMeta) map[string]any {
+	spec := s.Token.Spec.Secret
+	labels := maps.Clone(map[string]string(spec.Labels))
+	if labels == nil {
+		labels = map[string]string{}
+	}
+	labels[v1alpha1.LabelRole] = v1alpha1.RolePair
+	labels[v1alpha1.LabelOwner] = v1alpha1.OwnerLabel(s.Token.Name)
+	annotations := metapatch.Annotations(spec.Labels, spec.Annotations)
+	appliedLabels, appliedAnnotations := metapatch.Applied(meta.Annotations[v1alpha1.AnnotationAppliedMetadata])
+	if annotations[v1alpha1.AnnotationAppliedMetadata] == "" {
+		appliedAnnotations = append(appliedAnnotations, v1alpha1.AnnotationAppliedMetadata)
+	}
+	if next := s.NextRefreshAt(); !next.IsZero() {
+		annotations[v1alpha1.AnnotationNextRefreshAt] = next.UTC().Format(time.RFC3339)
+	}
+
+	change := map[string]any{}
+	if patch := metapatch.Difference(meta.Labels, labels, appliedLabels); len(patch) > 0 {
+		change["labels"] = patch
+	}
+	if patch := metapatch.Difference(meta.Annotations, annotations, appliedAnnotations); len(patch) > 0 {
+		change["annotations"] = patch
+	}
+	if !slices.Contains(meta.Finalizers, v1alpha1.Finalizer) {
+		change["finalizers"] = append(slices.Clone(meta.Finalizers), v1alpha1.Finalizer)
+	}
+	return change
+}

@@ -1,0 +1,123 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/metadata"
+	"k8s.io/client-go/util/workqueue"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers/lifecycle"
+	"github.com/githubusertoken/github-user-token-operator/controllers/secretwatch"
+	"github.com/githubusertoken/github-user-token-operator/internal/pairsecret"
+	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
+)
+
+// deletionBegun lets the update through by which a deletion is asked for.
+func deletionBegun() predicate.Predicate {
+	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+		return e.ObjectOld.GetDeletionTimestamp().IsZero() && !e.ObjectNew.GetDeletionTimestamp().IsZero()
+	}}
+}
+
+// statusEdited lets changes of the status through: our own find nothing to do, somebody else's are undone.
+func statusEdited() predicate.Predicate {
+	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+		before, okBefore := e.ObjectOld.(*v1alpha1.GitHubUserToken)
+		after, okAfter := e.ObjectNew.(*v1alpha1.GitHubUserToken)
+		return okBefore && okAfter && hashOf(&before.Status) != hashOf(&after.Status)
+	}}
+}
+
+// secretEvents maps Secrets of ours to their resources, and first tells whoever remembers something of them.
+func (r *Reconciler) secretEvents() handler.TypedEventHandler[client.Object, reconcile.Request] {
+	enqueue := func(object client.Object, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
+		if name, ok := lifecycle.OwnerOf(pairOf(object)); ok {
+			queue.Add(reconcile.Request{NamespacedName: name})
+		}
+		// A Secret with our label that is somebody else's may be in a resource's way.
+		for _, token := range r.naming(client.ObjectKeyFromObject(object)) {
+			queue.Add(reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&token)})
+		}
+	}
+	return handler.TypedFuncs[client.Object, reconcile.Request]{
+		CreateFunc: func(_ context.Context, e event.CreateEvent, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
+			r.lifecycle.PairSeen(pairOf(e.Object))
+			enqueue(e.Object, queue)
+		},
+		UpdateFunc: func(_ context.Context, e event.UpdateEvent, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
+			r.lifecycle.PairChanged(pairOf(e.ObjectOld), pairOf(e.ObjectNew))
+			enqueue(e.ObjectNew, queue)
+		},
+		DeleteFunc: func(_ context.Context, e event.DeleteEvent, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
+			if controller := metav1.GetControllerOfNoCopy(e.Object); controller != nil {
+				r.outputs.Gone(controller.UID, e.Object.GetName(), e.Object.GetUID())
+			}
+			r.lifecycle.PairChanged(pairOf(e.Object), nil)
+			enqueue(e.Object, queue)
+		},
+	}
+}
+
+// pairOf is what an object in the cache tells of a pair. Of an output it tells its owner.
+func pairOf(object client.Object) *rotation.Pair {
+	pair, _ := pairsecret.FromMetadata(&metav1.ObjectMeta{
+		Namespace: object.GetNamespace(), Name: object.GetName(), UID: object.GetUID(), ResourceVersion: object.GetResourceVersion(),
+		DeletionTimestamp: object.GetDeletionTimestamp(),
+		Annotations:       object.GetAnnotations(), OwnerReferences: object.GetOwnerReferences(),
+	})
+	if controller := metav1.GetControllerOfNoCopy(object); controller != nil && pair.Owner.Name == "" {
+		pair.Owner = rotation.Owner{Namespace: object.GetNamespace(), Name: controller.Name, UID: string(controller.UID)}
+	}
+	return pair
+}
+
+// newSecretWatch has the manager run the watch on the Secrets that people name, on the leader only.
+func (r *Reconciler) newSecretWatch(mgr manager.Manager, options Options) (*secretwatch.Watch, error) {
+	metadataClient, err := metadata.NewForConfigAndClient(metadata.ConfigFor(mgr.GetConfig()), mgr.GetHTTPClient())
+	if err != nil {
+		return nil, fmt.Errorf("make a client for the watch on Secrets: %w", err)
+	}
+	watch := secretwatch.New(secretwatch.Options{
+		Client: metadataClient, Namespaces: options.Namespaces, Log: mgr.GetLogger().WithName("secret-watch"),
+		Sleep: options.Clock.Sleep,
+		Named: func(name types.NamespacedName) bool { return len(r.naming(name)) > 0 },
+		Changed: func(name types.NamespacedName) {
+			for _, token := range r.naming(name) {
+				r.outputs.Reconsider(token.UID)
+				r.lifecycle.NamedSecretChanged(&token, name.Name)
+			}
+		},
+	})
+	err = mgr.Add(manager.RunnableFunc(func(ctx context.Context) error {
+		if mgr.GetCache().WaitForCacheSync(ctx) {
+			watch.Run(ctx)
+		}
+		return nil
+	}))
+	if err != nil {
+		return nil, fmt.Errorf("add the watch on Secrets: %w", err)
+	}
+	return watch, nil
+}
+
+// naming are the resources that name a Secret. They are read only.
+func (r *Reconciler) naming(secret types.NamespacedName) []v1alpha1.GitHubUserToken {
+	var tokens v1alpha1.GitHubUserTokenList
+	err := r.Client.List(context.Background(), &tokens, client.InNamespace(secret.Namespace),
+		client.MatchingFields{indexSecretNames: secret.Name}, client.UnsafeDisableDeepCopy)
+	if err != nil {
+		return nil
+	}
+	return tokens.Items
+}

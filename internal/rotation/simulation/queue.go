@@ -1,0 +1,174 @@
+package simulation
+
+import (
+	"context"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
+)
+
+// queue is the work queue of one process: each resource is reconciled by one task at a time, and once more when
+// something happens meanwhile.
+type queue struct {
+	life *life
+	// waiting are those that will be reconciled in a moment, running those that are being reconciled, and dirty
+	// those of them that will be again.
+	waiting, running, dirty map[string]bool
+	// later is when resources are to be reconciled again.
+	later map[string]moment
+}
+
+func newQueue(l *life) *queue {
+	return &queue{life: l, waiting: map[string]bool{}, running: map[string]bool{}, dirty: map[string]bool{}, later: map[string]moment{}}
+}
+
+// retryAfter is for how long a reconcile that failed waits for the next.
+const retryAfter = time.Second
+
+// add has a resource reconciled.
+func (q *queue) add(key string) {
+	l := q.life
+	switch {
+	case l.dead || l.draining || !l.leading || q.waiting[key]:
+	case q.running[key]:
+		q.dirty[key] = true
+	default:
+		q.waiting[key] = true
+		l.after(0, func() { q.run(key) })
+	}
+}
+
+// addAfter has a resource reconciled later, unless that is to happen earlier anyway.
+func (q *queue) addAfter(key string, in time.Duration) {
+	l := q.life
+	at := l.world.now + in
+	if before, waits := q.later[key]; waits && before > l.world.now && before <= at {
+		return
+	}
+	q.later[key] = at
+	l.after(in, func() {
+		if q.later[key] == at {
+			delete(q.later, key)
+			q.add(key)
+		}
+	})
+}
+
+// run reconciles a resource. A panic in it is an error like another.
+func (q *queue) run(key string) {
+	l := q.life
+	delete(q.waiting, key)
+	if l.draining || !l.leading {
+		return
+	}
+	q.running[key] = true
+	token := l.watch.tokens[key]
+	owner := rotation.Owner{Namespace: key, Name: resourceName}
+	if token != nil {
+		owner.UID = string(token.UID)
+	}
+	l.spawnNow(l.world.resources[key], owner, func() {
+		again, failed := time.Duration(0), true
+		defer func() {
+			if cause := recover(); cause != nil && cause != any(errPanic) {
+				panic(cause)
+			}
+			if l.dead {
+				return
+			}
+			delete(q.running, key)
+			switch {
+			case failed:
+				q.addAfter(key, retryAfter)
+			case again > 0:
+				q.addAfter(key, again)
+			}
+			if q.dirty[key] {
+				delete(q.dirty, key)
+				q.add(key)
+			}
+		}()
+		var err error
+		if token == nil {
+			again, err = l.controller.Gone(l.ctx, types.NamespacedName{Namespace: key, Name: resourceName})
+		} else {
+			again, err = l.controller.Reconcile(l.ctx, token)
+		}
+		failed = err != nil
+		if failed {
+			l.world.tracef("RECONCILE %s by %s: %v", key, l, err)
+		}
+	})
+}
+
+func (l *life) reconcileAll() {
+	for _, res := range l.world.all {
+		l.queue.add(res.namespace)
+	}
+}
+
+// spawn begins work for a resource, as a runner does.
+func (l *life) spawn(uid types.UID, work func()) {
+	w := l.world
+	res, owner := w.ownerOf(string(uid))
+	f := &flight{life: l, res: res, job: rotation.Job{Owner: owner}}
+	w.spawn(l, func() {
+		w.current.flight = f
+		defer func() {
+			if !l.dead {
+				w.judgeLanding(f)
+			}
+		}()
+		work()
+	})
+}
+
+// spawnNow begins a task that runs at once, up to the first thing that it waits for.
+func (l *life) spawnNow(res *resource, owner rotation.Owner, work func()) {
+	f := &flight{life: l, res: res, job: rotation.Job{Owner: owner}}
+	l.world.scheduler.spawnNow(l, f, work)
+}
+
+// notice is what a process does, whether it leads or not, when GitHub sends notice of a revocation.
+func (l *life) notice(res *resource) {
+	token := l.watch.tokens[res.namespace]
+	if token == nil {
+		return
+	}
+	pair := l.watch.secrets[res.namespace][token.Spec.Secret.Name]
+	if pair == nil || !pair.Controlled || pair.State.AccessToken == "" {
+		return
+	}
+	l.world.spawn(l, func() {
+		l.world.current.flight = &flight{life: l, res: res, job: rotation.Job{Owner: pair.Owner}}
+		defer func() {
+			if cause := recover(); cause != nil && cause != any(errPanic) {
+				panic(cause)
+			}
+		}()
+		l.controller.Confirm(context.Background(), discard, token, pair)
+	})
+}
+
+// flight is one piece of work of one process for one resource, and what the judge has to know of it.
+type flight struct {
+	life *life
+	res  *resource
+	job  rotation.Job
+	// fencedAt is when its fence was written.
+	fencedAt moment
+	// sent is the pair whose refresh token was presented, deadline until when its answer is waited for.
+	sent     *issued
+	sentAt   moment
+	deadline moment
+	answered bool
+	// pair is the pair that GitHub issued for it, if any.
+	pair *issued
+	// unkept says that a reply has arrived and is not in the outbox yet.
+	unkept bool
+	// outboxFull says that the outbox was not ready, keepFailed that it broke all the same, kept that it has
+	// kept the reply.
+	outboxFull, keepFailed, kept bool
+}
