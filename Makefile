@@ -222,8 +222,8 @@ build-installer: $(KUSTOMIZE) ## Write dist/install.yaml: everything, with image
 # Tools, each pinned by a module of its own under hack/tools.
 $(KUSTOMIZE): hack/tools/kustomize/go.mod hack/tools/kustomize/go.sum
 	$(call build-tool,kustomize,sigs.k8s.io/kustomize/kustomize/v5)
-$(GOLANGCI_LINT): hack/tools/golangci-lint/go.mod hack/tools/golangci-lint/go.sum
-	$(call build-tool,golangci-lint,github.com/golangci/golangci-lint/v2/cmd/golangci-lint)
+$(GOLANGCI_LINT): $(addprefix hack/tools/golangci-lint/,main.go go.mod go.sum)
+	$(call build-tool,golangci-lint,.)
 $(GOTESTSUM): hack/tools/gotestsum/go.mod hack/tools/gotestsum/go.sum
 	$(call build-tool,gotestsum,gotest.tools/gotestsum)
 

@@ -23,15 +23,19 @@ import (
 // +kubebuilder:validation:XValidation:rule="!has(self.spec.app.clientSecretRef) || (has(self.spec.secret) && has(self.spec.secret.name) ? self.spec.secret.name : self.metadata.name) != self.spec.app.clientSecretRef.name",message="the pair would be written over the client secret: spec.secret.name (by default the name of the resource) must differ from spec.app.clientSecretRef.name"
 // +kubebuilder:validation:XValidation:rule="!has(self.spec.outputs) || self.spec.outputs.all(o, o.name != (has(self.spec.secret) && has(self.spec.secret.name) ? self.spec.secret.name : self.metadata.name))",message="an output must not have the name of the pair's Secret (spec.secret.name, by default the name of the resource)"
 type GitHubUserToken struct {
-	metav1.TypeMeta   `json:",inline"`
+	metav1.TypeMeta `json:",inline"`
+
+	// metadata is the ordinary metadata of an object.
+	// +optional
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 
-	// What is wanted.
+	// spec is what is wanted.
 	// +required
 	Spec GitHubUserTokenSpec `json:"spec"`
 
-	// What the operator last saw. It is a report: everything in it can be computed again. Until the operator
-	// has seen the resource, observedGeneration is -1, which tells Flux and kstatus that it is not current.
+	// status is what the operator last saw. It is a report: everything in it can be computed again. Until the
+	// operator has seen the resource, observedGeneration is -1, which tells Flux and kstatus that it is not
+	// current.
 	// +optional
 	// +kubebuilder:default:={"observedGeneration":-1}
 	Status GitHubUserTokenStatus `json:"status,omitempty"`

@@ -2,15 +2,15 @@ package v1alpha1
 
 // Handoff says how workloads learn of a new token at once.
 type Handoff struct {
-	// Sync makes the kubelet refresh the Secret volumes of running pods at once, by an annotation on each
-	// pod of the namespace that mounts the pair or an output (not by subPath: such a mount never changes).
-	// None, the default, leaves it to the kubelet's own period.
+	// pods says whether running pods are told. Sync makes the kubelet refresh their Secret volumes at once,
+	// by an annotation on each pod of the namespace that mounts the pair or an output (not by subPath: such
+	// a mount never changes). None, the default, leaves it to the kubelet's own period.
 	// +optional
 	// +kubebuilder:default=None
 	Pods PodHandoff `json:"pods,omitempty"`
 
-	// Workloads that read the token as an environment variable and so must be restarted, once for each
-	// rotation. At most 32.
+	// restart lists the workloads that read the token as an environment variable and so must be restarted,
+	// once for each rotation. At most 32.
 	// +optional
 	// +listType=map
 	// +listMapKey=kind
@@ -33,12 +33,12 @@ const (
 
 // WorkloadReference names a workload in the resource's namespace.
 type WorkloadReference struct {
-	// Deployment, StatefulSet, DaemonSet, or Rollout (of Argo Rollouts, where that is installed).
+	// kind is Deployment, StatefulSet, DaemonSet, or Rollout (of Argo Rollouts, where that is installed).
 	// +required
 	// +kubebuilder:validation:Enum=Deployment;StatefulSet;DaemonSet;Rollout
 	Kind string `json:"kind"`
 
-	// The workload's name.
+	// name is the workload's name.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253

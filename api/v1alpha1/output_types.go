@@ -34,18 +34,18 @@ const (
 // +kubebuilder:validation:XValidation:rule="!has(self.key) || self.format != 'Opaque' || !(self.key == 'expires_at' || self.key == 'refresh_token' && has(self.includeRefreshToken) && self.includeRefreshToken)",message="the key is taken by another value of this output (expires_at, or refresh_token with includeRefreshToken): choose another key"
 // +kubebuilder:validation:XValidation:rule="!has(self.type) || !self.type.startsWith('kubernetes.io/') && !self.type.startsWith('bootstrap.kubernetes.io/') || self.type == 'kubernetes.io/basic-auth' && (self.format == 'BasicAuth' || has(self.key) && self.key == 'password') || self.type == 'kubernetes.io/dockerconfigjson' && self.format == 'DockerConfigJSON'",message="a type that begins with kubernetes.io/ must be the one that belongs to the format: leave type out"
 type Output struct {
-	// The name of the Secret. A Secret of that name that belongs to somebody else is never touched.
+	// name is the name of the Secret. A Secret of that name that belongs to somebody else is never touched.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')",message="must be a name for a Secret: lower-case letters, digits and dashes, in parts that are joined by dots and begin and end with a letter or digit"
 	Name string `json:"name"`
 
-	// The shape: Opaque, BasicAuth, DockerConfigJSON, GitCredentials, Netrc or GitHubCLI.
+	// format is the shape: Opaque, BasicAuth, DockerConfigJSON, GitCredentials, Netrc or GitHubCLI.
 	// +required
 	Format OutputFormat `json:"format"`
 
-	// The type of the Secret. By default the one that belongs to the format: kubernetes.io/basic-auth,
+	// type is the type of the Secret. By default the one that belongs to the format: kubernetes.io/basic-auth,
 	// kubernetes.io/dockerconfigjson, otherwise Opaque. A Secret's type cannot be changed, so after a change
 	// here the Secret is created anew.
 	// +optional
@@ -53,38 +53,39 @@ type Output struct {
 	// +kubebuilder:validation:MaxLength=253
 	Type string `json:"type,omitempty"`
 
-	// The user name that goes with the token. By default x-access-token, which GitHub takes for git over
-	// HTTPS. GitHubCLI uses the account's login by default, once it is known.
+	// username goes with the token. By default x-access-token, which GitHub takes for git over HTTPS.
+	// GitHubCLI uses the account's login by default, once it is known.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=100
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[A-Za-z0-9_.-]+$')",message="must consist of letters, digits, dots, dashes and underscores"
 	Username string `json:"username,omitempty"`
 
-	// The container registry, for DockerConfigJSON. By default ghcr.io.
+	// registry is the container registry, for DockerConfigJSON. By default ghcr.io.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*(:([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?$')",message="must be a registry's host name such as ghcr.io, without https:// and without a path"
 	Registry string `json:"registry,omitempty"`
 
-	// The host that the credentials are for, for BasicAuth, GitCredentials, Netrc and GitHubCLI. By default
-	// the App's host.
+	// host is the host that the credentials are for, for BasicAuth, GitCredentials, Netrc and GitHubCLI. By
+	// default the App's host.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*(:([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?$')",message="must be a lower-case host name, with or without a port, without https://"
 	Host string `json:"host,omitempty"`
 
-	// The value of the key url of a BasicAuth Secret. By default https://HOST, which Argo CD's credential
-	// templates (repo-creds) match by prefix. An Argo CD repository Secret needs the URL of the repository.
+	// url is the value of the key url of a BasicAuth Secret. By default https://HOST, which Argo CD's
+	// credential templates (repo-creds) match by prefix. An Argo CD repository Secret needs the URL of the
+	// repository.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=2048
 	// +kubebuilder:validation:XValidation:rule="self.matches('^https://[A-Za-z0-9[][!-?A-~]*$')",message="must be an https:// URL with a host, without a user name, blanks and line breaks"
 	URL string `json:"url,omitempty"`
 
-	// The key of the Secret that holds the token or the file. By default access_token (Opaque),
+	// key is the key of the Secret that holds the token or the file. By default access_token (Opaque),
 	// .git-credentials (GitCredentials), .netrc (Netrc), hosts.yml (GitHubCLI).
 	// +optional
 	// +kubebuilder:validation:MinLength=1
@@ -92,16 +93,16 @@ type Output struct {
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[-._a-zA-Z0-9]+$') && self != '.' && !self.startsWith('..')",message="must be a key of a Secret: letters, digits, dashes, underscores and dots, and not . or .. or what begins with .."
 	Key string `json:"key,omitempty"`
 
-	// Adds the refresh token under the key refresh_token, for the format Opaque. Whoever exchanges it ends
-	// the chain, so leave this off unless a tool insists on the key.
+	// includeRefreshToken adds the refresh token under the key refresh_token, for the format Opaque. Whoever
+	// exchanges it ends the chain, so leave this off unless a tool insists on the key.
 	// +optional
 	IncludeRefreshToken bool `json:"includeRefreshToken,omitempty"`
 
-	// Labels to set on the Secret. At most 64; those of githubusertoken.dev are the operator's own.
+	// labels are set on the Secret. At most 64; those of githubusertoken.dev are the operator's own.
 	// +optional
 	Labels Labels `json:"labels,omitempty"`
 
-	// Annotations to set on the Secret. At most 64; those of githubusertoken.dev are the operator's own.
+	// annotations are set on the Secret. At most 64; those of githubusertoken.dev are the operator's own.
 	// +optional
 	// +kubebuilder:validation:MaxProperties=64
 	// +kubebuilder:validation:XValidation:rule="self.all(k, !k.startsWith('githubusertoken.dev/'))",message="annotations that start with githubusertoken.dev/ are set by the operator itself"

@@ -10,77 +10,78 @@ import (
 // +kubebuilder:validation:XValidation:rule="!has(self.outputs) || !has(self.refreshTokenRef) || self.outputs.all(o, o.name != self.refreshTokenRef.name)",message="an output must not have the name of the seed (refreshTokenRef.name)"
 // +kubebuilder:validation:XValidation:rule="!has(self.outputs) || !has(self.app.clientSecretRef) || self.outputs.all(o, o.name != self.app.clientSecretRef.name)",message="an output must not have the name of the client secret's Secret (app.clientSecretRef.name)"
 type GitHubUserTokenSpec struct {
-	// The GitHub App that the user has authorized. An OAuth App with expiring tokens works as well.
+	// app is the GitHub App that the user has authorized. An OAuth App with expiring tokens works as well.
 	// A refresh token belongs to one App: after a change here a new login is needed, and the tokens of
 	// the former App are left untouched until there is one.
 	// +required
 	App App `json:"app"`
 
-	// The seed: the Secret with the refresh token that the user's login returned. It is read and never
-	// modified, and imported only once: GitOps may re-apply it for ever, and it may be deleted after the
-	// import. A refresh token that was never seen before is a new login and replaces the current pair.
+	// refreshTokenRef names the seed: the Secret with the refresh token that the user's login returned. It is
+	// read and never modified, and imported only once: GitOps may re-apply it for ever, and it may be deleted
+	// after the import. A refresh token that was never seen before is a new login and replaces the current
+	// pair.
 	// +optional
 	RefreshTokenRef *RefreshTokenReference `json:"refreshTokenRef,omitempty"`
 
-	// Lets a person authorize from the cluster: whenever there is no usable refresh token,
+	// deviceFlow lets a person authorize from the cluster: whenever there is no usable refresh token,
 	// status.authorization shows a code to enter at GitHub. The App must have the device flow enabled.
 	// +optional
 	DeviceFlow *DeviceFlow `json:"deviceFlow,omitempty"`
 
-	// The account that the token must belong to. A pair of any other account is revoked, reported as
+	// user is the account that the token must belong to. A pair of any other account is revoked, reported as
 	// WrongUser, and never reaches the Secret. By default any account is taken.
 	// +optional
 	User *UserSelector `json:"user,omitempty"`
 
-	// The Secret that holds the current pair. It is created and owned by the operator; a Secret of that
-	// name that belongs to somebody else is never touched.
+	// secret is the Secret that holds the current pair. It is created and owned by the operator; a Secret of
+	// that name that belongs to somebody else is never touched.
 	// +optional
 	Secret SecretTemplate `json:"secret,omitempty"`
 
-	// How long before the access token's expiry it is refreshed, as a Go duration ("90m"). At least 1s,
-	// at most 4380h. By default a quarter of the access token's lifetime: 2h of GitHub's 8h. A value that
-	// is not shorter than the lifetime is reported, and the default is used in its place.
+	// refreshBefore is how long before the access token's expiry it is refreshed, as a Go duration ("90m").
+	// At least 1s, at most 4380h. By default a quarter of the access token's lifetime: 2h of GitHub's 8h. A
+	// value that is not shorter than the lifetime is reported, and the default is used in its place.
 	// +optional
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=32
 	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+([.][0-9]+)?(ms|s|m|h))+$') && duration(self) >= duration('1s') && duration(self) <= duration('4380h')",message="must be a duration between 1s and 4380h, for example 90m or 2h"
 	RefreshBefore *metav1.Duration `json:"refreshBefore,omitempty"`
 
-	// How often GitHub is asked whether the access token is still alive, as a Go duration. At least 10s,
-	// at most 4380h. Off by default; then a revocation is noticed at the next refresh.
+	// checkInterval is how often GitHub is asked whether the access token is still alive, as a Go duration.
+	// At least 10s, at most 4380h. Off by default; then a revocation is noticed at the next refresh.
 	// +optional
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=32
 	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+([.][0-9]+)?(ms|s|m|h))+$') && duration(self) >= duration('10s') && duration(self) <= duration('4380h')",message="must be a duration between 10s and 4380h, for example 5m"
 	CheckInterval *metav1.Duration `json:"checkInterval,omitempty"`
 
-	// What becomes of the pair when this resource is deleted. Delete removes the Secret and leaves the
-	// token to expire. Retain leaves the Secret, without an owner; a resource of the same name, seed and
-	// App takes it up again. Revoke ends the token at GitHub before the Secret is removed.
+	// deletionPolicy says what becomes of the pair when this resource is deleted. Delete removes the Secret
+	// and leaves the token to expire. Retain leaves the Secret, without an owner; a resource of the same
+	// name, seed and App takes it up again. Revoke ends the token at GitHub before the Secret is removed.
 	// +optional
 	// +kubebuilder:default=Delete
 	DeletionPolicy DeletionPolicy `json:"deletionPolicy,omitempty"`
 
-	// Suspends all exchanges. The Secret and its pair stay as they are, also past the token's expiry.
+	// suspend stops all exchanges. The Secret and its pair stay as they are, also past the token's expiry.
 	// +optional
 	Suspend bool `json:"suspend,omitempty"`
 
-	// Further Secrets, derived from the pair, in the shapes that consumers read.
+	// outputs are further Secrets, derived from the pair, in the shapes that consumers read.
 	// +optional
 	// +listType=map
 	// +listMapKey=name
 	// +kubebuilder:validation:MaxItems=16
 	Outputs []Output `json:"outputs,omitempty"`
 
-	// How workloads learn of a new token at once. By default they wait for the kubelet, which takes 60 to
-	// 80 seconds to refresh a volume.
+	// handoff says how workloads learn of a new token at once. By default they wait for the kubelet, which
+	// takes 60 to 80 seconds to refresh a volume.
 	// +optional
 	Handoff *Handoff `json:"handoff,omitempty"`
 }
 
 // App names a GitHub App and the host it lives on.
 type App struct {
-	// The host: github.com, SUBDOMAIN.ghe.com, or a GitHub Enterprise Server as HOST or HOST:PORT, without
+	// host is github.com, SUBDOMAIN.ghe.com, or a GitHub Enterprise Server as HOST or HOST:PORT, without
 	// https:// (HOST/api/v3 is understood). It must be one of the operator's --allowed-hosts.
 	// +optional
 	// +kubebuilder:default=github.com
@@ -89,14 +90,14 @@ type App struct {
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*(:([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?(/api/v3)?$')",message="must be a lower-case host name such as github.com, octocorp.ghe.com or github.example.com:8443, without https:// and without a path"
 	Host string `json:"host,omitempty"`
 
-	// The App's client ID (Iv23li…), from its settings page. It is not the App ID.
+	// clientID is the App's client ID (Iv23li…), from its settings page. It is not the App ID.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=100
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[A-Za-z0-9][A-Za-z0-9._-]*$')",message="must be the client ID from the App's settings page, for example Iv23liEXAMPLE: letters, digits, dots, dashes and underscores"
 	ClientID string `json:"clientID"`
 
-	// The App's client secret. Tokens that came from the device flow need none.
+	// clientSecretRef names the App's client secret. Tokens that came from the device flow need none.
 	// +optional
 	ClientSecretRef *ClientSecretReference `json:"clientSecretRef,omitempty"`
 }
@@ -104,14 +105,14 @@ type App struct {
 // RefreshTokenReference points at the key of a Secret in the resource's own namespace that holds a
 // refresh token.
 type RefreshTokenReference struct {
-	// The name of the Secret.
+	// name is the name of the Secret.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')",message="must be the name of a Secret: lower-case letters, digits and dashes, in parts that are joined by dots and begin and end with a letter or digit"
 	Name string `json:"name"`
 
-	// The key whose value is the refresh token. White space around it is ignored.
+	// key is the key whose value is the refresh token. White space around it is ignored.
 	// +optional
 	// +kubebuilder:default=refresh_token
 	// +kubebuilder:validation:MinLength=1
@@ -123,14 +124,14 @@ type RefreshTokenReference struct {
 // ClientSecretReference points at the key of a Secret in the resource's own namespace that holds the
 // client secret of an App.
 type ClientSecretReference struct {
-	// The name of the Secret.
+	// name is the name of the Secret.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')",message="must be the name of a Secret: lower-case letters, digits and dashes, in parts that are joined by dots and begin and end with a letter or digit"
 	Name string `json:"name"`
 
-	// The key whose value is the client secret. White space around it is ignored.
+	// key is the key whose value is the client secret. White space around it is ignored.
 	// +optional
 	// +kubebuilder:default=client_secret
 	// +kubebuilder:validation:MinLength=1
@@ -146,15 +147,15 @@ type DeviceFlow struct{}
 //
 // +kubebuilder:validation:XValidation:rule="has(self.login) || has(self.id)",message="name the account by login or by id"
 type UserSelector struct {
-	// The account's login. Upper and lower case are the same. Logins can be changed and taken over by
-	// others; an id cannot.
+	// login is the account's login. Upper and lower case are the same. Logins can be changed and taken over
+	// by others; an id cannot.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=100
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[A-Za-z0-9_][A-Za-z0-9_-]*$')",message="must be a GitHub login: letters, digits, dashes and underscores"
 	Login string `json:"login,omitempty"`
 
-	// The account's numeric id, as in the "id" of https://api.github.com/users/LOGIN.
+	// id is the account's numeric id, as in the "id" of https://api.github.com/users/LOGIN.
 	// +optional
 	// +kubebuilder:validation:Minimum=1
 	ID int64 `json:"id,omitempty"`
@@ -162,18 +163,18 @@ type UserSelector struct {
 
 // SecretTemplate names a Secret and carries extra metadata for it.
 type SecretTemplate struct {
-	// The name of the Secret. By default the name of the resource. After a change the pair moves to the
-	// Secret of the new name.
+	// name is the name of the Secret. By default the name of the resource. After a change the pair moves to
+	// the Secret of the new name.
 	// +optional
 	// +kubebuilder:validation:MaxLength=253
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')",message="must be a name for a Secret: lower-case letters, digits and dashes, in parts that are joined by dots and begin and end with a letter or digit"
 	Name string `json:"name,omitempty"`
 
-	// Labels to set on the Secret. At most 64; those of githubusertoken.dev are the operator's own.
+	// labels are set on the Secret. At most 64; those of githubusertoken.dev are the operator's own.
 	// +optional
 	Labels Labels `json:"labels,omitempty"`
 
-	// Annotations to set on the Secret. At most 64; those of githubusertoken.dev are the operator's own.
+	// annotations are set on the Secret. At most 64; those of githubusertoken.dev are the operator's own.
 	// +optional
 	// +kubebuilder:validation:MaxProperties=64
 	// +kubebuilder:validation:XValidation:rule="self.all(k, !k.startsWith('githubusertoken.dev/'))",message="annotations that start with githubusertoken.dev/ are set by the operator itself"

@@ -22,7 +22,7 @@ func (cp *ControlPlane) Apply(ctx context.Context, path string) error {
 	}
 	wait := []string{"wait", "--for=condition=Established", "--timeout=1m"}
 	crds := 0
-	for _, name := range strings.Fields(applied) {
+	for name := range strings.FieldsSeq(applied) {
 		if strings.HasPrefix(name, "customresourcedefinition.apiextensions.k8s.io/") {
 			wait = append(wait, name)
 			crds++

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"io"
 	"log"
+	"maps"
 	"net"
 	"net/http"
 	"strings"
@@ -232,9 +233,7 @@ func (p *apiProxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if f.lose || f.holdReply && !f.wait(r.Context()) {
 		panic(http.ErrAbortHandler)
 	}
-	for name, values := range response.Header {
-		w.Header()[name] = values
-	}
+	maps.Copy(w.Header(), response.Header)
 	w.WriteHeader(response.StatusCode)
 	if c.watch() && response.StatusCode == http.StatusOK {
 		p.stream(ctx, w, response, c)

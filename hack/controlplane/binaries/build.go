@@ -134,7 +134,7 @@ func (b *goBuild) run(ctx context.Context) error {
 	b.mu.Lock()
 	b.latest = ""
 	b.stale = map[string]bool{}
-	for _, path := range strings.Fields(stale.String()) {
+	for path := range strings.FieldsSeq(stale.String()) {
 		b.stale[path] = true
 	}
 	b.mu.Unlock()

@@ -106,8 +106,7 @@ func writeAdmin(w http.ResponseWriter, value any, err error) {
 	status := http.StatusOK
 	if err != nil {
 		status = http.StatusBadRequest
-		var refused adminError
-		if errors.As(err, &refused) {
+		if refused, ok := errors.AsType[adminError](err); ok {
 			status = refused.status
 		}
 		value = map[string]string{"error": err.Error()}
