@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -33,10 +34,8 @@ func (w *world) code(name string, others ...string) string {
 			return false, describe(token)
 		}
 		code = token.Status.Authorization.UserCode
-		for _, other := range others {
-			if code == other {
-				return false, "the same code as before; " + describe(token)
-			}
+		if slices.Contains(others, code) {
+			return false, "the same code as before; " + describe(token)
 		}
 		return true, ""
 	})

@@ -59,8 +59,7 @@ func init() {
 // observe counts the result of an exchange.
 func observe(result rotation.Result) {
 	reason := ""
-	var failed *github.Error
-	if errors.As(result.Err, &failed) {
+	if failed, ok := errors.AsType[*github.Error](result.Err); ok {
 		reason = string(failed.Reason)
 	}
 	exchanges.WithLabelValues(string(result.Outcome), reason).Inc()

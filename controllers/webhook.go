@@ -184,7 +184,7 @@ func (w *WebhookReceiver) confirm(ctx context.Context, pair *rotation.Pair) {
 	if err := w.r.Client.Get(ctx, name, &token); err != nil || string(token.UID) != pair.Owner.UID || !token.DeletionTimestamp.IsZero() {
 		return
 	}
-	w.r.lifecycle.Confirm(ctx, w.log.WithValues("namespace", name.Namespace, "name", name.Name), &token, pair)
+	w.r.lifecycle.Confirm(logr.NewContext(ctx, w.log.WithValues("namespace", name.Namespace, "name", name.Name)), &token, pair)
 }
 
 // indexPairUser indexes pair Secrets that hold a token by the id of the account that it belongs to. It exists where

@@ -75,8 +75,7 @@ func worst(errs ...error) error {
 		if err == nil {
 			continue
 		}
-		var several *severalError
-		if errors.As(err, &several) {
+		if several, ok := errors.AsType[*severalError](err); ok {
 			count += several.more
 			err = several.first
 		}

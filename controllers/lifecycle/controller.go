@@ -147,8 +147,8 @@ func (c *Controller) reportRunning(ctx context.Context, token *v1alpha1.GitHubUs
 
 // Confirm asks GitHub about the token of a pair after a notice that it was revoked. Every replica may do it, leader
 // or not: what it finds out is written under the Secret's resourceVersion.
-func (c *Controller) Confirm(ctx context.Context, log logr.Logger, token *v1alpha1.GitHubUserToken, pair *rotation.Pair) {
-	c.checks.Confirm(ctx, log, token, pair)
+func (c *Controller) Confirm(ctx context.Context, token *v1alpha1.GitHubUserToken, pair *rotation.Pair) {
+	c.checks.Confirm(ctx, token, pair)
 }
 
 // MetadataWritten is told of the pair Secret after its metadata was brought into line with the spec.

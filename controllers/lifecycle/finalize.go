@@ -7,7 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/go-logr/logr"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
@@ -23,7 +22,7 @@ func (c *Controller) finalize(ctx context.Context, token *v1alpha1.GitHubUserTok
 		return 0, nil
 	}
 	if token.Spec.DeletionPolicy == v1alpha1.DeletionPolicyRevoke {
-		step, err := c.revoker.Advance(ctx, logr.FromContextOrDiscard(ctx), token, func(ctx context.Context) (time.Duration, error) { return c.settleFirst(ctx, token) })
+		step, err := c.revoker.Advance(ctx, token, func(ctx context.Context) (time.Duration, error) { return c.settleFirst(ctx, token) })
 		if err != nil || !step.Done {
 			return max(step.RequeueAt.Sub(c.clock.Now()), time.Millisecond), err
 		}

@@ -59,8 +59,7 @@ func (c *Controller) proveNow(log logr.Logger, token *v1alpha1.GitHubUserToken, 
 		alive, err := c.github.CheckToken(ctx, app, pair.AccessToken)
 		if err != nil {
 			p := problem.Problem{Reason: v1alpha1.ReasonGitHubUnavailable, Message: "GitHub could not be asked about the restored pair: " + words.Of(err) + "."}
-			var failed *github.Error
-			if errors.As(err, &failed) {
+			if failed, ok := errors.AsType[*github.Error](err); ok {
 				p.Reason = words.ReasonOf(failed)
 			}
 			fail(p, retry.After(err))

@@ -167,7 +167,7 @@ func TestReleaseOfLeftoversWhileTheResourceLives(t *testing.T) {
 			}
 			if c.want {
 				w.PairChanged(c.pair, nil)
-				if left := w.Controller.leftovers.of(octocat); len(left) != 0 {
+				if left := w.leftovers.of(octocat); len(left) != 0 {
 					t.Errorf("remembered are %v", left)
 				}
 			}

@@ -34,8 +34,7 @@ func (o *Outputs) find(ctx context.Context, token *v1alpha1.GitHubUserToken) (ma
 	var controlled metav1.PartialObjectMetadataList
 	controlled.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("SecretList"))
 	err := o.options.Client.List(ctx, &controlled, client.InNamespace(token.Namespace), client.MatchingFields{IndexOwner: string(token.UID)})
-	var notStarted *cache.ErrCacheNotStarted
-	if errors.As(err, &notStarted) {
+	if _, ok := errors.AsType[*cache.ErrCacheNotStarted](err); ok {
 		return o.findLive(ctx, token)
 	}
 	if err != nil {

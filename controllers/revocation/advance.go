@@ -40,7 +40,7 @@ type Step struct {
 // without waiting for GitHub. settle finds out about an exchange of unknown outcome before the pairs are revoked: it
 // may have brought tokens that would live on. It returns in how long to come back; zero when there is nothing to
 // find out. It is not called when the time is over. Errors are those of settle.
-func (r *Revoker) Advance(ctx context.Context, log logr.Logger, token *v1alpha1.GitHubUserToken, settle func(context.Context) (time.Duration, error)) (Step, error) {
+func (r *Revoker) Advance(ctx context.Context, token *v1alpha1.GitHubUserToken, settle func(context.Context) (time.Duration, error)) (Step, error) {
 	if token.Spec.DeletionPolicy != v1alpha1.DeletionPolicyRevoke {
 		return Step{Done: true}, nil
 	}
@@ -68,6 +68,7 @@ func (r *Revoker) Advance(ctx context.Context, log logr.Logger, token *v1alpha1.
 			return Step{RequeueAt: now.Add(again)}, nil
 		}
 	}
+	log := logr.FromContextOrDiscard(ctx)
 	again := time.Minute // Its end has the resource reconciled before.
 	if r.options.Runner.Start(token.UID, func() { r.revoke(log, token) }) != nil {
 		again = time.Second // There is no room, or the process is about to exit.

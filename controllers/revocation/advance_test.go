@@ -7,8 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/go-logr/logr"
-
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
@@ -136,7 +134,7 @@ func TestRevocationWaitsUntilAnExchangeIsSettled(t *testing.T) {
 		t.Error("something is remembered before there was a try")
 	}
 	w.settleErr = errAPIServer
-	if _, err := w.revoker.Advance(t.Context(), logr.Discard(), w.token, w.settle); !errors.Is(err, errAPIServer) {
+	if _, err := w.revoker.Advance(t.Context(), w.token, w.settle); !errors.Is(err, errAPIServer) {
 		t.Errorf("the error is %v", err)
 	}
 	// What cannot be settled within the time is not waited for.
@@ -166,7 +164,7 @@ func TestRevocationWaitsForRoom(t *testing.T) {
 	if err := w.runner.Start("another", func() {}); err != nil {
 		t.Fatal(err)
 	}
-	step, err := w.revoker.Advance(t.Context(), logr.Discard(), w.token, w.settle)
+	step, err := w.revoker.Advance(t.Context(), w.token, w.settle)
 	if err != nil || step.Done || step.RequeueAt != w.clock.Now().Add(time.Second) || len(w.calls) != 0 {
 		t.Errorf("without room: %+v, %v", step, err)
 	}

@@ -124,7 +124,7 @@ func (w *world) pair() *rotation.Pair { return w.secrets[scope.PairRefOf(w.token
 // advance is one reconcile, with the end of what it starts.
 func (w *world) advance() Step {
 	w.t.Helper()
-	step, err := w.revoker.Advance(w.t.Context(), logr.Discard(), w.token, w.settle)
+	step, err := w.revoker.Advance(w.t.Context(), w.token, w.settle)
 	if err != nil {
 		w.t.Fatal(err)
 	}

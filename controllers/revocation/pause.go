@@ -19,8 +19,7 @@ var retryBackoff = backoff.Backoff{First: time.Second, Max: 15 * time.Second}
 // back-off when GitHub asks for it, though not longer than it is asked at all.
 func pauseAfter(err error, failures int) time.Duration {
 	pause := retryBackoff.After(failures)
-	var failed *github.Error
-	if errors.As(err, &failed) {
+	if failed, ok := errors.AsType[*github.Error](err); ok {
 		pause = max(pause, min(failed.RetryAfter, maxTime))
 	}
 	return pause

@@ -27,21 +27,21 @@ const (
 )
 
 // check makes one check of spec.checkInterval.
-func (c *Checks) check(ctx context.Context, log logr.Logger, t target) {
+func (c *Checks) check(ctx context.Context, t target) {
 	found, retryAfter := c.ask(ctx, t, youngToken)
 	switch found {
 	case alive:
 		if t.knownDead {
-			c.clearRevoked(ctx, log, t)
+			c.clearRevoked(ctx, t)
 		}
 	case dead:
 		believed, now := false, c.options.Clock.Monotonic()
 		c.notes.Peek(t.uid(), func(n *note) { *n, believed = foundDead(*n, t, now) })
 		if !believed {
-			log.Info("GitHub says that the access token is dead; it is checked again in a moment", "token", t.token.Short())
+			logr.FromContextOrDiscard(ctx).Info("GitHub says that the access token is dead; it is checked again in a moment", "token", t.token.Short())
 			return // The second answer decides.
 		}
-		c.markRevoked(ctx, log, t)
+		c.markRevoked(ctx, t)
 	}
 	now := c.options.Clock.Monotonic()
 	c.notes.Peek(t.uid(), func(n *note) { *n = checked(*n, found, retryAfter, now) })
@@ -78,10 +78,11 @@ func (c *Checks) ask(ctx context.Context, t target, youngFor time.Duration) (fou
 
 // markRevoked writes down that the access token has ended, unless an exchange has ended it: one of this
 // process or, as its intent tells, of another.
-func (c *Checks) markRevoked(ctx context.Context, log logr.Logger, t target) {
+func (c *Checks) markRevoked(ctx context.Context, t target) {
 	if c.options.Busy(t.uid()) || t.knownDead {
 		return
 	}
+	log := logr.FromContextOrDiscard(ctx)
 	amended, revoked, err := c.options.Rotator.MarkRevoked(ctx, t.owner, t.ref, t.token)
 	if err != nil {
 		log.Info("A revocation could not be written down; a later check finds it again", "why", words.Of(err))
@@ -95,7 +96,8 @@ func (c *Checks) markRevoked(ctx context.Context, log logr.Logger, t target) {
 }
 
 // clearRevoked takes back that the access token has ended.
-func (c *Checks) clearRevoked(ctx context.Context, log logr.Logger, t target) {
+func (c *Checks) clearRevoked(ctx context.Context, t target) {
+	log := logr.FromContextOrDiscard(ctx)
 	amended, cleared, err := c.options.Rotator.ClearRevoked(ctx, t.owner, t.ref, t.policy, t.token)
 	if err != nil {
 		log.Info("That the access token is alive after all could not be written down", "why", words.Of(err))

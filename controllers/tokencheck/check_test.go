@@ -234,7 +234,7 @@ func TestTokenCheckTheAccountIsOfTheTokenThatTold(t *testing.T) {
 	s := w.scope()
 	w.live.AccessToken = credential.NewAccessToken("ghu_2") // It is replaced before the question.
 	found, _ := targetOf(s)
-	w.checks.learnUser(t.Context(), discard, found)
+	w.checks.learnUser(t.Context(), found)
 	if w.asked != 0 || w.learnt != 0 {
 		t.Error("GitHub was asked about a token that is not the one of the scope")
 	}

@@ -31,7 +31,7 @@ var noticeBackoff = backoff.Backoff{First: time.Second, Max: maxNoticePause}
 // when it seems dead: a notice is a reason to ask, no proof. The pair is known by its metadata. It blocks for as
 // long as that takes, or until the context ends, and is safe in any replica: what it finds is written under the
 // Secret's resourceVersion.
-func (c *Checks) Confirm(ctx context.Context, log logr.Logger, token *v1alpha1.GitHubUserToken, pair *rotation.Pair) {
+func (c *Checks) Confirm(ctx context.Context, token *v1alpha1.GitHubUserToken, pair *rotation.Pair) {
 	if string(token.UID) != pair.Owner.UID || !token.DeletionTimestamp.IsZero() {
 		return
 	}
@@ -43,6 +43,7 @@ func (c *Checks) Confirm(ctx context.Context, log logr.Logger, token *v1alpha1.G
 		return
 	}
 	t.app.ClientSecret = c.clientSecret(ctx, token)
+	log := logr.FromContextOrDiscard(ctx)
 	for try, deaths := 1, 0; ; try++ {
 		pause := noticeConfirm
 		switch found, retryAfter := c.ask(ctx, t, noticeYoung); found {
@@ -51,7 +52,7 @@ func (c *Checks) Confirm(ctx context.Context, log logr.Logger, token *v1alpha1.G
 			return
 		case dead:
 			if deaths++; deaths == 2 {
-				c.markRevoked(ctx, log, t)
+				c.markRevoked(ctx, t)
 				return
 			}
 		default:

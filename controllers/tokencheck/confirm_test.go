@@ -42,7 +42,7 @@ func TestTokenCheckAfterANotice(t *testing.T) {
 			if c.edit != nil {
 				c.edit(w)
 			}
-			w.checks.Confirm(t.Context(), discard, w.token, w.scope().Pair)
+			w.checks.Confirm(t.Context(), w.token, w.scope().Pair)
 			if w.asked != c.asked || w.marked != c.marked || !slices.Equal(w.clock.slept, c.slept) {
 				t.Errorf("asked %d times, written down %d times, pauses %v; want %d, %d, %v", w.asked, w.marked, w.clock.slept, c.asked, c.marked, c.slept)
 			}

@@ -38,13 +38,13 @@ func (c *Checks) Sync(log logr.Logger, s *scope.Scope) (requeueAt time.Time) {
 
 // run asks GitHub what is due.
 func (c *Checks) run(log logr.Logger, token *v1alpha1.GitHubUserToken, t target, w work) {
-	ctx, cancel := c.options.Clock.WithTimeout(context.Background(), 3*callTimeout)
+	ctx, cancel := c.options.Clock.WithTimeout(logr.NewContext(context.Background(), log), 3*callTimeout)
 	defer cancel()
 	if w.checkToken {
 		t.app.ClientSecret = c.clientSecret(ctx, token)
-		c.check(ctx, log, t)
+		c.check(ctx, t)
 	}
 	if w.learnUser {
-		c.learnUser(ctx, log, t)
+		c.learnUser(ctx, t)
 	}
 }

@@ -11,7 +11,8 @@ import (
 )
 
 // learnUser asks whose the stored pair is and writes it down, once for each login.
-func (c *Checks) learnUser(ctx context.Context, log logr.Logger, t target) {
+func (c *Checks) learnUser(ctx context.Context, t target) {
+	log := logr.FromContextOrDiscard(ctx)
 	live, err := c.options.Store.Get(ctx, t.ref)
 	if err != nil || live.AccessToken.Fingerprint() != t.token {
 		return // It has just been replaced; GitHub is asked again.

@@ -136,19 +136,19 @@ func (r *Rotator) commitElsewhere(ctx context.Context, policy Policy, record Rec
 	if err != nil {
 		return Result{}, err
 	}
-	for _, ref := range refs {
-		if ref == record.Ref {
-			return Result{}, ErrConflict // It has just come back.
-		}
-		live, err := r.Store.Get(ctx, ref)
-		if err != nil {
-			return Result{}, err
-		}
-		moved := record
-		moved.Ref = ref
-		return r.tryCommit(ctx, policy, moved, tokens, live)
+	if len(refs) == 0 {
+		return r.commitByCreate(ctx, pairAfter(lastKnown(record), policy, record, tokens))
 	}
-	return r.commitByCreate(ctx, pairAfter(lastKnown(record), policy, record, tokens))
+	moved := record
+	moved.Ref = refs[0]
+	if moved.Ref == record.Ref {
+		return Result{}, ErrConflict // It has just come back.
+	}
+	live, err := r.Store.Get(ctx, moved.Ref)
+	if err != nil {
+		return Result{}, err
+	}
+	return r.tryCommit(ctx, policy, moved, tokens, live)
 }
 
 // commitByCreate stores the pair where the Secret is gone: its finalizer was taken off by force.

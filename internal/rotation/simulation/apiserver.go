@@ -241,7 +241,7 @@ func (a *apiServer) written(by writer, ref rotation.Ref, before, after *object) 
 	}
 	w.judgeWrite(by, res, before, after)
 	for _, l := range w.lives {
-		l.watch.secretChanged(ref, before, after)
+		l.watch.secretChanged(ref, after)
 	}
 	if after != nil && a.ownerGone(after.pair) {
 		w.collectGarbage(ref)

@@ -3,6 +3,7 @@ package simulation
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
@@ -396,26 +397,26 @@ func describe(o *object) string {
 		return "gone"
 	}
 	p := o.pair
-	text := fmt.Sprintf("rv=%s rev=%d refresh=%s", p.Version, p.State.Revision, p.RefreshToken.Fingerprint().Short())
+	text := []string{fmt.Sprintf("rv=%s rev=%d refresh=%s", p.Version, p.State.Revision, p.RefreshToken.Fingerprint().Short())}
 	if !p.SeedToken.IsZero() {
-		text += " seed=" + p.SeedToken.Fingerprint().Short()
+		text = append(text, "seed="+p.SeedToken.Fingerprint().Short())
 	}
 	if p.Intent != nil {
-		text += fmt.Sprintf(" intent=%s(%s,%d)", p.Intent.ID, p.Intent.Spends.Short(), p.Intent.Unresolved)
+		text = append(text, fmt.Sprintf("intent=%s(%s,%d)", p.Intent.ID, p.Intent.Spends.Short(), p.Intent.Unresolved))
 	}
 	for _, mark := range []struct {
 		is   bool
 		name string
 	}{{p.Deleting, "deleting"}, {p.Immutable, "immutable"}, {!p.Controlled, "foreign"}, {p.State.Retained, "retained"}} {
 		if mark.is {
-			text += " " + mark.name
+			text = append(text, mark.name)
 		}
 	}
 	if p.State.Verdict != nil {
-		text += " verdict=" + p.State.Verdict.Reason
+		text = append(text, "verdict="+p.State.Verdict.Reason)
 	}
 	if p.State.SeedVerdict != nil {
-		text += " seedverdict=" + p.State.SeedVerdict.Reason
+		text = append(text, "seedverdict="+p.State.SeedVerdict.Reason)
 	}
-	return text
+	return strings.Join(text, " ")
 }

@@ -128,7 +128,7 @@ func (l *life) spawn(uid types.UID, work func()) {
 // spawnNow begins a task that runs at once, up to the first thing that it waits for.
 func (l *life) spawnNow(res *resource, owner rotation.Owner, work func()) {
 	f := &flight{life: l, res: res, job: rotation.Job{Owner: owner}}
-	l.world.scheduler.spawnNow(l, f, work)
+	l.world.spawnNow(l, f, work)
 }
 
 // notice is what a process does, whether it leads or not, when GitHub sends notice of a revocation.
@@ -148,7 +148,7 @@ func (l *life) notice(res *resource) {
 				panic(cause)
 			}
 		}()
-		l.controller.Confirm(context.Background(), discard, token, pair)
+		l.controller.Confirm(context.Background(), token, pair)
 	})
 }
 

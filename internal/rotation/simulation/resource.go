@@ -3,7 +3,6 @@ package simulation
 import (
 	"fmt"
 	"math/rand/v2"
-	"slices"
 	"strconv"
 	"time"
 
@@ -81,11 +80,6 @@ type resource struct {
 func (r *resource) usesCodes() bool { return !r.plain && (r.number%10 == 3 || r.number%10 == 4) }
 func (r *resource) usesSeed() bool  { return r.plain || r.number%10 != 3 }
 
-// name is the resource's.
-func (r *resource) name() types.NamespacedName {
-	return types.NamespacedName{Namespace: r.namespace, Name: resourceName}
-}
-
 // owner is the resource of an incarnation, as pairs name it.
 func (r *resource) owner(incarnation int) rotation.Owner {
 	return rotation.Owner{Namespace: r.namespace, Name: resourceName, UID: r.namespace + "-" + strconv.Itoa(incarnation)}
@@ -136,8 +130,6 @@ func (r *resource) refs() []rotation.Ref {
 	}
 	return refs
 }
-
-func isPairName(ref rotation.Ref) bool { return slices.Contains(pairNames[:], ref.Name) }
 
 func keyOf(ref rotation.Ref) string { return ref.Namespace }
 

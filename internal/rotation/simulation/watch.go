@@ -86,7 +86,7 @@ func (wa *watch) set(ref rotation.Ref, pair *rotation.Pair) {
 }
 
 // secretChanged brings an event about a Secret.
-func (wa *watch) secretChanged(ref rotation.Ref, before, after *object) {
+func (wa *watch) secretChanged(ref rotation.Ref, after *object) {
 	version := ""
 	var seen *rotation.Pair
 	if after != nil {
