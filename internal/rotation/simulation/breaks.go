@@ -11,7 +11,6 @@ const (
 	BreakOutboxSkipped       Break = "outbox skipped"
 	BreakReplaySkipped       Break = "outbox not replayed at start"
 	BreakReplayByLeader      Break = "outbox replayed by the leader only"
-	BreakClocksCompared      Break = "clocks compared"
 	BreakDeadlineNotEnforced Break = "deadline not enforced when sending"
 	BreakRemoveByUID         Break = "Secret removed by UID only"
 )

@@ -18,7 +18,7 @@ import (
 // breaks are the rules that are broken at the edge of the protocol's code.
 var breaks = []Break{
 	BreakFenceDropped, BreakFenceUnconditional, BreakOutboxSkipped, BreakReplaySkipped,
-	BreakReplayByLeader, BreakClocksCompared,
+	BreakReplayByLeader,
 	BreakDeadlineNotEnforced, BreakRemoveByUID,
 }
 

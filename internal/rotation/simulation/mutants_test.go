@@ -15,7 +15,8 @@ var rare = map[string]Faults{
 	"edit of somebody else's Secret taken up":       Of(SecretReplaced, HandEdit, LabelEdit, WatchHeld, APISlow),
 	"no look for a backup before a first exchange":  Of(SecretDeleted, SecretImmutable, APISlow, APIAppliedLate, WatchHeld),
 
-	"expiry by a clock that was set back not capped":     Of(ClockJump, Kill),
+	"expiry by a clock that was set back not capped": Of(ClockJump, Kill),
+	"clocks compared":                                    Of(ClockJump, LeaseLost, APISlow, GitHubHang, WatchHeld),
 	"no pause after a failure":                           Of(GitHubFailedBefore, GitHubRequestLost, GitHubMisconfigured),
 	"Secret of somebody else remembered as the pair":     Of(SecretReplaced, NewSeed, APISlow, WatchHeld),
 	"Secrets of former resources left alone":             Of(ResourceDeleted, NamespaceDeleted, SecretImmutable, APIAppliedLate),
@@ -305,6 +306,11 @@ var mutants = []mutant{
 		"expiry by a clock that was set back not capped", "controllers/lifecycle/note.go",
 		"		left := min(pair.State.ExpiresAt.Sub(now), pair.State.ExpiresAt.Sub(pair.State.IssuedAt))\n",
 		"		left := min(pair.State.ExpiresAt.Sub(now), pair.State.ExpiresAt.Sub(pair.State.IssuedAt))\n		if broken(`expiry by a clock that was set back not capped`) {\n			left = pair.State.ExpiresAt.Sub(now)\n		}\n",
+	},
+	{
+		"clocks compared", "controllers/lifecycle/observe.go",
+		"		s.Input.Backup = backup != nil && backup.UID != m.backupGone\n",
+		"		s.Input.Backup = backup != nil && backup.UID != m.backupGone\n		if broken(`clocks compared`) && s.Pair != nil && s.Pair.Intent != nil {\n			s.Input.IntentSeen = s.Now.Sub(s.Pair.Intent.StartedAt)\n		}\n",
 	},
 	{
 		"no pause after a failure", "controllers/lifecycle/note.go",
