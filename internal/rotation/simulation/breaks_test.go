@@ -23,7 +23,7 @@ var breaks = []Break{
 }
 
 // hunted is how many seeds a break may take to be caught.
-const hunted = 3000
+const hunted = 1000
 
 // huntConfig is the run of a seed in a hunt: short, and with more faults than usual.
 func huntConfig(seed uint64, broken Break) Config {

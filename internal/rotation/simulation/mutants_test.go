@@ -33,7 +33,6 @@ var rare = map[string]Faults{
 	"pair never moved":                                   Of(Renamed),
 	"code redeemed without asking the outbox":            Of(OutboxFull),
 	"refused login not remembered":                       Of(WrongUserSeed, NewSeed, AppChanged),
-	"tries that sent nothing counted":                    Of(GitHubRequestLost, GitHubMisconfigured, Kill, APISlow),
 	"outbox emptied before the commit":                   Of(Kill, APIOutage, APISlow),
 	"unproven pair retained as if it were proven":        Of(ResourceRetained, BackupRestored, APISlow),
 }
@@ -139,11 +138,6 @@ var mutants = []mutant{
 		"earlier tries not counted", "fence.go",
 		"		intent.Unresolved++\n",
 		"		if !broken(`earlier tries not counted`) {\n			intent.Unresolved++\n		}\n",
-	},
-	{
-		"tries that sent nothing counted", "rotator.go",
-		"	return intent.Holder == r.Me && ",
-		"	return !broken(`tries that sent nothing counted`) && intent.Holder == r.Me && ",
 	},
 	{
 		"deadline counted from the sending", "rotator.go",
