@@ -31,6 +31,8 @@ func Explain(s *scope.Scope, decision rotation.Decision) *problem.Problem {
 		told.Message = "spec.suspend stops all exchanges."
 	case v1alpha1.ReasonOutcomeUnknown:
 		told.Message = "Another replica has begun an exchange. It is left alone for as long as it may still be running."
+	case v1alpha1.ReasonExchanging:
+		told.Message = "Two Secrets hold the pair, because it could not be moved to the current spec.secret.name in one go. Nothing is exchanged until they are one again, which is tried again."
 	case v1alpha1.ReasonAccessTokenEnded:
 		told.Message = "GitHub no longer accepts the access token, and did not accept the one before it either a short time ago. The operator requests a new one later."
 	}

@@ -78,6 +78,12 @@ var problems = map[string]struct {
 		change: func(s *scope.Scope) { s.Pair.State.AccessTokenEnded, s.Pair.State.RenewedAt = true, start },
 		reason: v1alpha1.ReasonAccessTokenEnded, says: "no longer accepts the access token",
 	},
+	"a pair in two Secrets": {
+		change: func(s *scope.Scope) {
+			s.Input.Misplaced, s.Input.Duplicate, s.Input.MoveNotBefore = true, true, s.Now.Add(time.Minute)
+		},
+		reason: v1alpha1.ReasonExchanging, says: "Nothing is exchanged until they are one",
+	},
 	"a failure": {
 		change: func(s *scope.Scope) {
 			s.Input.RefreshRequestedAt = "now"

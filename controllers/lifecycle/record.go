@@ -105,7 +105,10 @@ func (c *Controller) survive(log logr.Logger, token *v1alpha1.GitHubUserToken, j
 	c.reporter.Panicked(token.UID)
 	log.Error(errors.New("panic during an exchange"), "An exchange ended in a panic and is resolved like a crash; please report it", "spends", job.Decision.Spends.Short())
 	c.notes.doubt(token.UID)
-	if c.replayKept(log, job.Owner) {
+	stored := false
+	kept := func() { stored = c.replayKept(log, job.Owner) || stored }
+	c.replayDespitePanics(log, job.Owner, kept, kept)
+	if stored {
 		c.notes.succeed(token.UID)
 		return
 	}

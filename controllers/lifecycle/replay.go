@@ -37,20 +37,25 @@ func (c *Controller) Replay(log logr.Logger, records []rotation.Record) {
 	}
 }
 
-// replayAll replays the records of one resource. A panic must not leave what has not been stored yet to the next
-// start: what is still in the outbox is tried again after a rest.
+// replayAll replays the records of one resource.
 func (c *Controller) replayAll(log logr.Logger, owner rotation.Owner, records []rotation.Record) {
-	replay := func() {
+	c.replayDespitePanics(log, owner, func() {
 		for _, record := range records {
 			c.replayOne(log, record)
 		}
-	}
+	}, func() { c.replayKept(log, owner) })
+}
+
+// replayDespitePanics runs a replay, and after each panic kept, which replays what is in the outbox. A panic must
+// not leave what has not been stored yet to the next start, nor the resource to another exchange of the same token:
+// what is still in the outbox is tried again after a rest.
+func (c *Controller) replayDespitePanics(log logr.Logger, owner rotation.Owner, replay, kept func()) {
 	for failures := 1; c.panics(replay); failures++ {
 		c.reporter.Panicked(types.UID(owner.UID))
 		log.Error(errors.New("panic during a replay"), "A pair in the outbox could not be stored; it is tried again. Please report it", "namespace", owner.Namespace, "name", owner.Name)
 		c.runner.StandAside(types.UID(owner.UID))
 		_ = c.clock.Sleep(context.Background(), panicBackoff.After(failures))
-		replay = func() { c.replayKept(log, owner) }
+		replay = kept
 	}
 }
 

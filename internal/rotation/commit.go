@@ -235,6 +235,11 @@ func isOlderCopy(live *Pair, record Record) bool {
 // pairAfter is the Secret with the new pair in place.
 func pairAfter(live *Pair, policy Policy, record Record, tokens github.Tokens) *Pair {
 	next := live.Clone()
+	if live.StateLost && live.Controlled && live.Owner.UID == record.Owner.UID {
+		// Somebody has garbled the state since the fence, which knew it: what it says of logins and requests
+		// keeps a token from being spent again.
+		next.State, next.StateLost = record.Base.Clone(), false
+	}
 	next.AccessToken = tokens.AccessToken
 	next.RefreshToken = tokens.RefreshToken
 	next.TokenType = tokens.TokenType
@@ -253,6 +258,9 @@ func pairAfter(live *Pair, policy Policy, record Record, tokens github.Tokens) *
 	if isOlderCopy(live, record) || !live.hasTokens() {
 		for _, known := range record.Base.Seeds {
 			state.recordSeed(known) // It does not know of these logins: they are not to be imported again.
+		}
+		if requested := record.Base.RefreshRequestedAt; requested != "" {
+			state.RefreshRequestedAt = requested // Nor of this request, which was honoured before.
 		}
 	}
 	if record.Login {

@@ -232,15 +232,18 @@ func garbledState(in Input) (Decision, bool) {
 }
 
 // misplaced brings the pair to the name that the spec asks for. An exchange whose outcome is unknown is
-// settled under the former name first, and while something is in the way the chain goes on there. Where there
+// settled under the former name first, and while somebody else's Secret is in the way the chain goes on there. Where there
 // are two Secrets already they become one first, as soon as nobody can be at work in the former: its token may
 // be one that the other's pair was got for.
 func misplaced(in Input) (Decision, bool) {
-	if in.Pair == nil || !in.Pair.Controlled || !in.Misplaced || in.Now.Before(in.MoveNotBefore) {
+	if in.Pair == nil || !in.Pair.Controlled || !in.Misplaced || !in.Duplicate && in.Now.Before(in.MoveNotBefore) {
 		return Decision{}, false
 	}
 	if in.Pair.Intent != nil && (!in.Duplicate || in.intentMayBeAtWork()) {
 		return Decision{}, false
+	}
+	if in.Now.Before(in.MoveNotBefore) { // Which of the two is the newer is not known: no token of either is sent.
+		return wait(v1alpha1.ReasonExchanging, in.MoveNotBefore), true
 	}
 	return Decision{Action: ActionMove}, true
 }

@@ -102,6 +102,7 @@ func TestDecide(t *testing.T) {
 		{name: "where there are two they become one before the intent of the former is resolved", given: []func(*Input){misplace, intent("refresh", me), func(in *Input) { in.Duplicate = true }}, action: ActionMove, rule: "misplaced"},
 		{name: "but not while somebody may be at work on it", given: []func(*Input){misplace, intent("refresh", peer), func(in *Input) { in.Duplicate = true }}, action: ActionWait, reason: v1alpha1.ReasonOutcomeUnknown, rule: "intent left", at: now.Add(Settle)},
 		{name: "while something is in the way the chain goes on", given: []func(*Input){misplace, due, func(in *Input) { in.MoveNotBefore = now.Add(time.Second) }}, action: ActionRefresh, cause: CauseDue, spends: "refresh", rule: "due"},
+		{name: "but not where there are two, of which it may be the older", given: []func(*Input){misplace, due, func(in *Input) { in.Duplicate, in.MoveNotBefore = true, now.Add(time.Second) }}, action: ActionWait, reason: v1alpha1.ReasonExchanging, rule: "misplaced", at: now.Add(time.Second)},
 
 		{name: "a deleted Secret is put back", given: []func(*Input){deleting}, action: ActionRestore, rule: "lost Secret"},
 		{name: "a backup is put back", given: []func(*Input){absent, func(in *Input) { in.Backup = true }}, action: ActionRestore, rule: "lost Secret"},
