@@ -70,8 +70,7 @@ func (s *Store) Create(ctx context.Context, pair *rotation.Pair) (*rotation.Pair
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	// An owner that was deleted for good would leave an orphan that its finalizer holds for ever.
-	owner, err := s.owner(ctx, pair.Owner)
-	if err != nil {
+	if _, err := s.owner(ctx, pair.Owner); err != nil {
 		return nil, err
 	}
 	secret := toSecret(pair)
@@ -82,7 +81,12 @@ func (s *Store) Create(ctx context.Context, pair *rotation.Pair) (*rotation.Pair
 		return nil, explain("create", pair.Ref, pair, err)
 	}
 	created := FromSecret(secret)
-	created.MayBeElsewhere = owner.Generation > 1
+	if pair.Intent != nil {
+		// Looked at after the Secret is there: its pair cannot have moved here before, and whoever moves it from
+		// now on sees this Secret.
+		owner, err := s.owner(ctx, pair.Owner)
+		created.MayBeElsewhere = err != nil || owner.Generation > 1
+	}
 	return created, nil
 }
 

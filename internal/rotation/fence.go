@@ -35,6 +35,7 @@ func (r *Rotator) fence(ctx context.Context, job Job) (*Pair, *Result) {
 		if err != nil || fenced.Intent == nil || fenced.Intent.ID != intent.ID {
 			return nil, &Result{Outcome: NotFenced, Pair: fenced, Err: errors.Join(errors.New("the API server did not confirm the fence"), err)}
 		}
+		fenced.MayBeElsewhere = true // Create did not say.
 	}
 	if !fenced.hasTokens() || intent.Unresolved > 0 {
 		if stop := r.foundBackup(writing, job); stop != nil {

@@ -40,8 +40,8 @@ type Pair struct {
 	// Immutable reports that the object's data cannot be changed.
 	Immutable bool
 
-	// MayBeElsewhere is set by Store.Create: the resource's spec was changed since it was made, so that its pair may
-	// stand under another name than the one just created.
+	// MayBeElsewhere is set by Store.Create of a Secret with an intent: the resource's spec was changed before the
+	// Secret was there, or nobody can tell, so that its pair may stand under another name than the one just created.
 	MayBeElsewhere bool
 
 	State State

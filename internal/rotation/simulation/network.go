@@ -45,11 +45,9 @@ func (s store) Locate(ctx context.Context, owner rotation.Owner) (refs []rotatio
 }
 
 func (s store) Create(ctx context.Context, pair *rotation.Pair) (created *rotation.Pair, err error) {
-	var gone, changed bool
-	if failed := s.call(ctx, false, func() {
-		gone = s.api().ownerGone(&rotation.Pair{Ref: pair.Ref, Owner: pair.Owner, Controlled: true})
-		changed = !gone && s.life.world.resources[pair.Ref.Namespace].token.Generation > 1
-	}); failed != nil {
+	var gone bool
+	owner := &rotation.Pair{Ref: pair.Ref, Owner: pair.Owner, Controlled: true}
+	if failed := s.call(ctx, false, func() { gone = s.api().ownerGone(owner) }); failed != nil {
 		return nil, failed
 	}
 	if gone {
@@ -57,15 +55,19 @@ func (s store) Create(ctx context.Context, pair *rotation.Pair) (created *rotati
 	}
 	f := s.life.world.current.flight
 	failed := s.call(ctx, true, func() {
-		if created, err = s.api().create(s.writer(), pair); err == nil {
-			created.MayBeElsewhere = changed
-		}
+		created, err = s.api().create(s.writer(), pair)
 		if err == nil && isFence(&rotation.Pair{}, pair) {
 			f.fenced(pair.Intent)
 		}
 	})
 	if failed != nil {
 		return nil, failed
+	}
+	if err == nil && pair.Intent != nil {
+		created.MayBeElsewhere = true
+		_ = s.call(ctx, false, func() {
+			created.MayBeElsewhere = s.api().ownerGone(owner) || s.life.world.resources[pair.Ref.Namespace].token.Generation > 1
+		})
 	}
 	return created, err
 }
