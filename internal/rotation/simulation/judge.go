@@ -196,8 +196,11 @@ func (w *world) judgeLanding(f *flight) {
 	if p := f.pair; p != nil && p.heldBy == f {
 		p.heldBy = nil
 		allowed := fateNone
-		if f.keepFailed {
+		switch {
+		case f.keepFailed:
 			allowed = fateOutboxBroke
+		case f.warned: // Its owner was told what to do.
+			allowed = fateWrongUser
 		}
 		w.judgeLoss(p, "its exchange ended", allowed)
 	}

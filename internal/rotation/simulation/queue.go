@@ -171,4 +171,6 @@ type flight struct {
 	// outboxFull says that the outbox was not ready, keepFailed that it broke all the same, kept that it has
 	// kept the reply.
 	outboxFull, keepFailed, kept bool
+	// warned says that an event has told of a login which was refused and could not be revoked.
+	warned bool
 }

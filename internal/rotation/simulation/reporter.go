@@ -82,6 +82,9 @@ func (r reporter) Eventf(regarding, _ runtime.Object, eventtype, reason, _, note
 	r.life.world.tracef("EVENT %s: %s: %s", token.UID, reason, fmt.Sprintf(note, args...))
 	if eventtype == "Warning" && reason == revocation.EventRevocationFailed {
 		r.life.world.resources[token.Namespace].warned = true
+		if f := r.life.world.current.flight; f != nil {
+			f.warned = true
+		}
 	}
 }
 
