@@ -74,16 +74,16 @@ func TestKubectlExplainsEveryField(t *testing.T) {
 	w := newWorld(t, worldOptions{noOperator: true})
 	for path, want := range map[string]string{
 		"githubusertoken":                        "keeps a GitHub App's user access token fresh",
-		"githubusertoken.spec.refreshBefore":     "How long before the access token's expiry",
+		"githubusertoken.spec.refreshBefore":     "how long before the access token's expiry",
 		"githubusertoken.spec.app.host":          "--allowed-hosts",
 		"githubusertoken.spec.refreshTokenRef":   "never modified",
 		"githubusertoken.spec.deletionPolicy":    "Delete removes the Secret",
 		"githubusertoken.spec.secret.name":       "By default the name of the resource",
 		"githubusertoken.status.conditions":      "Ready, Authorized",
-		"githubusertoken.status.refreshCount":    "How many pairs were stored since the login",
+		"githubusertoken.status.refreshCount":    "how many pairs were stored since the login",
 		"githubusertoken.spec.outputs.format":    "BasicAuth",
 		"githubusertoken.spec.app.clientID":      "It is not the App ID",
-		"githubusertoken.status.nextRefreshTime": "When the next exchange is due",
+		"githubusertoken.status.nextRefreshTime": "when the next exchange is due",
 	} {
 		text := strings.Join(strings.Fields(w.runs("explain", path)), " ")
 		if !strings.Contains(text, want) {
