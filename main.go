@@ -3,7 +3,6 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"flag"
 	"fmt"
@@ -17,10 +16,8 @@ import (
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
-	"sigs.k8s.io/controller-runtime/pkg/metrics/filters"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
@@ -161,8 +158,8 @@ func newManager(f *flags) (manager.Manager, error) {
 	mgr, err := ctrl.NewManager(config, ctrl.Options{
 		Scheme:                  scheme,
 		Cache:                   controllers.CacheOptions(list(f.namespaces)),
-		Metrics:                 metricsOptions(f),
-		HealthProbeBindAddress:  f.probeAddress,
+		Metrics:                 metricsserver.Options{BindAddress: "0"}, // See serve.go.
+		HealthProbeBindAddress:  "0",
 		LeaderElection:          f.leaderElect,
 		LeaderElectionID:        "github-user-token-operator",
 		LeaderElectionNamespace: f.leaderNamespace,
@@ -177,19 +174,10 @@ func newManager(f *flags) (manager.Manager, error) {
 	if err != nil {
 		return nil, fmt.Errorf("set up the manager: %w", err)
 	}
-	if err := errors.Join(mgr.AddHealthzCheck("ping", healthz.Ping), mgr.AddReadyzCheck("ping", healthz.Ping)); err != nil {
-		return nil, fmt.Errorf("set up the probes: %w", err)
+	if err := addServers(mgr, f); err != nil {
+		return nil, err
 	}
 	return mgr, nil
-}
-
-func metricsOptions(f *flags) metricsserver.Options {
-	options := metricsserver.Options{BindAddress: f.metricsAddress, SecureServing: f.metricsSecure}
-	if f.metricsSecure {
-		options.FilterProvider = filters.WithAuthenticationAndAuthorization
-		options.TLSOpts = []func(*tls.Config){func(c *tls.Config) { c.NextProtos = []string{"http/1.1"} }}
-	}
-	return options
 }
 
 func newGitHub(f *flags) (*github.Client, error) {

@@ -42,10 +42,8 @@ type WebhookReceiver struct {
 	r        *Reconciler
 	log      logr.Logger
 
-	mu sync.Mutex
-	// asking holds the accounts whose tokens are being asked about, and whether there was another notice since.
-	asking map[int64]bool
-	work   sync.WaitGroup
+	// accounts are those whose tokens are to be asked about.
+	accounts *accounts
 }
 
 var _ manager.LeaderElectionRunnable = (*WebhookReceiver)(nil)
@@ -61,13 +59,12 @@ func (r *Reconciler) ReceiveWebhooks(mgr manager.Manager, address, file string) 
 	if err := mgr.GetFieldIndexer().IndexField(context.Background(), secret, indexPairUser, pairUser); err != nil {
 		return nil, fmt.Errorf("index the tokens by their accounts: %w", err)
 	}
-	listener, err := net.Listen("tcp", address)
+	listener, err := webhook.Listen(address)
 	if err != nil {
-		return nil, fmt.Errorf("listen for webhooks: %w", err)
+		return nil, fmt.Errorf("receive webhooks: %w", err)
 	}
-	receiver := &WebhookReceiver{
-		listener: listener, file: file, r: r, log: mgr.GetLogger().WithName("webhook-receiver"), asking: map[int64]bool{},
-	}
+	receiver := &WebhookReceiver{listener: listener, file: file, r: r, log: mgr.GetLogger().WithName("webhook-receiver")}
+	receiver.accounts = &accounts{ask: receiver.confirmAll}
 	if err := mgr.Add(receiver); err != nil {
 		return nil, errors.Join(fmt.Errorf("add the receiver of webhooks: %w", err), listener.Close())
 	}
@@ -82,16 +79,12 @@ func (w *WebhookReceiver) NeedLeaderElection() bool { return false }
 
 // Start implements manager.Runnable. It serves until the context ends.
 func (w *WebhookReceiver) Start(ctx context.Context) error {
-	server := &http.Server{
-		Handler:           http.HandlerFunc(w.serve),
-		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 10 * time.Second, IdleTimeout: time.Minute,
-		MaxHeaderBytes: 16 << 10,
-	}
+	server := webhook.NewServer(http.HandlerFunc(w.serve))
 	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
 	defer stop()
 	w.log.Info("Receiving webhooks", "address", w.Address())
 	err := server.Serve(w.listener)
-	w.work.Wait()
+	w.accounts.wait()
 	if errors.Is(err, http.ErrServerClosed) {
 		return nil
 	}
@@ -127,29 +120,16 @@ func readWebhookSecret(file string) (credential.Raw, error) {
 	return credential.NewRaw([]byte(text)), nil
 }
 
-// revoked is told of each notice. It does not block. Notices that come while the tokens of the account are
-// being asked about are answered by one more round.
-func (w *WebhookReceiver) revoked(login string, id int64) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if _, busy := w.asking[id]; busy {
-		w.asking[id] = true
-		return
+// revoked is told of each notice, and reports whether there is room for it. It does not block.
+func (w *WebhookReceiver) revoked(login string, id int64) bool {
+	taken, isNew := w.accounts.add(id)
+	switch {
+	case !taken:
+		w.log.Info("GitHub sent more notices than can be acted on at once; the next check or refresh of the tokens will tell", "login", login, "id", id)
+	case isNew:
+		w.log.Info("GitHub sent notice that an account has revoked an App", "login", login, "id", id)
 	}
-	w.asking[id] = false
-	w.log.Info("GitHub sent notice that an account has revoked an App", "login", login, "id", id)
-	w.work.Go(func() {
-		for again := true; again; {
-			w.confirmAll(id)
-			w.mu.Lock()
-			if again = w.asking[id]; again {
-				w.asking[id] = false
-			} else {
-				delete(w.asking, id)
-			}
-			w.mu.Unlock()
-		}
-	})
+	return taken
 }
 
 // confirmAll asks GitHub about all tokens of an account, and about those whose account is not known.

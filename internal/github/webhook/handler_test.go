@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"hash"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -32,11 +33,12 @@ type calls []string
 
 func newTestHandler(t testing.TB, got *calls) http.Handler {
 	t.Helper()
-	h, err := NewHandler(credential.NewRaw([]byte(secret)), func(login string, id int64) {
+	h, err := NewHandler(credential.NewRaw([]byte(secret)), func(login string, id int64) bool {
 		if id <= 0 {
 			t.Errorf("called with ID %d", id)
 		}
 		*got = append(*got, login)
+		return true
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -57,7 +59,7 @@ func deliver(h http.Handler, method, contentType, event, signature, body string)
 }
 
 func TestDeliveries(t *testing.T) {
-	const event, asJSON = "github_app_authorization", "application/json"
+	const asJSON = "application/json"
 	good := "sha256=" + sign(sha256.New, secret, revoked)
 	form := "payload=" + url.QueryEscape(revoked)
 	signed := func(body string) string { return "sha256=" + sign(sha256.New, secret, body) }
@@ -92,6 +94,7 @@ func TestDeliveries(t *testing.T) {
 		{"no content type", "POST", "", event, good, revoked, 401, false},
 		{"another content type", "POST", "text/plain", event, good, revoked, 401, false},
 		{"too large", "POST", asJSON, event, signed(large), large, 413, false},
+		{"another event, too large to be read", "POST", asJSON, "push", signed(large), large, 204, false},
 	}
 	for _, tc := range cases {
 		t.Run(tc.name, func(t *testing.T) {
@@ -120,7 +123,7 @@ func TestDeliveries(t *testing.T) {
 }
 
 func TestAReceiverWithoutSecretIsRefused(t *testing.T) {
-	if _, err := NewHandler(credential.Raw{}, func(string, int64) {}); err == nil {
+	if _, err := NewHandler(credential.Raw{}, func(string, int64) bool { return true }); err == nil {
 		t.Error("a webhook that anybody can call")
 	}
 }
@@ -143,28 +146,74 @@ func TestTheStandInsDeliveriesAreUnderstood(t *testing.T) {
 	}
 }
 
+func TestANoticeThatIsNotActedOnIsReportedAsFailed(t *testing.T) {
+	h, err := NewHandler(credential.NewRaw([]byte(secret)), func(string, int64) bool { return false })
+	if err != nil {
+		t.Fatal(err)
+	}
+	recorder := deliver(h, http.MethodPost, "application/json", event, "sha256="+sign(sha256.New, secret, revoked), revoked)
+	if recorder.Code != http.StatusServiceUnavailable {
+		t.Errorf("status %d", recorder.Code)
+	}
+}
+
+// silent is a body that must not be read.
+type silent struct{ t *testing.T }
+
+func (s silent) Read([]byte) (int, error) {
+	s.t.Error("the body is read")
+	return 0, io.EOF
+}
+
+func TestADeliveryThatIsRefusedByItsHeadersIsNotRead(t *testing.T) {
+	for name, c := range map[string]struct {
+		event, signature string
+		length           int64
+		status           int
+	}{
+		"too large":                       {event, "sha256=00", maxBody + 1, http.StatusRequestEntityTooLarge},
+		"another event that is too large": {"push", "sha256=00", maxBody + 1, http.StatusNoContent},
+		"unsigned":                        {event, "", 100, http.StatusUnauthorized},
+		"an older signature":              {event, "sha1=00", 100, http.StatusUnauthorized},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var got calls
+			request := httptest.NewRequest(http.MethodPost, "/", silent{t})
+			request.ContentLength = c.length
+			request.Header.Set("Content-Type", "application/json")
+			request.Header.Set("X-GitHub-Event", c.event)
+			request.Header.Set("X-Hub-Signature-256", c.signature)
+			recorder := httptest.NewRecorder()
+			newTestHandler(t, &got).ServeHTTP(recorder, request)
+			if recorder.Code != c.status || len(got) != 0 {
+				t.Errorf("status %d, called %d times", recorder.Code, len(got))
+			}
+		})
+	}
+}
+
 // Nothing that an attacker can send makes the receiver panic, answer with a body, or call back without a
 // valid signature.
 func FuzzWebhook(f *testing.F) {
-	f.Add("application/json", "github_app_authorization", "sha256="+sign(sha256.New, secret, revoked), revoked, true)
-	f.Add("application/json", "github_app_authorization", "sha256=00", revoked, false)
-	f.Add("application/x-www-form-urlencoded", "github_app_authorization", "", "payload="+url.QueryEscape(revoked), true)
+	f.Add("application/json", event, "sha256="+sign(sha256.New, secret, revoked), revoked, true)
+	f.Add("application/json", event, "sha256=00", revoked, false)
+	f.Add("application/x-www-form-urlencoded", event, "", "payload="+url.QueryEscape(revoked), true)
 	f.Add("application/json", "ping", "", "{}", true)
 	f.Add("application/json; charset=\"", "", "sha1=00", "[", true)
-	f.Add("application/json", "github_app_authorization", "", `{"action":"revoked","sender":{"id":-1}}`, true)
-	f.Fuzz(func(t *testing.T, contentType, event, signature, body string, signIt bool) {
+	f.Add("application/json", event, "", `{"action":"revoked","sender":{"id":-1}}`, true)
+	f.Fuzz(func(t *testing.T, contentType, kind, signature, body string, signIt bool) {
 		want := "sha256=" + sign(sha256.New, secret, body)
 		if signIt {
 			signature = want
 		}
 		var got calls
-		recorder := deliver(newTestHandler(t, &got), http.MethodPost, contentType, event, signature, body)
+		recorder := deliver(newTestHandler(t, &got), http.MethodPost, contentType, kind, signature, body)
 		if recorder.Body.Len() != 0 {
 			t.Error("the answer has a body")
 		}
 		switch recorder.Code {
 		case 204, 400:
-			if !strings.EqualFold(signature, want) {
+			if len(body) <= maxBody && !strings.EqualFold(signature, want) {
 				t.Errorf("status %d without a valid signature", recorder.Code)
 			}
 		case 401, 413:
@@ -174,8 +223,8 @@ func FuzzWebhook(f *testing.F) {
 		default:
 			t.Errorf("status %d", recorder.Code)
 		}
-		if len(got) > 1 || len(got) == 1 && event != "github_app_authorization" {
-			t.Errorf("called %d times for %q", len(got), event)
+		if len(got) > 1 || len(got) == 1 && kind != event {
+			t.Errorf("called %d times for %q", len(got), kind)
 		}
 	})
 }

@@ -1,0 +1,128 @@
+package endpoint
+
+import (
+	"container/list"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"time"
+)
+
+// minStay is for how long a connection is not closed in favour of a new one. A request whose first packet follows
+// the handshake is answered well within it.
+const minStay = 250 * time.Millisecond
+
+// Listen listens on an address, HOST:PORT, for so many connections at once.
+func Listen(address string, connections int) (net.Listener, error) {
+	inner, err := new(net.ListenConfig).Listen(context.Background(), "tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("listen: %w", err)
+	}
+	return limit(inner, connections), nil
+}
+
+// limit bounds the open connections of a listener. When there are as many as may be, the oldest one is closed for
+// the next: a client that holds connections open, and sends nothing, then delays others by no more than minStay. If
+// new ones were made to wait instead, a few hundred silent connections would keep everybody out until their deadline,
+// and again, for as long as somebody likes. It fits servers of short requests only, one to a connection.
+func limit(inner net.Listener, connections int) net.Listener {
+	return &listener{Listener: inner, limit: connections, changed: make(chan struct{}, 1), closed: make(chan struct{})}
+}
+
+type listener struct {
+	net.Listener
+	limit int
+	// changed is signalled when a connection has ended.
+	changed chan struct{}
+	closed  chan struct{}
+	once    sync.Once
+
+	mu   sync.Mutex
+	open list.List // of *conn, the oldest first
+}
+
+// Accept implements net.Listener.
+func (l *listener) Accept() (net.Conn, error) {
+	accepted, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	// Nothing is read of it before there is room.
+	if err := l.makeRoom(); err != nil {
+		return nil, errors.Join(err, accepted.Close())
+	}
+	c := &conn{Conn: accepted, listener: l, since: time.Now()}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	c.element = l.open.PushBack(c)
+	return c, nil
+}
+
+// makeRoom returns when there are fewer connections than may be, or the listener is closed. Only Accept adds any,
+// and a server calls it in one goroutine.
+func (l *listener) makeRoom() error {
+	for {
+		l.mu.Lock()
+		if l.open.Len() < l.limit {
+			l.mu.Unlock()
+			return nil
+		}
+		oldest := l.open.Front().Value.(*conn)
+		l.mu.Unlock()
+		stay := time.Until(oldest.since.Add(minStay))
+		if stay <= 0 {
+			_ = oldest.Close()
+			continue
+		}
+		wait := time.NewTimer(stay)
+		select {
+		case <-wait.C:
+		case <-l.changed:
+		case <-l.closed:
+			return fmt.Errorf("accept: %w", net.ErrClosed)
+		}
+	}
+}
+
+// Close implements net.Listener.
+func (l *listener) Close() error {
+	err := l.Listener.Close()
+	l.once.Do(func() { close(l.closed) })
+	if errors.Is(err, net.ErrClosed) {
+		return nil
+	}
+	return err
+}
+
+type conn struct {
+	net.Conn
+	listener *listener
+	since    time.Time
+	element  *list.Element
+	once     sync.Once
+}
+
+// Close implements net.Conn.
+func (c *conn) Close() error {
+	c.once.Do(func() {
+		c.listener.mu.Lock()
+		c.listener.open.Remove(c.element)
+		c.listener.mu.Unlock()
+		select {
+		case c.listener.changed <- struct{}{}:
+		default:
+		}
+	})
+	return c.Conn.Close()
+}
+
+// CloseWrite sends the end of what is written. The server looks for this method, to let a client that is still
+// sending read its answer before the connection is cut.
+func (c *conn) CloseWrite() error {
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return nil
+}
