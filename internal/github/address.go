@@ -8,35 +8,62 @@ import (
 	"time"
 )
 
-// refusedPrefixes are never dialled unless the administrator lists them: names that tenants choose,
-// or that an attacker's DNS answers, must not lead to the node, its neighbours on the link, or the
-// cloud's metadata service. Private networks are not among them, since Enterprise Servers live there.
-var refusedPrefixes = []netip.Prefix{
-	netip.MustParsePrefix("0.0.0.0/8"),      // "this network"; 0.0.0.0 reaches the local host
-	netip.MustParsePrefix("127.0.0.0/8"),    // loopback
-	netip.MustParsePrefix("169.254.0.0/16"), // link-local, with the metadata address of most clouds
-	netip.MustParsePrefix("224.0.0.0/4"),    // multicast
-	netip.MustParsePrefix("240.0.0.0/4"),    // reserved and broadcast
-	netip.MustParsePrefix("::/127"),         // unspecified and loopback
-	netip.MustParsePrefix("fe80::/10"),      // link-local
-	netip.MustParsePrefix("ff00::/8"),       // multicast
+// An address is contacted when it is of public unicast space or of a private network, where Enterprise Servers live,
+// and in none of refusedPrefixes, or when the administrator lists it. Names that tenants choose, or that an attacker's
+// DNS answers, must not lead to the node, its neighbours on the link, or the cloud's metadata service, neither by
+// their own addresses nor by one that carries theirs through a translator or a tunnel.
+//
+// Not told from others are the addresses that carry one of IPv4 under a prefix of a network's own choice: NAT64
+// (RFC 6052) and 6rd (RFC 5969). Whoever runs such a translator must not let it lead to these places.
 
-	netip.MustParsePrefix("100.100.100.200/32"), // metadata: Alibaba Cloud
-	netip.MustParsePrefix("168.63.129.16/32"),   // metadata: Azure's platform address
-	netip.MustParsePrefix("192.0.0.192/32"),     // metadata: Oracle Cloud
-	netip.MustParsePrefix("fd00:ec2::/32"),      // metadata: AWS over IPv6
-	netip.MustParsePrefix("fd20:ce::/32"),       // metadata: Google Cloud over IPv6
-}
+// refusedPrefixes are never dialled unless the administrator lists them: what IANA's registries of special-purpose
+// addresses have, except for private networks, and the metadata services that are outside of link-local.
+var refusedPrefixes = prefixes(
+	"0.0.0.0/8",       // "this network", RFC 791; 0.0.0.0 reaches the local host
+	"127.0.0.0/8",     // loopback, RFC 1122
+	"169.254.0.0/16",  // link-local, RFC 3927, with the metadata address of most clouds
+	"192.0.0.0/24",    // protocol assignments, RFC 6890; metadata of Oracle Cloud
+	"192.0.2.0/24",    // documentation, RFC 5737
+	"192.31.196.0/24", // AS112, RFC 7535
+	"192.52.193.0/24", // AMT, RFC 7450
+	"192.88.99.0/24",  // 6to4 relays, RFC 7526
+	"192.175.48.0/24", // AS112, RFC 7534
+	"198.18.0.0/15",   // benchmarks, RFC 2544
+	"198.51.100.0/24", // documentation, RFC 5737
+	"203.0.113.0/24",  // documentation, RFC 5737
+	"224.0.0.0/4",     // multicast, RFC 5771
+	"240.0.0.0/4",     // reserved, RFC 1112, and broadcast, RFC 8190
 
-// embeddingPrefixes are ranges whose addresses carry an IPv4 address, and the byte where it begins.
-var embeddingPrefixes = []struct {
-	prefix netip.Prefix
-	offset int
-}{
-	{netip.MustParsePrefix("64:ff9b::/96"), 12},   // NAT64
-	{netip.MustParsePrefix("64:ff9b:1::/48"), 12}, // NAT64, local use
-	{netip.MustParsePrefix("2002::/16"), 2},       // 6to4
-	{netip.MustParsePrefix("::/96"), 12},          // IPv4-compatible
+	"2001::/23",         // protocol assignments, RFC 2928: Teredo (RFC 4380), ORCHID (RFC 4843, 7343), DRIP (RFC 9374) and others
+	"2001:db8::/32",     // documentation, RFC 3849
+	"2002::/16",         // 6to4, RFC 3056
+	"2620:4f:8000::/48", // AS112, RFC 7534
+	"3fff::/20",         // documentation, RFC 9637
+
+	"100.100.100.200/32", // metadata: Alibaba Cloud
+	"168.63.129.16/32",   // metadata: Azure's platform address
+	"fd00:ec2::/32",      // metadata: AWS over IPv6
+	"fd20:ce::/32",       // metadata: Google Cloud over IPv6
+)
+
+// unicastPrefixes are what is used of IPv6. All else is refused: unspecified, loopback, and IPv4 in IPv6 of several
+// kinds (::/8), discard (100::/64), SRv6 (5f00::/16), link-local (fe80::/10), site-local (fec0::/10), multicast
+// (ff00::/8), and what is not assigned.
+var unicastPrefixes = prefixes(
+	"2000::/3", // public, RFC 4291
+	"fc00::/7", // private, RFC 4193
+)
+
+// nat64 is the prefix by which IPv6-only networks reach github.com (RFC 6052). The IPv4 address is its last four
+// bytes, always. That of local use, 64:ff9b:1::/48 (RFC 8215), has it where the network likes, and is refused.
+var nat64 = netip.MustParsePrefix("64:ff9b::/96")
+
+func prefixes(texts ...string) []netip.Prefix {
+	parsed := make([]netip.Prefix, len(texts))
+	for i, text := range texts {
+		parsed[i] = netip.MustParsePrefix(text)
+	}
+	return parsed
 }
 
 func contains(prefixes []netip.Prefix, address netip.Addr) bool {
@@ -51,20 +78,26 @@ func contains(prefixes []netip.Prefix, address netip.Addr) bool {
 // mayDial says whether an address may be contacted.
 func mayDial(address netip.Addr, allowed []netip.Prefix) bool {
 	address = address.Unmap().WithZone("")
-	if contains(allowed, address) {
+	switch {
+	case contains(allowed, address):
+		return true
+	case contains(refusedPrefixes, address):
+		return false
+	case address.Is4():
 		return true
 	}
-	if contains(refusedPrefixes, address) {
-		return false
+	bytes := address.As16()
+	last := netip.AddrFrom4([4]byte(bytes[12:]))
+	if nat64.Contains(address) {
+		return mayDial(last, allowed)
 	}
-	for _, embedding := range embeddingPrefixes {
-		if embedding.prefix.Contains(address) {
-			bytes := address.As16()
-			inner := netip.AddrFrom4([4]byte(bytes[embedding.offset : embedding.offset+4]))
-			return mayDial(inner, allowed)
-		}
-	}
-	return true
+	return contains(unicastPrefixes, address) && (!isISATAP(bytes) || mayDial(last, allowed))
+}
+
+// isISATAP says whether the last four bytes of an address are one of IPv4 that a tunnel leads to (RFC 5214). The
+// form may stand under any prefix.
+func isISATAP(address [16]byte) bool {
+	return address[8]&^2 == 0 && address[9] == 0 && address[10] == 0x5e && address[11] == 0xfe
 }
 
 // addressError is the refusal to dial an address.

@@ -31,8 +31,8 @@ type Options struct {
 	// AllowedHosts are the hosts that may be contacted: HOST or HOST:PORT; a leading "*." stands for
 	// exactly one label. An entry without a port allows 443 only. Default DefaultAllowedHosts.
 	AllowedHosts []string
-	// AllowedAddresses are let through although they are loopback, link-local, multicast, unspecified
-	// or a cloud's metadata service, all of which are otherwise refused when dialling. Private networks
+	// AllowedAddresses are let through although they are special (loopback, link-local, multicast, 6to4 and so
+	// on) or a cloud's metadata service, all of which are otherwise refused when dialling. Private networks
 	// need no entry. With a proxy it is the proxy's address that is checked.
 	AllowedAddresses []netip.Prefix
 	// RootCAs are PEM certificates trusted in addition to the system's.
