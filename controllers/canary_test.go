@@ -48,12 +48,26 @@ func (w *world) searchForTokens() {
 	}
 	told := w.told()
 	for _, canary := range canaries {
-		for _, form := range []string{canary, base64.StdEncoding.EncodeToString([]byte(canary))} {
+		for _, form := range append(partsOf(canary), canary, base64.StdEncoding.EncodeToString([]byte(canary))) {
 			if strings.Contains(told, form) || logs.contains(form) {
 				w.t.Error("a token or a client secret stands in logs, metrics, events, statuses or annotations")
 			}
 		}
 	}
+}
+
+// partsOf are the pieces of a long token, of which one stands in whatever part of it is quoted. A short one has none:
+// what is taken out of a text for its look has twenty characters at least.
+func partsOf(token string) []string {
+	const size = 16
+	if len(token) < 20*size {
+		return nil
+	}
+	var parts []string
+	for ; len(token) >= size; token = token[size:] {
+		parts = append(parts, token[:size])
+	}
+	return parts
 }
 
 // told is the text of the metrics, resources, events, and of the metadata of Secrets.
@@ -95,7 +109,7 @@ func (w *world) check(err error) {
 }
 
 // tokenForm is how GitHub's tokens look.
-var tokenForm = regexp.MustCompile(`gh[ruops]_[A-Za-z0-9]{30,}`)
+var tokenForm = regexp.MustCompile(`gh[ruops]_[A-Za-z0-9._-]{30,}`)
 
 // leaked ends the suite: nothing that looks like a token may stand in the logs of any test.
 func leaked() error {

@@ -60,6 +60,7 @@ func TestTokensOfEveryKindAndShapeAreKeptFresh(t *testing.T) {
 		"an OAuth App":         {Kind: githubtest.OAuthApp, Scope: "repo,read:org"},
 		"numbers as strings":   {NumbersAsStrings: true},
 		"long tokens":          {AccessTokenLength: 500, RefreshTokenLength: 900},
+		"tokens with dots":     {LongTokens: true},
 		"unknown prefixes":     {AccessTokenPrefix: "ghx_", RefreshTokenPrefix: "ghy_"},
 		"a lifetime of 5s":     {AccessTokenLifetime: 5 * time.Second},
 		"a lifetime of a year": {AccessTokenLifetime: 365 * 24 * time.Hour},

@@ -421,8 +421,12 @@ func TestOutputsGoWithTheirResource(t *testing.T) {
 
 func TestAnOutputThatTheAPIServerRefusesIsReportedAndRotationsGoOn(t *testing.T) {
 	t.Parallel()
+	each(t, map[string]githubtest.App{"tokens as ever": {}, "tokens with dots": {LongTokens: true}}, refuseAnOutput)
+}
+
+func refuseAnOutput(t *testing.T, app githubtest.App) {
 	var refusing writeRefusal
-	w := newWorld(t, worldOptions{noOperator: true})
+	w := newWorld(t, worldOptions{app: app, noOperator: true})
 	w.options.config = func(config *rest.Config) { config.Wrap(refusing.wrap) }
 	w.startOperator(w.options)
 	refusing.set("refused-output")

@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -19,6 +21,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/internal/metapatch"
 	"github.com/githubusertoken/github-user-token-operator/internal/pairsecret"
 	"github.com/githubusertoken/github-user-token-operator/internal/problem"
+	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 )
 
 // syncMetadata brings the pair Secret's metadata into line with the spec: labels, annotations, finalizer, and the
@@ -52,14 +55,25 @@ func (r *Reconciler) syncMetadata(ctx context.Context, s *scope.Scope) (*problem
 		// The tokens are none the worse for it, so neither exchanges nor the report wait for somebody to mend it.
 		return &problem.Problem{
 			Reason: v1alpha1.ReasonMetadataRefused, Aside: true, Stalled: apierrors.IsInvalid(err), RetryAt: s.Now.Add(time.Minute),
-			Message: fmt.Sprintf("The API server does not accept the labels and annotations of Secret %q: %s. Correct spec.secret, or what refuses it.", written.Name, credential.Scrub(err.Error())),
+			Message: fmt.Sprintf("The API server does not accept the labels and annotations of Secret %q: %s. Correct spec.secret, or what refuses it.", written.Name, r.scrubbed(ctx, s.Ref, err)),
 		}, nil
 	case err != nil:
-		return nil, fmt.Errorf("bring the metadata of the pair Secret into line: %s", credential.Scrub(err.Error()))
+		return nil, fmt.Errorf("bring the metadata of the pair Secret into line: %s", r.scrubbed(ctx, s.Ref, err))
 	}
 	healed, _ := pairsecret.FromMetadata(&written.ObjectMeta)
 	r.lifecycle.MetadataWritten(s.Token.UID, healed)
 	return nil, nil
+}
+
+// scrubbed is the text of the API server's error about a write of a pair Secret's metadata, without secrets: an
+// admission webhook has seen the whole Secret, and may quote it. When it cannot be found out what that holds, nothing
+// is quoted but the kind of the error.
+func (r *Reconciler) scrubbed(ctx context.Context, ref rotation.Ref, err error) string {
+	var secret corev1.Secret
+	if client.IgnoreNotFound(r.APIReader.Get(ctx, types.NamespacedName(ref), &secret)) != nil {
+		return fmt.Sprintf("the API server refuses it (%s)", cmp.Or(apierrors.ReasonForError(err), "Unknown"))
+	}
+	return credential.Scrub(err.Error(), scope.SecretsOf(pairsecret.FromSecret(&secret))...)
 }
 
 // pairMetadata is the pair Secret's metadata as the cache has it. One that bears no label of ours is not there:

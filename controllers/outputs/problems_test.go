@@ -31,16 +31,16 @@ func TestOutputFailuresInWords(t *testing.T) {
 			&renderError{errors.New(`output "out": unknown format "Helm"`)}, v1alpha1.ReasonOutputInvalid, `Output "out": unknown format "Helm".`, true, false,
 		},
 		"what the API server refuses is tried again, and does not pass by itself": {
-			scrubbed(forbidden, nil), v1alpha1.ReasonOutputNotWritten, "policy says no", false, false,
+			scrubbed(forbidden, nil, nil), v1alpha1.ReasonOutputNotWritten, "policy says no", false, false,
 		},
 		"an API server that cannot be reached may be back in a moment": {
-			scrubbed(apierrors.NewServiceUnavailable("no etcd"), nil), v1alpha1.ReasonOutputNotWritten, "no etcd", false, true,
+			scrubbed(apierrors.NewServiceUnavailable("no etcd"), nil, nil), v1alpha1.ReasonOutputNotWritten, "no etcd", false, true,
 		},
 		"so may one that does not answer": {
 			fmt.Errorf("look at Secret out: %w", errors.New("connection refused")), v1alpha1.ReasonOutputNotWritten, "connection refused", false, true,
 		},
 		"a namespace that is being deleted needs nobody": {
-			scrubbed(terminating, nil), v1alpha1.ReasonNamespaceTerminating, "The namespace is being deleted", false, false,
+			scrubbed(terminating, nil, nil), v1alpha1.ReasonNamespaceTerminating, "The namespace is being deleted", false, false,
 		},
 		"a fault of the operator's own is tried again": {
 			errPanicked, v1alpha1.ReasonOutputNotWritten, "the operator itself failed", false, true,
@@ -76,7 +76,7 @@ func TestOutputErrorsHoldNoTokenThatTheAPIServerQuotes(t *testing.T) {
 		"with a user in it": "policy says no to " + base64.StdEncoding.EncodeToString([]byte("x-access-token:"+token)),
 	} {
 		t.Run(name, func(t *testing.T) {
-			err := scrubbed(apierrors.NewForbidden(secretsResource, "out", errors.New(text)), data)
+			err := scrubbed(apierrors.NewForbidden(secretsResource, "out", errors.New(text)), nil, data)
 			for _, part := range []string{token, token[4:24], encoded[len(encoded)-24:]} {
 				if strings.Contains(err.Error(), part) {
 					t.Error("a token, or a part of one, is left")

@@ -42,7 +42,7 @@ func (o *Outputs) removeSurplus(ctx context.Context, token *v1alpha1.GitHubUserT
 			continue
 		}
 		if err := o.delete(ctx, token, meta); err != nil {
-			logf.FromContext(ctx).Error(scrubbed(err, nil), "An output could not be removed", "output", name)
+			logf.FromContext(ctx).Error(o.scrubbedMetadata(ctx, token, name, err), "An output could not be removed", "output", name)
 		}
 	}
 }

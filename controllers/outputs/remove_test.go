@@ -73,7 +73,7 @@ func TestOutputsAreRemovedWithTheirResource(t *testing.T) {
 		"one whose deletion is refused is no obstacle": {
 			func(w *world) {
 				w.server.before = func(string, string) error { return apierrors.NewForbidden(secretsResource, "out", errors.New("no")) }
-			}, []string{"delete out"}, true,
+			}, []string{"delete out", "get out", "get pair octocat"}, true,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -99,7 +99,7 @@ func TestOutputsAreSynced(t *testing.T) {
 			func(w *world) {
 				w.token.Spec.Outputs[0].Labels = map[string]string{"team": "a b"}
 				w.server.before = func(string, string) error { return apierrors.NewForbidden(secretsResource, "out", errors.New("no")) }
-			}, []string{"patch out"}, v1alpha1.ReasonOutputNotWritten,
+			}, []string{"get out", "get pair octocat", "patch out"}, v1alpha1.ReasonOutputNotWritten,
 		},
 		"somebody is faster than the patch of the labels": {
 			func(w *world) {

@@ -43,7 +43,7 @@ func (o *Outputs) write(ctx context.Context, token *v1alpha1.GitHubUserToken, sp
 		}
 		switch {
 		case try == maxTries:
-			return scrubbed(err, rendered.Data)
+			return scrubbed(err, pair, rendered.Data)
 		case apierrors.IsConflict(err), apierrors.IsAlreadyExists(err):
 			if current, err = o.live(ctx, token.Namespace, spec.Name); err != nil {
 				return err
@@ -53,11 +53,11 @@ func (o *Outputs) write(ctx context.Context, token *v1alpha1.GitHubUserToken, sp
 		case current != nil && isImmutable(err):
 			// Another type, or made immutable: only a new Secret can be right.
 			if err := o.delete(ctx, token, current); err != nil {
-				return scrubbed(err, rendered.Data)
+				return scrubbed(err, pair, rendered.Data)
 			}
 			current = nil
 		default:
-			return scrubbed(err, rendered.Data)
+			return scrubbed(err, pair, rendered.Data)
 		}
 	}
 }
@@ -107,7 +107,7 @@ func (o *Outputs) patchMetadata(ctx context.Context, token *v1alpha1.GitHubUserT
 		return nil // It has just changed; the event about it brings us back.
 	}
 	if err != nil {
-		return scrubbed(err, nil)
+		return o.scrubbedMetadata(ctx, token, spec.Name, err)
 	}
 	o.notes.wrote(token.UID, spec.Name, &meta.ObjectMeta)
 	return nil

@@ -122,6 +122,10 @@ type App struct {
 	// RefreshTokenLength is the number of characters after the prefix; default 76.
 	RefreshTokenLength int
 
+	// LongTokens makes the tokens those of GitHub's longer form: some 520 characters behind the prefix, the number of the
+	// App and a JWT, with dots and dashes. The two lengths then say nothing.
+	LongTokens bool
+
 	// MaxTokens is how many tokens a user can have for this App and one scope before the oldest die; default
 	// DefaultMaxTokens, negative: no limit.
 	MaxTokens int

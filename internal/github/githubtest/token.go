@@ -130,11 +130,11 @@ type grant struct {
 func (s *Server) issue(app *App, user *User, device bool, scope string, previous *pair) *pair {
 	now := s.now()
 	p := &pair{app: app, user: user, device: device, scope: scope, issued: now, chain: &chain{}}
-	p.access.value = app.AccessTokenPrefix + s.randomString(alphanumeric, app.AccessTokenLength)
+	p.access.value = app.AccessTokenPrefix + s.newToken(app, app.AccessTokenLength)
 	p.access.fingerprint = Fingerprint(p.access.value)
 	s.tokens[p.access.value] = p
 	if !app.NoExpiry {
-		p.refresh.value = app.RefreshTokenPrefix + s.randomString(alphanumeric, app.RefreshTokenLength)
+		p.refresh.value = app.RefreshTokenPrefix + s.newToken(app, app.RefreshTokenLength)
 		p.refresh.fingerprint = Fingerprint(p.refresh.value)
 		s.tokens[p.refresh.value] = p
 		p.access.expires = now.Add(app.AccessTokenLifetime)
@@ -151,6 +151,15 @@ func (s *Server) issue(app *App, user *User, device bool, scope string, previous
 	p.chain.length++
 	s.enrol(p, now)
 	return p
+}
+
+// newToken is what follows the prefix of a token.
+func (s *Server) newToken(app *App, length int) string {
+	if !app.LongTokens {
+		return s.randomString(alphanumeric, length)
+	}
+	part := func(n int) string { return s.randomString(alphanumeric+"-_", n) }
+	return fmt.Sprintf("%d_eyJ%s.eyJ%s.%s", app.ID, part(33), part(130), part(342)) // A header, claims and an RSA signature.
 }
 
 // enrol counts the pair against the user's limit and lets the oldest die.
