@@ -24,6 +24,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/controllers"
 	"github.com/githubusertoken/github-user-token-operator/internal/github"
 	"github.com/githubusertoken/github-user-token-operator/internal/outbox"
+	"github.com/githubusertoken/github-user-token-operator/internal/ratelimit"
 )
 
 // version is set by the linker.
@@ -47,6 +48,7 @@ type flags struct {
 	outboxDir           string
 	outboxAllowDisk     bool
 	requestsPerHour     int
+	unprovenPerHour     int
 	concurrentExchanges int
 	enableHandoff       bool
 	webhookAddress      string
@@ -75,6 +77,7 @@ func parseFlags() *flags {
 	flag.StringVar(&f.outboxDir, "outbox-dir", "/var/run/github-user-token-operator/outbox", "Directory, memory-backed and this replica's own, for received pairs until they are stored.")
 	flag.BoolVar(&f.outboxAllowDisk, "outbox-allow-disk", false, "Accept an outbox that is not memory-backed. Tokens are then written to a disk.")
 	flag.IntVar(&f.requestsPerHour, "token-requests-per-hour", 2000, "Token requests per hour and App, GitHub's documented limit by default. 0 means no limit.")
+	flag.IntVar(&f.unprovenPerHour, "unproven-app-requests-per-hour", ratelimit.DefaultUnprovenPerHour, "Token requests per hour of all Apps of a host together that GitHub has not answered with success since the start.")
 	flag.IntVar(&f.concurrentExchanges, "max-concurrent-exchanges", 256, "Exchanges under way at once.")
 	flag.BoolVar(&f.enableHandoff, "enable-handoff", false, "Allow spec.handoff: tell pods of new tokens and restart workloads. Needs config/components/handoff.")
 	flag.StringVar(&f.webhookAddress, "webhook-receiver-bind-address", "0", "Address of the receiver for GitHub's webhook github_app_authorization, for example :8090. 0 turns it off.")
@@ -116,8 +119,8 @@ func run(ctx context.Context, f *flags) error {
 	}
 	reconciler, err := controllers.New(mgr, controllers.Options{
 		GitHub: gitHub, Outbox: kept, Holder: kept.Holder(), NewID: uuid.NewString,
-		Namespaces: list(f.namespaces), TokenRequestsPerHour: f.requestsPerHour, MaxConcurrentExchanges: f.concurrentExchanges,
-		EnableHandoff: f.enableHandoff,
+		Namespaces: list(f.namespaces), TokenRequestsPerHour: f.requestsPerHour, UnprovenRequestsPerHour: f.unprovenPerHour,
+		MaxConcurrentExchanges: f.concurrentExchanges, EnableHandoff: f.enableHandoff,
 	})
 	if err != nil {
 		return err

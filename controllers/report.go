@@ -120,8 +120,9 @@ func (r reporter) Starting(log logr.Logger, _ *v1alpha1.GitHubUserToken, job rot
 }
 
 // Stored implements lifecycle.Reporter: the outputs are written from the pair in hand, and then the workloads are
-// notified.
+// notified. That GitHub has given a pair out proves the App.
 func (r reporter) Stored(log logr.Logger, token *v1alpha1.GitHubUserToken, pair *rotation.Pair, replayed bool) {
+	r.Limiter.Succeeded(pair.State.App)
 	r.outputs.Publish(logr.NewContext(context.Background(), log), token, pair)
 	if !replayed {
 		r.handoff.HandOver(log, token, pair)

@@ -45,6 +45,8 @@ type Options struct {
 	Namespaces []string
 	// TokenRequestsPerHour is the limit for each App; 0 means none.
 	TokenRequestsPerHour int
+	// UnprovenRequestsPerHour is the limit for all Apps of a host together that have had no success yet. Default 60.
+	UnprovenRequestsPerHour int
 	// MaxConcurrentExchanges is how many exchanges may be under way at once. Default 256.
 	MaxConcurrentExchanges int
 	// MaxConcurrentReconciles is how many resources are looked at at once. Default 8.
@@ -78,7 +80,9 @@ func New(mgr manager.Manager, options Options) (*Reconciler, error) {
 	r.Runner = runner.New(run)
 	run.Limit = tokencheck.MaxChecks
 	checkRunner := runner.New(run)
-	r.Limiter = ratelimit.New(ratelimit.Options{PerHour: options.TokenRequestsPerHour, Wake: func(id string) { r.queue.wake(types.UID(id)) }})
+	r.Limiter = ratelimit.New(ratelimit.Options{
+		PerHour: options.TokenRequestsPerHour, UnprovenPerHour: options.UnprovenRequestsPerHour, Wake: func(id string) { r.queue.wake(types.UID(id)) },
+	})
 	watch, err := r.newSecretWatch(mgr, options)
 	if err != nil {
 		return nil, err

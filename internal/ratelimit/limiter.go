@@ -1,8 +1,13 @@
-// Package ratelimit shares GitHub's limit of token requests among the resources of one App.
+// Package ratelimit shares GitHub's limits among the resources that make requests.
 //
-// GitHub documents 2,000 token requests an hour for an App. The limiter keeps to that in every rolling
-// hour, serves waiting namespaces in turn, so that none is starved by a big one, and serves the earliest
-// expiry first within a namespace. Requests that yield have their turn when no other waits. Nobody sleeps in it: who may not go ahead is woken when it is his turn.
+// GitHub documents 2,000 token requests an hour for an App. The limiter keeps to that in every rolling hour, serves
+// waiting namespaces in turn, so that none is starved by a big one, and serves the earliest expiry first within a
+// namespace. Requests that yield have their turn when no other waits. Nobody sleeps in it: who may not go ahead is
+// woken when it is his turn.
+//
+// Client IDs come from tenants, and GitHub also counts what one address sends. So an App has a limit of its own only
+// once GitHub has answered a request of it with success, see Succeeded; all others of a host share one of 60 an hour.
+// Nor does one namespace use up what may be sent at once: something is left for the next one that comes, see share.
 //
 // There is no clock to hand in: the clock and the timers must agree, and in a testing/synctest bubble
 // both are simulated.
@@ -17,18 +22,34 @@ import (
 const (
 	// DefaultPerHour is GitHub's documented limit of token requests for one App.
 	DefaultPerHour = 2000
+	// DefaultUnprovenPerHour is far more than the first logins of new Apps take.
+	DefaultUnprovenPerHour = 60
 	// DefaultBurst lets a few requests go at once and leaves 99 % of the limit to the steady flow.
 	DefaultBurst = 20
 	// DefaultHold is far longer than a woken reconcile needs to come back.
 	DefaultHold = 10 * time.Second
 )
 
+// Bounds of what is remembered.
+const (
+	// maxWaiting is how many requests may wait. There is one for each resource at most.
+	maxWaiting = 1 << 17
+	// maxProven is how many Apps may have a limit of their own, and maxHosts how many hosts one of 60 an hour; what
+	// is beyond shares that of one host.
+	maxProven, maxHosts = 10000, 1000
+	// forgetProven is for how long an App is idle before it has to prove itself again.
+	forgetProven = 24 * time.Hour
+)
+
 // Options configure a Limiter.
 type Options struct {
-	// PerHour is the greatest number of requests of one App in any rolling hour; 0 means no limit.
+	// PerHour is the greatest number of requests of one App in any rolling hour; 0 means no limit at all.
 	PerHour int
-	// Burst is how many of them may follow each other without a pause. It is part of PerHour, not on top
-	// of it. Default DefaultBurst, at most half of PerHour.
+	// UnprovenPerHour is the same for all Apps of a host together that have had no success yet. Default
+	// DefaultUnprovenPerHour, at most PerHour.
+	UnprovenPerHour int
+	// Burst is how many of them may follow each other without a pause. It is part of the limit, not on top
+	// of it. Default DefaultBurst, at most half of the limit.
 	Burst int
 	// Hold is for how long a turn is kept for a request that was woken. Default DefaultHold.
 	Hold time.Duration
@@ -46,20 +67,25 @@ type Request struct {
 	// Expiry is when the resource's access token dies. The earliest goes first.
 	Expiry time.Time
 	// Yields says that there is no token to lose: it goes when no request of the App waits that does not yield,
-	// in whatever namespace. Expiry is not looked at; who has waited longest goes first.
+	// in whatever namespace. Expiry is not looked at; who has waited longest goes first. Among the Apps of a host
+	// that are not proven it yields within its namespace only: others could make it wait for ever.
 	Yields bool
 }
 
-// Limiter is safe for concurrent use. Its memory is bounded by the number of requests that wait, and it
-// forgets an App that has been idle for long enough to have its whole burst again.
+// Limiter is safe for concurrent use. Its memory is bounded by the number of requests that wait, of which there are
+// 131,072 at most; it forgets a limit that nobody has used for long enough to have its whole burst again, and an
+// App's success after a day without a request.
 type Limiter struct {
 	options Options
 
-	mu    sync.Mutex
-	apps  map[string]*queue
-	of    map[string]*queue // the queue in which an ID waits or holds a turn
-	timer *time.Timer
-	armed time.Time // when the timer fires; zero if it does not
+	mu     sync.Mutex
+	proven map[string]*queue // by App
+	hosts  map[string]*queue // for all other Apps of a host
+	of     map[string]*queue // the queue in which an ID waits or holds a turn
+	active map[*queue]bool   // those in which there may be one
+	pruned int               // how many queues the last look for idle ones has left
+	timer  *time.Timer
+	armed  time.Time // when the timer fires; zero if it does not
 }
 
 // New makes a limiter.
@@ -67,33 +93,38 @@ func New(options Options) *Limiter {
 	if options.Burst <= 0 {
 		options.Burst = DefaultBurst
 	}
-	if options.PerHour > 0 {
-		options.Burst = max(1, min(options.Burst, options.PerHour/2))
+	if options.UnprovenPerHour <= 0 {
+		options.UnprovenPerHour = DefaultUnprovenPerHour
 	}
+	options.UnprovenPerHour = min(options.UnprovenPerHour, options.PerHour)
 	if options.Hold <= 0 {
 		options.Hold = DefaultHold
 	}
-	return &Limiter{options: options, apps: map[string]*queue{}, of: map[string]*queue{}}
+	return &Limiter{options: options, proven: map[string]*queue{}, hosts: map[string]*queue{}, of: map[string]*queue{}, active: map[*queue]bool{}}
 }
 
-// Acquire asks for one token request of an App. If ok, it is charged and may be made now. Otherwise the
-// request waits, Wake is called with its ID when its turn has come, and estimate is when that will
-// roughly be. Calling it again for the same ID is harmless: a waiting request keeps its turn, and a
-// changed expiry, namespace, App or yielding counts.
+// Acquire asks for one token request of an App, which is named by its host, a slash, and what the host knows it by. If
+// ok, it is charged and may be made now. Otherwise the request waits, Wake is called with its ID when its turn has
+// come, and estimate is when that will roughly be. Calling it again for the same ID is harmless: a waiting request
+// keeps its turn, and a changed expiry, namespace, App or yielding counts.
 func (l *Limiter) Acquire(app string, r Request) (ok bool, estimate time.Time) {
 	l.mu.Lock()
 	now := time.Now()
-	if old := l.of[r.ID]; old != nil && old.app != app {
+	q := l.queue(app, now)
+	if old := l.of[r.ID]; old != nil && (old != q || old.entryOf(r.ID).app != app) {
 		old.remove(r.ID)
 		delete(l.of, r.ID)
 	}
-	q := l.queue(app, now)
 	if !q.holds(r.ID) {
+		if !q.waits(r.ID) && !l.hasRoom(q, r.Namespace) {
+			l.mu.Unlock()
+			return false, now.Add(time.Minute)
+		}
 		if r.Yields {
 			r.Expiry = q.yieldsSince(r.ID, now)
 		}
-		q.enqueue(r)
-		l.of[r.ID] = q
+		q.enqueue(&entry{r, app})
+		l.of[r.ID], l.active[q] = q, true
 	}
 	woken := q.grant(now)
 	ok = q.use(r.ID, now)
@@ -106,6 +137,12 @@ func (l *Limiter) Acquire(app string, r Request) (ok bool, estimate time.Time) {
 	l.mu.Unlock()
 	l.wake(woken, r.ID)
 	return ok, estimate
+}
+
+// hasRoom reports whether one more request of a namespace may wait: a namespace that has few may when one with many
+// has to come back later.
+func (l *Limiter) hasRoom(q *queue, namespace string) bool {
+	return len(l.of) < maxWaiting && q.waitingOf(namespace) < 3*(maxWaiting-len(l.of))
 }
 
 // Cancel forgets a request, and gives back the turn that is held for it.
@@ -124,42 +161,30 @@ func (l *Limiter) Cancel(id string) {
 }
 
 // Pause lets no request of an App go ahead until a point in time, because GitHub asked for it. Turns that
-// are held go back into the queue. A later pause prolongs it, an earlier one does not shorten it.
+// are held go back into the queue. A later pause prolongs it, an earlier one does not shorten it. Other Apps go on,
+// also those that share a limit with it: whose fault it was, or whether GitHub has counted by the address, is not known.
 func (l *Limiter) Pause(app string, until time.Time) {
 	l.mu.Lock()
-	defer l.mu.Unlock()
 	now := time.Now()
-	if !until.After(now) {
-		return
+	var woken []string
+	if until.After(now) {
+		q := l.queue(app, now)
+		q.pause(app, until, now)
+		woken = q.grant(now) // What was held for it is for others.
+		l.arm(q.next(now), now)
 	}
-	q := l.queue(app, now)
-	q.pause(until)
-	l.arm(q.next(now), now)
+	l.mu.Unlock()
+	l.wake(woken, "")
 }
 
 // Waiting is how many requests of an App wait or hold a turn.
 func (l *Limiter) Waiting(app string) int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if q := l.apps[app]; q != nil {
-		return len(q.waiting) + len(q.held)
+	if q := l.find(app); q != nil {
+		return len(q.idsOf(app))
 	}
 	return 0
-}
-
-// queue is that of an App. Where one is added, idle ones go: the names of Apps come from tenants.
-func (l *Limiter) queue(app string, now time.Time) *queue {
-	q := l.apps[app]
-	if q == nil {
-		for name, other := range l.apps {
-			if other.idle(now) {
-				delete(l.apps, name)
-			}
-		}
-		q = newQueue(app, l.options)
-		l.apps[app] = q
-	}
-	return q
 }
 
 // arm sets the one timer to fire at a point in time, unless it fires earlier anyway.
@@ -181,11 +206,15 @@ func (l *Limiter) tick() {
 	now := time.Now()
 	l.armed = time.Time{}
 	var woken []string
-	for _, q := range l.apps {
+	for q := range l.active {
 		for _, id := range q.lapse(now) {
 			delete(l.of, id)
 		}
 		woken = append(woken, q.grant(now)...)
+		if len(q.waiting)+len(q.held) == 0 {
+			delete(l.active, q)
+			continue
+		}
 		l.arm(q.next(now), now)
 	}
 	l.mu.Unlock()

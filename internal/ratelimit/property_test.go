@@ -73,6 +73,7 @@ func simulate(perHour, burst int, steps []step) (problem string) {
 	}
 	wakes := make(chan string, 1<<14)
 	limiter = New(Options{PerHour: perHour, Burst: burst, Wake: func(id string) { wakes <- id }})
+	limiter.Succeeded(app)
 	run := func(d time.Duration) {
 		for end := time.After(d); ; {
 			select {

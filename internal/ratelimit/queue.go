@@ -12,50 +12,80 @@ import (
 // slack keeps a timer from firing a rounding error too early.
 const slack = time.Millisecond
 
-// queue is one App: its budget, who waits for it, and who was told to go ahead but has not come yet.
+// queue is one limit: its budget, who waits for it, and who was told to go ahead but has not come yet. It is that of
+// one App, or of all Apps of a host that are not proven.
 //
 // The budget is a token bucket that is charged when a request is used, not when it is granted: what
 // counts at GitHub is when requests are made. Granted turns are only set aside, and there are never more
 // of them than tokens in the bucket.
 type queue struct {
-	app         string
-	budget      *rate.Limiter // nil: no limit
-	hold        time.Duration
-	pausedUntil time.Time
+	options Options
+	shared  bool
+	budget  *rate.Limiter // nil: no limit
+	share   share
+	lastUse time.Time
+	// charged is what the Apps of a shared queue have used of their own limits.
+	charged map[string]*rate.Limiter
+	// paused is until when an App's requests may not go.
+	paused map[string]time.Time
 
 	rings   [2]ring // those of the requests that do not yield, and of those that do
-	waiting map[string]Request
+	waiting map[string]*entry
 	held    map[string]turn
+}
+
+// entry is a request with its App.
+type entry struct {
+	Request
+
+	app string
 }
 
 // ring is the namespaces that wait, the next one first.
 type ring []*line
 
-// line is the requests of one namespace that wait, the earliest expiry first, or who has waited longest.
+// line is the requests of one namespace that wait: the earliest expiry first, or who has waited longest, and all
+// that yield after all that do not.
 type line struct {
 	namespace string
-	requests  []Request
+	requests  []*entry
 }
 
 // turn is a grant that has not been used yet.
 type turn struct {
-	request Request
-	until   time.Time
+	*entry
+
+	until time.Time
 }
 
-func newQueue(app string, options Options) *queue {
-	q := &queue{app: app, hold: options.Hold, waiting: map[string]Request{}, held: map[string]turn{}}
-	if options.PerHour > 0 {
-		// In any hour no more is used than the whole burst and what flows in: less than
-		// Burst + (PerHour - Burst + 1), hence at most PerHour. The second on top makes it "less".
-		perSecond := float64(options.PerHour-options.Burst+1) / (time.Hour + time.Second).Seconds()
-		q.budget = rate.NewLimiter(rate.Limit(perSecond), options.Burst)
+func newQueue(options Options, perHour int, shared bool) *queue {
+	return &queue{
+		options: options, shared: shared, budget: newBudget(options, perHour),
+		charged: map[string]*rate.Limiter{}, paused: map[string]time.Time{}, waiting: map[string]*entry{}, held: map[string]turn{},
 	}
-	return q
 }
 
-func byExpiry(a, b Request) int {
-	return cmp.Or(a.Expiry.Compare(b.Expiry), cmp.Compare(a.ID, b.ID))
+// newBudget is a bucket of so many requests an hour; nil when there is no limit.
+func newBudget(options Options, perHour int) *rate.Limiter {
+	if options.PerHour <= 0 {
+		return nil
+	}
+	burst := max(1, min(options.Burst, perHour/2))
+	// In any hour no more is used than the whole burst and what flows in: less than
+	// burst + (perHour - burst + 1), hence at most perHour. The second on top makes it "less".
+	perSecond := float64(perHour-burst+1) / (time.Hour + time.Second).Seconds()
+	return rate.NewLimiter(rate.Limit(perSecond), burst)
+}
+
+func byExpiry(a, b *entry) int {
+	switch {
+	case a.Yields == b.Yields:
+		return cmp.Or(a.Expiry.Compare(b.Expiry), cmp.Compare(a.ID, b.ID))
+	case a.Yields:
+		return 1
+	default:
+		return -1
+	}
 }
 
 func (q *queue) holds(id string) bool {
@@ -63,25 +93,65 @@ func (q *queue) holds(id string) bool {
 	return ok
 }
 
+func (q *queue) waits(id string) bool {
+	_, ok := q.waiting[id]
+	return ok
+}
+
+// entryOf is a request that waits or holds a turn; nil when it does neither.
+func (q *queue) entryOf(id string) *entry {
+	if t, ok := q.held[id]; ok {
+		return t.entry
+	}
+	return q.waiting[id]
+}
+
+// idsOf are the requests of an App that wait or hold a turn.
+func (q *queue) idsOf(app string) []string {
+	var ids []string
+	for id, e := range q.waiting {
+		if e.app == app {
+			ids = append(ids, id)
+		}
+	}
+	for id, t := range q.held {
+		if t.app == app {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+// waitingOf is how many requests of a namespace wait.
+func (q *queue) waitingOf(namespace string) int {
+	n := 0
+	for _, g := range q.rings {
+		if i := g.lineOf(namespace); i >= 0 {
+			n += len(g[i].requests)
+		}
+	}
+	return n
+}
+
 // enqueue adds a request at the end of the ring if its namespace does not wait yet. A request that waits
 // already stays where it is, or moves if it has changed.
-func (q *queue) enqueue(r Request) {
-	if old, ok := q.waiting[r.ID]; ok {
-		if old.Namespace == r.Namespace && old.Expiry.Equal(r.Expiry) && old.Yields == r.Yields {
+func (q *queue) enqueue(e *entry) {
+	if old, ok := q.waiting[e.ID]; ok {
+		if old.Namespace == e.Namespace && old.Expiry.Equal(e.Expiry) && old.Yields == e.Yields {
 			return
 		}
-		q.remove(r.ID)
+		q.remove(e.ID)
 	}
-	g := q.ringOf(r)
-	i := g.lineOf(r.Namespace)
+	g := q.ringOf(e)
+	i := g.lineOf(e.Namespace)
 	if i < 0 {
 		i = len(*g)
-		*g = append(*g, &line{namespace: r.Namespace})
+		*g = append(*g, &line{namespace: e.Namespace})
 	}
 	l := (*g)[i]
-	at, _ := slices.BinarySearchFunc(l.requests, r, byExpiry)
-	l.requests = slices.Insert(l.requests, at, r)
-	q.waiting[r.ID] = r
+	at, _ := slices.BinarySearchFunc(l.requests, e, byExpiry)
+	l.requests = slices.Insert(l.requests, at, e)
+	q.waiting[e.ID] = e
 }
 
 // yieldsSince is when a request that yields began to wait.
@@ -92,11 +162,19 @@ func (q *queue) yieldsSince(id string, now time.Time) time.Time {
 	return now
 }
 
-func (q *queue) ringOf(r Request) *ring {
-	if r.Yields {
+func (q *queue) ringOf(e *entry) *ring {
+	if e.Yields && !q.shared {
 		return &q.rings[1]
 	}
 	return &q.rings[0]
+}
+
+// served is the ring whose turn it is.
+func (q *queue) served() *ring {
+	if len(q.rings[0]) > 0 {
+		return &q.rings[0]
+	}
+	return &q.rings[1]
 }
 
 func (g *ring) lineOf(namespace string) int {
@@ -106,47 +184,57 @@ func (g *ring) lineOf(namespace string) int {
 // remove forgets a request, whether it waits or holds a turn.
 func (q *queue) remove(id string) {
 	delete(q.held, id)
-	r, ok := q.waiting[id]
+	e, ok := q.waiting[id]
 	if !ok {
 		return
 	}
 	delete(q.waiting, id)
-	g := q.ringOf(r)
-	i := g.lineOf(r.Namespace)
+	g := q.ringOf(e)
+	i := g.lineOf(e.Namespace)
 	l := (*g)[i]
-	at, _ := slices.BinarySearchFunc(l.requests, r, byExpiry)
+	at, _ := slices.BinarySearchFunc(l.requests, e, byExpiry)
 	l.requests = slices.Delete(l.requests, at, at+1)
 	if len(l.requests) == 0 {
 		*g = slices.Delete(*g, i, i+1)
 	}
 }
 
-// take is the request whose turn it is, taken out of its ring.
-func (g *ring) take() Request {
-	next := (*g)[0]
-	r := next.requests[0]
-	next.requests = next.requests[1:]
-	*g = (*g)[1:]
-	if len(next.requests) > 0 {
-		*g = append(*g, next)
+// take is the request whose turn it is, taken out of its ring; nil when none may go: those of Apps that
+// pause have no turn, and neither have namespaces that have used their share. Both keep their places.
+func (q *queue) take(now time.Time) *entry {
+	g := q.served()
+	tokens := 0.0
+	if q.budget != nil {
+		tokens = q.budget.TokensAt(now)
 	}
-	return r
+	for i, l := range *g {
+		at := slices.IndexFunc(l.requests, func(e *entry) bool { return !now.Before(q.paused[e.app]) })
+		if at < 0 || tokens < q.fill(l.namespace, now) {
+			continue
+		}
+		next := l.requests[at]
+		delete(q.waiting, next.ID)
+		l.requests = slices.Delete(l.requests, at, at+1)
+		*g = slices.Delete(*g, i, i+1)
+		if len(l.requests) > 0 {
+			*g = append(*g, l)
+		}
+		return next
+	}
+	return nil
 }
 
-// grant sets aside a turn for as many as the budget allows, and returns their IDs.
+// grant sets aside a turn for as many as may go, and returns their IDs.
 func (q *queue) grant(now time.Time) []string {
 	var granted []string
-	for len(q.waiting) > 0 && !now.Before(q.pausedUntil) && (q.budget == nil || q.budget.TokensAt(now) >= float64(len(q.held)+1)) {
-		first := &q.rings[0]
-		if len(*first) == 0 {
-			first = &q.rings[1]
+	for {
+		next := q.take(now)
+		if next == nil {
+			return granted
 		}
-		r := first.take()
-		delete(q.waiting, r.ID)
-		q.held[r.ID] = turn{request: r, until: now.Add(q.hold)}
-		granted = append(granted, r.ID)
+		q.held[next.ID] = turn{next, now.Add(q.options.Hold)}
+		granted = append(granted, next.ID)
 	}
-	return granted
 }
 
 // use charges the turn that is held for an ID.
@@ -156,11 +244,40 @@ func (q *queue) use(id string, now time.Time) bool {
 		return false
 	}
 	delete(q.held, id)
-	if q.budget != nil && !q.budget.AllowN(now, 1) {
-		q.enqueue(t.request)
+	if q.budget == nil {
+		return true
+	}
+	q.share.settle(float64(q.budget.Burst()) - q.budget.TokensAt(now))
+	if !q.budget.AllowN(now, 1) {
+		q.enqueue(t.entry)
 		return false
 	}
+	q.share.use(t.Namespace)
+	q.lastUse = now
+	if q.shared {
+		q.charge(t.app, now)
+	}
 	return true
+}
+
+// charge counts a use of a shared queue against the App's own limit, which it may have in a moment. That limit is at
+// least as large, so that there is always something to charge.
+func (q *queue) charge(app string, now time.Time) {
+	own := q.charged[app]
+	if own == nil {
+		for name, other := range q.charged {
+			if isFull(other, now) {
+				delete(q.charged, name)
+			}
+		}
+		own = newBudget(q.options, q.options.PerHour)
+		q.charged[app] = own
+	}
+	own.AllowN(now, 1)
+}
+
+func isFull(budget *rate.Limiter, now time.Time) bool {
+	return budget == nil || budget.TokensAt(now) >= float64(budget.Burst())
 }
 
 // lapse takes back the turns that were not used in time, and returns their IDs. Who comes later asks anew.
@@ -175,47 +292,65 @@ func (q *queue) lapse(now time.Time) []string {
 	return lapsed
 }
 
-func (q *queue) pause(until time.Time) {
-	if until.After(q.pausedUntil) {
-		q.pausedUntil = until
+func (q *queue) pause(app string, until, now time.Time) {
+	q.resume(now)
+	if until.After(q.paused[app]) {
+		q.paused[app] = until
 	}
-	back := slices.SortedFunc(maps.Values(q.held), func(a, b turn) int { return byExpiry(a.request, b.request) })
-	clear(q.held)
+	back := slices.SortedFunc(maps.Values(q.held), func(a, b turn) int { return byExpiry(a.entry, b.entry) })
 	for _, t := range back {
-		q.enqueue(t.request)
+		if t.app == app {
+			delete(q.held, t.ID)
+			q.enqueue(t.entry)
+		}
 	}
+}
+
+// resume forgets pauses that are over.
+func (q *queue) resume(now time.Time) {
+	maps.DeleteFunc(q.paused, func(_ string, until time.Time) bool { return !now.Before(until) })
 }
 
 // next is when something will be due here; zero if only a call can change anything.
 func (q *queue) next(now time.Time) time.Time {
 	var next time.Time
-	for _, t := range q.held {
-		if next.IsZero() || t.until.Before(next) {
-			next = t.until
-		}
-	}
-	if len(q.waiting) == 0 {
-		return next
-	}
-	// With the whole burst set aside, no waiting brings another turn.
-	if q.budget == nil || len(q.held) < q.budget.Burst() {
-		if at := q.affordable(len(q.held)+1, now); next.IsZero() || at.Before(next) {
+	earlier := func(at time.Time) {
+		if next.IsZero() || at.Before(next) {
 			next = at
 		}
+	}
+	for _, t := range q.held {
+		earlier(t.until)
+	}
+	for _, l := range *q.served() {
+		fill := q.fill(l.namespace, now)
+		if q.budget != nil && fill > float64(q.budget.Burst()) {
+			continue // Too much is set aside; no waiting brings another turn.
+		}
+		start := q.paused[l.requests[0].app]
+		for _, e := range l.requests[1:] {
+			if start.IsZero() {
+				break
+			}
+			if until := q.paused[e.app]; until.Before(start) {
+				start = until
+			}
+		}
+		earlier(q.affordable(fill, start, now))
 	}
 	return next
 }
 
-// affordable is when the budget will cover so many requests from now on, after a pause if there is one.
-func (q *queue) affordable(requests int, now time.Time) time.Time {
+// affordable is when the bucket will be so full from now on, or after a pause.
+func (q *queue) affordable(tokens float64, pausedUntil, now time.Time) time.Time {
 	start := now
-	if q.pausedUntil.After(now) {
-		start = q.pausedUntil
+	if pausedUntil.After(now) {
+		start = pausedUntil
 	}
 	if q.budget == nil {
 		return start
 	}
-	missing := float64(requests) - q.budget.TokensAt(start)
+	missing := tokens - q.budget.TokensAt(start)
 	if missing <= 0 {
 		return start
 	}
@@ -224,15 +359,16 @@ func (q *queue) affordable(requests int, now time.Time) time.Time {
 
 // estimate is about when a waiting request will have its turn, if nobody else comes and all turns are used.
 func (q *queue) estimate(id string, now time.Time) time.Time {
-	r, waits := q.waiting[id]
+	e, waits := q.waiting[id]
 	if !waits {
 		return now
 	}
-	g := q.ringOf(r)
-	own := g.lineOf(r.Namespace)
-	rank, _ := slices.BinarySearchFunc((*g)[own].requests, r, byExpiry)
+	g := q.ringOf(e)
+	own := g.lineOf(e.Namespace)
+	rank, _ := slices.BinarySearchFunc((*g)[own].requests, e, byExpiry)
 	before := rank
-	if r.Yields {
+	namespaces := len(*g)
+	if g == &q.rings[1] {
 		for _, l := range q.rings[0] {
 			before += len(l.requests)
 		}
@@ -245,11 +381,15 @@ func (q *queue) estimate(id string, now time.Time) time.Time {
 			before += min(len(l.requests), rank)
 		}
 	}
-	return q.affordable(len(q.held)+before+1, now)
+	left := 1.0 // in the bucket, when each has used its share
+	if q.budget != nil {
+		left = max(1, float64(q.budget.Burst())/float64(1+perLeft*namespaces))
+	}
+	return q.affordable(float64(len(q.held)+before)+left, q.paused[e.app], now)
 }
 
 // idle says that nothing would be lost if the queue were made anew.
 func (q *queue) idle(now time.Time) bool {
-	return len(q.waiting) == 0 && len(q.held) == 0 && !now.Before(q.pausedUntil) &&
-		(q.budget == nil || q.budget.TokensAt(now) >= float64(q.budget.Burst()))
+	q.resume(now)
+	return len(q.waiting) == 0 && len(q.held) == 0 && len(q.paused) == 0 && isFull(q.budget, now)
 }

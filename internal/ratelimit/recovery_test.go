@@ -61,10 +61,10 @@ func TestRecoveryFromAnOutage(t *testing.T) {
 		if got, want := last["big"].Round(time.Minute), 5*time.Hour+2*time.Minute; got != want {
 			t.Errorf("the big namespace took %s, want %s", got, want)
 		}
-		if got, want := small[48].Round(time.Minute), 2*time.Hour+35*time.Minute; got != want {
+		if got, want := small[48].Round(time.Minute), 2*time.Hour+34*time.Minute; got != want {
 			t.Errorf("the slowest of the small namespaces took %s, want %s", got, want)
 		}
-		if got, want := small[0].Round(time.Minute), 2*time.Hour+33*time.Minute; got != want {
+		if got, want := small[0].Round(time.Minute), 2*time.Hour+29*time.Minute; got != want {
 			t.Errorf("the fastest of the small namespaces took %s, want %s", got, want)
 		}
 		for _, namespace := range namespaces {
