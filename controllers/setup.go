@@ -19,6 +19,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/controllers/handoff"
 	"github.com/githubusertoken/github-user-token-operator/controllers/lifecycle"
 	"github.com/githubusertoken/github-user-token-operator/controllers/outputs"
+	"github.com/githubusertoken/github-user-token-operator/controllers/revocation"
 	"github.com/githubusertoken/github-user-token-operator/controllers/runner"
 	"github.com/githubusertoken/github-user-token-operator/controllers/tokencheck"
 	"github.com/githubusertoken/github-user-token-operator/internal/github"
@@ -80,9 +81,12 @@ func New(mgr manager.Manager, options Options) (*Reconciler, error) {
 	r.Runner = runner.New(run)
 	run.Limit = tokencheck.MaxChecks
 	checkRunner := runner.New(run)
+	wake := func(id string) { r.queue.wake(types.UID(id)) }
 	r.Limiter = ratelimit.New(ratelimit.Options{
-		PerHour: options.TokenRequestsPerHour, UnprovenPerHour: options.UnprovenRequestsPerHour, Wake: func(id string) { r.queue.wake(types.UID(id)) },
+		PerHour: options.TokenRequestsPerHour, UnprovenPerHour: options.UnprovenRequestsPerHour, Wake: wake,
 	})
+	// One limit for each host: nothing ever proves itself there.
+	revocations := ratelimit.New(ratelimit.Options{PerHour: revocation.CredentialsPerHour, Wake: wake})
 	watch, err := r.newSecretWatch(mgr, options)
 	if err != nil {
 		return nil, err
@@ -94,7 +98,7 @@ func New(mgr manager.Manager, options Options) (*Reconciler, error) {
 		}
 	}
 	r.lifecycle = lifecycle.New(lifecycle.Options{
-		Cache: clusterCache{r.Client}, API: clusterAPI{store}, Versions: watch, GitHub: options.GitHub, Limiter: r.Limiter,
+		Cache: clusterCache{r.Client}, API: clusterAPI{store}, Versions: watch, GitHub: options.GitHub, Limiter: r.Limiter, RevocationLimiter: revocations,
 		Outbox: options.Outbox, Clock: options.Clock, Reporter: reporter{r}, Memory: remembered, Holder: options.Holder, NewID: options.NewID,
 		Runner: r.Runner, CheckRunner: checkRunner, Wake: r.queue.add, Log: mgr.GetLogger(),
 	})

@@ -30,6 +30,8 @@ type Options struct {
 	Clock    rotation.Clock
 	Reporter Reporter
 	Memory   *memory.Store
+	// RevocationLimiter gives out turns at GitHub's credentials endpoint. May be nil: no limit.
+	RevocationLimiter revocation.Limiter
 	// Holder is this process, as it stands in intents, and NewID makes an id for an intent.
 	Holder rotation.Holder
 	NewID  func() string

@@ -41,6 +41,7 @@ func New(options Options) *Controller {
 	c.revoker = revocation.New(revocation.Options{
 		GitHub: options.GitHub, Store: options.API, ClientSecret: c.seeds.ClientSecret, Runner: options.Runner, Events: options.Reporter,
 		Find: c.find, Refs: c.secretsOf, Memory: options.Memory, Clock: options.Clock, Log: options.Log,
+		Limiter: options.RevocationLimiter,
 	})
 	c.rotator.Admit, c.rotator.End = c.checks.VerifyAccount, c.revoker.Unadmitted
 	c.device = deviceflow.New(deviceflow.Options{

@@ -2,6 +2,7 @@ package revocation
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -22,6 +23,10 @@ type note struct {
 	living   remains
 	// hopeless reports that there is no use in another try, givenUp that an event has told so.
 	hopeless, givenUp bool
+	// waits is the host for whose credentials endpoint there is to be a turn; empty when none is waited for. turn is that
+	// for which there is one. told reports that an event has told of the waiting.
+	waits, turn string
+	told        bool
 	// revoked are the pairs that GitHub has revoked. The backup may hold the same one, and asked for it once more
 	// GitHub would know no such token.
 	revoked map[tokens]bool
@@ -47,15 +52,25 @@ func (r *Revoker) Advance(ctx context.Context, token *v1alpha1.GitHubUserToken, 
 	var known note
 	r.notes.Peek(token.UID, func(n *note) { known = *n })
 	now := r.options.Clock.Now()
-	left := token.DeletionTimestamp.Add(maxTime).Sub(now)
+	most := maxTime
+	if known.waits != "" || known.turn != "" {
+		most = maxTurnTime
+	}
+	left := token.DeletionTimestamp.Add(most).Sub(now)
 	wait := known.next - r.options.Clock.Monotonic()
 	switch {
 	case known.done:
 		return Step{Done: true}, nil
-	case known.hopeless, left <= 0 && known.failures > 0:
+	case known.hopeless, left <= 0 && (known.failures > 0 || known.waits != ""):
 		r.giveUp(token, known.living, known.err)
+		r.cancel(string(token.UID))
 		r.notes.With(token.UID, func(n *note) { n.done, n.givenUp = true, true })
 		return Step{Done: true}, nil
+	case known.waits != "":
+		waiting, ok := errors.AsType[*waitingError](r.awaitTurn(token, known.waits))
+		if ok {
+			return Step{RequeueAt: now.Add(min(max(time.Until(waiting.until), time.Second), left+time.Millisecond))}, nil
+		}
 	case wait > 0:
 		return Step{RequeueAt: now.Add(min(wait, max(left, 0)+time.Millisecond))}, nil
 	}
@@ -81,12 +96,23 @@ func (r *Revoker) revoke(log logr.Logger, token *v1alpha1.GitHubUserToken) {
 	ctx, cancel := r.options.Clock.WithTimeout(context.Background(), 2*callTimeout)
 	defer cancel()
 	living, err := r.revokeEach(ctx, token)
-	now := r.options.Clock.Monotonic()
+	waiting, waits := errors.AsType[*waitingError](err)
+	now, tell := r.options.Clock.Monotonic(), false
 	r.notes.With(token.UID, func(n *note) {
-		n.done, n.err, n.living, n.hopeless = err == nil, err, living, isHopeless(err)
+		n.done, n.err, n.living, n.hopeless, n.turn = err == nil, err, living, isHopeless(err), ""
+		if waits {
+			n.waits, tell, n.told = waiting.host, !n.told, true
+			return
+		}
 		n.failures++
 		n.next = now + pauseAfter(err, n.failures)
 	})
+	if tell {
+		r.tellWaiting(log, token, waiting)
+	}
+	if waits {
+		return
+	}
 	if err != nil {
 		log.Info("The pair could not be revoked at GitHub", "why", words.Of(err))
 		return

@@ -78,7 +78,7 @@ func TestRevocationOfADeletedResource(t *testing.T) {
 				w.pair().State.ExpiresAt = w.clock.Now()
 				w.byToken = []error{failure(github.NotSupported)}
 			},
-			calls: []string{byTokens}, event: "call). The refresh token may live for months. To revoke",
+			calls: []string{"tokens github.com 5"}, event: "call). The refresh token may live for months. To revoke",
 		},
 		"one that never expires is told of": {
 			edit: func(w *world) {

@@ -35,7 +35,7 @@ func (r *Revoker) revokeEach(ctx context.Context, token *v1alpha1.GitHubUserToke
 		}
 		p := pair{
 			app: app.Key(), access: live.AccessToken, refresh: live.RefreshToken,
-			issued: live.State.IssuedAt, expires: live.State.ExpiresAt, verdict: live.State.Verdict,
+			issued: live.State.IssuedAt, expires: live.State.ExpiresAt, verdict: live.State.Verdict, ended: live.State.AccessTokenEnded,
 		}
 		issuer := app
 		if live.State.App != "" && live.State.App != app.Key() {
@@ -45,7 +45,7 @@ func (r *Revoker) revokeEach(ctx context.Context, token *v1alpha1.GitHubUserToke
 		if r.hasRevoked(token.UID, p) {
 			continue
 		}
-		if err := r.revokePair(ctx, issuer, p); err == nil {
+		if err := r.revokePair(ctx, issuer, p, r.turnOf(token)); err == nil {
 			r.noteRevoked(token.UID, p)
 		} else if failed == nil || isHopeless(failed) {
 			living, failed = remainsOf(p), err

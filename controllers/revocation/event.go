@@ -11,8 +11,8 @@ import (
 // EventRevocationFailed is the reason of the event that tells of a token which could not be revoked.
 const EventRevocationFailed = "RevocationFailed"
 
-// eventWarning is the type of an event that somebody should act on, as in Kubernetes' API of events.
-const eventWarning = "Warning"
+// The types of events in Kubernetes' API: that somebody should act on, and that nobody need.
+const eventWarning, eventNormal = "Warning", "Normal"
 
 // remains is what is left of a pair that was not revoked. It holds no token.
 type remains struct {

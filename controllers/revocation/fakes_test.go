@@ -196,7 +196,8 @@ func (w *world) Get(_ context.Context, ref rotation.Ref) (*rotation.Pair, error)
 }
 
 func (w *world) Eventf(regarding, _ runtime.Object, eventtype, reason, action, note string, args ...any) {
-	if regarding != runtime.Object(w.token) || eventtype != "Warning" || reason != EventRevocationFailed || action != "Revoke" {
+	kind := map[string]string{EventRevocationFailed: "Warning", EventRevocationWaiting: "Normal"}[reason]
+	if regarding != runtime.Object(w.token) || eventtype != kind || action != "Revoke" {
 		w.t.Errorf("an event %s %s %s of %v", eventtype, reason, action, regarding)
 	}
 	w.events = append(w.events, fmt.Sprintf(note, args...))

@@ -26,6 +26,8 @@ type pair struct {
 	refresh credential.RefreshToken
 	// issued is when the pair was asked for, and expires when the access token dies by itself; zero when never.
 	issued, expires time.Time
+	// ended reports that GitHub did not take the access token any more when it was last asked.
+	ended bool
 	// verdict is what is known against the refresh token; nil when nothing is.
 	verdict *rotation.Verdict
 }
@@ -56,13 +58,14 @@ func (p pair) isYoung(now time.Time) bool {
 
 // isDead reports whether the access token needs no revocation.
 func (p pair) isDead(now time.Time) bool {
-	return p.access.IsZero() || !p.expires.IsZero() && !now.Before(p.expires)
+	return p.access.IsZero() || p.ended || !p.expires.IsZero() && !now.Before(p.expires)
 }
 
 // revokePair revokes one pair: through the App while the access token lives, which names the whole pair, and
-// otherwise by its tokens, which are authority enough to revoke themselves. That the App knows no such access
-// token says nothing of the refresh token, and of a young pair nothing at all.
-func (r *Revoker) revokePair(ctx context.Context, app github.App, p pair) error {
+// otherwise by its tokens, which are authority enough to revoke themselves: those of them that are not known to be
+// dead. That the App knows no such access token says nothing of the refresh token, and of a young pair nothing at all.
+// turn asks for one request to the tokens' own endpoint of a host; an error says that there is none yet.
+func (r *Revoker) revokePair(ctx context.Context, app github.App, p pair, turn func(host string) error) error {
 	if p.access.IsZero() && p.refresh.IsZero() {
 		return nil
 	}
@@ -83,17 +86,27 @@ func (r *Revoker) revokePair(ctx context.Context, app github.App, p pair) error 
 			return err
 		}
 	}
-	if unknown != nil && dead && p.isCondemned() {
+	access, refresh := p.access, p.refresh
+	if dead {
+		access = credential.AccessToken{}
+	}
+	if p.isCondemned() {
+		refresh = credential.RefreshToken{}
+	}
+	if access.IsZero() && refresh.IsZero() {
 		return nil
 	}
-	err := r.options.GitHub.RevokeCredentials(ctx, app.Host, p.access, p.refresh)
+	host := p.host()
+	if err := turn(host); err != nil {
+		return err
+	}
+	err := r.options.GitHub.RevokeCredentials(ctx, app.Host, access, refresh)
+	r.pauseCredentials(host, err)
 	switch {
 	case !isHopeless(err):
 		return err
 	case unknown != nil && young:
 		return unknown // The App may know the token in a moment.
-	case dead && p.isCondemned():
-		return nil
 	default:
 		return err
 	}

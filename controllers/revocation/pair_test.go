@@ -16,6 +16,7 @@ func TestRevocationOfOnePair(t *testing.T) {
 	young := func(p *pair) { p.issued = epoch.Add(time.Hour - 20*time.Second) }
 	fromFuture := func(p *pair) { p.issued = epoch.Add(2 * time.Hour) }
 	expired := func(p *pair) { p.expires = epoch.Add(time.Hour) }
+	ended := func(p *pair) { p.ended = true }
 	condemned := func(p *pair) { p.verdict = &rotation.Verdict{Fingerprint: p.refresh.Fingerprint()} }
 	otherVerdict := func(p *pair) { p.verdict = &rotation.Verdict{Fingerprint: "another login's"} }
 	noRefresh := func(p *pair) { p.refresh = credential.RefreshToken{} }
@@ -40,23 +41,24 @@ func TestRevocationOfOnePair(t *testing.T) {
 		"and so is what is no error of GitHub's":                             {byApp: plain, calls: []string{app}, want: plain},
 		"an outage of the tokens' endpoint is tried again":                   {withoutSecret: true, byToken: outage, calls: []string{tokens}, want: outage},
 		"a host that revokes no tokens by themselves is told of":             {withoutSecret: true, byToken: unsupported, calls: []string{tokens}, want: unsupported},
-		"an expired access token leaves the refresh token to revoke":         {edits: []func(*pair){expired}, calls: []string{tokens}},
+		"an expired access token leaves the refresh token to revoke":         {edits: []func(*pair){expired}, calls: []string{refreshOnly}},
 		"and so does one that is missing":                                    {edits: []func(*pair){noAccess}, calls: []string{refreshOnly}},
 		"nothing is left of a pair without tokens":                           {edits: []func(*pair){noAccess, noRefresh}},
-		"that the App knows no such token says nothing of the refresh token": {byApp: unknown, calls: []string{app, tokens}},
+		"that the App knows no such token says nothing of the refresh token": {byApp: unknown, calls: []string{app, refreshOnly}},
 		"unless GitHub has refused that before":                              {edits: []func(*pair){condemned}, byApp: unknown, calls: []string{app}},
 		"or there is none":                                                   {edits: []func(*pair){noRefresh}, byApp: unknown, calls: []string{app}},
-		"a verdict about another token does not count":                       {edits: []func(*pair){otherVerdict}, byApp: unknown, calls: []string{app, tokens}},
-		"of a young pair it says nothing at all":                             {edits: []func(*pair){young, condemned}, byApp: unknown, calls: []string{app, tokens}},
+		"a verdict about another token does not count":                       {edits: []func(*pair){otherVerdict}, byApp: unknown, calls: []string{app, refreshOnly}},
+		"of a young pair it says nothing at all":                             {edits: []func(*pair){young, condemned}, byApp: unknown, calls: []string{app, accessOnly}},
 		"a young pair without another endpoint waits for the App":            {edits: []func(*pair){young}, byApp: unknown, byToken: unsupported, calls: []string{app, tokens}, want: unknown},
-		"and so does one whose refresh token was refused":                    {edits: []func(*pair){young, condemned}, byApp: unknown, byToken: unsupported, calls: []string{app, tokens}, want: unknown},
-		"an old pair without another endpoint is told of":                    {byApp: unknown, byToken: unsupported, calls: []string{app, tokens}, want: unsupported},
-		"a pair from the future is not young":                                {edits: []func(*pair){fromFuture}, byApp: unknown, byToken: unsupported, calls: []string{app, tokens}, want: unsupported},
+		"and so does one whose refresh token was refused":                    {edits: []func(*pair){young, condemned}, byApp: unknown, byToken: unsupported, calls: []string{app, accessOnly}, want: unknown},
+		"an old pair without another endpoint is told of":                    {byApp: unknown, byToken: unsupported, calls: []string{app, refreshOnly}, want: unsupported},
+		"a pair from the future is not young":                                {edits: []func(*pair){fromFuture}, byApp: unknown, byToken: unsupported, calls: []string{app, refreshOnly}, want: unsupported},
 		"an outage after the App did not know it is tried again":             {edits: []func(*pair){young}, byApp: unknown, byToken: outage, calls: []string{app, tokens}, want: outage},
-		"nothing lives of an expired and refused pair":                       {edits: []func(*pair){expired, condemned}, byToken: invalid, calls: []string{tokens}},
-		"but an outage may have hidden something":                            {edits: []func(*pair){expired, condemned}, byToken: outage, calls: []string{tokens}, want: outage},
-		"an expired pair whose refresh token may live is told of":            {edits: []func(*pair){expired}, byToken: invalid, calls: []string{tokens}, want: invalid},
-		"a living access token is told of although its refresh is dead":      {edits: []func(*pair){condemned}, withoutSecret: true, byToken: invalid, calls: []string{tokens}, want: invalid},
+		"nothing lives of an expired and refused pair":                       {edits: []func(*pair){expired, condemned}, withoutSecret: true},
+		"nor of one that GitHub has said to be dead":                         {edits: []func(*pair){ended, condemned}},
+		"which leaves its refresh token to revoke otherwise":                 {edits: []func(*pair){ended}, calls: []string{refreshOnly}},
+		"an expired pair whose refresh token may live is told of":            {edits: []func(*pair){expired}, byToken: invalid, calls: []string{refreshOnly}, want: invalid},
+		"a living access token is told of although its refresh is dead":      {edits: []func(*pair){condemned}, withoutSecret: true, byToken: invalid, calls: []string{accessOnly}, want: invalid},
 		"and so is one without a refresh token":                              {edits: []func(*pair){noRefresh}, withoutSecret: true, byToken: unsupported, calls: []string{accessOnly}, want: unsupported},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -73,7 +75,7 @@ func TestRevocationOfOnePair(t *testing.T) {
 			if !c.withoutSecret {
 				by.ClientSecret = credential.NewClientSecret("app-secret")
 			}
-			if err := w.revoker.revokePair(t.Context(), by, p); err != c.want { //nolint:errorlint // It is to be the very one.
+			if err := w.revoker.revokePair(t.Context(), by, p, func(string) error { return nil }); err != c.want { //nolint:errorlint // It is to be the very one.
 				t.Errorf("got %v, want %v", err, c.want)
 			}
 			if !slices.Equal(w.calls, c.calls) {

@@ -33,7 +33,7 @@ type Events interface {
 	Eventf(regarding, related runtime.Object, eventtype, reason, action, note string, args ...any)
 }
 
-// Options configure a Revoker. All but Events and Log are needed.
+// Options configure a Revoker. All but Limiter, Events and Log are needed.
 type Options struct {
 	GitHub GitHub
 	Store  Store
@@ -42,6 +42,8 @@ type Options struct {
 	// Runner runs the revocations of resources that are deleted: that of the exchanges, so that a resource has
 	// no exchange meanwhile. Its OnDone has the resource reconciled.
 	Runner *runner.Runner
+	// Limiter gives out turns at the credentials endpoint, of CredentialsPerHour for each host. May be nil: no limit.
+	Limiter Limiter
 	// Events tells of tokens that could not be revoked. May be nil.
 	Events Events
 	// Find is the resource of an owner's name as it is now, live; nil when there is none.

@@ -2,6 +2,8 @@ package revocation
 
 import (
 	"context"
+	"errors"
+	"time"
 
 	"github.com/go-logr/logr"
 
@@ -13,7 +15,7 @@ import (
 )
 
 // Unadmitted is the Rotator's End: it revokes a pair that was received and must not be stored. It blocks until
-// GitHub has done so, or there is no use in asking again, or for two minutes.
+// GitHub has done so, or there is no use in asking again, or for two minutes, and for ten where it waits for its turn.
 func (r *Revoker) Unadmitted(ctx context.Context, app github.App, record rotation.Record, received github.Tokens) {
 	log, err := logr.FromContext(ctx)
 	if err != nil {
@@ -30,21 +32,29 @@ func (r *Revoker) Unadmitted(ctx context.Context, app github.App, record rotatio
 		app: record.App, access: received.AccessToken, refresh: received.RefreshToken,
 		issued: record.Reply.SentAt, expires: received.ExpiresAt,
 	}
+	// It is no resource's own work, so that nobody is woken for it: it comes back when its turn should have come.
+	id := "unadmitted " + string(p.tokens().refresh+p.tokens().access)
+	turn := func(host string) error { return r.acquire(host, id, record.Owner.Namespace) }
+	defer r.cancel(id)
 	began := r.options.Clock.Monotonic()
 	for failures := 1; ; failures++ {
-		err := r.revokePair(ctx, app, p)
+		err := r.revokePair(ctx, app, p, turn)
 		if err == nil {
 			revocations.WithLabelValues(resultRevoked).Inc()
 			log.Info("A pair that must not be stored was revoked at GitHub")
 			return
 		}
-		left := maxTime - (r.options.Clock.Monotonic() - began)
+		most, pause := maxTime, pauseAfter(err, failures)
+		if waiting, ok := errors.AsType[*waitingError](err); ok {
+			most, pause = maxTurnTime, max(time.Until(waiting.until), time.Second)
+		}
+		left := most - (r.options.Clock.Monotonic() - began)
 		if isHopeless(err) || left <= 0 {
 			log.Info("A pair that must not be stored could not be revoked at GitHub", "why", words.Of(err), "expires", p.expires)
 			r.giveUp(token, remainsOf(p), err)
 			return
 		}
-		_ = r.options.Clock.Sleep(ctx, min(pauseAfter(err, failures), left))
+		_ = r.options.Clock.Sleep(ctx, min(pause, left))
 	}
 }
 

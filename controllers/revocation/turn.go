@@ -1,0 +1,104 @@
+package revocation
+
+import (
+	"errors"
+	"time"
+
+	"github.com/go-logr/logr"
+
+	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers/words"
+	"github.com/githubusertoken/github-user-token-operator/internal/github"
+	"github.com/githubusertoken/github-user-token-operator/internal/ratelimit"
+)
+
+// CredentialsPerHour is how many requests an hour GitHub takes at its credentials endpoint from one address, whoever
+// makes them. A namespace that deletes many resources must not use up what all others have.
+const CredentialsPerHour = 60
+
+// maxTurnTime is for how long the deletion of a resource waits for its turn at the credentials endpoint: longer than it
+// tries to reach GitHub, and not so long that a namespace with many resources could not be deleted.
+const maxTurnTime = 10 * time.Minute
+
+// EventRevocationWaiting is the reason of the event that tells of a deletion which waits for its turn.
+const EventRevocationWaiting = "RevocationWaiting"
+
+// Limiter gives out turns at the credentials endpoint; see ratelimit.Limiter. It wakes a resource by its UID.
+type Limiter interface {
+	Acquire(app string, request ratelimit.Request) (ok bool, estimate time.Time)
+	Pause(app string, until time.Time)
+	Cancel(id string)
+}
+
+// waitingError: the credentials endpoint was not asked, since it is not this namespace's turn.
+type waitingError struct {
+	host  string
+	until time.Time
+}
+
+func (e *waitingError) Error() string {
+	return e.host + ": its limit of requests without a client secret is used up, and this namespace has no turn yet"
+}
+
+// credentialsOf is the one name by which the limiter knows a host's endpoint.
+func credentialsOf(host string) string { return host + "/credentials" }
+
+// acquire asks for a turn; nil means that it may be used now.
+func (r *Revoker) acquire(host, id, namespace string) error {
+	if r.options.Limiter == nil {
+		return nil
+	}
+	// Who has waited longest goes first.
+	ok, until := r.options.Limiter.Acquire(credentialsOf(host), ratelimit.Request{ID: id, Namespace: namespace, Yields: true})
+	if !ok {
+		return &waitingError{host, until}
+	}
+	return nil
+}
+
+// cancel gives up a place among those who wait.
+func (r *Revoker) cancel(id string) {
+	if r.options.Limiter != nil {
+		r.options.Limiter.Cancel(id)
+	}
+}
+
+// pauseCredentials lets nobody ask the endpoint for as long as GitHub has asked for: it counts by the address.
+func (r *Revoker) pauseCredentials(host string, err error) {
+	limited, ok := errors.AsType[*github.Error](err)
+	if ok && limited.Reason == github.RateLimited && limited.RetryAfter > 0 && r.options.Limiter != nil {
+		r.options.Limiter.Pause(credentialsOf(host), time.Now().Add(limited.RetryAfter)) // The limiter has the real clock.
+	}
+}
+
+// turnOf is the turn of a resource that is being deleted: one that it got while it waited, or a new one.
+func (r *Revoker) turnOf(token *v1alpha1.GitHubUserToken) func(host string) error {
+	return func(host string) error {
+		got := false
+		r.notes.Peek(token.UID, func(n *note) { got, n.turn = n.turn == host, "" })
+		if got {
+			return nil
+		}
+		return r.acquire(host, string(token.UID), token.Namespace)
+	}
+}
+
+// awaitTurn looks whether the turn of a resource that waits for one has come.
+func (r *Revoker) awaitTurn(token *v1alpha1.GitHubUserToken, host string) error {
+	if err := r.acquire(host, string(token.UID), token.Namespace); err != nil {
+		return err
+	}
+	r.notes.With(token.UID, func(n *note) { n.waits, n.turn = "", host })
+	return nil
+}
+
+// tellWaiting tells that a resource waits for its turn, once.
+func (r *Revoker) tellWaiting(log logr.Logger, token *v1alpha1.GitHubUserToken, waiting *waitingError) {
+	log.Info("The pair is revoked at GitHub when it is its turn", "host", waiting.host, "about", waiting.until)
+	if r.options.Events == nil {
+		return
+	}
+	r.options.Events.Eventf(token, nil, eventNormal, EventRevocationWaiting, "Revoke",
+		"The token is revoked at GitHub when it is the turn of this namespace, at about %s: %s takes %d requests an hour without a client secret. With spec.app.clientSecretRef there is nothing to wait for.",
+		words.Time(waiting.until), waiting.host, CredentialsPerHour)
+}

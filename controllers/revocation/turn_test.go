@@ -1,0 +1,151 @@
+package revocation
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
+	"github.com/githubusertoken/github-user-token-operator/internal/credential"
+	"github.com/githubusertoken/github-user-token-operator/internal/github"
+	"github.com/githubusertoken/github-user-token-operator/internal/ratelimit"
+	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
+)
+
+// turns is a Limiter that gives out a turn when there is one.
+type turns struct {
+	left     int
+	asked    []string
+	given    int
+	paused   []string
+	canceled []string
+}
+
+func (l *turns) Acquire(app string, r ratelimit.Request) (bool, time.Time) {
+	l.asked = append(l.asked, app+" for "+r.Namespace+" by "+r.ID)
+	if l.left == 0 {
+		return false, time.Now().Add(88 * time.Second)
+	}
+	l.left--
+	l.given++
+	return true, time.Time{}
+}
+
+func (l *turns) Pause(app string, _ time.Time) { l.paused = append(l.paused, app) }
+
+func (l *turns) Cancel(id string) { l.canceled = append(l.canceled, id) }
+
+func withTurns(t *testing.T, left int) (*world, *turns) {
+	w, l := newWorld(t), &turns{left: left}
+	w.noSecret = true
+	w.revoker.options.Limiter = l
+	return w, l
+}
+
+func TestADeletionWaitsForItsTurnAtTheCredentialsEndpointAndSaysSo(t *testing.T) {
+	w, l := withTurns(t, 0)
+	w.advance()
+	for range 3 {
+		step := w.advance()
+		if in := step.RequeueAt.Sub(w.clock.Now()); step.Done || in < 87*time.Second || in > 88*time.Second {
+			t.Errorf("%+v, in %s", step, in)
+		}
+	}
+	if len(w.calls) != 0 {
+		t.Errorf("GitHub was called by %q without a turn", w.calls)
+	}
+	if len(w.events) != 1 || !strings.Contains(w.events[0], "github.com takes 60 requests an hour") {
+		t.Errorf("the events are %q", w.events)
+	}
+	if !slices.Equal(slices.Compact(l.asked), []string{"github.com/credentials for team-a by u1"}) {
+		t.Errorf("asked %q", l.asked)
+	}
+	w.clock.mono += 5 * time.Minute // Beyond the time for which GitHub itself is asked.
+	l.left = 1
+	w.advance()
+	if step := w.advance(); !step.Done || !slices.Equal(w.calls, []string{"tokens github.com 10"}) || l.given != 1 || len(w.events) != 1 {
+		t.Errorf("%+v after %q, %d turns and the events %q", step, w.calls, l.given, w.events)
+	}
+}
+
+func TestADeletionDoesNotWaitForEverForItsTurn(t *testing.T) {
+	w, l := withTurns(t, 0)
+	took := w.finish()
+	if took < maxTurnTime || took > maxTurnTime+time.Second || len(w.calls) != 0 {
+		t.Errorf("it took %s, and GitHub was called by %q", took, w.calls)
+	}
+	if len(w.events) != 2 || !strings.Contains(w.events[1], "this namespace has no turn yet). The access token lives until") {
+		t.Errorf("the events are %q", w.events)
+	}
+	if !slices.Equal(l.canceled, []string{"u1"}) {
+		t.Errorf("canceled %q", l.canceled)
+	}
+}
+
+func TestATurnThatCameIsUsedAfterAnExchangeIsSettled(t *testing.T) {
+	w, l := withTurns(t, 0)
+	w.advance()
+	w.settling, l.left = 5*time.Second, 1
+	w.advance()
+	if len(w.calls) != 0 {
+		t.Error("it did not wait for the exchange")
+	}
+	w.settling = 0
+	w.advance()
+	if step := w.advance(); !step.Done || l.given != 1 || len(w.calls) != 1 {
+		t.Errorf("%+v after %q, with %d turns", step, w.calls, l.given)
+	}
+}
+
+func TestNoTurnIsTakenWhereTheEndpointIsNotAsked(t *testing.T) {
+	for name, edit := range map[string]func(*world){
+		"the App revokes it": func(w *world) { w.noSecret = false },
+		"nothing of it lives": func(w *world) {
+			w.pair().AccessToken = credential.AccessToken{}
+			w.pair().State.Verdict = &rotation.Verdict{Fingerprint: w.pair().RefreshToken.Fingerprint()}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, l := withTurns(t, 0)
+			edit(w)
+			w.finish()
+			if len(l.asked) != 0 || len(w.events) != 0 {
+				t.Errorf("asked for %q, events %q", l.asked, w.events)
+			}
+		})
+	}
+}
+
+func TestARateLimitOfTheCredentialsEndpointHoldsForAll(t *testing.T) {
+	w, l := withTurns(t, 10)
+	w.byToken = []error{&github.Error{Reason: github.RateLimited, RetryAfter: 40 * time.Second}, nil}
+	w.finish()
+	if !slices.Equal(l.paused, []string{"github.com/credentials"}) {
+		t.Errorf("paused %q", l.paused)
+	}
+	w, l = withTurns(t, 10)
+	w.noSecret, w.byApp = false, []error{&github.Error{Reason: github.RateLimited, RetryAfter: 40 * time.Second}, nil}
+	w.finish()
+	if len(l.paused) != 0 {
+		t.Errorf("a limit of the App has paused %q", l.paused)
+	}
+}
+
+func TestAPairThatIsNotLetInWaitsForItsTurn(t *testing.T) {
+	w, l := withTurns(t, 0)
+	record := rotation.Record{Owner: scope.OwnerOf(w.token), App: "github.com/Iv23li", Reply: &github.Reply{SentAt: w.clock.Now()}}
+	w.revoker.Unadmitted(t.Context(), scope.AppOf(w.token), record, github.Tokens{
+		AccessToken: credential.NewAccessToken("ghu_1"), RefreshToken: credential.NewRefreshToken("ghr_1"), ExpiresAt: w.clock.Now().Add(8 * time.Hour),
+	})
+	var slept time.Duration
+	for _, pause := range w.clock.slept {
+		slept += pause
+	}
+	if slept.Round(time.Second) != maxTurnTime || len(w.calls) != 0 || len(w.events) != 1 || len(l.canceled) != 1 {
+		t.Errorf("after %s GitHub was called by %q, with the events %q, canceled %q", slept, w.calls, w.events, l.canceled)
+	}
+	if first := l.asked[0]; strings.Contains(first, "ghu_") || !strings.HasPrefix(first, "github.com/credentials for team-a by unadmitted ") {
+		t.Errorf("asked for %q", first)
+	}
+}
