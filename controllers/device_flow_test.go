@@ -532,7 +532,7 @@ func TestAPollUnderWayIsFinishedBeforeTheOperatorEnds(t *testing.T) {
 	ended := make(chan struct{})
 	go func() { defer close(ended); w.stop() }()
 	w.eventually("the operator to drain", func() (bool, string) {
-		err := w.reconciler.Runner.Start("another", func() {})
+		err := w.reconciler.Runner.Start(runner.Subject{UID: "another"}, func() {})
 		return errors.Is(err, runner.ErrDraining), fmt.Sprint(err)
 	})
 	held.Release()

@@ -42,8 +42,15 @@ func statusEdited() predicate.Predicate {
 // secretEvents maps Secrets of ours to their resources, and first tells whoever remembers something of them.
 func (r *Reconciler) secretEvents() handler.TypedEventHandler[client.Object, reconcile.Request] {
 	enqueue := func(object client.Object, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
-		if name, ok := lifecycle.OwnerOf(pairOf(object)); ok {
-			queue.Add(reconcile.Request{NamespacedName: name})
+		pair := pairOf(object)
+		if name, ok := lifecycle.OwnerOf(pair); ok {
+			request := reconcile.Request{NamespacedName: name}
+			// After a start what is due goes before the many for which nothing is.
+			if due := pair.NextRefreshAt; !due.IsZero() && !r.Clock.Now().Before(due) {
+				addUrgently(queue, request)
+			} else {
+				queue.Add(request)
+			}
 		}
 		// A Secret with our label that is somebody else's may be in a resource's way.
 		for _, token := range r.naming(client.ObjectKeyFromObject(object)) {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers/runner"
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 	"github.com/githubusertoken/github-user-token-operator/internal/github"
@@ -161,7 +162,7 @@ func TestRevocationSettlesBeforeEachTryAndNotInBetween(t *testing.T) {
 
 func TestRevocationWaitsForRoom(t *testing.T) {
 	w := newWorld(t)
-	if err := w.runner.Start("another", func() {}); err != nil {
+	if err := w.runner.Start(runner.Subject{UID: "another"}, func() {}); err != nil {
 		t.Fatal(err)
 	}
 	step, err := w.revoker.Advance(t.Context(), w.token, w.settle)

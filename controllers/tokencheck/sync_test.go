@@ -7,6 +7,8 @@ import (
 
 	"github.com/go-logr/logr"
 	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/githubusertoken/github-user-token-operator/controllers/runner"
 )
 
 var discard = logr.Discard()
@@ -15,7 +17,7 @@ func TestTokenCheckSyncWaitsForRoom(t *testing.T) {
 	w := newWorld(t, reply{alive: true})
 	w.live.State.User = nil // It is asked for at once.
 	for i := range MaxChecks {
-		if err := w.runner.Start(types.UID(rune('a'+i)), func() {}); err != nil {
+		if err := w.runner.Start(runner.Subject{UID: types.UID(rune('a' + i)), Namespace: string(rune('a' + i))}, func() {}); err != nil {
 			t.Fatal(err)
 		}
 	}
