@@ -8,10 +8,10 @@ import (
 
 	"github.com/go-logr/logr"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/controllers/runner"
+	"github.com/githubusertoken/github-user-token-operator/controllers/runner/runnertest"
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 	"github.com/githubusertoken/github-user-token-operator/internal/github"
@@ -75,13 +75,13 @@ func TestExchangeOutlivesTheReconcileThatStartedIt(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
-			var work []func()
+			var work runnertest.Queue
 			l := &live{t: t}
 			w := newWorld(t, func(w *world, options *Options) {
 				l.cluster = w.cluster
 				options.API, options.GitHub, options.Reporter, options.Outbox = l, l, l, noOutbox{}
 				options.NewID = func() string { return "exchange-1" }
-				options.Runner = runner.New(runner.Options{Limit: 1, Go: func(_ types.UID, w func()) { work = append(work, w) }})
+				options.Runner = runner.New(runner.Options{Limit: 1, Go: work.Go})
 			})
 			stop := func() {
 				cancel()
@@ -101,13 +101,13 @@ func TestExchangeOutlivesTheReconcileThatStartedIt(t *testing.T) {
 				p.State.App, p.State.AccessToken, p.State.RefreshToken = scope.AppOf(token).Key(), p.AccessToken.Fingerprint(), p.RefreshToken.Fingerprint()
 			})
 			w.clock.pass(8 * time.Hour)
-			if _, err := w.Reconcile(ctx, token); err != nil || len(work) != 1 {
-				t.Fatalf("%d exchanges were started: %v", len(work), err)
+			if _, err := w.Reconcile(ctx, token); err != nil || work.Len() != 1 {
+				t.Fatalf("%d exchanges were started: %v", work.Len(), err)
 			}
 			if !during {
 				stop()
 			}
-			work[0]()
+			work.Run()
 			if got := w.secrets[inPlace].RefreshToken.Reveal(); got != "ghr_2" {
 				t.Errorf("the Secret holds %s", got)
 			}
