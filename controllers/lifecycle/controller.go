@@ -105,6 +105,11 @@ func (c *Controller) reportRunning(ctx context.Context, token *v1alpha1.GitHubUs
 	return err
 }
 
+// Observe gathers what a reconcile of a resource would look at. It changes nothing.
+func (c *Controller) Observe(ctx context.Context, token *v1alpha1.GitHubUserToken) (*scope.Scope, error) {
+	return c.observer.observe(ctx, token)
+}
+
 // Gone deals with a resource that does not exist any more. It returns when to look again; zero when only a change can
 // make a difference.
 func (c *Controller) Gone(ctx context.Context, name types.NamespacedName) (again time.Duration, err error) {

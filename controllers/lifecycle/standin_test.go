@@ -40,16 +40,20 @@ type world struct {
 	memory *memory.Store
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t *testing.T, change ...func(*world, *Options)) *world {
 	t.Helper()
 	w := &world{
 		cluster: &cluster{secrets: map[rotation.Ref]*rotation.Pair{}}, clock: &handClock{wall: start, mono: time.Hour}, memory: memory.NewStore(),
 	}
-	w.Controller = New(Options{
+	options := Options{
 		Cache: cached{w.cluster}, API: w.cluster, GitHub: w.cluster, Reporter: w.cluster, Limiter: noLimit{}, Clock: w.clock,
 		Memory: w.memory, Runner: runner.New(runner.Options{Limit: 1}), CheckRunner: runner.New(runner.Options{Limit: 1}),
 		Wake: func(name types.NamespacedName) { w.woken = append(w.woken, name) }, Log: logr.Discard(),
-	})
+	}
+	for _, c := range change {
+		c(w, &options)
+	}
+	w.Controller = New(options)
 	return w
 }
 

@@ -3,6 +3,7 @@ package runner
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -86,4 +87,26 @@ func TestRunnerKeepsToItsLimitAndToOneForEachResource(t *testing.T) {
 	if err := r.Start("d", work); !errors.Is(err, ErrDraining) {
 		t.Errorf("something was started while the process ends: %v", err)
 	}
+}
+
+// What runs may have spent a token whose successor only it can store.
+func TestRunnerDrainWaitsForWhatRunsAndEndsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const long = time.Hour
+		r := New(Options{Limit: 2})
+		var finished atomic.Int32
+		for _, uid := range []types.UID{"a", "b"} {
+			if err := r.Start(uid, func() { time.Sleep(long); finished.Add(1) }); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Minute)
+		}
+		began := time.Now()
+		if err := r.Drain(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if waited := time.Since(began); finished.Load() != 2 || waited != long-time.Minute {
+			t.Errorf("after %s %d pieces of work had come to their end", waited, finished.Load())
+		}
+	})
 }
