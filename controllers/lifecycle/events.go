@@ -19,15 +19,14 @@ func OwnerOf(pair *rotation.Pair) (name types.NamespacedName, ok bool) {
 }
 
 // PairSeen is told of each pair Secret and each backup that the cache shows for the first time.
-func (c *Controller) PairSeen(pair *rotation.Pair) { c.leftovers.see(pair, false) }
+func (c *Controller) PairSeen(pair *rotation.Pair) { c.releaser.changed(pair) }
 
 // PairChanged is told of each event about a pair Secret or a backup; after is nil when it is gone. What was
 // remembered of a Secret that is gone is dropped, and resources that want a token which a chain has given up
 // get their turn.
 func (c *Controller) PairChanged(before, after *rotation.Pair) {
 	if after == nil {
-		c.leftovers.see(before, true)
-		c.orphans.Drop(types.UID(before.UID))
+		c.releaser.removed(before)
 		c.notes.Peek(types.UID(before.Owner.UID), func(m *note) {
 			if m.latest != nil && m.latest.UID == before.UID {
 				m.latest = nil
@@ -36,7 +35,7 @@ func (c *Controller) PairChanged(before, after *rotation.Pair) {
 	}
 	state := (*rotation.State)(nil)
 	if after != nil {
-		c.leftovers.see(after, false)
+		c.releaser.changed(after)
 		state = &after.State
 	}
 	c.ownership.PairChanged(&before.State, state)

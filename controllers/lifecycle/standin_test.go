@@ -36,17 +36,24 @@ type cluster struct {
 type world struct {
 	*Controller
 	*cluster
-	clock *handClock
+	clock  *handClock
+	memory *memory.Store
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t *testing.T, change ...func(*world, *Options)) *world {
 	t.Helper()
-	w := &world{cluster: &cluster{secrets: map[rotation.Ref]*rotation.Pair{}}, clock: &handClock{wall: start, mono: time.Hour}}
-	w.Controller = New(Options{
+	w := &world{
+		cluster: &cluster{secrets: map[rotation.Ref]*rotation.Pair{}}, clock: &handClock{wall: start, mono: time.Hour}, memory: memory.NewStore(),
+	}
+	options := Options{
 		Cache: cached{w.cluster}, API: w.cluster, GitHub: w.cluster, Reporter: w.cluster, Limiter: noLimit{}, Clock: w.clock,
-		Memory: memory.NewStore(), Runner: runner.New(runner.Options{Limit: 1}), CheckRunner: runner.New(runner.Options{Limit: 1}),
+		Memory: w.memory, Runner: runner.New(runner.Options{Limit: 1}), CheckRunner: runner.New(runner.Options{Limit: 1}),
 		Wake: func(name types.NamespacedName) { w.woken = append(w.woken, name) }, Log: logr.Discard(),
-	})
+	}
+	for _, c := range change {
+		c(w, &options)
+	}
+	w.Controller = New(options)
 	return w
 }
 

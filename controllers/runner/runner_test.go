@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strconv"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -130,4 +131,26 @@ func TestRunnerLeavesPlacesToOthers(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What runs may have spent a token whose successor only it can store.
+func TestRunnerDrainWaitsForWhatRunsAndEndsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const long = time.Hour
+		r := New(Options{Limit: 2})
+		var finished atomic.Int32
+		for _, uid := range []types.UID{"a", "b"} {
+			if err := r.Start(of(uid), func() { time.Sleep(long); finished.Add(1) }); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Minute)
+		}
+		began := time.Now()
+		if err := r.Drain(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if waited := time.Since(began); finished.Load() != 2 || waited != long-time.Minute {
+			t.Errorf("after %s %d pieces of work had come to their end", waited, finished.Load())
+		}
+	})
 }

@@ -350,6 +350,16 @@ func (w *world) subject(name string) *subject {
 	return s
 }
 
+// running starts an operator, and a resource that is then ready.
+func (w *world) running(name string) (*replica, *subject) {
+	w.t.Helper()
+	r := w.replica()
+	r.start()
+	s := w.subject(name)
+	s.awaitReady()
+	return r, s
+}
+
 // prepare is subject without writing anything to the API server yet.
 func (w *world) prepare(name, namespace, app string) *subject {
 	s := &subject{w: w, namespace: namespace, name: name, app: app, login: namespace + "-" + name, due: 1}

@@ -320,8 +320,8 @@ var mutants = []mutant{
 	},
 	{
 		"Secrets of former resources left alone", "controllers/lifecycle/leftovers.go",
-		"	for _, ref := range c.leftovers.of(scope.NameOf(s.Token)) {\n",
-		"	for _, ref := range c.leftovers.of(scope.NameOf(s.Token)) {\n		if broken(`Secrets of former resources left alone`) {\n			break\n		}\n",
+		"	for _, ref := range r.leftovers.of(scope.NameOf(s.Token)) {\n",
+		"	for _, ref := range r.leftovers.of(scope.NameOf(s.Token)) {\n		if broken(`Secrets of former resources left alone`) {\n			break\n		}\n",
 	},
 	// Each of these two makes up for the other, so that both are broken at once.
 	{
@@ -341,11 +341,11 @@ var mutants = []mutant{
 	},
 	{
 		"pair that was stored late not revoked", "controllers/lifecycle/finalize.go",
-		"!c.revoker.Covers(token, pair) {",
-		"!c.revoker.Covers(token, pair) && !broken(`pair that was stored late not revoked`) {",
+		"!f.revoker.Covers(token, pair) {",
+		"!f.revoker.Covers(token, pair) && !broken(`pair that was stored late not revoked`) {",
 	},
 	{
-		"request honoured again after its state was garbled", "controllers/lifecycle/act.go",
+		"request honoured again after its state was garbled", "controllers/lifecycle/pairactions.go",
 		"	next.State.RefreshRequestedAt = s.Input.RefreshRequestedAt ",
 		"	if broken(`request honoured again after its state was garbled`) {\n		s.Input.RefreshRequestedAt = ``\n	}\n	next.State.RefreshRequestedAt = s.Input.RefreshRequestedAt ",
 	},
@@ -356,13 +356,13 @@ var mutants = []mutant{
 	},
 	{
 		"finalizer taken off before the Secrets", "controllers/lifecycle/finalize.go",
-		"	for _, ref := range refs {\n		if err := c.releaseSecret(",
-		"	for _, ref := range refs {\n		if broken(`finalizer taken off before the Secrets`) {\n			break\n		}\n		if err := c.releaseSecret(",
+		"	for _, ref := range refs {\n		if err := f.releaseSecret(",
+		"	for _, ref := range refs {\n		if broken(`finalizer taken off before the Secrets`) {\n			break\n		}\n		if err := f.releaseSecret(",
 	},
 	{
-		"outbox not replayed after a panic", "controllers/lifecycle/record.go",
-		"	c.replayDespitePanics(log, job.Owner, kept, kept)\n",
-		"	if !broken(`outbox not replayed after a panic`) {\n		c.replayDespitePanics(log, job.Owner, kept, kept)\n	}\n",
+		"outbox not replayed after a panic", "controllers/lifecycle/guard.go",
+		"	o.replays.despitePanics(log, job.Owner, kept, kept)\n",
+		"	if !broken(`outbox not replayed after a panic`) {\n		o.replays.despitePanics(log, job.Owner, kept, kept)\n	}\n",
 	},
 	{
 		"second panic leaves the outbox", "controllers/lifecycle/replay.go",
