@@ -296,8 +296,7 @@ func pairAfter(live *Pair, policy Policy, record Record, tokens github.Tokens) *
 		state.AccessTokenEnded, state.RenewedAt = false, record.Reply.SentAt
 	}
 	next.NextRefreshAt = policy.DueAt(state)
-	if _, err := record.Reply.Tokens(); err != nil {
-		// The refresh token was cut off: the access token is the last one of this chain.
+	if tokens.Half { // The access token is the last one of this chain.
 		state.Verdict = &Verdict{Reason: ReasonReplyLost, Fingerprint: record.Spent, Time: record.Reply.SentAt}
 		next.NextRefreshAt = time.Time{}
 	}

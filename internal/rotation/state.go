@@ -158,7 +158,14 @@ func (s *State) HasToken() bool { return s.AccessToken != "" }
 func (s *State) Expires() bool { return !s.ExpiresAt.IsZero() }
 
 // Clone copies the state so that the copy can be changed.
-func (s State) Clone() State {
+func (s *State) Clone() State {
+	next := *s
+	next.unshare()
+	return next
+}
+
+// unshare makes a plain copy independent of what it was copied from.
+func (s *State) unshare() {
 	s.Seeds = slices.Clip(s.Seeds) // Records are never changed in place, and what is appended goes to a copy.
 	if s.Verdict != nil {
 		s.Verdict = new(*s.Verdict)
@@ -172,5 +179,4 @@ func (s State) Clone() State {
 	if s.Device != nil {
 		s.Device = new(*s.Device)
 	}
-	return s
 }
