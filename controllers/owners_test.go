@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/test/suite"
 )
 
 // shared puts one refresh token into the seed of resources of several names, and returns it.
@@ -220,6 +221,6 @@ func TestASharedTokenAsANewLoginDoesNotHurtAWorkingChain(t *testing.T) {
 	w.samePair(before, w.alive("second-token"))
 	w.presented(2)
 	w.seed("second", "second")
-	w.eventually("the login", func() (bool, string) { return len(w.gh.Exchanges()) == 3, describe(w.get("second")) })
+	w.eventually("the login", func() (bool, string) { return len(w.gh.Exchanges()) == 3, suite.Describe(w.get("second")) })
 	w.ready("second")
 }

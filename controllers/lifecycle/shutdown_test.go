@@ -15,6 +15,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 	"github.com/githubusertoken/github-user-token-operator/internal/github"
+	"github.com/githubusertoken/github-user-token-operator/internal/memory"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 )
 
@@ -76,16 +77,16 @@ func TestExchangeOutlivesTheReconcileThatStartedIt(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
 			var work runnertest.Queue
-			l := &live{t: t}
-			w := newWorld(t, func(w *world, options *Options) {
-				l.cluster = w.cluster
-				options.API, options.GitHub, options.Reporter, options.Outbox = l, l, l, noOutbox{}
-				options.NewID = func() string { return "exchange-1" }
-				options.Runner = runner.New(runner.Options{Limit: 1, Go: work.Go})
+			run := runner.New(runner.Options{Limit: 1, Go: work.Go})
+			w := newWorld(t)
+			l := &live{cluster: w.cluster, t: t}
+			w.Controller = New(Options{
+				Cache: cached{w.cluster}, API: l, GitHub: l, Reporter: l, Outbox: noOutbox{}, Limiter: noLimit{}, Clock: w.clock,
+				Memory: memory.NewStore(), Runner: run, CheckRunner: run, NewID: func() string { return "exchange-1" }, Log: logr.Discard(),
 			})
 			stop := func() {
 				cancel()
-				_ = w.runner.Drain(ctx) // Begins nothing more, and has no time to wait.
+				_ = run.Drain(ctx) // Begins nothing more, and has no time to wait.
 			}
 			if during {
 				l.asked = stop
@@ -111,7 +112,7 @@ func TestExchangeOutlivesTheReconcileThatStartedIt(t *testing.T) {
 			if got := w.secrets[inPlace].RefreshToken.Reveal(); got != "ghr_2" {
 				t.Errorf("the Secret holds %s", got)
 			}
-			if ctx.Err() == nil || w.runner.Count() != 0 {
+			if ctx.Err() == nil || run.Count() != 0 {
 				t.Error("the process has not come to its end")
 			}
 		})

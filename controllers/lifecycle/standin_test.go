@@ -40,20 +40,16 @@ type world struct {
 	memory *memory.Store
 }
 
-func newWorld(t *testing.T, change ...func(*world, *Options)) *world {
+func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{
 		cluster: &cluster{secrets: map[rotation.Ref]*rotation.Pair{}}, clock: &handClock{wall: start, mono: time.Hour}, memory: memory.NewStore(),
 	}
-	options := Options{
+	w.Controller = New(Options{
 		Cache: cached{w.cluster}, API: w.cluster, GitHub: w.cluster, Reporter: w.cluster, Limiter: noLimit{}, Clock: w.clock,
 		Memory: w.memory, Runner: runner.New(runner.Options{Limit: 1}), CheckRunner: runner.New(runner.Options{Limit: 1}),
 		Wake: func(name types.NamespacedName) { w.woken = append(w.woken, name) }, Log: logr.Discard(),
-	}
-	for _, c := range change {
-		c(w, &options)
-	}
-	w.Controller = New(options)
+	})
 	return w
 }
 

@@ -38,19 +38,16 @@ type Subject struct {
 	Host string
 }
 
-// keys are what a place is counted against.
-func (s Subject) keys() []string {
-	keys := []string{"namespace/" + s.Namespace}
-	if s.Host != "" {
-		keys = append(keys, "host/"+s.Host)
-	}
-	return keys
-}
+// key is a namespace or a host.
+type key struct{ namespace, host string }
+
+// keys are what a place is counted against. Work that asks no host counts against the host without a name.
+func (s Subject) keys() (namespace, host key) { return key{namespace: s.Namespace}, key{host: s.Host} }
 
 // Runner is safe for concurrent use. Make it with New.
 type Runner struct {
 	options Options
-	places  *fair.Places
+	places  *fair.Places[key]
 
 	mu      sync.Mutex
 	running map[types.UID]Subject
@@ -71,7 +68,7 @@ func New(options Options) *Runner {
 		options.Sleep = sleep
 	}
 	r := &Runner{
-		options: options, places: fair.NewPlaces(options.Limit),
+		options: options, places: fair.NewPlaces[key](options.Limit),
 		running: map[types.UID]Subject{}, aside: map[types.UID]struct{}{}, ended: make(chan struct{}, 1),
 	}
 	r.draining, r.drain = context.WithCancel(context.Background())
@@ -94,13 +91,13 @@ func (r *Runner) Start(of Subject, work func()) error { return r.start(of, work,
 // StartReplay is Start without the limit: a pair that was received must not wait, for its intent would be
 // taken for one without an answer.
 func (r *Runner) StartReplay(of Subject, work func()) error {
-	return r.start(of, work, func(keys ...string) bool {
+	return r.start(of, work, func(keys ...key) bool {
 		r.places.TakeAnyway(keys...)
 		return true
 	})
 }
 
-func (r *Runner) start(of Subject, work func(), take func(keys ...string) bool) error {
+func (r *Runner) start(of Subject, work func(), take func(keys ...key) bool) error {
 	if err := r.admit(of, take); err != nil {
 		return err
 	}
@@ -113,7 +110,7 @@ func (r *Runner) start(of Subject, work func(), take func(keys ...string) bool) 
 }
 
 // admit takes a place for a resource.
-func (r *Runner) admit(of Subject, take func(keys ...string) bool) error {
+func (r *Runner) admit(of Subject, take func(keys ...key) bool) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.draining.Err() != nil {
@@ -122,7 +119,7 @@ func (r *Runner) admit(of Subject, take func(keys ...string) bool) error {
 	if _, busy := r.running[of.UID]; busy {
 		return ErrBusy
 	}
-	if !take(of.keys()...) {
+	if namespace, host := of.keys(); !take(namespace, host) {
 		return ErrFull
 	}
 	r.running[of.UID] = of
@@ -158,7 +155,10 @@ func (r *Runner) Busy(uid types.UID) bool {
 }
 
 // Full reports whether there is no place for more work, or none of this namespace or for this host.
-func (r *Runner) Full(of Subject) bool { return !r.places.Fits(of.keys()...) }
+func (r *Runner) Full(of Subject) bool {
+	namespace, host := of.keys()
+	return !r.places.Fits(namespace, host)
+}
 
 // StandAside gives up the place of work that has made its exchange and may wait for long, so that much of it
 // keeps nobody else from an exchange. It lasts until the work ends.
@@ -168,8 +168,14 @@ func (r *Runner) StandAside(uid types.UID) {
 	of, busy := r.running[uid]
 	if _, stands := r.aside[uid]; busy && !stands {
 		r.aside[uid] = struct{}{}
-		r.places.Free(of.keys()...)
+		r.free(of)
 	}
+}
+
+// free gives a place back.
+func (r *Runner) free(of Subject) {
+	namespace, host := of.keys()
+	r.places.Free(namespace, host)
 }
 
 // Count is how many pieces of work are running, those that stand aside included.
@@ -197,7 +203,7 @@ func (r *Runner) Drain(ctx context.Context) error {
 func (r *Runner) done(uid types.UID) {
 	r.mu.Lock()
 	if _, stands := r.aside[uid]; !stands {
-		r.places.Free(r.running[uid].keys()...)
+		r.free(r.running[uid])
 	}
 	delete(r.running, uid)
 	delete(r.aside, uid)

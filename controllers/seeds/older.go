@@ -66,14 +66,17 @@ func (o *Ownership) withdrawGone(ctx context.Context, fingerprint credential.Fin
 	if err != nil {
 		return fmt.Errorf("look whether older resources are still there: %w", err)
 	}
-	alive := make(map[types.UID]struct{}, len(all))
+	gone := make(map[types.UID]bool, len(presumed))
+	for _, uid := range presumed {
+		gone[uid] = true
+	}
 	for _, token := range all {
-		if token.DeletionTimestamp.IsZero() {
-			alive[token.UID] = struct{}{}
+		if gone[token.UID] && token.DeletionTimestamp.IsZero() {
+			delete(gone, token.UID)
 		}
 	}
 	for _, uid := range presumed {
-		if _, ok := alive[uid]; !ok {
+		if gone[uid] {
 			o.options.Reader.notes.Drop(uid)
 			o.wake(o.claims.withdraw(uid))
 		}

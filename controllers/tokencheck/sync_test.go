@@ -17,7 +17,7 @@ func TestTokenCheckSyncWaitsForRoom(t *testing.T) {
 	w := newWorld(t, reply{alive: true})
 	w.live.State.User = nil // It is asked for at once.
 	for i := range MaxChecks {
-		if err := w.runner.Start(runner.Subject{UID: types.UID(rune('a' + i)), Namespace: string(rune('a' + i))}, func() {}); err != nil {
+		if err := w.runner.Start(runner.Subject{UID: types.UID(rune('a' + i)), Namespace: string(rune('a' + i)), Host: string(rune('a' + i))}, func() {}); err != nil {
 			t.Fatal(err)
 		}
 	}

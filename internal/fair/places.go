@@ -7,29 +7,29 @@ const Share = 3
 
 // Places are a limited number of places. The zero value has none; make them with NewPlaces. They are safe for
 // concurrent use.
-type Places struct {
+type Places[K comparable] struct {
 	limit int
 
 	mu    sync.Mutex
 	taken int
-	of    map[string]int
+	of    map[K]int
 }
 
 // NewPlaces makes that many places, none included.
-func NewPlaces(limit int) *Places {
-	return &Places{limit: limit, of: map[string]int{}}
+func NewPlaces[K comparable](limit int) *Places[K] {
+	return &Places[K]{limit: limit, of: map[K]int{}}
 }
 
 // Fits reports whether a place is free for each of the keys, say a namespace and a host. A key is a name in a space of
 // its own: two kinds of keys must not look alike.
-func (p *Places) Fits(keys ...string) bool {
+func (p *Places[K]) Fits(keys ...K) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.fits(keys)
 }
 
 // Take takes one place in the name of all keys, if Fits, and reports whether it did.
-func (p *Places) Take(keys ...string) bool {
+func (p *Places[K]) Take(keys ...K) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if !p.fits(keys) {
@@ -40,14 +40,14 @@ func (p *Places) Take(keys ...string) bool {
 }
 
 // TakeAnyway takes a place whether there is one or not, for what must not wait. It counts against the keys.
-func (p *Places) TakeAnyway(keys ...string) {
+func (p *Places[K]) TakeAnyway(keys ...K) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.take(keys)
 }
 
 // Free gives a place back that was taken in the name of these keys.
-func (p *Places) Free(keys ...string) {
+func (p *Places[K]) Free(keys ...K) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.taken--
@@ -58,7 +58,7 @@ func (p *Places) Free(keys ...string) {
 	}
 }
 
-func (p *Places) fits(keys []string) bool {
+func (p *Places[K]) fits(keys []K) bool {
 	free := p.limit - p.taken
 	if free <= 0 {
 		return false
@@ -71,7 +71,7 @@ func (p *Places) fits(keys []string) bool {
 	return true
 }
 
-func (p *Places) take(keys []string) {
+func (p *Places[K]) take(keys []K) {
 	p.taken++
 	for _, key := range keys {
 		p.of[key]++

@@ -7,7 +7,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-func takeAll(p *Places, keys ...string) (taken int) {
+func takeAll(p *Places[string], keys ...string) (taken int) {
 	for p.Take(keys...) {
 		taken++
 	}
@@ -24,7 +24,7 @@ func TestPlacesLeaveRoomForOthers(t *testing.T) {
 		{limit: 8, want: []int{6, 2, 0}},
 		{limit: 256, want: []int{192, 48, 12, 3, 1, 0}},
 	} {
-		p := NewPlaces(test.limit)
+		p := NewPlaces[string](test.limit)
 		for i, want := range test.want {
 			if got := takeAll(p, fmt.Sprint(i)); got != want {
 				t.Errorf("of %d places key %d got %d, want %d", test.limit, i, got, want)
@@ -34,7 +34,7 @@ func TestPlacesLeaveRoomForOthers(t *testing.T) {
 }
 
 func TestPlacesCountForEachKey(t *testing.T) {
-	p := NewPlaces(100)
+	p := NewPlaces[string](100)
 	if got := takeAll(p, "namespace/a", "host/slow"); got != 75 {
 		t.Fatalf("got %d places, want 75", got)
 	}
@@ -51,7 +51,7 @@ func TestPlacesCountForEachKey(t *testing.T) {
 }
 
 func TestPlacesTakenAnywayCount(t *testing.T) {
-	p := NewPlaces(4)
+	p := NewPlaces[string](4)
 	for range 6 {
 		p.TakeAnyway("a")
 	}
@@ -70,7 +70,7 @@ func TestPlacesTakenAnywayCount(t *testing.T) {
 func TestPlacesKeepTheirRule(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		limit := rapid.IntRange(1, 40).Draw(t, "limit")
-		p, of, total := NewPlaces(limit), map[string]int{}, 0
+		p, of, total := NewPlaces[string](limit), map[string]int{}, 0
 		key := rapid.SampledFrom([]string{"a", "b", "c", "d"})
 		t.Repeat(map[string]func(*rapid.T){
 			"take": func(t *rapid.T) {

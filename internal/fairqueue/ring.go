@@ -39,7 +39,7 @@ func (r *ring) add(item reconcile.Request) {
 }
 
 // next is the first namespace in the order that may have one more worker; -1 when none may.
-func (r *ring) next(places *fair.Places) int {
+func (r *ring) next(places *fair.Places[string]) int {
 	return slices.IndexFunc(r.order, func(l *line) bool { return places.Fits(l.namespace) })
 }
 

@@ -220,8 +220,13 @@ func (s *State) descendsFrom(record *Record) bool {
 // isOlderCopy reports whether somebody has put an older state of this very chain back, as from a backup: a
 // lower revision that knows of no login that the fence did not know. Its tokens are spent.
 func isOlderCopy(live *Pair, record Record) bool {
-	if live.State.Revision >= record.Base.Revision || len(live.State.Seeds) == 0 ||
-		live.State.RefreshToken != live.RefreshToken.Fingerprint() {
+	if isFromBefore(live, record) {
+		return true
+	}
+	if len(live.State.Seeds) == 0 || live.State.RefreshToken != live.RefreshToken.Fingerprint() {
+		return false
+	}
+	if live.State.Revision >= record.Base.Revision {
 		return false
 	}
 	for _, seed := range live.State.Seeds {
@@ -230,6 +235,14 @@ func isOlderCopy(live *Pair, record Record) bool {
 		}
 	}
 	return true
+}
+
+// isFromBefore reports whether somebody has put a copy into the very Secret of the fence that is from before that Secret
+// was made: its revision was counted apart, and its logins are others. Whoever else writes to the Secret keeps the
+// logins that the fence knew. When some of them may have been forgotten nobody can tell.
+func isFromBefore(live *Pair, record Record) bool {
+	return live.UID != "" && live.UID == record.SecretUID && !live.StateLost && !live.State.Incomplete &&
+		len(live.State.Seeds) < MaxSeeds && record.Base.hasLoginBeyond(&live.State)
 }
 
 // pairAfter is the Secret with the new pair in place.
@@ -296,8 +309,7 @@ func pairAfter(live *Pair, policy Policy, record Record, tokens github.Tokens) *
 		state.AccessTokenEnded, state.RenewedAt = false, record.Reply.SentAt
 	}
 	next.NextRefreshAt = policy.DueAt(state)
-	if _, err := record.Reply.Tokens(); err != nil {
-		// The refresh token was cut off: the access token is the last one of this chain.
+	if tokens.Half { // The access token is the last one of this chain.
 		state.Verdict = &Verdict{Reason: ReasonReplyLost, Fingerprint: record.Spent, Time: record.Reply.SentAt}
 		next.NextRefreshAt = time.Time{}
 	}

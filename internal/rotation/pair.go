@@ -82,12 +82,12 @@ func (p *Pair) isRetained() bool { return p.State.Retained && p.State.RetainedAs
 
 // Clone copies the pair so that the copy can be changed.
 func (p *Pair) Clone() *Pair {
-	next := *p
-	next.State = p.State.Clone()
+	next := new(*p)
+	next.State.unshare()
 	if p.Intent != nil {
 		next.Intent = new(*p.Intent)
 	}
-	return &next
+	return next
 }
 
 // WithoutTokens is a copy of the pair's metadata: what may be kept in memory.

@@ -54,7 +54,7 @@ func (w *world) judgeSend(f *flight, token credential.RefreshToken, app github.A
 	}
 	f.sent, f.sentAt = p, w.now
 	for _, other := range p.flights {
-		if other != f && other.job.Owner == f.job.Owner && res.isNow(f.job.Owner) && !other.life.dead && !other.answered && w.now < other.deadline && res.damaged < p.login && res.forgetful < p.login {
+		if other != f && other.owner == f.owner && res.isNow(f.owner) && !other.life.dead && !other.answered && w.now < other.deadline && res.damaged < p.login && res.forgetful < p.login {
 			w.violate("%s: a token was sent while %s was still waiting for the answer to it", name, other.life)
 		}
 	}
@@ -136,7 +136,7 @@ func (w *world) judgeCause(f *flight) {
 func (w *world) mayBeEarlyBy(f *flight, base *rotation.Pair) time.Duration {
 	p := w.gitHub.names[f.job.Decision.Spends]
 	recovered := base.State.ExpiresAt.Sub(base.State.IssuedAt) != w.cfg.Lifetime // From the tokens, after an edit.
-	if p == nil || recovered || f.life.setBack || p.ownerUID() != f.job.Owner.UID {
+	if p == nil || recovered || f.life.setBack || p.ownerUID() != f.owner.UID {
 		return w.cfg.Lifetime * 1000
 	}
 	return max(0, base.State.IssuedAt.Sub(epoch.Add(p.issuedAt+f.life.replica.skew)))
@@ -155,10 +155,9 @@ func (w *world) judgeSilence(f *flight) {
 // judgeReply is told that a reply has reached the process.
 func (w *world) judgeReply(f *flight, reply *github.Reply) {
 	f.unkept = true
-	tokens, err := reply.Tokens()
-	switch {
+	switch pair := w.pairIn(reply); {
 	case f.pair == nil:
-	case err == nil && tokens.RefreshToken.Reveal() == f.pair.refresh:
+	case pair == f.pair:
 		f.pair.heldBy, f.pair.fate = f, fateNone
 		if f.job.Decision.Cause == rotation.CauseRequested {
 			f.res.honoured[f.job.RefreshRequestedAt] = f.pair
@@ -256,7 +255,7 @@ func (r *resource) dropsPairsOf(uid string) bool {
 
 func (p *issued) ownerUID() string {
 	if p.minted != nil {
-		return p.minted.job.Owner.UID
+		return p.minted.owner.UID
 	}
 	return ""
 }

@@ -53,7 +53,7 @@ func (wa *watch) list() {
 	for ref, o := range w.api.secrets {
 		wa.versions[types.NamespacedName(ref)] = versionOf(o.pair)
 		if o.labelled {
-			wa.set(ref, metadata(o.pair))
+			wa.set(ref, o.seen())
 		}
 	}
 	wa.tokens = map[string]*v1alpha1.GitHubUserToken{}
@@ -92,7 +92,7 @@ func (wa *watch) secretChanged(ref rotation.Ref, after *object) {
 	if after != nil {
 		version = versionOf(after.pair)
 		if after.labelled {
-			seen = metadata(after.pair)
+			seen = after.seen()
 		}
 	}
 	wa.deliver(keyOf(ref), func() {
