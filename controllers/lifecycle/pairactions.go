@@ -131,7 +131,7 @@ func (a *pairActions) recoverState(ctx context.Context, s *scope.Scope) Result {
 	switch {
 	case !live.Controlled || live.Owner.UID != s.Owner.UID:
 		return a.notes.failed(s, rotation.ErrConflict, what) // Somebody has put another Secret in its place.
-	case !live.StateLost:
+	case !live.LacksState():
 		a.notes.read(s.Token.UID, live) // Somebody else has been faster.
 		return Result{State: Again}
 	}

@@ -248,7 +248,7 @@ func isFromBefore(live *Pair, record Record) bool {
 // pairAfter is the Secret with the new pair in place.
 func pairAfter(live *Pair, policy Policy, record Record, tokens github.Tokens) *Pair {
 	next := live.Clone()
-	if live.StateLost && live.Controlled && live.Owner.UID == record.Owner.UID {
+	if live.LacksState() && live.Controlled && live.Owner.UID == record.Owner.UID {
 		// Somebody has garbled the state since the fence, which knew it: what it says of logins and requests
 		// keeps a token from being spent again.
 		next.State, next.StateLost = record.Base.Clone(), false

@@ -65,6 +65,10 @@ type Pair struct {
 	Annotations map[string]string
 }
 
+// LacksState reports that the state was lost, or was computed from the tokens by somebody who had something else to write
+// with it: what the resource knows is still to be put into it.
+func (p *Pair) LacksState() bool { return p.StateLost || p.State.Incomplete && p.State.App == "" }
+
 // AsRetained is the pair as it is left behind for the next resource of its owner's name. One that was restored from a
 // backup and never proven is not trusted by the next one either.
 func (p *Pair) AsRetained() *Pair {

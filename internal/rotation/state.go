@@ -38,7 +38,8 @@ type State struct {
 	RefreshTokenExpiresAt time.Time `json:"refreshTokenExpiresAt,omitzero"`
 	// Seeds are the logins that were imported or refused, oldest first.
 	Seeds []SeedRecord `json:"seeds,omitempty"`
-	// Incomplete says that the state was once computed from the tokens, so that logins before are not known.
+	// Incomplete says that the state was once computed from the tokens, so that logins before are not known. Without an App
+	// it is just that; see Pair.LacksState.
 	Incomplete bool `json:"incomplete,omitempty"`
 	// PendingSeed names the token under seed_refresh_token, while a login is being imported.
 	PendingSeed credential.Fingerprint `json:"pendingSeed,omitempty"`

@@ -376,8 +376,8 @@ var mutants = []mutant{
 	},
 	{
 		"logins forgotten that a garbled state knew", "commit.go",
-		"	if live.StateLost && ",
-		"	if live.StateLost && !broken(`logins forgotten that a garbled state knew`) && ",
+		"	if live.LacksState() && ",
+		"	if live.LacksState() && !broken(`logins forgotten that a garbled state knew`) && ",
 	},
 	{
 		"format of a newer version ignored", "decide.go",
@@ -386,8 +386,8 @@ var mutants = []mutant{
 	},
 	{
 		"garbled state used as it is", "decide.go",
-		"!in.Pair.StateLost {",
-		"!in.Pair.StateLost || broken(`garbled state used as it is`) {",
+		"!in.Pair.LacksState() {",
+		"!in.Pair.LacksState() || broken(`garbled state used as it is`) {",
 	},
 	{
 		"pair never moved", "decide.go",
