@@ -42,14 +42,6 @@ func (e *exchanges) begin(ctx context.Context, s *scope.Scope, decision rotation
 		RefreshRequestedAt: s.Input.RefreshRequestedAt, User: scope.PinOf(s.Token), Pair: s.Pair, Decision: decision,
 		Labels: s.Token.Spec.Secret.Labels, Annotations: metapatch.Annotations(s.Token.Spec.Secret.Labels, s.Token.Spec.Secret.Annotations),
 	}
-	secret, p, err := e.seeds.ClientSecret(ctx, s.Token)
-	if err != nil {
-		return e.notes.failed(s, err, "Nothing was exchanged, because the client secret could not be read")
-	}
-	if p != nil {
-		return blocked(p)
-	}
-	job.App.ClientSecret = secret
 	if decision.Action == rotation.ActionImport {
 		p, err := e.prepareImport(ctx, s, &job)
 		if err != nil {
@@ -59,6 +51,14 @@ func (e *exchanges) begin(ctx context.Context, s *scope.Scope, decision rotation
 			return blocked(p)
 		}
 	}
+	secret, p, err := e.seeds.ClientSecret(ctx, s.Token)
+	if err != nil {
+		return e.notes.failed(s, err, "Nothing was exchanged, because the client secret could not be read")
+	}
+	if p != nil {
+		return blocked(p)
+	}
+	job.App.ClientSecret = secret
 	return blockedOrStarted(e.acquire(ctx, s, job))
 }
 
