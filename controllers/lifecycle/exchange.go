@@ -26,6 +26,9 @@ func (c *Controller) exchange(ctx context.Context, s *scope.Scope, decision rota
 	if p := checkRoom(s); p != nil {
 		return blocked(p)
 	}
+	if p, err := c.beforehand(ctx, s, decision); p != nil || err != nil {
+		return c.blockedOrFailed(s, p, err, "Nothing was exchanged, because it could not be found out who owns the refresh token")
+	}
 	job := rotation.Job{
 		Owner: s.Owner, Ref: s.Ref, App: scope.AppOf(s.Token), Policy: s.Input.Policy,
 		RefreshRequestedAt: s.Input.RefreshRequestedAt, User: scope.PinOf(s.Token), Pair: s.Pair, Decision: decision,

@@ -24,10 +24,10 @@ func New(options Options) *Controller {
 		notes:   notes{memory.NewSlot[note](options.Memory), options.Clock},
 		orphans: memory.NewSlot[orphan](options.Memory),
 	}
-	c.seeds = seeds.NewReader(seeds.ReaderOptions{Source: options.API, Versions: options.Versions, Memory: options.Memory})
+	c.seeds = seeds.NewReader(seeds.ReaderOptions{Source: options.API, Versions: options.Versions})
 	c.ownership = seeds.NewOwnership(seeds.OwnershipOptions{
 		Chains: options.Cache.ChainsWith, Resources: options.Cache.Resources, HasPair: c.hasPair, Reader: c.seeds, Memory: options.Memory,
-		Wake: c.wakeAll,
+		Resource: options.Cache.Resource, Wake: c.wakeAll, Now: options.Clock.Now,
 	})
 	c.rotator = &rotation.Rotator{
 		Store: ownStore{options.API, c.notes}, Exchanger: options.GitHub, Poller: options.GitHub, Outbox: options.Outbox,

@@ -243,14 +243,11 @@ func (wa *watch) Resource(_ context.Context, name types.NamespacedName) (*v1alph
 }
 
 // Resources implements lifecycle.Cache.
-func (wa *watch) Resources(context.Context) ([]*v1alpha1.GitHubUserToken, error) {
-	var all []*v1alpha1.GitHubUserToken
-	for _, res := range wa.life.world.all {
-		if token := wa.tokens[res.namespace]; token != nil {
-			all = append(all, token)
-		}
+func (wa *watch) Resources(_ context.Context, namespace string) ([]*v1alpha1.GitHubUserToken, error) {
+	if token := wa.tokens[namespace]; token != nil {
+		return []*v1alpha1.GitHubUserToken{token}, nil
 	}
-	return all, nil
+	return nil, nil
 }
 
 // versionOf names one version of one Secret, and seedUID one seed Secret.
