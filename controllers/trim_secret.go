@@ -32,7 +32,8 @@ const (
 func trimSecret(object *metav1.PartialObjectMetadata) {
 	meta := &object.ObjectMeta
 	outputs.TrimManagedFields(meta)
-	meta.GenerateName, meta.SelfLink = "", ""
+	meta.GenerateName = ""
+	meta.SetSelfLink("")
 	for key, limit := range map[string]int{v1alpha1.AnnotationState: maxState, v1alpha1.AnnotationIntent: maxIntent} {
 		if len(meta.Annotations[key]) > limit {
 			meta.Annotations[key] = tooLong

@@ -25,7 +25,8 @@ const (
 // trimToken keeps of a resource's metadata what is looked at, and of the rest what is not too large.
 func trimToken(token *v1alpha1.GitHubUserToken) {
 	token.Annotations = ownAnnotations(token)
-	token.ManagedFields, token.Labels, token.OwnerReferences, token.GenerateName, token.SelfLink = nil, nil, nil, "", ""
+	token.ManagedFields, token.Labels, token.OwnerReferences, token.GenerateName = nil, nil, nil, ""
+	token.SetSelfLink("")
 	trimmed := false
 	if sizeOfStrings(token.Finalizers) > maxFinalizers {
 		trimmed = true
