@@ -43,6 +43,7 @@ func New(options Options) *Controller {
 		Find: c.find, Refs: c.secretsOf, Memory: options.Memory, Clock: options.Clock, Log: options.Log,
 	})
 	c.rotator.Admit, c.rotator.End = c.checks.VerifyAccount, c.revoker.Unadmitted
+	c.rotator.Confirm = c.confirmOwner
 	c.device = deviceflow.New(deviceflow.Options{
 		Rotator: c.rotator, GitHub: options.GitHub, CheckHost: c.checkHostName, Acquire: options.Limiter.Acquire, Pause: c.pause,
 		Runner: options.Runner, Memory: options.Memory, Clock: options.Clock,
