@@ -26,7 +26,7 @@ func (w *world) checked(name string) *v1alpha1.GitHubUserToken {
 func (w *world) touch(name string) {
 	w.t.Helper()
 	w.change(name, func(token *v1alpha1.GitHubUserToken) {
-		metav1.SetMetaDataAnnotation(&token.ObjectMeta, "touched", time.Now().Format(time.RFC3339Nano))
+		metav1.SetMetaDataAnnotation(&token.ObjectMeta, v1alpha1.AnnotationAdopt, "nothing, at "+time.Now().Format(time.RFC3339Nano))
 	})
 }
 

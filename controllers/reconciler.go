@@ -19,6 +19,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/internal/fairqueue"
 	"github.com/githubusertoken/github-user-token-operator/internal/github"
 	"github.com/githubusertoken/github-user-token-operator/internal/memory"
+	"github.com/githubusertoken/github-user-token-operator/internal/metapatch"
 	"github.com/githubusertoken/github-user-token-operator/internal/outbox"
 	"github.com/githubusertoken/github-user-token-operator/internal/ratelimit"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
@@ -69,6 +70,11 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	}
 	if err != nil {
 		return ctrl.Result{}, fmt.Errorf("read the resource from the cache: %w", err)
+	}
+	if metapatch.IsTrimmed(token.Annotations) {
+		if err := r.APIReader.Get(ctx, request.NamespacedName, &token); err != nil {
+			return ctrl.Result{}, client.IgnoreNotFound(fmt.Errorf("read the resource, which is too large for the cache: %w", err))
+		}
 	}
 	again, err := r.lifecycle.Reconcile(ctx, &token)
 	return resultAfter(again), err

@@ -29,6 +29,7 @@ type Controller struct {
 	wake     func(types.NamespacedName)
 	notes    notes
 
+	seeds     *seeds.Reader
 	registry  *registry
 	observer  *observer
 	pairs     *pairActions

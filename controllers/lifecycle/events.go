@@ -1,6 +1,8 @@
 package lifecycle
 
 import (
+	"context"
+
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
@@ -55,4 +57,10 @@ func (c *Controller) NamedSecretChanged(token *v1alpha1.GitHubUserToken, secret 
 	}
 	c.notes.Peek(token.UID, func(m *note) { m.moveBlocked = nil })
 	c.wake(scope.NameOf(token))
+}
+
+// Recheck says which keys of a Secret hold something else than those who name them were last told, and how many bytes
+// were read to find that out; see seeds.Reader.Recheck. NamedSecretChanged is for those.
+func (c *Controller) Recheck(ctx context.Context, secret types.NamespacedName, keys []string, first bool) (changed []string, size int, err error) {
+	return c.seeds.Recheck(ctx, secret, keys, first)
 }

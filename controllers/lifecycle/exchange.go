@@ -37,6 +37,12 @@ func (e *exchanges) begin(ctx context.Context, s *scope.Scope, decision rotation
 	if p := checkRoom(s); p != nil {
 		return blocked(p)
 	}
+	switch p, err := e.beforehand(ctx, s, decision); {
+	case err != nil:
+		return e.notes.failed(s, err, "Nothing was exchanged, because it could not be found out who owns the refresh token")
+	case p != nil:
+		return blocked(p)
+	}
 	job := rotation.Job{
 		Owner: s.Owner, Ref: s.Ref, App: scope.AppOf(s.Token), Policy: s.Input.Policy,
 		RefreshRequestedAt: s.Input.RefreshRequestedAt, User: scope.PinOf(s.Token), Pair: s.Pair, Decision: decision,

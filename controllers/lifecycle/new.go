@@ -15,13 +15,14 @@ import (
 // New makes a Controller of its parts. Each is given what it needs and no more; none knows the Controller.
 func New(options Options) *Controller {
 	notes := notes{memory.NewSlot[note](options.Memory), options.Clock}
-	reader := seeds.NewReader(seeds.ReaderOptions{Source: options.API, Versions: options.Versions, Memory: options.Memory})
+	reader := seeds.NewReader(seeds.ReaderOptions{Source: options.API, Versions: options.Versions})
 	observer := &observer{
 		cache: options.Cache, metadata: options.API, versions: options.Versions, seeds: reader, notes: notes, clock: options.Clock,
 		me: options.Holder,
 	}
 	ownership := seeds.NewOwnership(seeds.OwnershipOptions{
 		Chains: options.Cache.ChainsWith, Resources: options.Cache.Resources, HasPair: observer.hasPair, Reader: reader, Memory: options.Memory,
+		Resource: options.Cache.Resource, Now: options.Clock.Now,
 		Wake: func(names ...types.NamespacedName) {
 			for _, name := range names {
 				options.Wake(name)
@@ -32,6 +33,7 @@ func New(options Options) *Controller {
 	rotator := &rotation.Rotator{
 		Store: ownStore{options.API, notes}, Exchanger: options.GitHub, Poller: options.GitHub, Outbox: options.Outbox,
 		Clock: options.Clock, Me: options.Holder, NewID: options.NewID, OnCommitRetry: commits.retried,
+		Confirm: confirmer{options.Cache, options.Clock}.owner,
 	}
 	finder := finder{cache: options.Cache, resources: options.API}
 	checks := tokencheck.New(tokencheck.Options{
@@ -61,7 +63,7 @@ func New(options Options) *Controller {
 	}
 	return &Controller{
 		api: options.API, reporter: options.Reporter, runner: options.Runner, wake: options.Wake, notes: notes,
-		registry: registry, observer: observer, exchanges: exchanges, replays: replays, checks: checks, ownership: ownership,
+		seeds: reader, registry: registry, observer: observer, exchanges: exchanges, replays: replays, checks: checks, ownership: ownership,
 		pairs: &pairActions{rotator: rotator, seeds: reader, notes: notes, isOutput: options.Reporter.IsOutput},
 		prover: &prover{
 			github: options.GitHub, seeds: reader, pairs: options.API, runner: options.Runner, notes: notes, clock: options.Clock,

@@ -19,10 +19,7 @@ func checkRoom(s *scope.Scope) *problem.Problem {
 	if s.Pair != nil {
 		annotations = s.Pair.Annotations // Those of the spec are on it, or cannot be.
 	}
-	size := 0
-	for key, value := range annotations {
-		size += len(key) + len(value)
-	}
+	size := metapatch.SizeOf(annotations)
 	if size <= maxAnnotations {
 		return nil
 	}

@@ -91,7 +91,9 @@ func (c cached) Resource(context.Context, types.NamespacedName) (*v1alpha1.GitHu
 	return c.resource, true
 }
 
-func (c cached) Resources(context.Context) ([]*v1alpha1.GitHubUserToken, error) { return nil, nil }
+func (c cached) Resources(context.Context, string) ([]*v1alpha1.GitHubUserToken, error) {
+	return nil, nil
+}
 
 // noLimit lets everybody go ahead.
 type noLimit struct{}

@@ -53,6 +53,10 @@ func (w *world) judgeSend(f *flight, token credential.RefreshToken, app github.A
 		return
 	}
 	f.sent, f.sentAt = p, w.now
+	if p.res != res {
+		w.judgeTheft(f, p)
+		return
+	}
 	for _, other := range p.flights {
 		if other != f && other.owner == f.owner && res.isNow(f.owner) && !other.life.dead && !other.answered && w.now < other.deadline && res.damaged < p.login && res.forgetful < p.login {
 			w.violate("%s: a token was sent while %s was still waiting for the answer to it", name, other.life)
@@ -73,6 +77,20 @@ func (w *world) judgeSend(f *flight, token credential.RefreshToken, app github.A
 	// cannot be seen in time, and does no harm.
 	if p.spent && res.damaged < p.login && res.forgetful < p.login && w.chainStored(p) && p.successor.storedAt <= f.fencedAt {
 		w.violate("%s: a token was presented again after its successor was stored", name)
+	}
+}
+
+// judgeTheft is asked when a token is sent that was issued to another resource: nobody's chain may have stood at it when
+// the fence was written. What a person has damaged, garbled or brought back does not tell whose it is, nor does a cache
+// that has lost an event.
+func (w *world) judgeTheft(f *flight, p *issued) {
+	if f.life.watch.lost || p.copied || p.restoredAt > 0 || p.storedAt == 0 || p.storedAt > f.fencedAt || max(p.res.damaged, p.res.garbled, p.res.forgetful) >= p.login {
+		return
+	}
+	for _, o := range w.secretsOf(p.res) {
+		if o.labelled && o.pair.Controlled && !w.api.ownerGone(o.pair) && o.pair.RefreshToken.Reveal() == p.refresh {
+			w.violate("%s: the refresh token of %s was sent, whose chain stands at it", f.res.namespace, p.res.namespace)
+		}
 	}
 }
 
@@ -380,7 +398,7 @@ func (w *world) judgeVerdict(res *resource, after *object, verdict *rotation.Ver
 		if !after.pair.RefreshToken.IsZero() {
 			w.violate("%s: said to hold no refresh token, and holds one", res.namespace)
 		}
-	case p == nil, res.damaged >= p.login, refusedByWrongApp(after.pair, verdict.Fingerprint):
+	case p == nil, p.res != res, res.damaged >= p.login, refusedByWrongApp(after.pair, verdict.Fingerprint):
 	case !p.spent && !p.revoked && p.app == res.appNow().Key():
 		w.violate("%s: the token of login %d, generation %d was condemned (%s) although it is good", res.namespace, p.login, p.generation, verdict.Reason)
 	case p.successor != nil && w.gitHub.tokens[after.pair.RefreshToken.Reveal()] == p.successor:

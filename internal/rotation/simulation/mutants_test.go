@@ -37,6 +37,7 @@ var rare = map[string]Faults{
 	"refused login not remembered":                                Of(WrongUserSeed, NewSeed, AppChanged),
 	"outbox emptied before the commit":                            Of(Kill, APIOutage, APISlow),
 	"unproven pair retained as if it were proven":                 Of(ResourceRetained, BackupRestored, APISlow),
+	"token of another chain not looked for before it is sent":     Of(TokenCopied, WatchHeld),
 }
 
 // mutants are the rules of the protocol that can only be broken inside its code.
@@ -295,6 +296,12 @@ var mutants = []mutant{
 		"unproven pair retained as if it were proven", "pair.go",
 		"\tif p.isBound() {",
 		"\tif p.isBound() || broken(`unproven pair retained as if it were proven`) {",
+	},
+
+	{
+		"token of another chain not looked for before it is sent", "confirm.go",
+		"	if r.Confirm == nil || ",
+		"	if r.Confirm == nil || broken(`token of another chain not looked for before it is sent`) || ",
 	},
 
 	// Rules that the manager and the simulation share outside of the protocol.

@@ -235,9 +235,14 @@ func (w *world) logIn(res *resource, user string) {
 		return
 	}
 	p := w.gitHub.login(res, user, rightApp.Key())
-	res.seed = credential.NewRefreshToken(p.refresh)
-	res.seedVersion = w.api.next()
 	w.tracef("SEED %s: login %d of %s", res.namespace, p.login, user)
+	w.reseed(res, credential.NewRefreshToken(p.refresh))
+}
+
+// reseed puts a refresh token into the seed Secret of a resource.
+func (w *world) reseed(res *resource, token credential.RefreshToken) {
+	res.seed = token
+	res.seedVersion = w.api.next()
 	for _, l := range w.lives {
 		l.watch.seedChanged(res)
 	}
