@@ -122,7 +122,7 @@ func TestResourcesOfTwoNamespacesCannotShareARefreshToken(t *testing.T) {
 			}
 			owner, other = other, owner
 		}
-		return false, describe(w.get("octocat"))
+		return false, suite.Describe(w.get("octocat"))
 	})
 	want := refusal{reason: v1alpha1.ReasonRefreshTokenInUse, says: fmt.Sprintf("GitHubUserToken %s/octocat owns this refresh token", owner)}
 	for range 2 {
