@@ -61,7 +61,7 @@ func (s *Store) Locate(ctx context.Context, owner rotation.Owner) ([]rotation.Re
 			return nil, fmt.Errorf("look for the pair Secret of %s/%s: %w", owner.Namespace, owner.Name, err)
 		}
 		for i := range found.Items {
-			if pair, _ := FromMetadata(&found.Items[i].ObjectMeta); pair.Controlled && pair.Owner.UID == owner.UID {
+			if pair, _ := FromMetadata(&found.Items[i].ObjectMeta); owner.UID == "" || pair.Controlled && pair.Owner.UID == owner.UID {
 				refs = append(refs, pair.Ref)
 			}
 		}

@@ -82,12 +82,26 @@ func (r *Rotator) tryCommit(ctx context.Context, policy Policy, record Record, t
 		stored, err = r.replace(ctx, next, live)
 	}
 	if isNobodyLeft(err) && !live.Orphan { // One that was retained waits for the next resource of its name.
-		return Result{Outcome: Discarded, Err: err}, nil
+		return r.discard(ctx, live, err)
 	}
 	if err != nil {
 		return Result{}, err
 	}
 	return committed(stored, next), nil
+}
+
+// discard gives up a pair whose resource is gone, unless the Secret was let go of since it was read: it is retained then
+// for the next resource of its name, which may have it already.
+func (r *Rotator) discard(ctx context.Context, live *Pair, cause error) (Result, error) {
+	now, err := r.getOrNil(ctx, live.Ref)
+	switch {
+	case err != nil:
+		return Result{}, err
+	case now != nil && now.Version != live.Version:
+		return Result{}, ErrConflict
+	default:
+		return Result{Outcome: Discarded, Err: cause}, nil
+	}
 }
 
 // isNobodyLeft reports whether a Secret cannot be created any more because there is nobody left to create it for.
@@ -136,19 +150,40 @@ func (r *Rotator) commitElsewhere(ctx context.Context, policy Policy, record Rec
 	if err != nil {
 		return Result{}, err
 	}
-	if len(refs) == 0 {
-		return r.commitByCreate(ctx, pairAfter(lastKnown(record), policy, record, tokens))
+	if len(refs) > 0 {
+		return r.commitTo(ctx, policy, record, tokens, refs[0])
 	}
-	moved := record
-	moved.Ref = refs[0]
-	if moved.Ref == record.Ref {
+	result, err := r.commitByCreate(ctx, pairAfter(lastKnown(record), policy, record, tokens))
+	if err != nil || result.Outcome != Discarded {
+		return result, err
+	}
+	// The resource is gone. Its pair may have been retained, and the next resource of its name have moved it.
+	if refs, err = r.Store.Locate(ctx, Owner{Namespace: record.Owner.Namespace, Name: record.Owner.Name}); err != nil {
+		return Result{}, err
+	}
+	for _, ref := range refs {
+		live, err := r.getOrNil(ctx, ref)
+		if err != nil {
+			return Result{}, err
+		}
+		if live != nil && live.Holds(record.Spent) {
+			return r.commitTo(ctx, policy, record, tokens, ref)
+		}
+	}
+	return result, nil
+}
+
+// commitTo stores the pair in the Secret to which it has moved.
+func (r *Rotator) commitTo(ctx context.Context, policy Policy, record Record, tokens github.Tokens, ref Ref) (Result, error) {
+	if ref == record.Ref {
 		return Result{}, ErrConflict // It has just come back.
 	}
-	live, err := r.Store.Get(ctx, moved.Ref)
+	record.Ref = ref
+	live, err := r.Store.Get(ctx, ref)
 	if err != nil {
 		return Result{}, err
 	}
-	return r.tryCommit(ctx, policy, moved, tokens, live)
+	return r.tryCommit(ctx, policy, record, tokens, live)
 }
 
 // commitByCreate stores the pair where the Secret is gone: its finalizer was taken off by force.
