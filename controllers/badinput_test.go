@@ -22,6 +22,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/internal/github"
 	"github.com/githubusertoken/github-user-token-operator/internal/github/githubtest"
+	"github.com/githubusertoken/github-user-token-operator/test/suite"
 )
 
 func TestASeedThatCannotBeUsedSpendsNothingAndHeals(t *testing.T) {
@@ -151,7 +152,7 @@ func TestAWrongClientSecretSpendsNothingAndHealsAtOnce(t *testing.T) {
 	w.secret("github-app", map[string]string{"client_secret": "rotated-" + clientSecret[:32]})
 	w.eventually("the exchange that was asked for", func() (bool, string) {
 		token := w.get("octocat")
-		return token.Status.RefreshCount == 2, describe(token)
+		return token.Status.RefreshCount == 2, suite.Describe(token)
 	})
 	w.ready("octocat")
 	w.presented(4)
@@ -393,10 +394,10 @@ func TestLabelsThatTheAPIServerRefusesAreReportedAndRotationsGoOn(t *testing.T) 
 	w.presented(2)
 	w.change("octocat", func(token *v1alpha1.GitHubUserToken) { token.Spec.Secret.Labels["team"] = "a" })
 	w.eventually("the label", func() (bool, string) {
-		return w.pair("octocat-token").Labels["team"] == "a", describe(w.get("octocat"))
+		return w.pair("octocat-token").Labels["team"] == "a", suite.Describe(w.get("octocat"))
 	})
 	w.eventually("Stalled to go", func() (bool, string) {
-		text := describe(w.get("octocat"))
+		text := suite.Describe(w.get("octocat"))
 		return !strings.Contains(text, v1alpha1.ConditionStalled), text
 	})
 

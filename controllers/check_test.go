@@ -9,6 +9,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 	"github.com/githubusertoken/github-user-token-operator/internal/github/githubtest"
+	"github.com/githubusertoken/github-user-token-operator/test/suite"
 )
 
 // checkEvery is the shortest interval that the API takes.
@@ -25,7 +26,7 @@ func (w *world) checked(name string) *v1alpha1.GitHubUserToken {
 func (w *world) touch(name string) {
 	w.t.Helper()
 	w.change(name, func(token *v1alpha1.GitHubUserToken) {
-		metav1.SetMetaDataAnnotation(&token.ObjectMeta, "touched", time.Now().Format(time.RFC3339Nano))
+		metav1.SetMetaDataAnnotation(&token.ObjectMeta, v1alpha1.AnnotationAdopt, "nothing, at "+time.Now().Format(time.RFC3339Nano))
 	})
 }
 
@@ -86,7 +87,7 @@ func TestAnAnswerThatSaysNothingIsNoRevocation(t *testing.T) {
 		w := newWorld(t, worldOptions{})
 		w.startChecked("octocat")
 		asked := w.gh.Inject(fault().At(githubtest.CheckEndpoint).Always())
-		w.eventually("three checks", func() (bool, string) { return asked.Hits() >= 3, describe(w.get("octocat")) })
+		w.eventually("three checks", func() (bool, string) { return asked.Hits() >= 3, suite.Describe(w.get("octocat")) })
 		w.ready("octocat")
 		// The check goes on, and believes GitHub when it answers.
 		asked.Remove()
@@ -104,7 +105,7 @@ func TestARefusalOfAYoungTokenIsNoRevocation(t *testing.T) {
 	w.ready("octocat")
 	w.account("octocat")
 	asked := w.gh.Inject(githubtest.RESTError(404, "Not Found").At(githubtest.CheckEndpoint).Always())
-	w.eventually("a check", func() (bool, string) { return asked.Hits() >= 1, describe(w.get("octocat")) })
+	w.eventually("a check", func() (bool, string) { return asked.Hits() >= 1, suite.Describe(w.get("octocat")) })
 	w.meter.leap(2 * confirmAfter) // Were it believed, the second answer would be due by now.
 	w.touch("octocat")
 	w.quiet()
@@ -197,7 +198,7 @@ func TestAQuestionThatGitHubRefusesIsAskedLessAndLess(t *testing.T) {
 	for want := range 7 {
 		w.meter.leap(10 * time.Second << want)
 		w.touch("octocat")
-		w.eventually("a question", func() (bool, string) { return asked.Hits() > want, describe(w.get("octocat")) })
+		w.eventually("a question", func() (bool, string) { return asked.Hits() > want, suite.Describe(w.get("octocat")) })
 		w.settle()
 	}
 	w.quiet()
@@ -209,7 +210,7 @@ func TestAQuestionThatGitHubRefusesIsAskedLessAndLess(t *testing.T) {
 		t.Errorf("after %d refusals GitHub was asked again within %s", asks, 2*checkEvery)
 	}
 	w.secret("github-app", map[string]string{"client_secret": clientSecret})
-	w.eventually("a question with the right secret", func() (bool, string) { return asked.Hits() > asks, describe(w.get("octocat")) })
+	w.eventually("a question with the right secret", func() (bool, string) { return asked.Hits() > asks, suite.Describe(w.get("octocat")) })
 }
 
 func TestNothingIsCheckedUnlessAskedFor(t *testing.T) {

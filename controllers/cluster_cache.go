@@ -54,7 +54,7 @@ func (c clusterCache) ChainsWith(ctx context.Context, token credential.Fingerpri
 	var chains []seeds.Chain
 	for _, pair := range pairs {
 		if pair.Owner.UID != "" {
-			chains = append(chains, seeds.Chain{Namespace: pair.Owner.Namespace, Owner: pair.Owner.Name, UID: types.UID(pair.Owner.UID)})
+			chains = append(chains, seeds.ChainOf(pair, token))
 		}
 	}
 	return chains, nil
@@ -92,9 +92,9 @@ func (c clusterCache) Resource(ctx context.Context, name types.NamespacedName) (
 }
 
 // Resources implements lifecycle.Cache.
-func (c clusterCache) Resources(ctx context.Context) ([]*v1alpha1.GitHubUserToken, error) {
+func (c clusterCache) Resources(ctx context.Context, namespace string) ([]*v1alpha1.GitHubUserToken, error) {
 	var all v1alpha1.GitHubUserTokenList
-	if err := c.List(ctx, &all, client.UnsafeDisableDeepCopy); err != nil {
+	if err := c.List(ctx, &all, client.InNamespace(namespace), client.UnsafeDisableDeepCopy); err != nil {
 		return nil, fmt.Errorf("list the resources in the cache: %w", err)
 	}
 	tokens := make([]*v1alpha1.GitHubUserToken, len(all.Items))

@@ -15,6 +15,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 	"github.com/githubusertoken/github-user-token-operator/internal/github"
 	"github.com/githubusertoken/github-user-token-operator/internal/github/githubtest"
+	"github.com/githubusertoken/github-user-token-operator/test/suite"
 )
 
 // withDevice is a world whose App has the device flow, with codes that live so long.
@@ -177,7 +178,7 @@ func TestCodesThatExpireAreReplacedForAWhileAndThenOnRequest(t *testing.T) {
 	w.refused("octocat", refusal{reason: v1alpha1.ReasonAuthorizationExpired, says: v1alpha1.AnnotationRefreshRequestedAt, unauthorized: true})
 	w.eventually("no code to be shown", func() (bool, string) {
 		token := w.get("octocat")
-		return token.Status.Authorization == nil, describe(token)
+		return token.Status.Authorization == nil, suite.Describe(token)
 	})
 	offered := asked.Hits()
 	w.quiet()
@@ -204,9 +205,9 @@ func TestAClockThatEndsEveryCodeMakesNoHotLoop(t *testing.T) {
 	asked := w.gh.Inject(githubtest.Delay(0).At(githubtest.DeviceCodeEndpoint).Always())
 	w.meter.leap(24 * time.Hour) // GitHub's client counts the life of a code by the true clock.
 	w.create(w.withoutSeed("octocat"))
-	w.eventually("two codes", func() (bool, string) { return asked.Hits() >= 2, describe(w.get("octocat")) })
+	w.eventually("two codes", func() (bool, string) { return asked.Hits() >= 2, suite.Describe(w.get("octocat")) })
 	began, hits := time.Now(), asked.Hits()
-	w.eventually("the fourth code", func() (bool, string) { return asked.Hits() >= 4, describe(w.get("octocat")) })
+	w.eventually("the fourth code", func() (bool, string) { return asked.Hits() >= 4, suite.Describe(w.get("octocat")) })
 	if took := time.Since(began); took < 4*time.Second {
 		t.Errorf("%d codes were asked for within %s", asked.Hits()-hits, took)
 	}
@@ -510,7 +511,7 @@ func TestAnotherPinOffersACodeBesideTheLivingChain(t *testing.T) {
 	w.enter(code, "hubot")
 	w.eventually("the token of the other account", func() (bool, string) {
 		token := w.get("octocat")
-		return token.Status.User != nil && token.Status.User.Login == "hubot", describe(token)
+		return token.Status.User != nil && token.Status.User.Login == "hubot", suite.Describe(token)
 	})
 	secret := w.ready("octocat")
 	if user, known := w.gh.Authenticate(access(secret)); !known || user.Login != "hubot" {
@@ -532,7 +533,7 @@ func TestAPollUnderWayIsFinishedBeforeTheOperatorEnds(t *testing.T) {
 	ended := make(chan struct{})
 	go func() { defer close(ended); w.stop() }()
 	w.eventually("the operator to drain", func() (bool, string) {
-		err := w.reconciler.Runner.Start("another", func() {})
+		err := w.reconciler.Runner.Start(runner.Subject{UID: "another"}, func() {})
 		return errors.Is(err, runner.ErrDraining), fmt.Sprint(err)
 	})
 	held.Release()

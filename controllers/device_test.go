@@ -9,6 +9,7 @@ import (
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/internal/github/githubtest"
+	"github.com/githubusertoken/github-user-token-operator/test/suite"
 )
 
 // deviceApp is an App with the device flow, whose codes may be polled each second.
@@ -31,11 +32,11 @@ func (w *world) code(name string, others ...string) string {
 	w.eventually("a code of "+name, func() (bool, string) {
 		token := w.get(name)
 		if token.Status.Authorization == nil {
-			return false, describe(token)
+			return false, suite.Describe(token)
 		}
 		code = token.Status.Authorization.UserCode
 		if slices.Contains(others, code) {
-			return false, "the same code as before; " + describe(token)
+			return false, "the same code as before; " + suite.Describe(token)
 		}
 		return true, ""
 	})
@@ -72,7 +73,7 @@ func TestAPersonAuthorizesByEnteringTheCodeThatTheStatusShows(t *testing.T) {
 	}
 	w.eventually("the account in the status", func() (bool, string) {
 		user := w.get("octocat").Status.User
-		return user != nil && user.Login == "octocat" && user.ID > 0, describe(w.get("octocat"))
+		return user != nil && user.Login == "octocat" && user.ID > 0, suite.Describe(w.get("octocat"))
 	})
 	w.quiet()
 	// The chain goes on without a client secret.

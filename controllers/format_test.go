@@ -8,6 +8,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/test/suite"
 )
 
 // stateOf is the state in a pair Secret, field by field.
@@ -83,7 +84,7 @@ func TestAStateOfANewerFormatIsLeftAlone(t *testing.T) {
 		// Somebody puts the annotation right: all that was asked for meanwhile is done.
 		w.putState("octocat-token", good)
 		w.eventually("the report to end", func() (bool, string) {
-			text := describe(w.get("octocat"))
+			text := suite.Describe(w.get("octocat"))
 			return !hasReason(w.get("octocat"), v1alpha1.ReasonStateFormatTooNew), text
 		})
 		token := w.get("octocat")
@@ -94,7 +95,7 @@ func TestAStateOfANewerFormatIsLeftAlone(t *testing.T) {
 		var pair *corev1.Secret
 		w.eventually("the pair to be where it belongs", func() (bool, string) {
 			pair = w.find(name)
-			return pair != nil && pair.DeletionTimestamp == nil && w.get("octocat").Status.SecretName == name, describe(w.get("octocat"))
+			return pair != nil && pair.DeletionTimestamp == nil && w.get("octocat").Status.SecretName == name, suite.Describe(w.get("octocat"))
 		})
 		w.condition("octocat", v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonTokenValid)
 		w.settle()
@@ -105,7 +106,7 @@ func TestAStateOfANewerFormatIsLeftAlone(t *testing.T) {
 		w.request("octocat", "at last")
 		w.eventually("a new pair", func() (bool, string) {
 			now := w.find(name)
-			return now != nil && access(now) != access(pair), describe(w.get("octocat"))
+			return now != nil && access(now) != access(pair), suite.Describe(w.get("octocat"))
 		})
 		w.condition("octocat", v1alpha1.ConditionAuthorized, metav1.ConditionTrue, v1alpha1.ReasonRefreshTokenValid)
 		w.alive(name)

@@ -32,6 +32,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/controllers/handoff"
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 	"github.com/githubusertoken/github-user-token-operator/internal/pairsecret"
+	"github.com/githubusertoken/github-user-token-operator/test/suite"
 )
 
 // withHandoff is a world whose operator runs with --enable-handoff.
@@ -158,7 +159,7 @@ func TestThePodsThatMountTheTokenAreToldOfANewOne(t *testing.T) {
 	if want := 3 + 1 + len(wanted); len(writes) != want {
 		t.Errorf("%d writes for a rotation with one output and %d pods, want %d: %v", len(writes), len(wanted), want, writes)
 	}
-	if text := describe(w.get("octocat")); strings.Contains(text, "Handoff") {
+	if text := suite.Describe(w.get("octocat")); strings.Contains(text, "Handoff") {
 		t.Errorf("a handoff that works is reported as trouble: %s", text)
 	}
 	w.quiet()
@@ -220,7 +221,7 @@ func (w *world) handedOver(name string) string {
 	}
 	w.eventually("the handoff of "+name, func() (bool, string) {
 		last := w.get(name).Status.LastHandoffTime
-		return last != nil && last.Equal(handoff.TimeOf(&pair.State)), fmt.Sprintf("handed over %v; %s", last, describe(w.get(name)))
+		return last != nil && last.Equal(handoff.TimeOf(&pair.State)), fmt.Sprintf("handed over %v; %s", last, suite.Describe(w.get(name)))
 	})
 	return handoff.NameOf(&pair.State)
 }
@@ -261,7 +262,7 @@ func TestWorkloadsAreRestartedOnceForEachRotation(t *testing.T) {
 			return e.Reason == handoff.EventTargetMissing && strings.Contains(e.Note, "not-there")
 		}), fmt.Sprint(len(events.Items))
 	})
-	if text := describe(w.get("octocat")); strings.Contains(text, v1alpha1.ConditionStalled) || strings.Contains(text, v1alpha1.ConditionReconciling) {
+	if text := suite.Describe(w.get("octocat")); strings.Contains(text, v1alpha1.ConditionStalled) || strings.Contains(text, v1alpha1.ConditionReconciling) {
 		t.Errorf("a workload that is not there makes the resource look ill: %s", text)
 	}
 
@@ -436,7 +437,7 @@ func TestAHandoffWithoutPermissionIsReportedAndMadeUpFor(t *testing.T) {
 	}
 	w.eventually("the pod to be told", func() (bool, string) { return w.toldPods()["reader"] == at, fmt.Sprint(w.toldPods()) })
 	w.eventually("Stalled to go", func() (bool, string) {
-		text := describe(w.get("octocat"))
+		text := suite.Describe(w.get("octocat"))
 		return !strings.Contains(text, v1alpha1.ConditionStalled), text
 	})
 	w.quiet()
@@ -508,7 +509,7 @@ func TestAHandoffThatTheOperatorWasNotStartedForIsReported(t *testing.T) {
 	w.refreshed("octocat", 2)
 	w.change("octocat", func(token *v1alpha1.GitHubUserToken) { token.Spec.Handoff = nil })
 	w.eventually("Stalled to go", func() (bool, string) {
-		text := describe(w.get("octocat"))
+		text := suite.Describe(w.get("octocat"))
 		return !strings.Contains(text, v1alpha1.ConditionStalled), text
 	})
 	w.quiet()

@@ -10,6 +10,7 @@ import (
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/internal/github/githubtest"
+	"github.com/githubusertoken/github-user-token-operator/test/suite"
 )
 
 // account waits until the status tells the account of a token.
@@ -19,7 +20,7 @@ func (w *world) account(name string) *v1alpha1.User {
 	w.eventually("the account of "+name, func() (bool, string) {
 		token := w.get(name)
 		user = token.Status.User
-		return user != nil, describe(token)
+		return user != nil, suite.Describe(token)
 	})
 	return user
 }
@@ -52,7 +53,7 @@ func TestTheAccountIsLearntOnceForALogin(t *testing.T) {
 	w.seed("octocat", "hubot")
 	w.eventually("the account of the new login", func() (bool, string) {
 		token := w.get("octocat")
-		return token.Status.User != nil && token.Status.User.Login == "hubot", describe(token)
+		return token.Status.User != nil && token.Status.User.Login == "hubot", suite.Describe(token)
 	})
 }
 
@@ -146,7 +147,7 @@ func TestAPinnedLoginIsKeptUntilGitHubSaysWhoseItIs(t *testing.T) {
 	w.create(w.pinned("octocat", v1alpha1.UserSelector{Login: "octocat"}))
 	w.eventually("the status to tell why the pair is not stored", func() (bool, string) {
 		token := w.get("octocat")
-		return saysKept(token), describe(token)
+		return saysKept(token), suite.Describe(token)
 	})
 	if secret := w.find("octocat-token"); secret != nil && access(secret) != "" {
 		t.Error("the pair stands in the Secret although nobody knows whose it is")
@@ -179,7 +180,7 @@ func TestANewTokenIsDeadOnlyWhenGitHubGoesOnRefusingIt(t *testing.T) {
 		w.create(w.pinned("octocat", v1alpha1.UserSelector{Login: "octocat"}))
 		w.eventually("the status to tell why the pair is not stored", func() (bool, string) {
 			token := w.get("octocat")
-			return saysKept(token), describe(token)
+			return saysKept(token), suite.Describe(token)
 		})
 		after := w.gh.Inject(c.after.At(githubtest.UserEndpoint).OnceReleased())
 		last := w.gh.Inject(refuses.At(githubtest.UserEndpoint))
@@ -257,7 +258,7 @@ func TestAPinnedLoginIsGivenUpWhenItsTokenHasDiedUnknown(t *testing.T) {
 	w.create(w.pinned("octocat", v1alpha1.UserSelector{Login: "octocat"}))
 	w.eventually("the status to tell why the pair is not stored", func() (bool, string) {
 		token := w.get("octocat")
-		return saysKept(token), describe(token)
+		return saysKept(token), suite.Describe(token)
 	})
 	// Meanwhile it takes nobody's place.
 	w.start("hubot")

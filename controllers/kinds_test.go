@@ -9,6 +9,7 @@ import (
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/internal/github/githubtest"
+	"github.com/githubusertoken/github-user-token-operator/test/suite"
 )
 
 func TestATokenThatDoesNotExpireIsReadyAndNeverRefreshed(t *testing.T) {
@@ -81,7 +82,9 @@ func TestTokensOfEveryKindAndShapeAreKeptFresh(t *testing.T) {
 			w.presented(1)
 			w.request("octocat", "1")
 		}
-		w.eventually("the next pair", func() (bool, string) { return w.get("octocat").Status.RefreshCount >= 2, describe(w.get("octocat")) })
+		w.eventually("the next pair", func() (bool, string) {
+			return w.get("octocat").Status.RefreshCount >= 2, suite.Describe(w.get("octocat"))
+		})
 		w.condition("octocat", v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonTokenValid)
 	})
 }

@@ -2,7 +2,6 @@ package controllers
 
 import (
 	"context"
-	"flag"
 	"net/http"
 	"strings"
 	"sync"
@@ -134,9 +133,4 @@ func (w *world) settle() {
 		}
 		return time.Since(since) > 300*time.Millisecond, strings.Join(append(writes, reads...), ", ")
 	})
-}
-
-func isSet(name string) (set bool) {
-	flag.Visit(func(f *flag.Flag) { set = set || f.Name == name })
-	return set
 }

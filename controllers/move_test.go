@@ -9,6 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/test/suite"
 )
 
 func TestThePairMovesWhenItsSecretIsGivenAnotherName(t *testing.T) {
@@ -21,7 +22,7 @@ func TestThePairMovesWhenItsSecretIsGivenAnotherName(t *testing.T) {
 	moved := func(name string) {
 		w.eventually("the pair to stand in "+name, func() (bool, string) {
 			token := w.get("octocat")
-			return token.Status.SecretName == name, describe(token)
+			return token.Status.SecretName == name, suite.Describe(token)
 		})
 		w.samePair(before, w.alive(name))
 	}
@@ -83,7 +84,7 @@ func TestThePairMovesAsSoonAsTheNameThatItWaitsForIsFree(t *testing.T) {
 	free := time.Now()
 	w.eventually("the pair to stand in taken", func() (bool, string) {
 		token := w.get("octocat")
-		return token.Status.SecretName == "taken", describe(token)
+		return token.Status.SecretName == "taken", suite.Describe(token)
 	})
 	if took := time.Since(free); took > 10*time.Second {
 		t.Errorf("it took %s", took)
@@ -92,7 +93,7 @@ func TestThePairMovesAsSoonAsTheNameThatItWaitsForIsFree(t *testing.T) {
 	w.gone(w.secretNamed("octocat-token"))
 	w.condition("octocat", v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonTokenValid)
 	if token := w.get("octocat"); hasReason(token, v1alpha1.ReasonSecretNotOwned) {
-		t.Errorf("it is still reported: %s", describe(token))
+		t.Errorf("it is still reported: %s", suite.Describe(token))
 	}
 	w.quiet()
 	w.presented(1)

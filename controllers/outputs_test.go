@@ -21,6 +21,7 @@ import (
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/internal/github/githubtest"
+	"github.com/githubusertoken/github-user-token-operator/test/suite"
 )
 
 // allFormats is one output of each format, named after its resource.
@@ -161,7 +162,7 @@ func TestAllOutputsAreWrittenWithinASecondOfTheOldTokensDeath(t *testing.T) {
 		took := written.Sub(died)
 		slowest, sum = max(slowest, took), sum+took
 		w.eventually("the rotation", func() (bool, string) {
-			return w.get("octocat").Status.RefreshCount == int64(i+2), describe(w.get("octocat"))
+			return w.get("octocat").Status.RefreshCount == int64(i+2), suite.Describe(w.get("octocat"))
 		})
 		before = w.alive("octocat-token")
 	}
@@ -379,7 +380,7 @@ func TestAForeignSecretOfAnOutputsNameIsNeverTouched(t *testing.T) {
 	w.must(admin.Delete(w.ctx, before))
 	w.output("taken", access(current))
 	w.eventually("Stalled to go", func() (bool, string) {
-		text := describe(w.get("octocat"))
+		text := suite.Describe(w.get("octocat"))
 		return !strings.Contains(text, v1alpha1.ConditionStalled), text
 	})
 }
@@ -452,7 +453,7 @@ func refuseAnOutput(t *testing.T, app githubtest.App) {
 	refusing.set("")
 	w.output("refused-output", access(w.pair("octocat-token")))
 	w.eventually("Reconciling to go", func() (bool, string) {
-		text := describe(w.get("octocat"))
+		text := suite.Describe(w.get("octocat"))
 		return !strings.Contains(text, v1alpha1.ConditionReconciling), text
 	})
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/internal/github/githubtest"
+	"github.com/githubusertoken/github-user-token-operator/test/suite"
 )
 
 func TestADeletedPairSecretIsPutBackWithoutAnExchange(t *testing.T) {
@@ -240,13 +241,13 @@ func TestAnEditOfThePairThatCannotBeReadAtFirstIsTakenUpLater(t *testing.T) {
 		gate.shut.Store(true)
 		login := w.login("octocat")
 		w.patchSecret("octocat-token", fmt.Sprintf(`{%s"stringData":{"refresh_token":%q}}`, beside, login))
-		w.eventually("two reads that fail", func() (bool, string) { return gate.refused.Load() >= 2, describe(w.get("octocat")) })
+		w.eventually("two reads that fail", func() (bool, string) { return gate.refused.Load() >= 2, suite.Describe(w.get("octocat")) })
 		w.condition("octocat", v1alpha1.ConditionReconciling, metav1.ConditionTrue, v1alpha1.ReasonAPIServerUnavailable)
 		w.condition("octocat", v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonTokenValid)
 		w.presented(1)
 		gate.shut.Store(false)
 		w.eventually("the login to be exchanged", func() (bool, string) {
-			return w.gh.ExchangesOf(login) == 1, describe(w.get("octocat"))
+			return w.gh.ExchangesOf(login) == 1, suite.Describe(w.get("octocat"))
 		})
 		secret := w.ready("octocat")
 		w.settle()
@@ -352,7 +353,7 @@ func TestMetadataThatSomebodyTookOffIsPutBack(t *testing.T) {
 		// The chain goes on, and the seed of old is still known.
 		w.request("octocat", "1")
 		w.eventually("the next pair", func() (bool, string) {
-			return len(w.gh.Exchanges()) == 2 && access(w.pair("octocat-token")) != access(before), describe(w.get("octocat"))
+			return len(w.gh.Exchanges()) == 2 && access(w.pair("octocat-token")) != access(before), suite.Describe(w.get("octocat"))
 		})
 		w.ready("octocat")
 		w.quiet()
@@ -390,11 +391,11 @@ func TestAnotherLoginPastedIntoThePairSecretIsTakenUp(t *testing.T) {
 				w.request("octocat", "1") // What was there at the start is taken as it is until it is needed.
 			}
 			w.eventually("the pasted login to be exchanged", func() (bool, string) {
-				return w.gh.ExchangesOf(pasted) == 1, describe(w.get("octocat"))
+				return w.gh.ExchangesOf(pasted) == 1, suite.Describe(w.get("octocat"))
 			})
 			w.eventually("the pair of the pasted login", func() (bool, string) {
 				now := w.pair("octocat-token")
-				return refresh(now) != pasted && refresh(now) != refresh(before) && w.gh.Alive(access(now)), describe(w.get("octocat"))
+				return refresh(now) != pasted && refresh(now) != refresh(before) && w.gh.Alive(access(now)), suite.Describe(w.get("octocat"))
 			})
 			w.ready("octocat")
 			w.quiet()
@@ -430,7 +431,7 @@ func TestAnAccessTokenThatSomebodyOverwroteIsReplaced(t *testing.T) {
 	w.patchSecret("octocat-token", `{"stringData":{"access_token":"nonsense"}}`)
 	w.eventually("a new pair", func() (bool, string) {
 		now := w.pair("octocat-token")
-		return w.gh.Alive(access(now)), describe(w.get("octocat"))
+		return w.gh.Alive(access(now)), suite.Describe(w.get("octocat"))
 	})
 	w.ready("octocat")
 	w.quiet()
@@ -466,7 +467,7 @@ func TestARenameInMidExchangeMovesTheNewPair(t *testing.T) {
 	held.Release()
 	w.eventually("the new pair under the new name", func() (bool, string) {
 		now := w.find("elsewhere")
-		return now != nil && access(now) != access(before), describe(w.get("octocat"))
+		return now != nil && access(now) != access(before), suite.Describe(w.get("octocat"))
 	})
 	w.gone(w.secretNamed("octocat-token"))
 	w.alive("elsewhere")

@@ -7,7 +7,9 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/controller/priorityqueue"
 
+	"github.com/githubusertoken/github-user-token-operator/internal/fairqueue"
 	"github.com/githubusertoken/github-user-token-operator/internal/memory"
 )
 
@@ -29,18 +31,41 @@ func (q *queue) Start(_ context.Context, target workqueue.TypedRateLimitingInter
 }
 
 // add has a resource reconciled. Before the controller runs there is no need to: it begins with all.
-func (q *queue) add(name types.NamespacedName) {
+func (q *queue) add(name types.NamespacedName) { q.addWith(name, fairqueue.Ordinary) }
+
+func (q *queue) addWith(name types.NamespacedName, priority int) {
 	q.mu.Lock()
 	target := q.target
 	q.mu.Unlock()
 	if target != nil {
-		target.Add(ctrl.Request{NamespacedName: name})
+		addWithPriority(target, ctrl.Request{NamespacedName: name}, priority)
 	}
+}
+
+// addUrgently adds a resource for which something is due.
+func addUrgently(target workqueue.TypedRateLimitingInterface[ctrl.Request], request ctrl.Request) {
+	addWithPriority(target, request, fairqueue.Urgent)
+}
+
+func addWithPriority(target workqueue.TypedRateLimitingInterface[ctrl.Request], request ctrl.Request, priority int) {
+	if target, ok := target.(priorityqueue.PriorityQueue[ctrl.Request]); ok {
+		target.AddWithOpts(priorityqueue.AddOpts{Priority: &priority}, request)
+		return
+	}
+	target.Add(request)
 }
 
 // wake has the resource with this UID reconciled.
 func (q *queue) wake(uid types.UID) {
 	if name, known := q.memory.Name(uid); known {
 		q.add(name)
+	}
+}
+
+// wakeUrgently has the resource with this UID reconciled before those for which nothing is due: its turn to exchange
+// is kept for some seconds only.
+func (q *queue) wakeUrgently(uid types.UID) {
+	if name, known := q.memory.Name(uid); known {
+		q.addWith(name, fairqueue.Urgent)
 	}
 }

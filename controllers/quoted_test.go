@@ -10,6 +10,7 @@ import (
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/internal/github/githubtest"
+	"github.com/githubusertoken/github-user-token-operator/test/suite"
 )
 
 // An admission webhook sees the whole Secret also where only its labels are written. The tokens are ones that only
@@ -33,7 +34,7 @@ func TestARefusedWriteOfMetadataIsReportedWithoutTheTokensThatItQuotes(t *testin
 			token.Spec.Outputs[0].Labels = v1alpha1.Labels{"team": "a"}
 		})
 		w.eventually("the refusal to be reported", func() (bool, string) {
-			text := describe(w.get("octocat"))
+			text := suite.Describe(w.get("octocat"))
 			return strings.Contains(text, "policy says no to"), text
 		})
 		w.eventually("all three writes to be refused", func() (bool, string) {

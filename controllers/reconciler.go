@@ -3,6 +3,7 @@ package controllers
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/go-logr/logr"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -15,8 +16,10 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/controllers/lifecycle"
 	"github.com/githubusertoken/github-user-token-operator/controllers/outputs"
 	"github.com/githubusertoken/github-user-token-operator/controllers/runner"
+	"github.com/githubusertoken/github-user-token-operator/internal/fairqueue"
 	"github.com/githubusertoken/github-user-token-operator/internal/github"
 	"github.com/githubusertoken/github-user-token-operator/internal/memory"
+	"github.com/githubusertoken/github-user-token-operator/internal/metapatch"
 	"github.com/githubusertoken/github-user-token-operator/internal/outbox"
 	"github.com/githubusertoken/github-user-token-operator/internal/ratelimit"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
@@ -63,13 +66,23 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	err := r.Client.Get(ctx, request.NamespacedName, &token)
 	if apierrors.IsNotFound(err) {
 		again, err := r.lifecycle.Gone(ctx, request.NamespacedName)
-		return ctrl.Result{RequeueAfter: again}, err
+		return resultAfter(again), err
 	}
 	if err != nil {
 		return ctrl.Result{}, fmt.Errorf("read the resource from the cache: %w", err)
 	}
+	if metapatch.IsTrimmed(token.Annotations) {
+		if err := r.APIReader.Get(ctx, request.NamespacedName, &token); err != nil {
+			return ctrl.Result{}, client.IgnoreNotFound(fmt.Errorf("read the resource, which is too large for the cache: %w", err))
+		}
+	}
 	again, err := r.lifecycle.Reconcile(ctx, &token)
-	return ctrl.Result{RequeueAfter: again}, err
+	return resultAfter(again), err
+}
+
+// resultAfter has the resource reconciled again in a time. Something is due then, and goes before what merely happens.
+func resultAfter(again time.Duration) ctrl.Result {
+	return ctrl.Result{RequeueAfter: again, Priority: new(fairqueue.Urgent)}
 }
 
 // Replay starts storing each pair that an earlier life of this pod received and did not store. It is called

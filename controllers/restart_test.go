@@ -12,6 +12,7 @@ import (
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/internal/github/githubtest"
+	"github.com/githubusertoken/github-user-token-operator/test/suite"
 )
 
 func TestNothingIsExchangedBecauseOfAStartOrAnEditThatAsksForNothing(t *testing.T) {
@@ -96,7 +97,7 @@ func TestAStatusThatSomebodyEditedIsRepaired(t *testing.T) {
 					now.Conditions[i].LastTransitionTime = before.Conditions[i].LastTransitionTime
 				}
 			}
-			return equality.Semantic.DeepEqual(before, now), describe(token)
+			return equality.Semantic.DeepEqual(before, now), suite.Describe(token)
 		})
 	}
 	w.quiet()

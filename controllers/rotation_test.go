@@ -8,6 +8,7 @@ import (
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/internal/github/githubtest"
+	"github.com/githubusertoken/github-user-token-operator/test/suite"
 )
 
 func TestASeedIsImportedOnceAndThePairIsReady(t *testing.T) {
@@ -51,7 +52,7 @@ func TestATokenIsRefreshedAheadOfItsExpiry(t *testing.T) {
 	w.create(w.resource("octocat"))
 	w.eventually("three refreshes", func() (bool, string) {
 		token := w.get("octocat")
-		return token.Status.RefreshCount >= 4, describe(token)
+		return token.Status.RefreshCount >= 4, suite.Describe(token)
 	})
 	if spends := w.gh.DoubleSpends(); len(spends) != 0 {
 		t.Errorf("%d tokens were presented after they had been spent", len(spends))

@@ -9,6 +9,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/controllers/seeds"
 	"github.com/githubusertoken/github-user-token-operator/internal/github/githubtest"
+	"github.com/githubusertoken/github-user-token-operator/test/suite"
 )
 
 func TestANewLoginWinsOverAWorkingChain(t *testing.T) {
@@ -17,7 +18,7 @@ func TestANewLoginWinsOverAWorkingChain(t *testing.T) {
 	before := w.start("octocat")
 	login := w.seed("octocat", "octocat")
 	w.eventually("the new login to be exchanged", func() (bool, string) {
-		return w.gh.ExchangesOf(login) == 1 && access(w.pair("octocat-token")) != access(before), describe(w.get("octocat"))
+		return w.gh.ExchangesOf(login) == 1 && access(w.pair("octocat-token")) != access(before), suite.Describe(w.get("octocat"))
 	})
 	w.refreshed("octocat", 1)
 	after := w.ready("octocat")
@@ -137,7 +138,7 @@ func TestASeedAfterItsImportChangesNothing(t *testing.T) {
 		token.Spec.RefreshTokenRef = &v1alpha1.RefreshTokenReference{Name: "octocat-seed"}
 	})
 	login := w.seed("octocat", "octocat")
-	w.eventually("the new login", func() (bool, string) { return w.gh.ExchangesOf(login) == 1, describe(w.get("octocat")) })
+	w.eventually("the new login", func() (bool, string) { return w.gh.ExchangesOf(login) == 1, suite.Describe(w.get("octocat")) })
 	w.settle()
 	w.secret("octocat-seed", map[string]string{"refresh_token": seed})
 	w.quiet()
@@ -158,7 +159,7 @@ func TestANewLoginDuringAnExchangeWins(t *testing.T) {
 	held.Release()
 	w.eventually("the new login to be exchanged", func() (bool, string) {
 		last, _ := w.gh.Last(login)
-		return w.gh.ExchangesOf(login) == 1 && access(w.pair("octocat-token")) == last.AccessToken, describe(w.get("octocat"))
+		return w.gh.ExchangesOf(login) == 1 && access(w.pair("octocat-token")) == last.AccessToken, suite.Describe(w.get("octocat"))
 	})
 	w.ready("octocat")
 	w.quiet()
@@ -198,7 +199,7 @@ func TestAChangedAppWaitsForALoginAndComesBack(t *testing.T) {
 	login := w.gh.Mint(other, "octocat").RefreshToken
 	w.minted = append(w.minted, login)
 	w.secret("octocat-seed", map[string]string{"refresh_token": login})
-	w.eventually("the login of the other App", func() (bool, string) { return w.gh.ExchangesOf(login) == 1, describe(w.get("octocat")) })
+	w.eventually("the login of the other App", func() (bool, string) { return w.gh.ExchangesOf(login) == 1, suite.Describe(w.get("octocat")) })
 	w.ready("octocat")
 	w.presented(3)
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/controllers/revocation"
 	"github.com/githubusertoken/github-user-token-operator/controllers/runner"
 	"github.com/githubusertoken/github-user-token-operator/controllers/tokencheck"
+	"github.com/githubusertoken/github-user-token-operator/internal/fairqueue"
 	"github.com/githubusertoken/github-user-token-operator/internal/github"
 	"github.com/githubusertoken/github-user-token-operator/internal/memory"
 	"github.com/githubusertoken/github-user-token-operator/internal/outbox"
@@ -48,9 +49,11 @@ type Options struct {
 	TokenRequestsPerHour int
 	// UnprovenRequestsPerHour is the limit for all Apps of a host together that have had no success yet. Default 60.
 	UnprovenRequestsPerHour int
-	// MaxConcurrentExchanges is how many exchanges may be under way at once. Default 256.
+	// MaxConcurrentExchanges is how many exchanges may be under way at once, of one namespace and with one host three
+	// quarters of that at most. Default 256.
 	MaxConcurrentExchanges int
-	// MaxConcurrentReconciles is how many resources are looked at at once. Default 8.
+	// MaxConcurrentReconciles is how many resources are looked at at once, of one namespace three quarters of that
+	// at most. Default 8.
 	MaxConcurrentReconciles int
 	// EnableHandoff allows spec.handoff. It needs a cache of pods, and permissions of its own.
 	EnableHandoff bool
@@ -81,7 +84,7 @@ func New(mgr manager.Manager, options Options) (*Reconciler, error) {
 	r.Runner = runner.New(run)
 	run.Limit = tokencheck.MaxChecks
 	checkRunner := runner.New(run)
-	wake := func(id string) { r.queue.wake(types.UID(id)) }
+	wake := func(id string) { r.queue.wakeUrgently(types.UID(id)) }
 	r.Limiter = ratelimit.New(ratelimit.Options{
 		PerHour: options.TokenRequestsPerHour, UnprovenPerHour: options.UnprovenRequestsPerHour, Wake: wake,
 	})
@@ -115,9 +118,14 @@ func New(mgr manager.Manager, options Options) (*Reconciler, error) {
 // newHandoff sets up what tells workloads of new tokens.
 func (r *Reconciler) newHandoff(mgr manager.Manager, options Options) (*handoff.Handoff, error) {
 	return handoff.New(mgr, handoff.Options{
-		Client: r.Client, Namespaces: options.Namespaces, Clock: options.Clock, Memory: r.memory, Runner: r.Runner, Recorder: r.Recorder,
+		Client: r.Client, Namespaces: options.Namespaces, Clock: options.Clock, Memory: r.memory, Start: r.startHandoff, Recorder: r.Recorder,
 		LateOutputs: r.outputs.Late, OutputsPending: r.outputs.Transient,
 	})
+}
+
+// startHandoff runs the work of a handoff as that of an exchange: no exchange of the resource begins meanwhile.
+func (r *Reconciler) startHandoff(token *v1alpha1.GitHubUserToken, work func()) error {
+	return r.Runner.Start(runner.Subject{UID: token.UID, Namespace: token.Namespace}, work)
 }
 
 // Reconciles that fail are tried again at once, then later each time, but never so late that a due exchange would
@@ -138,6 +146,9 @@ func (r *Reconciler) setupController(mgr manager.Manager, options Options) error
 			MaxConcurrentReconciles: options.MaxConcurrentReconciles,
 			SkipNameValidation:      &options.SkipNameValidation,
 			RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[ctrl.Request](minRequeue, maxRequeue),
+			NewQueue: func(name string, rateLimiter workqueue.TypedRateLimiter[ctrl.Request]) workqueue.TypedRateLimitingInterface[ctrl.Request] {
+				return fairqueue.New(fairqueue.Options{Name: name, Workers: options.MaxConcurrentReconciles, RateLimiter: rateLimiter})
+			},
 		}).
 		Complete(r)
 	if err != nil {

@@ -2,11 +2,9 @@ package controllers
 
 import (
 	"context"
-	"flag"
 	"fmt"
 	"net/netip"
 	"os"
-	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -16,7 +14,6 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -25,9 +22,11 @@ import (
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/hack/controlplane"
+	"github.com/githubusertoken/github-user-token-operator/hack/demo/stage"
 	"github.com/githubusertoken/github-user-token-operator/internal/github"
 	"github.com/githubusertoken/github-user-token-operator/internal/github/githubtest"
 	"github.com/githubusertoken/github-user-token-operator/internal/outbox"
+	"github.com/githubusertoken/github-user-token-operator/test/suite"
 )
 
 // The tests of this package run against a real control plane, with the operator under its own service
@@ -36,14 +35,10 @@ var (
 	plane    *controlplane.ControlPlane
 	operator *rest.Config  // what the operator may do
 	admin    client.Client // what a cluster's administrator may do
-	scheme   = runtime.NewScheme()
+	scheme   *runtime.Scheme
 )
 
 func TestMain(m *testing.M) {
-	flag.Parse()
-	if !isSet("test.parallel") {
-		_ = flag.Set("test.parallel", "24") // The tests wait far more than they compute.
-	}
 	code, err := runSuite(m)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -55,14 +50,14 @@ func TestMain(m *testing.M) {
 func runSuite(m *testing.M) (int, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Minute)
 	defer cancel()
-	if err := clientgoscheme.AddToScheme(scheme); err != nil {
+	if err := suite.Parallel(24); err != nil {
 		return 1, err
 	}
-	if err := v1alpha1.AddToScheme(scheme); err != nil {
+	var err error
+	if scheme, err = stage.Scheme(); err != nil {
 		return 1, err
 	}
 	ctrl.SetLogger(zap.New(zap.WriteTo(&logs)))
-	var err error
 	plane, err = controlplane.Start(ctx, controlplane.Options{Install: []string{"../config/default"}})
 	if err != nil {
 		return 1, err
@@ -274,17 +269,7 @@ func (w *world) seed(name, login string) string {
 
 // resource is a GitHubUserToken as in the samples.
 func (w *world) resource(name string) *v1alpha1.GitHubUserToken {
-	return &v1alpha1.GitHubUserToken{
-		ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: name},
-		Spec: v1alpha1.GitHubUserTokenSpec{
-			App: v1alpha1.App{
-				Host: w.site.Host, ClientID: clientID,
-				ClientSecretRef: &v1alpha1.ClientSecretReference{Name: "github-app"},
-			},
-			RefreshTokenRef: &v1alpha1.RefreshTokenReference{Name: name + "-seed"},
-			Secret:          v1alpha1.SecretTemplate{Name: name + "-token"},
-		},
-	}
+	return suite.Resource(w.namespace, name, w.site.Host, clientID)
 }
 
 // eventually waits until a condition holds, and says what was there last when it never did.
@@ -309,20 +294,12 @@ func (w *world) condition(name, kind string, status metav1.ConditionStatus, reas
 		token := w.get(name)
 		condition := meta.FindStatusCondition(token.Status.Conditions, kind)
 		if condition == nil {
-			return false, describe(token)
+			return false, suite.Describe(token)
 		}
 		found = *condition
-		return condition.Status == status && (reason == "" || condition.Reason == reason), describe(token)
+		return condition.Status == status && (reason == "" || condition.Reason == reason), suite.Describe(token)
 	})
 	return found
-}
-
-func describe(token *v1alpha1.GitHubUserToken) string {
-	var lines []string
-	for _, c := range token.Status.Conditions {
-		lines = append(lines, fmt.Sprintf("%s=%s (%s: %s)", c.Type, c.Status, c.Reason, c.Message))
-	}
-	return strings.Join(lines, "; ")
 }
 
 func (w *world) get(name string) *v1alpha1.GitHubUserToken {

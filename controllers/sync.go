@@ -77,11 +77,12 @@ func (r *Reconciler) scrubbed(ctx context.Context, ref rotation.Ref, err error) 
 }
 
 // pairMetadata is the pair Secret's metadata as the cache has it. One that bears no label of ours is not there:
-// it is ours, and somebody took the label off.
+// it is ours, and somebody took the label off. One that is too large is not whole there.
 func (r *Reconciler) pairMetadata(ctx context.Context, s *scope.Scope) (*metav1.PartialObjectMetadata, error) {
 	name := types.NamespacedName(s.Ref)
 	meta, err := cachedSecret(ctx, r.Client, name)
-	if meta != nil || err != nil || s.Pair.Labels[v1alpha1.LabelRole] != "" {
+	trimmed := meta != nil && metapatch.IsTrimmed(meta.Annotations)
+	if err != nil || !trimmed && (meta != nil || s.Pair.Labels[v1alpha1.LabelRole] != "") {
 		return meta, err
 	}
 	live := secretMetadata(name)

@@ -13,6 +13,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/test/suite"
 )
 
 // Two resources may ask for a Secret of one name. Whatever becomes of it, neither gets at the other's pair.
@@ -36,7 +37,7 @@ func TestAPairIsKeptWhenAnotherResourceHasTakenItsSecretsName(t *testing.T) {
 	var newest *corev1.Secret
 	w.eventually("the pair in the backup", func() (bool, string) {
 		newest = w.find("github-user-token-backup-" + string(w.get("octocat").UID))
-		return newest != nil, describe(w.get("octocat"))
+		return newest != nil, suite.Describe(w.get("octocat"))
 	})
 	if !w.gh.Alive(access(newest)) || !w.gh.Alive(refresh(newest)) {
 		t.Error("the backup does not hold the pair that was received")
@@ -48,7 +49,7 @@ func TestAPairIsKeptWhenAnotherResourceHasTakenItsSecretsName(t *testing.T) {
 	w.change("hubot", func(token *v1alpha1.GitHubUserToken) { token.Spec.Secret.Name = "hubot-token" })
 	w.eventually("the pair in its place", func() (bool, string) {
 		token := w.get("octocat")
-		return strings.Contains(describe(token), "Ready=True"), describe(token)
+		return strings.Contains(suite.Describe(token), "Ready=True"), suite.Describe(token)
 	})
 	w.samePair(newest, w.alive("octocat-token"))
 	w.ready("hubot")
@@ -95,7 +96,7 @@ func TestThePairMovesToTheNameOfAnOutputThatIsGivenUp(t *testing.T) {
 		})
 		w.eventually("the pair to stand in out", func() (bool, string) {
 			token := w.get("octocat")
-			return token.Status.SecretName == "out" && strings.Contains(describe(token), "Ready=True"), describe(token)
+			return token.Status.SecretName == "out" && strings.Contains(suite.Describe(token), "Ready=True"), suite.Describe(token)
 		})
 		late.set(0)
 		now := w.alive("out")

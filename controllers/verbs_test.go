@@ -16,6 +16,7 @@ import (
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/internal/github/githubtest"
+	"github.com/githubusertoken/github-user-token-operator/test/suite"
 )
 
 // ready waits until a resource is Ready, and returns its pair.
@@ -78,7 +79,7 @@ func (w *world) observed(name string) {
 	w.t.Helper()
 	w.eventually("the operator to look at "+name, func() (bool, string) {
 		token := w.get(name)
-		return token.Status.ObservedGeneration == token.Generation, describe(token)
+		return token.Status.ObservedGeneration == token.Generation, suite.Describe(token)
 	})
 }
 
@@ -158,25 +159,25 @@ func (w *world) refused(name string, want refusal) {
 	}
 	token := w.get(name)
 	if meta.FindStatusCondition(token.Status.Conditions, other) != nil {
-		w.t.Errorf("%s is Stalled and Reconciling at once: %s", name, describe(token))
+		w.t.Errorf("%s is Stalled and Reconciling at once: %s", name, suite.Describe(token))
 	}
 	ready := meta.FindStatusCondition(token.Status.Conditions, v1alpha1.ConditionReady)
 	switch {
 	case ready == nil:
-		w.t.Errorf("%s has no condition Ready: %s", name, describe(token))
+		w.t.Errorf("%s has no condition Ready: %s", name, suite.Describe(token))
 	case want.working != (ready.Status == metav1.ConditionTrue):
-		w.t.Errorf("%s is Ready=%s: %s", name, ready.Status, describe(token))
+		w.t.Errorf("%s is Ready=%s: %s", name, ready.Status, suite.Describe(token))
 	case !want.working && (ready.Reason != want.reason || !strings.Contains(ready.Message, want.says)):
-		w.t.Errorf("Ready of %s does not tell why: %s", name, describe(token))
+		w.t.Errorf("Ready of %s does not tell why: %s", name, suite.Describe(token))
 	}
 	authorized := meta.FindStatusCondition(token.Status.Conditions, v1alpha1.ConditionAuthorized)
 	switch {
 	case authorized == nil:
-		w.t.Errorf("%s has no condition Authorized: %s", name, describe(token))
+		w.t.Errorf("%s has no condition Authorized: %s", name, suite.Describe(token))
 	case want.unauthorized != (authorized.Status == metav1.ConditionFalse):
-		w.t.Errorf("%s is Authorized=%s: %s", name, authorized.Status, describe(token))
+		w.t.Errorf("%s is Authorized=%s: %s", name, authorized.Status, suite.Describe(token))
 	case want.unauthorized && (authorized.Reason != want.reason || !strings.Contains(authorized.Message, want.says)):
-		w.t.Errorf("Authorized of %s does not tell what to do: %s", name, describe(token))
+		w.t.Errorf("Authorized of %s does not tell what to do: %s", name, suite.Describe(token))
 	}
 	if token.Status.ObservedGeneration != token.Generation {
 		w.t.Errorf("the status of %s speaks of generation %d, not %d", name, token.Status.ObservedGeneration, token.Generation)
@@ -227,7 +228,7 @@ func (w *world) refreshed(name string, count int64) {
 	w.t.Helper()
 	w.eventually(fmt.Sprintf("pair %d of %s", count, name), func() (bool, string) {
 		token := w.get(name)
-		return token.Status.RefreshCount == count, fmt.Sprintf("pair %d; %s", token.Status.RefreshCount, describe(token))
+		return token.Status.RefreshCount == count, fmt.Sprintf("pair %d; %s", token.Status.RefreshCount, suite.Describe(token))
 	})
 }
 
@@ -278,7 +279,7 @@ func (w *world) says(name, kind, part string) {
 	w.eventually(kind+" of "+name+" to say: "+part, func() (bool, string) {
 		token := w.get(name)
 		condition := meta.FindStatusCondition(token.Status.Conditions, kind)
-		return condition != nil && strings.Contains(condition.Message, part), describe(token)
+		return condition != nil && strings.Contains(condition.Message, part), suite.Describe(token)
 	})
 }
 

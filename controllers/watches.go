@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/util/workqueue"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -39,11 +38,24 @@ func statusEdited() predicate.Predicate {
 	}}
 }
 
+// maxName is how long the name of an object can be. Whose a Secret is stands in its annotations, where anybody can write.
+const maxName = 253
+
 // secretEvents maps Secrets of ours to their resources, and first tells whoever remembers something of them.
 func (r *Reconciler) secretEvents() handler.TypedEventHandler[client.Object, reconcile.Request] {
-	enqueue := func(object client.Object, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
-		if name, ok := lifecycle.OwnerOf(pairOf(object)); ok {
-			queue.Add(reconcile.Request{NamespacedName: name})
+	enqueue := func(object client.Object, marked bool, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
+		pair := pairOf(object)
+		if name, ok := lifecycle.OwnerOf(pair); ok && len(name.Name) <= maxName {
+			request := reconcile.Request{NamespacedName: name}
+			// After a start what is due goes before the many for which nothing is.
+			if due := pair.NextRefreshAt; !due.IsZero() && !r.Clock.Now().Before(due) {
+				addUrgently(queue, request)
+			} else {
+				queue.Add(request)
+			}
+		}
+		if !marked {
+			return
 		}
 		// A Secret with our label that is somebody else's may be in a resource's way.
 		for _, token := range r.naming(client.ObjectKeyFromObject(object)) {
@@ -53,18 +65,18 @@ func (r *Reconciler) secretEvents() handler.TypedEventHandler[client.Object, rec
 	return handler.TypedFuncs[client.Object, reconcile.Request]{
 		CreateFunc: func(_ context.Context, e event.CreateEvent, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
 			r.lifecycle.PairSeen(pairOf(e.Object))
-			enqueue(e.Object, queue)
+			enqueue(e.Object, true, queue)
 		},
 		UpdateFunc: func(_ context.Context, e event.UpdateEvent, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
 			r.lifecycle.PairChanged(pairOf(e.ObjectOld), pairOf(e.ObjectNew))
-			enqueue(e.ObjectNew, queue)
+			enqueue(e.ObjectNew, marksOf(e.ObjectOld) != marksOf(e.ObjectNew), queue)
 		},
 		DeleteFunc: func(_ context.Context, e event.DeleteEvent, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
 			if controller := metav1.GetControllerOfNoCopy(e.Object); controller != nil {
 				r.outputs.Gone(controller.UID, e.Object.GetName(), e.Object.GetUID())
 			}
 			r.lifecycle.PairChanged(pairOf(e.Object), nil)
-			enqueue(e.Object, queue)
+			enqueue(e.Object, true, queue)
 		},
 	}
 }
@@ -88,16 +100,10 @@ func (r *Reconciler) newSecretWatch(mgr manager.Manager, options Options) (*secr
 	if err != nil {
 		return nil, fmt.Errorf("make a client for the watch on Secrets: %w", err)
 	}
+	pace := secretwatch.NewPace(options.Clock, r.namedSecretChanged)
 	watch := secretwatch.New(secretwatch.Options{
 		Client: metadataClient, Namespaces: options.Namespaces, Log: mgr.GetLogger().WithName("secret-watch"),
-		Sleep: options.Clock.Sleep,
-		Named: func(name types.NamespacedName) bool { return len(r.naming(name)) > 0 },
-		Changed: func(name types.NamespacedName) {
-			for _, token := range r.naming(name) {
-				r.outputs.Reconsider(token.UID)
-				r.lifecycle.NamedSecretChanged(&token, name.Name)
-			}
-		},
+		Sleep: options.Clock.Sleep, Named: r.isNamed, Marks: marksOf, Changed: pace.Add,
 	})
 	err = mgr.Add(manager.RunnableFunc(func(ctx context.Context) error {
 		if mgr.GetCache().WaitForCacheSync(ctx) {
@@ -109,15 +115,4 @@ func (r *Reconciler) newSecretWatch(mgr manager.Manager, options Options) (*secr
 		return nil, fmt.Errorf("add the watch on Secrets: %w", err)
 	}
 	return watch, nil
-}
-
-// naming are the resources that name a Secret. They are read only.
-func (r *Reconciler) naming(secret types.NamespacedName) []v1alpha1.GitHubUserToken {
-	var tokens v1alpha1.GitHubUserTokenList
-	err := r.Client.List(context.Background(), &tokens, client.InNamespace(secret.Namespace),
-		client.MatchingFields{indexSecretNames: secret.Name}, client.UnsafeDisableDeepCopy)
-	if err != nil {
-		return nil
-	}
-	return tokens.Items
 }

@@ -29,6 +29,10 @@ for generated in api config; do
 		complain "$generated/ is not what the generator makes of the Go code." "make generate manifests"
 done
 
+echo "verify: no merge left half done"
+markers=$(git grep --line-number --extended-regexp '^(<{7}|>{7}) ' -- . || true)
+[ -z "$markers" ] || complain "markers of a conflict: $markers." "git log --merge"
+
 echo "verify: formatting"
 unformatted=$(git ls-files --cached --others --exclude-standard -- '*.go' |
 	while IFS= read -r file; do [ ! -e "$file" ] || echo "$file"; done | xargs gofmt -l)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/controllers/retry"
+	"github.com/githubusertoken/github-user-token-operator/controllers/runner"
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 	"github.com/githubusertoken/github-user-token-operator/internal/backoff"
 	"github.com/githubusertoken/github-user-token-operator/internal/metapatch"
@@ -91,7 +92,8 @@ func (f *Flow) start(log logr.Logger, s *scope.Scope, next plan, step Step, work
 		Decision: rotation.Decision{Cause: rotation.CauseDeviceFlow, Spends: next.code},
 		Labels:   token.Spec.Secret.Labels, Annotations: metapatch.Annotations(token.Spec.Secret.Labels, token.Spec.Secret.Annotations),
 	}
-	if f.options.Runner.Full() { // Before a turn at the limiter is used up for nothing.
+	of := runner.Subject{UID: token.UID, Namespace: token.Namespace, Host: token.Spec.App.Host}
+	if f.options.Runner.Full(of) { // Before a turn at the limiter is used up for nothing.
 		step.RequeueAt = s.Now.Add(fullPause)
 		return step
 	}
@@ -100,7 +102,7 @@ func (f *Flow) start(log logr.Logger, s *scope.Scope, next plan, step Step, work
 		step.RequeueAt = estimate
 		return step
 	}
-	if err := f.options.Runner.Start(token.UID, func() { f.run(log, token, job, next, work) }); err != nil {
+	if err := f.options.Runner.Start(of, func() { f.run(log, token, job, next, work) }); err != nil {
 		step.RequeueAt = s.Now.Add(fullPause) // No place, or the end of this process: nothing to tell of.
 		return step
 	}

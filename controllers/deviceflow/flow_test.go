@@ -15,6 +15,7 @@ import (
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/controllers/runner"
+	"github.com/githubusertoken/github-user-token-operator/controllers/runner/runnertest"
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 	"github.com/githubusertoken/github-user-token-operator/controllers/words"
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
@@ -25,32 +26,17 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 )
 
-// clock is a rotation.Clock whose time passes by hand.
-type clock struct{ mono time.Duration }
-
-func (c *clock) Now() time.Time           { return epoch.Add(c.mono) }
-func (c *clock) Monotonic() time.Duration { return c.mono }
-
-func (c *clock) WithTimeout(ctx context.Context, _ time.Duration) (context.Context, context.CancelFunc) {
-	return context.WithCancel(ctx)
-}
-
-func (c *clock) Sleep(ctx context.Context, d time.Duration) error {
-	c.mono += d
-	return ctx.Err()
-}
-
 // world is a resource, and a Flow whose work runs when a reconcile is over. What it calls answers as the fields
 // say, and is listed in calls.
 type world struct {
-	*clock
+	*runnertest.Clock
 	t     *testing.T
 	flow  *Flow
 	scope *scope.Scope
 	calls []string
 	logs  strings.Builder
 	// started is the work that was begun.
-	started []func()
+	started runnertest.Queue
 	// secret is the device code that GitHub gave out last, and codes how many it gave out.
 	secret string
 	codes  int
@@ -66,7 +52,7 @@ type world struct {
 }
 
 func newWorld(t *testing.T, change func(*scope.Scope)) *world {
-	w := &world{t: t, clock: &clock{}, scope: healthy(), secret: "a device code"}
+	w := &world{t: t, Clock: &runnertest.Clock{Start: epoch}, scope: healthy(), secret: "a device code"}
 	if change != nil {
 		change(w.scope)
 	}
@@ -76,8 +62,8 @@ func newWorld(t *testing.T, change func(*scope.Scope)) *world {
 
 func (w *world) newFlow(places int) *Flow {
 	return New(Options{
-		Rotator: w, GitHub: w, Memory: memory.NewStore(), Clock: w.clock,
-		Runner:    runner.New(runner.Options{Limit: places, Go: func(_ types.UID, work func()) { w.started = append(w.started, work) }, Sleep: w.Sleep}),
+		Rotator: w, GitHub: w, Memory: memory.NewStore(), Clock: w.Clock,
+		Runner:    runner.New(runner.Options{Limit: places, Go: w.started.Go, Sleep: w.Sleep}),
 		CheckHost: func(string) *problem.Problem { return w.refused },
 		Acquire: func(app string, request ratelimit.Request) (bool, time.Time) {
 			w.request = request
@@ -170,10 +156,7 @@ func (w *world) reconcile() Step {
 	}
 	log := funcr.New(func(prefix, args string) { fmt.Fprintln(&w.logs, prefix, args) }, funcr.Options{Verbosity: 10})
 	step := w.flow.Advance(log, w.scope, decision, blocked)
-	for _, work := range w.started {
-		work()
-	}
-	w.started = nil
+	w.started.Run()
 	return step
 }
 
@@ -194,7 +177,7 @@ func (w *world) isOffered() Step {
 	if step.Offered == nil || step.RequeueAt.IsZero() {
 		w.t.Fatalf("no code is offered: %+v", step)
 	}
-	w.mono += step.RequeueAt.Sub(w.Now())
+	w.Mono += step.RequeueAt.Sub(w.Now())
 	return step
 }
 
@@ -279,7 +262,7 @@ func TestDeviceFlowPoll(t *testing.T) {
 				t.Fatalf("forgotten %t, want %t", forgotten, c.forgotten)
 			}
 			w.flow.notes.Peek(testUID, func(n *note) {
-				if wait := n.next - w.mono; c.wait > 0 && wait != c.wait || n.over != c.over {
+				if wait := n.next - w.Mono; c.wait > 0 && wait != c.wait || n.over != c.over {
 					t.Errorf("the next step is in %s, over %t; want %s, %t", wait, n.over, c.wait, c.over)
 				}
 				if n.problem == nil && c.says != "" || n.problem != nil && n.problem.Reason != c.says {
@@ -344,7 +327,7 @@ func TestDeviceFlowRequest(t *testing.T) {
 				t.Errorf("the next try is told to be at %s", told)
 			}
 			w.requestErr, w.offerErr = nil, nil
-			w.mono = c.wait
+			w.Mono = c.wait
 			w.reconcile()
 			if step := w.reconcile(); step.Offered == nil {
 				t.Errorf("it does not heal: %+v", step)
@@ -502,7 +485,7 @@ func TestDeviceFlowRestsAfterAPanic(t *testing.T) {
 				t.Errorf("the guard recovered: %t", recovered)
 			}
 			w.panics = false
-			w.mono = 0
+			w.Mono = 0
 			step := w.reconcile()
 			w.expect()
 			if rest := step.RequeueAt.Sub(began); rest != panicPause {
@@ -525,13 +508,13 @@ func TestDeviceFlowFromTheFirstCodeToThePair(t *testing.T) {
 		case slices.Contains(w.calls, "request a code"):
 			codes++
 		case step.RequeueAt.After(w.Now()):
-			w.mono += step.RequeueAt.Sub(w.Now())
+			w.Mono += step.RequeueAt.Sub(w.Now())
 		default:
 			t.Fatalf("nothing is done, and nothing will be: %+v", step)
 		}
 	}
-	if took := w.mono.Round(time.Minute); took != 30*time.Minute {
-		t.Errorf("two codes took %s", w.mono)
+	if took := w.Mono.Round(time.Minute); took != 30*time.Minute {
+		t.Errorf("two codes took %s", w.Mono)
 	}
 	// At GitHub's interval of 5 s it would be 180 for each code.
 	if polls < 150 || polls > 190 {
@@ -540,7 +523,7 @@ func TestDeviceFlowFromTheFirstCodeToThePair(t *testing.T) {
 	if w.offer.Codes != 3 || !w.offer.Since.Equal(epoch) {
 		t.Errorf("the third code is %+v", w.offer)
 	}
-	w.mono += w.reconcile().RequeueAt.Sub(w.Now())
+	w.Mono += w.reconcile().RequeueAt.Sub(w.Now())
 	w.result = rotation.Result{Outcome: rotation.Committed}
 	w.reconcile()
 	w.expect("acquire "+testApp, "poll", "pause "+testApp, "record Committed")

@@ -29,11 +29,6 @@ type Client interface {
 	Patch(ctx context.Context, object client.Object, patch client.Patch, options ...client.PatchOption) error
 }
 
-// Runner starts work for a resource beside the caller, at most one piece at a time; see runner.Runner.
-type Runner interface {
-	Start(uid types.UID, work func()) error
-}
-
 // Recorder records events; see events.EventRecorder of client-go.
 type Recorder interface {
 	Eventf(regarding, related runtime.Object, eventtype, reason, action, note string, args ...any)
@@ -45,8 +40,9 @@ type Options struct {
 	Clock  rotation.Clock
 	// Memory gets one slot for what is remembered of handoffs.
 	Memory *memory.Store
-	// Runner runs what Sync has found left to do. The end of the work must have the resource reconciled again.
-	Runner   Runner
+	// Start starts what Sync has found left to do for a resource, beside the caller and at most one piece at a time. The
+	// end of the work must have the resource reconciled again.
+	Start    func(token *v1alpha1.GitHubUserToken, work func()) error
 	Recorder Recorder
 	// LateOutputs are the names of the outputs that could not be written and still hold the token before, sorted.
 	LateOutputs func(token *v1alpha1.GitHubUserToken) []string

@@ -22,6 +22,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 
+	"github.com/githubusertoken/github-user-token-operator/internal/paging"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 )
 
@@ -83,6 +84,7 @@ func newPodCache(mgr Manager, clock rotation.Clock, namespace string) (*podCache
 		HTTPClient: mgr.GetHTTPClient(), Scheme: mgr.GetScheme(), Mapper: mgr.GetRESTMapper(),
 		DefaultNamespaces: map[string]cache.Config{namespace: {}},
 		ByObject:          map[client.Object]cache.ByObject{&corev1.Pod{}: {Transform: trimPod}},
+		NewInformer:       paging.NewInformer(trimPod),
 		DefaultWatchErrorHandler: func(ctx context.Context, reflector *toolscache.Reflector, err error) {
 			if apierrors.IsForbidden(err) {
 				c.forbidden.Store(true)

@@ -192,7 +192,7 @@ type world struct {
 	late    []string
 	pending bool
 	events  []string
-	// busy is what the Runner answers with.
+	// busy is what Start answers with.
 	busy error
 	// starts is how often work was started.
 	starts int
@@ -218,14 +218,14 @@ func newWorld(t *testing.T, spec v1alpha1.Handoff, pods ...corev1.Pod) *world {
 func (w *world) operator(pods ...corev1.Pod) *Handoff {
 	w.store = memory.NewStore()
 	return assemble(Options{
-		Client: w.api, Clock: rotation.SystemClock(), Memory: w.store, Runner: w, Recorder: w,
+		Client: w.api, Clock: rotation.SystemClock(), Memory: w.store, Start: w.Start, Recorder: w,
 		LateOutputs:    func(*v1alpha1.GitHubUserToken) []string { return w.late },
 		OutputsPending: func(types.UID) bool { return w.pending },
 	}, map[string]*podCache{metav1.NamespaceAll: settledCache(pods...)})
 }
 
-// Start implements Runner.
-func (w *world) Start(_ types.UID, work func()) error {
+// Start starts what is left to do, as Options.Start.
+func (w *world) Start(_ *v1alpha1.GitHubUserToken, work func()) error {
 	if w.busy == nil {
 		w.starts++
 		w.work.Go(work)

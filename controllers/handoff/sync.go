@@ -11,7 +11,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/internal/problem"
 )
 
-// startPause is how long until work that the Runner had no room for is started anew.
+// startPause is how long until work that there was no room for is started anew.
 const startPause = time.Second
 
 // Report is what Sync found.
@@ -66,7 +66,7 @@ func (h *Handoff) Sync(log logr.Logger, s *scope.Scope) Report {
 	}
 	if !left.isEmpty() {
 		token, pair := token.DeepCopy(), s.Pair.Clone()
-		if err := h.options.Runner.Start(token.UID, func() { h.carryOut(log, token, pair, left) }); err != nil {
+		if err := h.options.Start(token, func() { h.carryOut(log, token, pair, left) }); err != nil {
 			report.RequeueAt = s.Now.Add(startPause)
 		}
 	}

@@ -1,6 +1,8 @@
 package lifecycle
 
 import (
+	"context"
+
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
@@ -19,15 +21,14 @@ func OwnerOf(pair *rotation.Pair) (name types.NamespacedName, ok bool) {
 }
 
 // PairSeen is told of each pair Secret and each backup that the cache shows for the first time.
-func (c *Controller) PairSeen(pair *rotation.Pair) { c.leftovers.see(pair, false) }
+func (c *Controller) PairSeen(pair *rotation.Pair) { c.releaser.changed(pair) }
 
 // PairChanged is told of each event about a pair Secret or a backup; after is nil when it is gone. What was
 // remembered of a Secret that is gone is dropped, and resources that want a token which a chain has given up
 // get their turn.
 func (c *Controller) PairChanged(before, after *rotation.Pair) {
 	if after == nil {
-		c.leftovers.see(before, true)
-		c.orphans.Drop(types.UID(before.UID))
+		c.releaser.removed(before)
 		c.notes.Peek(types.UID(before.Owner.UID), func(m *note) {
 			if m.latest != nil && m.latest.UID == before.UID {
 				m.latest = nil
@@ -36,7 +37,7 @@ func (c *Controller) PairChanged(before, after *rotation.Pair) {
 	}
 	state := (*rotation.State)(nil)
 	if after != nil {
-		c.leftovers.see(after, false)
+		c.releaser.changed(after)
 		state = &after.State
 	}
 	c.ownership.PairChanged(&before.State, state)
@@ -56,4 +57,10 @@ func (c *Controller) NamedSecretChanged(token *v1alpha1.GitHubUserToken, secret 
 	}
 	c.notes.Peek(token.UID, func(m *note) { m.moveBlocked = nil })
 	c.wake(scope.NameOf(token))
+}
+
+// Recheck says which keys of a Secret hold something else than those who name them were last told, and how many bytes
+// were read to find that out; see seeds.Reader.Recheck. NamedSecretChanged is for those.
+func (c *Controller) Recheck(ctx context.Context, secret types.NamespacedName, keys []string, first bool) (changed []string, size int, err error) {
+	return c.seeds.Recheck(ctx, secret, keys, first)
 }

@@ -7,53 +7,72 @@ import (
 	"slices"
 	"time"
 
-	"k8s.io/apimachinery/pkg/types"
-
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers/revocation"
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 )
 
+// finalizer deals with resources that are being deleted: it holds each until its deletionPolicy is carried out.
+type finalizer struct {
+	api interface {
+		pairReader
+		// Remove is that of rotation.Store.
+		Remove(ctx context.Context, pair *rotation.Pair) error
+		// Retain and RemoveFinalizer are those of API.
+		Retain(ctx context.Context, pair *rotation.Pair) error
+		RemoveFinalizer(ctx context.Context, token *v1alpha1.GitHubUserToken) error
+	}
+	observer  *observer
+	exchanges *exchanges
+	rotator   *rotation.Rotator
+	revoker   *revocation.Revoker
+	registry  *registry
+	// removeOutputs is that of Reporter.
+	removeOutputs func(context.Context, *v1alpha1.GitHubUserToken) error
+	clock         rotation.Clock
+}
+
 // finalize carries out the deletionPolicy and releases the resource. It returns when to come back; zero when
 // the resource may go, or when an event will bring us back.
-func (c *Controller) finalize(ctx context.Context, token *v1alpha1.GitHubUserToken) (time.Duration, error) {
+func (f *finalizer) finalize(ctx context.Context, token *v1alpha1.GitHubUserToken) (time.Duration, error) {
 	if !slices.Contains(token.Finalizers, v1alpha1.Finalizer) {
-		c.forget(token.UID)
+		f.registry.forget(token.UID)
 		return 0, nil
 	}
 	if token.Spec.DeletionPolicy == v1alpha1.DeletionPolicyRevoke {
-		step, err := c.revoker.Advance(ctx, token, func(ctx context.Context) (time.Duration, error) { return c.settleFirst(ctx, token) })
+		step, err := f.revoker.Advance(ctx, token, func(ctx context.Context) (time.Duration, error) { return f.settleFirst(ctx, token) })
 		if err != nil || !step.Done {
-			return max(step.RequeueAt.Sub(c.clock.Now()), time.Millisecond), err
+			return max(step.RequeueAt.Sub(f.clock.Now()), time.Millisecond), err
 		}
 	}
-	if err := c.reporter.RemoveOutputs(ctx, token); err != nil {
+	if err := f.removeOutputs(ctx, token); err != nil {
 		return 0, err
 	}
-	refs, err := c.secretsOf(ctx, token)
+	refs, err := f.observer.secretsOf(ctx, token)
 	if err != nil {
 		return 0, err
 	}
-	retain, err := c.putBackToRetain(ctx, token, refs)
+	retain, err := f.putBackToRetain(ctx, token, refs)
 	if err != nil {
 		return 0, err
 	}
 	for _, ref := range refs {
-		if err := c.releaseSecret(ctx, token, ref, retain); err != nil {
+		if err := f.releaseSecret(ctx, token, ref, retain); err != nil {
 			return 0, err
 		}
 	}
-	if err := c.api.RemoveFinalizer(ctx, token); err != nil {
+	if err := f.api.RemoveFinalizer(ctx, token); err != nil {
 		return 0, err
 	}
-	c.forget(token.UID)
+	f.registry.forget(token.UID)
 	return 0, nil
 }
 
 // settleFirst finds out about an exchange of unknown outcome before a pair is revoked: it may have brought
 // tokens that would live on. It returns when to come back; zero when there is nothing to find out.
-func (c *Controller) settleFirst(ctx context.Context, token *v1alpha1.GitHubUserToken) (time.Duration, error) {
-	s, err := c.Observe(ctx, token)
+func (f *finalizer) settleFirst(ctx context.Context, token *v1alpha1.GitHubUserToken) (time.Duration, error) {
+	s, err := f.observer.observe(ctx, token)
 	if err != nil {
 		return 0, err
 	}
@@ -67,7 +86,7 @@ func (c *Controller) settleFirst(ctx context.Context, token *v1alpha1.GitHubUser
 	case decision.Action != rotation.ActionResolve:
 		return 0, nil
 	}
-	switch result := c.exchange(ctx, s, decision); {
+	switch result := f.exchanges.begin(ctx, s, decision); {
 	case result.State == Started:
 		return time.Minute, nil // Its end has the resource reconciled before.
 	case result.Problem.Stalled:
@@ -80,7 +99,7 @@ func (c *Controller) settleFirst(ctx context.Context, token *v1alpha1.GitHubUser
 // putBackToRetain sees to it that a pair which is to be retained does not go with a Secret that was deleted just
 // before, or that was just being replaced. What cannot be put back in its place is retained where it is. It
 // reports whether the pair is to be retained and can be.
-func (c *Controller) putBackToRetain(ctx context.Context, token *v1alpha1.GitHubUserToken, refs []rotation.Ref) (bool, error) {
+func (f *finalizer) putBackToRetain(ctx context.Context, token *v1alpha1.GitHubUserToken, refs []rotation.Ref) (bool, error) {
 	if token.Spec.DeletionPolicy != v1alpha1.DeletionPolicyRetain {
 		return false, nil
 	}
@@ -89,7 +108,7 @@ func (c *Controller) putBackToRetain(ctx context.Context, token *v1alpha1.GitHub
 		if ref == owner.BackupRef() {
 			continue
 		}
-		_, err := c.rotator.Restore(ctx, owner, ref)
+		_, err := f.rotator.Restore(ctx, owner, ref)
 		switch {
 		case err == nil, errors.Is(err, rotation.ErrNotFound), errors.Is(err, rotation.ErrNotOwned), errors.Is(err, rotation.ErrExists):
 		case errors.Is(err, rotation.ErrTerminating), errors.Is(err, rotation.ErrOwnerGone):
@@ -101,23 +120,10 @@ func (c *Controller) putBackToRetain(ctx context.Context, token *v1alpha1.GitHub
 	return true, nil
 }
 
-// secretsOf are the Secrets in which a resource may have a pair.
-func (c *Controller) secretsOf(ctx context.Context, token *v1alpha1.GitHubUserToken) ([]rotation.Ref, error) {
-	refs := []rotation.Ref{scope.PairRefOf(token), scope.OwnerOf(token).BackupRef()}
-	former, err := c.formerPairs(ctx, token)
-	if err != nil {
-		return nil, err
-	}
-	for _, pair := range former {
-		refs = append(refs, pair.Ref)
-	}
-	return refs, nil
-}
-
 // releaseSecret removes or retains one Secret of a resource that is being deleted. It looks at it live: the
 // last write may not be in the cache yet.
-func (c *Controller) releaseSecret(ctx context.Context, token *v1alpha1.GitHubUserToken, ref rotation.Ref, retain bool) error {
-	pair, err := c.api.Get(ctx, ref)
+func (f *finalizer) releaseSecret(ctx context.Context, token *v1alpha1.GitHubUserToken, ref rotation.Ref, retain bool) error {
+	pair, err := f.api.Get(ctx, ref)
 	if errors.Is(err, rotation.ErrNotFound) {
 		return nil
 	}
@@ -131,22 +137,22 @@ func (c *Controller) releaseSecret(ctx context.Context, token *v1alpha1.GitHubUs
 	case retain && pair.Deleting && ref != scope.OwnerOf(token).BackupRef():
 		return fmt.Errorf("secret %s was deleted a moment ago; it is put back before it is retained", ref.Name)
 	case retain && ref == scope.OwnerOf(token).BackupRef():
-		if retain, err = c.isOnlyCopy(ctx, token); err != nil {
+		if retain, err = f.isOnlyCopy(ctx, token); err != nil {
 			return err
 		}
 	}
 	if retain && !pair.Deleting {
-		return c.api.Retain(ctx, pair)
+		return f.api.Retain(ctx, pair)
 	}
-	if token.Spec.DeletionPolicy == v1alpha1.DeletionPolicyRevoke && !c.revoker.Covers(token, pair) {
+	if token.Spec.DeletionPolicy == v1alpha1.DeletionPolicyRevoke && !f.revoker.Covers(token, pair) {
 		return fmt.Errorf("secret %s holds a pair that was stored a moment ago; it is revoked before it is removed", ref.Name)
 	}
-	return c.api.Remove(ctx, pair)
+	return f.api.Remove(ctx, pair)
 }
 
 // isOnlyCopy reports whether the backup is all there is of a pair: somebody else's Secret has taken its place.
-func (c *Controller) isOnlyCopy(ctx context.Context, token *v1alpha1.GitHubUserToken) (bool, error) {
-	pair, err := c.api.Get(ctx, scope.PairRefOf(token))
+func (f *finalizer) isOnlyCopy(ctx context.Context, token *v1alpha1.GitHubUserToken) (bool, error) {
+	pair, err := f.api.Get(ctx, scope.PairRefOf(token))
 	if errors.Is(err, rotation.ErrNotFound) {
 		return true, nil
 	}
@@ -154,13 +160,4 @@ func (c *Controller) isOnlyCopy(ctx context.Context, token *v1alpha1.GitHubUserT
 		return false, fmt.Errorf("look whether the backup is the only copy of the pair: %w", err)
 	}
 	return pair.State.Owner != string(token.UID), nil
-}
-
-// forget drops all that is remembered of a resource that is gone, and gives those that wanted the same
-// refresh token their turn.
-func (c *Controller) forget(uid types.UID) {
-	c.ownership.Forget(uid)
-	c.memory.Forget(uid)
-	c.rotator.Forget(rotation.Owner{UID: string(uid)})
-	c.limiter.Cancel(string(uid))
 }

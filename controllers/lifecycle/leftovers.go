@@ -50,9 +50,9 @@ func (l *leftovers) of(name types.NamespacedName) []rotation.Ref {
 
 // releaseLeftovers releases the Secrets of former resources of this name that are being deleted. What stands in the
 // pair's place is left to Decide, which may take it over.
-func (c *Controller) releaseLeftovers(ctx context.Context, s *scope.Scope) error {
-	for _, ref := range c.leftovers.of(scope.NameOf(s.Token)) {
-		pair, err := c.cache.Secret(ctx, ref)
+func (r *releaser) releaseLeftovers(ctx context.Context, s *scope.Scope) error {
+	for _, ref := range r.leftovers.of(scope.NameOf(s.Token)) {
+		pair, err := r.cache.Secret(ctx, ref)
 		if err != nil {
 			return err
 		}
@@ -60,14 +60,14 @@ func (c *Controller) releaseLeftovers(ctx context.Context, s *scope.Scope) error
 			continue
 		}
 		// The cache may be behind: the Secret is released only for the sake of a resource that is there now.
-		live, err := c.api.Resource(ctx, scope.NameOf(s.Token))
+		live, err := r.api.Resource(ctx, scope.NameOf(s.Token))
 		if err != nil {
 			return fmt.Errorf("look whose a Secret that is being deleted is: %w", err)
 		}
 		if live == nil || live.UID != s.Token.UID {
 			return nil
 		}
-		if err := c.api.Remove(ctx, pair); err != nil {
+		if err := r.api.Remove(ctx, pair); err != nil {
 			return fmt.Errorf("release a Secret of a former resource: %w", err)
 		}
 	}

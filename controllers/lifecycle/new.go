@@ -1,89 +1,87 @@
 package lifecycle
 
 import (
-	"context"
-
 	"k8s.io/apimachinery/pkg/types"
 
-	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/controllers/deviceflow"
 	"github.com/githubusertoken/github-user-token-operator/controllers/revocation"
-	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 	"github.com/githubusertoken/github-user-token-operator/controllers/seeds"
 	"github.com/githubusertoken/github-user-token-operator/controllers/tokencheck"
 	"github.com/githubusertoken/github-user-token-operator/internal/memory"
+	"github.com/githubusertoken/github-user-token-operator/internal/problem"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 )
 
-// New makes a Controller of its parts.
+// New makes a Controller of its parts. Each is given what it needs and no more; none knows the Controller.
 func New(options Options) *Controller {
-	c := &Controller{
-		cache: options.Cache, api: options.API, versions: options.Versions, github: options.GitHub, limiter: options.Limiter,
-		outbox: options.Outbox, clock: options.Clock, reporter: options.Reporter, memory: options.Memory, runner: options.Runner,
-		wake: options.Wake, passPanic: options.PassPanic,
-		notes:   notes{memory.NewSlot[note](options.Memory), options.Clock},
-		orphans: memory.NewSlot[orphan](options.Memory),
+	notes := notes{memory.NewSlot[note](options.Memory), options.Clock}
+	reader := seeds.NewReader(seeds.ReaderOptions{Source: options.API, Versions: options.Versions})
+	observer := &observer{
+		cache: options.Cache, metadata: options.API, versions: options.Versions, seeds: reader, notes: notes, clock: options.Clock,
+		me: options.Holder,
 	}
-	c.seeds = seeds.NewReader(seeds.ReaderOptions{Source: options.API, Versions: options.Versions, Memory: options.Memory})
-	c.ownership = seeds.NewOwnership(seeds.OwnershipOptions{
-		Chains: options.Cache.ChainsWith, Resources: options.Cache.Resources, HasPair: c.hasPair, Reader: c.seeds, Memory: options.Memory,
-		Wake: c.wakeAll,
+	ownership := seeds.NewOwnership(seeds.OwnershipOptions{
+		Chains: options.Cache.ChainsWith, Resources: options.Cache.Resources, HasPair: observer.hasPair, Reader: reader, Memory: options.Memory,
+		Resource: options.Cache.Resource, Now: options.Clock.Now,
+		Wake: func(names ...types.NamespacedName) {
+			for _, name := range names {
+				options.Wake(name)
+			}
+		},
 	})
-	c.rotator = &rotation.Rotator{
-		Store: ownStore{options.API, c.notes}, Exchanger: options.GitHub, Poller: options.GitHub, Outbox: options.Outbox,
-		Clock: options.Clock, Me: options.Holder, NewID: options.NewID, OnCommitRetry: c.commitRetried,
+	commits := commits{notes: notes, reporter: options.Reporter, standAside: options.Runner.StandAside, wake: options.Wake}
+	rotator := &rotation.Rotator{
+		Store: ownStore{options.API, notes}, Exchanger: options.GitHub, Poller: options.GitHub, Outbox: options.Outbox,
+		Clock: options.Clock, Me: options.Holder, NewID: options.NewID, OnCommitRetry: commits.retried,
+		Confirm: confirmer{options.Cache, options.Clock}.owner,
 	}
-	c.checks = tokencheck.New(tokencheck.Options{
-		GitHub: options.GitHub, Store: options.API, Rotator: c.rotator, ClientSecret: c.seeds.ClientSecret,
-		Runner: options.CheckRunner, Busy: options.Runner.Busy, RememberNewer: c.notes.read, Wake: options.Wake, Wanted: c.isWanted,
-		StandAside: options.Runner.StandAside, ReportTrouble: c.reportCommitting, Memory: options.Memory, Clock: options.Clock,
+	finder := finder{cache: options.Cache, resources: options.API}
+	checks := tokencheck.New(tokencheck.Options{
+		GitHub: options.GitHub, Store: options.API, Rotator: rotator, ClientSecret: reader.ClientSecret,
+		Runner: options.CheckRunner, Busy: options.Runner.Busy, RememberNewer: notes.read, Wake: options.Wake, Wanted: finder.isWanted,
+		StandAside: options.Runner.StandAside, ReportTrouble: commits.report, Memory: options.Memory, Clock: options.Clock,
 	})
-	c.revoker = revocation.New(revocation.Options{
-		GitHub: options.GitHub, Store: options.API, ClientSecret: c.seeds.ClientSecret, Runner: options.Runner, Events: options.Reporter,
-		Find: c.find, Refs: c.secretsOf, Memory: options.Memory, Clock: options.Clock, Log: options.Log,
+	revoker := revocation.New(revocation.Options{
+		GitHub: options.GitHub, Store: options.API, ClientSecret: reader.ClientSecret, Runner: options.Runner, Events: options.Reporter,
+		Find: finder.find, Refs: observer.secretsOf, Memory: options.Memory, Clock: options.Clock, Log: options.Log,
 		Limiter: options.RevocationLimiter,
 	})
-	c.rotator.Admit, c.rotator.End = c.checks.VerifyAccount, c.revoker.Unadmitted
-	c.device = deviceflow.New(deviceflow.Options{
-		Rotator: c.rotator, GitHub: options.GitHub, CheckHost: c.checkHostName, Acquire: options.Limiter.Acquire, Pause: c.pause,
-		Runner: options.Runner, Memory: options.Memory, Clock: options.Clock,
-		Remember: c.notes.written, RememberNewer: c.notes.read, Doubt: c.notes.doubt, Record: c.record,
-		Observe: options.Reporter.Observed, Guard: c.guard,
-	})
-	return c
-}
-
-// hasPair reports whether the cache has the pair Secret of a resource.
-func (c *Controller) hasPair(ctx context.Context, token *v1alpha1.GitHubUserToken) (bool, error) {
-	pair, err := c.cache.Secret(ctx, scope.PairRefOf(token))
-	return pair != nil, err
-}
-
-// isWanted reports whether the resource of a received pair still exists and is to stay. In doubt it is.
-func (c *Controller) isWanted(ctx context.Context, owner rotation.Owner) bool {
-	name := types.NamespacedName{Namespace: owner.Namespace, Name: owner.Name}
-	token, known := c.cache.Resource(ctx, name)
-	if !known {
-		return true // Before there is a cache, for one.
+	rotator.Admit, rotator.End = checks.VerifyAccount, revoker.Unadmitted
+	registry := &registry{
+		memory: options.Memory, runner: options.Runner, ownership: ownership, rotator: rotator, cancel: options.Limiter.Cancel,
 	}
-	if token == nil {
-		live, err := c.api.Resource(ctx, name)
-		return err != nil || live != nil
+	replays := &replays{
+		rotator: rotator, outbox: options.Outbox, resources: options.API, reporter: options.Reporter, notes: notes, memory: options.Memory,
+		runner: options.Runner, clock: options.Clock, passPanic: options.PassPanic,
 	}
-	return string(token.UID) == owner.UID && token.DeletionTimestamp.IsZero()
-}
-
-// find reads a resource live; nil when it does not exist any more.
-func (c *Controller) find(ctx context.Context, owner rotation.Owner) (*v1alpha1.GitHubUserToken, error) {
-	token, err := c.api.Resource(ctx, types.NamespacedName{Namespace: owner.Namespace, Name: owner.Name})
-	if token != nil && string(token.UID) != owner.UID {
-		return nil, err
+	outcomes := &outcomes{
+		notes: notes, reporter: options.Reporter, limiter: options.Limiter, pairs: options.API, replays: replays, clock: options.Clock,
+		passPanic: options.PassPanic,
 	}
-	return token, err
-}
-
-func (c *Controller) wakeAll(names ...types.NamespacedName) {
-	for _, name := range names {
-		c.wake(name)
+	exchanges := &exchanges{
+		hosts: options.GitHub, seeds: reader, ownership: ownership, limiter: options.Limiter, runner: options.Runner, rotator: rotator,
+		outcomes: outcomes, notes: notes,
+	}
+	return &Controller{
+		api: options.API, reporter: options.Reporter, runner: options.Runner, wake: options.Wake, notes: notes,
+		seeds: reader, registry: registry, observer: observer, exchanges: exchanges, replays: replays, checks: checks, ownership: ownership,
+		pairs: &pairActions{rotator: rotator, seeds: reader, notes: notes, isOutput: options.Reporter.IsOutput},
+		prover: &prover{
+			github: options.GitHub, seeds: reader, pairs: options.API, runner: options.Runner, notes: notes, clock: options.Clock,
+		},
+		device: deviceflow.New(deviceflow.Options{
+			Rotator: rotator, GitHub: options.GitHub, Acquire: options.Limiter.Acquire, Pause: outcomes.pause,
+			CheckHost: func(host string) *problem.Problem { return checkHost(options.GitHub, host) },
+			Runner:    options.Runner, Memory: options.Memory, Clock: options.Clock,
+			Remember: notes.written, RememberNewer: notes.read, Doubt: notes.doubt, Record: outcomes.record,
+			Observe: options.Reporter.Observed, Guard: outcomes.guard,
+		}),
+		finalizer: &finalizer{
+			api: options.API, observer: observer, exchanges: exchanges, rotator: rotator, revoker: revoker, registry: registry,
+			removeOutputs: options.Reporter.RemoveOutputs, clock: options.Clock,
+		},
+		releaser: &releaser{
+			cache: options.Cache, api: options.API, registry: registry, orphans: memory.NewSlot[orphan](options.Memory), clock: options.Clock,
+		},
 	}
 }

@@ -2,25 +2,43 @@ package lifecycle
 
 import (
 	"context"
-	"errors"
-	"fmt"
 
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
+	"github.com/githubusertoken/github-user-token-operator/controllers/seeds"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 )
 
-// Observe collects what Decide needs. It reads caches; a Secret is read live only when there is a reason to.
+// observer collects what is known of a resource. All that it is given reads, but for what is remembered: of that it
+// starts clocks, and drops what the cache has caught up with.
+type observer struct {
+	cache    Cache
+	metadata interface {
+		// Metadata is that of API.
+		Metadata(ctx context.Context, ref rotation.Ref) (*rotation.Pair, error)
+	}
+	versions interface {
+		// Version is that of seeds.Versions.
+		Version(name types.NamespacedName) (version string, known bool)
+	}
+	seeds *seeds.Reader
+	notes notes
+	clock rotation.Clock
+	// me is this process, as it stands in intents.
+	me rotation.Holder
+}
+
+// observe collects what Decide needs. It reads caches; a Secret is read live only when there is a reason to.
 // It changes nothing.
-func (c *Controller) Observe(ctx context.Context, token *v1alpha1.GitHubUserToken) (*scope.Scope, error) {
-	s := &scope.Scope{Token: token, Owner: scope.OwnerOf(token), Ref: scope.PairRefOf(token), Now: c.clock.Now()}
-	misplaced, duplicate, err := c.observePair(ctx, s)
+func (o *observer) observe(ctx context.Context, token *v1alpha1.GitHubUserToken) (*scope.Scope, error) {
+	s := &scope.Scope{Token: token, Owner: scope.OwnerOf(token), Ref: scope.PairRefOf(token), Now: o.clock.Now()}
+	misplaced, duplicate, err := o.observePair(ctx, s)
 	if err != nil {
 		return nil, err
 	}
-	backup, err := c.cache.Secret(ctx, s.Owner.BackupRef())
+	backup, err := o.cache.Secret(ctx, s.Owner.BackupRef())
 	if err != nil {
 		return nil, err
 	}
@@ -28,23 +46,23 @@ func (c *Controller) Observe(ctx context.Context, token *v1alpha1.GitHubUserToke
 		s.BackupUID = backup.UID
 	}
 	newSpec := false
-	c.notes.Peek(token.UID, func(m *note) { newSpec = m.generation != 0 && m.generation != token.Generation })
-	if s.Seed, err = c.seeds.Look(ctx, token, s.Pair, newSpec); err != nil {
+	o.notes.Peek(token.UID, func(m *note) { newSpec = m.generation != 0 && m.generation != token.Generation })
+	if s.Seed, err = o.seeds.Look(ctx, token, s.Pair, newSpec); err != nil {
 		return nil, err
 	}
 	s.Input = rotation.Input{
 		Owner: s.Owner, App: scope.AppOf(token).Key(), Policy: scope.PolicyOf(token), Suspended: token.Spec.Suspend,
 		RefreshRequestedAt: scope.RequestOf(token), Pair: s.Pair, Misplaced: misplaced, Duplicate: duplicate, Seed: s.Seed.Fingerprint,
-		Vouched: scope.IsVouched(token), Me: c.rotator.Me, Now: s.Now,
+		Vouched: scope.IsVouched(token), Me: o.me, Now: s.Now,
 	}
-	c.recall(s, backup)
+	o.recall(s, backup)
 	return s, nil
 }
 
 // recall adds what this process remembers of the resource.
-func (c *Controller) recall(s *scope.Scope, backup *rotation.Pair) {
-	mono := c.clock.Monotonic()
-	c.notes.With(s.Token.UID, func(m *note) {
+func (o *observer) recall(s *scope.Scope, backup *rotation.Pair) {
+	mono := o.clock.Monotonic()
+	o.notes.With(s.Token.UID, func(m *note) {
 		s.Input.IntentSeen, s.Input.ExpiresIn = m.watchClocks(s.Pair, s.Now, mono)
 		s.Input.Backup = backup != nil && backup.UID != m.backupGone
 		if s.Pair != nil && s.Pair.Controlled && !s.Pair.Deleting && m.latest == nil {
@@ -68,24 +86,24 @@ func (c *Controller) recall(s *scope.Scope, backup *rotation.Pair) {
 
 // observePair finds the pair Secret's metadata, under the name that the spec asks for or, misplaced, under a
 // former one: what the cache has, or what was last written if that is newer.
-func (c *Controller) observePair(ctx context.Context, s *scope.Scope) (misplaced, duplicate bool, err error) {
-	former, err := c.formerPairs(ctx, s.Token)
+func (o *observer) observePair(ctx context.Context, s *scope.Scope) (misplaced, duplicate bool, err error) {
+	former, err := o.formerPairs(ctx, s.Token)
 	if err != nil {
 		return false, false, err
 	}
-	cached, err := c.cache.Secret(ctx, s.Ref)
+	cached, err := o.cache.Secret(ctx, s.Ref)
 	if err != nil {
 		return false, false, err
 	}
 	if misplaced = len(former) > 0; misplaced {
 		duplicate = cached != nil && cached.Controlled && cached.Owner.UID == s.Owner.UID
-		c.notes.Peek(s.Token.UID, func(m *note) { duplicate = duplicate || m.latest != nil && m.latest.Ref == s.Ref })
+		o.notes.Peek(s.Token.UID, func(m *note) { duplicate = duplicate || m.latest != nil && m.latest.Ref == s.Ref })
 		cached, s.Ref = former[0], former[0].Ref
 	}
-	mono := c.clock.Monotonic()
-	c.notes.With(s.Token.UID, func(m *note) { s.Pair = m.newest(s.Ref, cached, mono) })
+	mono := o.clock.Monotonic()
+	o.notes.With(s.Token.UID, func(m *note) { s.Pair = m.newest(s.Ref, cached, mono) })
 	if s.Pair == nil {
-		if s.Pair, err = c.hiddenPair(ctx, s.Ref); err != nil {
+		if s.Pair, err = o.hiddenPair(ctx, s.Ref); err != nil {
 			return false, false, err
 		}
 	}
@@ -94,48 +112,4 @@ func (c *Controller) observePair(ctx context.Context, s *scope.Scope) (misplaced
 		s.Pair.Controlled = s.Pair.Controlled && s.Pair.Owner.UID == string(s.Token.UID)
 	}
 	return misplaced, duplicate, nil
-}
-
-// hiddenPair is a Secret in the pair's place that the cache does not show, since it has no label of ours:
-// somebody else's, or ours without its label. The watch on named Secrets tells when there is none.
-func (c *Controller) hiddenPair(ctx context.Context, ref rotation.Ref) (*rotation.Pair, error) {
-	name := types.NamespacedName{Namespace: ref.Namespace, Name: ref.Name}
-	if version, known := c.versions.Version(name); known && version == "" {
-		return nil, nil
-	}
-	hidden, err := c.api.Metadata(ctx, ref)
-	if errors.Is(err, rotation.ErrNotFound) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("look at the Secret in the pair's place: %w", err)
-	}
-	return hidden, nil
-}
-
-// formerPairs are the resource's pair Secrets of other names than the spec asks for, the one included that
-// was just written and is not in the cache yet.
-func (c *Controller) formerPairs(ctx context.Context, token *v1alpha1.GitHubUserToken) ([]*rotation.Pair, error) {
-	owner, wanted := scope.OwnerOf(token), scope.PairRefOf(token)
-	pairs, err := c.cache.PairsOf(ctx, owner)
-	if err != nil {
-		return nil, fmt.Errorf("look for the pair under a former name: %w", err)
-	}
-	gone := ""
-	c.notes.Peek(token.UID, func(m *note) { gone = m.formerGone })
-	var former []*rotation.Pair
-	for _, pair := range pairs {
-		if pair.Ref != wanted && pair.UID != gone {
-			former = append(former, pair)
-		}
-	}
-	if len(former) > 0 {
-		return former, nil
-	}
-	c.notes.Peek(token.UID, func(m *note) {
-		if m.latest != nil && m.latest.Ref != wanted && m.latest.Ref != owner.BackupRef() {
-			former = append(former, m.latest)
-		}
-	})
-	return former, nil
 }

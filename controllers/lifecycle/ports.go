@@ -30,8 +30,8 @@ type Cache interface {
 	ChainsWith(ctx context.Context, token credential.Fingerprint) ([]seeds.Chain, error)
 	// Resource is a resource by name; nil when the cache has none. started is false before there is a cache.
 	Resource(ctx context.Context, name types.NamespacedName) (token *v1alpha1.GitHubUserToken, started bool)
-	// Resources are all resources.
-	Resources(ctx context.Context) ([]*v1alpha1.GitHubUserToken, error)
+	// Resources are the resources of a namespace.
+	Resources(ctx context.Context, namespace string) ([]*v1alpha1.GitHubUserToken, error)
 }
 
 // API is the API server itself, past every cache.

@@ -9,9 +9,12 @@ import (
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/controllers/retry"
+	"github.com/githubusertoken/github-user-token-operator/controllers/runner"
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
+	"github.com/githubusertoken/github-user-token-operator/controllers/seeds"
 	"github.com/githubusertoken/github-user-token-operator/controllers/words"
 	"github.com/githubusertoken/github-user-token-operator/internal/backoff"
+	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 	"github.com/githubusertoken/github-user-token-operator/internal/github"
 	"github.com/githubusertoken/github-user-token-operator/internal/problem"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
@@ -20,34 +23,49 @@ import (
 // proveTimeout bounds the question to GitHub.
 const proveTimeout = 20 * time.Second
 
+// prover finds out whether a pair that was restored from a backup is alive.
+type prover struct {
+	github interface {
+		hostChecker
+		// CheckToken is that of GitHub.
+		CheckToken(ctx context.Context, app github.App, token credential.AccessToken) (bool, error)
+	}
+	seeds  *seeds.Reader
+	pairs  pairReader
+	runner *runner.Runner
+	notes  notes
+	clock  rotation.Clock
+}
+
 // prove starts asking GitHub whether the access token of a restored pair is alive.
-func (c *Controller) prove(ctx context.Context, s *scope.Scope) Result {
-	if p := c.checkHost(s.Token); p != nil {
+func (v *prover) prove(ctx context.Context, s *scope.Scope) Result {
+	if p := checkHost(v.github, s.Token.Spec.App.Host); p != nil {
 		return blocked(p)
 	}
 	app := scope.AppOf(s.Token)
-	secret, p, err := c.seeds.ClientSecret(ctx, s.Token)
+	secret, p, err := v.seeds.ClientSecret(ctx, s.Token)
 	if err != nil {
-		return c.failed(s, err, "GitHub was not asked about the restored pair, because the client secret could not be read")
+		return v.notes.failed(s, err, "GitHub was not asked about the restored pair, because the client secret could not be read")
 	}
 	if p == nil {
 		app.ClientSecret = secret // Without it the token itself is tried.
 	}
 	log, token, ref := logr.FromContextOrDiscard(ctx), s.Token, s.Ref
-	if err := c.runner.Start(token.UID, func() { c.proveNow(log, token, ref, app) }); err != nil {
+	of := runner.Subject{UID: token.UID, Namespace: token.Namespace, Host: token.Spec.App.Host}
+	if err := v.runner.Start(of, func() { v.proveNow(log, token, ref, app) }); err != nil {
 		return blocked(&problem.Problem{Reason: v1alpha1.ReasonPairUnproven, Message: "Waiting to ask GitHub about the restored pair.", RetryAt: s.Now.Add(time.Second)})
 	}
 	return Result{State: Started}
 }
 
 // proveNow is that work.
-func (c *Controller) proveNow(log logr.Logger, token *v1alpha1.GitHubUserToken, ref rotation.Ref, app github.App) {
-	ctx, cancel := c.clock.WithTimeout(context.Background(), proveTimeout)
+func (v *prover) proveNow(log logr.Logger, token *v1alpha1.GitHubUserToken, ref rotation.Ref, app github.App) {
+	ctx, cancel := v.clock.WithTimeout(context.Background(), proveTimeout)
 	defer cancel()
 	fail := func(p problem.Problem, wait backoff.Backoff) {
-		c.notes.fail(token.UID, token.Generation, scope.RequestOf(token), p, wait)
+		v.notes.fail(token.UID, token.Generation, scope.RequestOf(token), p, wait)
 	}
-	pair, err := c.api.Get(ctx, ref)
+	pair, err := v.pairs.Get(ctx, ref)
 	if err != nil {
 		fail(problem.Problem{
 			Reason: v1alpha1.ReasonAPIServerUnavailable, Message: "The restored pair could not be read: " + words.Of(err) + ".",
@@ -56,7 +74,7 @@ func (c *Controller) proveNow(log logr.Logger, token *v1alpha1.GitHubUserToken, 
 	}
 	found := rotation.ProofDead
 	if !pair.AccessToken.IsZero() && pair.AccessToken.Fingerprint() == pair.State.AccessToken {
-		alive, err := c.github.CheckToken(ctx, app, pair.AccessToken)
+		alive, err := v.github.CheckToken(ctx, app, pair.AccessToken)
 		if err != nil {
 			p := problem.Problem{Reason: v1alpha1.ReasonGitHubUnavailable, Message: "GitHub could not be asked about the restored pair: " + words.Of(err) + "."}
 			if failed, ok := errors.AsType[*github.Error](err); ok {
@@ -69,7 +87,7 @@ func (c *Controller) proveNow(log logr.Logger, token *v1alpha1.GitHubUserToken, 
 			found = rotation.ProofAlive
 		}
 	}
-	c.notes.With(token.UID, func(m *note) { m.provenToken, m.proof = pair.State.AccessToken, found })
-	c.notes.succeed(token.UID)
+	v.notes.With(token.UID, func(m *note) { m.provenToken, m.proof = pair.State.AccessToken, found })
+	v.notes.succeed(token.UID)
 	log.Info("GitHub was asked about the access token of a restored pair", "alive", found == rotation.ProofAlive)
 }

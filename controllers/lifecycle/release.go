@@ -8,6 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
+	"github.com/githubusertoken/github-user-token-operator/internal/memory"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 )
 
@@ -22,21 +23,37 @@ type orphan struct {
 	since time.Duration
 }
 
-// Gone deals with a resource that does not exist any more: what is remembered of it is dropped, and its Secrets
+// releaser takes our finalizer off Secrets that are being deleted and whose resource is gone.
+type releaser struct {
+	cache Cache
+	api   interface {
+		resourceReader
+		// Remove is that of rotation.Store.
+		Remove(ctx context.Context, pair *rotation.Pair) error
+	}
+	registry  *registry
+	orphans   memory.Slot[orphan]
+	leftovers leftovers
+	clock     rotation.Clock
+}
+
+// changed is told of each Secret that the cache shows anew, or differently.
+func (r *releaser) changed(pair *rotation.Pair) { r.leftovers.see(pair, false) }
+
+// removed is told of each Secret that is gone.
+func (r *releaser) removed(pair *rotation.Pair) {
+	r.leftovers.see(pair, true)
+	r.orphans.Drop(types.UID(pair.UID))
+}
+
+// gone deals with a resource that does not exist any more: what is remembered of it is dropped, and its Secrets
 // are released. Its finalizer should have kept it until they were dealt with: somebody took it off by force, and
 // our finalizer would hold them for ever. A Secret of a resource that this process never knew may come from a
-// backup, and its resource as well in a moment: it is kept for that long. Gone returns when to look again; zero
+// backup, and its resource as well in a moment: it is kept for that long. It returns when to look again; zero
 // when only a change can make a difference.
-func (c *Controller) Gone(ctx context.Context, name types.NamespacedName) (again time.Duration, err error) {
-	known := c.memory.UIDs(name)
-	for _, uid := range known {
-		if !c.runner.Busy(uid) {
-			// That it was known is not forgotten: its Secret need not wait for it to come back.
-			c.forget(uid)
-			c.memory.Learn(uid, name)
-		}
-	}
-	secrets, err := c.cache.SecretsFor(ctx, name)
+func (r *releaser) gone(ctx context.Context, name types.NamespacedName) (again time.Duration, err error) {
+	r.registry.forgetAll(name) // That it was known stays: its Secret need not wait for it to come back.
+	secrets, err := r.cache.SecretsFor(ctx, name)
 	if err != nil {
 		return 0, fmt.Errorf("look for Secrets of a resource that is gone: %w", err)
 	}
@@ -44,33 +61,33 @@ func (c *Controller) Gone(ctx context.Context, name types.NamespacedName) (again
 		if !pair.Deleting || !pair.Controlled || pair.Owner.Name != name.Name {
 			continue
 		}
-		token, err := c.api.Resource(ctx, name)
+		token, err := r.api.Resource(ctx, name)
 		if err != nil {
 			return 0, fmt.Errorf("look whether the resource is gone: %w", err)
 		}
 		if token != nil {
 			return 0, nil // What becomes of the Secret is for the resource of that name now.
 		}
-		if wait := c.mayComeBack(pair); wait > 0 {
+		if wait := r.mayComeBack(pair); wait > 0 {
 			again = max(again, wait)
 			continue
 		}
-		if err := c.api.Remove(ctx, pair); err != nil {
+		if err := r.api.Remove(ctx, pair); err != nil {
 			return 0, fmt.Errorf("release a Secret whose resource is gone: %w", err)
 		}
-		c.orphans.Drop(types.UID(pair.UID))
+		r.orphans.Drop(types.UID(pair.UID))
 	}
 	return again, nil
 }
 
 // mayComeBack says for how long to wait for the resource of a Secret that is being deleted. Kubernetes deletes
 // a Secret from a backup at once, because its owner reference names a resource that is gone.
-func (c *Controller) mayComeBack(pair *rotation.Pair) (wait time.Duration) {
-	if _, known := c.memory.Name(types.UID(pair.Owner.UID)); known {
+func (r *releaser) mayComeBack(pair *rotation.Pair) (wait time.Duration) {
+	if r.registry.knows(types.UID(pair.Owner.UID)) {
 		return 0
 	}
-	mono := c.clock.Monotonic()
-	c.orphans.With(types.UID(pair.UID), func(o *orphan) {
+	mono := r.clock.Monotonic()
+	r.orphans.With(types.UID(pair.UID), func(o *orphan) {
 		if !o.seen {
 			*o = orphan{seen: true, since: mono}
 		}
@@ -81,10 +98,10 @@ func (c *Controller) mayComeBack(pair *rotation.Pair) (wait time.Duration) {
 
 // releaseFormer releases a Secret in the resource's place that belonged to a former resource of this name, is
 // of no use to this one, and is being deleted: nobody else would take our finalizer off.
-func (c *Controller) releaseFormer(ctx context.Context, s *scope.Scope) error {
+func (r *releaser) releaseFormer(ctx context.Context, s *scope.Scope) error {
 	pair := s.Pair
 	if pair == nil || pair.Controlled || !pair.Deleting || pair.Owner.Name != s.Owner.Name || pair.Owner.UID == s.Owner.UID {
 		return nil
 	}
-	return c.api.Remove(ctx, pair)
+	return r.api.Remove(ctx, pair)
 }

@@ -159,7 +159,7 @@ func TestReleaseOfLeftoversWhileTheResourceLives(t *testing.T) {
 				c.edit(w)
 			}
 			s := &scope.Scope{Token: resource, Owner: owner, Ref: inPlace, Now: start}
-			if err := w.releaseLeftovers(t.Context(), s); err != nil {
+			if err := w.releaser.releaseLeftovers(t.Context(), s); err != nil {
 				t.Fatal(err)
 			}
 			if removed := len(w.removed) > 0; removed != c.want {
@@ -167,7 +167,7 @@ func TestReleaseOfLeftoversWhileTheResourceLives(t *testing.T) {
 			}
 			if c.want {
 				w.PairChanged(c.pair, nil)
-				if left := w.leftovers.of(octocat); len(left) != 0 {
+				if left := w.releaser.leftovers.of(octocat); len(left) != 0 {
 					t.Errorf("remembered are %v", left)
 				}
 			}

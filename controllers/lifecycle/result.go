@@ -43,10 +43,10 @@ func blocked(p *problem.Problem) Result {
 // requeueAfter is how long it is until the next reconcile: at the next action, at the next try, or when the
 // access token expires and the report changes. Zero means that only a change can make a difference.
 func requeueAfter(s *scope.Scope, times ...time.Time) time.Duration {
-	if s.Pair != nil && s.Pair.State.Expires() {
-		times = append(times, s.Pair.State.ExpiresAt)
-	}
 	var at time.Time
+	if s.Pair != nil && s.Pair.State.ExpiresAt.After(s.Now) {
+		at = s.Pair.State.ExpiresAt
+	}
 	for _, t := range times {
 		if t.After(s.Now) && (at.IsZero() || t.Before(at)) {
 			at = t

@@ -36,15 +36,18 @@ type cluster struct {
 type world struct {
 	*Controller
 	*cluster
-	clock *handClock
+	clock  *handClock
+	memory *memory.Store
 }
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{cluster: &cluster{secrets: map[rotation.Ref]*rotation.Pair{}}, clock: &handClock{wall: start, mono: time.Hour}}
+	w := &world{
+		cluster: &cluster{secrets: map[rotation.Ref]*rotation.Pair{}}, clock: &handClock{wall: start, mono: time.Hour}, memory: memory.NewStore(),
+	}
 	w.Controller = New(Options{
 		Cache: cached{w.cluster}, API: w.cluster, GitHub: w.cluster, Reporter: w.cluster, Limiter: noLimit{}, Clock: w.clock,
-		Memory: memory.NewStore(), Runner: runner.New(runner.Options{Limit: 1}), CheckRunner: runner.New(runner.Options{Limit: 1}),
+		Memory: w.memory, Runner: runner.New(runner.Options{Limit: 1}), CheckRunner: runner.New(runner.Options{Limit: 1}),
 		Wake: func(name types.NamespacedName) { w.woken = append(w.woken, name) }, Log: logr.Discard(),
 	})
 	return w
@@ -88,7 +91,9 @@ func (c cached) Resource(context.Context, types.NamespacedName) (*v1alpha1.GitHu
 	return c.resource, true
 }
 
-func (c cached) Resources(context.Context) ([]*v1alpha1.GitHubUserToken, error) { return nil, nil }
+func (c cached) Resources(context.Context, string) ([]*v1alpha1.GitHubUserToken, error) {
+	return nil, nil
+}
 
 // noLimit lets everybody go ahead.
 type noLimit struct{}

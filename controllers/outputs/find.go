@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/internal/metapatch"
 )
 
 // IndexOwner is the name of the cache's index of outputs by the UID of the resource that controls them. Its
@@ -51,6 +52,11 @@ func (o *Outputs) find(ctx context.Context, token *v1alpha1.GitHubUserToken) (ma
 			}
 			if meta != nil {
 				found[spec.Name] = meta
+			}
+		}
+		if meta := found[spec.Name]; meta != nil && metapatch.IsTrimmed(meta.Annotations) {
+			if found[spec.Name], err = o.live(ctx, token.Namespace, spec.Name); err != nil {
+				return nil, err
 			}
 		}
 		if newest := o.notes.newest(token.UID, spec.Name, found[spec.Name]); newest != nil {

@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/tools/cache"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 )
@@ -19,25 +18,33 @@ import (
 // was written. That is in the metadata, it survives a restart, and it costs no read.
 const fieldManager = "github-user-token-operator"
 
-// TrimManagedFields is a transform for the cache of Secrets. It drops managedFields, but for the part of an output's
-// that tells who wrote its data, by which Sync notices edits. To apply it twice changes nothing, as client-go asks of a transform.
-func TrimManagedFields(object any) (any, error) {
-	if unknown, ok := object.(cache.DeletedFinalStateUnknown); ok {
-		object = unknown.Obj
+// TrimManagedFields is for the cache of Secrets' metadata. It drops managedFields, but for the part of an output's that
+// tells who wrote its data, by which Sync notices edits. To apply it twice changes nothing.
+func TrimManagedFields(meta *metav1.ObjectMeta) {
+	if meta.Labels[v1alpha1.LabelRole] != v1alpha1.RoleOutput {
+		meta.ManagedFields = nil
+		return
 	}
-	if secret, ok := object.(metav1.Object); ok {
-		var kept []metav1.ManagedFieldsEntry
-		if secret.GetLabels()[v1alpha1.LabelRole] == v1alpha1.RoleOutput {
-			kept = dataManagers(secret.GetManagedFields())
-		}
-		secret.SetManagedFields(kept)
-	}
-	return object, nil
+	meta.ManagedFields = dataManagers(meta.ManagedFields)
 }
 
+// maxManagers is how large the entries may be that are kept, in bytes.
+const maxManagers = 4 << 10
+
 // dataManagers are the entries that own data, reduced to it. An entry that cannot be read is kept as one of
-// nobody's, so that it counts as an edit.
+// nobody's, so that it counts as an edit; so does one in the place of all when they are too large.
 func dataManagers(entries []metav1.ManagedFieldsEntry) []metav1.ManagedFieldsEntry {
+	kept, size := ownersOfData(entries), 0
+	for _, entry := range kept {
+		size += len(entry.Manager) + len(entry.FieldsV1.GetRawBytes())
+	}
+	if size > maxManagers {
+		return []metav1.ManagedFieldsEntry{{FieldsV1: metav1.NewFieldsV1(`{"f:data":{}}`)}}
+	}
+	return kept
+}
+
+func ownersOfData(entries []metav1.ManagedFieldsEntry) []metav1.ManagedFieldsEntry {
 	var kept []metav1.ManagedFieldsEntry
 	for _, entry := range entries {
 		if entry.FieldsV1 == nil {

@@ -170,8 +170,9 @@ func (w writer) cached() map[string]*corev1.Secret {
 
 // asCached is the metadata that the cache keeps.
 func asCached(secret *corev1.Secret) metav1.ObjectMeta {
-	trimmed, _ := TrimManagedFields(&metav1.PartialObjectMetadata{ObjectMeta: *secret.ObjectMeta.DeepCopy()})
-	return trimmed.(*metav1.PartialObjectMetadata).ObjectMeta
+	trimmed := secret.ObjectMeta.DeepCopy()
+	TrimManagedFields(trimmed)
+	return *trimmed
 }
 
 func (w writer) Get(_ context.Context, key client.ObjectKey, object client.Object, _ ...client.GetOption) error {

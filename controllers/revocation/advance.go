@@ -8,6 +8,7 @@ import (
 	"github.com/go-logr/logr"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers/runner"
 	"github.com/githubusertoken/github-user-token-operator/controllers/words"
 )
 
@@ -85,7 +86,8 @@ func (r *Revoker) Advance(ctx context.Context, token *v1alpha1.GitHubUserToken, 
 	}
 	log := logr.FromContextOrDiscard(ctx)
 	again := time.Minute // Its end has the resource reconciled before.
-	if r.options.Runner.Start(token.UID, func() { r.revoke(log, token) }) != nil {
+	of := runner.Subject{UID: token.UID, Namespace: token.Namespace, Host: token.Spec.App.Host}
+	if r.options.Runner.Start(of, func() { r.revoke(log, token) }) != nil {
 		again = time.Second // There is no room, or the process is about to exit.
 	}
 	return Step{RequeueAt: now.Add(again)}, nil

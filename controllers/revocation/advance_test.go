@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers/runner"
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 	"github.com/githubusertoken/github-user-token-operator/internal/github"
@@ -66,11 +67,11 @@ func TestRevocationOfADeletedResource(t *testing.T) {
 			calls: []string{byTokens}, event: "this GitHub host does not offer the call",
 		},
 		"one try is made when the time is over, as after a restart": {
-			edit:  func(w *world) { w.clock.mono += time.Hour },
+			edit:  func(w *world) { w.clock.Mono += time.Hour },
 			calls: []string{app},
 		},
 		"and only one": {
-			edit:  func(w *world) { w.clock.mono += time.Hour; w.byApp = []error{failure(github.ServerError)} },
+			edit:  func(w *world) { w.clock.Mono += time.Hour; w.byApp = []error{failure(github.ServerError)} },
 			calls: []string{app}, event: "lives until",
 		},
 		"an access token that has expired meanwhile is not said to live": {
@@ -139,7 +140,7 @@ func TestRevocationWaitsUntilAnExchangeIsSettled(t *testing.T) {
 	}
 	// What cannot be settled within the time is not waited for.
 	settles := w.settles
-	w.clock.mono += maxTime
+	w.clock.Mono += maxTime
 	if took := w.finish(); took != 0 || w.settles != settles || len(w.calls) != 1 {
 		t.Errorf("settled %d times more, and GitHub was called by %q", w.settles-settles, w.calls)
 	}
@@ -152,7 +153,7 @@ func TestRevocationSettlesBeforeEachTryAndNotInBetween(t *testing.T) {
 	if step := w.advance(); w.settles != 1 || step.RequeueAt != w.clock.Now().Add(time.Second) {
 		t.Errorf("settled %d times, again at %s", w.settles, step.RequeueAt)
 	}
-	w.clock.mono += time.Second
+	w.clock.Mono += time.Second
 	w.advance()
 	if w.settles != 2 || len(w.calls) != 2 {
 		t.Errorf("settled %d times for %d calls", w.settles, len(w.calls))
@@ -161,7 +162,7 @@ func TestRevocationSettlesBeforeEachTryAndNotInBetween(t *testing.T) {
 
 func TestRevocationWaitsForRoom(t *testing.T) {
 	w := newWorld(t)
-	if err := w.runner.Start("another", func() {}); err != nil {
+	if err := w.runner.Start(runner.Subject{UID: "another"}, func() {}); err != nil {
 		t.Fatal(err)
 	}
 	step, err := w.revoker.Advance(t.Context(), w.token, w.settle)
@@ -312,8 +313,8 @@ func TestUnadmittedPairIsRevoked(t *testing.T) {
 			w.revoker.Unadmitted(t.Context(), scope.AppOf(w.token), record, github.Tokens{
 				AccessToken: credential.NewAccessToken("ghu_1"), RefreshToken: credential.NewRefreshToken("ghr_1"), ExpiresAt: w.clock.Now().Add(8 * time.Hour),
 			})
-			if !slices.Equal(w.calls, c.calls) || !slices.Equal(w.clock.slept, c.slept) {
-				t.Errorf("GitHub was called by %q with the pauses %v, want %q, %v", w.calls, w.clock.slept, c.calls, c.slept)
+			if !slices.Equal(w.calls, c.calls) || !slices.Equal(w.clock.Slept, c.slept) {
+				t.Errorf("GitHub was called by %q with the pauses %v, want %q, %v", w.calls, w.clock.Slept, c.calls, c.slept)
 			}
 			if text := strings.Join(w.events, "; "); (text != "") != (c.event != "") || !strings.Contains(text, c.event) {
 				t.Errorf("the events say %q", text)

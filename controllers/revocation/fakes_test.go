@@ -11,10 +11,10 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/controllers/runner"
+	"github.com/githubusertoken/github-user-token-operator/controllers/runner/runnertest"
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 	"github.com/githubusertoken/github-user-token-operator/internal/github"
@@ -30,35 +30,16 @@ func failure(reason github.Reason) *github.Error {
 	return &github.Error{Reason: reason, Host: "github.com"}
 }
 
-// clock is a rotation.Clock of which time passes only by sleeping, or by hand.
-type clock struct {
-	mono  time.Duration
-	slept []time.Duration
-}
-
-func (c *clock) Now() time.Time           { return epoch.Add(c.mono) }
-func (c *clock) Monotonic() time.Duration { return c.mono }
-
-func (c *clock) WithTimeout(ctx context.Context, _ time.Duration) (context.Context, context.CancelFunc) {
-	return context.WithCancel(ctx)
-}
-
-func (c *clock) Sleep(ctx context.Context, d time.Duration) error {
-	c.slept = append(c.slept, d)
-	c.mono += d
-	return ctx.Err()
-}
-
 // world is a resource that is being deleted, with Secrets, GitHub with its replies, and a Revoker between them.
 type world struct {
 	t       *testing.T
-	clock   *clock
+	clock   *runnertest.Clock
 	token   *v1alpha1.GitHubUserToken
 	secrets map[rotation.Ref]*rotation.Pair
 	refs    []rotation.Ref
 	memory  *memory.Store
 	runner  *runner.Runner
-	queued  []func()
+	queued  runnertest.Queue
 	revoker *Revoker
 
 	// byApp and byToken are the replies of the App's endpoint and of the tokens' own, in turn; the last one stays.
@@ -77,7 +58,7 @@ type world struct {
 }
 
 func newWorld(t *testing.T) *world {
-	w := &world{t: t, clock: &clock{mono: time.Hour}, memory: memory.NewStore(), secrets: map[rotation.Ref]*rotation.Pair{}}
+	w := &world{t: t, clock: &runnertest.Clock{Start: epoch, Mono: time.Hour}, memory: memory.NewStore(), secrets: map[rotation.Ref]*rotation.Pair{}}
 	w.token = &v1alpha1.GitHubUserToken{
 		ObjectMeta: metav1.ObjectMeta{
 			Namespace: "team-a", Name: "octocat", UID: "u1", DeletionTimestamp: &metav1.Time{Time: w.clock.Now()},
@@ -87,7 +68,7 @@ func newWorld(t *testing.T) *world {
 		},
 	}
 	w.store(scope.PairRefOf(w.token), "1")
-	w.runner = runner.New(runner.Options{Limit: 1, Go: func(_ types.UID, work func()) { w.queued = append(w.queued, work) }})
+	w.runner = runner.New(runner.Options{Limit: 1, Go: w.queued.Go})
 	w.revoker = New(Options{
 		GitHub: w, Store: w, Events: w, Runner: w.runner, Memory: w.memory, Clock: w.clock, Log: logr.Discard(),
 		ClientSecret: func(context.Context, *v1alpha1.GitHubUserToken) (credential.ClientSecret, *problem.Problem, error) {
@@ -128,28 +109,24 @@ func (w *world) advance() Step {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	for len(w.queued) > 0 {
-		work := w.queued[0]
-		w.queued = w.queued[1:]
-		work()
-	}
+	w.queued.Run()
 	return step
 }
 
 // finish lets time go by until the resource may go, and returns how long that took.
 func (w *world) finish() time.Duration {
 	w.t.Helper()
-	began := w.clock.mono
+	began := w.clock.Mono
 	for range 1000 {
 		step := w.advance()
 		if step.Done {
-			return w.clock.mono - began
+			return w.clock.Mono - began
 		}
 		// What has run has the resource reconciled at once.
 		if step = w.advance(); step.Done {
-			return w.clock.mono - began
+			return w.clock.Mono - began
 		}
-		w.clock.mono += max(step.RequeueAt.Sub(w.clock.Now()), time.Millisecond)
+		w.clock.Mono += max(step.RequeueAt.Sub(w.clock.Now()), time.Millisecond)
 	}
 	w.t.Fatal("the resource never goes")
 	return 0

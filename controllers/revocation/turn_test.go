@@ -61,7 +61,7 @@ func TestADeletionWaitsForItsTurnAtTheCredentialsEndpointAndSaysSo(t *testing.T)
 	if !slices.Equal(slices.Compact(l.asked), []string{"github.com/credentials for team-a by u1"}) {
 		t.Errorf("asked %q", l.asked)
 	}
-	w.clock.mono += 5 * time.Minute // Beyond the time for which GitHub itself is asked.
+	w.clock.Mono += 5 * time.Minute // Beyond the time for which GitHub itself is asked.
 	l.left = 1
 	w.advance()
 	if step := w.advance(); !step.Done || !slices.Equal(w.calls, []string{"tokens github.com 10"}) || l.given != 1 || len(w.events) != 1 {
@@ -139,7 +139,7 @@ func TestAPairThatIsNotLetInWaitsForItsTurn(t *testing.T) {
 		AccessToken: credential.NewAccessToken("ghu_1"), RefreshToken: credential.NewRefreshToken("ghr_1"), ExpiresAt: w.clock.Now().Add(8 * time.Hour),
 	})
 	var slept time.Duration
-	for _, pause := range w.clock.slept {
+	for _, pause := range w.clock.Slept {
 		slept += pause
 	}
 	if slept.Round(time.Second) != maxTurnTime || len(w.calls) != 0 || len(w.events) != 1 || len(l.canceled) != 1 {

@@ -3,16 +3,18 @@ package runner
 import (
 	"context"
 	"errors"
-	"math"
 	"sync"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/githubusertoken/github-user-token-operator/internal/fair"
 )
 
 // Options configure a Runner.
 type Options struct {
-	// Limit is how many pieces of work may run at once.
+	// Limit is how many pieces of work may run at once. One namespace, and one host, has three quarters of them at
+	// most, and less when others have many as well; see package fair.
 	Limit int
 	// Go starts work for a resource beside the caller. Default: a goroutine.
 	Go func(uid types.UID, work func())
@@ -26,12 +28,29 @@ type Options struct {
 	OnDone func(types.UID)
 }
 
+// Subject is whose work it is.
+type Subject struct {
+	// UID is that of the resource. One piece of work runs for each at a time.
+	UID types.UID
+	// Namespace is that of the resource.
+	Namespace string
+	// Host is the GitHub that is asked; empty when none is. One that does not answer must not take the places of the others.
+	Host string
+}
+
+// key is a namespace or a host.
+type key struct{ namespace, host string }
+
+// keys are what a place is counted against. Work that asks no host counts against the host without a name.
+func (s Subject) keys() (namespace, host key) { return key{namespace: s.Namespace}, key{host: s.Host} }
+
 // Runner is safe for concurrent use. Make it with New.
 type Runner struct {
 	options Options
+	places  *fair.Places[key]
 
 	mu      sync.Mutex
-	running map[types.UID]struct{}
+	running map[types.UID]Subject
 	// aside are those of them that wait for something and take no place.
 	aside map[types.UID]struct{}
 	// draining is cancelled when nothing new begins any more.
@@ -49,7 +68,8 @@ func New(options Options) *Runner {
 		options.Sleep = sleep
 	}
 	r := &Runner{
-		options: options, running: map[types.UID]struct{}{}, aside: map[types.UID]struct{}{}, ended: make(chan struct{}, 1),
+		options: options, places: fair.NewPlaces[key](options.Limit),
+		running: map[types.UID]Subject{}, aside: map[types.UID]struct{}{}, ended: make(chan struct{}, 1),
 	}
 	r.draining, r.drain = context.WithCancel(context.Background())
 	return r
@@ -58,7 +78,7 @@ func New(options Options) *Runner {
 // ErrDraining: the process is about to exit and begins nothing new.
 var ErrDraining = errors.New("the operator is shutting down")
 
-// ErrFull: as many pieces of work as allowed are running.
+// ErrFull: there is no place for more, or none for this namespace or this host.
 var ErrFull = errors.New("as many exchanges as allowed are under way")
 
 // ErrBusy: the resource has a piece of work running already.
@@ -66,40 +86,43 @@ var ErrBusy = errors.New("an exchange for this resource is under way")
 
 // Start runs work for a resource beside the caller. Errors: ErrDraining, ErrFull, ErrBusy; then nothing was
 // started.
-func (r *Runner) Start(uid types.UID, work func()) error { return r.start(uid, work, r.options.Limit) }
+func (r *Runner) Start(of Subject, work func()) error { return r.start(of, work, r.places.Take) }
 
 // StartReplay is Start without the limit: a pair that was received must not wait, for its intent would be
 // taken for one without an answer.
-func (r *Runner) StartReplay(uid types.UID, work func()) error {
-	return r.start(uid, work, math.MaxInt)
+func (r *Runner) StartReplay(of Subject, work func()) error {
+	return r.start(of, work, func(keys ...key) bool {
+		r.places.TakeAnyway(keys...)
+		return true
+	})
 }
 
-func (r *Runner) start(uid types.UID, work func(), limit int) error {
-	if err := r.admit(uid, limit); err != nil {
+func (r *Runner) start(of Subject, work func(), take func(keys ...key) bool) error {
+	if err := r.admit(of, take); err != nil {
 		return err
 	}
-	r.options.Go(uid, func() {
-		defer r.done(uid)
-		defer r.survive(uid)
+	r.options.Go(of.UID, func() {
+		defer r.done(of.UID)
+		defer r.survive(of.UID)
 		work()
 	})
 	return nil
 }
 
 // admit takes a place for a resource.
-func (r *Runner) admit(uid types.UID, limit int) error {
+func (r *Runner) admit(of Subject, take func(keys ...key) bool) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.draining.Err() != nil {
 		return ErrDraining
 	}
-	if len(r.running)-len(r.aside) >= limit {
-		return ErrFull
-	}
-	if _, busy := r.running[uid]; busy {
+	if _, busy := r.running[of.UID]; busy {
 		return ErrBusy
 	}
-	r.running[uid] = struct{}{}
+	if namespace, host := of.keys(); !take(namespace, host) {
+		return ErrFull
+	}
+	r.running[of.UID] = of
 	return nil
 }
 
@@ -131,11 +154,10 @@ func (r *Runner) Busy(uid types.UID) bool {
 	return busy
 }
 
-// Full reports whether there is no room for more.
-func (r *Runner) Full() bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return len(r.running)-len(r.aside) >= r.options.Limit
+// Full reports whether there is no place for more work, or none of this namespace or for this host.
+func (r *Runner) Full(of Subject) bool {
+	namespace, host := of.keys()
+	return !r.places.Fits(namespace, host)
 }
 
 // StandAside gives up the place of work that has made its exchange and may wait for long, so that much of it
@@ -143,9 +165,17 @@ func (r *Runner) Full() bool {
 func (r *Runner) StandAside(uid types.UID) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if _, busy := r.running[uid]; busy {
+	of, busy := r.running[uid]
+	if _, stands := r.aside[uid]; busy && !stands {
 		r.aside[uid] = struct{}{}
+		r.free(of)
 	}
+}
+
+// free gives a place back.
+func (r *Runner) free(of Subject) {
+	namespace, host := of.keys()
+	r.places.Free(namespace, host)
 }
 
 // Count is how many pieces of work are running, those that stand aside included.
@@ -172,6 +202,9 @@ func (r *Runner) Drain(ctx context.Context) error {
 
 func (r *Runner) done(uid types.UID) {
 	r.mu.Lock()
+	if _, stands := r.aside[uid]; !stands {
+		r.free(r.running[uid])
+	}
 	delete(r.running, uid)
 	delete(r.aside, uid)
 	r.mu.Unlock()

@@ -3,12 +3,17 @@ package runner
 import (
 	"context"
 	"errors"
+	"strconv"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
 )
+
+// of is a resource in a namespace of its own.
+func of(uid types.UID) Subject { return Subject{UID: uid, Namespace: string(uid), Host: "github.com"} }
 
 func TestRunnerAPanicOfOneResourceEndsNoOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -18,14 +23,14 @@ func TestRunnerAPanicOfOneResourceEndsNoOther(t *testing.T) {
 			OnPanic: func(uid types.UID) { panicked = append(panicked, uid) },
 			OnDone:  func(uid types.UID) { done = append(done, uid) },
 		})
-		if err := r.Start("a", func() { panic("ghu_secret") }); err != nil {
+		if err := r.Start(of("a"), func() { panic("ghu_secret") }); err != nil {
 			t.Fatal(err)
 		}
 		synctest.Wait()
 		if len(panicked) != 1 || len(done) != 0 || !r.Busy("a") {
 			t.Fatalf("panicked %v, done %v: the resource does not rest", panicked, done)
 		}
-		if err := r.Start("b", func() {}); err != nil {
+		if err := r.Start(of("b"), func() {}); err != nil {
 			t.Errorf("a resource that rests takes the place of another: %v", err)
 		}
 		synctest.Wait()
@@ -44,7 +49,7 @@ func TestRunnerWorkThatPanickedIsTriedAgainLater(t *testing.T) {
 		done := make(chan types.UID)
 		r := New(Options{Limit: 1, OnDone: func(uid types.UID) { done <- uid }})
 		began := time.Now()
-		if err := r.Start("a", func() { panic("x") }); err != nil {
+		if err := r.Start(of("a"), func() { panic("x") }); err != nil {
 			t.Fatal(err)
 		}
 		<-done
@@ -69,13 +74,13 @@ func TestRunnerKeepsToItsLimitAndToOneForEachResource(t *testing.T) {
 		if c.replay {
 			start = r.StartReplay
 		}
-		if err := start(c.uid, work); !errors.Is(err, c.want) {
+		if err := start(of(c.uid), work); !errors.Is(err, c.want) {
 			t.Errorf("start of %s: %v, want %v", c.uid, err, c.want)
 		}
 	}
 	r.StandAside("a")
 	r.StandAside("b")
-	if r.Full() {
+	if r.Full(of("e")) {
 		t.Error("work that stands aside takes a place")
 	}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -83,7 +88,69 @@ func TestRunnerKeepsToItsLimitAndToOneForEachResource(t *testing.T) {
 	if err := r.Drain(ctx); !errors.Is(err, context.Canceled) {
 		t.Errorf("it does not wait for what runs: %v", err)
 	}
-	if err := r.Start("d", work); !errors.Is(err, ErrDraining) {
+	if err := r.Start(of("d"), work); !errors.Is(err, ErrDraining) {
 		t.Errorf("something was started while the process ends: %v", err)
 	}
+}
+
+// One namespace, or one host that does not answer, takes only so many of the places that others find some.
+func TestRunnerLeavesPlacesToOthers(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		flood func(i int) Subject
+	}{
+		{"other namespaces", func(int) Subject { return Subject{Namespace: "flood", Host: "github.com"} }},
+		{"other hosts", func(i int) Subject { return Subject{Namespace: "tenant" + strconv.Itoa(i), Host: "hangs.example.com"} }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := New(Options{Limit: 16, Go: func(types.UID, func()) {}})
+			began := 0
+			for i := range 100 {
+				subject := c.flood(i)
+				subject.UID = types.UID(strconv.Itoa(i))
+				if r.Full(subject) {
+					break
+				}
+				if err := r.Start(subject, func() {}); err != nil {
+					t.Fatal(err)
+				}
+				began++
+			}
+			if began != 12 {
+				t.Errorf("%d of 16 places are taken, want 12", began)
+			}
+			victim := Subject{UID: "victim", Namespace: "victim", Host: "github.example.com"}
+			if err := r.Start(victim, func() {}); err != nil {
+				t.Errorf("another found no place: %v", err)
+			}
+			r.StandAside("0")
+			r.StandAside("0")
+			r.StandAside("1")
+			if again := c.flood(200); r.Full(again) {
+				t.Error("what stands aside still counts against its namespace or host")
+			}
+		})
+	}
+}
+
+// What runs may have spent a token whose successor only it can store.
+func TestRunnerDrainWaitsForWhatRunsAndEndsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const long = time.Hour
+		r := New(Options{Limit: 2})
+		var finished atomic.Int32
+		for _, uid := range []types.UID{"a", "b"} {
+			if err := r.Start(of(uid), func() { time.Sleep(long); finished.Add(1) }); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Minute)
+		}
+		began := time.Now()
+		if err := r.Drain(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if waited := time.Since(began); finished.Load() != 2 || waited != long-time.Minute {
+			t.Errorf("after %s %d pieces of work had come to their end", waited, finished.Load())
+		}
+	})
 }

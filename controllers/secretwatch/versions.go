@@ -16,12 +16,21 @@ func VersionOf(object metav1.Object) string {
 // roomFor is how many versions may be known, of Secrets that are named or not, before any is pruned.
 const roomFor = 64
 
+// seen is what is known of a Secret.
+type seen struct {
+	// version is the current one; empty when there is no Secret.
+	version string
+	// marks are those of this version; see Options.Marks. They are not known of one that was learned.
+	marks   uint64
+	learned bool
+}
+
 // versions are the versions of Secrets that are named, and of some that were.
 type versions struct {
 	named func(types.NamespacedName) bool
 
 	mu    sync.Mutex
-	known map[types.NamespacedName]string
+	known map[types.NamespacedName]seen
 	// left is how many were left when they were last pruned. It is done again when there are twice as many, so
 	// that each that is noted costs a bounded number of lookups.
 	left int
@@ -30,24 +39,27 @@ type versions struct {
 func (v *versions) get(name types.NamespacedName) (version string, known bool) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	version, known = v.known[name]
-	return version, known
+	current, known := v.known[name]
+	return current.version, known
 }
 
-// set notes a version that the watch tells, and reports whether it is news.
-func (v *versions) set(name types.NamespacedName, version string) bool {
+// set notes what the watch tells, and completes the change that this is. news is false when it was known.
+func (v *versions) set(name types.NamespacedName, current seen, change *Change) (news bool) {
 	v.mu.Lock()
 	before, known := v.known[name]
-	v.known[name] = version
+	v.known[name] = current
 	v.mu.Unlock()
 	v.pruneIfMany()
-	return !known || before != version
+	gone := before.version == "" != (current.version == "")
+	change.First = !known
+	change.Marked = !known || before.learned || gone || before.marks != current.marks
+	return !known || before.version != current.version
 }
 
 func (v *versions) learn(name types.NamespacedName, version string) {
 	v.mu.Lock()
 	if _, known := v.known[name]; !known {
-		v.known[name] = version
+		v.known[name] = seen{version: version, learned: true}
 	}
 	v.mu.Unlock()
 	v.pruneIfMany()
@@ -75,11 +87,11 @@ func (v *versions) prune() {
 	before := maps.Clone(v.known)
 	v.left = len(before) // What is noted meanwhile begins no second one.
 	v.mu.Unlock()
-	maps.DeleteFunc(before, func(name types.NamespacedName, _ string) bool { return v.named(name) })
+	maps.DeleteFunc(before, func(name types.NamespacedName, _ seen) bool { return v.named(name) })
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	for name, version := range before {
-		if v.known[name] == version {
+	for name, was := range before {
+		if v.known[name] == was {
 			delete(v.known, name)
 		}
 	}

@@ -25,12 +25,26 @@ type Options struct {
 	Namespaces []string
 	// Named reports whether some resource names the Secret. It is asked at each event, and must be quick.
 	Named func(types.NamespacedName) bool
+	// Marks are a hash of what a Secret's metadata tells those who name it as their own: whose it is. Default: none.
+	Marks func(metav1.Object) uint64
 	// Changed is called for each change of a Secret that is named, from the goroutine of a namespace's watch.
-	Changed func(types.NamespacedName)
+	Changed func(context.Context, Change)
 	// Sleep returns after the given time, or earlier with the context's error. Default: by the real clock.
 	Sleep func(context.Context, time.Duration) error
 	// Log takes the messages. Its zero value drops them.
 	Log logr.Logger
+}
+
+// Change is a change of a Secret.
+type Change struct {
+	Name types.NamespacedName
+	// First reports that nothing was known of the Secret before, as at a start.
+	First bool
+	// Marked reports that the Secret may be there now and was not, or the other way round, or bear other marks. Otherwise
+	// its data may have changed, or metadata that means nothing.
+	Marked bool
+	// Controller is the UID of the object that controls the Secret; empty when none does.
+	Controller types.UID
 }
 
 // Watch is a watch on the Secrets that resources name. Make it with New; it is safe for concurrent use.
@@ -44,10 +58,13 @@ func New(options Options) *Watch {
 	if len(options.Namespaces) == 0 {
 		options.Namespaces = []string{metav1.NamespaceAll}
 	}
+	if options.Marks == nil {
+		options.Marks = func(metav1.Object) uint64 { return 0 }
+	}
 	if options.Sleep == nil {
 		options.Sleep = rotation.SystemClock().Sleep
 	}
-	return &Watch{options: options, versions: versions{named: options.Named, known: map[types.NamespacedName]string{}}}
+	return &Watch{options: options, versions: versions{named: options.Named, known: map[types.NamespacedName]seen{}}}
 }
 
 // Version is the current version of a named Secret, as VersionOf has it; empty when it was deleted. known is
@@ -90,7 +107,7 @@ func (w *Watch) follow(ctx context.Context, namespace string) {
 		stream, err := secrets.Watch(ctx, metav1.ListOptions{ResourceVersion: version, AllowWatchBookmarks: true})
 		if err == nil {
 			before := version
-			version, err = w.drain(stream, version)
+			version, err = w.drain(ctx, stream, version)
 			if err == nil && version != before {
 				failures = 0
 				continue // An orderly end: the server closes watches after some minutes.
@@ -106,7 +123,7 @@ func (w *Watch) follow(ctx context.Context, namespace string) {
 }
 
 // drain reads a watch to its end and returns the version from which to go on.
-func (w *Watch) drain(stream watch.Interface, version string) (string, error) {
+func (w *Watch) drain(ctx context.Context, stream watch.Interface, version string) (string, error) {
 	defer stream.Stop()
 	for event := range stream.ResultChan() {
 		if event.Type == watch.Error {
@@ -118,23 +135,26 @@ func (w *Watch) drain(stream watch.Interface, version string) (string, error) {
 		}
 		version = meta.ResourceVersion
 		if event.Type != watch.Bookmark {
-			w.see(event.Type, meta)
+			w.see(ctx, event.Type, meta)
 		}
 	}
 	return version, nil
 }
 
-func (w *Watch) see(kind watch.EventType, meta *metav1.PartialObjectMetadata) {
+func (w *Watch) see(ctx context.Context, kind watch.EventType, meta *metav1.PartialObjectMetadata) {
 	name := types.NamespacedName{Namespace: meta.Namespace, Name: meta.Name}
 	if !w.options.Named(name) {
 		w.Forget(name) // What is kept of a Secret must be its last version, or nothing.
 		return
 	}
-	current := VersionOf(meta)
-	if kind == watch.Deleted {
-		current = ""
+	change, current := Change{Name: name}, seen{}
+	if kind != watch.Deleted {
+		current = seen{version: VersionOf(meta), marks: w.options.Marks(meta)}
+		if controller := metav1.GetControllerOfNoCopy(meta); controller != nil {
+			change.Controller = controller.UID
+		}
 	}
-	if w.versions.set(name, current) {
-		w.options.Changed(name)
+	if w.versions.set(name, current, &change) {
+		w.options.Changed(ctx, change)
 	}
 }

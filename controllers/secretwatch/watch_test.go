@@ -104,6 +104,7 @@ type fixture struct {
 	server  *server
 	named   map[string]bool
 	changed []string
+	last    Change
 }
 
 // run runs a test in a bubble, with a watch that has begun.
@@ -133,9 +134,13 @@ func newFixture(named ...string) *fixture {
 		f.named[name] = true
 	}
 	f.Watch = New(Options{
-		Client:  f.server,
-		Named:   func(name types.NamespacedName) bool { return name.Namespace == "team-a" && f.named[name.Name] },
-		Changed: func(name types.NamespacedName) { f.changed = append(f.changed, name.Name) },
+		Client: f.server,
+		Named:  func(name types.NamespacedName) bool { return name.Namespace == "team-a" && f.named[name.Name] },
+		Marks:  func(object metav1.Object) uint64 { return uint64(len(object.GetLabels())) },
+		Changed: func(_ context.Context, change Change) {
+			f.changed = append(f.changed, change.Name.Name)
+			f.last = change
+		},
 	})
 	return f
 }
@@ -174,7 +179,7 @@ func TestSecretWatchTellsChangesOfNamedSecretsOnly(t *testing.T) {
 				case c.learned:
 					f.Learn(nameOf(c.secret.Name), c.before)
 				case c.before != "":
-					f.versions.set(nameOf(c.secret.Name), c.before)
+					f.versions.set(nameOf(c.secret.Name), seen{version: c.before}, &Change{})
 				}
 				stream.Action(c.event, c.secret)
 				synctest.Wait()
@@ -183,6 +188,49 @@ func TestSecretWatchTellsChangesOfNamedSecretsOnly(t *testing.T) {
 					t.Errorf("told %v, want told: %t", f.changed, c.changed)
 				}
 			})
+		})
+	}
+}
+
+func TestSecretWatchTellsWhetherTheMarksHaveChanged(t *testing.T) {
+	mark := func(secret *metav1.PartialObjectMetadata) *metav1.PartialObjectMetadata {
+		secret.Labels = map[string]string{"a": "b"}
+		return secret
+	}
+	cases := map[string]struct {
+		prepare func(f *fixture)
+		kind    watch.EventType
+		secret  *metav1.PartialObjectMetadata
+		marked  bool
+	}{
+		"a Secret of which nothing was known": {func(*fixture) {}, watch.Added, secret("seed", "2"), true},
+		"one of which the version alone was":  {func(f *fixture) { f.Learn(nameOf("seed"), "uid-of-seed/1") }, watch.Modified, secret("seed", "2"), true},
+		"one that was touched":                {func(f *fixture) { f.see(t.Context(), watch.Added, secret("seed", "1")) }, watch.Modified, secret("seed", "2"), false},
+		"one that was learned, told and touched": {func(f *fixture) {
+			f.Learn(nameOf("seed"), "uid-of-seed/1")
+			f.see(t.Context(), watch.Added, secret("seed", "1"))
+		}, watch.Modified, secret("seed", "2"), false},
+		"one that was marked":  {func(f *fixture) { f.see(t.Context(), watch.Added, secret("seed", "1")) }, watch.Modified, mark(secret("seed", "2")), true},
+		"one that was deleted": {func(f *fixture) { f.see(t.Context(), watch.Added, secret("seed", "1")) }, watch.Deleted, secret("seed", "2"), true},
+		"one that was made anew": {func(f *fixture) {
+			f.see(t.Context(), watch.Added, secret("seed", "1"))
+			f.see(t.Context(), watch.Deleted, secret("seed", "2"))
+		}, watch.Added, secret("seed", "3"), true},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture("seed")
+			c.prepare(f)
+			c.secret.OwnerReferences = []metav1.OwnerReference{{UID: "u", Controller: new(true)}}
+			f.see(t.Context(), c.kind, c.secret)
+			want := Change{Name: nameOf("seed"), Marked: c.marked, Controller: "u"}
+			want.First = c.kind == watch.Added && c.secret.ResourceVersion == "2"
+			if c.kind == watch.Deleted {
+				want.Controller = ""
+			}
+			if f.last != want {
+				t.Errorf("told %+v, want %+v", f.last, want)
+			}
 		})
 	}
 }
@@ -324,10 +372,10 @@ func TestSecretWatchVersionsGrowWithWhatIsNamed(t *testing.T) {
 			f.Learn(nameOf(name), "u/1")
 		},
 		"of Secrets that the watch tells of": func(f *fixture, i int, name string) {
-			f.see(watch.Added, secret(name, fmt.Sprint(i)))
+			f.see(context.Background(), watch.Added, secret(name, fmt.Sprint(i)))
 		},
 		"of Secrets that were deleted while they were named": func(f *fixture, i int, name string) {
-			f.see(watch.Deleted, secret(name, fmt.Sprint(i)))
+			f.see(context.Background(), watch.Deleted, secret(name, fmt.Sprint(i)))
 		},
 	}
 	for title, note := range cases {
@@ -372,7 +420,7 @@ func TestSecretWatchKeepsWhatIsToldWhileItPrunes(t *testing.T) {
 	f := newFixture()
 	f.Learn(nameOf("seed"), "u/1")
 	f.versions.named = func(name types.NamespacedName) bool {
-		f.versions.set(name, "u/2")
+		f.versions.set(name, seen{version: "u/2"}, &Change{})
 		return false
 	}
 	f.Prune()

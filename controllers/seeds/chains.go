@@ -19,28 +19,50 @@ type Chain struct {
 	// Owner and UID are those of the resource.
 	Owner string
 	UID   types.UID
+	// Version is the resourceVersion of the pair Secret.
+	Version string
+	// Pending reports that the token is being imported, or that it was and the outcome is not known; otherwise the chain
+	// goes back to it or stands at it.
+	Pending bool
 }
 
-// ChainTokens are the fingerprints by which pair Secrets are indexed: of the logins that the chain was
-// imported from, of one being imported, and of the refresh token it holds. Logins that were refused are none
-// of them: others may try those with another App. The state may be nil.
+// ChainOf is the chain of a pair Secret that is indexed under the token.
+func ChainOf(pair *rotation.Pair, token credential.Fingerprint) Chain {
+	imported := slices.ContainsFunc(pair.State.Seeds, func(seed rotation.SeedRecord) bool { return seed.Fingerprint == token && seed.RefusedFor == "" })
+	return Chain{
+		Namespace: pair.Owner.Namespace, Owner: pair.Owner.Name, UID: types.UID(pair.Owner.UID), Version: pair.Version,
+		Pending: pair.State.PendingSeed == token && pair.State.RefreshToken != token && !imported,
+	}
+}
+
+// maxChainTokens is by how many tokens a pair Secret is indexed: as many as the state remembers logins, the one being
+// imported, and the one that it holds. A state with more was not written by the operator.
+const maxChainTokens = rotation.MaxSeeds + 2
+
+// maxFingerprint is how long a fingerprint may be that counts; see credential.Fingerprint.
+const maxFingerprint = 32
+
+// ChainTokens are the fingerprints by which pair Secrets are indexed: of the refresh token that the chain holds, of a
+// login being imported, and of the logins that it was imported from. Logins that were refused are none of them: others
+// may try those with another App. The state may be nil. Anybody may have written it, so that what is taken of it is
+// bounded.
 func ChainTokens(state *rotation.State) []string {
 	if state == nil {
 		return nil
 	}
 	var tokens []string
 	add := func(fingerprint credential.Fingerprint) {
-		if text := string(fingerprint); text != "" && !slices.Contains(tokens, text) {
+		if text := string(fingerprint); text != "" && len(text) <= maxFingerprint && len(tokens) < maxChainTokens && !slices.Contains(tokens, text) {
 			tokens = append(tokens, text)
-		}
-	}
-	for _, seed := range state.Seeds {
-		if seed.RefusedFor == "" {
-			add(seed.Fingerprint)
 		}
 	}
 	add(state.RefreshToken)
 	add(state.PendingSeed)
+	for _, seed := range slices.Backward(state.Seeds) { // The newest stand last.
+		if seed.RefusedFor == "" {
+			add(seed.Fingerprint)
+		}
+	}
 	return tokens
 }
 

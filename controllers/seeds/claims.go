@@ -48,35 +48,44 @@ type claims struct {
 	mu      sync.Mutex // Taken before the memory's own lock.
 	own     memory.Slot[claim]
 	byToken map[credential.Fingerprint]map[types.UID]struct{}
-	// losses counts the claims that were dropped, and settled is the youngest resource up to which all older ones
-	// were found to have a claim or a pair, when losses stood at settledAt.
-	losses, settledAt uint64
-	settled           *claim
+	// losses counts what has ended a horizon, and settled has, by namespace, the youngest resource up to which all older
+	// ones of it have been looked at.
+	losses  uint64
+	settled map[string]claim
 }
 
-// horizon is the youngest resource up to which every older one is known to have a claim or a pair, so that none of
-// those has to be looked at; ok is false when there is none.
-func (c *claims) horizon() (youngest claim, losses uint64, ok bool) {
+// horizon is the youngest resource of a namespace up to which every older one there was found to have a claim, a pair,
+// or no token, so that none of those has to be looked at; ok is false when there is none.
+func (c *claims) horizon(namespace string) (youngest claim, losses uint64, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.settled == nil || c.settledAt != c.losses {
-		return claim{}, c.losses, false
-	}
-	return *c.settled, c.losses, true
+	youngest, ok = c.settled[namespace]
+	return youngest, c.losses, ok
 }
 
-// settle notes that they are, if no claim was dropped since the look at them began.
+// settle notes that they were, unless that has changed since the look at them began.
 func (c *claims) settle(mine claim, losses uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if losses != c.losses || c.settled != nil && c.settledAt == losses && compare(mine, *c.settled) <= 0 {
-		return
+	if youngest, ok := c.settled[mine.name.Namespace]; losses == c.losses && (!ok || compare(mine, youngest) > 0) {
+		c.settled[mine.name.Namespace] = mine
 	}
-	c.settled, c.settledAt = &mine, losses
+}
+
+// unsettle notes that resources of a namespace may want tokens that nobody knows of.
+func (c *claims) unsettle(namespace string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.lose(namespace)
+}
+
+func (c *claims) lose(namespace string) {
+	c.losses++
+	delete(c.settled, namespace)
 }
 
 func newClaims(store *memory.Store) *claims {
-	return &claims{own: memory.NewSlot[claim](store), byToken: map[credential.Fingerprint]map[types.UID]struct{}{}}
+	return &claims{own: memory.NewSlot[claim](store), byToken: map[credential.Fingerprint]map[types.UID]struct{}{}, settled: map[string]claim{}}
 }
 
 // enter records which token a resource wants; none when it is empty. It replaces what the resource wanted
@@ -113,17 +122,11 @@ func (c *claims) presume(wanted claim) bool {
 	return true
 }
 
-// presumed are the resources for which a claim to a token was presumed.
-func (c *claims) presumed(token credential.Fingerprint) []types.UID {
+// presumed are the claims to a token that were presumed.
+func (c *claims) presumed(token credential.Fingerprint) []claim {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	var found []types.UID
-	for _, wanted := range c.wanting(token) {
-		if wanted.presumed {
-			found = append(found, wanted.uid)
-		}
-	}
-	return found
+	return slices.DeleteFunc(c.unordered(token), func(wanted claim) bool { return !wanted.presumed })
 }
 
 // withdraw drops a presumed claim and returns those that want the same token: it may be their turn.
@@ -147,7 +150,7 @@ func (c *claims) take(uid types.UID, token credential.Fingerprint) (owner claim,
 	if !ok || mine.token != token {
 		return claim{}, false
 	}
-	if first := c.wanting(token)[0]; first.uid != uid {
+	if first := slices.MinFunc(c.unordered(token), compare); first.uid != uid {
 		return first, true
 	}
 	mine.taken = true
@@ -194,8 +197,15 @@ func names(claims []claim) []types.NamespacedName {
 	return found
 }
 
-// wanting are the claims to a token in their order. What does not count in the index is dropped.
+// wanting are the claims to a token in their order.
 func (c *claims) wanting(token credential.Fingerprint) []claim {
+	found := c.unordered(token)
+	slices.SortFunc(found, compare)
+	return found
+}
+
+// unordered are the claims to a token. What does not count in the index is dropped.
+func (c *claims) unordered(token credential.Fingerprint) []claim {
 	var found []claim
 	for uid := range c.byToken[token] {
 		if mine, ok := c.of(uid); ok && mine.token == token {
@@ -204,7 +214,6 @@ func (c *claims) wanting(token credential.Fingerprint) []claim {
 			c.unindex(uid, token)
 		}
 	}
-	slices.SortFunc(found, compare)
 	return found
 }
 
@@ -224,10 +233,10 @@ func (c *claims) set(wanted claim) {
 func (c *claims) drop(mine claim) {
 	c.own.Drop(mine.uid)
 	c.unindex(mine.uid, mine.token)
+	c.lose(mine.name.Namespace)
 }
 
 func (c *claims) unindex(uid types.UID, token credential.Fingerprint) {
-	c.losses++
 	delete(c.byToken[token], uid)
 	if len(c.byToken[token]) == 0 {
 		delete(c.byToken, token)

@@ -3,80 +3,90 @@ package seeds
 import (
 	"context"
 	"fmt"
-	"slices"
-
-	"k8s.io/apimachinery/pkg/types"
+	"time"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
+	"github.com/githubusertoken/github-user-token-operator/internal/problem"
 )
 
-// presumeOlder looks at the seeds of all older resources that have not imported theirs yet and claims for
-// them, so that the oldest gets the token whichever is reconciled first. It returns those that it has looked
-// at.
-func (o *Ownership) presumeOlder(ctx context.Context, token *v1alpha1.GitHubUserToken) (looked []types.UID, err error) {
-	mine, settled := claimOf(token, ""), true
-	youngest, losses, known := o.claims.horizon()
+const (
+	// readsPerClaim is how many seeds of older resources one claim may read live. What is found in them is remembered,
+	// so that the next try goes on from there.
+	readsPerClaim = 8
+	// readPause is when the next try is.
+	readPause = 100 * time.Millisecond
+)
+
+// presumeOlder looks at the seeds of the older resources of the same namespace that have not imported theirs yet and
+// claims for them, so that the oldest gets the token whichever is reconciled first. What that costs is the affair of the
+// namespace; those of others count when they have claimed themselves. It returns those that it has claimed for, and
+// whether it has looked at all.
+func (o *Ownership) presumeOlder(ctx context.Context, token *v1alpha1.GitHubUserToken) (claimed []claim, all bool, err error) {
+	mine := claimOf(token, "")
+	youngest, losses, known := o.claims.horizon(token.Namespace)
 	if known && compare(mine, youngest) <= 0 {
-		return nil, nil
+		return nil, true, nil
 	}
-	all, err := o.options.Resources(ctx)
+	resources, err := o.options.Resources(ctx, token.Namespace)
 	if err != nil {
-		return nil, fmt.Errorf("look for older resources: %w", err)
+		return nil, false, fmt.Errorf("look for older resources: %w", err)
 	}
-	for _, other := range all {
+	reads := 0
+	for _, other := range resources {
 		if other.UID == token.UID || other.Spec.RefreshTokenRef == nil || !other.DeletionTimestamp.IsZero() ||
 			other.CreationTimestamp.After(mine.created) || known && other.CreationTimestamp.Time.Before(youngest.created) || compare(claimOf(other, ""), mine) > 0 || o.claims.held(other.UID) != "" {
 			continue
 		}
+		found, seen := o.options.Reader.findings.get(seedOf(other))
+		if seen && found.seed.Fingerprint == "" {
+			continue
+		}
 		hasPair, err := o.options.HasPair(ctx, other)
 		if err != nil {
-			return looked, fmt.Errorf("look for the pair of an older resource: %w", err)
+			return claimed, false, fmt.Errorf("look for the pair of an older resource: %w", err)
 		}
 		if hasPair {
 			continue // Its chain is in the index.
 		}
+		if reads == readsPerClaim && !seen {
+			return claimed, false, nil
+		}
 		// Perhaps it has not been reconciled yet. What is remembered of a resource is forgotten by its name when
 		// it is gone.
 		o.options.Memory.Learn(other.UID, scope.NameOf(other))
-		looked = append(looked, other.UID)
-		found, _, err := o.options.Reader.Read(ctx, other)
-		if err != nil {
-			return looked, err
+		if !seen {
+			reads++
+			if found.seed, err = o.options.Reader.readSeed(ctx, other); err != nil {
+				return claimed, false, err
+			}
 		}
-		o.claims.presume(claimOf(other, found.Fingerprint))
-		settled = settled && found.Fingerprint != ""
+		if wanted := claimOf(other, found.seed.Fingerprint); wanted.token != "" {
+			o.claims.presume(wanted)
+			claimed = append(claimed, wanted)
+		}
 	}
-	if settled {
-		o.claims.settle(mine, losses)
-	}
-	return looked, nil
+	o.claims.settle(mine, losses)
+	return claimed, true, nil
 }
 
-// withdrawGone takes back what was presumed for resources that have gone meanwhile: for those that were looked
-// at, and for all that stand before others at a token. Nothing else would: a resource that was forgotten while
-// its seed was being read would keep the token from everybody for ever.
-func (o *Ownership) withdrawGone(ctx context.Context, fingerprint credential.Fingerprint, looked []types.UID) error {
-	presumed := slices.Concat(looked, o.claims.presumed(fingerprint))
-	if len(presumed) == 0 {
-		return nil
+// lookingAtOlder says that the look at older resources goes on.
+func (o *Ownership) lookingAtOlder() *problem.Problem {
+	return &problem.Problem{
+		Reason: v1alpha1.ReasonExchanging, RetryAt: o.options.Now().Add(readPause),
+		Message: "The seeds of older resources of this namespace are looked at first: one of them may hold the same refresh token.",
 	}
-	all, err := o.options.Resources(ctx)
-	if err != nil {
-		return fmt.Errorf("look whether older resources are still there: %w", err)
-	}
-	alive := make(map[types.UID]struct{}, len(all))
-	for _, token := range all {
-		if token.DeletionTimestamp.IsZero() {
-			alive[token.UID] = struct{}{}
+}
+
+// withdrawGone takes back what was presumed for resources that have gone meanwhile: what was just presumed, and what
+// stands before others at a token. Nothing else would: a resource that was forgotten while its seed was being read
+// would keep the token from everybody for ever.
+func (o *Ownership) withdrawGone(ctx context.Context, fingerprint credential.Fingerprint, claimed []claim) {
+	for _, presumed := range append(claimed, o.claims.presumed(fingerprint)...) {
+		token, started := o.options.Resource(ctx, presumed.name)
+		if started && (token == nil || token.UID != presumed.uid || !token.DeletionTimestamp.IsZero()) {
+			o.wake(o.claims.withdraw(presumed.uid))
 		}
 	}
-	for _, uid := range presumed {
-		if _, ok := alive[uid]; !ok {
-			o.options.Reader.notes.Drop(uid)
-			o.wake(o.claims.withdraw(uid))
-		}
-	}
-	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"k8s.io/apimachinery/pkg/types"
 
@@ -20,8 +21,10 @@ import (
 type OwnershipOptions struct {
 	// Chains are the cached pair Secrets with a controller that are indexed under the token, see ChainTokens.
 	Chains func(ctx context.Context, fingerprint credential.Fingerprint) ([]Chain, error)
-	// Resources are all resources as the cache has them. They are read only.
-	Resources func(ctx context.Context) ([]*v1alpha1.GitHubUserToken, error)
+	// Resources are the resources of a namespace as the cache has them. They are read only.
+	Resources func(ctx context.Context, namespace string) ([]*v1alpha1.GitHubUserToken, error)
+	// Resource is a resource as the cache has it; nil when it has none. started is false before there is a cache.
+	Resource func(ctx context.Context, name types.NamespacedName) (token *v1alpha1.GitHubUserToken, started bool)
 	// HasPair reports whether the cache has a pair Secret of a resource.
 	HasPair func(ctx context.Context, token *v1alpha1.GitHubUserToken) (bool, error)
 	// Reader reads the seeds of other resources.
@@ -30,6 +33,8 @@ type OwnershipOptions struct {
 	Memory *memory.Store
 	// Wake has resources reconciled.
 	Wake func(names ...types.NamespacedName)
+	// Now is the wall clock.
+	Now func() time.Time
 }
 
 // Ownership settles which of several resources with the same refresh token may exchange it. Make it with
@@ -41,26 +46,30 @@ type Ownership struct {
 
 // NewOwnership makes an Ownership.
 func NewOwnership(options OwnershipOptions) *Ownership {
-	return &Ownership{options: options, claims: newClaims(options.Memory)}
+	o := &Ownership{options: options, claims: newClaims(options.Memory)}
+	options.Reader.changed = o.claims.unsettle
+	return o
 }
 
 // errGivenUp: a resource was forgotten, or has claimed another token, while it claimed one.
 var errGivenUp = errors.New("the claim to the refresh token was given up meanwhile")
 
 // Claim asks for the right to exchange a seed's token. Of several resources with the same token one owns it:
-// whoever has begun, otherwise the oldest. The others get a problem and must exchange nothing. It wakes those
-// that want the token which the resource wanted before.
+// whoever has begun, otherwise the oldest of those that have claimed it or stand in the same namespace. The others get a
+// problem and must exchange nothing; so must whoever is told to ask again. It wakes those that want the token which the
+// resource wanted before.
 func (o *Ownership) Claim(ctx context.Context, token *v1alpha1.GitHubUserToken, fingerprint credential.Fingerprint) (*problem.Problem, error) {
 	o.wake(o.claims.enter(claimOf(token, fingerprint)))
 	if owner, err := o.chainOwner(ctx, token.UID, fingerprint); owner != nil || err != nil {
 		return inUse(owner), err
 	}
-	looked, err := o.presumeOlder(ctx, token)
-	if gone := o.withdrawGone(ctx, fingerprint, looked); err == nil {
-		err = gone
-	}
+	claimed, all, err := o.presumeOlder(ctx, token)
+	o.withdrawGone(ctx, fingerprint, claimed)
 	if err != nil {
 		return nil, err
+	}
+	if !all {
+		return o.lookingAtOlder(), nil
 	}
 	owner, ok := o.claims.take(token.UID, fingerprint)
 	switch {

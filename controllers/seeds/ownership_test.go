@@ -22,6 +22,8 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 )
 
+var now = time.Unix(2_000_000, 0)
+
 // setting is an Ownership and what there is around it.
 type setting struct {
 	*Ownership
@@ -39,17 +41,27 @@ type setting struct {
 }
 
 func newSetting(t *testing.T) *setting {
-	r, c, store := newReader()
+	r, c := newReader()
+	store := memory.NewStore()
 	v := &setting{cluster: c, t: t, store: store, chains: map[credential.Fingerprint][]Chain{}, pairs: map[types.UID]bool{}}
 	v.Ownership = NewOwnership(OwnershipOptions{
 		Reader: r, Memory: store,
 		Chains: func(_ context.Context, token credential.Fingerprint) ([]Chain, error) {
 			return v.chains[token], v.chainsFail
 		},
-		Resources: func(context.Context) ([]*v1alpha1.GitHubUserToken, error) {
+		Resources: func(_ context.Context, namespace string) ([]*v1alpha1.GitHubUserToken, error) {
 			v.listed++
-			return slices.Clone(v.tokens), v.resourcesFail
+			return slices.DeleteFunc(slices.Clone(v.tokens), func(t *v1alpha1.GitHubUserToken) bool { return t.Namespace != namespace }), v.resourcesFail
 		},
+		Resource: func(_ context.Context, name types.NamespacedName) (*v1alpha1.GitHubUserToken, bool) {
+			for _, token := range v.tokens {
+				if scope.NameOf(token) == name {
+					return token, true
+				}
+			}
+			return nil, true
+		},
+		Now: func() time.Time { return now },
 		HasPair: func(_ context.Context, token *v1alpha1.GitHubUserToken) (bool, error) {
 			return v.pairs[token.UID], v.pairsFail
 		},
@@ -282,9 +294,6 @@ func TestOwnerIsNotSettledWhileSomethingCannotBeLookedAt(t *testing.T) {
 		"the resources": {func(v *setting) { v.resourcesFail = away }, "look for older resources: the API server is away"},
 		"an older pair": {func(v *setting) { v.pairsFail = away }, "look for the pair of an older resource: the API server is away"},
 		"an older seed": {func(v *setting) { v.fails = away }, "read the seed: the API server is away"},
-		"whether the older are still there": {func(v *setting) {
-			v.reading = func(types.NamespacedName) { v.resourcesFail = away }
-		}, "look whether older resources are still there: the API server is away"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -411,26 +420,10 @@ func TestOwnerThatIsGoneKeepsTheTokenFromNobody(t *testing.T) {
 			if got := v.Wanting(fingerprint("ghr_shared")); !slices.Equal(got, []types.NamespacedName{in("mine")}) {
 				t.Errorf("wanting are %v", got)
 			}
-			if v.options.Reader.notes.Peek(gone.UID, func(*note) {}) || v.claims.own.Peek(gone.UID, func(*claim) {}) {
+			if v.claims.own.Peek(gone.UID, func(*claim) {}) {
 				t.Error("something is remembered of the one that is gone")
 			}
 		})
-	}
-}
-
-func TestOwnerThatIsGoneIsFoundAtTheNextClaimAfterAnError(t *testing.T) {
-	v := newSetting(t)
-	mine, gone := v.add("mine", 1, "ghr_shared"), v.add("gone", 9, "ghr_shared")
-	v.reading = func(types.NamespacedName) { v.resourcesFail = errors.New("the cache is away") }
-	if _, err := v.Claim(t.Context(), mine, fingerprint("ghr_shared")); err == nil {
-		t.Fatal("no error")
-	}
-	v.tokens, v.resourcesFail, v.reading = v.tokens[:1], nil, nil
-	if owner := v.claim(mine, "ghr_shared"); owner != "" {
-		t.Errorf("the owner is %q, which is gone", owner)
-	}
-	if v.claims.held(gone.UID) != "" {
-		t.Error("the one that is gone has a claim")
 	}
 }
 
@@ -567,13 +560,15 @@ func TestOwnerChainTokensAreThoseThatAChainGoesBackToOrHolds(t *testing.T) {
 		state *rotation.State
 		want  []string
 	}{
-		"no state":           {nil, nil},
-		"an empty state":     {&rotation.State{}, nil},
-		"imported logins":    {&rotation.State{Seeds: []rotation.SeedRecord{{Fingerprint: "a"}, {Fingerprint: "b"}}}, []string{"a", "b"}},
-		"no refused logins":  {&rotation.State{Seeds: []rotation.SeedRecord{{Fingerprint: "a", RefusedFor: rotation.RefusedForAll}, {Fingerprint: "b", RefusedFor: "github.com/x"}}}, nil},
-		"what is held":       {&rotation.State{RefreshToken: "r", AccessToken: "x"}, []string{"r"}},
-		"what is imported":   {&rotation.State{PendingSeed: "p"}, []string{"p"}},
-		"all, and each once": {&rotation.State{Seeds: []rotation.SeedRecord{{Fingerprint: "a"}}, RefreshToken: "r", PendingSeed: "a"}, []string{"a", "r"}},
+		"no state":                       {nil, nil},
+		"an empty state":                 {&rotation.State{}, nil},
+		"imported logins":                {&rotation.State{Seeds: []rotation.SeedRecord{{Fingerprint: "a"}, {Fingerprint: "b"}}}, []string{"b", "a"}},
+		"no more than a state remembers": {&rotation.State{Seeds: slices.Repeat([]rotation.SeedRecord{{Fingerprint: "a"}}, 10_000), RefreshToken: "r"}, []string{"r", "a"}},
+		"nothing that is no fingerprint": {&rotation.State{RefreshToken: credential.Fingerprint(strings.Repeat("r", 33))}, nil},
+		"no refused logins":              {&rotation.State{Seeds: []rotation.SeedRecord{{Fingerprint: "a", RefusedFor: rotation.RefusedForAll}, {Fingerprint: "b", RefusedFor: "github.com/x"}}}, nil},
+		"what is held":                   {&rotation.State{RefreshToken: "r", AccessToken: "x"}, []string{"r"}},
+		"what is imported":               {&rotation.State{PendingSeed: "p"}, []string{"p"}},
+		"all, and each once":             {&rotation.State{Seeds: []rotation.SeedRecord{{Fingerprint: "a"}}, RefreshToken: "r", PendingSeed: "a"}, []string{"r", "a"}},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -581,6 +576,16 @@ func TestOwnerChainTokensAreThoseThatAChainGoesBackToOrHolds(t *testing.T) {
 				t.Errorf("they are %v, want %v", got, c.want)
 			}
 		})
+	}
+}
+
+func TestOwnerChainIsIndexedByAFewTokens(t *testing.T) {
+	forged := &rotation.State{}
+	for i := range 10_000 {
+		forged.Seeds = append(forged.Seeds, rotation.SeedRecord{Fingerprint: fingerprint(fmt.Sprint(i))})
+	}
+	if n := len(ChainTokens(forged)); n != maxChainTokens {
+		t.Errorf("a state with 10,000 logins is indexed by %d tokens", n)
 	}
 }
 
@@ -596,7 +601,7 @@ func TestOwnerChangeOfAPairWakesThoseThatWantWhatItHoldsNoLonger(t *testing.T) {
 		"changed in nothing":     {held("ghr_a", "ghr_b"), held("ghr_a", "ghr_b"), nil},
 		"rotated":                {held("ghr_a", "ghr_b"), held("ghr_a", "ghr_c"), []string{"b"}},
 		"with a new login":       {held("ghr_a", "ghr_b"), held("ghr_c", "ghr_b"), []string{"a1", "a2"}},
-		"deleted, or set free":   {held("ghr_a", "ghr_b"), nil, []string{"a1", "a2", "b"}},
+		"deleted, or set free":   {held("ghr_a", "ghr_b"), nil, []string{"b", "a1", "a2"}},
 		"of tokens nobody wants": {held("ghr_x", "ghr_y"), nil, nil},
 	}
 	for name, c := range cases {

@@ -3,14 +3,13 @@ package seeds
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
-	"github.com/githubusertoken/github-user-token-operator/internal/memory"
-	"github.com/githubusertoken/github-user-token-operator/internal/problem"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 )
 
@@ -20,27 +19,19 @@ type ReaderOptions struct {
 	Source Source
 	// Versions knows which versions of them there are.
 	Versions Versions
-	// Memory keeps what was found, with the resource.
-	Memory *memory.Store
 }
 
 // Reader reads seeds and client secrets. Make it with NewReader; it is safe for concurrent use.
 type Reader struct {
-	options ReaderOptions
-	// notes holds, of each resource, the seed that it named when it was last read: one note, however often its
-	// spec changes.
-	notes memory.Slot[note]
-}
-
-// note is what was found under a reference.
-type note struct {
-	ref  reference
-	seed scope.Seed
+	options  ReaderOptions
+	findings *findings
+	// changed is told of each namespace in which a Secret was found to hold something else than before. May be nil.
+	changed func(namespace string)
 }
 
 // NewReader makes a Reader.
 func NewReader(options ReaderOptions) *Reader {
-	return &Reader{options: options, notes: memory.NewSlot[note](options.Memory)}
+	return &Reader{options: options, findings: newFindings(options.Versions)}
 }
 
 // Look finds out what the seed of a resource holds, when there is a reason to know: no pair yet, a changed
@@ -51,26 +42,19 @@ func NewReader(options ReaderOptions) *Reader {
 // named it then. It remains the caller's to say until Look has returned without an error.
 func (r *Reader) Look(ctx context.Context, token *v1alpha1.GitHubUserToken, pair *rotation.Pair, newSpec bool) (scope.Seed, error) {
 	if token.Spec.RefreshTokenRef == nil {
-		r.notes.Drop(token.UID)
 		return scope.Seed{}, nil
+	}
+	if newSpec {
+		return r.readSeed(ctx, token)
 	}
 	ref := seedOf(token)
-	if newSpec {
-		found, value, err := r.read(ctx, token)
-		if err == nil {
-			r.options.Versions.Learn(ref.secret, value.version)
-		}
-		return found, err
-	}
-	latest, known := r.options.Versions.Version(ref.secret)
-	if isSettled(token, pair, latest, known) {
+	if latest, known := r.options.Versions.Version(ref.secret); isSettled(token, pair, latest, known) {
 		return scope.Seed{}, nil
 	}
-	if found, seen := r.remembered(token.UID, ref); seen && (!known || found.Version == ref.at(latest)) {
-		return found, nil
+	if found, ok := r.findings.get(ref); ok {
+		return found.seed, nil
 	}
-	found, _, err := r.read(ctx, token)
-	return found, err
+	return r.readSeed(ctx, token)
 }
 
 // isSettled reports whether the pair says already what became of the seed, so that there is no reason to look
@@ -100,52 +84,60 @@ func (r *Reader) Read(ctx context.Context, token *v1alpha1.GitHubUserToken) (sco
 	if token.Spec.RefreshTokenRef == nil {
 		return scope.Seed{}, credential.RefreshToken{}, nil
 	}
-	found, value, err := r.read(ctx, token)
-	if err != nil || found.Problem != nil {
-		return found, credential.RefreshToken{}, err
-	}
-	return found, credential.NewRefreshToken(value.text), nil
-}
-
-func (r *Reader) read(ctx context.Context, token *v1alpha1.GitHubUserToken) (scope.Seed, value, error) {
 	ref := seedOf(token)
-	read, err := r.value(ctx, ref)
+	secret, err := r.read(ctx, ref.secret, ref.key)
 	if err != nil {
-		return scope.Seed{}, value{}, fmt.Errorf("read the seed: %w", err)
+		return scope.Seed{}, credential.RefreshToken{}, fmt.Errorf("read the seed: %w", err)
 	}
-	found := scope.Seed{Version: ref.at(read.version), Problem: problemOf(ref, read)}
-	if found.Problem == nil {
-		found.Fingerprint = credential.NewRefreshToken(read.text).Fingerprint()
+	found := find(ref, secret, r.findings.key).seed
+	if found.Problem != nil {
+		return found, credential.RefreshToken{}, nil
 	}
-	r.notes.With(token.UID, func(n *note) { *n = note{ref: ref, seed: found} })
-	return found, read, nil
+	return found, credential.NewRefreshToken(valueOf(ref, secret).text), nil
 }
 
-// problemOf is why what was read is no refresh token; nil when it may be one.
-func problemOf(ref reference, read value) *problem.Problem {
-	trouble := &problem.Problem{Reason: v1alpha1.ReasonRefreshTokenMissing, Message: read.missing, Unauthorized: true, Stalled: true}
-	if read.missing == "" {
-		fault := malformed(read.text)
-		if fault == "" {
-			return nil
+func (r *Reader) readSeed(ctx context.Context, token *v1alpha1.GitHubUserToken) (scope.Seed, error) {
+	found, _, err := r.Read(ctx, token)
+	return found, err
+}
+
+// read reads a Secret live and remembers what stands under the keys.
+func (r *Reader) read(ctx context.Context, name types.NamespacedName, keys ...string) (*Secret, error) {
+	before := r.findings.told(name)
+	secret, err := r.options.Source.ReadSecret(ctx, name)
+	if err != nil {
+		return nil, err // The caller wraps it and says what was to be read.
+	}
+	if r.findings.note(name, secret, before, keys...) && r.changed != nil {
+		r.changed(name.Namespace)
+	}
+	return secret, nil
+}
+
+// Recheck finds out which of the named keys of a Secret hold something else than those who name it were last told, or
+// may do so. That is what it is called for at each change of the Secret: most of them are of other keys, or of
+// metadata. It reads the Secret unless somebody has done so since; size is how many bytes that were. first says that it is
+// the first that is heard of the Secret: then nothing is read that nobody has looked at yet, as at a start.
+func (r *Reader) Recheck(ctx context.Context, name types.NamespacedName, keys []string, first bool) (changed []string, size int, err error) {
+	changed = r.findings.unknown(name, keys)
+	if first && len(changed) == len(keys) {
+		return changed, 0, nil
+	}
+	if slices.ContainsFunc(keys, func(key string) bool {
+		_, ok := r.findings.get(reference{name, key})
+		return !ok
+	}) {
+		secret, err := r.read(ctx, name, keys...)
+		if err != nil {
+			return nil, 0, err
 		}
-		trouble.Reason = v1alpha1.ReasonRefreshTokenMalformed
-		trouble.Message = fmt.Sprintf("The value of key %q in Secret %q is not a refresh token: %s", ref.key, ref.secret.Name, fault)
+		size = secret.size()
 	}
-	trouble.Message += ". Put the user's refresh token (ghr_…) there."
-	return trouble
+	return append(changed, r.findings.announce(name, keys)...), size, nil
 }
 
-// remembered is what was last found, if it was found under this reference.
-func (r *Reader) remembered(uid types.UID, ref reference) (found scope.Seed, seen bool) {
-	r.notes.Peek(uid, func(n *note) {
-		if n.ref == ref {
-			found, seen = n.seed, true
-		}
-	})
-	return found, seen
+// Forget drops what is known of a Secret that no resource names any more.
+func (r *Reader) Forget(secret types.NamespacedName) {
+	r.options.Versions.Forget(secret)
+	r.findings.forget(secret)
 }
-
-// Forget drops what is known of a Secret that no resource names any more. What was found in it goes with the
-// resource that named it, or when that names another.
-func (r *Reader) Forget(secret types.NamespacedName) { r.options.Versions.Forget(secret) }

@@ -14,7 +14,6 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
-	"github.com/githubusertoken/github-user-token-operator/internal/memory"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 )
 
@@ -65,10 +64,9 @@ func in(name string) types.NamespacedName {
 	return types.NamespacedName{Namespace: "team-a", Name: name}
 }
 
-func newReader() (*Reader, *cluster, *memory.Store) {
+func newReader() (*Reader, *cluster) {
 	c := &cluster{secrets: map[types.NamespacedName]*Secret{}, versions: map[types.NamespacedName]string{}}
-	store := memory.NewStore()
-	return NewReader(ReaderOptions{Source: c, Versions: c, Memory: store}), c, store
+	return NewReader(ReaderOptions{Source: c, Versions: c}), c
 }
 
 // resource is one whose seed is key "refresh_token" of Secret "seed".
@@ -148,7 +146,7 @@ func TestSeedIsReadWhenThereIsAReasonOnly(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			r, cluster, _ := newReader()
+			r, cluster := newReader()
 			token := resource()
 			if c.says != "" {
 				token.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionAuthorized, Message: c.says}}
@@ -175,7 +173,7 @@ func TestSeedIsReadWhenThereIsAReasonOnly(t *testing.T) {
 				}
 			}
 			reads := c.reads
-			if c.newSpec || c.watch == "" { // For these the reason remains: nothing has told the watch of v2.
+			if c.newSpec { // That remains the caller's to say.
 				reads *= 2
 			}
 			if len(cluster.reads) != reads {
@@ -186,11 +184,11 @@ func TestSeedIsReadWhenThereIsAReasonOnly(t *testing.T) {
 }
 
 func TestSeedOfTheDeviceFlowIsNoneAndIsNotRead(t *testing.T) {
-	r, cluster, store := newReader()
+	r, cluster := newReader()
 	token := resource()
 	cluster.put("seed", "uid/1", map[string]string{"refresh_token": "ghr_a"})
-	if _, err := r.Look(t.Context(), token, nil, false); err != nil || store.Len() != 1 {
-		t.Fatalf("%v, %d notes", err, store.Len())
+	if _, err := r.Look(t.Context(), token, nil, false); err != nil {
+		t.Fatal(err)
 	}
 	token.Spec.RefreshTokenRef = nil
 	for _, newSpec := range []bool{true, false} {
@@ -201,8 +199,8 @@ func TestSeedOfTheDeviceFlowIsNoneAndIsNotRead(t *testing.T) {
 	if found, secret, err := r.Read(t.Context(), token); found != (scope.Seed{}) || !secret.IsZero() || err != nil {
 		t.Errorf("read %+v, %v", found, err)
 	}
-	if len(cluster.reads) != 1 || store.Len() != 0 {
-		t.Errorf("read %v, and %d notes are left of a seed that is named no longer", cluster.reads, store.Len())
+	if len(cluster.reads) != 1 {
+		t.Errorf("read %v", cluster.reads)
 	}
 }
 
@@ -218,7 +216,7 @@ func TestSeedReadThatFailedIsReadAgain(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			r, cluster, store := newReader()
+			r, cluster := newReader()
 			cluster.put("seed", "uid/2", map[string]string{"refresh_token": "ghr_b"})
 			if !c.newSpec {
 				cluster.versions[in("seed")] = "uid/2"
@@ -230,7 +228,7 @@ func TestSeedReadThatFailedIsReadAgain(t *testing.T) {
 					t.Errorf("found %+v, %v", found, err)
 				}
 			}
-			if _, known := cluster.versions[in("seed")]; known == c.newSpec || store.Len() != 0 {
+			if _, known := cluster.versions[in("seed")]; known == c.newSpec || len(r.findings.bySecret) != 0 {
 				t.Error("something was learned from a read that failed")
 			}
 			cluster.fails = nil
@@ -254,7 +252,7 @@ func TestSeedThatANewSpecNamesIsLearned(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			r, cluster, _ := newReader()
+			r, cluster := newReader()
 			if c.secret != nil {
 				cluster.secrets[in("seed")] = c.secret
 			}
@@ -272,7 +270,7 @@ func TestSeedThatANewSpecNamesIsLearned(t *testing.T) {
 }
 
 func TestSeedOfAChangedReferenceIsNotTheOneBefore(t *testing.T) {
-	r, cluster, _ := newReader()
+	r, cluster := newReader()
 	cluster.put("seed", "uid/1", map[string]string{"refresh_token": "ghr_a", "other": "ghr_b"})
 	cluster.put("copy", "uid/2", map[string]string{"refresh_token": "ghr_c"})
 	token := resource()
@@ -287,7 +285,7 @@ func TestSeedOfAChangedReferenceIsNotTheOneBefore(t *testing.T) {
 }
 
 func TestSeedsThatAreNamedNoLongerAreForgotten(t *testing.T) {
-	r, cluster, store := newReader()
+	r, cluster := newReader()
 	token := resource()
 	for i := range 300 {
 		token.Spec.RefreshTokenRef = &v1alpha1.RefreshTokenReference{Name: fmt.Sprintf("seed-%d", i), Key: "refresh_token"}
@@ -298,13 +296,12 @@ func TestSeedsThatAreNamedNoLongerAreForgotten(t *testing.T) {
 			r.Forget(in(fmt.Sprintf("seed-%d", i-1)))
 		}
 	}
-	if store.Len() != 1 || len(cluster.versions) != 1 {
-		t.Errorf("after 300 changes of the spec %d notes and %d versions are left", store.Len(), len(cluster.versions))
+	if len(r.findings.bySecret) != 1 || len(cluster.versions) != 1 {
+		t.Errorf("after 300 changes of the spec %d findings and %d versions are left", len(r.findings.bySecret), len(cluster.versions))
 	}
-	store.Forget(token.UID)
 	r.Forget(in("seed-299"))
-	if store.Len() != 0 || len(cluster.versions) != 0 {
-		t.Errorf("of a resource that is gone %d notes and %d versions are left", store.Len(), len(cluster.versions))
+	if len(r.findings.bySecret) != 0 || len(cluster.versions) != 0 {
+		t.Errorf("of a resource that is gone %d findings and %d versions are left", len(r.findings.bySecret), len(cluster.versions))
 	}
 }
 
@@ -342,7 +339,7 @@ func TestSeedsAreJudged(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			r, cluster, _ := newReader()
+			r, cluster := newReader()
 			cluster.put("seed", "uid/1", map[string]string{"refresh_token": c.text})
 			found, secret, err := r.Read(t.Context(), resource())
 			if err != nil || found.Version != "seed/refresh_token@uid/1" {
@@ -371,7 +368,7 @@ func judged(t *testing.T, found scope.Seed, secret credential.RefreshToken, reas
 }
 
 func TestSeedThatIsNotThereIsMissing(t *testing.T) {
-	r, cluster, _ := newReader()
+	r, cluster := newReader()
 	found, secret, err := r.Read(t.Context(), resource())
 	if err != nil || found.Version != "" {
 		t.Errorf("found %+v, %v", found, err)
@@ -391,7 +388,7 @@ func TestSeedThatIsNotThereIsMissing(t *testing.T) {
 }
 
 func TestSeedsOfTwoResourcesInOneSecretAreRememberedApart(t *testing.T) {
-	r, cluster, _ := newReader()
+	r, cluster := newReader()
 	cluster.put("seed", "uid/1", map[string]string{"refresh_token": "ghr_a", "other": "ghr_b"})
 	a, b := resource(), resource()
 	b.UID, b.Spec.RefreshTokenRef.Key = "v", "other"
@@ -426,7 +423,7 @@ func TestClientSecretIsRead(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			r, cluster, store := newReader()
+			r, cluster := newReader()
 			cluster.put("app", "uid/1", map[string]string{
 				"client_secret": "0123456789abcdef", "spaced": " 0123456789abcdef\n", "odd": "ghp_ä b", "empty": "\n",
 			})
@@ -446,8 +443,12 @@ func TestClientSecretIsRead(t *testing.T) {
 			case c.says != "" && (problem == nil || problem.Message != c.says || problem.Reason != v1alpha1.ReasonClientSecretMissing || !problem.Stalled || problem.Unauthorized):
 				t.Errorf("the problem is %+v, want %s", problem, c.says)
 			}
-			if store.Len() != 0 {
-				t.Error("something is remembered of a client secret")
+			for _, e := range r.findings.bySecret {
+				for key, k := range e.keys {
+					if c.secret != "" && strings.Contains(fmt.Sprintf("%+v", *k), c.secret) {
+						t.Errorf("the client secret itself is remembered under %s", key)
+					}
+				}
 			}
 		})
 	}

@@ -18,8 +18,20 @@ type Secret struct {
 	// Version names this version of this very Secret, one that was deleted and made anew being another. It is
 	// the text that Versions has for it.
 	Version string
+	// Ours reports that it is one of the operator's own: a pair, a backup or an output, whoever has edited it since.
+	Ours bool
 	// Data are its values by their keys.
 	Data map[string][]byte
+}
+
+func (s *Secret) size() (bytes int) {
+	if s == nil {
+		return 0
+	}
+	for key, value := range s.Data {
+		bytes += len(key) + len(value)
+	}
+	return bytes
 }
 
 // Versions is what a watch knows of the Secrets that resources name.

@@ -1,7 +1,6 @@
 package seeds
 
 import (
-	"context"
 	"fmt"
 	"strings"
 )
@@ -14,17 +13,16 @@ type value struct {
 	missing string
 	// version is that of the Secret; empty when there is no Secret.
 	version string
+	// ours reports that the Secret is the operator's own.
+	ours bool
 }
 
-func (r *Reader) value(ctx context.Context, ref reference) (value, error) {
-	secret, err := r.options.Source.ReadSecret(ctx, ref.secret)
-	if err != nil {
-		return value{}, err // The caller wraps it and says what was to be read.
-	}
+// valueOf is what stands under a reference in a Secret that was read, nil when there is none.
+func valueOf(ref reference, secret *Secret) value {
 	if secret == nil {
-		return value{missing: fmt.Sprintf("Secret %q does not exist", ref.secret.Name)}, nil
+		return value{missing: fmt.Sprintf("Secret %q does not exist", ref.secret.Name)}
 	}
-	found := value{version: secret.Version}
+	found := value{version: secret.Version, ours: secret.Ours}
 	raw, present := secret.Data[ref.key]
 	found.text = strings.TrimSpace(string(raw))
 	switch {
@@ -33,5 +31,5 @@ func (r *Reader) value(ctx context.Context, ref reference) (value, error) {
 	case found.text == "":
 		found.missing = fmt.Sprintf("The value of key %q in Secret %q is empty", ref.key, ref.secret.Name)
 	}
-	return found, nil
+	return found
 }

@@ -56,11 +56,11 @@ func TestVerifyAccount(t *testing.T) {
 		},
 		"a clock that was set forward ends no pair at once": {
 			replies: many(outage, 8, octocat), least: 30 * second, most: deadAfter,
-			edit: func(w *world, _ *rotation.Record, _ *github.Tokens) { w.clock.wall = 1000 * time.Hour },
+			edit: func(w *world, _ *rotation.Record, _ *github.Tokens) { w.clock.Off = 1000 * time.Hour },
 		},
 		"a clock that was set back does not wait for ever": {
 			replies: []reply{outage}, want: rotation.ErrUserUnknown, least: verifyTime, most: verifyTime + minute,
-			edit: func(w *world, _ *rotation.Record, _ *github.Tokens) { w.clock.wall = -1000 * time.Hour },
+			edit: func(w *world, _ *rotation.Record, _ *github.Tokens) { w.clock.Off = -1000 * time.Hour },
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -72,12 +72,12 @@ func TestVerifyAccount(t *testing.T) {
 			if c.edit != nil {
 				c.edit(w, &record, &tokens)
 			}
-			began := w.clock.mono
+			began := w.clock.Mono
 			user, err := w.checks.VerifyAccount(t.Context(), scope.AppOf(w.token), record, tokens)
 			if !errors.Is(err, c.want) || (err == nil) != (user != nil) {
 				t.Errorf("got %v, %v; want %v", user, err, c.want)
 			}
-			if took := w.clock.mono - began; took < c.least || took > c.most {
+			if took := w.clock.Mono - began; took < c.least || took > c.most {
 				t.Errorf("it took %s, want %s to %s", took, c.least, c.most)
 			}
 			if user != nil && *user != (rotation.User{Login: "octocat", ID: 1}) {

@@ -43,8 +43,8 @@ func TestTokenCheckAfterANotice(t *testing.T) {
 				c.edit(w)
 			}
 			w.checks.Confirm(t.Context(), w.token, w.scope().Pair)
-			if w.asked != c.asked || w.marked != c.marked || !slices.Equal(w.clock.slept, c.slept) {
-				t.Errorf("asked %d times, written down %d times, pauses %v; want %d, %d, %v", w.asked, w.marked, w.clock.slept, c.asked, c.marked, c.slept)
+			if w.asked != c.asked || w.marked != c.marked || !slices.Equal(w.clock.Slept, c.slept) {
+				t.Errorf("asked %d times, written down %d times, pauses %v; want %d, %d, %v", w.asked, w.marked, w.clock.Slept, c.asked, c.marked, c.slept)
 			}
 			if w.memory.Len() != 0 {
 				t.Error("a notice leaves something behind")

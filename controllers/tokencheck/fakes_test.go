@@ -12,6 +12,7 @@ import (
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/controllers/runner"
+	"github.com/githubusertoken/github-user-token-operator/controllers/runner/runnertest"
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 	"github.com/githubusertoken/github-user-token-operator/internal/github"
@@ -29,25 +30,6 @@ var (
 	errSecret  = &github.Error{Reason: github.IncorrectClientCredentials}
 )
 
-// clock is a rotation.Clock of which time passes only by sleeping, or by hand. The wall clock can be set apart.
-type clock struct {
-	mono, wall time.Duration
-	slept      []time.Duration
-}
-
-func (c *clock) Now() time.Time           { return epoch.Add(c.mono + c.wall) }
-func (c *clock) Monotonic() time.Duration { return c.mono }
-
-func (c *clock) WithTimeout(ctx context.Context, _ time.Duration) (context.Context, context.CancelFunc) {
-	return context.WithCancel(ctx)
-}
-
-func (c *clock) Sleep(ctx context.Context, d time.Duration) error {
-	c.slept = append(c.slept, d)
-	c.mono += d
-	return ctx.Err()
-}
-
 // reply is an answer of GitHub's: whether the token is alive, whose it is, or why GitHub does not say.
 type reply struct {
 	alive bool
@@ -58,14 +40,14 @@ type reply struct {
 // world is a resource with a pair, GitHub with its replies, and Checks between them.
 type world struct {
 	t      *testing.T
-	clock  *clock
+	clock  *runnertest.Clock
 	token  *v1alpha1.GitHubUserToken
 	live   *rotation.Pair
 	checks *Checks
 	memory *memory.Store
 	runner *runner.Runner
 	// queued is what was started and has not run yet.
-	queued []func()
+	queued runnertest.Queue
 
 	// replies are given in turn; the last one stays.
 	replies     []reply
@@ -86,7 +68,7 @@ type world struct {
 }
 
 func newWorld(t *testing.T, replies ...reply) *world {
-	w := &world{t: t, clock: &clock{mono: time.Hour}, replies: replies, memory: memory.NewStore()}
+	w := &world{t: t, clock: &runnertest.Clock{Start: epoch, Mono: time.Hour}, replies: replies, memory: memory.NewStore()}
 	w.token = &v1alpha1.GitHubUserToken{
 		ObjectMeta: metav1.ObjectMeta{Namespace: "team-a", Name: "octocat", UID: "u1"},
 		Spec:       v1alpha1.GitHubUserTokenSpec{App: v1alpha1.App{Host: "github.com", ClientID: "Iv23li"}},
@@ -100,7 +82,7 @@ func newWorld(t *testing.T, replies ...reply) *world {
 			User: &rotation.User{Login: "octocat", ID: 1},
 		},
 	}
-	w.runner = runner.New(runner.Options{Limit: MaxChecks, Go: func(_ types.UID, work func()) { w.queued = append(w.queued, work) }})
+	w.runner = runner.New(runner.Options{Limit: MaxChecks, Go: w.queued.Go})
 	w.checks = New(Options{
 		GitHub: w, Store: w, Rotator: w, Runner: w.runner, Memory: w.memory, Clock: w.clock,
 		ClientSecret: func(context.Context, *v1alpha1.GitHubUserToken) (credential.ClientSecret, *problem.Problem, error) {
@@ -137,22 +119,14 @@ func (w *world) scope() *scope.Scope {
 // sync is one reconcile, with the end of what it starts.
 func (w *world) sync() (requeueAt time.Time) {
 	requeueAt = w.checks.Sync(logr.Discard(), w.scope())
-	w.drain()
+	w.queued.Run()
 	return requeueAt
-}
-
-func (w *world) drain() {
-	for len(w.queued) > 0 {
-		work := w.queued[0]
-		w.queued = w.queued[1:]
-		work()
-	}
 }
 
 // pass lets time go by as the operator does: from one requeue to the next.
 func (w *world) pass(d time.Duration) {
 	w.t.Helper()
-	end := w.clock.mono + d
+	end := w.clock.Mono + d
 	for reconciles := 0; ; reconciles++ {
 		if reconciles > 10000 {
 			w.t.Fatal("the operator reconciles without end")
@@ -165,12 +139,12 @@ func (w *world) pass(d time.Duration) {
 		if again := w.sync(); !again.IsZero() && (at.IsZero() || again.Before(at)) {
 			at = again
 		}
-		next := w.clock.mono + at.Sub(w.clock.Now())
+		next := w.clock.Mono + at.Sub(w.clock.Now())
 		if at.IsZero() || next >= end {
-			w.clock.mono = end
+			w.clock.Mono = end
 			return
 		}
-		w.clock.mono = next
+		w.clock.Mono = next
 	}
 }
 

@@ -22,18 +22,22 @@ func (c *Checks) Sync(log logr.Logger, s *scope.Scope) (requeueAt time.Time) {
 	switch {
 	case c.options.Runner.Busy(t.uid()):
 		return time.Time{} // Its end has the resource reconciled.
-	case c.options.Runner.Full():
+	case c.options.Runner.Full(t.subject()):
 		return s.Now.Add(time.Second + spread(t.owner, 30*time.Second))
 	}
 	var w work
 	now := c.options.Clock.Monotonic()
 	c.notes.With(t.uid(), func(n *note) { *n, w = due(*n, t, now) })
 	if w.learnUser || w.checkToken {
-		if err := c.options.Runner.Start(t.uid(), func() { c.run(log, s.Token, t, w) }); err != nil {
+		if err := c.start(log, s.Token, t, w); err != nil {
 			w.next = min(w.next, time.Second+spread(t.owner, 10*time.Second))
 		}
 	}
 	return s.Now.Add(w.next)
+}
+
+func (c *Checks) start(log logr.Logger, token *v1alpha1.GitHubUserToken, t target, w work) error {
+	return c.options.Runner.Start(t.subject(), func() { c.run(log, token, t, w) })
 }
 
 // run asks GitHub what is due.

@@ -7,6 +7,8 @@ import (
 
 	"github.com/go-logr/logr"
 	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/githubusertoken/github-user-token-operator/controllers/runner"
 )
 
 var discard = logr.Discard()
@@ -15,7 +17,7 @@ func TestTokenCheckSyncWaitsForRoom(t *testing.T) {
 	w := newWorld(t, reply{alive: true})
 	w.live.State.User = nil // It is asked for at once.
 	for i := range MaxChecks {
-		if err := w.runner.Start(types.UID(rune('a'+i)), func() {}); err != nil {
+		if err := w.runner.Start(runner.Subject{UID: types.UID(rune('a' + i)), Namespace: string(rune('a' + i)), Host: string(rune('a' + i))}, func() {}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -26,7 +28,7 @@ func TestTokenCheckSyncWaitsForRoom(t *testing.T) {
 	if w.memory.Len() != 0 {
 		t.Error("a question that was not asked counts as asked")
 	}
-	w.drain()
+	w.queued.Run()
 	w.sync()
 	if w.asked != 1 {
 		t.Errorf("with room GitHub was asked %d times", w.asked)
@@ -37,12 +39,12 @@ func TestTokenCheckSyncAsksOnceAtATime(t *testing.T) {
 	w := newWorld(t, reply{alive: true}).checked()
 	w.live.State.User = nil
 	first := w.checks.Sync(discard, w.scope())
-	w.clock.mono += time.Hour
+	w.clock.Mono += time.Hour
 	if at := w.checks.Sync(discard, w.scope()); !at.IsZero() || first.IsZero() {
 		t.Errorf("the first comes again at %s, and another beside it at %s", first, at)
 	}
-	if len(w.queued) != 1 {
-		t.Errorf("%d runs for one resource", len(w.queued))
+	if w.queued.Len() != 1 {
+		t.Errorf("%d runs for one resource", w.queued.Len())
 	}
 }
 
@@ -84,10 +86,10 @@ func TestTokenCheckNothingIsRememberedOfAResourceThatWentMeanwhile(t *testing.T)
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, r).checked()
 			w.sync()
-			w.clock.mono += 10 * time.Second
+			w.clock.Mono += 10 * time.Second
 			w.checks.Sync(discard, w.scope())
 			w.memory.Forget("u1")
-			w.drain()
+			w.queued.Run()
 			if w.asked != 1 || w.memory.Len() != 0 || w.marked != 0 {
 				t.Errorf("after %d checks %d notes are left", w.asked, w.memory.Len())
 			}

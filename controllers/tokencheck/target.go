@@ -5,6 +5,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/githubusertoken/github-user-token-operator/controllers/runner"
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 	"github.com/githubusertoken/github-user-token-operator/internal/github"
@@ -28,6 +29,11 @@ type target struct {
 }
 
 func (t target) uid() types.UID { return types.UID(t.owner.UID) }
+
+// subject is whose work it is to ask.
+func (t target) subject() runner.Subject {
+	return runner.Subject{UID: t.uid(), Namespace: t.owner.Namespace, Host: t.app.Host}
+}
 
 func (t target) name() types.NamespacedName {
 	return types.NamespacedName{Namespace: t.owner.Namespace, Name: t.owner.Name}

@@ -77,15 +77,14 @@ func run(ctx context.Context, o options, out io.Writer) error {
 	if o.once {
 		enough = time.After((wanted+1)*o.lifetime + spare)
 	}
+	broken := s.Broken(ctx)
 	show := newShow(out, s.GitHub)
 	for {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-s.Operator.Ended():
-			return fmt.Errorf("the operator has ended by itself; the end of its log:\n%s", s.Operator.LogTail())
-		case <-s.GitHub.Ended():
-			return errors.New("the stand-in for GitHub has ended by itself")
+		case err := <-broken:
+			return err
 		case <-enough:
 			return fmt.Errorf("there were no %d rotations within %s; the end of the operator's log:\n%s",
 				wanted, (wanted+1)*o.lifetime+spare, s.Operator.LogTail())

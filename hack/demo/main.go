@@ -16,9 +16,9 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/signal"
-	"syscall"
 	"time"
+
+	"github.com/githubusertoken/github-user-token-operator/hack/interrupt"
 )
 
 func main() {
@@ -27,9 +27,7 @@ func main() {
 	flag.DurationVar(&o.lifetime, "lifetime", 30*time.Second, "lifetime of access tokens, in whole seconds, at least 4s")
 	flag.Parse()
 
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	context.AfterFunc(ctx, stop) // a second Ctrl-C ends it at once
-	ctx, cancel := context.WithCancel(ctx)
+	ctx, cancel := context.WithCancel(interrupt.Context())
 	go endWithParent(ctx, cancel)
 	err := run(ctx, o, os.Stdout)
 	switch {

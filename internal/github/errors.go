@@ -37,7 +37,8 @@ func (c Class) String() string {
 	}
 }
 
-// Reason is one of the closed list below, in the form of a condition's reason.
+// Reason is one of the closed list below, in the form of a condition's reason. Which of GitHub's codes means which stands
+// in tokens.go.
 type Reason string
 
 // The reasons.

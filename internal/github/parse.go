@@ -46,6 +46,7 @@ func parseFields(body string, cut bool) (f fields, whole bool) {
 func parseJSON(body string) (fields, bool) {
 	f := fields{}
 	decoder := json.NewDecoder(strings.NewReader(body))
+	decoder.UseNumber()
 	if _, err := decoder.Token(); err != nil {
 		return f, false
 	}
@@ -56,20 +57,16 @@ func parseJSON(body string) (fields, bool) {
 		if err != nil {
 			return f, false
 		}
-		var raw json.RawMessage
-		if err := decoder.Decode(&raw); err != nil {
+		var value any
+		if err := decoder.Decode(&value); err != nil {
 			return f, false
 		}
 		name, _ := key.(string)
-		switch c := raw[0]; {
-		case c == '"':
-			var value string
-			if err := json.Unmarshal(raw, &value); err != nil {
-				return f, false
-			}
+		switch value := value.(type) {
+		case string:
 			f[name] = field{value: value, text: true}
-		case c == '-' || c >= '0' && c <= '9':
-			f[name] = field{value: string(raw)}
+		case json.Number:
+			f[name] = field{value: string(value)}
 			lastNumber = name
 		}
 	}

@@ -34,6 +34,8 @@ type Tokens struct {
 	RefreshToken credential.RefreshToken
 	// RefreshTokenExpiresAt is zero if GitHub did not say.
 	RefreshTokenExpiresAt time.Time
+	// Half says that the reply was cut off before the refresh token.
+	Half bool
 }
 
 // Tokens says what a reply means. It is a pure function of the reply.
@@ -51,6 +53,7 @@ func (r *Reply) Tokens() (Tokens, error) {
 		return Tokens{}, r.failure(f, cut)
 	case refresh == "" && cut:
 		half := r.tokens(f)
+		half.Half = true
 		if half.ExpiresAt.IsZero() {
 			half.ExpiresAt = r.SentAt.Add(documentedLifetime)
 		}

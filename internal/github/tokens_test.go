@@ -64,7 +64,7 @@ func TestAPairIsSavedFromACutReply(t *testing.T) {
 				tokens, err := reply.Tokens()
 				switch {
 				case n >= refreshEnd+terminator:
-					if err != nil || tokens.AccessToken.Reveal() != newAccess || tokens.RefreshToken.Reveal() != newRefresh {
+					if err != nil || tokens.Half || tokens.AccessToken.Reveal() != newAccess || tokens.RefreshToken.Reveal() != newRefresh {
 						t.Errorf("cut at %d: both tokens are complete, but: %v", n, err)
 					}
 					if tokens.ExpiresAt.Sub(sentAt) != 8*time.Hour {
@@ -72,6 +72,9 @@ func TestAPairIsSavedFromACutReply(t *testing.T) {
 					}
 				default:
 					wantError(t, err, Ambiguous, ReplyCut, true)
+					if tokens.Half == tokens.AccessToken.IsZero() {
+						t.Errorf("cut at %d: half of a pair: %t", n, tokens.Half)
+					}
 					if !tokens.RefreshToken.IsZero() {
 						t.Errorf("cut at %d: half a refresh token passes for a whole one", n)
 					}

@@ -30,6 +30,9 @@ type Store struct {
 
 var _ rotation.Store = (*Store)(nil)
 
+// locatePage is how many Secrets Locate takes in at once: anybody may label Secrets of any size as pairs of a resource.
+const locatePage = 20
+
 // requestTimeout bounds each call. A commit has no other bound: a connection that hangs must not hang it.
 const requestTimeout = 15 * time.Second
 
@@ -48,21 +51,24 @@ func (s *Store) Get(ctx context.Context, ref rotation.Ref) (*rotation.Pair, erro
 func (s *Store) Locate(ctx context.Context, owner rotation.Owner) ([]rotation.Ref, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	var found metav1.PartialObjectMetadataList
-	found.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("SecretList"))
-	err := s.Live.List(ctx, &found, client.InNamespace(owner.Namespace), client.MatchingLabels{
-		v1alpha1.LabelRole: v1alpha1.RolePair, v1alpha1.LabelOwner: v1alpha1.OwnerLabel(owner.Name),
-	})
-	if err != nil {
-		return nil, fmt.Errorf("look for the pair Secret of %s/%s: %w", owner.Namespace, owner.Name, err)
-	}
+	options := client.ListOptions{Namespace: owner.Namespace, Limit: locatePage}
+	client.MatchingLabels{v1alpha1.LabelRole: v1alpha1.RolePair, v1alpha1.LabelOwner: v1alpha1.OwnerLabel(owner.Name)}.ApplyToList(&options)
 	var refs []rotation.Ref
-	for i := range found.Items {
-		if pair, _ := FromMetadata(&found.Items[i].ObjectMeta); pair.Controlled && pair.Owner.UID == owner.UID {
-			refs = append(refs, pair.Ref)
+	for {
+		var found metav1.PartialObjectMetadataList
+		found.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("SecretList"))
+		if err := s.Live.List(ctx, &found, &options); err != nil {
+			return nil, fmt.Errorf("look for the pair Secret of %s/%s: %w", owner.Namespace, owner.Name, err)
+		}
+		for i := range found.Items {
+			if pair, _ := FromMetadata(&found.Items[i].ObjectMeta); owner.UID == "" || pair.Controlled && pair.Owner.UID == owner.UID {
+				refs = append(refs, pair.Ref)
+			}
+		}
+		if options.Continue = found.Continue; options.Continue == "" {
+			return refs, nil
 		}
 	}
-	return refs, nil
 }
 
 // Create implements rotation.Store.

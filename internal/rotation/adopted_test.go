@@ -1,6 +1,7 @@
 package rotation
 
 import (
+	"context"
 	"testing"
 
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
@@ -44,4 +45,49 @@ func TestACommitGoesOnFromWhatStandsThere(t *testing.T) {
 			}
 		}
 	})
+}
+
+// heirs are shelves on which a resource is gone: nothing is created for it. Its pair has a new owner, under another name.
+type heirs struct{ *shelves }
+
+func (h heirs) Create(context.Context, *Pair) (*Pair, error) { return nil, ErrOwnerGone }
+
+func (h heirs) Locate(_ context.Context, owner Owner) (refs []Ref, err error) {
+	for ref, pair := range h.byRef {
+		if owner.UID == "" || owner.UID == pair.Owner.UID {
+			refs = append(refs, ref)
+		}
+	}
+	return refs, nil
+}
+
+// A resource is deleted with the policy Retain in the middle of an exchange, and the next one of its name, which asks for
+// another Secret, has taken the pair up and moved it.
+func TestCommitFindsAPairThatTheNextResourceHasMoved(t *testing.T) {
+	for name, test := range map[string]struct {
+		holds string
+		want  Outcome
+	}{
+		"what the exchange began with is found":       {"spent", Committed},
+		"a chain that knows nothing of it is no heir": {"another", Discarded},
+	} {
+		t.Run(name, func(t *testing.T) {
+			former, next := Owner{Namespace: "n", Name: "a", UID: "former"}, Owner{Namespace: "n", Name: "a", UID: "next"}
+			moved := stored(next, Ref{Namespace: "n", Name: "renamed"}, test.holds)
+			moved.State.Seeds = []SeedRecord{{Fingerprint: "seed-spent"}}
+			h := heirs{&shelves{byRef: map[Ref]*Pair{moved.Ref: moved}}}
+			base := stored(former, Ref{Namespace: "n", Name: "pair"}, "spent")
+			w := newDeviceWorld()
+			w.rotator.Store = h
+			result := w.rotator.Replay(t.Context(), deviceApp, Record{
+				ID: "1", Ref: base.Ref, Owner: former, App: "app", Spent: base.State.RefreshToken, SecretUID: base.UID, Base: base.State, Reply: said(pairReply),
+			})
+			if result.Outcome != test.want {
+				t.Errorf("the outcome is %s: %v", result.Outcome, result.Err)
+			}
+			if got := h.byRef[moved.Ref]; test.want == Committed && (got.State.Owner != "next" || got.RefreshToken == moved.RefreshToken) {
+				t.Errorf("stored for %s: %s", got.State.Owner, got.State.RefreshToken.Short())
+			}
+		})
+	}
 }

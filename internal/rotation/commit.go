@@ -82,12 +82,26 @@ func (r *Rotator) tryCommit(ctx context.Context, policy Policy, record Record, t
 		stored, err = r.replace(ctx, next, live)
 	}
 	if isNobodyLeft(err) && !live.Orphan { // One that was retained waits for the next resource of its name.
-		return Result{Outcome: Discarded, Err: err}, nil
+		return r.discard(ctx, live, err)
 	}
 	if err != nil {
 		return Result{}, err
 	}
 	return committed(stored, next), nil
+}
+
+// discard gives up a pair whose resource is gone, unless the Secret was let go of since it was read: it is retained then
+// for the next resource of its name, which may have it already.
+func (r *Rotator) discard(ctx context.Context, live *Pair, cause error) (Result, error) {
+	now, err := r.getOrNil(ctx, live.Ref)
+	switch {
+	case err != nil:
+		return Result{}, err
+	case now != nil && now.Version != live.Version:
+		return Result{}, ErrConflict
+	default:
+		return Result{Outcome: Discarded, Err: cause}, nil
+	}
 }
 
 // isNobodyLeft reports whether a Secret cannot be created any more because there is nobody left to create it for.
@@ -136,19 +150,40 @@ func (r *Rotator) commitElsewhere(ctx context.Context, policy Policy, record Rec
 	if err != nil {
 		return Result{}, err
 	}
-	if len(refs) == 0 {
-		return r.commitByCreate(ctx, pairAfter(lastKnown(record), policy, record, tokens))
+	if len(refs) > 0 {
+		return r.commitTo(ctx, policy, record, tokens, refs[0])
 	}
-	moved := record
-	moved.Ref = refs[0]
-	if moved.Ref == record.Ref {
+	result, err := r.commitByCreate(ctx, pairAfter(lastKnown(record), policy, record, tokens))
+	if err != nil || result.Outcome != Discarded {
+		return result, err
+	}
+	// The resource is gone. Its pair may have been retained, and the next resource of its name have moved it.
+	if refs, err = r.Store.Locate(ctx, Owner{Namespace: record.Owner.Namespace, Name: record.Owner.Name}); err != nil {
+		return Result{}, err
+	}
+	for _, ref := range refs {
+		live, err := r.getOrNil(ctx, ref)
+		if err != nil {
+			return Result{}, err
+		}
+		if live != nil && live.Holds(record.Spent) {
+			return r.commitTo(ctx, policy, record, tokens, ref)
+		}
+	}
+	return result, nil
+}
+
+// commitTo stores the pair in the Secret to which it has moved.
+func (r *Rotator) commitTo(ctx context.Context, policy Policy, record Record, tokens github.Tokens, ref Ref) (Result, error) {
+	if ref == record.Ref {
 		return Result{}, ErrConflict // It has just come back.
 	}
-	live, err := r.Store.Get(ctx, moved.Ref)
+	record.Ref = ref
+	live, err := r.Store.Get(ctx, ref)
 	if err != nil {
 		return Result{}, err
 	}
-	return r.tryCommit(ctx, policy, moved, tokens, live)
+	return r.tryCommit(ctx, policy, record, tokens, live)
 }
 
 // commitByCreate stores the pair where the Secret is gone: its finalizer was taken off by force.
@@ -220,8 +255,13 @@ func (s *State) descendsFrom(record *Record) bool {
 // isOlderCopy reports whether somebody has put an older state of this very chain back, as from a backup: a
 // lower revision that knows of no login that the fence did not know. Its tokens are spent.
 func isOlderCopy(live *Pair, record Record) bool {
-	if live.State.Revision >= record.Base.Revision || len(live.State.Seeds) == 0 ||
-		live.State.RefreshToken != live.RefreshToken.Fingerprint() {
+	if isFromBefore(live, record) {
+		return true
+	}
+	if len(live.State.Seeds) == 0 || live.State.RefreshToken != live.RefreshToken.Fingerprint() {
+		return false
+	}
+	if live.State.Revision >= record.Base.Revision {
 		return false
 	}
 	for _, seed := range live.State.Seeds {
@@ -232,10 +272,18 @@ func isOlderCopy(live *Pair, record Record) bool {
 	return true
 }
 
+// isFromBefore reports whether somebody has put a copy into the very Secret of the fence that is from before that Secret
+// was made: its revision was counted apart, and its logins are others. Whoever else writes to the Secret keeps the
+// logins that the fence knew. When some of them may have been forgotten nobody can tell.
+func isFromBefore(live *Pair, record Record) bool {
+	return live.UID != "" && live.UID == record.SecretUID && !live.StateLost && !live.State.Incomplete &&
+		len(live.State.Seeds) < MaxSeeds && record.Base.hasLoginBeyond(&live.State)
+}
+
 // pairAfter is the Secret with the new pair in place.
 func pairAfter(live *Pair, policy Policy, record Record, tokens github.Tokens) *Pair {
 	next := live.Clone()
-	if live.StateLost && live.Controlled && live.Owner.UID == record.Owner.UID {
+	if live.LacksState() && live.Controlled && live.Owner.UID == record.Owner.UID {
 		// Somebody has garbled the state since the fence, which knew it: what it says of logins and requests
 		// keeps a token from being spent again.
 		next.State, next.StateLost = record.Base.Clone(), false
@@ -296,8 +344,7 @@ func pairAfter(live *Pair, policy Policy, record Record, tokens github.Tokens) *
 		state.AccessTokenEnded, state.RenewedAt = false, record.Reply.SentAt
 	}
 	next.NextRefreshAt = policy.DueAt(state)
-	if _, err := record.Reply.Tokens(); err != nil {
-		// The refresh token was cut off: the access token is the last one of this chain.
+	if tokens.Half { // The access token is the last one of this chain.
 		state.Verdict = &Verdict{Reason: ReasonReplyLost, Fingerprint: record.Spent, Time: record.Reply.SentAt}
 		next.NextRefreshAt = time.Time{}
 	}

@@ -41,3 +41,42 @@ func TestOfTwoCopiesTheNewerCounts(t *testing.T) {
 		}
 	})
 }
+
+// A copy is put back over the Secret in the middle of an exchange. It is from before the Secret was deleted by force, and
+// has a higher revision and logins that nobody remembers.
+func TestCommitReplacesACopyFromBeforeTheSecretWasMade(t *testing.T) {
+	record := Record{
+		Owner: deviceOwner, SecretUID: "secret", Spent: credential.NewRefreshToken("ghr_spent").Fingerprint(),
+		Base: State{Revision: 1, RefreshToken: credential.NewRefreshToken("ghr_spent").Fingerprint(), Seeds: []SeedRecord{{Fingerprint: "code"}}},
+	}
+	copied := func() *Pair {
+		return &Pair{
+			UID: "secret", Owner: deviceOwner, Controlled: true,
+			AccessToken: credential.NewAccessToken("ghu_copy"), RefreshToken: credential.NewRefreshToken("ghr_copy"),
+			State: State{
+				Revision: 3, AccessToken: credential.NewAccessToken("ghu_copy").Fingerprint(),
+				RefreshToken: credential.NewRefreshToken("ghr_copy").Fingerprint(), Seeds: []SeedRecord{{Fingerprint: "former"}},
+			},
+		}
+	}
+	for name, test := range map[string]struct {
+		change func(*Pair)
+		want   bool // that it has moved on
+	}{
+		"the copy gives way":                                      {func(*Pair) {}, false},
+		"so does one whose tokens had just been edited":           {func(p *Pair) { p.State.RefreshToken = "edited" }, false},
+		"one that is another Secret may be another person's":      {func(p *Pair) { p.UID = "another" }, true},
+		"a login that knows of the former is a new one":           {func(p *Pair) { p.State.Seeds = append(p.State.Seeds, record.Base.Seeds...) }, true},
+		"of a state that was computed anew nobody can tell":       {func(p *Pair) { p.State.Incomplete = true }, true},
+		"of one that was just garbled nobody can tell":            {func(p *Pair) { p.StateLost = true }, true},
+		"a chain that is as long as can be may have forgotten it": {func(p *Pair) { p.State.Seeds = make([]SeedRecord, MaxSeeds) }, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			live := copied()
+			test.change(live)
+			if got := movedOn(live, record); got != test.want {
+				t.Errorf("moved on: %v, want %v", got, test.want)
+			}
+		})
+	}
+}

@@ -225,7 +225,7 @@ func foreignSecret(in Input) (Decision, bool) {
 // garbledState has a state that an edit has made unreadable computed anew, before anything is done on the
 // strength of it.
 func garbledState(in Input) (Decision, bool) {
-	if in.Pair == nil || !in.Pair.Controlled || !in.Pair.StateLost {
+	if in.Pair == nil || !in.Pair.Controlled || !in.Pair.LacksState() {
 		return Decision{}, false
 	}
 	return in.orBackoff(Decision{Action: ActionRecover}), true

@@ -93,6 +93,9 @@ func TestDecide(t *testing.T) {
 		{name: "whatever is asked for", given: []func(*Input){foreign, due, request, edit, misplace, deleting}, action: ActionBlocked, reason: v1alpha1.ReasonSecretNotOwned, rule: "foreign Secret"},
 
 		{name: "a garbled state is computed anew", given: []func(*Input){garble}, action: ActionRecover, rule: "garbled state"},
+		{name: "and so is one that was computed by a write of something else", given: []func(*Input){func(in *Input) {
+			in.Pair.State.Incomplete, in.Pair.State.App = true, ""
+		}}, action: ActionRecover, rule: "garbled state"},
 		{name: "before the Secret is put back", given: []func(*Input){garble, deleting, misplace}, action: ActionRecover, rule: "garbled state"},
 		{name: "that of somebody else is not", given: []func(*Input){garble, foreign}, action: ActionBlocked, reason: v1alpha1.ReasonSecretNotOwned, rule: "foreign Secret"},
 

@@ -65,6 +65,10 @@ type Pair struct {
 	Annotations map[string]string
 }
 
+// LacksState reports that the state was lost, or was computed from the tokens by somebody who had something else to write
+// with it: what the resource knows is still to be put into it.
+func (p *Pair) LacksState() bool { return p.StateLost || p.State.Incomplete && p.State.App == "" }
+
 // AsRetained is the pair as it is left behind for the next resource of its owner's name. One that was restored from a
 // backup and never proven is not trusted by the next one either.
 func (p *Pair) AsRetained() *Pair {
@@ -82,12 +86,12 @@ func (p *Pair) isRetained() bool { return p.State.Retained && p.State.RetainedAs
 
 // Clone copies the pair so that the copy can be changed.
 func (p *Pair) Clone() *Pair {
-	next := *p
-	next.State = p.State.Clone()
+	next := new(*p)
+	next.State.unshare()
 	if p.Intent != nil {
 		next.Intent = new(*p.Intent)
 	}
-	return &next
+	return next
 }
 
 // WithoutTokens is a copy of the pair's metadata: what may be kept in memory.

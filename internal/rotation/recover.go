@@ -9,7 +9,7 @@ const documentedLifetime = 8 * time.Hour
 // are stored beside them: enough to go on with the chain. The times are zero when they are not known.
 func StateFromTokens(pair *Pair, expires, refreshTokenExpires time.Time) State {
 	state := State{
-		Owner: pair.Owner.UID, OwnerName: pair.Owner.Name, Revision: 1,
+		Owner: pair.Owner.UID, OwnerName: pair.Owner.Name, Revision: 1, Incomplete: true,
 		AccessToken:           pair.AccessToken.Fingerprint(),
 		RefreshToken:          pair.RefreshToken.Fingerprint(),
 		PendingSeed:           pair.SeedToken.Fingerprint(),

@@ -35,6 +35,9 @@ type Rotator struct {
 	Admit func(ctx context.Context, app github.App, record Record, tokens github.Tokens) (*User, error)
 	// End ends a pair at GitHub that Admit did not let in. May be nil.
 	End func(ctx context.Context, app github.App, record Record, tokens github.Tokens)
+	// Confirm is asked when the fence of a login stands, before its token is sent: whether nobody else has it. It returns
+	// before its context ends. Errors: ErrTokenInUse, or that it could not be found out. May be nil: nobody has.
+	Confirm func(ctx context.Context, job Job, fenced *Pair) error
 	// OnCommitRetry is told each time that a received pair could not be stored yet. May be nil.
 	OnCommitRetry func(owner Owner, err error)
 
@@ -138,6 +141,9 @@ func (r *Rotator) Rotate(ctx context.Context, job Job) Result {
 	fenced, failed := r.fence(ctx, job)
 	if failed != nil {
 		return *failed
+	}
+	if stop := r.confirm(ctx, job, fenced, began); stop != nil {
+		return *stop
 	}
 	if r.Clock.Monotonic()-began >= FenceTimeout {
 		return Result{Outcome: NotFenced, Pair: fenced, Err: errors.New("the API server took too long to accept the fence")}

@@ -38,6 +38,9 @@ type State struct {
 	RefreshTokenExpiresAt time.Time `json:"refreshTokenExpiresAt,omitzero"`
 	// Seeds are the logins that were imported or refused, oldest first.
 	Seeds []SeedRecord `json:"seeds,omitempty"`
+	// Incomplete says that the state was once computed from the tokens, so that logins before are not known. Without an App
+	// it is just that; see Pair.LacksState.
+	Incomplete bool `json:"incomplete,omitempty"`
 	// PendingSeed names the token under seed_refresh_token, while a login is being imported.
 	PendingSeed credential.Fingerprint `json:"pendingSeed,omitempty"`
 	// SeedVersion says which version of the seed Secret was last examined, so that it is not read again.
@@ -158,7 +161,14 @@ func (s *State) HasToken() bool { return s.AccessToken != "" }
 func (s *State) Expires() bool { return !s.ExpiresAt.IsZero() }
 
 // Clone copies the state so that the copy can be changed.
-func (s State) Clone() State {
+func (s *State) Clone() State {
+	next := *s
+	next.unshare()
+	return next
+}
+
+// unshare makes a plain copy independent of what it was copied from.
+func (s *State) unshare() {
 	s.Seeds = slices.Clip(s.Seeds) // Records are never changed in place, and what is appended goes to a copy.
 	if s.Verdict != nil {
 		s.Verdict = new(*s.Verdict)
@@ -172,5 +182,4 @@ func (s State) Clone() State {
 	if s.Device != nil {
 		s.Device = new(*s.Device)
 	}
-	return s
 }

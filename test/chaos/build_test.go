@@ -60,8 +60,8 @@ var breaks = map[string][]patch{
 			"\tcase github.Ambiguous, github.Rejected:\n"},
 	},
 	"received tokens are logged": {
-		{"controllers/lifecycle/record.go", "\tcase rotation.Committed:\n\t\tc.notes.succeed(token.UID)\n",
-			"\tcase rotation.Committed:\n\t\tc.notes.succeed(token.UID)\n\t\tlog.Info(\"The pair\", \"access\", result.Pair.AccessToken.Reveal())\n"},
+		{"controllers/lifecycle/record.go", "\tcase rotation.Committed:\n\t\to.notes.succeed(token.UID)\n",
+			"\tcase rotation.Committed:\n\t\to.notes.succeed(token.UID)\n\t\tlog.Info(\"The pair\", \"access\", result.Pair.AccessToken.Reveal())\n"},
 	},
 }
 

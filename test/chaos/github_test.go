@@ -126,10 +126,7 @@ func countingServer(t *testing.T) (string, *atomic.Int64) {
 func TestARotatedClientSecretCostsNoToken(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
-	r := w.replica()
-	r.start()
-	s := w.subject("octocat")
-	s.awaitReady()
+	_, s := w.running("octocat")
 	const renewed = "0ddba115ca1ab1e0ddba115ca1ab1e0ddba115ca"
 	w.secrets = append(w.secrets, renewed)
 	w.gh.UpdateApp(clientID, func(app *githubtest.App) { app.Secrets = []string{renewed} })

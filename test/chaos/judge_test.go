@@ -26,6 +26,7 @@ import (
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/internal/github/githubtest"
+	"github.com/githubusertoken/github-user-token-operator/test/suite"
 )
 
 // The invariants. settle waits until every subject stands as it must, and judge says whether that was
@@ -47,7 +48,7 @@ func (s *subject) problem() string {
 		return err.Error()
 	}
 	if secret.Annotations[v1alpha1.AnnotationIntent] != "" {
-		return "an intent is left; " + describe(token)
+		return "an intent is left; " + suite.Describe(token)
 	}
 	authorized := meta.FindStatusCondition(token.Status.Conditions, v1alpha1.ConditionAuthorized)
 	ready := meta.FindStatusCondition(token.Status.Conditions, v1alpha1.ConditionReady)
@@ -60,24 +61,24 @@ func (s *subject) problem() string {
 	newest, _ := s.w.gh.Last(s.logins[len(s.logins)-1])
 	switch {
 	case string(secret.Data[v1alpha1.KeyRefreshToken]) != newest.RefreshToken, string(secret.Data[v1alpha1.KeyAccessToken]) != newest.AccessToken:
-		return "the Secret does not hold the newest pair; " + describe(token)
+		return "the Secret does not hold the newest pair; " + suite.Describe(token)
 	case !s.w.gh.Alive(newest.AccessToken), !s.w.gh.Alive(newest.RefreshToken):
-		return "the newest pair is dead; " + describe(token)
+		return "the newest pair is dead; " + suite.Describe(token)
 	case len(secret.Data[v1alpha1.KeySeedRefreshToken]) != 0:
-		return "a login is left under import; " + describe(token)
+		return "a login is left under import; " + suite.Describe(token)
 	case ready.Status != metav1.ConditionTrue, authorized.Status != metav1.ConditionTrue:
-		return describe(token)
+		return suite.Describe(token)
 	case !token.Status.AccessTokenExpirationTime.Time.Equal(expiresAt(secret)):
 		return "the status tells of another pair"
 	case meta.IsStatusConditionTrue(token.Status.Conditions, v1alpha1.ConditionStalled):
-		return describe(token)
+		return suite.Describe(token)
 	}
 	reason := ""
 	if c := meta.FindStatusCondition(token.Status.Conditions, v1alpha1.ConditionReconciling); c != nil {
 		reason = c.Reason
 	}
 	if reason != s.reason && s.reason != anyReason {
-		return fmt.Sprintf("Reconciling is %q and should be %q; %s", reason, s.reason, describe(token))
+		return fmt.Sprintf("Reconciling is %q and should be %q; %s", reason, s.reason, suite.Describe(token))
 	}
 	return ""
 }
@@ -95,7 +96,7 @@ func expiresAt(secret *corev1.Secret) time.Time {
 func (s *subject) lossProblem(secret *corev1.Secret, ready, authorized *metav1.Condition, token *v1alpha1.GitHubUserToken) string {
 	if authorized.Status != metav1.ConditionFalse || authorized.Reason != v1alpha1.ReasonReplyLost ||
 		ready.Status != metav1.ConditionFalse {
-		return describe(token)
+		return suite.Describe(token)
 	}
 	last := s.logins[len(s.logins)-1]
 	held := string(secret.Data[v1alpha1.KeyRefreshToken])

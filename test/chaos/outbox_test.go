@@ -16,10 +16,7 @@ import (
 func TestNoExchangeBeginsWithoutAnOutbox(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
-	r := w.replica()
-	r.start()
-	s := w.subject("octocat")
-	s.awaitReady()
+	r, s := w.running("octocat")
 	replies, away := filepath.Join(r.outbox, "replies"), filepath.Join(r.outbox, "away")
 	w.must(os.Rename(replies, away))
 	totals.fault("outbox: not writable")
@@ -36,10 +33,7 @@ func TestNoExchangeBeginsWithoutAnOutbox(t *testing.T) {
 func TestADamagedRecordKeepsNothingFromBeingReplayed(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
-	r := w.replica()
-	r.start()
-	s := w.subject("octocat")
-	s.awaitReady()
+	r, s := w.running("octocat")
 	commit := r.proxy.inject(holdRequest(s.commit()))
 	s.request()
 	w.arrived("the commit", commit.arrived)
@@ -66,10 +60,7 @@ func TestADamagedRecordKeepsNothingFromBeingReplayed(t *testing.T) {
 func TestAnOutboxThatIsNoneIsRefused(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
-	first := w.replica()
-	first.start()
-	s := w.subject("octocat")
-	s.awaitReady()
+	first, s := w.running("octocat")
 
 	second := w.replica()
 	second.outbox = first.outbox

@@ -2,7 +2,6 @@ package chaos
 
 import (
 	"context"
-	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -20,14 +19,15 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
-	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	ctrllog "sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/hack/controlplane"
+	"github.com/githubusertoken/github-user-token-operator/hack/demo/stage"
 	"github.com/githubusertoken/github-user-token-operator/internal/github/githubtest"
+	"github.com/githubusertoken/github-user-token-operator/test/suite"
 )
 
 const (
@@ -40,7 +40,7 @@ const (
 )
 
 var (
-	scheme = runtime.NewScheme()
+	scheme *runtime.Scheme
 	shared *controlplane.ControlPlane
 	// programs are the builds of the operator.
 	programs struct{ plain, probed string }
@@ -51,10 +51,6 @@ var (
 const breakVariable = "CHAOS_BREAK"
 
 func TestMain(m *testing.M) {
-	flag.Parse()
-	if !isSet("test.parallel") {
-		_ = flag.Set("test.parallel", "16") // The tests wait far more than they compute.
-	}
 	code, err := run(m)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -63,18 +59,14 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-func isSet(name string) (set bool) {
-	flag.Visit(func(f *flag.Flag) { set = set || f.Name == name })
-	return set
-}
-
 func run(m *testing.M) (int, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Hour)
 	defer cancel()
-	if err := clientgoscheme.AddToScheme(scheme); err != nil {
+	if err := suite.Parallel(16); err != nil {
 		return 1, err
 	}
-	if err := v1alpha1.AddToScheme(scheme); err != nil {
+	var err error
+	if scheme, err = stage.Scheme(); err != nil {
 		return 1, err
 	}
 	ctrllog.SetLogger(logr.Discard())
@@ -350,6 +342,16 @@ func (w *world) subject(name string) *subject {
 	return s
 }
 
+// running starts an operator, and a resource that is then ready.
+func (w *world) running(name string) (*replica, *subject) {
+	w.t.Helper()
+	r := w.replica()
+	r.start()
+	s := w.subject(name)
+	s.awaitReady()
+	return r, s
+}
+
 // prepare is subject without writing anything to the API server yet.
 func (w *world) prepare(name, namespace, app string) *subject {
 	s := &subject{w: w, namespace: namespace, name: name, app: app, login: namespace + "-" + name, due: 1}
@@ -369,17 +371,7 @@ func (s *subject) apply() error {
 }
 
 func (s *subject) resource() *v1alpha1.GitHubUserToken {
-	return &v1alpha1.GitHubUserToken{
-		ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: s.name},
-		Spec: v1alpha1.GitHubUserTokenSpec{
-			App: v1alpha1.App{
-				Host: s.w.site.Host, ClientID: s.app,
-				ClientSecretRef: &v1alpha1.ClientSecretReference{Name: "github-app"},
-			},
-			RefreshTokenRef: &v1alpha1.RefreshTokenReference{Name: s.name + "-seed"},
-			Secret:          v1alpha1.SecretTemplate{Name: s.pairName()},
-		},
-	}
+	return suite.Resource(s.namespace, s.name, s.w.site.Host, s.app)
 }
 
 func (s *subject) pairName() string { return s.name + "-token" }
@@ -445,7 +437,7 @@ func (s *subject) awaitReason(kind, reason string) {
 			return false, err.Error()
 		}
 		c := meta.FindStatusCondition(token.Status.Conditions, kind)
-		return c != nil && c.Reason == reason, describe(token)
+		return c != nil && c.Reason == reason, suite.Describe(token)
 	})
 }
 
@@ -499,11 +491,3 @@ func (s *subject) isPair(c *apiCall) bool {
 
 // event hits the events of this subject in a watch.
 func (s *subject) event(frame []byte) bool { return strings.Contains(string(frame), s.name) }
-
-func describe(token *v1alpha1.GitHubUserToken) string {
-	var lines []string
-	for _, c := range token.Status.Conditions {
-		lines = append(lines, fmt.Sprintf("%s=%s (%s: %s)", c.Type, c.Status, c.Reason, c.Message))
-	}
-	return strings.Join(lines, "; ")
-}

@@ -24,6 +24,7 @@ import (
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/internal/github/githubtest"
+	"github.com/githubusertoken/github-user-token-operator/test/suite"
 )
 
 // deadline is how long a test waits for what must come soon. It is generous: machines are shared.
@@ -132,18 +133,7 @@ func loginAs(t *testing.T, namespace, name string) token {
 
 // octocat is the GitHubUserToken of the tests.
 func octocat(namespace string, change func(*v1alpha1.GitHubUserTokenSpec)) *v1alpha1.GitHubUserToken {
-	made := &v1alpha1.GitHubUserToken{
-		TypeMeta:   metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "GitHubUserToken"},
-		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "octocat"},
-		Spec: v1alpha1.GitHubUserTokenSpec{
-			App: v1alpha1.App{
-				Host: githubHost, ClientID: clientID,
-				ClientSecretRef: &v1alpha1.ClientSecretReference{Name: "github-app"},
-			},
-			RefreshTokenRef: &v1alpha1.RefreshTokenReference{Name: "octocat-seed"},
-			Secret:          v1alpha1.SecretTemplate{Name: "octocat-token"},
-		},
-	}
+	made := suite.Resource(namespace, "octocat", githubHost, clientID)
 	if change != nil {
 		change(&made.Spec)
 	}

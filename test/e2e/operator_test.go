@@ -44,28 +44,11 @@ func TestOperatorRunsRestricted(t *testing.T) {
 // TestOperatorPodDeletedInMidRotation deletes the leader's pod when GitHub has ended the old token and its
 // reply is still on the way.
 func TestOperatorPodDeletedInMidRotation(t *testing.T) {
-	newNamespace(t, "deleted", "restricted")
-	k := login(t, "deleted", nil)
-	pod := leader(t)
-	before := k.newest()
-	held := inject(t, githubtest.Hold().AfterCommit().ForRefreshToken(before.RefreshToken))
-	k.request()
-	await(t, held.Arrived(), "the exchange")
+	k, before, pod, held := heldRotation(t, "deleted", githubtest.Hold().AfterCommit())
 
 	run(t, "-n", operatorNamespace, "delete", "pod", pod.Name, "--wait=false")
-	eventually(t, deadline, "the pod is on its way out", func() error {
-		for _, other := range operatorPods(t) {
-			if other.Name == pod.Name {
-				return errors.New("it is not")
-			}
-		}
-		return nil
-	})
-	held.Release()
-	k.awaitReady(deadline)
-	if k.newest() == before {
-		t.Error("there was no rotation")
-	}
+	awaitGone(t, pod)
+	k.awaitRotation(held, before)
 	awaitOperator(t)
 	k.rotate()
 	k.awaitReady(takeover)
@@ -75,13 +58,7 @@ func TestOperatorPodDeletedInMidRotation(t *testing.T) {
 // TestLeaderKilledInMidRotation kills the leader's process when its request is on the way to GitHub, which
 // never acts on it.
 func TestLeaderKilledInMidRotation(t *testing.T) {
-	newNamespace(t, "killed", "restricted")
-	k := login(t, "killed", nil)
-	pod := leader(t)
-	before := k.newest()
-	held := inject(t, githubtest.Hold().ForRefreshToken(before.RefreshToken))
-	k.request()
-	await(t, held.Arrived(), "the exchange")
+	k, before, pod, held := heldRotation(t, "killed", githubtest.Hold())
 
 	n, err := running.Node(pod.Spec.NodeName)
 	if err != nil {
@@ -92,12 +69,7 @@ func TestLeaderKilledInMidRotation(t *testing.T) {
 		t.Fatal(err)
 	}
 	held.Remove()
-	eventually(t, takeover, "the rotation is made", func() error {
-		if gh.ExchangesOf(before.RefreshToken) == 0 {
-			return errors.New("the token has not been exchanged")
-		}
-		return nil
-	})
+	awaitTakeover(t, before)
 	t.Logf("the rotation of a killed process was made after %.1f s", time.Since(begin).Seconds())
 	k.awaitReady(deadline)
 	awaitOperator(t)
@@ -114,12 +86,7 @@ func TestFailover(t *testing.T) {
 	begin := time.Now()
 	run(t, "-n", operatorNamespace, "delete", "pod", pod.Name, "--grace-period=0", "--force")
 	k.request()
-	eventually(t, takeover, "the other replica rotates", func() error {
-		if gh.ExchangesOf(before.RefreshToken) == 0 {
-			return errors.New("the token has not been exchanged")
-		}
-		return nil
-	})
+	awaitTakeover(t, before)
 	t.Logf("another replica rotated after %.1f s", time.Since(begin).Seconds())
 	k.awaitReady(deadline)
 	if now := leader(t); now.Name == pod.Name {
@@ -131,13 +98,7 @@ func TestFailover(t *testing.T) {
 
 // TestNodeDrain drains the leader's node while GitHub's reply is on the way.
 func TestNodeDrain(t *testing.T) {
-	newNamespace(t, "drain", "restricted")
-	k := login(t, "drain", nil)
-	pod := leader(t)
-	before := k.newest()
-	held := inject(t, githubtest.Hold().AfterCommit().ForRefreshToken(before.RefreshToken))
-	k.request()
-	await(t, held.Arrived(), "the exchange")
+	k, before, pod, held := heldRotation(t, "drain", githubtest.Hold().AfterCommit())
 
 	drained := make(chan error, 1)
 	go func() {
@@ -149,19 +110,8 @@ func TestNodeDrain(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	eventually(t, deadline, "the leader is evicted", func() error {
-		for _, other := range operatorPods(t) {
-			if other.Name == pod.Name {
-				return errors.New("it is not")
-			}
-		}
-		return nil
-	})
-	held.Release()
-	k.awaitReady(deadline)
-	if k.newest() == before {
-		t.Error("there was no rotation")
-	}
+	awaitGone(t, pod)
+	k.awaitRotation(held, before)
 	if err := <-drained; err != nil {
 		t.Fatal(err)
 	}
@@ -175,6 +125,54 @@ func TestNodeDrain(t *testing.T) {
 	k.awaitReady(takeover)
 	run(t, "uncordon", pod.Spec.NodeName)
 	checkLedger(t)
+}
+
+// heldRotation makes a namespace with a resource that is ready, and holds the exchange of its next rotation by a fault.
+// It returns the resource, its pair before, the leader, and the fault.
+func heldRotation(t *testing.T, namespace string, hold githubtest.Fault) (token, githubtest.Pair, corev1.Pod, *githubtest.Injection) {
+	t.Helper()
+	newNamespace(t, namespace, "restricted")
+	k := login(t, namespace, nil)
+	pod := leader(t)
+	before := k.newest()
+	held := inject(t, hold.ForRefreshToken(before.RefreshToken))
+	k.request()
+	await(t, held.Arrived(), "the exchange")
+	return k, before, pod, held
+}
+
+// awaitGone waits until a pod is none of the operator's any more, or on its way out.
+func awaitGone(t *testing.T, pod corev1.Pod) {
+	t.Helper()
+	eventually(t, deadline, pod.Name+" is on its way out", func() error {
+		for _, other := range operatorPods(t) {
+			if other.Name == pod.Name {
+				return errors.New("it is not")
+			}
+		}
+		return nil
+	})
+}
+
+// awaitRotation lets a held exchange go on, and waits until it has brought another pair.
+func (k token) awaitRotation(held *githubtest.Injection, before githubtest.Pair) {
+	k.t.Helper()
+	held.Release()
+	k.awaitReady(deadline)
+	if k.newest() == before {
+		k.t.Error("there was no rotation")
+	}
+}
+
+// awaitTakeover waits until another replica has exchanged the token of a pair.
+func awaitTakeover(t *testing.T, before githubtest.Pair) {
+	t.Helper()
+	eventually(t, takeover, "another replica rotates", func() error {
+		if gh.ExchangesOf(before.RefreshToken) == 0 {
+			return errors.New("the token has not been exchanged")
+		}
+		return nil
+	})
 }
 
 // inject plays a fault until the test ends.

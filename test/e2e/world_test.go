@@ -19,13 +19,11 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
-	"k8s.io/apimachinery/pkg/runtime"
-	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	ctrllog "sigs.k8s.io/controller-runtime/pkg/log"
 
-	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/hack/controlplane"
+	"github.com/githubusertoken/github-user-token-operator/hack/demo/stage"
 	"github.com/githubusertoken/github-user-token-operator/internal/github/githubtest"
 	"github.com/githubusertoken/github-user-token-operator/test/e2e/cluster"
 	"github.com/githubusertoken/github-user-token-operator/test/e2e/gitserver"
@@ -140,8 +138,8 @@ func runSuite(m *testing.M) (code int, err error) {
 	}
 	defer stop()
 	ctrllog.SetLogger(logr.Discard())
-	scheme := runtime.NewScheme()
-	if err := errors.Join(clientgoscheme.AddToScheme(scheme), v1alpha1.AddToScheme(scheme)); err != nil {
+	scheme, err := stage.Scheme()
+	if err != nil {
 		return 1, err
 	}
 	if err := install(ctx); err != nil {

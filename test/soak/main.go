@@ -16,13 +16,12 @@
 package main
 
 import (
-	"context"
 	"flag"
 	"fmt"
 	"os"
-	"os/signal"
-	"syscall"
 	"time"
+
+	"github.com/githubusertoken/github-user-token-operator/hack/interrupt"
 )
 
 func main() {
@@ -36,9 +35,7 @@ func main() {
 	flag.Parse()
 	o.operatorArguments = flag.Args()
 
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	context.AfterFunc(ctx, stop) // a second Ctrl-C ends it at once
-	if err := run(ctx, o, os.Stdout); err != nil {
+	if err := run(interrupt.Context(), o, os.Stdout); err != nil {
 		fmt.Fprintf(os.Stderr, "soak: %v\n", err)
 		os.Exit(1)
 	}

@@ -47,8 +47,8 @@ func rest(ctx context.Context, o options, out io.Writer, s *stage.Stage, judge *
 	select {
 	case <-ctx.Done():
 		return ctx.Err()
-	case <-s.Operator.Ended():
-		return fmt.Errorf("the operator has ended by itself; the end of its log:\n%s", s.Operator.LogTail())
+	case err := <-s.Broken(ctx):
+		return err
 	case <-time.After(o.rest):
 	}
 	end, err := takeReading(ctx, s)

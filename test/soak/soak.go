@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -122,14 +121,13 @@ func watchOver(ctx context.Context, o options, out io.Writer, s *stage.Stage, ju
 	progress := time.NewTicker(30 * time.Second)
 	defer progress.Stop()
 	begin := time.Now()
+	broken := s.Broken(ctx)
 	for {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-s.Operator.Ended():
-			return fmt.Errorf("the operator has ended by itself; the end of its log:\n%s", s.Operator.LogTail())
-		case <-s.GitHub.Ended():
-			return errors.New("the stand-in for GitHub has ended by itself")
+		case err := <-broken:
+			return err
 		case <-progress.C:
 			f := judge.figures()
 			fmt.Fprintf(out, "%4.0f s  %d rotations, the Secret behind GitHub for %s\n", time.Since(begin).Seconds(), f.rotations(), f.gaps)

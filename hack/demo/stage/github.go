@@ -107,9 +107,6 @@ func (g *GitHub) Admin() string { return g.where.Admin }
 // CAFile is the certificate authority to trust.
 func (g *GitHub) CAFile() string { return g.where.CAFile }
 
-// Ended is closed when the stand-in has ended.
-func (g *GitHub) Ended() <-chan struct{} { return g.process.Ended() }
-
 // Login logs a user in and returns the refresh token.
 func (g *GitHub) Login(ctx context.Context, clientID, user string) (credential.RefreshToken, error) {
 	var minted struct {

@@ -124,6 +124,22 @@ func (s *Stage) Kubectl(ctx context.Context, args ...string) (string, error) {
 	return string(stdout), nil
 }
 
+// Broken tells, once, that the operator or the stand-in for GitHub has ended by itself. Both have been started.
+func (s *Stage) Broken(ctx context.Context) <-chan error {
+	operator, operatorEnded, gitHubEnded := s.Operator, s.Operator.Ended(), s.GitHub.process.Ended()
+	broken := make(chan error, 1)
+	go func() {
+		select {
+		case <-ctx.Done():
+		case <-operatorEnded:
+			broken <- fmt.Errorf("the operator has ended by itself; the end of its log:\n%s", operator.LogTail())
+		case <-gitHubEnded:
+			broken <- errors.New("the stand-in for GitHub has ended by itself")
+		}
+	}()
+	return broken
+}
+
 // Stop ends everything, clients first, and deletes the folders.
 func (s *Stage) Stop() {
 	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)

@@ -32,7 +32,7 @@ func (s store) ReadSecret(ctx context.Context, name types.NamespacedName) (secre
 func (s store) Metadata(ctx context.Context, ref rotation.Ref) (pair *rotation.Pair, err error) {
 	failed := s.call(ctx, false, func() {
 		if o := s.api().secrets[ref]; o != nil {
-			pair = metadata(o.pair)
+			pair = o.seen().Clone()
 		} else {
 			err = rotation.ErrNotFound
 		}

@@ -23,6 +23,8 @@ type object struct {
 	pair *rotation.Pair
 	// protected says that the operator's finalizer is on it, labelled that its label is, by which caches select it.
 	protected, labelled bool
+	// metadata is what watches see of it, once one has looked; see seen.
+	metadata *rotation.Pair
 }
 
 // writer is who makes a write.
@@ -75,7 +77,7 @@ func (a *apiServer) create(by writer, pair *rotation.Pair) (*rotation.Pair, erro
 	return created.Clone(), nil
 }
 
-// update is a merge patch: it changes what differs between current and next.
+// update is a merge patch: it changes what differs between current and next, which are the caller's to give away.
 func (a *apiServer) update(by writer, current, next *rotation.Pair) (*rotation.Pair, error) {
 	o := a.secrets[current.Ref]
 	switch {
@@ -86,8 +88,8 @@ func (a *apiServer) update(by writer, current, next *rotation.Pair) (*rotation.P
 	case by.life != nil && a.world.now < a.world.resources[keyOf(current.Ref)].denied:
 		return nil, rotation.ErrDenied
 	}
-	changed := o.pair.Clone()
-	changed.State, changed.Intent, changed.NextRefreshAt, changed.StateLost = next.State.Clone(), next.Intent, next.NextRefreshAt, false
+	changed := new(*o.pair)
+	changed.State, changed.Intent, changed.NextRefreshAt, changed.StateLost = next.State, next.Intent, next.NextRefreshAt, false
 	data := setIfChanged(&changed.AccessToken, current.AccessToken, next.AccessToken)
 	data = setIfChanged(&changed.RefreshToken, current.RefreshToken, next.RefreshToken) || data
 	data = setIfChanged(&changed.SeedToken, current.SeedToken, next.SeedToken) || data
@@ -260,12 +262,14 @@ func (by writer) String() string {
 	return by.name
 }
 
-// metadata is what a watch sees of a Secret.
-func metadata(pair *rotation.Pair) *rotation.Pair {
-	seen := pair.WithoutTokens()
-	seen.Immutable = false
-	if seen.StateLost {
-		seen.State = rotation.State{}
+// seen is a Secret without its data. All watches see the same one, and change nothing about it.
+func (o *object) seen() *rotation.Pair {
+	if o.metadata == nil {
+		o.metadata = o.pair.WithoutTokens()
+		o.metadata.Immutable = false
+		if o.metadata.StateLost {
+			o.metadata.State = rotation.State{}
+		}
 	}
-	return seen
+	return o.metadata
 }

@@ -3,7 +3,7 @@ package simulation
 // Break is a rule of the protocol that a run breaks on purpose, at the edge of the protocol's code.
 type Break string
 
-// The breaks that need no change to the protocol's code.
+// The breaks that need no change to the protocol's code. All others are in mutants_test.go.
 const (
 	BreakNone                Break = ""
 	BreakFenceDropped        Break = "fence dropped"

@@ -43,7 +43,8 @@ func rareConfig(seed uint64, faults Faults) Config {
 // The test binary of the mutants is this very test, built with other sources. It is told by its environment
 // to hunt from a seed on, and does nothing else.
 func TestMain(m *testing.M) {
-	debug.SetGCPercent(400) // Worlds are small and make much that lives for a moment.
+	debug.SetGCPercent(2000)         // Worlds are small and make much that lives for a moment.
+	debug.SetMemoryLimit(1536 << 20) // The largest is not.
 	if from, err := strconv.ParseUint(os.Getenv("SIMULATION_HUNT"), 10, 64); err == nil {
 		fmt.Println(hunt(from, configOf(Break(os.Getenv("SIMULATION_BREAK")), rare[os.Getenv("SIMULATION_MUTANT")])))
 		return

@@ -69,6 +69,7 @@ const (
 	Renamed
 	StateGarbled
 	FormatNewer
+	TokenCopied
 
 	faultCount
 )
@@ -86,6 +87,7 @@ var faultNames = [faultCount]string{
 	"App changed", "resource deleted", "resource deleted, pair retained", "namespace deleted", "grant revoked",
 	"Secret restored from a backup", "access token said to be dead",
 	"resource deleted, pair revoked", "pair Secret renamed", "state garbled", "state written by a newer version",
+	"refresh token copied into another resource's seed",
 }
 
 func (f Fault) String() string { return faultNames[f] }
@@ -128,7 +130,7 @@ func (f Faults) String() string {
 var people = []Fault{
 	LabelEdit, NewSeed, WrongUserSeed, SecretDeleted, SecretForceDeleted, SecretReplaced, SecretImmutable, HandEdit,
 	RefreshRequested, Suspended, AppChanged, ResourceDeleted, ResourceRetained, NamespaceDeleted, Revoked, BackupRestored, SaidDead,
-	ResourceRevoked, Renamed, StateGarbled, FormatNewer,
+	ResourceRevoked, Renamed, StateGarbled, FormatNewer, TokenCopied,
 }
 
 // strikes says whether a fault of this kind happens now to the flight that is under way, where it happens

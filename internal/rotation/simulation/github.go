@@ -26,6 +26,8 @@ type issued struct {
 	refusedUntil moment
 	// flights are those that have presented the refresh token.
 	flights []*flight
+	// thieves are other resources into whose seeds a person has copied the refresh token.
+	thieves []*resource
 	// fences are those that have written an intent to present it.
 	fences []*flight
 	// stored and kept count the copies in Secrets and in outboxes.
@@ -207,8 +209,11 @@ func (g *gitHub) answer(f *flight, q request, token credential.RefreshToken, app
 		w.tracef("GITHUB %s: %d without an exchange", f.res.namespace, q.before.Status)
 		return q.before
 	}
-	p := g.exchange(token.Reveal(), app.Key())
-	if p == nil {
+	var p *issued
+	if named := g.tokens[token.Reveal()]; named == nil || named.res == f.res {
+		p = g.exchange(token.Reveal(), app.Key())
+	}
+	if p == nil { // A thief gets nothing either: that the token was sent at all is what matters.
 		w.tracef("GITHUB %s: bad_refresh_token", f.res.namespace)
 		return &github.Reply{Status: http.StatusOK, Body: credential.NewRaw([]byte(`{"error":"bad_refresh_token"}`))}
 	}

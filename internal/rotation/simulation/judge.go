@@ -53,8 +53,12 @@ func (w *world) judgeSend(f *flight, token credential.RefreshToken, app github.A
 		return
 	}
 	f.sent, f.sentAt = p, w.now
+	if p.res != res {
+		w.judgeTheft(f, p)
+		return
+	}
 	for _, other := range p.flights {
-		if other != f && other.job.Owner == f.job.Owner && res.isNow(f.job.Owner) && !other.life.dead && !other.answered && w.now < other.deadline && res.damaged < p.login && res.forgetful < p.login {
+		if other != f && other.owner == f.owner && res.isNow(f.owner) && !other.life.dead && !other.answered && w.now < other.deadline && res.damaged < p.login && res.forgetful < p.login {
 			w.violate("%s: a token was sent while %s was still waiting for the answer to it", name, other.life)
 		}
 	}
@@ -73,6 +77,20 @@ func (w *world) judgeSend(f *flight, token credential.RefreshToken, app github.A
 	// cannot be seen in time, and does no harm.
 	if p.spent && res.damaged < p.login && res.forgetful < p.login && w.chainStored(p) && p.successor.storedAt <= f.fencedAt {
 		w.violate("%s: a token was presented again after its successor was stored", name)
+	}
+}
+
+// judgeTheft is asked when a token is sent that was issued to another resource: nobody's chain may have stood at it when
+// the fence was written. What a person has damaged, garbled or brought back does not tell whose it is, nor does a cache
+// that has lost an event.
+func (w *world) judgeTheft(f *flight, p *issued) {
+	if f.life.watch.lost || p.copied || p.restoredAt > 0 || p.storedAt == 0 || p.storedAt > f.fencedAt || max(p.res.damaged, p.res.garbled, p.res.forgetful) >= p.login {
+		return
+	}
+	for _, o := range w.secretsOf(p.res) {
+		if o.labelled && o.pair.Controlled && !w.api.ownerGone(o.pair) && o.pair.RefreshToken.Reveal() == p.refresh {
+			w.violate("%s: the refresh token of %s was sent, whose chain stands at it", f.res.namespace, p.res.namespace)
+		}
 	}
 }
 
@@ -136,7 +154,7 @@ func (w *world) judgeCause(f *flight) {
 func (w *world) mayBeEarlyBy(f *flight, base *rotation.Pair) time.Duration {
 	p := w.gitHub.names[f.job.Decision.Spends]
 	recovered := base.State.ExpiresAt.Sub(base.State.IssuedAt) != w.cfg.Lifetime // From the tokens, after an edit.
-	if p == nil || recovered || f.life.setBack || p.ownerUID() != f.job.Owner.UID {
+	if p == nil || recovered || f.life.setBack || p.ownerUID() != f.owner.UID {
 		return w.cfg.Lifetime * 1000
 	}
 	return max(0, base.State.IssuedAt.Sub(epoch.Add(p.issuedAt+f.life.replica.skew)))
@@ -155,10 +173,9 @@ func (w *world) judgeSilence(f *flight) {
 // judgeReply is told that a reply has reached the process.
 func (w *world) judgeReply(f *flight, reply *github.Reply) {
 	f.unkept = true
-	tokens, err := reply.Tokens()
-	switch {
+	switch pair := w.pairIn(reply); {
 	case f.pair == nil:
-	case err == nil && tokens.RefreshToken.Reveal() == f.pair.refresh:
+	case pair == f.pair:
 		f.pair.heldBy, f.pair.fate = f, fateNone
 		if f.job.Decision.Cause == rotation.CauseRequested {
 			f.res.honoured[f.job.RefreshRequestedAt] = f.pair
@@ -256,7 +273,7 @@ func (r *resource) dropsPairsOf(uid string) bool {
 
 func (p *issued) ownerUID() string {
 	if p.minted != nil {
-		return p.minted.job.Owner.UID
+		return p.minted.owner.UID
 	}
 	return ""
 }
@@ -381,7 +398,7 @@ func (w *world) judgeVerdict(res *resource, after *object, verdict *rotation.Ver
 		if !after.pair.RefreshToken.IsZero() {
 			w.violate("%s: said to hold no refresh token, and holds one", res.namespace)
 		}
-	case p == nil, res.damaged >= p.login, refusedByWrongApp(after.pair, verdict.Fingerprint):
+	case p == nil, p.res != res, res.damaged >= p.login, refusedByWrongApp(after.pair, verdict.Fingerprint):
 	case !p.spent && !p.revoked && p.app == res.appNow().Key():
 		w.violate("%s: the token of login %d, generation %d was condemned (%s) although it is good", res.namespace, p.login, p.generation, verdict.Reason)
 	case p.successor != nil && w.gitHub.tokens[after.pair.RefreshToken.Reveal()] == p.successor:

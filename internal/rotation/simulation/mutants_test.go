@@ -37,6 +37,7 @@ var rare = map[string]Faults{
 	"refused login not remembered":                                Of(WrongUserSeed, NewSeed, AppChanged),
 	"outbox emptied before the commit":                            Of(Kill, APIOutage, APISlow),
 	"unproven pair retained as if it were proven":                 Of(ResourceRetained, BackupRestored, APISlow),
+	"token of another chain not looked for before it is sent":     Of(TokenCopied, WatchHeld),
 }
 
 // mutants are the rules of the protocol that can only be broken inside its code.
@@ -297,6 +298,12 @@ var mutants = []mutant{
 		"\tif p.isBound() || broken(`unproven pair retained as if it were proven`) {",
 	},
 
+	{
+		"token of another chain not looked for before it is sent", "confirm.go",
+		"	if r.Confirm == nil || ",
+		"	if r.Confirm == nil || broken(`token of another chain not looked for before it is sent`) || ",
+	},
+
 	// Rules that the manager and the simulation share outside of the protocol.
 	{
 		"expiry by a clock that was set back not capped", "controllers/lifecycle/note.go",
@@ -320,8 +327,8 @@ var mutants = []mutant{
 	},
 	{
 		"Secrets of former resources left alone", "controllers/lifecycle/leftovers.go",
-		"	for _, ref := range c.leftovers.of(scope.NameOf(s.Token)) {\n",
-		"	for _, ref := range c.leftovers.of(scope.NameOf(s.Token)) {\n		if broken(`Secrets of former resources left alone`) {\n			break\n		}\n",
+		"	for _, ref := range r.leftovers.of(scope.NameOf(s.Token)) {\n",
+		"	for _, ref := range r.leftovers.of(scope.NameOf(s.Token)) {\n		if broken(`Secrets of former resources left alone`) {\n			break\n		}\n",
 	},
 	// Each of these two makes up for the other, so that both are broken at once.
 	{
@@ -341,11 +348,11 @@ var mutants = []mutant{
 	},
 	{
 		"pair that was stored late not revoked", "controllers/lifecycle/finalize.go",
-		"!c.revoker.Covers(token, pair) {",
-		"!c.revoker.Covers(token, pair) && !broken(`pair that was stored late not revoked`) {",
+		"!f.revoker.Covers(token, pair) {",
+		"!f.revoker.Covers(token, pair) && !broken(`pair that was stored late not revoked`) {",
 	},
 	{
-		"request honoured again after its state was garbled", "controllers/lifecycle/act.go",
+		"request honoured again after its state was garbled", "controllers/lifecycle/pairactions.go",
 		"	next.State.RefreshRequestedAt = s.Input.RefreshRequestedAt ",
 		"	if broken(`request honoured again after its state was garbled`) {\n		s.Input.RefreshRequestedAt = ``\n	}\n	next.State.RefreshRequestedAt = s.Input.RefreshRequestedAt ",
 	},
@@ -356,13 +363,13 @@ var mutants = []mutant{
 	},
 	{
 		"finalizer taken off before the Secrets", "controllers/lifecycle/finalize.go",
-		"	for _, ref := range refs {\n		if err := c.releaseSecret(",
-		"	for _, ref := range refs {\n		if broken(`finalizer taken off before the Secrets`) {\n			break\n		}\n		if err := c.releaseSecret(",
+		"	for _, ref := range refs {\n		if err := f.releaseSecret(",
+		"	for _, ref := range refs {\n		if broken(`finalizer taken off before the Secrets`) {\n			break\n		}\n		if err := f.releaseSecret(",
 	},
 	{
-		"outbox not replayed after a panic", "controllers/lifecycle/record.go",
-		"	c.replayDespitePanics(log, job.Owner, kept, kept)\n",
-		"	if !broken(`outbox not replayed after a panic`) {\n		c.replayDespitePanics(log, job.Owner, kept, kept)\n	}\n",
+		"outbox not replayed after a panic", "controllers/lifecycle/guard.go",
+		"	o.replays.despitePanics(log, job.Owner, kept, kept)\n",
+		"	if !broken(`outbox not replayed after a panic`) {\n		o.replays.despitePanics(log, job.Owner, kept, kept)\n	}\n",
 	},
 	{
 		"second panic leaves the outbox", "controllers/lifecycle/replay.go",
@@ -376,8 +383,8 @@ var mutants = []mutant{
 	},
 	{
 		"logins forgotten that a garbled state knew", "commit.go",
-		"	if live.StateLost && ",
-		"	if live.StateLost && !broken(`logins forgotten that a garbled state knew`) && ",
+		"	if live.LacksState() && ",
+		"	if live.LacksState() && !broken(`logins forgotten that a garbled state knew`) && ",
 	},
 	{
 		"format of a newer version ignored", "decide.go",
@@ -386,8 +393,8 @@ var mutants = []mutant{
 	},
 	{
 		"garbled state used as it is", "decide.go",
-		"!in.Pair.StateLost {",
-		"!in.Pair.StateLost || broken(`garbled state used as it is`) {",
+		"!in.Pair.LacksState() {",
+		"!in.Pair.LacksState() || broken(`garbled state used as it is`) {",
 	},
 	{
 		"pair never moved", "decide.go",

@@ -36,7 +36,7 @@ func (s store) Locate(ctx context.Context, owner rotation.Owner) (refs []rotatio
 	err = s.call(ctx, false, func() {
 		for _, name := range pairNames {
 			ref := rotation.Ref{Namespace: owner.Namespace, Name: name}
-			if o := s.api().secrets[ref]; o != nil && o.labelled && o.pair.Controlled && o.pair.Owner.UID == owner.UID {
+			if o := s.api().secrets[ref]; o != nil && o.labelled && (owner.UID == "" || o.pair.Controlled && o.pair.Owner.UID == owner.UID) {
 				refs = append(refs, ref)
 			}
 		}

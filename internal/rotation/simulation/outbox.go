@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/githubusertoken/github-user-token-operator/internal/github"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 )
 
@@ -65,7 +66,7 @@ func (o outbox) Keep(record rotation.Record) error {
 	}
 	o.box.records = append(o.box.records, record)
 	f.kept = true
-	if p := w.pairIn(record); p != nil {
+	if p := w.pairIn(record.Reply); p != nil {
 		p.kept++
 	}
 	w.rest()
@@ -82,7 +83,7 @@ func (o outbox) Remove(id string) error {
 	}
 	record := o.box.records[i]
 	o.box.records = slices.Delete(o.box.records, i, i+1)
-	if p := w.pairIn(record); p != nil {
+	if p := w.pairIn(record.Reply); p != nil {
 		p.kept--
 		w.judgeLoss(p, "its record was removed from the outbox", fateNone)
 	}
@@ -97,7 +98,7 @@ func (w *world) corrupt(b *box) {
 			i++
 			continue
 		}
-		p := w.pairIn(b.records[i])
+		p := w.pairIn(b.records[i].Reply)
 		b.records = slices.Delete(b.records, i, i+1)
 		if p != nil {
 			p.kept--
@@ -111,22 +112,23 @@ func (w *world) destroy(b *box) {
 	records := b.records
 	b.records = nil
 	for _, record := range records {
-		if p := w.pairIn(record); p != nil {
+		if p := w.pairIn(record.Reply); p != nil {
 			p.kept--
 			w.judgeLoss(p, "its pod was deleted", fateNodeDied)
 		}
 	}
 }
 
-// pairIn is the pair in a record; nil when the reply holds none that can be used.
-func (w *world) pairIn(record rotation.Record) *issued {
-	if w.looked.reply != record.Reply {
-		w.looked.reply, w.looked.pair = record.Reply, nil
-		if tokens, err := record.Reply.Tokens(); err == nil {
-			w.looked.pair = w.gitHub.tokens[tokens.RefreshToken.Reveal()]
+// pairIn is the pair in a reply; nil when it holds none that can be used.
+func (w *world) pairIn(reply *github.Reply) *issued {
+	pair, looked := w.pairs[reply]
+	if !looked {
+		if tokens, err := reply.Tokens(); err == nil {
+			pair = w.gitHub.tokens[tokens.RefreshToken.Reveal()]
 		}
+		w.pairs[reply] = pair
 	}
-	return w.looked.pair
+	return pair
 }
 
 // rest lets a little time pass, in which the process may die.

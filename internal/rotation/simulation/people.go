@@ -106,6 +106,8 @@ func (w *world) interfere(kind Fault, res *resource) {
 		w.gitHub.revoke(res)
 	case BackupRestored:
 		w.restoreBackup(res, ref)
+	case TokenCopied:
+		w.copyToken(res, later)
 	case SaidDead:
 		// GitHub is mistaken for a while, and sends notice.
 		res.saidDead = w.now + w.mostly(10*time.Second, 10*time.Minute)
@@ -113,6 +115,27 @@ func (w *world) interfere(kind Fault, res *resource) {
 			w.lives[w.chance().IntN(len(w.lives))].notice(res)
 		}
 	}
+}
+
+// copyToken puts the current refresh token of a resource into the seed of the next one. Later somebody sees that, and that
+// one gets a login of its own again.
+func (w *world) copyToken(res *resource, later time.Duration) {
+	thief := w.all[(res.number+1)%len(w.all)]
+	o := w.secretOf(res)
+	if thief == res || !thief.usesSeed() || o == nil || o.pair.RefreshToken.IsZero() {
+		return
+	}
+	p := w.gitHub.tokens[o.pair.RefreshToken.Reveal()]
+	if p == nil || p.res != res {
+		return
+	}
+	p.thieves = append(p.thieves, thief)
+	w.reseed(thief, o.pair.RefreshToken)
+	w.after(later, func() {
+		if thief.seed == o.pair.RefreshToken {
+			w.logIn(thief, thief.account)
+		}
+	})
 }
 
 // restoreBackup takes a copy of the pair Secret, and the next time brings it back: over the Secret that is there by

@@ -12,16 +12,28 @@ import (
 // queue is the work queue of one process: each resource is reconciled by one task at a time, and once more when
 // something happens meanwhile.
 type queue struct {
-	life *life
-	// waiting are those that will be reconciled in a moment, running those that are being reconciled, and dirty
-	// those of them that will be again.
-	waiting, running, dirty map[string]bool
-	// later is when resources are to be reconciled again.
-	later map[string]moment
+	life  *life
+	items map[string]*item
 }
 
-func newQueue(l *life) *queue {
-	return &queue{life: l, waiting: map[string]bool{}, running: map[string]bool{}, dirty: map[string]bool{}, later: map[string]moment{}}
+// item is a resource in the queue.
+type item struct {
+	// waiting says that it will be reconciled in a moment, running that it is being reconciled, and dirty that it will
+	// be again.
+	waiting, running, dirty bool
+	// later is when it is to be reconciled again, if not 0.
+	later moment
+}
+
+func newQueue(l *life) *queue { return &queue{life: l, items: map[string]*item{}} }
+
+func (q *queue) item(key string) *item {
+	it := q.items[key]
+	if it == nil {
+		it = &item{}
+		q.items[key] = it
+	}
+	return it
 }
 
 // retryAfter is for how long a reconcile that failed waits for the next.
@@ -29,41 +41,41 @@ const retryAfter = time.Second
 
 // add has a resource reconciled.
 func (q *queue) add(key string) {
-	l := q.life
+	l, it := q.life, q.item(key)
 	switch {
-	case l.dead || l.draining || !l.leading || q.waiting[key]:
-	case q.running[key]:
-		q.dirty[key] = true
+	case l.dead || l.draining || !l.leading || it.waiting:
+	case it.running:
+		it.dirty = true
 	default:
-		q.waiting[key] = true
-		l.after(0, func() { q.run(key) })
+		it.waiting = true
+		l.after(0, func() { q.run(key, it) })
 	}
 }
 
 // addAfter has a resource reconciled later, unless that is to happen earlier anyway.
 func (q *queue) addAfter(key string, in time.Duration) {
-	l := q.life
+	l, it := q.life, q.item(key)
 	at := l.world.now + in
-	if before, waits := q.later[key]; waits && before > l.world.now && before <= at {
+	if it.later > l.world.now && it.later <= at {
 		return
 	}
-	q.later[key] = at
+	it.later = at
 	l.after(in, func() {
-		if q.later[key] == at {
-			delete(q.later, key)
+		if it.later == at {
+			it.later = 0
 			q.add(key)
 		}
 	})
 }
 
 // run reconciles a resource. A panic in it is an error like another.
-func (q *queue) run(key string) {
+func (q *queue) run(key string, it *item) {
 	l := q.life
-	delete(q.waiting, key)
+	it.waiting = false
 	if l.draining || !l.leading {
 		return
 	}
-	q.running[key] = true
+	it.running = true
 	token := l.watch.tokens[key]
 	owner := rotation.Owner{Namespace: key, Name: resourceName}
 	if token != nil {
@@ -78,15 +90,15 @@ func (q *queue) run(key string) {
 			if l.dead {
 				return
 			}
-			delete(q.running, key)
+			it.running = false
 			switch {
 			case failed:
 				q.addAfter(key, retryAfter)
 			case again > 0:
 				q.addAfter(key, again)
 			}
-			if q.dirty[key] {
-				delete(q.dirty, key)
+			if it.dirty {
+				it.dirty = false
 				q.add(key)
 			}
 		}()
@@ -113,7 +125,7 @@ func (l *life) reconcileAll() {
 func (l *life) spawn(uid types.UID, work func()) {
 	w := l.world
 	res, owner := w.ownerOf(string(uid))
-	f := &flight{life: l, res: res, job: rotation.Job{Owner: owner}}
+	f := &flight{life: l, res: res, owner: owner, job: noJob}
 	w.spawn(l, func() {
 		w.current.flight = f
 		defer func() {
@@ -127,7 +139,7 @@ func (l *life) spawn(uid types.UID, work func()) {
 
 // spawnNow begins a task that runs at once, up to the first thing that it waits for.
 func (l *life) spawnNow(res *resource, owner rotation.Owner, work func()) {
-	f := &flight{life: l, res: res, job: rotation.Job{Owner: owner}}
+	f := &flight{life: l, res: res, owner: owner, job: noJob}
 	l.world.spawnNow(l, f, work)
 }
 
@@ -142,7 +154,7 @@ func (l *life) notice(res *resource) {
 		return
 	}
 	l.world.spawn(l, func() {
-		l.world.current.flight = &flight{life: l, res: res, job: rotation.Job{Owner: pair.Owner}}
+		l.world.current.flight = &flight{life: l, res: res, owner: pair.Owner, job: noJob}
 		defer func() {
 			if cause := recover(); cause != nil && cause != any(errPanic) {
 				panic(cause)
@@ -152,11 +164,16 @@ func (l *life) notice(res *resource) {
 	})
 }
 
+// noJob is that of most flights.
+var noJob = &rotation.Job{}
+
 // flight is one piece of work of one process for one resource, and what the judge has to know of it.
 type flight struct {
-	life *life
-	res  *resource
-	job  rotation.Job
+	life  *life
+	res   *resource
+	owner rotation.Owner
+	// job is the exchange that it makes, and empty if it makes none.
+	job *rotation.Job
 	// fencedAt is when its fence was written.
 	fencedAt moment
 	// sent is the pair whose refresh token was presented, deadline until when its answer is waited for.

@@ -47,8 +47,9 @@ func (r reporter) Report(_ context.Context, s *scope.Scope, decision rotation.De
 // Starting implements lifecycle.Reporter.
 func (r reporter) Starting(_ logr.Logger, _ *v1alpha1.GitHubUserToken, job rotation.Job) {
 	w := r.life.world
-	w.current.flight.job = job
-	w.flightBegins(w.current.flight)
+	f := w.current.flight
+	f.owner, f.job = job.Owner, &job
+	w.flightBegins(f)
 }
 
 // Stored implements lifecycle.Reporter.

@@ -42,7 +42,9 @@ type resource struct {
 	// place.
 	token       *v1alpha1.GitHubUserToken
 	incarnation int
-	account     string
+	// backups are the names of the backups of all incarnations.
+	backups []rotation.Ref
+	account string
 	// seed is the token in the seed Secret, and seedVersion its version.
 	seed        credential.RefreshToken
 	seedVersion string
@@ -119,16 +121,16 @@ func (r *resource) ref() rotation.Ref {
 
 // refs are the names that Secrets in a resource's namespace can have: the one that is asked for first.
 func (r *resource) refs() []rotation.Ref {
-	refs := []rotation.Ref{r.ref()}
+	refs := append(make([]rotation.Ref, 0, len(pairNames)+r.incarnation), r.ref())
 	for _, name := range pairNames {
 		if name != refs[0].Name {
 			refs = append(refs, rotation.Ref{Namespace: r.namespace, Name: name})
 		}
 	}
-	for i := range r.incarnation {
-		refs = append(refs, r.owner(i+1).BackupRef())
+	for len(r.backups) < r.incarnation {
+		r.backups = append(r.backups, r.owner(len(r.backups)+1).BackupRef())
 	}
-	return refs
+	return append(refs, r.backups...)
 }
 
 func keyOf(ref rotation.Ref) string { return ref.Namespace }
@@ -233,9 +235,14 @@ func (w *world) logIn(res *resource, user string) {
 		return
 	}
 	p := w.gitHub.login(res, user, rightApp.Key())
-	res.seed = credential.NewRefreshToken(p.refresh)
-	res.seedVersion = w.api.next()
 	w.tracef("SEED %s: login %d of %s", res.namespace, p.login, user)
+	w.reseed(res, credential.NewRefreshToken(p.refresh))
+}
+
+// reseed puts a refresh token into the seed Secret of a resource.
+func (w *world) reseed(res *resource, token credential.RefreshToken) {
+	res.seed = token
+	res.seedVersion = w.api.next()
 	for _, l := range w.lives {
 		l.watch.seedChanged(res)
 	}

@@ -91,11 +91,8 @@ type world struct {
 	calm bool
 	// lastDeath is when a process died last.
 	lastDeath moment
-	// looked is the reply that was looked into last, and the pair in it.
-	looked struct {
-		reply *github.Reply
-		pair  *issued
-	}
+	// pairs are those in the replies that were looked into.
+	pairs map[*github.Reply]*issued
 	// acting is the resource that a person is working on.
 	acting *resource
 }
@@ -116,7 +113,7 @@ func newWorld(cfg Config) *world {
 	cfg.Rarity, cfg.Frequent = max(cfg.Rarity, 1), max(cfg.Frequent, 1)
 	w := &world{
 		scheduler: newScheduler(rand.New(rand.NewPCG(cfg.Seed, 0x5eed))),
-		cfg:       cfg, resources: map[string]*resource{},
+		cfg:       cfg, resources: map[string]*resource{}, pairs: map[*github.Reply]*issued{},
 		report: &Report{Outcomes: map[rotation.Outcome]int{}, Verdicts: map[string]int{}, Fates: map[string]int{}},
 	}
 	w.api = &apiServer{world: w, secrets: map[rotation.Ref]*object{}}
@@ -170,6 +167,7 @@ func (w *world) end() {
 		l.dead = true
 		w.kill(l)
 	}
+	w.dismiss()
 }
 
 func (w *world) countFates() {

@@ -22,16 +22,16 @@ type scheduler struct {
 	rng    *rand.Rand
 	// current is the task that is running; nil between tasks.
 	current *task
+	// idle are coroutines that have no task at present.
+	idle []*coroutine
 }
 
 // task is a goroutine of a simulated process. It runs until it waits for something; then the scheduler
 // goes on with whatever comes next.
 type task struct {
-	life  *life
-	next  func() (struct{}, bool)
-	stop  func()
-	yield func(struct{}) bool
-	over  bool
+	life *life
+	on   *coroutine
+	over bool
 	// waiting numbers the waits, so that whatever wakes a task late is recognised.
 	waiting uint64
 	// interruptible is the context of the present wait.
@@ -80,10 +80,9 @@ func (s *scheduler) spawnNow(l *life, f *flight, body func()) {
 }
 
 func (s *scheduler) task(l *life, body func()) *task {
-	t := &task{life: l}
+	t := &task{life: l, on: s.coroutine()}
 	l.tasks = append(l.tasks, t)
-	t.next, t.stop = iter.Pull(func(yield func(struct{}) bool) {
-		t.yield = yield
+	t.on.work = func() {
 		defer func() {
 			t.over = true
 			l.tasks = slices.DeleteFunc(l.tasks, func(other *task) bool { return other == t })
@@ -92,7 +91,7 @@ func (s *scheduler) task(l *life, body func()) *task {
 			}
 		}()
 		body()
-	})
+	}
 	t.waiting++
 	return t
 }
@@ -101,8 +100,46 @@ func (s *scheduler) task(l *life, body func()) *task {
 func (s *scheduler) resume(t *task) {
 	before := s.current
 	s.current = t
-	t.next()
+	t.on.next()
 	s.current = before
+	if t.over {
+		s.idle = append(s.idle, t.on)
+	}
+}
+
+// coroutine runs one task after another. Most tasks are short: what would take longest about them is the growth
+// of a new stack.
+type coroutine struct {
+	next  func() (struct{}, bool)
+	stop  func()
+	yield func(struct{}) bool
+	work  func()
+}
+
+// coroutine takes one that is idle, or begins another.
+func (s *scheduler) coroutine() *coroutine {
+	if last := len(s.idle) - 1; last >= 0 {
+		c := s.idle[last]
+		s.idle = s.idle[:last]
+		return c
+	}
+	c := &coroutine{}
+	c.next, c.stop = iter.Pull(func(yield func(struct{}) bool) {
+		c.yield = yield
+		for goOn := true; goOn; goOn = yield(struct{}{}) {
+			c.work()
+			c.work = nil
+		}
+	})
+	return c
+}
+
+// dismiss ends all coroutines that are idle.
+func (s *scheduler) dismiss() {
+	for _, c := range s.idle {
+		c.stop()
+	}
+	s.idle = nil
 }
 
 func (s *scheduler) wakeAt(when moment, t *task, wait uint64) {
@@ -128,7 +165,7 @@ func (s *scheduler) wake(t *task, wait uint64) {
 func (s *scheduler) park(ctx context.Context) {
 	t := s.current
 	t.interruptible = ctx
-	if !t.yield(struct{}{}) {
+	if !t.on.yield(struct{}{}) {
 		panic(errKilled)
 	}
 	t.interruptible = nil
@@ -190,7 +227,7 @@ func (s *scheduler) kill(l *life) {
 	for _, t := range slices.Clone(l.tasks) {
 		before := s.current
 		s.current = t
-		t.stop()
+		t.on.stop()
 		t.over = true
 		s.current = before
 	}
@@ -203,24 +240,28 @@ type event struct {
 	run func()
 }
 
-func (e event) before(other event) bool {
+func (e *event) before(other *event) bool {
 	return e.at < other.at || e.at == other.at && e.tie < other.tie
 }
 
-// heap is a binary heap of events, earliest first.
+// heap holds events, the earliest first. It is a tree in which each has up to four children: that is less deep than
+// with two.
 type heap []event
+
+const children = 4
 
 func (h *heap) push(e event) {
 	*h = append(*h, e)
-	events := *h
-	for i := len(events) - 1; i > 0; {
-		parent := (i - 1) / 2
-		if !events[i].before(events[parent]) {
+	events, i := *h, len(*h)-1
+	for i > 0 {
+		parent := (i - 1) / children
+		if !e.before(&events[parent]) {
 			break
 		}
-		events[i], events[parent] = events[parent], events[i]
+		events[i] = events[parent]
 		i = parent
 	}
+	events[i] = e
 }
 
 func (h *heap) pop() (event, bool) {
@@ -229,21 +270,24 @@ func (h *heap) pop() (event, bool) {
 		return event{}, false
 	}
 	top, last := events[0], len(events)-1
-	events[0], events[last] = events[last], event{}
+	moved := events[last]
+	events[last] = event{}
 	events = events[:last]
-	for i := 0; ; {
-		least := i
-		for _, child := range []int{2*i + 1, 2*i + 2} {
-			if child < last && events[child].before(events[least]) {
-				least = child
+	*h = events
+	for i := 0; last > 0; {
+		least, first := i, i*children+1
+		earliest := &moved
+		for child := first; child < min(first+children, last); child++ {
+			if events[child].before(earliest) {
+				least, earliest = child, &events[child]
 			}
 		}
 		if least == i {
+			events[i] = moved
 			break
 		}
-		events[i], events[least] = events[least], events[i]
+		events[i] = events[least]
 		i = least
 	}
-	*h = events
 	return top, true
 }

@@ -23,12 +23,20 @@ type watch struct {
 	tokens  map[string]*v1alpha1.GitHubUserToken
 	// versions are those of all Secrets that a resource names; empty for one that is gone.
 	versions map[types.NamespacedName]string
+	// pairs are the events on their way about Secrets of the operator's, others those about resources and seeds. lists
+	// counts the lists: what was on its way at a list is not delivered any more.
+	pairs, others stream
+	lists         int
+	// lost says that an event was lost since the last list, which no real watch does: what the cache shows is not what was
+	// there at any one time.
+	lost bool
+}
+
+// stream is one watch: its events arrive in order, and not before or after those of another.
+type stream struct {
 	// last is when the last event on its way arrives: the next one arrives after it.
-	last moment
-	// queue are the events on their way, and lists counts the lists: what was on its way at a list is not
-	// delivered any more.
+	last  moment
 	queue []func()
-	lists int
 }
 
 var (
@@ -47,13 +55,14 @@ func newWatch(l *life) *watch {
 func (wa *watch) list() {
 	w := wa.life.world
 	wa.lists++
-	wa.queue = nil
+	wa.lost = false
+	wa.pairs.queue, wa.others.queue = nil, nil
 	wa.secrets = map[string]map[string]*rotation.Pair{}
 	wa.versions = map[types.NamespacedName]string{}
 	for ref, o := range w.api.secrets {
 		wa.versions[types.NamespacedName(ref)] = versionOf(o.pair)
 		if o.labelled {
-			wa.set(ref, metadata(o.pair))
+			wa.set(ref, o.seen())
 		}
 	}
 	wa.tokens = map[string]*v1alpha1.GitHubUserToken{}
@@ -92,10 +101,10 @@ func (wa *watch) secretChanged(ref rotation.Ref, after *object) {
 	if after != nil {
 		version = versionOf(after.pair)
 		if after.labelled {
-			seen = metadata(after.pair)
+			seen = after.seen()
 		}
 	}
-	wa.deliver(keyOf(ref), func() {
+	wa.deliver(&wa.pairs, keyOf(ref), func() {
 		l := wa.life
 		if known := wa.secrets[ref.Namespace][ref.Name]; known != nil || seen != nil {
 			if seen != nil {
@@ -131,7 +140,7 @@ func (wa *watch) named(name types.NamespacedName, version string) {
 
 func (wa *watch) tokenChanged(res *resource) {
 	seen := res.token
-	wa.deliver(res.namespace, func() {
+	wa.deliver(&wa.others, res.namespace, func() {
 		if seen == nil {
 			delete(wa.tokens, res.namespace)
 		} else {
@@ -143,21 +152,22 @@ func (wa *watch) tokenChanged(res *resource) {
 
 func (wa *watch) seedChanged(res *resource) {
 	version := seedUID(res) + "/" + res.seedVersion
-	wa.deliver(res.namespace, func() {
+	wa.deliver(&wa.others, res.namespace, func() {
 		wa.named(types.NamespacedName{Namespace: res.namespace, Name: seedName}, version)
 	})
 }
 
 // deliver has an event arrive.
-func (wa *watch) deliver(key string, apply func()) {
+func (wa *watch) deliver(s *stream, key string, apply func()) {
 	l, w := wa.life, wa.life.world
 	res := w.resources[key]
 	if w.strikesOn(res, WatchDropped, 500) {
+		wa.lost = true
 		// The watch is found broken later, and everything is listed anew.
 		l.after(w.between(10*time.Second, 10*time.Minute), func() {
 			wa.list()
 			wa.tell()
-			wa.last = max(wa.last, w.now)
+			wa.pairs.last, wa.others.last = max(wa.pairs.last, w.now), max(wa.others.last, w.now)
 			l.reconcileAll()
 		})
 		return
@@ -166,14 +176,14 @@ func (wa *watch) deliver(key string, apply func()) {
 	if w.strikesOn(res, WatchHeld, 300) {
 		delay = w.mostly(10*time.Second, 5*time.Minute)
 	}
-	wa.last = max(wa.last+1, w.now+delay)
-	wa.queue = append(wa.queue, apply)
+	s.last = max(s.last+1, w.now+delay)
+	s.queue = append(s.queue, apply)
 	of := wa.lists
-	l.after(wa.last-w.now, func() {
+	l.after(s.last-w.now, func() {
 		// A process that was stopped and resumed gets them in their order, too.
 		if of == wa.lists {
-			first := wa.queue[0]
-			wa.queue = wa.queue[1:]
+			first := s.queue[0]
+			s.queue = s.queue[1:]
 			first()
 		}
 	})
@@ -221,19 +231,25 @@ func (wa *watch) SecretsFor(_ context.Context, name types.NamespacedName) ([]*ro
 	return found, nil
 }
 
-// ChainsWith implements lifecycle.Cache. No token is ever used in another namespace than its own.
+// ChainsWith implements lifecycle.Cache. A token is used by the resource that it was issued to, and by those into whose
+// seeds a person has copied it.
 func (wa *watch) ChainsWith(_ context.Context, token credential.Fingerprint) ([]seeds.Chain, error) {
 	p := wa.life.world.gitHub.names[token]
 	if p == nil {
 		return nil, nil
 	}
 	var found []seeds.Chain
-	for _, pair := range wa.secrets[p.res.namespace] {
-		if pair.Controlled && slices.Contains(seeds.ChainTokens(&pair.State), string(token)) {
-			found = append(found, seeds.Chain{Namespace: pair.Owner.Namespace, Owner: pair.Owner.Name, UID: types.UID(pair.Owner.UID)})
+	for _, res := range append(slices.Clone(p.thieves), p.res) {
+		for _, pair := range wa.secrets[res.namespace] {
+			chain := seeds.ChainOf(pair, token)
+			if pair.Controlled && slices.Contains(seeds.ChainTokens(&pair.State), string(token)) && !slices.Contains(found, chain) {
+				found = append(found, chain)
+			}
 		}
 	}
-	slices.SortFunc(found, func(a, b seeds.Chain) int { return cmp.Compare(a.UID, b.UID) })
+	slices.SortFunc(found, func(a, b seeds.Chain) int {
+		return cmp.Or(cmp.Compare(a.UID, b.UID), cmp.Compare(a.Version, b.Version))
+	})
 	return found, nil
 }
 
@@ -243,14 +259,11 @@ func (wa *watch) Resource(_ context.Context, name types.NamespacedName) (*v1alph
 }
 
 // Resources implements lifecycle.Cache.
-func (wa *watch) Resources(context.Context) ([]*v1alpha1.GitHubUserToken, error) {
-	var all []*v1alpha1.GitHubUserToken
-	for _, res := range wa.life.world.all {
-		if token := wa.tokens[res.namespace]; token != nil {
-			all = append(all, token)
-		}
+func (wa *watch) Resources(_ context.Context, namespace string) ([]*v1alpha1.GitHubUserToken, error) {
+	if token := wa.tokens[namespace]; token != nil {
+		return []*v1alpha1.GitHubUserToken{token}, nil
 	}
-	return all, nil
+	return nil, nil
 }
 
 // versionOf names one version of one Secret, and seedUID one seed Secret.

@@ -3,20 +3,15 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/githubusertoken/github-user-token-operator/hack/controlplane/binaries"
+	"github.com/githubusertoken/github-user-token-operator/hack/interrupt"
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	err := binaries.Pin(ctx, os.Stderr)
-	stop()
-	if err != nil {
+	if err := binaries.Pin(interrupt.Context(), os.Stderr); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}

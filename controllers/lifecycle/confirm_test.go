@@ -1,0 +1,96 @@
+package lifecycle
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+
+	"github.com/githubusertoken/github-user-token-operator/controllers/seeds"
+	"github.com/githubusertoken/github-user-token-operator/internal/credential"
+	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
+)
+
+// laggingCache shows one Secret and the chains of one token, and changes at each look.
+type laggingCache struct {
+	Cache
+	looks  int
+	secret func(look int) *rotation.Pair
+	chains func(look int) []seeds.Chain
+	err    error
+}
+
+func (c *laggingCache) Secret(context.Context, rotation.Ref) (*rotation.Pair, error) {
+	c.looks++
+	return c.secret(c.looks), c.err
+}
+
+func (c *laggingCache) ChainsWith(context.Context, credential.Fingerprint) ([]seeds.Chain, error) {
+	return c.chains(c.looks), nil
+}
+
+func TestConfirmWaitsForTheFenceAndLooksForOthers(t *testing.T) {
+	fence := &rotation.Pair{Owner: owner, Version: "7", Intent: &rotation.Intent{ID: "mine", Spends: "t"}, State: rotation.State{PendingSeed: "t"}}
+	at := func(version, intent string) *rotation.Pair {
+		return &rotation.Pair{Version: version, Intent: &rotation.Intent{ID: intent}}
+	}
+	own := seeds.Chain{UID: uid, Version: "7", Pending: true}
+	other := func(version string, pending bool) seeds.Chain {
+		return seeds.Chain{UID: "another", Version: version, Pending: pending}
+	}
+	after := func(n int, before, then *rotation.Pair) func(int) *rotation.Pair {
+		return func(look int) *rotation.Pair {
+			if look > n {
+				return then
+			}
+			return before
+		}
+	}
+	always := func(pair *rotation.Pair) func(int) *rotation.Pair { return after(0, nil, pair) }
+	chains := func(all ...seeds.Chain) func(int) []seeds.Chain { return func(int) []seeds.Chain { return all } }
+	cases := map[string]struct {
+		secret func(int) *rotation.Pair
+		chains func(int) []seeds.Chain
+		before *rotation.Pair
+		fails  error
+		want   error
+	}{
+		"the fence is shown, and nobody else has it":   {always(at("7", "mine")), chains(own), nil, nil, nil},
+		"it is shown in a moment":                      {after(5, nil, at("7", "mine")), chains(own), nil, nil, nil},
+		"an older version is shown first":              {after(5, at("6", ""), at("7", "mine")), chains(own), nil, nil, nil},
+		"something newer is shown":                     {always(at("9", "")), chains(own), nil, nil, nil},
+		"it is never shown":                            {always(at("6", "")), chains(own), nil, nil, errNotShown},
+		"there is no Secret":                           {always(nil), chains(own), nil, nil, errNotShown},
+		"another chain stands at it":                   {always(at("7", "mine")), chains(own, other("3", false)), nil, nil, rotation.ErrTokenInUse},
+		"another chain stands at it since":             {always(at("7", "mine")), chains(own, other("9", false)), nil, nil, rotation.ErrTokenInUse},
+		"another fence was written before":             {always(at("7", "mine")), chains(own, other("6", true)), nil, nil, rotation.ErrTokenInUse},
+		"another was written later, and stays":         {always(at("7", "mine")), chains(own, other("8", true)), nil, nil, rotation.ErrTokenInUse},
+		"another was written after an earlier try":     {always(at("7", "mine")), chains(own, other("6", true)), at("5", "earlier"), nil, rotation.ErrTokenInUse},
+		"the cache fails":                              {always(nil), chains(), nil, errFails, errFails},
+		"what is not shown is not looked for in vain":  {after(2, nil, at("7", "mine")), func(look int) []seeds.Chain { return map[bool][]seeds.Chain{true: {other("3", true)}}[look <= 2] }, nil, nil, nil},
+		"another was written later, and gives way":     {always(at("7", "mine")), func(look int) []seeds.Chain { return map[bool][]seeds.Chain{true: {other("8", true)}}[look < 5] }, nil, nil, nil},
+		"another, after an earlier try, gives way too": {always(at("7", "mine")), func(look int) []seeds.Chain { return map[bool][]seeds.Chain{true: {other("6", true)}}[look < 5] }, at("5", "earlier"), nil, nil},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				clock := rotation.SystemClock()
+				confirmer := confirmer{clock: clock, cache: &laggingCache{secret: c.secret, chains: c.chains, err: c.fails}}
+				if c.before != nil {
+					c.before.State.PendingSeed = "t"
+				}
+				ctx, cancel := clock.WithTimeout(t.Context(), rotation.FenceTimeout)
+				defer cancel()
+				err := confirmer.owner(ctx, rotation.Job{Owner: owner, Pair: c.before}, fence)
+				if !errors.Is(err, c.want) || c.want == nil && err != nil {
+					t.Errorf("it says %v, want %v", err, c.want)
+				}
+				if took := clock.Monotonic(); took > rotation.FenceTimeout {
+					t.Errorf("it took %s", took)
+				}
+			})
+		})
+	}
+}
+
+var errFails = errors.New("the cache is away")

@@ -1,0 +1,41 @@
+package lifecycle
+
+import (
+	"errors"
+
+	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers/retry"
+	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
+	"github.com/githubusertoken/github-user-token-operator/controllers/words"
+	"github.com/githubusertoken/github-user-token-operator/internal/backoff"
+	"github.com/githubusertoken/github-user-token-operator/internal/problem"
+	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
+)
+
+// failed is the result of an action whose write, or read, the API server refused or did not answer. It is
+// remembered, reported and tried again, later each time.
+func (n notes) failed(s *scope.Scope, err error, what string) Result {
+	p := problem.Problem{Reason: v1alpha1.ReasonAPIServerUnavailable, Message: what + ": " + words.Of(err) + "."}
+	wait := retry.After(err)
+	switch {
+	case errors.Is(err, rotation.ErrTerminating):
+		p = *words.Terminating()
+		p.Stalled = true
+	case isPassing(err):
+		// The cache lags behind: the next event brings what is new.
+		n.doubt(s.Token.UID)
+		p = problem.Problem{Reason: v1alpha1.ReasonExchanging, Message: "The pair Secret is being changed by somebody else."}
+		wait = backoff.Backoff{First: retry.Conflict, Max: retry.Max}
+	}
+	return blocked(n.fail(s.Token.UID, s.Token.Generation, s.Input.RefreshRequestedAt, p, wait))
+}
+
+// failedWith is failed with a problem of its own.
+func (n notes) failedWith(s *scope.Scope, p problem.Problem, wait backoff.Backoff) Result {
+	return blocked(n.fail(s.Token.UID, s.Token.Generation, s.Input.RefreshRequestedAt, p, wait))
+}
+
+// isPassing reports whether a write has merely met something newer than this process knew.
+func isPassing(err error) bool {
+	return errors.Is(err, rotation.ErrConflict) || errors.Is(err, rotation.ErrNotFound) || errors.Is(err, rotation.ErrExists)
+}

@@ -1,0 +1,39 @@
+package lifecycle
+
+import (
+	"github.com/go-logr/logr"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/githubusertoken/github-user-token-operator/controllers/revocation"
+	"github.com/githubusertoken/github-user-token-operator/controllers/runner"
+	"github.com/githubusertoken/github-user-token-operator/controllers/seeds"
+	"github.com/githubusertoken/github-user-token-operator/internal/memory"
+	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
+)
+
+// Options configure a Controller. All are needed but those that say otherwise.
+type Options struct {
+	Cache    Cache
+	API      API
+	Versions seeds.Versions
+	GitHub   GitHub
+	Limiter  Limiter
+	Outbox   Outbox
+	Clock    rotation.Clock
+	Reporter Reporter
+	Memory   *memory.Store
+	// RevocationLimiter gives out turns at GitHub's credentials endpoint. May be nil: no limit.
+	RevocationLimiter revocation.Limiter
+	// Holder is this process, as it stands in intents, and NewID makes an id for an intent.
+	Holder rotation.Holder
+	NewID  func() string
+	// Runner runs exchanges, CheckRunner what is asked of GitHub beside them. Their OnDone must have the resource
+	// reconciled.
+	Runner, CheckRunner *runner.Runner
+	// Wake has a resource reconciled.
+	Wake func(types.NamespacedName)
+	// Log is for what happens outside of a reconcile.
+	Log logr.Logger
+	// PassPanic reports whether a panic is to go on although it would end the process. May be nil: none is.
+	PassPanic func(cause any) bool
+}

@@ -1,0 +1,164 @@
+package lifecycle
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/go-logr/logr"
+
+	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers/retry"
+	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
+	"github.com/githubusertoken/github-user-token-operator/controllers/seeds"
+	"github.com/githubusertoken/github-user-token-operator/controllers/words"
+	"github.com/githubusertoken/github-user-token-operator/internal/backoff"
+	"github.com/githubusertoken/github-user-token-operator/internal/problem"
+	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
+)
+
+// pairActions are those that write the pair Secret and spend no token.
+type pairActions struct {
+	rotator *rotation.Rotator
+	seeds   *seeds.Reader
+	notes   notes
+	// isOutput is that of Reporter.
+	isOutput func(context.Context, *v1alpha1.GitHubUserToken, rotation.Ref) bool
+}
+
+// restore puts the pair back after its Secret was deleted. Nothing is exchanged.
+func (a *pairActions) restore(ctx context.Context, s *scope.Scope) Result {
+	restored, err := a.rotator.Restore(ctx, s.Owner, s.Ref)
+	switch {
+	case err == nil:
+		a.notes.With(s.Token.UID, func(m *note) { m.backupGone = s.BackupUID })
+		return a.changed(s, restored)
+	case errors.Is(err, rotation.ErrNotOwned), errors.Is(err, rotation.ErrExists):
+		return a.notes.failedWith(s, *words.NotOwned(s.Ref.Name), backoff.Backoff{First: time.Second, Max: retry.Max})
+	default:
+		return a.notes.failed(s, err, "The pair could not be put back")
+	}
+}
+
+// adopt takes up the pair that a deleted resource of this name has left.
+func (a *pairActions) adopt(ctx context.Context, s *scope.Scope) Result {
+	adopted, err := a.rotator.Adopt(ctx, s.Owner, s.Pair)
+	if err != nil {
+		return a.notes.failed(s, err, "The retained pair could not be taken up")
+	}
+	return a.changed(s, adopted)
+}
+
+// reclaim takes hold of a pair Secret that was restored from a backup.
+func (a *pairActions) reclaim(ctx context.Context, s *scope.Scope) Result {
+	reclaimed, err := a.rotator.Reclaim(ctx, s.Owner, s.Pair)
+	if err != nil {
+		return a.notes.failed(s, err, "The restored pair Secret could not be taken over")
+	}
+	logr.FromContextOrDiscard(ctx).Info("A pair Secret that was restored from elsewhere was taken over; its pair has to be proven")
+	return a.changed(s, reclaimed)
+}
+
+// takeUp reads the Secret live when somebody else has written it: they may have edited the tokens, which its
+// metadata does not tell.
+func (a *pairActions) takeUp(ctx context.Context, s *scope.Scope) Result {
+	live, err := a.rotator.Store.Get(ctx, s.Ref)
+	if err == nil {
+		live, err = a.rotator.TakeUp(ctx, s.Owner, live)
+	}
+	switch {
+	case err == nil:
+		a.notes.read(s.Token.UID, live)
+		a.notes.seen(s.Token.UID, live.Version)
+		a.notes.succeed(s.Token.UID)
+		return Result{State: Again}
+	case errors.Is(err, rotation.ErrNotFound), errors.Is(err, rotation.ErrNotOwned), errors.Is(err, rotation.ErrConflict):
+		// It is gone, or somebody was at it again; the event about that brings us back.
+		a.notes.seen(s.Token.UID, s.Pair.Version)
+		return Result{State: Again}
+	default:
+		return a.notes.failed(s, err, "The pair Secret was edited, and what was changed could not be read or taken up")
+	}
+}
+
+// move brings a pair that stands under a former spec.secret.name to the current one. While that is taken by
+// somebody else's Secret, or the API server refuses, the chain goes on under the former.
+func (a *pairActions) move(ctx context.Context, s *scope.Scope) Result {
+	wanted := scope.PairRefOf(s.Token)
+	settled := ""
+	if s.Pair.Intent != nil {
+		settled = s.Pair.Intent.ID // Decide has found that nobody is at work on it.
+	}
+	moved, err := a.rotator.Move(ctx, s.Owner, s.Ref, wanted, settled)
+	if err == nil {
+		a.notes.With(s.Token.UID, func(m *note) { m.formerGone, m.moveBlocked = s.Pair.UID, nil })
+		return a.changed(s, moved)
+	}
+	until := fmt.Sprintf(" Until then the pair stays in Secret %q and is refreshed there.", s.Ref.Name)
+	p, wait := problem.Problem{
+		Reason: v1alpha1.ReasonExchanging, Aside: true,
+		Message: fmt.Sprintf("The pair could not be moved to Secret %q: %s.", wanted.Name, words.Of(err)) + until,
+	}, retry.After(err)
+	if isPassing(err) {
+		a.notes.doubt(s.Token.UID)
+		wait = backoff.Backoff{First: retry.Conflict, Max: retry.Max}
+	}
+	if errors.Is(err, rotation.ErrNotOwned) {
+		p, wait = *words.NotOwned(wanted.Name), backoff.Backoff{First: time.Second, Max: retry.Max}
+		p.Message, p.Aside = p.Message+until, true
+		if a.isOutput(ctx, s.Token, wanted) {
+			p = problem.Problem{
+				Reason: v1alpha1.ReasonExchanging, Aside: true,
+				Message: fmt.Sprintf("Secret %q is an output that is no longer asked for; it is removed first.", wanted.Name) + until,
+			}
+		}
+	}
+	a.notes.With(s.Token.UID, func(m *note) {
+		m.moveBlocked = a.notes.again(m.moveBlocked, s.Token.Generation, s.Input.RefreshRequestedAt, p, wait)
+	})
+	return Result{State: Again}
+}
+
+// recoverState computes a state that an edit has garbled from the Secret's data, and writes it back. The seed
+// counts as imported: a seed that was not could be put in place again, a spent one must not be sent.
+func (a *pairActions) recoverState(ctx context.Context, s *scope.Scope) Result {
+	const what = "The state of the pair cannot be read, and could not be computed anew from its tokens"
+	live, err := a.rotator.Store.Get(ctx, s.Ref)
+	if err != nil {
+		return a.notes.failed(s, err, what)
+	}
+	switch {
+	case !live.Controlled || live.Owner.UID != s.Owner.UID:
+		return a.notes.failed(s, rotation.ErrConflict, what) // Somebody has put another Secret in its place.
+	case !live.LacksState():
+		a.notes.read(s.Token.UID, live) // Somebody else has been faster.
+		return Result{State: Again}
+	}
+	next := live.Clone()
+	next.State.App = s.Input.App
+	next.State.RefreshRequestedAt = s.Input.RefreshRequestedAt // It may have been honoured, and an edit is no request.
+	if s.Token.Spec.RefreshTokenRef != nil {
+		found, _, err := a.seeds.Read(ctx, s.Token)
+		if err != nil {
+			return a.notes.failed(s, err, what)
+		}
+		if found.Fingerprint != "" {
+			next.State.Seeds = append(next.State.Seeds, rotation.SeedRecord{Fingerprint: found.Fingerprint})
+		}
+		next.State.SeedVersion = found.Version
+	}
+	live.State = rotation.State{} // What is stored is unreadable, so all of it is written.
+	recovered, err := a.rotator.Store.Update(ctx, live, next)
+	if err != nil {
+		return a.notes.failed(s, err, what)
+	}
+	return a.changed(s, recovered)
+}
+
+// changed ends an action that has written the pair Secret, or found that it need not.
+func (a *pairActions) changed(s *scope.Scope, pair *rotation.Pair) Result {
+	a.notes.written(s.Token.UID, pair)
+	a.notes.succeed(s.Token.UID)
+	return Result{State: Again}
+}

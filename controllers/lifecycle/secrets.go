@@ -1,0 +1,76 @@
+package lifecycle
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
+	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
+)
+
+// hiddenPair is a Secret in the pair's place that the cache does not show, since it has no label of ours:
+// somebody else's, or ours without its label. The watch on named Secrets tells when there is none.
+func (o *observer) hiddenPair(ctx context.Context, ref rotation.Ref) (*rotation.Pair, error) {
+	name := types.NamespacedName{Namespace: ref.Namespace, Name: ref.Name}
+	if version, known := o.versions.Version(name); known && version == "" {
+		return nil, nil
+	}
+	hidden, err := o.metadata.Metadata(ctx, ref)
+	if errors.Is(err, rotation.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("look at the Secret in the pair's place: %w", err)
+	}
+	return hidden, nil
+}
+
+// formerPairs are the resource's pair Secrets of other names than the spec asks for, the one included that
+// was just written and is not in the cache yet.
+func (o *observer) formerPairs(ctx context.Context, token *v1alpha1.GitHubUserToken) ([]*rotation.Pair, error) {
+	owner, wanted := scope.OwnerOf(token), scope.PairRefOf(token)
+	pairs, err := o.cache.PairsOf(ctx, owner)
+	if err != nil {
+		return nil, fmt.Errorf("look for the pair under a former name: %w", err)
+	}
+	gone := ""
+	o.notes.Peek(token.UID, func(m *note) { gone = m.formerGone })
+	var former []*rotation.Pair
+	for _, pair := range pairs {
+		if pair.Ref != wanted && pair.UID != gone {
+			former = append(former, pair)
+		}
+	}
+	if len(former) > 0 {
+		return former, nil
+	}
+	o.notes.Peek(token.UID, func(m *note) {
+		if m.latest != nil && m.latest.Ref != wanted && m.latest.Ref != owner.BackupRef() {
+			former = append(former, m.latest)
+		}
+	})
+	return former, nil
+}
+
+// secretsOf are the Secrets in which a resource may have a pair.
+func (o *observer) secretsOf(ctx context.Context, token *v1alpha1.GitHubUserToken) ([]rotation.Ref, error) {
+	refs := []rotation.Ref{scope.PairRefOf(token), scope.OwnerOf(token).BackupRef()}
+	former, err := o.formerPairs(ctx, token)
+	if err != nil {
+		return nil, err
+	}
+	for _, pair := range former {
+		refs = append(refs, pair.Ref)
+	}
+	return refs, nil
+}
+
+// hasPair reports whether the cache has the pair Secret of a resource.
+func (o *observer) hasPair(ctx context.Context, token *v1alpha1.GitHubUserToken) (bool, error) {
+	pair, err := o.cache.Secret(ctx, scope.PairRefOf(token))
+	return pair != nil, err
+}

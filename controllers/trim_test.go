@@ -1,0 +1,379 @@
+package controllers
+
+import (
+	"fmt"
+	"maps"
+	"net/http"
+	"reflect"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/rest"
+	toolscache "k8s.io/client-go/tools/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers/outputs"
+	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
+	"github.com/githubusertoken/github-user-token-operator/internal/metapatch"
+	"github.com/githubusertoken/github-user-token-operator/internal/pairsecret"
+)
+
+// many is that many labels or annotations of others, of 100 bytes each.
+func many(n int) map[string]string {
+	values := map[string]string{}
+	for i := range n {
+		values[fmt.Sprintf("example.com/%06d", i)] = strings.Repeat("x", 82)
+	}
+	return values
+}
+
+func trimmedSecret(t *testing.T, meta metav1.ObjectMeta) *metav1.ObjectMeta {
+	t.Helper()
+	once, err := trim(toolscache.DeletedFinalStateUnknown{Obj: &metav1.PartialObjectMetadata{ObjectMeta: *meta.DeepCopy()}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	result := once.(*metav1.PartialObjectMetadata)
+	if twice, err := trim(result.DeepCopy()); err != nil || !reflect.DeepEqual(twice, once) {
+		t.Errorf("to trim twice is not the same as to trim once: %+v, %+v", once, twice)
+	}
+	return &result.ObjectMeta
+}
+
+func controlledBy(name string) []metav1.OwnerReference {
+	return []metav1.OwnerReference{{APIVersion: v1alpha1.GroupVersion.String(), Kind: "GitHubUserToken", Name: name, UID: "u", Controller: new(true)}}
+}
+
+func TestCacheKeepsSecretsThatAreNotTooLargeAsTheyAre(t *testing.T) {
+	meta := metav1.ObjectMeta{
+		Namespace: "team-a", Name: "token", UID: "s", ResourceVersion: "7", OwnerReferences: controlledBy("octocat"),
+		Labels:      map[string]string{v1alpha1.LabelRole: v1alpha1.RolePair, "team": "a"},
+		Annotations: map[string]string{v1alpha1.AnnotationState: `{"x":"` + strings.Repeat("x", 16_000) + `"}`, v1alpha1.AnnotationIntent: `{}`},
+		Finalizers:  []string{"example.com/a", v1alpha1.Finalizer},
+	}
+	maps.Copy(meta.Annotations, many(70))
+	want := *meta.DeepCopy()
+	meta.ManagedFields, meta.GenerateName = []metav1.ManagedFieldsEntry{{Manager: "x"}}, "x"
+	if got := trimmedSecret(t, meta); !reflect.DeepEqual(*got, want) {
+		t.Errorf("it is %+v", got)
+	}
+}
+
+func TestCacheTakesAStateAndAnIntentThatAreTooLongForGarbled(t *testing.T) {
+	meta := trimmedSecret(t, metav1.ObjectMeta{
+		Labels: map[string]string{v1alpha1.LabelRole: v1alpha1.RolePair}, OwnerReferences: controlledBy("octocat"),
+		Annotations: map[string]string{
+			v1alpha1.AnnotationState:  `{"app":"` + strings.Repeat("x", maxState) + `"}`,
+			v1alpha1.AnnotationIntent: `{"id":"` + strings.Repeat("x", maxIntent) + `"}`,
+		},
+	})
+	pair, _ := pairsecret.FromMetadata(meta)
+	if !pair.Controlled || !pair.StateLost || pair.State.App != "" || pair.Intent == nil || len(pair.Intent.ID) > 100 {
+		t.Errorf("the pair is %+v", pair)
+	}
+}
+
+func TestCacheKeepsOfLargeSecretsWhatIsLookedAt(t *testing.T) {
+	large := strings.Repeat("x", maxMetadata)
+	cases := map[string]func(meta *metav1.ObjectMeta){
+		"many annotations":         func(meta *metav1.ObjectMeta) { maps.Copy(meta.Annotations, many(1000)) },
+		"one long annotation":      func(meta *metav1.ObjectMeta) { meta.Annotations["example.com/a"] = large },
+		"many annotations of ours": func(meta *metav1.ObjectMeta) { maps.Copy(meta.Annotations, ourOwn(1000)) },
+		"many labels":              func(meta *metav1.ObjectMeta) { maps.Copy(meta.Labels, many(1000)) },
+		"a long finalizer":         func(meta *metav1.ObjectMeta) { meta.Finalizers = append(meta.Finalizers, large) },
+		"many other owners": func(meta *metav1.ObjectMeta) {
+			for i := range 1000 {
+				meta.OwnerReferences = append(meta.OwnerReferences, metav1.OwnerReference{APIVersion: "v1", Kind: "ConfigMap", Name: fmt.Sprint(i), UID: "x"})
+			}
+		},
+	}
+	for name, enlarge := range cases {
+		t.Run(name, func(t *testing.T) {
+			meta := metav1.ObjectMeta{
+				Namespace: "team-a", Name: "token", UID: "s", ResourceVersion: "7", OwnerReferences: controlledBy("octocat"), DeletionTimestamp: new(metav1.Now()),
+				Labels: map[string]string{v1alpha1.LabelRole: v1alpha1.RolePair, v1alpha1.LabelOwner: "octocat"}, Finalizers: []string{v1alpha1.Finalizer},
+				Annotations: map[string]string{
+					v1alpha1.AnnotationState: `{"app":"github.com/x"}`, v1alpha1.AnnotationIntent: `{"id":"i"}`, v1alpha1.AnnotationSource: "s",
+					v1alpha1.AnnotationNextRefreshAt: "2026-01-02T03:04:05Z",
+				},
+			}
+			small := *meta.DeepCopy()
+			enlarge(&meta)
+			whole := metapatch.SizeOf(meta.Annotations)
+			got := trimmedSecret(t, meta)
+			if !metapatch.IsTrimmed(got.Annotations) {
+				t.Error("nobody can tell that something is missing")
+			}
+			if size := metapatch.SizeOf(got.Annotations); size < whole || size > whole+100 {
+				t.Errorf("the annotations are said to come to %d bytes, which are %d", size, whole)
+			}
+			delete(got.Annotations, metapatch.AnnotationTrimmed)
+			if !reflect.DeepEqual(*got, small) {
+				t.Errorf("it is %+v", got)
+			}
+		})
+	}
+}
+
+func ourOwn(n int) map[string]string {
+	values := map[string]string{}
+	for i := range n {
+		values[fmt.Sprintf("githubusertoken.dev/%06d", i)] = "x"
+	}
+	return values
+}
+
+func TestCacheTakesAControllerThatIsTooLongForSomebodyElse(t *testing.T) {
+	owners := controlledBy("octocat")
+	owners[0].UID = types.UID(strings.Repeat("x", 1<<20))
+	meta := trimmedSecret(t, metav1.ObjectMeta{Labels: map[string]string{v1alpha1.LabelRole: v1alpha1.RolePair}, OwnerReferences: owners})
+	if pair, _ := pairsecret.FromMetadata(meta); pair.Controlled || pair.Orphan || pair.Owner.UID != "" {
+		t.Errorf("the pair is %+v", pair)
+	}
+	if keys := slices.Concat(pairOwner(&metav1.PartialObjectMetadata{ObjectMeta: *meta}), outputs.IndexedOwner(&metav1.PartialObjectMetadata{ObjectMeta: *meta})); len(strings.Join(keys, "")) > 100 {
+		t.Errorf("it is indexed by %.100q", keys)
+	}
+}
+
+func TestCacheKeepsOfResourcesWhatIsLookedAt(t *testing.T) {
+	requested := strings.Repeat("2", 1000)
+	token := &v1alpha1.GitHubUserToken{ObjectMeta: metav1.ObjectMeta{
+		Namespace: "team-a", Name: "octocat", UID: "u", Generation: 3, Finalizers: []string{"example.com/a", v1alpha1.Finalizer}, Labels: many(10), OwnerReferences: controlledBy("x"),
+		Annotations: map[string]string{
+			"kubectl.kubernetes.io/last-applied-configuration": strings.Repeat("x", 100_000),
+			v1alpha1.AnnotationHoldUntil:                       "2026-01-02T03:04:05Z", v1alpha1.AnnotationAdopt: strings.Repeat("u", 1000), v1alpha1.AnnotationRefreshRequestedAt: requested,
+		},
+	}}
+	token.Spec.Secret.Annotations = many(10)
+	want := *token.Spec.DeepCopy()
+	request := scope.RequestOf(token)
+	for range 2 {
+		if _, err := trim(token); err != nil {
+			t.Fatal(err)
+		}
+		if len(token.Annotations) != 3 || sizeOfMap(token.Annotations) > 500 || token.Labels != nil || token.OwnerReferences != nil {
+			t.Errorf("the metadata is %+v", token.ObjectMeta)
+		}
+		if scope.RequestOf(token) != request {
+			t.Errorf("the request is named %q, and %q as it is", scope.RequestOf(token), request)
+		}
+		if !reflect.DeepEqual(token.Spec, want) || len(token.Finalizers) != 2 || metapatch.IsTrimmed(token.Annotations) {
+			t.Errorf("the resource is %+v", token)
+		}
+	}
+}
+
+func TestCacheMarksResourcesThatAreTooLarge(t *testing.T) {
+	cases := map[string]func(token *v1alpha1.GitHubUserToken){
+		"by the Secret's annotations": func(token *v1alpha1.GitHubUserToken) { token.Spec.Secret.Annotations = many(1000) },
+		"by an output's annotations": func(token *v1alpha1.GitHubUserToken) {
+			token.Spec.Outputs = []v1alpha1.Output{{Name: "a"}, {Name: "b", Annotations: many(1000)}}
+		},
+		"by their finalizers": func(token *v1alpha1.GitHubUserToken) {
+			for i := range 1000 {
+				token.Finalizers = append(token.Finalizers, fmt.Sprintf("example.com/%d", i))
+			}
+		},
+		"by their conditions": func(token *v1alpha1.GitHubUserToken) {
+			token.Status.Conditions = []metav1.Condition{{Type: "Ready", Message: strings.Repeat("x", maxStatus)}}
+		},
+	}
+	for name, enlarge := range cases {
+		t.Run(name, func(t *testing.T) {
+			token := &v1alpha1.GitHubUserToken{ObjectMeta: metav1.ObjectMeta{Name: "octocat", Finalizers: []string{v1alpha1.Finalizer}}}
+			token.Spec.RefreshTokenRef = &v1alpha1.RefreshTokenReference{Name: "seed", Key: "k"}
+			enlarge(token)
+			outputs := len(token.Spec.Outputs)
+			for range 2 {
+				if _, err := trim(token); err != nil {
+					t.Fatal(err)
+				}
+				if !metapatch.IsTrimmed(token.Annotations) || sizeOfSpec(&token.Spec)+sizeOfStrings(token.Finalizers)+sizeOfConditions(token.Status.Conditions) > maxMetadata {
+					t.Errorf("the resource is %+v", token)
+				}
+				if token.Spec.RefreshTokenRef == nil || len(token.Spec.Outputs) != outputs || !slices.Contains(token.Finalizers, v1alpha1.Finalizer) {
+					t.Errorf("something that is looked at is missing: %+v", token)
+				}
+			}
+		})
+	}
+}
+
+// Somebody makes 2,000 Secrets with our label and a state of 10,000 logins each: 460 MiB.
+func TestCacheOfForgedPairSecretsIsSmall(t *testing.T) { //nolint:paralleltest // it measures the heap
+	const n, limit = 2000, 64 << 20
+	state := `{"seeds":[` + strings.TrimSuffix(strings.Repeat(`{"fingerprint":"%06d"},`, 10_000), ",") + `]}`
+	numbers := make([]any, 10_000)
+	indexer := toolscache.NewIndexer(toolscache.MetaNamespaceKeyFunc, toolscache.Indexers{
+		indexChainTokens: indexed(chainTokens), indexPairOwner: indexed(pairOwner), indexPairUser: indexed(pairUser),
+	})
+	before := heap()
+	for i := range n {
+		for j := range numbers {
+			numbers[j] = (i*len(numbers) + j) % 1_000_000
+		}
+		forged, err := trim(&metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{
+			Namespace: "team-a", Name: fmt.Sprint(i), UID: types.UID(fmt.Sprint(i)), OwnerReferences: controlledBy("octocat"),
+			Labels: map[string]string{v1alpha1.LabelRole: v1alpha1.RolePair}, Annotations: map[string]string{v1alpha1.AnnotationState: fmt.Sprintf(state, numbers...)},
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := indexer.Add(forged); err != nil {
+			t.Fatal(err)
+		}
+		if i%100 == 99 && heap() > before+limit {
+			t.Fatalf("%d of them take %d MiB", i+1, (heap()-before)>>20)
+		}
+	}
+	t.Logf("%d of them take %d KiB", n, (heap()-before)>>10)
+	runtime.KeepAlive(indexer)
+}
+
+// Those with states that are just not too long to be ours are indexed like ours.
+func TestCacheOfForgedPairSecretsIsBounded(t *testing.T) { //nolint:paralleltest // it measures the heap
+	const n = 2000
+	indexer := toolscache.NewIndexer(toolscache.MetaNamespaceKeyFunc, toolscache.Indexers{indexChainTokens: indexed(chainTokens), indexPairOwner: indexed(pairOwner)})
+	before := heap()
+	for i := range n {
+		var logins []string
+		for j := range 250 {
+			logins = append(logins, fmt.Sprintf(`{"fingerprint":"%032d"}`, i*1000+j))
+		}
+		forged, err := trim(&metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{
+			Namespace: "team-a", Name: fmt.Sprint(i), UID: types.UID(fmt.Sprint(i)), OwnerReferences: controlledBy("octocat"),
+			Labels: map[string]string{v1alpha1.LabelRole: v1alpha1.RolePair}, Annotations: map[string]string{v1alpha1.AnnotationState: `{"seeds":[` + strings.Join(logins, ",") + `]}`},
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := indexer.Add(forged); err != nil {
+			t.Fatal(err)
+		}
+	}
+	each := (heap() - before) / n
+	t.Logf("each takes %d bytes", each)
+	if each > 32<<10 {
+		t.Errorf("each takes %d bytes", each)
+	}
+	runtime.KeepAlive(indexer)
+}
+
+func indexed(by func(client.Object) []string) toolscache.IndexFunc {
+	return func(object any) ([]string, error) { return by(object.(*metav1.PartialObjectMetadata)), nil }
+}
+
+func heap() int64 {
+	var stats runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&stats)
+	return int64(stats.HeapAlloc)
+}
+
+// collections are the requests for more than one object that an operator makes.
+type collections struct {
+	mu       sync.Mutex
+	requests []*http.Request
+}
+
+func (c *collections) watch(config *rest.Config) {
+	config.Wrap(func(next http.RoundTripper) http.RoundTripper {
+		return roundTripper(func(request *http.Request) (*http.Response, error) {
+			if last := request.URL.Path[strings.LastIndex(request.URL.Path, "/")+1:]; request.Method == http.MethodGet && slices.Contains([]string{"secrets", "githubusertokens", "pods"}, last) {
+				c.mu.Lock()
+				c.requests = append(c.requests, request)
+				c.mu.Unlock()
+			}
+			return next.RoundTrip(request)
+		})
+	})
+}
+
+// What a tenant has put into many objects is taken in one by one, or in small pages.
+func TestOperatorListsNothingAtOnce(t *testing.T) {
+	t.Parallel()
+	seen := &collections{}
+	w := newWorld(t, worldOptions{config: seen.watch, controller: func(o *Options) { o.EnableHandoff = true }})
+	w.start("octocat")
+	w.change("octocat", func(token *v1alpha1.GitHubUserToken) { token.Spec.Secret.Name = "renamed" })
+	w.ready("octocat")
+	w.request("octocat", "1") // It looks for the pair under other names.
+	w.refreshed("octocat", 2)
+	w.settle()
+	seen.mu.Lock()
+	defer seen.mu.Unlock()
+	streams := 0
+	for _, request := range seen.requests {
+		query := request.URL.Query()
+		switch {
+		case query.Get("sendInitialEvents") == "true":
+			streams++
+		case query.Get("watch") == "" && query.Get("limit") != "20":
+			t.Errorf("everything at once: %s", request.URL)
+		}
+	}
+	if streams < 3 {
+		t.Errorf("only %d caches begin with a stream of objects", streams)
+	}
+}
+
+// What is too large for the cache is read live where it is written: what others have put there stays.
+func TestLargeMetadataOfOthersStays(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{})
+	w.seed("octocat", "octocat")
+	token := w.resource("octocat")
+	token.Spec.Secret.Annotations, token.Spec.Secret.Labels = map[string]string{"example.com/wanted": strings.Repeat("w", 20_000)}, map[string]string{"team": "a"}
+	token.Spec.Outputs = []v1alpha1.Output{{Name: "out", Format: v1alpha1.OutputFormatOpaque, Labels: v1alpha1.Labels{"team": "a"}}}
+	for i := range 50 {
+		token.Finalizers = append(token.Finalizers, fmt.Sprintf("example.com/finalizer-%02d", i))
+	}
+	w.create(token)
+	before := w.ready("octocat")
+	w.output("out", access(before))
+	added := many(300)
+	for _, name := range []string{"octocat-token", "out"} {
+		secret := w.pair(name)
+		secret.Finalizers = append(secret.Finalizers, "example.com/mine")
+		maps.Copy(secret.Annotations, added)
+		delete(secret.Labels, "team") // Drift is noticed all the same.
+		w.must(admin.Update(w.ctx, secret))
+	}
+	w.request("octocat", "1")
+	w.refreshed("octocat", 2)
+	after := w.ready("octocat")
+	w.output("out", access(after))
+	for _, name := range []string{"octocat-token", "out"} {
+		w.eventually("the metadata of "+name+" to be in line", func() (bool, string) {
+			secret := w.pair(name)
+			return secret.Labels["team"] == "a", fmt.Sprint(secret.Labels)
+		})
+		secret := w.pair(name)
+		if !slices.Contains(secret.Finalizers, "example.com/mine") {
+			t.Errorf("%s: the finalizers are %v", name, secret.Finalizers)
+		}
+		for key, value := range added {
+			if secret.Annotations[key] != value {
+				t.Fatalf("%s: annotation %s is %q", name, key, secret.Annotations[key])
+			}
+		}
+	}
+	w.quiet()
+	if now := w.get("octocat"); len(now.Finalizers) != 51 {
+		t.Errorf("the finalizers are %v", now.Finalizers)
+	}
+	w.remove(w.resourceNamed("octocat"))
+	w.eventually("the operator to let go", func() (bool, string) {
+		now := w.get("octocat")
+		return len(now.Finalizers) == 50 && !slices.Contains(now.Finalizers, v1alpha1.Finalizer), fmt.Sprint(now.Finalizers)
+	})
+	for _, object := range []client.Object{w.resourceNamed("octocat"), w.secretNamed("octocat-token"), w.secretNamed("out")} {
+		w.force(object)
+	}
+}

@@ -1,0 +1,105 @@
+package fairqueue
+
+import (
+	"time"
+
+	"k8s.io/client-go/util/workqueue"
+	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/controller/priorityqueue"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+)
+
+// Urgent is the priority of what is due now. Ordinary is that of most events, and any lower one of what a start or a
+// resync brings, as controller-runtime gives it.
+const (
+	Urgent   = 1
+	Ordinary = 0
+)
+
+// Options configure a Queue.
+type Options struct {
+	// Name is that of the controller, for the metrics. None are recorded without it.
+	Name string
+	// Workers is how many take items at once, at least one.
+	Workers int
+	// RateLimiter says when what has failed is tried again.
+	RateLimiter workqueue.TypedRateLimiter[reconcile.Request]
+	// Clock is the time by which items wait. Default: the real one.
+	Clock clock.WithTicker
+}
+
+// Queue is safe for concurrent use. Make it with New.
+type Queue struct {
+	workqueue.TypedRateLimitingInterface[reconcile.Request]
+
+	turns *turns
+	clock clock.WithTicker
+}
+
+var _ priorityqueue.PriorityQueue[reconcile.Request] = (*Queue)(nil)
+
+// New makes a Queue.
+func New(options Options) *Queue {
+	if options.Clock == nil {
+		options.Clock = clock.RealClock{}
+	}
+	turns := newTurns(options.Workers, options.Clock.Now)
+	inner := workqueue.NewTypedWithConfig(workqueue.TypedQueueConfig[reconcile.Request]{
+		Name: options.Name, Clock: options.Clock, Queue: turns,
+	})
+	delaying := workqueue.NewTypedDelayingQueueWithConfig(workqueue.TypedDelayingQueueConfig[reconcile.Request]{
+		Clock: options.Clock, Queue: inner,
+	})
+	return &Queue{
+		TypedRateLimitingInterface: workqueue.NewTypedRateLimitingQueueWithConfig(options.RateLimiter,
+			workqueue.TypedRateLimitingQueueConfig[reconcile.Request]{Clock: options.Clock, DelayingQueue: delaying}),
+		turns: turns, clock: options.Clock,
+	}
+}
+
+// Add implements workqueue.TypedInterface with the priority Ordinary.
+func (q *Queue) Add(item reconcile.Request) { q.AddWithOpts(priorityqueue.AddOpts{}, item) }
+
+// AddAfter implements workqueue.TypedDelayingInterface with the priority Ordinary.
+func (q *Queue) AddAfter(item reconcile.Request, after time.Duration) {
+	q.AddWithOpts(priorityqueue.AddOpts{After: after}, item)
+}
+
+// AddRateLimited implements workqueue.TypedRateLimitingInterface with the priority Ordinary.
+func (q *Queue) AddRateLimited(item reconcile.Request) {
+	q.AddWithOpts(priorityqueue.AddOpts{RateLimited: true}, item)
+}
+
+// AddWithOpts implements priorityqueue.PriorityQueue. Of several priorities that an item was added with since it was last
+// taken the highest counts; one that it is to have later, from then on. What is tried again after a failure is Ordinary.
+func (q *Queue) AddWithOpts(options priorityqueue.AddOpts, items ...reconcile.Request) {
+	priority := Ordinary
+	if options.Priority != nil {
+		priority = *options.Priority
+	}
+	for _, item := range items {
+		switch {
+		case options.RateLimited:
+			q.TypedRateLimitingInterface.AddRateLimited(item)
+		case options.After > 0:
+			q.turns.wantAt(item, priority, q.clock.Now().Add(options.After))
+			q.TypedRateLimitingInterface.AddAfter(item, options.After)
+		default:
+			q.turns.want(item, priority)
+			q.TypedRateLimitingInterface.Add(item)
+		}
+	}
+}
+
+// GetWithPriority implements priorityqueue.PriorityQueue. The priority is Ordinary: what is to be done next about an item
+// has a priority of its own.
+func (q *Queue) GetWithPriority() (item reconcile.Request, priority int, shutdown bool) {
+	item, shutdown = q.Get()
+	return item, Ordinary, shutdown
+}
+
+// Done implements workqueue.TypedInterface.
+func (q *Queue) Done(item reconcile.Request) {
+	q.turns.done(item)
+	q.TypedRateLimitingInterface.Done(item)
+}

@@ -1,0 +1,219 @@
+package fairqueue
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/workqueue"
+	"pgregory.net/rapid"
+	"sigs.k8s.io/controller-runtime/pkg/controller/priorityqueue"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+)
+
+func request(name string) reconcile.Request {
+	namespace, name, _ := strings.Cut(name, "/")
+	return reconcile.Request{NamespacedName: types.NamespacedName{Namespace: namespace, Name: name}}
+}
+
+// items are so many of one namespace.
+func items(namespace string, count int) []reconcile.Request {
+	var all []reconcile.Request
+	for i := range count {
+		all = append(all, request(fmt.Sprintf("%s/%d", namespace, i)))
+	}
+	return all
+}
+
+func newQueue(t *testing.T, workers int) *Queue {
+	t.Helper()
+	q := New(Options{Workers: workers, RateLimiter: workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](time.Second, time.Minute)})
+	t.Cleanup(q.ShutDown)
+	return q
+}
+
+func add(q *Queue, priority int, items ...reconcile.Request) {
+	q.AddWithOpts(priorityqueue.AddOpts{Priority: &priority}, items...)
+}
+
+// drain works on everything that is there, one after the other, and returns it in that order.
+func drain(q *Queue) string {
+	var order []string
+	for q.Len() > 0 {
+		item, _ := q.Get()
+		q.Done(item)
+		order = append(order, item.Namespace+"/"+item.Name)
+	}
+	return strings.Join(order, " ")
+}
+
+func TestQueueNamespacesTakeTurns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := newQueue(t, 1)
+		add(q, Ordinary, items("big", 4)...)
+		add(q, Ordinary, items("small", 2)...)
+		add(q, Ordinary, items("tiny", 1)...)
+		if got, want := drain(q), "big/0 small/0 tiny/0 big/1 small/1 big/2 big/3"; got != want {
+			t.Errorf("order %s, want %s", got, want)
+		}
+	})
+}
+
+func TestQueueTakesWhatIsUrgentFirstAndTheRestNowAndThen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := newQueue(t, 1)
+		add(q, -100, items("start", 3)...)
+		add(q, Ordinary, items("event", 3)...)
+		add(q, Urgent, items("due", 20)...)
+		got := strings.Fields(drain(q))
+		want := strings.Fields("due/0 due/1 due/2 event/0 due/3 due/4 due/5 event/1 due/6 due/7 due/8 event/2 due/9 due/10 due/11 start/0 " +
+			"due/12 due/13 due/14 due/15 due/16 due/17 due/18 due/19 start/1 start/2")
+		if !slices.Equal(got, want) {
+			t.Errorf("order %s, want %s", got, want)
+		}
+	})
+}
+
+// A flood of events of one namespace leaves workers free for others.
+func TestQueueLeavesWorkersToOtherNamespaces(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := newQueue(t, 8)
+		add(q, Urgent, items("flood", 100)...)
+		working := 0
+		for q.Len() > 0 {
+			if item, _ := q.Get(); item.Namespace != "flood" {
+				t.Fatalf("got %s", item)
+			}
+			working++
+		}
+		if working != 6 {
+			t.Fatalf("%d of 8 workers work for one namespace, want 6", working)
+		}
+		got := make(chan reconcile.Request)
+		go func() { item, _ := q.Get(); got <- item }()
+		synctest.Wait() // It waits, although there are items.
+		add(q, -100, request("victim/0"))
+		if item := <-got; item.Namespace != "victim" {
+			t.Errorf("got %s, want the other namespace's", item)
+		}
+		q.Done(request("flood/0"))
+		q.Done(request("flood/1"))
+		if item, _ := q.Get(); item.Name != "6" {
+			t.Errorf("got %s, want the next of the flood", item)
+		}
+	})
+}
+
+func TestQueueRaisesThePriorityOfWhatWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := newQueue(t, 1)
+		add(q, -100, items("a", 3)...)
+		add(q, Ordinary, request("a/2"))
+		add(q, Urgent, request("a/1"))
+		add(q, -100, request("a/1")) // Is not lowered by that.
+		if got, want := drain(q), "a/1 a/2 a/0"; got != want {
+			t.Errorf("order %s, want %s", got, want)
+		}
+	})
+}
+
+func TestQueueKeepsThePriorityOfWhatIsToComeLater(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := newQueue(t, 1)
+		urgent := Urgent
+		q.AddWithOpts(priorityqueue.AddOpts{After: time.Hour, Priority: &urgent}, request("a/due"))
+		q.AddWithOpts(priorityqueue.AddOpts{RateLimited: true}, request("a/failed"))
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if got, want := drain(q), "a/failed"; got != want {
+			t.Errorf("after a second %q are there, want %q", got, want)
+		}
+		q.Add(request("a/event"))
+		q.Add(request("a/due")) // Is not due yet.
+		if got, want := drain(q), "a/event a/due"; got != want {
+			t.Errorf("before its time the order is %q, want %q", got, want)
+		}
+		q.turns.taken = 0 // Each fourth turn is another's.
+		q.Add(request("a/event"))
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		if got, want := drain(q), "a/due a/event"; got != want {
+			t.Errorf("after an hour the order is %q, want %q", got, want)
+		}
+		if len(q.turns.later)+len(q.turns.wanted) > 0 {
+			t.Error("priorities are remembered of what is gone")
+		}
+	})
+}
+
+// What is added while it is worked on is worked on once more, with the highest priority it was added with.
+func TestQueueWorksAgainOnWhatIsAddedMeanwhile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := newQueue(t, 2)
+		add(q, Ordinary, request("a/0"))
+		item, _ := q.Get()
+		add(q, Ordinary, request("a/1"))
+		add(q, Urgent, request("a/0"))
+		add(q, -100, request("a/0"))
+		q.Done(item)
+		if got, want := drain(q), "a/0 a/1"; got != want {
+			t.Errorf("order %s, want %s", got, want)
+		}
+	})
+}
+
+// Nothing is lost, nothing comes twice, and whoever is alone waits no longer than a round of the namespaces.
+func TestQueueLosesNothing(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		const workers = 3
+		turns := newTurns(workers, time.Now)
+		stored, running := map[reconcile.Request]bool{}, map[reconcile.Request]bool{}
+		item := rapid.Custom(func(t *rapid.T) reconcile.Request {
+			return request(fmt.Sprintf("%d/%d", rapid.IntRange(0, 3).Draw(t, "namespace"), rapid.IntRange(0, 4).Draw(t, "name")))
+		})
+		t.Repeat(map[string]func(*rapid.T){
+			"add": func(t *rapid.T) {
+				i := item.Draw(t, "item")
+				turns.want(i, rapid.IntRange(-1, 1).Draw(t, "priority"))
+				if !stored[i] && !running[i] {
+					turns.Push(i)
+					stored[i] = true
+				}
+			},
+			"take": func(t *rapid.T) {
+				if turns.Len() == 0 {
+					if len(stored) > 0 && len(running) == 0 {
+						t.Fatal("nothing may be taken, though nobody works")
+					}
+					t.Skip("nothing may be taken")
+				}
+				i := turns.Pop()
+				if !stored[i] {
+					t.Fatalf("%s was taken and is not there", i)
+				}
+				delete(stored, i)
+				running[i] = true
+				if len(running) > workers {
+					t.Fatalf("%d are worked on", len(running))
+				}
+			},
+			"done": func(t *rapid.T) {
+				i := item.Draw(t, "item")
+				if !running[i] {
+					t.Skip("nobody works on it")
+				}
+				delete(running, i)
+				turns.done(i)
+			},
+			"": func(t *rapid.T) {
+				if len(turns.class) != len(stored) || len(turns.running) != len(running) {
+					t.Fatalf("%d and %d, want %d and %d", len(turns.class), len(turns.running), len(stored), len(running))
+				}
+			},
+		})
+	})
+}

@@ -1,0 +1,181 @@
+package fairqueue
+
+import (
+	"sync"
+	"time"
+
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/githubusertoken/github-user-token-operator/internal/fair"
+)
+
+// class is how urgent an item is.
+type class int
+
+const (
+	urgent class = iota
+	ordinary
+	low
+	classes
+)
+
+func classOf(priority int) class {
+	switch {
+	case priority > Ordinary:
+		return urgent
+	case priority == Ordinary:
+		return ordinary
+	default:
+		return low
+	}
+}
+
+// firstEvery is how often a class is looked at before all that are more urgent: in each so many turns once. So what is
+// less urgent advances however much there is of the rest.
+var firstEvery = [classes]int{urgent: 1, ordinary: 4, low: 16}
+
+// turns is the order in which items are taken. It is the storage of a client-go work queue, which sees to it that an item
+// is stored once and is not stored while it is worked on.
+type turns struct {
+	places *fair.Places[string]
+	now    func() time.Time
+
+	mu      sync.Mutex
+	rings   [classes]ring
+	class   map[reconcile.Request]class
+	running map[reconcile.Request]struct{}
+	// wanted is the class for which an item was added that is not stored yet, because it is worked on or is just being
+	// added.
+	wanted map[reconcile.Request]class
+	// later is the class of items that wait for a time.
+	later map[reconcile.Request]appointment
+	taken int
+}
+
+// appointment is a class that an item is to have from a time on.
+type appointment struct {
+	class class
+	at    time.Time
+}
+
+func newTurns(workers int, now func() time.Time) *turns {
+	return &turns{
+		places: fair.NewPlaces[string](workers), now: now, class: map[reconcile.Request]class{},
+		running: map[reconcile.Request]struct{}{}, wanted: map[reconcile.Request]class{}, later: map[reconcile.Request]appointment{},
+	}
+}
+
+// want notes the priority with which an item is about to be added.
+func (t *turns) want(item reconcile.Request, priority int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	wanted := classOf(priority)
+	if stored, ok := t.class[item]; ok {
+		if wanted < stored {
+			t.rings[stored].remove(item)
+			t.store(item, wanted)
+		}
+		return
+	}
+	if before, ok := t.wanted[item]; ok {
+		wanted = min(wanted, before)
+	}
+	t.wanted[item] = wanted
+}
+
+// wantAt notes the priority with which an item is to be added at a time. The queue keeps the earliest time.
+func (t *turns) wantAt(item reconcile.Request, priority int, at time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if before, ok := t.later[item]; ok && before.at.Before(at) {
+		return
+	}
+	if c := classOf(priority); c != ordinary {
+		t.later[item] = appointment{class: c, at: at}
+	} else {
+		delete(t.later, item)
+	}
+}
+
+// Push implements workqueue.Queue.
+func (t *turns) Push(item reconcile.Request) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	wanted, ok := t.wanted[item]
+	delete(t.wanted, item)
+	if later, due := t.later[item]; due && !t.now().Before(later.at) {
+		delete(t.later, item)
+		if !ok || later.class < wanted {
+			wanted, ok = later.class, true
+		}
+	}
+	if !ok {
+		wanted = ordinary
+	}
+	t.store(item, wanted)
+}
+
+// Touch implements workqueue.Queue. Its priority has been noted already.
+func (t *turns) Touch(reconcile.Request) {}
+
+// Len implements workqueue.Queue: how many items there are, or none while no item may be taken. The queue's workers then
+// wait. When that changes it is because one of them has finished, and that one looks again.
+func (t *turns) Len() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for i := range t.rings {
+		if t.rings[i].next(t.places) >= 0 {
+			return len(t.class)
+		}
+	}
+	return 0
+}
+
+// Pop implements workqueue.Queue. It is called after Len was not 0, under the queue's lock.
+func (t *turns) Pop() reconcile.Request {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.taken++
+	for c := low; c > urgent; c-- {
+		if t.taken%firstEvery[c] == 0 {
+			if item, ok := t.take(c); ok {
+				return item
+			}
+		}
+	}
+	for c := range classes {
+		if item, ok := t.take(c); ok {
+			return item
+		}
+	}
+	// One that was done meanwhile has given its place back, and none is taken but here: there is always one.
+	panic("an item was taken that is not there")
+}
+
+func (t *turns) take(c class) (item reconcile.Request, ok bool) {
+	at := t.rings[c].next(t.places)
+	if at < 0 {
+		return item, false
+	}
+	item = t.rings[c].take(at)
+	delete(t.class, item)
+	t.places.TakeAnyway(item.Namespace)
+	t.running[item] = struct{}{}
+	return item, true
+}
+
+// done gives back the place of a worker that has finished with an item.
+func (t *turns) done(item reconcile.Request) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if _, runs := t.running[item]; !runs {
+		return
+	}
+	delete(t.running, item)
+	t.places.Free(item.Namespace)
+}
+
+func (t *turns) store(item reconcile.Request, c class) {
+	t.class[item] = c
+	t.rings[c].add(item)
+}

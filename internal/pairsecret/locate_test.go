@@ -1,0 +1,48 @@
+package pairsecret
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
+)
+
+// crowded is an API server with many Secrets that are labelled as one resource's pair. Every hundredth is one.
+type crowded struct {
+	client.Reader
+	secrets, lists int
+}
+
+func (c *crowded) List(_ context.Context, list client.ObjectList, options ...client.ListOption) error {
+	c.lists++
+	asked := (&client.ListOptions{}).ApplyOptions(options)
+	if asked.Limit <= 0 || asked.Limit > 20 {
+		return fmt.Errorf("%d at once", asked.Limit)
+	}
+	from, _ := strconv.Atoi(asked.Continue)
+	found := list.(*metav1.PartialObjectMetadataList)
+	for i := from; i < min(c.secrets, from+int(asked.Limit)); i++ {
+		meta := metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{Namespace: "team-a", Name: strconv.Itoa(i)}}
+		if i%100 == 0 {
+			meta.OwnerReferences = []metav1.OwnerReference{ownerReference(rotation.Owner{Name: "octocat", UID: "u"})}
+		}
+		found.Items = append(found.Items, meta)
+	}
+	if next := from + len(found.Items); next < c.secrets {
+		found.Continue = strconv.Itoa(next)
+	}
+	return nil
+}
+
+func TestLocateTakesInAFewSecretsAtATime(t *testing.T) {
+	api := &crowded{secrets: 1000}
+	refs, err := (&Store{Live: api}).Locate(t.Context(), rotation.Owner{Namespace: "team-a", Name: "octocat", UID: "u"})
+	if err != nil || len(refs) != 10 || refs[9] != (rotation.Ref{Namespace: "team-a", Name: "900"}) || api.lists != 50 {
+		t.Errorf("found %v in %d lists, %v", refs, api.lists, err)
+	}
+}
