@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,18 +15,34 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 )
 
-// telling is what a Pace has told, with the time since the test began.
+// telling is what a Pace has told, with the time since the test began. A Pace tells of several namespaces at once.
 type telling struct {
+	mu      sync.Mutex
 	changes []Change
 	at      []time.Duration
+}
+
+// add keeps a change that is told now, and returns how many were told by now.
+func (t *telling) add(change Change, at time.Duration) int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.changes, t.at = append(t.changes, change), append(t.at, at)
+	return len(t.at)
+}
+
+// soFar waits until the Pace has nothing to do now, and returns what it has told by then.
+func (t *telling) soFar() ([]Change, []time.Duration) {
+	synctest.Wait()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return slices.Clone(t.changes), slices.Clone(t.at)
 }
 
 func newPace(size int, fails func(try int) error) (*Pace, *telling) {
 	told, began := &telling{}, time.Now()
 	return NewPace(rotation.SystemClock(), func(_ context.Context, change Change) (int, error) {
-		told.changes, told.at = append(told.changes, change), append(told.at, time.Since(began))
-		if fails != nil {
-			return 0, fails(len(told.at))
+		if try := told.add(change, time.Since(began)); fails != nil {
+			return 0, fails(try)
 		}
 		return size, nil
 	}), told
@@ -39,8 +56,9 @@ func TestPaceTellsOfManyChangesOfASecretOnceASecond(t *testing.T) {
 			time.Sleep(10 * time.Millisecond)
 		}
 		time.Sleep(time.Minute)
-		if n := len(told.at); n != 11 || told.at[0] > time.Millisecond || told.at[n-1] < 9900*time.Millisecond {
-			t.Errorf("told at %v", told.at)
+		_, at := told.soFar()
+		if n := len(at); n != 11 || at[0] > time.Millisecond || at[n-1] < 9900*time.Millisecond {
+			t.Errorf("told at %v", at)
 		}
 	})
 }
@@ -53,8 +71,9 @@ func TestPaceTellsOfOtherSecretsAtOnce(t *testing.T) {
 			p.Add(t.Context(), Change{Name: nameOf(fmt.Sprint(i))})
 			time.Sleep(time.Millisecond)
 		}
-		if n := len(told.at); n < 99 || told.at[n-1] > 110*time.Millisecond {
-			t.Errorf("told %d changes at %v", n, told.at)
+		_, at := told.soFar()
+		if n := len(at); n < 99 || at[n-1] > 110*time.Millisecond {
+			t.Errorf("told %d changes at %v", n, at)
 		}
 		time.Sleep(time.Minute)
 	})
@@ -67,17 +86,16 @@ func TestPaceReadsOfANamespaceSoMuchASecond(t *testing.T) {
 			p.Add(t.Context(), Change{Name: nameOf(fmt.Sprint(i))})
 		}
 		p.Add(t.Context(), Change{Name: types.NamespacedName{Namespace: "team-b", Name: "seed"}})
-		synctest.Wait()
-		if len(told.at) != 2 {
-			t.Errorf("told %v at once, one of each namespace is", told.changes)
+		if changes, _ := told.soFar(); len(changes) != 2 {
+			t.Errorf("told %v at once, one of each namespace is", changes)
 		}
 		time.Sleep(5500 * time.Millisecond)
-		if len(told.at) != 7 {
-			t.Errorf("told at %v", told.at)
+		if _, at := told.soFar(); len(at) != 7 {
+			t.Errorf("told at %v", at)
 		}
 		time.Sleep(time.Minute)
-		if len(told.at) != 11 {
-			t.Errorf("told at %v", told.at)
+		if _, at := told.soFar(); len(at) != 11 {
+			t.Errorf("told at %v", at)
 		}
 	})
 }
@@ -91,8 +109,9 @@ func TestPaceTellsAtLastWhatAnyOfTheChangesWas(t *testing.T) {
 			synctest.Wait()
 		}
 		time.Sleep(time.Minute)
-		if want := []Change{{Name: nameOf("seed")}, {Name: nameOf("seed"), Marked: true, Controller: "v"}}; !slices.Equal(told.changes, want) {
-			t.Errorf("told %+v, want %+v", told.changes, want)
+		changes, _ := told.soFar()
+		if want := []Change{{Name: nameOf("seed")}, {Name: nameOf("seed"), Marked: true, Controller: "v"}}; !slices.Equal(changes, want) {
+			t.Errorf("told %+v, want %+v", changes, want)
 		}
 	})
 }
@@ -107,8 +126,9 @@ func TestPaceTellsAgainAfterAnError(t *testing.T) {
 		})
 		p.Add(t.Context(), Change{Name: nameOf("seed"), Marked: true})
 		time.Sleep(time.Minute)
-		if want := []time.Duration{0, time.Second, 2 * time.Second, 3 * time.Second}; !slices.Equal(told.at, want) || !told.changes[3].Marked {
-			t.Errorf("told %+v at %v", told.changes, told.at)
+		changes, at := told.soFar()
+		if want := []time.Duration{0, time.Second, 2 * time.Second, 3 * time.Second}; !slices.Equal(at, want) || !changes[3].Marked {
+			t.Errorf("told %+v at %v", changes, at)
 		}
 	})
 }
@@ -121,6 +141,7 @@ func TestPaceKeepsNothingOfWhatWasTold(t *testing.T) {
 			p.Add(ctx, Change{Name: nameOf(fmt.Sprint(i))})
 		}
 		time.Sleep(2 * time.Second)
+		synctest.Wait()
 		if len(p.queues) != 0 {
 			t.Errorf("%d queues are left", len(p.queues))
 		}
