@@ -12,7 +12,6 @@ import (
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/internal/github/githubtest"
-	"github.com/githubusertoken/github-user-token-operator/test/suite"
 )
 
 func TestNothingIsExchangedBecauseOfAStartOrAnEditThatAsksForNothing(t *testing.T) {
@@ -97,7 +96,7 @@ func TestAStatusThatSomebodyEditedIsRepaired(t *testing.T) {
 					now.Conditions[i].LastTransitionTime = before.Conditions[i].LastTransitionTime
 				}
 			}
-			return equality.Semantic.DeepEqual(before, now), suite.Describe(token)
+			return equality.Semantic.DeepEqual(before, now), fmt.Sprintf("%+v, want %+v", now, before)
 		})
 	}
 	w.quiet()
