@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 )
 
@@ -106,26 +108,48 @@ func (b *builder) copy(words []string) error {
 	if len(words) < 2 {
 		return errors.New("COPY takes a source and a destination")
 	}
-	sources, destination := words[:len(words)-1], words[len(words)-1]
-	for _, source := range sources {
-		from, to := filepath.Join(b.context, source), b.inside(destination)
-		info, err := os.Stat(from)
+	patterns, destination := words[:len(words)-1], words[len(words)-1]
+	for _, pattern := range patterns {
+		sources, err := b.match(pattern)
 		if err != nil {
-			return err
+			return fmt.Errorf("COPY %s: %w", pattern, err)
 		}
-		if info.IsDir() {
-			err = os.CopyFS(to, os.DirFS(from))
-		} else {
-			if strings.HasSuffix(destination, "/") {
-				to = filepath.Join(to, filepath.Base(source))
+		for _, source := range sources {
+			if err := b.copyOne(source, destination); err != nil {
+				return fmt.Errorf("COPY %s: %w", pattern, err)
 			}
-			err = copyFile(from, to)
-		}
-		if err != nil {
-			return fmt.Errorf("COPY %s: %w", source, err)
 		}
 	}
 	return nil
+}
+
+// match is what a source of COPY names in the context. As .dockerignore keeps them out, a pattern such as
+// *.go names no tests.
+func (b *builder) match(pattern string) ([]string, error) {
+	found, err := filepath.Glob(filepath.Join(b.context, pattern))
+	if err != nil {
+		return nil, err
+	}
+	found = slices.DeleteFunc(found, func(name string) bool { return strings.HasSuffix(name, "_test.go") })
+	if len(found) == 0 {
+		return nil, fs.ErrNotExist
+	}
+	return found, nil
+}
+
+func (b *builder) copyOne(from, destination string) error {
+	info, err := os.Stat(from)
+	if err != nil {
+		return err
+	}
+	to := b.inside(destination)
+	if info.IsDir() {
+		return os.CopyFS(to, os.DirFS(from))
+	}
+	if strings.HasSuffix(destination, "/") {
+		to = filepath.Join(to, filepath.Base(from))
+	}
+	return copyFile(from, to)
 }
 
 func copyFile(from, to string) error {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -45,6 +46,55 @@ func TestTheProjectsDockerfileIsUnderstood(t *testing.T) {
 	manager := made.Files[len(made.Files)-1]
 	if manager.Path != "manager" || string(manager.Content) != "program" || manager.Mode != 0o755 {
 		t.Errorf("the program's file: %+v", manager)
+	}
+}
+
+// What the Dockerfile copies is all that the program is made of: a file that stands beside main.go, or a new
+// folder of the module, is found missing here and not only where an image is built.
+func TestTheProjectsDockerfileCopiesEveryPackage(t *testing.T) {
+	root, err := filepath.Abs("../../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(filepath.Join(root, "Dockerfile"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	stages, err := parse(string(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := builder{context: root, work: t.TempDir(), directory: "/src"}
+	if err := os.MkdirAll(b.inside("."), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, step := range stages[0].steps {
+		if step.name == "COPY" {
+			if err := b.copy(strings.Fields(step.rest)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	list := exec.CommandContext(t.Context(), "go", "list", "-deps",
+		"-f", "{{if .Module}}{{if .Module.Main}}{{range .GoFiles}}{{$.Dir}}/{{.}}\n{{end}}{{end}}{{end}}", ".")
+	list.Dir = root
+	list.Env = append(os.Environ(), "GOFLAGS=", "GOWORK=off", "CGO_ENABLED=0", "GOOS=linux")
+	listed, err := list.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := strings.Fields(string(listed))
+	if len(files) < 100 {
+		t.Fatalf("only %d files were listed: %q", len(files), files)
+	}
+	for _, file := range files {
+		name, err := filepath.Rel(root, file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := os.Stat(b.inside(name)); err != nil {
+			t.Errorf("the Dockerfile does not copy %s, of which the program is made", name)
+		}
 	}
 }
 
