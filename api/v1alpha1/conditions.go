@@ -131,6 +131,9 @@ const (
 	// ReasonAPIServerUnavailable: the API server refused or did not answer a write that must come before an
 	// exchange.
 	ReasonAPIServerUnavailable = "APIServerUnavailable"
+	// ReasonAlteredByAdmission: an admission webhook or policy alters what the operator writes to the pair Secret, so that
+	// nothing is exchanged.
+	ReasonAlteredByAdmission = "AlteredByAdmission"
 	// ReasonHandoffForbidden: the operator lacks the permission to notify pods or restart workloads.
 	ReasonHandoffForbidden = "HandoffForbidden"
 	// ReasonHandoffDisabled: spec.handoff asks for what the operator was not started for.

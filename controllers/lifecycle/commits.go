@@ -6,6 +6,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers/words"
 	"github.com/githubusertoken/github-user-token-operator/internal/problem"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 )
@@ -23,6 +24,10 @@ type commits struct {
 func (c commits) retried(owner rotation.Owner, err error) {
 	c.reporter.CommitRetried()
 	c.standAside(types.UID(owner.UID))
+	if errors.Is(err, rotation.ErrAltered) {
+		c.report(owner, "A new pair has been received and is kept safe, but is not stored as it is: "+words.Altered(err)+" It is tried again every few seconds.")
+		return
+	}
 	if !errors.Is(err, rotation.ErrDenied) && !errors.Is(err, rotation.ErrNotOwned) {
 		return
 	}

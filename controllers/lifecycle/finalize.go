@@ -8,8 +8,10 @@ import (
 	"time"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers/retry"
 	"github.com/githubusertoken/github-user-token-operator/controllers/revocation"
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
+	"github.com/githubusertoken/github-user-token-operator/controllers/words"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 )
 
@@ -31,6 +33,7 @@ type finalizer struct {
 	// removeOutputs is that of Reporter.
 	removeOutputs func(context.Context, *v1alpha1.GitHubUserToken) error
 	clock         rotation.Clock
+	notes         notes
 }
 
 // finalize carries out the deletionPolicy and releases the resource. It returns when to come back; zero when
@@ -53,7 +56,15 @@ func (f *finalizer) finalize(ctx context.Context, token *v1alpha1.GitHubUserToke
 	if err != nil {
 		return 0, err
 	}
+	wait := time.Duration(0)
+	f.notes.Peek(token.UID, func(m *note) { wait = m.alteredWait(f.clock.Monotonic()) })
+	if wait > 0 {
+		return wait, nil // What admission has altered would only bring us back at once.
+	}
 	retain, err := f.putBackToRetain(ctx, token, refs)
+	if errors.Is(err, rotation.ErrAltered) {
+		f.notes.fail(token.UID, token.Generation, scope.RequestOf(token), *words.AlteredByAdmission("The resource is not released yet", err), retry.After(err))
+	}
 	if err != nil {
 		return 0, err
 	}

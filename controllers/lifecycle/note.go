@@ -6,6 +6,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/resourceversion"
 
+	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/internal/backoff"
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 	"github.com/githubusertoken/github-user-token-operator/internal/memory"
@@ -197,6 +198,14 @@ func (f *failure) current(now time.Time, mono time.Duration) *problem.Problem {
 		p.RetryAt = due
 	}
 	return &p
+}
+
+// alteredWait is for how long nothing is written to a pair Secret after admission has altered the last write.
+func (m *note) alteredWait(mono time.Duration) time.Duration {
+	if m.failure == nil || m.failure.problem.Reason != v1alpha1.ReasonAlteredByAdmission {
+		return 0
+	}
+	return max(0, m.failure.retryAt-mono)
 }
 
 // isOlder compares two resourceVersions of Secrets. Versions that cannot be compared count as not older.

@@ -18,6 +18,8 @@ func Failure(result rotation.Result) *problem.Problem {
 		return &problem.Problem{Reason: v1alpha1.ReasonOutboxUnavailable, Message: "No exchange is made, because a new pair could not be kept safe: " + Of(result.Err) + "."}
 	case result.Outcome == rotation.NotFenced && errors.Is(result.Err, rotation.ErrTerminating):
 		return Terminating()
+	case result.Outcome == rotation.NotFenced && errors.Is(result.Err, rotation.ErrAltered):
+		return AlteredByAdmission("Nothing was exchanged", result.Err)
 	case result.Outcome == rotation.NotFenced && isMetadataRefused(result.Err):
 		return &problem.Problem{Reason: v1alpha1.ReasonMetadataRefused, Message: "Nothing was exchanged, because the API server does not accept the metadata that spec.secret asks for: " + Of(result.Err) + ". Correct spec.secret."}
 	case result.Outcome == rotation.NotFenced:
@@ -32,6 +34,17 @@ func Failure(result rotation.Result) *problem.Problem {
 // Terminating is the problem of a namespace that is being deleted.
 func Terminating() *problem.Problem {
 	return &problem.Problem{Reason: v1alpha1.ReasonNamespaceTerminating, Message: "The namespace is being deleted; nothing is exchanged."}
+}
+
+// AlteredByAdmission is the problem of a pair Secret of which something else is stored than was written; what is what came
+// of it.
+func AlteredByAdmission(what string, err error) *problem.Problem {
+	return &problem.Problem{Reason: v1alpha1.ReasonAlteredByAdmission, Message: what + ": " + Altered(err)}
+}
+
+// Altered says who has altered a pair Secret, and what to do.
+func Altered(err error) string {
+	return Of(err) + ". Change that webhook or policy so that it leaves alone the Secrets that have the label " + v1alpha1.LabelRole + "."
 }
 
 // isMetadataRefused reports whether the pair Secret could not be made because of what spec.secret wants in it.

@@ -38,6 +38,7 @@ func (r *Rotator) commit(ctx context.Context, policy Policy, record Record, toke
 		if errors.Is(err, ErrConflict) || errors.Is(err, ErrExists) {
 			conflicts++
 		}
+		record.altered = record.altered || errors.Is(err, ErrAltered)
 		if r.OnCommitRetry != nil {
 			r.OnCommitRetry(record.Owner, err)
 		}
@@ -74,8 +75,10 @@ func (r *Rotator) tryCommit(ctx context.Context, policy Policy, record Record, t
 		return Result{Outcome: Committed, Pair: live}, nil
 	case isSomebodyElses(live, record):
 		return r.commitToBackup(ctx, pairAfter(lastKnown(record), policy, record, tokens))
-	case movedOn(live, record):
+	case live.holdsReceived() && !live.isPartOf(next) && movedOn(live, record), live.isAwaitingLogin(record):
 		return Result{Outcome: Superseded, Pair: live}, nil
+	case !live.holdsReceived() && !record.altered:
+		next.keepAsLogin(live.RefreshToken, record)
 	}
 	stored, err := r.Store.Update(ctx, live, next)
 	if errors.Is(err, ErrImmutable) {
@@ -126,6 +129,40 @@ func committed(stored, next *Pair) Result {
 	return Result{Outcome: Committed, Pair: stored}
 }
 
+// holdsReceived reports whether a pair is stored that somebody has received, as far as anybody can tell: its state speaks of
+// both tokens. What admission, or somebody's hand, has put there in the place of a pair was not received, and no received
+// pair gives way to it.
+func (p *Pair) holdsReceived() bool {
+	return !p.LacksState() && !p.State.isGuessed() && p.State.HasToken() && p.isWhole()
+}
+
+// isAwaitingLogin reports whether the pair of a later login was stored and altered. Whoever has received it stores it again.
+func (p *Pair) isAwaitingLogin(record Record) bool {
+	if p.holdsReceived() || p.LacksState() || p.State.isGuessed() || record.Base.Incomplete && !p.State.Incomplete {
+		return false
+	}
+	return slices.ContainsFunc(p.State.Seeds, func(seed SeedRecord) bool {
+		isKnown := func(known SeedRecord) bool { return known.Fingerprint == seed.Fingerprint }
+		return seed.RefusedFor == "" && seed.Fingerprint != record.Spent && !slices.ContainsFunc(record.Base.Seeds, isKnown)
+	})
+}
+
+// isPartOf reports whether somebody has taken the refresh token out of this very pair, and that was taken down.
+func (p *Pair) isPartOf(next *Pair) bool {
+	return p.State.HasToken() && p.State.AccessToken == next.State.AccessToken && p.State.RefreshToken == ""
+}
+
+// keepAsLogin keeps a refresh token that somebody has pasted over the one that was being exchanged. It is a login, and is
+// imported next.
+func (p *Pair) keepAsLogin(pasted credential.RefreshToken, record Record) {
+	token, state := pasted.Fingerprint(), &p.State
+	isKnown := token == "" || token == record.Spent || token == record.Base.RefreshToken || state.KnowsSeed(token, state.App) || record.Base.KnowsSeed(token, record.App)
+	if isKnown || !p.SeedToken.IsZero() {
+		return
+	}
+	p.SeedToken, state.PendingSeed = pasted, token
+}
+
 // lastKnown is the Secret as it was at the fence, without its tokens: what there is to go on from when it is
 // gone.
 func lastKnown(record Record) *Pair {
@@ -135,8 +172,9 @@ func lastKnown(record Record) *Pair {
 // leftBehind reports whether a Secret without an owner is the one that the exchange began with: its resource
 // was deleted since, and the pair retained for the next one.
 func leftBehind(live *Pair, record Record) bool {
-	return live.Orphan && (live.State.Retained || live.State.Owner == record.Owner.UID) &&
-		(live.holdsSpentOf(&record) || live.State.descendsFrom(&record))
+	isOurs := live.State.Owner == record.Owner.UID
+	return live.Orphan && (live.State.Retained || isOurs) &&
+		(live.holdsSpentOf(&record) || live.State.descendsFrom(&record) || isOurs && !live.holdsReceived())
 }
 
 // commitElsewhere stores the pair where its Secret is not in its place: under the name to which it has moved since
@@ -162,7 +200,7 @@ func (r *Rotator) commitElsewhere(ctx context.Context, policy Policy, record Rec
 		if err != nil {
 			return Result{}, err
 		}
-		if live != nil && live.holdsSpentOf(&record) {
+		if live != nil && (live.holdsSpentOf(&record) || leftBehind(live, record)) {
 			return r.commitTo(ctx, policy, record, tokens, ref)
 		}
 	}
@@ -222,7 +260,8 @@ func movedOn(live *Pair, record Record) bool {
 	case live.State.HasImported(record.Spent):
 		return true // This login was committed before, and its chain has gone on.
 	case record.Login:
-		return live.hasTokens() && live.State.hasNewLogin(&record.Base) // It replaces every chain but that of a later login.
+		// It replaces every chain but that of a later login, and one that may be: of its logins nothing is known any more.
+		return live.hasTokens() && (live.State.hasNewLogin(&record.Base) || live.State.Incomplete && !record.Base.Incomplete)
 	case refresh == "":
 		// Either somebody has emptied the Secret, or there was another commit: a login brought a token that never
 		// expires, or an exchange of the pair that is being committed here brought half a reply.
@@ -257,8 +296,8 @@ func isOlderCopy(live *Pair, record Record) bool {
 	if len(live.State.Seeds) == 0 || live.State.RefreshToken != live.RefreshToken.Fingerprint() {
 		return false
 	}
-	if live.State.Revision >= record.Base.Revision {
-		return false
+	if live.State.Revision >= record.Base.Revision || live.State.Incomplete && !record.Base.Incomplete {
+		return false // Revisions that are counted anew are not to be compared.
 	}
 	for _, seed := range live.State.Seeds {
 		if seed.RefusedFor == "" && !record.Base.HasImported(seed.Fingerprint) {
@@ -292,6 +331,9 @@ func pairAfter(live *Pair, policy Policy, record Record, tokens github.Tokens) *
 		next.Intent = nil
 	}
 	state := &next.State
+	access, refresh := tokens.AccessToken.Fingerprint(), tokens.RefreshToken.Fingerprint()
+	isCounted := state.AccessToken == access && state.RefreshToken == refresh || // It was stored, and altered.
+		!live.holdsReceived() && !live.holdsSpentOf(&record) && state.Revision > record.Base.Revision
 	if record.Login || state.Owner == "" {
 		owner := record.Owner
 		if live.Controlled {
@@ -309,7 +351,9 @@ func pairAfter(live *Pair, policy Policy, record Record, tokens github.Tokens) *
 	}
 	if record.Login {
 		state.recordSeed(SeedRecord{Fingerprint: record.Spent})
-		state.RefreshCount = 0
+		if !isCounted {
+			state.RefreshCount = 0
+		}
 		state.User = record.Identity
 		if record.SeedVersion != "" {
 			state.SeedVersion = record.SeedVersion
@@ -318,7 +362,10 @@ func pairAfter(live *Pair, policy Policy, record Record, tokens github.Tokens) *
 		state.Device = nil
 		next.DeviceCode = credential.DeviceCode{}
 	}
-	if live.SeedToken.Fingerprint() == record.Spent {
+	if chain := live.RefreshToken.Fingerprint(); state.PendingSeed == chain && chain != record.Spent {
+		state.PendingSeed = "" // Whoever has put the chain's own token there: it is no login, now even less so.
+	}
+	if login := live.SeedToken.Fingerprint(); login == record.Spent || login == live.RefreshToken.Fingerprint() {
 		next.SeedToken = credential.RefreshToken{}
 	}
 	if state.PendingSeed == record.Spent {
@@ -328,10 +375,11 @@ func pairAfter(live *Pair, policy Policy, record Record, tokens github.Tokens) *
 		state.RefreshRequestedAt = record.RefreshRequestedAt
 	}
 	state.App = record.App
-	state.Revision = max(state.Revision, record.Base.Revision) + 1
-	state.RefreshCount++
-	state.AccessToken = tokens.AccessToken.Fingerprint()
-	state.RefreshToken = tokens.RefreshToken.Fingerprint()
+	if !isCounted {
+		state.Revision = max(state.Revision, record.Base.Revision) + 1
+		state.RefreshCount++
+	}
+	state.AccessToken, state.RefreshToken = access, refresh
 	state.IssuedAt = record.Reply.SentAt
 	state.ExpiresAt = tokens.ExpiresAt
 	state.RefreshTokenExpiresAt = tokens.RefreshTokenExpiresAt

@@ -53,7 +53,7 @@ func (r *Rotator) Offer(ctx context.Context, job Job, offer DeviceAuthorization,
 	}
 	// The write may have been applied although its reply was lost: look, and do not write again.
 	live, readErr := r.Store.Get(ctx, job.Ref)
-	if readErr != nil || !live.holdsCode(offer.DeviceCode) {
+	if readErr != nil || !live.holdsCode(offer.DeviceCode) || live.State.Device == nil || live.State.Device.DeviceCode != offer.DeviceCode {
 		return nil, fmt.Errorf("store the device code: %w", err)
 	}
 	return live, nil

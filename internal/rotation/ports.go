@@ -95,6 +95,8 @@ type Record struct {
 	User *UserPin `json:"user,omitempty"`
 	// Identity is the account that the pair belongs to, once Admit has found it out.
 	Identity *User `json:"-"`
+	// altered says that admission was seen to put something else in the place of the pair.
+	altered bool
 	// Reply is what GitHub sent. The outbox stores its body; nothing else may.
 	Reply *github.Reply `json:"-"`
 }

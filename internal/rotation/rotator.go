@@ -45,6 +45,8 @@ type Rotator struct {
 	// sent holds, for each owner's UID, the id of the last intent of this process under which a token was sent
 	// and may have been exchanged.
 	sent map[string]string
+	// altered holds, for each owner's UID, the last fence that admission has altered.
+	altered map[string]unsent
 }
 
 // Errors of Rotator.Admit.
@@ -148,11 +150,14 @@ func (r *Rotator) Rotate(ctx context.Context, job Job) Result {
 	}
 	began := r.Clock.Monotonic()
 	fenced, failed := r.fence(ctx, job)
-	if failed != nil {
-		return *failed
+	if failed == nil {
+		failed = r.confirm(ctx, job, fenced, began)
 	}
-	if stop := r.confirm(ctx, job, fenced, began); stop != nil {
-		return *stop
+	if failed != nil {
+		if errors.Is(failed.Err, ErrAltered) {
+			failed.Outcome = NotFenced // To decide again would change nothing.
+		}
+		return *failed
 	}
 	if r.Clock.Monotonic()-began >= FenceTimeout {
 		return Result{Outcome: NotFenced, Pair: fenced, Err: errors.New("the API server took too long to accept the fence")}
@@ -269,6 +274,7 @@ func (r *Rotator) markSent(owner Owner, intent *Intent) {
 		r.sent = map[string]string{}
 	}
 	r.sent[owner.UID] = intent.ID
+	delete(r.altered, owner.UID) // The fence that stands now says all.
 }
 
 // markUntouched notes that the token that was sent under an intent was not exchanged.
@@ -293,4 +299,5 @@ func (r *Rotator) Forget(owner Owner) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.sent, owner.UID)
+	delete(r.altered, owner.UID)
 }

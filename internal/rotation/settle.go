@@ -65,6 +65,8 @@ type verdict struct {
 	intentID string
 	// code says that it is a device code, which is redeemed without an intent.
 	code bool
+	// altered says that the verdict was written, and the intent taken back with it, but that something else was stored.
+	altered bool
 }
 
 // condemn records that a token is of no more use, if the Secret, read live, still holds this token under
@@ -80,6 +82,9 @@ func (r *Rotator) condemn(ctx context.Context, owner Owner, ref Ref, v verdict, 
 		}
 		if err == nil || absent > replacementTries {
 			return condemned
+		}
+		if errors.Is(err, ErrAltered) {
+			v.altered, v.reason = true, condemned.Reason
 		}
 		if r.OnCommitRetry != nil {
 			r.OnCommitRetry(owner, err)
@@ -112,6 +117,10 @@ func (r *Rotator) tryCondemn(ctx context.Context, owner Owner, ref Ref, v verdic
 		result.Outcome, result.Pair = Superseded, live
 		return result, nil
 	}
+	if v.altered && live.saysVerdict(v) {
+		result.Pair, result.Reason = live, v.reason
+		return result, nil
+	}
 	next, reason := pairCondemned(live, v, r.Clock.Now())
 	stored, err := r.Store.Update(ctx, live, next)
 	if errors.Is(err, ErrImmutable) {
@@ -122,6 +131,7 @@ func (r *Rotator) tryCondemn(ctx context.Context, owner Owner, ref Ref, v verdic
 		return result, nil
 	}
 	if err != nil {
+		result.Reason = reason
 		return result, err
 	}
 	result.Pair, result.Reason = stored, reason
@@ -137,7 +147,19 @@ func (p *Pair) holdsForVerdict(v verdict) bool {
 	if v.code {
 		return p.holdsCode(v.spent)
 	}
-	return p.Holds(v.spent) && p.Intent != nil && p.Intent.ID == v.intentID
+	if p.Intent == nil {
+		return v.altered && p.Holds(v.spent)
+	}
+	return p.Holds(v.spent) && p.Intent.ID == v.intentID
+}
+
+// saysVerdict reports whether a verdict is stored.
+func (p *Pair) saysVerdict(v verdict) bool {
+	if v.code {
+		return p.State.Device == nil || p.State.Device.Ended != ""
+	}
+	isOf := func(found *Verdict) bool { return found != nil && found.Fingerprint == v.spent }
+	return isOf(p.State.Verdict) || isOf(p.State.SeedVerdict)
 }
 
 // pairCondemned is the Secret with the verdict in its state. A login that was refused does not condemn

@@ -70,6 +70,9 @@ const (
 	StateGarbled
 	FormatNewer
 	TokenCopied
+	// Of admission.
+	WebhookAlters
+	WebhookStripsIntent
 
 	faultCount
 )
@@ -88,6 +91,7 @@ var faultNames = [faultCount]string{
 	"Secret restored from a backup", "access token said to be dead",
 	"resource deleted, pair revoked", "pair Secret renamed", "state garbled", "state written by a newer version",
 	"refresh token copied into another resource's seed",
+	"webhook alters what is written", "webhook strips the intent",
 }
 
 func (f Fault) String() string { return faultNames[f] }

@@ -41,6 +41,9 @@ func (w *world) judgeSend(f *flight, token credential.RefreshToken, app github.A
 	if f.job.Pair != nil && f.job.Pair.State.Format > rotation.StateFormat {
 		w.violate("%s: a token was sent on the strength of a state that a newer version has written", name)
 	}
+	if f.unfenced {
+		w.violate("%s: a token was sent although admission had altered its fence", name)
+	}
 	if f.sent != nil {
 		w.violate("%s: a token was sent twice under one fence", name)
 	}
@@ -53,6 +56,9 @@ func (w *world) judgeSend(f *flight, token credential.RefreshToken, app github.A
 		return
 	}
 	f.sent, f.sentAt = p, w.now
+	if p.refused > mostRefusals {
+		w.violate("%s: a token was presented again although GitHub had refused it %d times", name, p.refused)
+	}
 	if p.res != res {
 		w.judgeTheft(f, p)
 		return
@@ -79,6 +85,9 @@ func (w *world) judgeSend(f *flight, token credential.RefreshToken, app github.A
 		w.violate("%s: a token was presented again after its successor was stored", name)
 	}
 }
+
+// mostRefusals is how often a token may be refused before it has to be known: verdicts can be lost, and not be stored.
+const mostRefusals = 8
 
 // judgeTheft is asked when a token is sent that was issued to another resource: nobody's chain may have stood at it when
 // the fence was written. What a person has damaged, garbled or brought back does not tell whose it is, nor does a cache
@@ -173,10 +182,16 @@ func (w *world) judgeSilence(f *flight) {
 // judgeReply is told that a reply has reached the process.
 func (w *world) judgeReply(f *flight, reply *github.Reply) {
 	f.unkept = true
+	if f.sent != nil && strings.Contains(reply.Body.Reveal(), "bad_refresh_token") {
+		f.sent.refused++
+	}
 	switch pair := w.pairIn(reply); {
 	case f.pair == nil:
 	case pair == f.pair:
 		f.pair.heldBy, f.pair.fate = f, fateNone
+		if f.pair.generation == 1 {
+			f.pair.res.received = append(f.pair.res.received, f.pair)
+		}
 		if f.job.Decision.Cause == rotation.CauseRequested {
 			f.res.honoured[f.job.RefreshRequestedAt] = f.pair
 		}
@@ -280,17 +295,21 @@ func (p *issued) ownerUID() string {
 
 func (w *world) newerLoginStored(p *issued) bool {
 	for _, o := range w.secretsOf(p.res) {
-		stored := w.gitHub.tokens[o.pair.RefreshToken.Reveal()]
-		if stored == nil || stored.res != p.res {
-			continue
-		}
-		// A seed that was refused for another App is imported when the App is right again, over a login by code; and of
-		// two codes that were offered at once and both entered, the one whose pair is stored first stays.
-		if stored.login > p.login || stored.login != p.login && p.byCode {
+		if stored := w.gitHub.tokens[o.pair.RefreshToken.Reveal()]; stored != nil && stored.replaces(p) {
 			return true
 		}
 	}
-	return false
+	// What a process has received of a newer login, and admission alters, is stored later.
+	return p.res.webhook.until > 0 && slices.ContainsFunc(p.res.received, func(newer *issued) bool {
+		return newer.replaces(p) && (newer.heldBy != nil || newer.kept > 0)
+	})
+}
+
+// replaces says whether a pair is one of a newer login than another.
+func (p *issued) replaces(other *issued) bool {
+	// A seed that was refused for another App is imported when the App is right again, over a login by code; and of
+	// two codes that were offered at once and both entered, the one whose pair is stored first stays.
+	return p.res == other.res && (p.login > other.login || p.login != other.login && other.byCode)
 }
 
 // secretsOf are the Secrets in a resource's namespace, the pair Secret first.
@@ -304,8 +323,8 @@ func (w *world) secretsOf(res *resource) []*object {
 	return found
 }
 
-// judgeWrite is asked at every write to a Secret.
-func (w *world) judgeWrite(by writer, res *resource, before, after *object) {
+// judgeWrite is asked at every write to a Secret. sent is what was written, before admission.
+func (w *world) judgeWrite(by writer, res *resource, before, after *object, sent *rotation.Pair) {
 	var old, fresh *issued
 	if before != nil {
 		old = w.gitHub.tokens[before.pair.RefreshToken.Reveal()]
@@ -325,9 +344,16 @@ func (w *world) judgeWrite(by writer, res *resource, before, after *object) {
 			fresh.fate = fateNone
 		}
 		if old != nil {
+			if sent != nil && fresh == nil { // What admission has altered was there to replace it.
+				received := w.gitHub.tokens[sent.RefreshToken.Reveal()]
+				old.outdated = old.outdated || received != nil && received.replaces(old)
+			}
 			old.stored--
 			old.dropped = old.dropped || after == nil && res.goesWithItsPair(before.pair.Owner)
 			switch {
+			case sent != nil && sent.RefreshToken == before.pair.RefreshToken:
+				old.destroyed = true
+				w.judgeLoss(old, "admission has destroyed it", fatePerson)
 			case by.life == nil:
 				old.destroyed = true
 				w.judgeLoss(old, "a person destroyed it", fatePerson)

@@ -57,7 +57,7 @@ func (s store) Create(ctx context.Context, pair *rotation.Pair) (created *rotati
 	failed := s.call(ctx, true, func() {
 		created, err = s.api().create(s.writer(), pair)
 		if err == nil && isFence(&rotation.Pair{}, pair) {
-			f.fenced(pair.Intent)
+			f.fenced(pair.Intent, created.Intent)
 		}
 	})
 	if failed != nil {
@@ -93,7 +93,7 @@ func (s store) Update(ctx context.Context, current, next *rotation.Pair) (update
 	failed := s.call(ctx, true, func() {
 		updated, err = s.api().update(s.writer(), current, next)
 		if err == nil && isFence(current, next) {
-			f.fenced(next.Intent)
+			f.fenced(next.Intent, updated.Intent)
 		}
 	})
 	if failed != nil {
@@ -195,8 +195,11 @@ func isFence(current, next *rotation.Pair) bool {
 	return next.Intent != nil && (current.Intent == nil || current.Intent.ID != next.Intent.ID)
 }
 
-// fenced is told that the fence of a flight was written.
-func (f *flight) fenced(intent *rotation.Intent) {
+// fenced is told that the fence of a flight was written, and of what is stored.
+func (f *flight) fenced(intent, stored *rotation.Intent) {
+	if f.unfenced = !isIntact(intent, stored); f.unfenced {
+		return
+	}
 	f.fencedAt = f.life.world.now
 	if p := f.life.world.gitHub.names[intent.Spends]; p != nil {
 		p.fences = append(p.fences, f)
@@ -216,7 +219,7 @@ func (s store) pretendFence(ctx context.Context, current, next *rotation.Pair) (
 	if err != nil {
 		return nil, err
 	}
-	s.life.world.current.flight.fenced(next.Intent)
+	s.life.world.current.flight.fenced(next.Intent, next.Intent)
 	live.Intent, live.State = next.Intent, next.State
 	if !next.SeedToken.IsZero() {
 		live.SeedToken = next.SeedToken

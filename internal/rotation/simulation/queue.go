@@ -174,8 +174,9 @@ type flight struct {
 	owner rotation.Owner
 	// job is the exchange that it makes, and empty if it makes none.
 	job *rotation.Job
-	// fencedAt is when its fence was written.
+	// fencedAt is when its fence was written, and unfenced that admission has altered it.
 	fencedAt moment
+	unfenced bool
 	// sent is the pair whose refresh token was presented, deadline until when its answer is waited for.
 	sent     *issued
 	sentAt   moment

@@ -52,6 +52,10 @@ type resource struct {
 
 	// Until when what is wrong stays wrong.
 	denied, namespaceGone, misconfigured, saidDead moment
+	// received are the first pairs of logins that have reached a process.
+	received []*issued
+	// webhook alters what is written to the Secrets.
+	webhook webhook
 	// damaged is the newest login whose pairs a person may have destroyed.
 	damaged int
 	// garbled is the newest login of whose chain a person may have made the state unreadable.
