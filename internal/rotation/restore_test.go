@@ -13,6 +13,8 @@ import (
 type shelves struct {
 	byRef   map[Ref]*Pair
 	version int
+	// admit, if set, alters what is written, as a mutating webhook would.
+	admit func(*Pair)
 }
 
 func (s *shelves) Locate(context.Context, Owner) ([]Ref, error) { return nil, nil }
@@ -46,6 +48,10 @@ func (s *shelves) Remove(_ context.Context, pair *Pair) error {
 func (s *shelves) put(pair *Pair) (*Pair, error) {
 	s.version++
 	fresh := pair.Clone()
+	fresh.Controlled = true
+	if s.admit != nil {
+		s.admit(fresh)
+	}
 	fresh.Version = strconv.Itoa(s.version)
 	s.byRef[pair.Ref] = fresh
 	return fresh.Clone(), nil

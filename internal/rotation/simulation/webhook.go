@@ -61,9 +61,9 @@ func (w *world) admit(before, sent *rotation.Pair) *rotation.Pair {
 	altered := sent.Clone()
 	switch hook.how {
 	case tokensRedacted:
-		redact(altered, "altered")
+		redact(res, altered, "altered")
 	case tokensEncrypted: // Anew each time.
-		redact(altered, fmt.Sprint(w.api.version))
+		redact(res, altered, fmt.Sprint(w.api.version))
 	case refreshTokenDropped:
 		altered.RefreshToken = credential.RefreshToken{}
 		res.garbled = res.logins
@@ -81,7 +81,7 @@ func (w *world) admit(before, sent *rotation.Pair) *rotation.Pair {
 			altered.Intent = &rotation.Intent{ID: "unreadable", Unresolved: 1}
 		}
 	case everythingAltered:
-		redact(altered, "altered")
+		redact(res, altered, "altered")
 		w.strip(res, altered)
 	case intentStripped:
 		altered.Intent = nil
@@ -114,7 +114,7 @@ func (w *world) strip(res *resource, pair *rotation.Pair) {
 }
 
 // redact puts other values in the place of all tokens.
-func redact(pair *rotation.Pair, by string) {
+func redact(res *resource, pair *rotation.Pair, by string) {
 	if !pair.AccessToken.IsZero() {
 		pair.AccessToken = credential.NewAccessToken("ghu_" + by)
 	}
@@ -122,6 +122,7 @@ func redact(pair *rotation.Pair, by string) {
 		pair.RefreshToken = credential.NewRefreshToken("ghr_" + by)
 	}
 	if !pair.SeedToken.IsZero() {
+		res.forgetful = res.logins // Its intent is of no more use, and with it goes what was known of earlier tries.
 		pair.SeedToken = credential.NewRefreshToken("ghr_seed_" + by)
 	}
 }
