@@ -38,6 +38,8 @@ var rare = map[string]Faults{
 	"outbox emptied before the commit":                            Of(Kill, APIOutage, APISlow),
 	"unproven pair retained as if it were proven":                 Of(ResourceRetained, BackupRestored, APISlow),
 	"token of another chain not looked for before it is sent":     Of(TokenCopied, WatchHeld),
+	"another Secret used for a resource that is gone":             Of(BackupRestored, APISlow, WatchHeld),
+	"condemned chain kept over a login that it does not know":     Of(ResourceRetained, Renamed, SecretImmutable, Revoked, APISlow),
 }
 
 // mutants are the rules of the protocol that can only be broken inside its code.
@@ -329,6 +331,11 @@ var mutants = []mutant{
 		"Secrets of former resources left alone", "controllers/lifecycle/leftovers.go",
 		"	for _, ref := range r.leftovers.of(scope.NameOf(s.Token)) {\n",
 		"	for _, ref := range r.leftovers.of(scope.NameOf(s.Token)) {\n		if broken(`Secrets of former resources left alone`) {\n			break\n		}\n",
+	},
+	{
+		"another Secret used for a resource that is gone", "controllers/lifecycle/pairactions.go",
+		"	if err == nil && a.notes.isAnother(s.Token.UID, live) {",
+		"	if err == nil && a.notes.isAnother(s.Token.UID, live) && !broken(`another Secret used for a resource that is gone`) {",
 	},
 	// Each of these two makes up for the other, so that both are broken at once.
 	{
