@@ -38,6 +38,7 @@ var rare = map[string]Faults{
 	"outbox emptied before the commit":                            Of(Kill, APIOutage, APISlow),
 	"unproven pair retained as if it were proven":                 Of(ResourceRetained, BackupRestored, APISlow),
 	"token of another chain not looked for before it is sent":     Of(TokenCopied, WatchHeld),
+	"spent login kept over a replaced Secret":                     Of(SecretDeleted, SecretImmutable, APISlow, APIAppliedLate, WatchHeld),
 	"another Secret used for a resource that is gone":             Of(BackupRestored, APISlow, WatchHeld),
 	"condemned chain kept over a login that it does not know":     Of(ResourceRetained, Renamed, SecretImmutable, Revoked, APISlow),
 }
@@ -83,6 +84,11 @@ var mutants = []mutant{
 		"imported seed left pending", "commit.go",
 		"	if state.PendingSeed == record.Spent {",
 		"	if state.PendingSeed == record.Spent && !broken(`imported seed left pending`) {",
+	},
+	{
+		"spent login kept over a replaced Secret", "commit.go",
+		"	if login := next.SeedToken.Fingerprint(); state.HasImported(login) {",
+		"	if login := next.SeedToken.Fingerprint(); state.HasImported(login) && !broken(`spent login kept over a replaced Secret`) {",
 	},
 	{
 		"success does not clear the verdict", "commit.go",
@@ -213,6 +219,11 @@ var mutants = []mutant{
 		"newer backup overwritten", "restore.go",
 		"	return r.Store.Update(ctx, backup, claimed(backup, newer(pair, backup)))\n",
 		"	if broken(`newer backup overwritten`) {\n		return r.Store.Update(ctx, backup, claimed(backup, pair))\n	}\n	return r.Store.Update(ctx, backup, claimed(backup, newer(pair, backup)))\n",
+	},
+	{
+		"condemned chain kept over a login that it does not know", "restore.go",
+		"	case a.State.Verdict != nil && b.State.Verdict == nil && ",
+		"	case !broken(`condemned chain kept over a login that it does not know`) && a.State.Verdict != nil && b.State.Verdict == nil && ",
 	},
 	{
 		"exchange sent again when no answer came", "rotator.go",
