@@ -17,7 +17,8 @@ import (
 type finalizer struct {
 	api interface {
 		pairReader
-		// Remove is that of rotation.Store.
+		// Locate and Remove are those of rotation.Store.
+		Locate(ctx context.Context, owner rotation.Owner) ([]rotation.Ref, error)
 		Remove(ctx context.Context, pair *rotation.Pair) error
 		// Retain and RemoveFinalizer are those of API.
 		Retain(ctx context.Context, pair *rotation.Pair) error
@@ -56,6 +57,13 @@ func (f *finalizer) finalize(ctx context.Context, token *v1alpha1.GitHubUserToke
 	retain, err := f.putBackToRetain(ctx, token, refs)
 	if err != nil {
 		return 0, err
+	}
+	if retain {
+		others, err := f.locateOthers(ctx, token, refs)
+		if err != nil {
+			return 0, err
+		}
+		refs = append(refs, others...)
 	}
 	for _, ref := range refs {
 		if err := f.releaseSecret(ctx, token, ref, retain); err != nil {
@@ -118,6 +126,19 @@ func (f *finalizer) putBackToRetain(ctx context.Context, token *v1alpha1.GitHubU
 		}
 	}
 	return true, nil
+}
+
+// locateOthers finds the pair under names that the cache does not show: it may have been moved, or put back under a
+// former name, a moment ago. It is called after the backup was looked at, because whoever replaces a Secret removes the
+// backup last: the pair is in the one or in the other. What it finds is put back like the rest.
+func (f *finalizer) locateOthers(ctx context.Context, token *v1alpha1.GitHubUserToken, known []rotation.Ref) ([]rotation.Ref, error) {
+	located, err := f.api.Locate(ctx, scope.OwnerOf(token))
+	if err != nil {
+		return nil, err
+	}
+	others := slices.DeleteFunc(located, func(ref rotation.Ref) bool { return slices.Contains(known, ref) })
+	_, err = f.putBackToRetain(ctx, token, others)
+	return others, err
 }
 
 // releaseSecret removes or retains one Secret of a resource that is being deleted. It looks at it live: the

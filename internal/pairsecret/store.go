@@ -87,12 +87,14 @@ func (s *Store) Create(ctx context.Context, pair *rotation.Pair) (*rotation.Pair
 		return nil, explain("create", pair.Ref, pair, err)
 	}
 	created := FromSecret(secret)
-	if pair.Intent != nil {
-		// Looked at after the Secret is there: its pair cannot have moved here before, and whoever moves it from
-		// now on sees this Secret.
-		owner, err := s.owner(ctx, pair.Owner)
-		created.MayBeElsewhere = err != nil || owner.Generation > 1
+	// Looked at after the Secret is there: its pair cannot have moved here before, and whoever moves it from now on sees
+	// this Secret. If the owner has gone in between, nobody has let go of this Secret: the garbage collector would take it,
+	// with whatever is stored in it by then.
+	owner, err := s.owner(ctx, pair.Owner)
+	if errors.Is(err, rotation.ErrOwnerGone) {
+		return nil, errors.Join(err, s.Remove(ctx, created))
 	}
+	created.MayBeElsewhere = pair.Intent != nil && (err != nil || owner.Generation > 1)
 	return created, nil
 }
 

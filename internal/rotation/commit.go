@@ -82,7 +82,11 @@ func (r *Rotator) tryCommit(ctx context.Context, policy Policy, record Record, t
 		stored, err = r.replace(ctx, next, live)
 	}
 	if isNobodyLeft(err) && !live.Orphan { // One that was retained waits for the next resource of its name.
-		return r.discard(ctx, live, err)
+		result, err := r.discard(ctx, live, err)
+		if err != nil {
+			return result, err
+		}
+		return r.commitToRetained(ctx, policy, record, tokens, result)
 	}
 	if err != nil {
 		return Result{}, err
@@ -157,8 +161,14 @@ func (r *Rotator) commitElsewhere(ctx context.Context, policy Policy, record Rec
 	if err != nil || result.Outcome != Discarded {
 		return result, err
 	}
-	// The resource is gone. Its pair may have been retained, and the next resource of its name have moved it.
-	if refs, err = r.Store.Locate(ctx, Owner{Namespace: record.Owner.Namespace, Name: record.Owner.Name}); err != nil {
+	return r.commitToRetained(ctx, policy, record, tokens, result)
+}
+
+// commitToRetained looks whether the pair of a resource that is gone was retained, before the pair is given up. The next
+// resource of its name may have moved it. otherwise is the result when it was not.
+func (r *Rotator) commitToRetained(ctx context.Context, policy Policy, record Record, tokens github.Tokens, otherwise Result) (Result, error) {
+	refs, err := r.Store.Locate(ctx, Owner{Namespace: record.Owner.Namespace, Name: record.Owner.Name})
+	if err != nil {
 		return Result{}, err
 	}
 	for _, ref := range refs {
@@ -170,7 +180,7 @@ func (r *Rotator) commitElsewhere(ctx context.Context, policy Policy, record Rec
 			return r.commitTo(ctx, policy, record, tokens, ref)
 		}
 	}
-	return result, nil
+	return otherwise, nil
 }
 
 // commitTo stores the pair in the Secret to which it has moved.

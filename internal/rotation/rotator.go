@@ -45,6 +45,8 @@ type Rotator struct {
 	// sent holds, for each owner's UID, the id of the last intent of this process under which a token was sent
 	// and may have been exchanged.
 	sent map[string]string
+	// atWork are the ids of the intents under which this process is at work right now.
+	atWork map[string]bool
 }
 
 // Errors of Rotator.Admit.
@@ -138,7 +140,9 @@ func (r *Rotator) Rotate(ctx context.Context, job Job) Result {
 		return Result{Outcome: NoOutbox, Err: err}
 	}
 	began := r.Clock.Monotonic()
-	fenced, failed := r.fence(ctx, job)
+	intent := r.intent(job)
+	defer r.work(intent.ID)()
+	fenced, failed := r.fence(ctx, job, intent)
 	if failed != nil {
 		return *failed
 	}

@@ -193,6 +193,7 @@ func (a *apiServer) restoreOver(ref rotation.Ref, copied *rotation.Pair) {
 			res.damaged = res.logins // What is under way may be forgotten, or another login's chain go on, or what somebody pasted.
 		}
 		a.world.resources[keyOf(ref)].forgetful = a.world.resources[keyOf(ref)].logins
+		a.world.resources[keyOf(ref)].overwrittenAt = a.world.now
 		p.State, p.Intent, p.NextRefreshAt, p.StateLost = copied.State.Clone(), copied.Intent, copied.NextRefreshAt, copied.StateLost
 		p.AccessToken, p.RefreshToken, p.SeedToken, p.TokenType = copied.AccessToken, copied.RefreshToken, copied.SeedToken, copied.TokenType
 	})

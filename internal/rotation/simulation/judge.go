@@ -58,7 +58,7 @@ func (w *world) judgeSend(f *flight, token credential.RefreshToken, app github.A
 		return
 	}
 	for _, other := range p.flights {
-		if other != f && other.owner == f.owner && res.isNow(f.owner) && !other.life.dead && !other.answered && w.now < other.deadline && res.damaged < p.login && res.forgetful < p.login {
+		if other != f && (other.owner == f.owner && res.isNow(f.owner) || other.life == f.life) && !other.life.dead && !other.answered && w.now < other.deadline && res.damaged < p.login && res.forgetful < p.login {
 			w.violate("%s: a token was sent while %s was still waiting for the answer to it", name, other.life)
 		}
 	}
@@ -323,6 +323,8 @@ func (w *world) judgeWrite(by writer, res *resource, before, after *object) {
 			}
 			if fresh.storedAt == 0 {
 				fresh.storedAt = w.now
+			} else if fresh.stored == 1 {
+				res.takenUpAt = w.now // It had gone with its resource, and a commit that was still under way brought it back.
 			}
 			fresh.fate = fateNone
 		}
@@ -335,6 +337,8 @@ func (w *world) judgeWrite(by writer, res *resource, before, after *object) {
 				w.judgeLoss(old, "a person destroyed it", fatePerson)
 			case old.copied && (before.pair.State.Owner != before.pair.Owner.UID || w.api.ownerGone(before.pair)):
 				old.fate = fatePerson // A copy that belongs to no resource, or is not proven, may go.
+			case old.storedAt > res.overwrittenAt && by.life.exchangedBefore(res, res.overwrittenAt):
+				old.fate = fatePerson // A copy was written over the Secret in mid-exchange: its logins look like this one's.
 			default:
 				w.judgeLoss(old, "it was overwritten by "+by.String(), fateNone)
 			}
@@ -354,6 +358,13 @@ func (w *world) judgeWrite(by writer, res *resource, before, after *object) {
 	}
 	w.judgeVerdict(res, after, after.pair.State.Verdict)
 	w.judgeVerdict(res, after, after.pair.State.SeedVerdict)
+}
+
+// exchangedBefore says whether a process is at work on an exchange for a resource whose token it has sent before a moment.
+func (l *life) exchangedBefore(res *resource, at moment) bool {
+	return slices.ContainsFunc(l.tasks, func(t *task) bool {
+		return t.flight != nil && t.flight.res == res && t.flight.sent != nil && t.flight.sentAt <= at
+	})
 }
 
 // judgeReport is asked when a status is written.

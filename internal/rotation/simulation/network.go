@@ -63,13 +63,19 @@ func (s store) Create(ctx context.Context, pair *rotation.Pair) (created *rotati
 	if failed != nil {
 		return nil, failed
 	}
-	if err == nil && pair.Intent != nil {
-		created.MayBeElsewhere = true
-		_ = s.call(ctx, false, func() {
-			created.MayBeElsewhere = s.api().ownerGone(owner) || s.life.world.resources[pair.Ref.Namespace].token.Generation > 1
-		})
+	if err != nil {
+		return nil, err
 	}
-	return created, err
+	created.MayBeElsewhere = pair.Intent != nil
+	_ = s.call(ctx, false, func() {
+		if gone = s.api().ownerGone(owner); !gone {
+			created.MayBeElsewhere = pair.Intent != nil && s.life.world.resources[pair.Ref.Namespace].token.Generation > 1
+		}
+	})
+	if gone && s.life.world.cfg.Break != BreakCreatedForNobody {
+		return nil, errors.Join(rotation.ErrOwnerGone, s.Remove(ctx, created))
+	}
+	return created, nil
 }
 
 func (s store) Update(ctx context.Context, current, next *rotation.Pair) (updated *rotation.Pair, err error) {

@@ -58,8 +58,10 @@ type resource struct {
 	garbled int
 	// forgetful is the newest login that the chain may not know any more, because an old copy was written over it.
 	forgetful int
-	// takenUpAt is when a pair that belonged to nobody was last taken up; 0 is never.
+	// takenUpAt is when a pair that belonged to nobody, or stood nowhere any more, was last taken up; 0 is never.
 	takenUpAt moment
+	// overwrittenAt is when a person last wrote a copy over the pair Secret.
+	overwrittenAt moment
 	// backup is a copy of the pair Secret that a person has made.
 	backup *rotation.Pair
 	// retained are the incarnations that were deleted with their pair retained.
