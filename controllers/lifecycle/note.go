@@ -51,8 +51,7 @@ type failure struct {
 	problem problem.Problem
 	// tries counts the failures in a row with the same reason.
 	tries int
-	// retryAt is when to try again by the monotonic clock: a wall clock that is set back must not put it off.
-	retryAt time.Duration
+	retry backoff.Due
 	// generation and requested are the resource's at the failure: a change of them may have mended it.
 	generation int64
 	requested  string
@@ -174,8 +173,8 @@ func (n notes) again(former *failure, generation int64, requested string, p prob
 	if sameSpec && former.problem.Reason == p.Reason {
 		next.tries = former.tries + 1
 	}
-	pause := wait.After(next.tries)
-	next.problem.RetryAt, next.retryAt = n.clock.Now().Add(pause), n.clock.Monotonic()+pause
+	next.retry = backoff.DueIn(wait.After(next.tries), n.clock.Now(), n.clock.Monotonic())
+	next.problem.RetryAt = next.retry.Wall
 	return next
 }
 
@@ -188,9 +187,7 @@ func (n notes) succeed(uid types.UID) {
 // at each look, unless the wall clock was set.
 func (f *failure) current(now time.Time, mono time.Duration) *problem.Problem {
 	p := f.problem
-	if due := now.Add(f.retryAt - mono); due.Sub(p.RetryAt).Abs() > time.Second {
-		p.RetryAt = due
-	}
+	p.RetryAt = f.retry.At(now, mono)
 	return &p
 }
 

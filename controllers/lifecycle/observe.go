@@ -31,7 +31,7 @@ type observer struct {
 }
 
 // observe collects what Decide needs. It reads caches; a Secret is read live only when there is a reason to.
-// It changes nothing.
+// It writes to no object; that the clocks of what was seen begin is all it remembers.
 func (o *observer) observe(ctx context.Context, token *v1alpha1.GitHubUserToken) (*scope.Scope, error) {
 	s := &scope.Scope{Token: token, Owner: scope.OwnerOf(token), Ref: scope.PairRefOf(token), Now: o.clock.Now()}
 	misplaced, duplicate, err := o.observePair(ctx, s)
