@@ -70,7 +70,7 @@ func (o *observer) recall(s *scope.Scope, backup *rotation.Pair) {
 				m.seenVersion = s.Pair.Version
 			}
 		}
-		if s.Pair != nil && m.provenToken == s.Pair.State.AccessToken {
+		if s.Pair != nil && m.proven == tokensOf(&s.Pair.State) {
 			s.Input.Proof = m.proof
 		}
 		if f := m.failure; f != nil && f.generation == s.Token.Generation && f.requested == s.Input.RefreshRequestedAt {
