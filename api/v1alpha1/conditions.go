@@ -124,6 +124,8 @@ const (
 	ReasonUnreadableReply = "UnreadableReply"
 	// ReasonOutboxUnavailable: the operator cannot keep a pair safe, so it begins no exchange.
 	ReasonOutboxUnavailable = "OutboxUnavailable"
+	// ReasonOutboxShareUsed: so many pairs of the namespace cannot be stored that it begins no more exchanges.
+	ReasonOutboxShareUsed = "OutboxShareUsed"
 	// ReasonCommitting: a new pair has been received and is being stored.
 	ReasonCommitting = "Committing"
 	// ReasonExchanging: an exchange is under way.
