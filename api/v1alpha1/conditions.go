@@ -133,6 +133,8 @@ const (
 	// ReasonAPIServerUnavailable: the API server refused or did not answer a write that must come before an
 	// exchange.
 	ReasonAPIServerUnavailable = "APIServerUnavailable"
+	// ReasonStatusRefused: the API server refuses the status that the operator has computed, so it says less.
+	ReasonStatusRefused = "StatusRefused"
 	// ReasonHandoffForbidden: the operator lacks the permission to notify pods or restart workloads.
 	ReasonHandoffForbidden = "HandoffForbidden"
 	// ReasonHandoffDisabled: spec.handoff asks for what the operator was not started for.
