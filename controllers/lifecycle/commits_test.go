@@ -88,7 +88,7 @@ func TestAVerdictThatWasGivenUpIsTriedAgainLater(t *testing.T) {
 					failed.problem.Stalled || strings.Contains(failed.problem.Message, "kept safe") {
 					t.Fatalf("%+v", failed)
 				}
-				pause := failed.retryAt - w.clock.Monotonic()
+				pause := failed.problem.RetryAt.Sub(w.clock.Now())
 				if pause <= before {
 					t.Errorf("try %d waits %v, the one before waited %v", try, pause, before)
 				}

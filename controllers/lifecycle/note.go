@@ -27,12 +27,14 @@ type note struct {
 	// seenVersion is the version of the pair Secret whose data was last known to agree with its state, and
 	// ownVersion the one that this process last wrote: any other is somebody else's edit.
 	seenVersion, ownVersion string
+	// seenUID is the UID of the pair Secret of seenVersion.
+	seenUID string
 	// intent and intentSince say since when this process has been seeing an intent.
 	intent      string
 	intentSince time.Duration
-	// accessToken and expiresAt say when the access token expires by the monotonic clock.
-	accessToken credential.Fingerprint
-	expiresAt   time.Duration
+	// clocked and expiresAt say when the access token of a pair expires by the monotonic clock.
+	clocked   tokens
+	expiresAt time.Duration
 	// generation is that of the spec that was last looked at as a whole.
 	generation int64
 	// failure is why the last action came to nothing, until one succeeds or somebody changes something.
@@ -43,18 +45,22 @@ type note struct {
 	committing *problem.Problem
 	// retries counts the tries of a write after the exchange under way that failed.
 	retries int
-	// provenToken and proof are GitHub's answer about a pair that was restored from a backup.
-	provenToken credential.Fingerprint
-	proof       rotation.Proof
+	// proven and proof are GitHub's answer about a pair that was restored from a backup.
+	proven tokens
+	proof  rotation.Proof
 }
+
+// tokens name a pair. One of the two does not tell pairs apart: GitHub may repeat the other.
+type tokens struct{ access, refresh credential.Fingerprint }
+
+func tokensOf(state *rotation.State) tokens { return tokens{state.AccessToken, state.RefreshToken} }
 
 // failure is a problem that is tried again.
 type failure struct {
 	problem problem.Problem
 	// tries counts the failures in a row with the same reason.
 	tries int
-	// retryAt is when to try again by the monotonic clock: a wall clock that is set back must not put it off.
-	retryAt time.Duration
+	retry backoff.Due
 	// generation and requested are the resource's at the failure: a change of them may have mended it.
 	generation int64
 	requested  string
@@ -105,9 +111,17 @@ func (n notes) doubt(uid types.UID) {
 }
 
 // seen notes that the data of the pair Secret agrees with its state in this version.
-func (n notes) seen(uid types.UID, version string) {
-	n.With(uid, func(m *note) { m.seenVersion = version })
+func (n notes) seen(uid types.UID, pair *rotation.Pair) {
+	n.With(uid, func(m *note) { m.seenVersion, m.seenUID = pair.Version, pair.UID })
 }
+
+// isAnother reports whether a pair Secret is not the one that was last looked at.
+func (n notes) isAnother(uid types.UID, pair *rotation.Pair) (another bool) {
+	n.Peek(uid, func(m *note) { another = m.isAnother(pair) })
+	return another
+}
+
+func (m *note) isAnother(pair *rotation.Pair) bool { return m.seenUID != "" && m.seenUID != pair.UID }
 
 // arrivalTime is for how long a Secret that was written and is missing from the cache may still be on its way
 // there. Then it counts as gone; were it not, its creation would find it.
@@ -148,14 +162,14 @@ func (m *note) watchClocks(pair *rotation.Pair, now time.Time, mono time.Duratio
 		intentSeen = mono - m.intentSince
 	}
 	if pair == nil || !pair.State.Expires() {
-		m.accessToken = ""
+		m.clocked = tokens{}
 		return intentSeen, nil
 	}
-	if m.accessToken != pair.State.AccessToken {
+	if m.clocked != tokensOf(&pair.State) {
 		// However wrong the clock was under which it was stored, or is now, no token outlives its lifetime from the
 		// moment on in which it is seen.
 		left := min(pair.State.ExpiresAt.Sub(now), pair.State.ExpiresAt.Sub(pair.State.IssuedAt))
-		m.accessToken, m.expiresAt = pair.State.AccessToken, mono+left
+		m.clocked, m.expiresAt = tokensOf(&pair.State), mono+left
 	}
 	return intentSeen, new(m.expiresAt - mono)
 }
@@ -176,8 +190,8 @@ func (n notes) again(former *failure, generation int64, requested string, p prob
 	if sameSpec && former.problem.Reason == p.Reason {
 		next.tries = former.tries + 1
 	}
-	pause := wait.After(next.tries)
-	next.problem.RetryAt, next.retryAt = n.clock.Now().Add(pause), n.clock.Monotonic()+pause
+	next.retry = backoff.DueIn(wait.After(next.tries), n.clock.Now(), n.clock.Monotonic())
+	next.problem.RetryAt = next.retry.Wall
 	return next
 }
 
@@ -190,9 +204,7 @@ func (n notes) succeed(uid types.UID) {
 // at each look, unless the wall clock was set.
 func (f *failure) current(now time.Time, mono time.Duration) *problem.Problem {
 	p := f.problem
-	if due := now.Add(f.retryAt - mono); due.Sub(p.RetryAt).Abs() > time.Second {
-		p.RetryAt = due
-	}
+	p.RetryAt = f.retry.At(now, mono)
 	return &p
 }
 

@@ -31,7 +31,7 @@ type observer struct {
 }
 
 // observe collects what Decide needs. It reads caches; a Secret is read live only when there is a reason to.
-// It changes nothing.
+// It writes to no object; that the clocks of what was seen begin is all it remembers.
 func (o *observer) observe(ctx context.Context, token *v1alpha1.GitHubUserToken) (*scope.Scope, error) {
 	s := &scope.Scope{Token: token, Owner: scope.OwnerOf(token), Ref: scope.PairRefOf(token), Now: o.clock.Now()}
 	misplaced, duplicate, err := o.observePair(ctx, s)
@@ -65,12 +65,12 @@ func (o *observer) recall(s *scope.Scope, backup *rotation.Pair) {
 	o.notes.With(s.Token.UID, func(m *note) {
 		s.Input.IntentSeen, s.Input.ExpiresIn = m.watchClocks(s.Pair, s.Now, mono)
 		s.Input.Backup = backup != nil && backup.UID != m.backupGone
-		if s.Pair != nil && s.Pair.Controlled && !s.Pair.Deleting && m.latest == nil {
+		if s.Pair != nil && s.Pair.Controlled && !s.Pair.Deleting && (m.latest == nil || m.isAnother(s.Pair)) {
 			if s.Input.Edited = m.wasEdited(s.Pair.Version); !s.Input.Edited {
-				m.seenVersion = s.Pair.Version
+				m.seenVersion, m.seenUID = s.Pair.Version, s.Pair.UID
 			}
 		}
-		if s.Pair != nil && m.provenToken == s.Pair.State.AccessToken {
+		if s.Pair != nil && m.proven == tokensOf(&s.Pair.State) {
 			s.Input.Proof = m.proof
 		}
 		if f := m.failure; f != nil && f.generation == s.Token.Generation && f.requested == s.Input.RefreshRequestedAt {

@@ -77,9 +77,9 @@ func (w *world) judgeSend(f *flight, token credential.RefreshToken, app github.A
 	if w.now > f.fencedAt+rotation.Settle {
 		w.violate("%s: a token was sent when its fence was no longer respected", name)
 	}
-	// Between the fence and the sending a holder that was thought to be dead may come back and commit: that
-	// cannot be seen in time, and does no harm.
-	if p.spent && res.damaged < p.login && res.forgetful < p.login && w.chainStored(p) && p.successor.storedAt <= f.fencedAt {
+	// Between the fence and the sending a holder that was thought to be dead may come back and commit, and a retained
+	// pair that goes back to this login may be taken up: that cannot be seen in time, and does no harm.
+	if p.spent && res.damaged < p.login && res.forgetful < p.login && w.chainStored(p) && max(p.successor.storedAt, res.takenUpAt) <= f.fencedAt {
 		w.violate("%s: a token was presented again after its successor was stored", name)
 	}
 }
@@ -129,9 +129,11 @@ func (w *world) judgeTheft(f *flight, p *issued) {
 // judgeTime asks whether a token is presented in time, and not again at once after a failure, in worlds where nobody
 // interferes.
 func (w *world) judgeTime(f *flight, p *issued) {
-	late := w.now - p.issuedAt - w.cfg.Lifetime
-	if w.cfg.Faults&^Of(ClockJump, Kill) == 0 && f.job.Decision.Cause == rotation.CauseDue && late > w.cfg.Lifetime+5*time.Minute {
-		w.violate("%s: a pair was refreshed %v after its access token had expired", f.res.namespace, late)
+	// A process whose clock was set back knows a token's age only from when it has seen it first: each one that begins
+	// anew on such a node may let it live for a whole lifetime.
+	late := w.now - max(p.issuedAt, f.life.ledSince) - w.cfg.Lifetime
+	if w.cfg.Faults&^Of(ClockJump, Kill) == 0 && f.job.Decision.Cause == rotation.CauseDue && late > 5*time.Minute {
+		w.violate("%s: a pair was refreshed %v after its access token must have expired", f.res.namespace, late)
 	}
 	if w.cfg.Faults&Of(people...) != 0 || w.calm || len(p.flights) == 0 {
 		return
@@ -382,6 +384,9 @@ func (w *world) judgeWrite(by writer, res *resource, before, after *object) {
 	}
 	if after == nil {
 		return
+	}
+	if before != nil && !before.pair.Controlled && after.pair.Controlled {
+		res.takenUpAt = w.now
 	}
 	w.judgeVerdict(res, after, after.pair.State.Verdict)
 	w.judgeVerdict(res, after, after.pair.State.SeedVerdict)
