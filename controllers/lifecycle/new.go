@@ -32,9 +32,10 @@ func New(options Options) *Controller {
 	commits := commits{notes: notes, reporter: options.Reporter, standAside: options.Runner.StandAside, wake: options.Wake}
 	rotator := &rotation.Rotator{
 		Store: ownStore{rotation.Compared{Store: options.API}, notes}, Exchanger: options.GitHub, Poller: options.GitHub, Outbox: options.Outbox,
-		Clock: options.Clock, Me: options.Holder, NewID: options.NewID, OnCommitRetry: commits.retried,
+		Clock: options.Clock, Me: options.Holder, NewID: options.NewID, OnRetry: commits.retried,
 		Confirm: confirmer{options.Cache, options.Clock}.owner,
 	}
+	observer.atWork = rotator.AtWork
 	finder := finder{cache: options.Cache, resources: options.API}
 	checks := tokencheck.New(tokencheck.Options{
 		GitHub: options.GitHub, Store: options.API, Rotator: rotator, ClientSecret: reader.ClientSecret,
@@ -65,7 +66,9 @@ func New(options Options) *Controller {
 	return &Controller{
 		api: options.API, reporter: options.Reporter, runner: options.Runner, wake: options.Wake, notes: notes,
 		seeds: reader, registry: registry, observer: observer, exchanges: exchanges, replays: replays, checks: checks, ownership: ownership,
-		pairs: &pairActions{rotator: rotator, seeds: reader, notes: notes, isOutput: options.Reporter.IsOutput},
+		pairs: &pairActions{
+			rotator: rotator, resources: options.API, seeds: reader, notes: notes, isOutput: options.Reporter.IsOutput,
+		},
 		prover: &prover{
 			github: options.GitHub, seeds: reader, pairs: options.API, runner: options.Runner, notes: notes, clock: options.Clock,
 		},

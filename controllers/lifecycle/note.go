@@ -28,6 +28,8 @@ type note struct {
 	// seenVersion is the version of the pair Secret whose data was last known to agree with its state, and
 	// ownVersion the one that this process last wrote: any other is somebody else's edit.
 	seenVersion, ownVersion string
+	// seenUID is the UID of the pair Secret of seenVersion.
+	seenUID string
 	// intent and intentSince say since when this process has been seeing an intent.
 	intent      string
 	intentSince time.Duration
@@ -42,6 +44,8 @@ type note struct {
 	moveBlocked *failure
 	// committing says why a received pair is not stored yet; nil when there is nothing to say.
 	committing *problem.Problem
+	// retries counts the tries of a write after the exchange under way that failed.
+	retries int
 	// proven and proof are GitHub's answer about a pair that was restored from a backup.
 	proven tokens
 	proof  rotation.Proof
@@ -57,8 +61,7 @@ type failure struct {
 	problem problem.Problem
 	// tries counts the failures in a row with the same reason.
 	tries int
-	// retryAt is when to try again by the monotonic clock: a wall clock that is set back must not put it off.
-	retryAt time.Duration
+	retry backoff.Due
 	// generation and requested are the resource's at the failure: a change of them may have mended it.
 	generation int64
 	requested  string
@@ -74,7 +77,7 @@ type notes struct {
 // written remembers the metadata of a pair Secret that this process has just written.
 func (n notes) written(uid types.UID, pair *rotation.Pair) {
 	n.note(uid, pair, func(m *note) bool {
-		m.committing = nil
+		m.committing, m.retries = nil, 0
 		return true
 	})
 }
@@ -109,9 +112,17 @@ func (n notes) doubt(uid types.UID) {
 }
 
 // seen notes that the data of the pair Secret agrees with its state in this version.
-func (n notes) seen(uid types.UID, version string) {
-	n.With(uid, func(m *note) { m.seenVersion = version })
+func (n notes) seen(uid types.UID, pair *rotation.Pair) {
+	n.With(uid, func(m *note) { m.seenVersion, m.seenUID = pair.Version, pair.UID })
 }
+
+// isAnother reports whether a pair Secret is not the one that was last looked at.
+func (n notes) isAnother(uid types.UID, pair *rotation.Pair) (another bool) {
+	n.Peek(uid, func(m *note) { another = m.isAnother(pair) })
+	return another
+}
+
+func (m *note) isAnother(pair *rotation.Pair) bool { return m.seenUID != "" && m.seenUID != pair.UID }
 
 // arrivalTime is for how long a Secret that was written and is missing from the cache may still be on its way
 // there. Then it counts as gone; were it not, its creation would find it.
@@ -180,8 +191,8 @@ func (n notes) again(former *failure, generation int64, requested string, p prob
 	if sameSpec && former.problem.Reason == p.Reason {
 		next.tries = former.tries + 1
 	}
-	pause := wait.After(next.tries)
-	next.problem.RetryAt, next.retryAt = n.clock.Now().Add(pause), n.clock.Monotonic()+pause
+	next.retry = backoff.DueIn(wait.After(next.tries), n.clock.Now(), n.clock.Monotonic())
+	next.problem.RetryAt = next.retry.Wall
 	return next
 }
 
@@ -194,18 +205,16 @@ func (n notes) succeed(uid types.UID) {
 // at each look, unless the wall clock was set.
 func (f *failure) current(now time.Time, mono time.Duration) *problem.Problem {
 	p := f.problem
-	if due := now.Add(f.retryAt - mono); due.Sub(p.RetryAt).Abs() > time.Second {
-		p.RetryAt = due
-	}
+	p.RetryAt = f.retry.At(now, mono)
 	return &p
 }
 
 // alteredWait is for how long nothing is written to a pair Secret after admission has altered the last write.
-func (m *note) alteredWait(mono time.Duration) time.Duration {
+func (m *note) alteredWait(now time.Time, mono time.Duration) time.Duration {
 	if m.failure == nil || m.failure.problem.Reason != v1alpha1.ReasonAlteredByAdmission {
 		return 0
 	}
-	return max(0, m.failure.retryAt-mono)
+	return max(0, m.failure.retry.At(now, mono).Sub(now))
 }
 
 // isOlder compares two resourceVersions of Secrets. Versions that cannot be compared count as not older.

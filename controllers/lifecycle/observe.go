@@ -26,12 +26,14 @@ type observer struct {
 	seeds *seeds.Reader
 	notes notes
 	clock rotation.Clock
+	// atWork is that of rotation.Rotator.
+	atWork func(*rotation.Intent) bool
 	// me is this process, as it stands in intents.
 	me rotation.Holder
 }
 
 // observe collects what Decide needs. It reads caches; a Secret is read live only when there is a reason to.
-// It changes nothing.
+// It writes to no object; that the clocks of what was seen begin is all it remembers.
 func (o *observer) observe(ctx context.Context, token *v1alpha1.GitHubUserToken) (*scope.Scope, error) {
 	s := &scope.Scope{Token: token, Owner: scope.OwnerOf(token), Ref: scope.PairRefOf(token), Now: o.clock.Now()}
 	misplaced, duplicate, err := o.observePair(ctx, s)
@@ -55,6 +57,9 @@ func (o *observer) observe(ctx context.Context, token *v1alpha1.GitHubUserToken)
 		RefreshRequestedAt: scope.RequestOf(token), Pair: s.Pair, Misplaced: misplaced, Duplicate: duplicate, Seed: s.Seed.Fingerprint,
 		Vouched: scope.IsVouched(token), Me: o.me, Now: s.Now,
 	}
+	if s.Pair != nil {
+		s.Input.IntentAtWork = o.atWork(s.Pair.Intent)
+	}
 	o.recall(s, backup)
 	return s, nil
 }
@@ -65,9 +70,9 @@ func (o *observer) recall(s *scope.Scope, backup *rotation.Pair) {
 	o.notes.With(s.Token.UID, func(m *note) {
 		s.Input.IntentSeen, s.Input.ExpiresIn = m.watchClocks(s.Pair, s.Now, mono)
 		s.Input.Backup = backup != nil && backup.UID != m.backupGone
-		if s.Pair != nil && s.Pair.Controlled && !s.Pair.Deleting && m.latest == nil {
+		if s.Pair != nil && s.Pair.Controlled && !s.Pair.Deleting && (m.latest == nil || m.isAnother(s.Pair)) {
 			if s.Input.Edited = m.wasEdited(s.Pair.Version); !s.Input.Edited {
-				m.seenVersion = s.Pair.Version
+				m.seenVersion, m.seenUID = s.Pair.Version, s.Pair.UID
 			}
 		}
 		if s.Pair != nil && m.proven == tokensOf(&s.Pair.State) {

@@ -27,6 +27,9 @@ type cluster struct {
 	secrets  map[rotation.Ref]*rotation.Pair
 	resource *v1alpha1.GitHubUserToken
 	removed  []rotation.Ref
+	retained []rotation.Ref
+	// released says that the resource's finalizer was taken off.
+	released bool
 	woken    []types.NamespacedName
 	// fails is the error of every removal.
 	fails error
@@ -57,6 +60,13 @@ func (c *cluster) Resource(context.Context, types.NamespacedName) (*v1alpha1.Git
 	return c.resource, nil
 }
 
+func (c *cluster) Get(_ context.Context, ref rotation.Ref) (*rotation.Pair, error) {
+	if pair := c.secrets[ref]; pair != nil {
+		return pair.Clone(), nil
+	}
+	return nil, rotation.ErrNotFound
+}
+
 func (c *cluster) Remove(_ context.Context, pair *rotation.Pair) error {
 	if c.fails == nil {
 		c.removed = append(c.removed, pair.Ref)
@@ -64,6 +74,27 @@ func (c *cluster) Remove(_ context.Context, pair *rotation.Pair) error {
 	}
 	return c.fails
 }
+
+func (c *cluster) Locate(_ context.Context, owner rotation.Owner) (refs []rotation.Ref, err error) {
+	for ref, pair := range c.secrets {
+		if pair.Controlled && pair.Owner == owner && ref != owner.BackupRef() {
+			refs = append(refs, ref)
+		}
+	}
+	return refs, nil
+}
+
+func (c *cluster) Retain(_ context.Context, pair *rotation.Pair) error {
+	c.retained = append(c.retained, pair.Ref)
+	return nil
+}
+
+func (c *cluster) RemoveFinalizer(context.Context, *v1alpha1.GitHubUserToken) error {
+	c.released = true
+	return nil
+}
+
+func (c *cluster) RemoveOutputs(context.Context, *v1alpha1.GitHubUserToken) error { return nil }
 
 func (c *cluster) Observed(rotation.Result) {}
 

@@ -115,7 +115,7 @@ func TestAPairThatAdmissionAltersIsStoredAgain(t *testing.T) {
 						}
 					}
 					retries := 0
-					w.rotator.OnCommitRetry = func(_ Owner, err error) {
+					w.rotator.OnRetry = func(_ Owner, _ Unwritten, err error) {
 						retries++
 						if !errors.Is(err, ErrAltered) && !errors.Is(err, errNoReply) || len(w.box.records) != 1 {
 							t.Errorf("%d records are in the outbox while it is tried again because of %v", len(w.box.records), err)

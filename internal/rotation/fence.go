@@ -9,8 +9,7 @@ import (
 // fence writes the intent, and for a new login its token, to the pair Secret, and returns the Secret as it
 // then stands. It proves three things before anything is burnt: the cache is not stale, nobody else is at
 // work, and the API server stores this very write now, as it is.
-func (r *Rotator) fence(ctx context.Context, job Job) (*Pair, *Result) {
-	intent := r.intent(job)
+func (r *Rotator) fence(ctx context.Context, job Job, intent *Intent) (*Pair, *Result) {
 	writing, cancel := r.Clock.WithTimeout(ctx, FenceTimeout)
 	defer cancel()
 

@@ -2,18 +2,15 @@ package chaos
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
+
+	"github.com/githubusertoken/github-user-token-operator/test/suite/overlay"
 )
 
-const module = "github.com/githubusertoken/github-user-token-operator"
-
-// patch changes the operator's source for one build. The text must stand there exactly once, so that
-// a patch that fits no more is noticed.
+// patch is an overlay.Patch, written short.
 type patch struct{ file, find, replace string }
 
 // probes are the places at which a test can seize the operator: see package probe.
@@ -71,42 +68,12 @@ func build(ctx context.Context, root, out string, race bool, patches []patch) er
 	if err != nil {
 		return err
 	}
-	sources := map[string]string{}
+	var changes []overlay.Patch
 	for _, p := range patches {
-		path := filepath.Join(root, p.file)
-		source, known := sources[path]
-		if !known {
-			content, err := os.ReadFile(path)
-			if err != nil {
-				return err
-			}
-			source = string(content)
-		}
-		// An earlier patch may have put more lines around the text of a later one, never changed it.
-		if n := strings.Count(source, p.find); n != 1 {
-			return fmt.Errorf("%s holds this text %d times, want once: the patch must follow the source: %q", p.file, n, p.find)
-		}
-		source = strings.Replace(source, p.find, p.replace, 1)
-		const imported = `"` + module + `/test/chaos/probe"`
-		if strings.Contains(p.replace, "probe.At") && !strings.Contains(source, imported) {
-			source = strings.Replace(source, "import (\n", "import (\n\t"+imported+"\n", 1)
-		}
-		sources[path] = source
+		changes = append(changes, overlay.Patch{File: p.file, Find: p.find, Replace: p.replace})
 	}
-	overlay := map[string]map[string]string{"Replace": {}}
-	for path, source := range sources {
-		file := filepath.Join(work, strings.ReplaceAll(strings.TrimPrefix(path, root+"/"), "/", "_"))
-		if err := os.WriteFile(file, []byte(source), 0o600); err != nil {
-			return err
-		}
-		overlay["Replace"][path] = file
-	}
-	content, err := json.Marshal(overlay)
+	file, err := overlay.Write(root, work, changes)
 	if err != nil {
-		return err
-	}
-	file := filepath.Join(work, "overlay.json")
-	if err := os.WriteFile(file, content, 0o600); err != nil {
 		return err
 	}
 	args := []string{"build", "-overlay", file, "-o", out}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/githubusertoken/github-user-token-operator/hack/demo/stage"
+	"github.com/githubusertoken/github-user-token-operator/test/suite"
 )
 
 // judges is how many changes are looked into at once.
@@ -27,7 +28,7 @@ type judge struct {
 type figures struct {
 	logins int
 	// gaps holds, for each rotation, how long the Secret held a dead access token.
-	gaps durations
+	gaps suite.Durations
 	// problems are what was wrong, in words.
 	problems []string
 }
@@ -110,22 +111,4 @@ func (j *judge) await(ctx context.Context, resources int, as func(figures) bool)
 		case <-ticker.C:
 		}
 	}
-}
-
-// durations print as their quantiles.
-type durations []time.Duration
-
-func (d durations) String() string {
-	in := func(share float64) time.Duration { return d.quantile(share).Round(time.Millisecond) }
-	return fmt.Sprintf("p50 %s, p99 %s, max %s", in(0.5), in(0.99), in(1))
-}
-
-// quantile is the smallest duration that is not exceeded by this share of all; zero if there are none.
-func (d durations) quantile(share float64) time.Duration {
-	if len(d) == 0 {
-		return 0
-	}
-	sorted := slices.Sorted(slices.Values(d))
-	last := int(share*float64(len(sorted))+0.999999) - 1
-	return sorted[min(max(last, 0), len(sorted)-1)]
 }

@@ -1,10 +1,7 @@
 package main
 
 import (
-	"bufio"
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -17,21 +14,8 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/githubusertoken/github-user-token-operator/hack/demo/stage"
+	"github.com/githubusertoken/github-user-token-operator/test/suite"
 )
-
-// auditPolicy has the API server note each request about what rotations deal
-// with, whoever makes it: its metrics do not tell whose requests they count.
-const auditPolicy = `apiVersion: audit.k8s.io/v1
-kind: Policy
-omitStages: [RequestReceived, ResponseStarted]
-rules:
-- level: Metadata
-  resources:
-  - {group: "", resources: [secrets, events]}
-  - {group: events.k8s.io}
-  - {group: githubusertoken.dev}
-- level: None
-`
 
 // theOperator is who it is to the API server.
 const theOperator = "system:serviceaccount:" + stage.Namespace + ":" + stage.ServiceAccount
@@ -129,31 +113,7 @@ func takeReading(ctx context.Context, s *stage.Stage) (reading, error) {
 // written is left out.
 func readAudit(log io.Reader) (operators, others requests, err error) {
 	operators, others = requests{of: map[operation]int{}}, requests{of: map[operation]int{}}
-	lines := bufio.NewReader(log)
-	for {
-		line, err := lines.ReadBytes('\n')
-		if errors.Is(err, io.EOF) {
-			return operators, others, nil
-		}
-		if err != nil {
-			return operators, others, fmt.Errorf("read the audit log: %w", err)
-		}
-		var event struct {
-			Verb string `json:"verb"`
-			User struct {
-				Username string `json:"username"`
-			} `json:"user"`
-			ObjectRef struct {
-				Resource    string `json:"resource"`
-				Subresource string `json:"subresource"`
-			} `json:"objectRef"`
-			ResponseStatus struct {
-				Code int `json:"code"`
-			} `json:"responseStatus"`
-		}
-		if err := json.Unmarshal(line, &event); err != nil {
-			return operators, others, fmt.Errorf("read the audit log: %w", err)
-		}
+	err = suite.ReadAudit(log, func(event suite.AuditEvent) {
 		r := &others
 		if event.User.Username == theOperator {
 			r = &operators
@@ -163,7 +123,8 @@ func readAudit(log io.Reader) (operators, others requests, err error) {
 		if event.ResponseStatus.Code >= 400 && o.ofRotations() {
 			r.failed++
 		}
-	}
+	})
+	return operators, others, err
 }
 
 func join(resource, subresource string) string {

@@ -4,9 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"regexp"
-	"strconv"
 
 	"github.com/githubusertoken/github-user-token-operator/hack/demo/stage"
 )
@@ -74,7 +71,7 @@ func (r result) verdict() error {
 		r.ledger.Summary.Presentations-r.ledger.Summary.Exchanges, r.ledger.Summary.Presentations)
 	check(!r.lost, "%d exchanges were made, and %d pairs seen in Secrets", r.ledger.Summary.Exchanges, r.figures.logins+r.figures.rotations())
 	check(len(r.figures.problems) == 0, "%d changes of Secrets were not as they must be", len(r.figures.problems))
-	gap := r.figures.gaps.quantile(1)
+	gap := r.figures.gaps.Quantile(1)
 	check(gap <= r.options.longestGap, "a Secret held a dead access token for %s, which is longer than %s", gap, r.options.longestGap)
 	for what, counted := range map[string]requests{"audit log": r.audited, "metrics": r.metered} {
 		writes, reads := r.perRotation(counted.count(operation.writes)), r.perRotation(counted.count(operation.reads))
@@ -82,23 +79,4 @@ func (r result) verdict() error {
 		check(reads <= mostReads, "%s: %.3f reads per rotation are more than %d", what, reads, mostReads)
 	}
 	return errors.Join(broken...)
-}
-
-var peak = regexp.MustCompile(`VmHWM:\s+(\d+) kB`)
-
-// usageOf is the most memory that a process ever had, as Linux tells it.
-func usageOf(pid int) string {
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	if err != nil {
-		return "unknown on this system"
-	}
-	match := peak.FindSubmatch(status)
-	if match == nil {
-		return "unknown on this system"
-	}
-	kilobytes, err := strconv.Atoi(string(match[1]))
-	if err != nil {
-		return "unknown on this system"
-	}
-	return fmt.Sprintf("%d MiB", kilobytes/1024)
 }

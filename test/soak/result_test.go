@@ -8,6 +8,7 @@ import (
 
 	"github.com/githubusertoken/github-user-token-operator/hack/demo/stage"
 	"github.com/githubusertoken/github-user-token-operator/internal/github/githubtest"
+	"github.com/githubusertoken/github-user-token-operator/test/suite"
 )
 
 // flawless is a result with which everything is as promised.
@@ -15,7 +16,7 @@ func flawless() result {
 	counted := requests{of: map[operation]int{{"patch", "secrets"}: 8, {"patch", "githubusertokens/status"}: 4, {"get", "secrets"}: 4}}
 	return result{
 		options: options{resources: 2, lifetime: 30 * time.Second, duration: time.Minute, longestGap: promisedGap},
-		figures: figures{logins: 2, gaps: durations{time.Millisecond, time.Second, 3, 4}},
+		figures: figures{logins: 2, gaps: suite.Durations{time.Millisecond, time.Second, 3, 4}},
 		ledger:  stage.Ledger{Summary: githubtest.Summary{Presentations: 6, Exchanges: 6}},
 		audited: counted, metered: counted,
 	}
@@ -42,22 +43,6 @@ func TestTheVerdict(t *testing.T) {
 		if err := r.verdict(); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("error %v does not say %q", err, says)
 		}
-	}
-}
-
-func TestQuantiles(t *testing.T) {
-	var hundred durations
-	for i := range 100 {
-		hundred = append(hundred, time.Duration(100-i)*time.Millisecond)
-	}
-	if text := hundred.String(); text != "p50 50ms, p99 99ms, max 100ms" {
-		t.Errorf("a hundred are told as %q", text)
-	}
-	if text := (durations{7 * time.Millisecond}).String(); text != "p50 7ms, p99 7ms, max 7ms" {
-		t.Errorf("one is told as %q", text)
-	}
-	if text := (durations{}).String(); text != "p50 0s, p99 0s, max 0s" {
-		t.Errorf("none are told as %q", text)
 	}
 }
 

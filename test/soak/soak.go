@@ -8,6 +8,7 @@ import (
 
 	"github.com/githubusertoken/github-user-token-operator/hack/demo/stage"
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
+	"github.com/githubusertoken/github-user-token-operator/test/suite"
 )
 
 // What is promised.
@@ -42,7 +43,7 @@ type options struct {
 
 // run sets everything up, measures, and says what it found. The error says which promises were broken.
 func run(ctx context.Context, o options, out io.Writer) error {
-	s, err := stage.Start(ctx, stage.Options{Log: out, AuditPolicy: auditPolicy})
+	s, err := stage.Start(ctx, stage.Options{Log: out, AuditPolicy: suite.AuditPolicy})
 	if err != nil {
 		return err
 	}
@@ -87,7 +88,7 @@ func run(ctx context.Context, o options, out io.Writer) error {
 		return err
 	}
 	// The operator ends what it has begun, so that every rotation is counted whole.
-	usage := usageOf(s.Operator.PID())
+	usage := suite.Memory(suite.PeakMemory(s.Operator.PID()))
 	stopping, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	if err := s.Operator.Stop(stopping); err != nil {

@@ -20,7 +20,11 @@ func (s *Stage) build(ctx context.Context) error {
 			return fmt.Errorf("make a folder for the programs: %w", err)
 		}
 	}
-	cmd := exec.CommandContext(ctx, "go", "build", "-o", s.binaries()+string(filepath.Separator), ".", "./hack/stand-in")
+	arguments := []string{"build", "-o", s.binaries() + string(filepath.Separator)}
+	if s.options.Overlay != "" {
+		arguments = append(arguments, "-overlay", s.options.Overlay)
+	}
+	cmd := exec.CommandContext(ctx, "go", append(arguments, ".", "./hack/stand-in")...)
 	cmd.Dir = s.Root
 	cmd.Env = append(os.Environ(), "GOTMPDIR="+s.dir.Path("go-build"))
 	cmd.Stdout, cmd.Stderr = s.options.Log, s.options.Log

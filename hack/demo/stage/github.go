@@ -16,9 +16,9 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/internal/github/githubtest"
 )
 
-// GitHub is the stand-in for GitHub, as a process of its own.
+// GitHub is the stand-in for GitHub.
 type GitHub struct {
-	process *controlplane.Process
+	process *controlplane.Process // nil unless it is a process of its own
 	where   addresses
 	client  *http.Client
 }
@@ -93,6 +93,12 @@ func (s *Stage) StartGitHub(ctx context.Context, options GitHubOptions) error {
 		}
 	}
 	return nil
+}
+
+// UseGitHub has the operator take a stand-in for github.com that the caller serves at an address, with a certificate of
+// the authority in caFile. Nothing but its addresses is known of it.
+func (s *Stage) UseGitHub(host, caFile string) {
+	s.GitHub = &GitHub{where: addresses{Host: host, CAFile: caFile}}
 }
 
 // Host is where it listens, HOST:PORT: what spec.app.host says to use it as an Enterprise Server.

@@ -48,6 +48,7 @@ func (s *Stage) StartOperator(ctx context.Context, extra ...string) error {
 		s.closers = append(s.closers, release)
 		addresses[i] = address
 	}
+	s.MetricsAddress = addresses[1]
 	arguments := []string{
 		"--leader-elect", "--leader-election-namespace=" + Namespace,
 		"--health-probe-bind-address=" + addresses[0],
@@ -63,7 +64,7 @@ func (s *Stage) StartOperator(ctx context.Context, extra ...string) error {
 		Env: []string{
 			"HOME=" + home, "TMPDIR=" + home, "KUBECONFIG=" + kubeconfig,
 			"HTTPS_PROXY=" + proxy, "NO_PROXY=127.0.0.1",
-			"GOGC=50", // As in config/manager.
+			"GOGC=50", "GOMEMLIMIT=512MiB", // As in config/manager.
 		},
 		Dir: home, LogPath: s.Path("operator.log"),
 		Ready: func(ctx context.Context) error { return probe(ctx, "http://"+addresses[0]+"/readyz") },

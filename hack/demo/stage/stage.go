@@ -38,6 +38,8 @@ type Options struct {
 	Log io.Writer
 	// AuditPolicy is handed to the control plane.
 	AuditPolicy string
+	// Overlay is a file for go build -overlay, by which a test changes the operator that is built.
+	Overlay string
 }
 
 // Stage is what Start has set up.
@@ -46,8 +48,10 @@ type Stage struct {
 	Plane *controlplane.ControlPlane
 	// Operator is the manager's process, after StartOperator.
 	Operator *controlplane.Process
-	// GitHub is the stand-in, after StartGitHub.
+	// GitHub is the stand-in, after StartGitHub or UseGitHub.
 	GitHub *GitHub
+	// MetricsAddress is where the operator serves its metrics, after StartOperator.
+	MetricsAddress string
 	// Root is the folder of the checkout.
 	Root string
 
@@ -124,7 +128,7 @@ func (s *Stage) Kubectl(ctx context.Context, args ...string) (string, error) {
 	return string(stdout), nil
 }
 
-// Broken tells, once, that the operator or the stand-in for GitHub has ended by itself. Both have been started.
+// Broken tells, once, that the operator or the stand-in for GitHub has ended by itself. Both have been started here.
 func (s *Stage) Broken(ctx context.Context) <-chan error {
 	operator, operatorEnded, gitHubEnded := s.Operator, s.Operator.Ended(), s.GitHub.process.Ended()
 	broken := make(chan error, 1)
@@ -148,7 +152,7 @@ func (s *Stage) Stop() {
 	if s.Operator != nil {
 		failed = append(failed, s.Operator.Stop(ctx))
 	}
-	if s.GitHub != nil {
+	if s.GitHub != nil && s.GitHub.process != nil {
 		failed = append(failed, s.GitHub.process.Stop(ctx))
 	}
 	for _, closer := range s.closers {

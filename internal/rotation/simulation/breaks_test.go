@@ -1,7 +1,9 @@
 package simulation
 
 import (
+	"cmp"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -16,11 +18,13 @@ import (
 	"testing"
 )
 
+var onlyBreak = flag.String("break", "", "the name of the one break that TestEveryBreakIsCaught looks at; all of them by default")
+
 // breaks are the rules that are broken at the edge of the protocol's code.
 var breaks = []Break{
 	BreakFenceDropped, BreakFenceUnconditional, BreakOutboxSkipped, BreakReplaySkipped,
 	BreakReplayByLeader,
-	BreakDeadlineNotEnforced, BreakRemoveByUID,
+	BreakDeadlineNotEnforced, BreakRemoveByUID, BreakCreatedForNobody,
 }
 
 // hunted is how many seeds a break may take to be caught.
@@ -37,6 +41,9 @@ func huntConfig(seed uint64, broken Break) Config {
 func rareConfig(seed uint64, faults Faults) Config {
 	cfg := huntConfig(seed, BreakNone)
 	cfg.Faults, cfg.Rarity, cfg.Frequent = faults, 1, 5+int(seed%3)*5
+	if faults.Has(APIRefused) {
+		cfg.Places = 1 + int(seed%4) // What waits for ever must take none of them.
+	}
 	return cfg
 }
 
@@ -46,7 +53,8 @@ func TestMain(m *testing.M) {
 	debug.SetGCPercent(2000)         // Worlds are small and make much that lives for a moment.
 	debug.SetMemoryLimit(1536 << 20) // The largest is not.
 	if from, err := strconv.ParseUint(os.Getenv("SIMULATION_HUNT"), 10, 64); err == nil {
-		fmt.Println(hunt(from, configOf(Break(os.Getenv("SIMULATION_BREAK")), rare[os.Getenv("SIMULATION_MUTANT")])))
+		broken, mutant := os.Getenv("SIMULATION_BREAK"), os.Getenv("SIMULATION_MUTANT")
+		fmt.Println(hunt(from, configOf(Break(broken), rare[cmp.Or(broken, mutant)])))
 		return
 	}
 	os.Exit(m.Run())
@@ -65,7 +73,9 @@ func hunt(from uint64, config func(uint64) Config) string {
 func configOf(broken Break, faults Faults) func(uint64) Config {
 	return func(seed uint64) Config {
 		if faults != 0 {
-			return rareConfig(seed, faults)
+			cfg := rareConfig(seed, faults)
+			cfg.Break = broken
+			return cfg
 		}
 		return huntConfig(seed, broken)
 	}
@@ -81,17 +91,18 @@ func TestTheMutantsAreHarmlessUntilChosen(t *testing.T) {
 	}
 }
 
-// TestEveryBreakIsCaught breaks each rule of the protocol on purpose and finds that the simulation sees it, by
-// a seed with which nothing is wrong as long as the rule is kept.
-func TestEveryBreakIsCaught(t *testing.T) {
-	binary := buildMutants(t)
-	type brokenRule struct {
-		name, environment, caught string
-		kept                      func(uint64) Config
-	}
+// brokenRule is a rule that is broken in a run of its own.
+type brokenRule struct {
+	name, environment, caught string
+	// kept is the same run with all rules kept.
+	kept func(uint64) Config
+}
+
+// brokenRules are those that are to be looked at.
+func brokenRules() []*brokenRule {
 	var rules []*brokenRule
 	for _, name := range breaks {
-		rules = append(rules, &brokenRule{name: string(name), environment: "SIMULATION_BREAK=" + string(name), kept: configOf(BreakNone, 0)})
+		rules = append(rules, &brokenRule{name: string(name), environment: "SIMULATION_BREAK=" + string(name), kept: configOf(BreakNone, rare[string(name)])})
 	}
 	for _, m := range mutants {
 		if slices.ContainsFunc(rules, func(rule *brokenRule) bool { return rule.name == m.name }) {
@@ -99,13 +110,32 @@ func TestEveryBreakIsCaught(t *testing.T) {
 		}
 		rules = append(rules, &brokenRule{name: m.name, environment: "SIMULATION_MUTANT=" + m.name, kept: configOf(BreakNone, rare[m.name])})
 	}
+	if *onlyBreak != "" {
+		rules = slices.DeleteFunc(rules, func(rule *brokenRule) bool { return rule.name != *onlyBreak })
+	}
+	return rules
+}
+
+// TestEveryBreakIsCaught breaks each rule of the protocol on purpose and finds that the simulation sees it, by
+// a seed with which nothing is wrong as long as the rule is kept.
+func TestEveryBreakIsCaught(t *testing.T) {
+	rules := brokenRules()
+	if len(rules) == 0 {
+		t.Fatalf("there is no break %q", *onlyBreak)
+	}
+	for name := range rare {
+		if !slices.Contains(breaks, Break(name)) && !slices.ContainsFunc(mutants, func(m mutant) bool { return m.name == name }) {
+			t.Errorf("faults are chosen for %q, which is no break", name)
+		}
+	}
+	binary := buildMutants(t)
 	var group sync.WaitGroup
 	slots := make(chan struct{}, runtime.GOMAXPROCS(0))
 	for _, rule := range rules {
 		group.Go(func() {
 			slots <- struct{}{}
 			defer func() { <-slots }()
-			rule.caught = huntWith(t, binary, rule.environment, rule.kept)
+			rule.caught = huntWith(t, binary, rule)
 		})
 	}
 	group.Wait()
@@ -119,14 +149,15 @@ func TestEveryBreakIsCaught(t *testing.T) {
 	}
 }
 
-// huntWith runs the test binary of the mutants with one rule broken. kept is the same run with all rules kept.
-func huntWith(t *testing.T, binary, environment string, kept func(uint64) Config) string {
+// huntWith runs the test binary of the mutants with one rule broken. A seed that fails with all rules kept is an error,
+// and catches nothing.
+func huntWith(t *testing.T, binary string, rule *brokenRule) string {
 	for from := uint64(1); ; {
 		command := exec.CommandContext(t.Context(), binary)
-		command.Env = append(os.Environ(), environment, "SIMULATION_HUNT="+strconv.FormatUint(from, 10))
+		command.Env = append(os.Environ(), rule.environment, "SIMULATION_HUNT="+strconv.FormatUint(from, 10))
 		output, err := command.CombinedOutput()
 		if err != nil {
-			t.Errorf("%s: %v\n%s", environment, err, output)
+			t.Errorf("%s: the hunt from seed %d on: %v\n%s", rule.name, from, err, output)
 			return ""
 		}
 		caught := strings.TrimSpace(string(output))
@@ -134,12 +165,18 @@ func huntWith(t *testing.T, binary, environment string, kept func(uint64) Config
 		if err != nil {
 			return ""
 		}
-		if report := Run(kept(seed)); report.Violation != "" {
-			t.Errorf("seed %d fails with all rules kept: %s", seed, report.Violation)
-			from = seed + 1
-			continue
+		cfg := rule.kept(seed)
+		report := Run(cfg)
+		if report.Violation == "" {
+			return caught
 		}
-		return caught
+		again, err := json.Marshal(cfg)
+		if err != nil {
+			t.Error(err)
+		}
+		t.Errorf("%s: seed %d of the hunt fails with all rules kept: %s\nTrace it with: go test ./internal/rotation/simulation -run TestReplay -v -args -replay='%s'",
+			rule.name, seed, report.Violation, again)
+		from = seed + 1
 	}
 }
 

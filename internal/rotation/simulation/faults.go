@@ -73,6 +73,11 @@ const (
 	// Of admission.
 	WebhookAlters
 	WebhookStripsIntent
+	// Of the API server again: admission that refuses whatever is written in a namespace from now on, that answers a POST
+	// with 404, and that refuses a status.
+	APIRefused
+	APINotFound
+	StatusRefused
 
 	faultCount
 )
@@ -92,6 +97,7 @@ var faultNames = [faultCount]string{
 	"resource deleted, pair revoked", "pair Secret renamed", "state garbled", "state written by a newer version",
 	"refresh token copied into another resource's seed",
 	"webhook alters what is written", "webhook strips the intent",
+	"API writes refused for ever", "API create answered with 404", "status refused",
 }
 
 func (f Fault) String() string { return faultNames[f] }

@@ -1,6 +1,7 @@
 package simulation
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 	"github.com/githubusertoken/github-user-token-operator/internal/github"
+	"github.com/githubusertoken/github-user-token-operator/internal/problem"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 )
 
@@ -51,10 +53,12 @@ func (w *world) judgeSend(f *flight, token credential.RefreshToken, app github.A
 		w.violate("%s: another token was sent than the one that was decided on", name)
 	}
 	w.judgeCause(f)
+	w.judgeOutbox(f)
 	p := w.gitHub.tokens[token.Reveal()]
 	if p == nil {
 		return
 	}
+	w.judgeRefused(f, p)
 	f.sent, f.sentAt = p, w.now
 	if p.refused > mostRefusals {
 		w.violate("%s: a token was presented again although GitHub had refused it %d times", name, p.refused)
@@ -64,7 +68,7 @@ func (w *world) judgeSend(f *flight, token credential.RefreshToken, app github.A
 		return
 	}
 	for _, other := range p.flights {
-		if other != f && other.owner == f.owner && res.isNow(f.owner) && !other.life.dead && !other.answered && w.now < other.deadline && res.damaged < p.login && res.forgetful < p.login {
+		if other != f && (other.owner == f.owner && res.isNow(f.owner) || other.life == f.life) && !other.life.dead && !other.answered && w.now < other.deadline && res.damaged < p.login && res.forgetful < p.login {
 			w.violate("%s: a token was sent while %s was still waiting for the answer to it", name, other.life)
 		}
 	}
@@ -79,15 +83,43 @@ func (w *world) judgeSend(f *flight, token credential.RefreshToken, app github.A
 	if w.now > f.fencedAt+rotation.Settle {
 		w.violate("%s: a token was sent when its fence was no longer respected", name)
 	}
-	// Between the fence and the sending a holder that was thought to be dead may come back and commit: that
-	// cannot be seen in time, and does no harm.
-	if p.spent && res.damaged < p.login && res.forgetful < p.login && w.chainStored(p) && p.successor.storedAt <= f.fencedAt {
+	// Between the fence and the sending a holder that was thought to be dead may come back and commit, and a retained
+	// pair that goes back to this login may be taken up: that cannot be seen in time, and does no harm.
+	if p.spent && res.damaged < p.login && res.forgetful < p.login && w.chainStored(p) && max(p.successor.storedAt, res.takenUpAt) <= f.fencedAt {
 		w.violate("%s: a token was presented again after its successor was stored", name)
 	}
 }
 
 // mostRefusals is how often a token may be refused before it has to be known: verdicts can be lost, and not be stored.
 const mostRefusals = 8
+
+// judgeOutbox is asked when a token is sent: no reply to an earlier exchange of the resource may wait in the outbox.
+func (w *world) judgeOutbox(f *flight) {
+	for _, record := range f.life.replica.box.records {
+		if record.Owner.UID == f.owner.UID {
+			w.violate("%s: a token was sent while a reply for its resource waits in the outbox", f.res.namespace)
+		}
+	}
+}
+
+// judgeRefused is asked when a token is sent: the process that GitHub has refused it to does not send it again, in worlds
+// where nobody interferes with what is stored.
+func (w *world) judgeRefused(f *flight, p *issued) {
+	if p.refusedTo == f.life && w.cfg.Faults&^Of(APIRefused, APINotFound, StatusRefused, APISlow, Revoked, RefreshRequested, LabelEdit) == 0 {
+		w.violate("%s: a token was sent again that GitHub has refused to %s", f.res.namespace, f.life)
+	}
+}
+
+// judgeRetry is asked when a write after an exchange has failed: only a pair in the outbox is worth many tries.
+func (w *world) judgeRetry(f *flight) {
+	f.retries++
+	waits := slices.ContainsFunc(f.life.replica.box.records, func(r rotation.Record) bool {
+		return r.Owner.UID == f.owner.UID && w.pairIn(r.Reply) != nil
+	})
+	if f.retries > 20 && !waits && f.pair == nil {
+		w.violate("%s: a verdict is tried without end", f.res.namespace)
+	}
+}
 
 // judgeTheft is asked when a token is sent that was issued to another resource: nobody's chain may have stood at it when
 // the fence was written. What a person has damaged, garbled or brought back does not tell whose it is, nor does a cache
@@ -106,9 +138,11 @@ func (w *world) judgeTheft(f *flight, p *issued) {
 // judgeTime asks whether a token is presented in time, and not again at once after a failure, in worlds where nobody
 // interferes.
 func (w *world) judgeTime(f *flight, p *issued) {
-	late := w.now - p.issuedAt - w.cfg.Lifetime
-	if w.cfg.Faults&^Of(ClockJump, Kill) == 0 && f.job.Decision.Cause == rotation.CauseDue && late > w.cfg.Lifetime+5*time.Minute {
-		w.violate("%s: a pair was refreshed %v after its access token had expired", f.res.namespace, late)
+	// A process whose clock was set back knows a token's age only from when it has seen it first: each one that begins
+	// anew on such a node may let it live for a whole lifetime.
+	late := w.now - max(p.issuedAt, f.life.ledSince) - w.cfg.Lifetime
+	if w.cfg.Faults&^Of(ClockJump, Kill) == 0 && f.job.Decision.Cause == rotation.CauseDue && late > 5*time.Minute {
+		w.violate("%s: a pair was refreshed %v after its access token must have expired", f.res.namespace, late)
 	}
 	if w.cfg.Faults&Of(people...) != 0 || w.calm || len(p.flights) == 0 {
 		return
@@ -182,7 +216,9 @@ func (w *world) judgeSilence(f *flight) {
 // judgeReply is told that a reply has reached the process.
 func (w *world) judgeReply(f *flight, reply *github.Reply) {
 	f.unkept = true
-	if f.sent != nil && strings.Contains(reply.Body.Reveal(), "bad_refresh_token") {
+	var failed *github.Error
+	if _, err := reply.Tokens(); f.sent != nil && errors.As(err, &failed) && failed.Class == github.Rejected {
+		f.sent.refusedTo = f.life
 		f.sent.refused++
 	}
 	switch pair := w.pairIn(reply); {
@@ -340,6 +376,8 @@ func (w *world) judgeWrite(by writer, res *resource, before, after *object, sent
 			}
 			if fresh.storedAt == 0 {
 				fresh.storedAt = w.now
+			} else if fresh.stored == 1 {
+				res.takenUpAt = w.now // It had gone with its resource, and a commit that was still under way brought it back.
 			}
 			fresh.fate = fateNone
 		}
@@ -359,6 +397,8 @@ func (w *world) judgeWrite(by writer, res *resource, before, after *object, sent
 				w.judgeLoss(old, "a person destroyed it", fatePerson)
 			case old.copied && (before.pair.State.Owner != before.pair.Owner.UID || w.api.ownerGone(before.pair)):
 				old.fate = fatePerson // A copy that belongs to no resource, or is not proven, may go.
+			case old.storedAt > res.overwrittenAt && by.life.exchangedBefore(res, res.overwrittenAt):
+				old.fate = fatePerson // A copy was written over the Secret in mid-exchange: its logins look like this one's.
 			default:
 				w.judgeLoss(old, "it was overwritten by "+by.String(), fateNone)
 			}
@@ -373,8 +413,18 @@ func (w *world) judgeWrite(by writer, res *resource, before, after *object, sent
 	if after == nil {
 		return
 	}
+	if before != nil && !before.pair.Controlled && after.pair.Controlled {
+		res.takenUpAt = w.now
+	}
 	w.judgeVerdict(res, after, after.pair.State.Verdict)
 	w.judgeVerdict(res, after, after.pair.State.SeedVerdict)
+}
+
+// exchangedBefore says whether a process is at work on an exchange for a resource whose token it has sent before a moment.
+func (l *life) exchangedBefore(res *resource, at moment) bool {
+	return slices.ContainsFunc(l.tasks, func(t *task) bool {
+		return t.flight != nil && t.flight.res == res && t.flight.sent != nil && t.flight.sentAt <= at
+	})
 }
 
 // judgeReport is asked when a status is written.
@@ -388,8 +438,22 @@ func (w *world) judgeReport(l *life, res *resource, s *scope.Scope, decision rot
 	if p := result.Problem; p != nil && !l.draining && !p.Stalled && !p.Unauthorized && p.RetryAt.IsZero() && result.RequeueAt.IsZero() && decision.At.IsZero() && p.Reason != v1alpha1.ReasonSuspended && p.Reason != v1alpha1.ReasonCommitting {
 		w.violate("%s: %s is said to pass, and nobody looks again", res.namespace, p.Reason)
 	}
+	w.judgeWaiting(res, result.Problem)
 	if state := s.Stored(); state != nil && state.Owner != s.Owner.UID && result.Problem == nil {
 		w.violate("%s: a pair that is not proven is reported as good", res.namespace)
+	}
+}
+
+// judgeWaiting asks whether a resource waits for the exchanges of others for longer than these can take. What cannot be
+// stored must not be waited for.
+func (w *world) judgeWaiting(res *resource, p *problem.Problem) {
+	switch {
+	case p == nil || p.Reason != v1alpha1.ReasonExchanging || w.cfg.Faults&^Of(APIRefused) != 0:
+		res.waitsSince = 0
+	case res.waitsSince == 0:
+		res.waitsSince = w.now
+	case w.now-res.waitsSince > 10*time.Minute:
+		w.violate("%s: no exchange begins because those of others are under way", res.namespace)
 	}
 }
 

@@ -1,6 +1,7 @@
 package simulation
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -54,6 +55,8 @@ type life struct {
 
 	leading  bool
 	draining bool
+	// ledSince is when it began to lead.
+	ledSince moment
 	// setBack says that the wall clock was set back during this life.
 	setBack bool
 	ids     int
@@ -90,7 +93,7 @@ func (r *replica) start() {
 		l.controller.Replay(discard, slices.Clone(r.box.records))
 	}
 	if !w.cfg.LeaderElection {
-		l.leading = true
+		l.lead()
 	} else {
 		w.elect(nil)
 	}
@@ -100,7 +103,7 @@ func (r *replica) start() {
 // newController builds the product as main does, on the ports of this world.
 func (l *life) newController() *lifecycle.Controller {
 	options := runner.Options{
-		Limit: maxExchanges, Go: l.spawn, Sleep: clock{l}.Sleep, PassPanic: isKill,
+		Limit: cmp.Or(l.world.cfg.Places, maxExchanges), Go: l.spawn, Sleep: clock{l}.Sleep, PassPanic: isKill,
 		OnDone: func(uid types.UID) {
 			res, _ := l.world.ownerOf(string(uid))
 			l.queue.add(res.namespace)
@@ -298,7 +301,7 @@ func (w *world) elect(lost *life) {
 		for _, l := range w.lives {
 			if l.fit() && l != old {
 				w.leader = l
-				l.leading = true
+				l.lead()
 				w.tracef("LEADER %s", l)
 				if w.cfg.Break == BreakReplayByLeader {
 					l.controller.Replay(discard, slices.Clone(l.replica.box.records))
@@ -313,6 +316,8 @@ func (w *world) elect(lost *life) {
 		w.elect(nil)
 	})
 }
+
+func (l *life) lead() { l.leading, l.ledSince = true, l.world.now }
 
 func (l *life) fit() bool {
 	return !l.dead && !l.stopped && !l.draining && l.world.now >= l.replica.cutOff
