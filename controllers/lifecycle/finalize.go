@@ -20,6 +20,8 @@ type finalizer struct {
 		// Locate and Remove are those of rotation.Store.
 		Locate(ctx context.Context, owner rotation.Owner) ([]rotation.Ref, error)
 		Remove(ctx context.Context, pair *rotation.Pair) error
+		// Gone is that of rotation.Store.
+		Gone(ctx context.Context, owner rotation.Owner) (bool, error)
 		// Retain and RemoveFinalizer are those of API.
 		Retain(ctx context.Context, pair *rotation.Pair) error
 		RemoveFinalizer(ctx context.Context, token *v1alpha1.GitHubUserToken) error
@@ -119,9 +121,12 @@ func (f *finalizer) putBackToRetain(ctx context.Context, token *v1alpha1.GitHubU
 		_, err := f.rotator.Restore(ctx, owner, ref)
 		switch {
 		case err == nil, errors.Is(err, rotation.ErrNotFound), errors.Is(err, rotation.ErrNotOwned), errors.Is(err, rotation.ErrExists):
-		case errors.Is(err, rotation.ErrTerminating), errors.Is(err, rotation.ErrOwnerGone):
+		case errors.Is(err, rotation.ErrOwnerGone):
 			return false, nil
 		default:
+			if gone, lookErr := f.api.Gone(ctx, owner); gone && lookErr == nil {
+				return false, nil // What the API server answers to a write an admission webhook may say as well.
+			}
 			return false, fmt.Errorf("put the pair back before it is retained: %w", err)
 		}
 	}

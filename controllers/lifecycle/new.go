@@ -32,7 +32,7 @@ func New(options Options) *Controller {
 	commits := commits{notes: notes, reporter: options.Reporter, standAside: options.Runner.StandAside, wake: options.Wake}
 	rotator := &rotation.Rotator{
 		Store: ownStore{options.API, notes}, Exchanger: options.GitHub, Poller: options.GitHub, Outbox: options.Outbox,
-		Clock: options.Clock, Me: options.Holder, NewID: options.NewID, OnCommitRetry: commits.retried,
+		Clock: options.Clock, Me: options.Holder, NewID: options.NewID, OnRetry: commits.retried,
 		Confirm: confirmer{options.Cache, options.Clock}.owner,
 	}
 	observer.atWork = rotator.AtWork

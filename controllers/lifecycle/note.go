@@ -43,6 +43,8 @@ type note struct {
 	moveBlocked *failure
 	// committing says why a received pair is not stored yet; nil when there is nothing to say.
 	committing *problem.Problem
+	// retries counts the tries of a write after the exchange under way that failed.
+	retries int
 	// proven and proof are GitHub's answer about a pair that was restored from a backup.
 	proven tokens
 	proof  rotation.Proof
@@ -74,7 +76,7 @@ type notes struct {
 // written remembers the metadata of a pair Secret that this process has just written.
 func (n notes) written(uid types.UID, pair *rotation.Pair) {
 	n.note(uid, pair, func(m *note) bool {
-		m.committing = nil
+		m.committing, m.retries = nil, 0
 		return true
 	})
 }

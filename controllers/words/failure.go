@@ -14,6 +14,12 @@ import (
 func Failure(result rotation.Result) *problem.Problem {
 	var failed *github.Error
 	switch {
+	case result.Outcome == rotation.NoOutbox && errors.Is(result.Err, rotation.ErrShareUsed):
+		return &problem.Problem{
+			Reason: v1alpha1.ReasonOutboxShareUsed,
+			Message: "No exchange is made, because this namespace has too many exchanges whose pairs wait to be stored: " + Of(result.Err) +
+				". See what keeps the API server from storing them at the resources of this namespace with the reason " + v1alpha1.ReasonCommitting + ".",
+		}
 	case result.Outcome == rotation.NoOutbox:
 		return &problem.Problem{Reason: v1alpha1.ReasonOutboxUnavailable, Message: "No exchange is made, because a new pair could not be kept safe: " + Of(result.Err) + "."}
 	case result.Outcome == rotation.NotFenced && errors.Is(result.Err, rotation.ErrTerminating):
@@ -26,6 +32,16 @@ func Failure(result rotation.Result) *problem.Problem {
 		return &problem.Problem{Reason: ReasonOf(failed), Message: Sentence(failed.Error()), Ambiguous: result.Outcome == rotation.Unknown}
 	default:
 		return &problem.Problem{Reason: v1alpha1.ReasonGitHubUnavailable, Message: Sentence(Of(result.Err)), Ambiguous: true}
+	}
+}
+
+// Unrecorded is the problem of a refresh token that GitHub refused where that could not be written down. needed reports
+// that a login is needed.
+func Unrecorded(err error, needed bool) *problem.Problem {
+	return &problem.Problem{
+		Reason: v1alpha1.ReasonRefreshTokenRejected, Unauthorized: needed,
+		Message: "GitHub refused the refresh token, and the API server does not take the write to the pair Secret that says so: " + Of(err) +
+			". No pair is waiting to be stored. Mend what refuses the write first; then a new login can be taken up.",
 	}
 }
 

@@ -11,8 +11,27 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/internal/github"
 )
 
-// commitBackoff is between two tries to store a pair or a verdict.
-var commitBackoff = backoff.Backoff{First: 100 * time.Millisecond, Max: 5 * time.Second}
+// commitBackoff is between two tries to store a pair or a verdict, and refusedBackoff where the API server refuses it: that
+// may last for ever, and passes when somebody changes something.
+var (
+	commitBackoff  = backoff.Backoff{First: 100 * time.Millisecond, Max: 5 * time.Second}
+	refusedBackoff = backoff.Backoff{First: 100 * time.Millisecond, Max: 30 * time.Second}
+)
+
+// retryBackoff is how long to wait after an error of the Store.
+func retryBackoff(err error) backoff.Backoff {
+	if errors.Is(err, ErrDenied) || errors.Is(err, ErrNotOwned) || errors.Is(err, ErrTerminating) {
+		return refusedBackoff
+	}
+	return commitBackoff
+}
+
+// told tells that something could not be written yet.
+func (r *Rotator) told(owner Owner, what Unwritten, err error) {
+	if r.OnRetry != nil {
+		r.OnRetry(owner, what, err)
+	}
+}
 
 // attemptTimeout is for a handful of requests to the API server.
 const attemptTimeout = 30 * time.Second
@@ -38,14 +57,12 @@ func (r *Rotator) commit(ctx context.Context, policy Policy, record Record, toke
 		if errors.Is(err, ErrConflict) || errors.Is(err, ErrExists) {
 			conflicts++
 		}
-		if r.OnCommitRetry != nil {
-			r.OnCommitRetry(record.Owner, err)
-		}
+		r.told(record.Owner, UnwrittenPair, err)
 		if conflicts == 1 && failures == 1 && errors.Is(err, ErrConflict) {
 			failures = 0 // It costs no wait, and the next failure is the first that does.
 			continue     // The first conflict is most often a label edit: go on at once.
 		}
-		_ = r.Clock.Sleep(ctx, commitBackoff.After(failures))
+		_ = r.Clock.Sleep(ctx, retryBackoff(err).After(failures))
 	}
 }
 
@@ -81,12 +98,17 @@ func (r *Rotator) tryCommit(ctx context.Context, policy Policy, record Record, t
 	if errors.Is(err, ErrImmutable) {
 		stored, err = r.replace(ctx, next, live)
 	}
-	if isNobodyLeft(err) && !live.Orphan { // One that was retained waits for the next resource of its name.
-		result, err := r.discard(ctx, live, err)
-		if err != nil {
-			return result, err
+	if err != nil && !live.Orphan { // One that was retained waits for the next resource of its name.
+		switch gone, lookErr := r.nobodyLeft(ctx, record.Owner, err); {
+		case lookErr != nil:
+			return Result{}, lookErr
+		case gone:
+			result, err := r.discard(ctx, live, err)
+			if err != nil {
+				return result, err
+			}
+			return r.commitToRetained(ctx, policy, record, tokens, result)
 		}
-		return r.commitToRetained(ctx, policy, record, tokens, result)
 	}
 	if err != nil {
 		return Result{}, err
@@ -108,9 +130,29 @@ func (r *Rotator) discard(ctx context.Context, live *Pair, cause error) (Result,
 	}
 }
 
-// isNobodyLeft reports whether a Secret cannot be created any more because there is nobody left to create it for.
-func isNobodyLeft(err error) bool {
-	return errors.Is(err, ErrOwnerGone) || errors.Is(err, ErrTerminating)
+// nobodyLeft reports whether a write was refused because there is nobody left to write for. What the API server answers
+// to a write is not believed: an admission webhook may answer anything. So it is looked at live, whatever the answer.
+func (r *Rotator) nobodyLeft(ctx context.Context, owner Owner, err error) (bool, error) {
+	switch {
+	case errors.Is(err, ErrOwnerGone):
+		return true, nil // The Store has looked.
+	case errors.Is(err, ErrTerminating), errors.Is(err, ErrDenied), errors.Is(err, ErrNotOwned), errors.Is(err, ErrImmutable):
+		return r.Store.Gone(ctx, owner)
+	default:
+		return false, nil
+	}
+}
+
+// discardedOr is the result of a write that has failed: there is nobody left to write for, or it is tried again.
+func (r *Rotator) discardedOr(ctx context.Context, owner Owner, err error) (Result, error) {
+	switch gone, lookErr := r.nobodyLeft(ctx, owner, err); {
+	case lookErr != nil:
+		return Result{}, lookErr
+	case gone:
+		return Result{Outcome: Discarded, Err: err}, nil
+	default:
+		return Result{}, err
+	}
 }
 
 // isSomebodyElses reports whether the Secret in the pair's place is not the one of its resource: none of the operator's, or
@@ -195,28 +237,20 @@ func (r *Rotator) commitTo(ctx context.Context, policy Policy, record Record, to
 // commitByCreate stores the pair where the Secret is gone: its finalizer was taken off by force.
 func (r *Rotator) commitByCreate(ctx context.Context, next *Pair) (Result, error) {
 	stored, err := r.Store.Create(ctx, next)
-	switch {
-	case err == nil:
-		return Result{Outcome: Committed, Pair: stored}, nil
-	case isNobodyLeft(err):
-		return Result{Outcome: Discarded, Err: err}, nil
-	default:
-		return Result{}, err
+	if err != nil {
+		return r.discardedOr(ctx, next.Owner, err)
 	}
+	return Result{Outcome: Committed, Pair: stored}, nil
 }
 
 // commitToBackup stores the pair beside a Secret that somebody else put in its place. It is moved there
 // when the name is free again.
 func (r *Rotator) commitToBackup(ctx context.Context, next *Pair) (Result, error) {
 	backup, err := r.keepBackup(ctx, next)
-	switch {
-	case err == nil:
-		return committed(backup, next), nil
-	case isNobodyLeft(err):
-		return Result{Outcome: Discarded, Err: err}, nil
-	default:
-		return Result{}, err
+	if err != nil {
+		return r.discardedOr(ctx, next.Owner, err)
 	}
+	return committed(backup, next), nil
 }
 
 // movedOn reports whether the stored chain has gone on without this exchange: then somebody logged in anew,

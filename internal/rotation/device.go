@@ -88,9 +88,10 @@ func withOffer(next *Pair, job Job, offer DeviceAuthorization, code credential.D
 // asked; Unknown when its answer was lost, which the next poll finds out; Rejected when the code is of no
 // more use, with a Reason if no further one should be offered; Stale when the Secret holds another code.
 func (r *Rotator) Poll(ctx context.Context, job Job) Result {
-	if err := r.Outbox.Ready(); err != nil {
+	if err := r.Outbox.Reserve(job.Owner); err != nil {
 		return Result{Outcome: NoOutbox, Err: err}
 	}
+	defer r.Outbox.Release(job.Owner)
 	live, err := r.Store.Get(ctx, job.Ref)
 	switch {
 	case errors.Is(err, ErrNotFound):

@@ -17,6 +17,9 @@ type shelves struct {
 
 func (s *shelves) Locate(context.Context, Owner) ([]Ref, error) { return nil, nil }
 
+// Gone says that the resource is there.
+func (s *shelves) Gone(context.Context, Owner) (bool, error) { return false, nil }
+
 func (s *shelves) Get(_ context.Context, ref Ref) (*Pair, error) {
 	if pair := s.byRef[ref]; pair != nil {
 		return pair.Clone(), nil

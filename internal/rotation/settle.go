@@ -32,9 +32,9 @@ func (r *Rotator) settle(ctx context.Context, job Job, fenced *Pair, err error) 
 	case github.Ambiguous:
 		return Result{Outcome: Unknown, Pair: fenced, Err: failure}
 	case github.Rejected:
-		return r.condemn(ctx, job.Owner, fenced.Ref, verdict{
-			spent: fenced.Intent.Spends, app: job.App.Key(), intentID: fenced.Intent.ID,
-		}, Result{Outcome: Rejected, Err: failure})
+		return r.record(context.WithoutCancel(ctx), job.Owner, fenced.Ref, refusal{
+			verdict: verdict{spent: fenced.Intent.Spends, app: job.App.Key(), intentID: fenced.Intent.ID}, cause: failure, pair: fenced,
+		})
 	default:
 		r.markUntouched(job.Owner, fenced.Intent)
 		return Result{Outcome: Untouched, Pair: r.clearIntent(ctx, fenced), Err: failure}
@@ -69,8 +69,9 @@ type verdict struct {
 
 // condemn records that a token is of no more use, if the Secret, read live, still holds this token under
 // this intent. Otherwise another replica has succeeded or is at work, and nothing is written: a failure
-// never overwrites a token.
-func (r *Rotator) condemn(ctx context.Context, owner Owner, ref Ref, v verdict, result Result) Result {
+// never overwrites a token. The error is why a verdict could not be written, after some tries; that a received pair is
+// not wanted is tried until it is written.
+func (r *Rotator) condemn(ctx context.Context, owner Owner, ref Ref, v verdict, result Result, what Unwritten) (Result, error) {
 	for absent, failures := 0, 1; ; failures++ {
 		condemned, err := r.attempt(ctx, func(ctx context.Context) (Result, error) {
 			return r.tryCondemn(ctx, owner, ref, v, result)
@@ -79,12 +80,13 @@ func (r *Rotator) condemn(ctx context.Context, owner Owner, ref Ref, v verdict, 
 			absent++
 		}
 		if err == nil || absent > replacementTries {
-			return condemned
+			return condemned, nil
 		}
-		if r.OnCommitRetry != nil {
-			r.OnCommitRetry(owner, err)
+		r.told(owner, what, err)
+		if what == UnwrittenVerdict && failures >= verdictTries && absent == 0 {
+			return condemned, err
 		}
-		_ = r.Clock.Sleep(ctx, commitBackoff.After(failures))
+		_ = r.Clock.Sleep(ctx, retryBackoff(err).After(failures))
 	}
 }
 
@@ -117,9 +119,11 @@ func (r *Rotator) tryCondemn(ctx context.Context, owner Owner, ref Ref, v verdic
 	if errors.Is(err, ErrImmutable) {
 		stored, err = r.replace(ctx, next, live)
 	}
-	if isNobodyLeft(err) && !live.Orphan {
-		result.Outcome, result.Pair = Discarded, live
-		return result, nil
+	if err != nil && !live.Orphan {
+		if gone, lookErr := r.nobodyLeft(ctx, owner, err); gone || lookErr != nil {
+			result.Outcome, result.Pair = Discarded, live
+			return result, lookErr
+		}
 	}
 	if err != nil {
 		return result, err

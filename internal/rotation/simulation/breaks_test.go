@@ -41,6 +41,9 @@ func huntConfig(seed uint64, broken Break) Config {
 func rareConfig(seed uint64, faults Faults) Config {
 	cfg := huntConfig(seed, BreakNone)
 	cfg.Faults, cfg.Rarity, cfg.Frequent = faults, 1, 5+int(seed%3)*5
+	if faults.Has(APIRefused) {
+		cfg.Places = 1 + int(seed%4) // What waits for ever must take none of them.
+	}
 	return cfg
 }
 

@@ -1,6 +1,7 @@
 package simulation
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 	"github.com/githubusertoken/github-user-token-operator/internal/github"
+	"github.com/githubusertoken/github-user-token-operator/internal/problem"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 )
 
@@ -48,10 +50,12 @@ func (w *world) judgeSend(f *flight, token credential.RefreshToken, app github.A
 		w.violate("%s: another token was sent than the one that was decided on", name)
 	}
 	w.judgeCause(f)
+	w.judgeOutbox(f)
 	p := w.gitHub.tokens[token.Reveal()]
 	if p == nil {
 		return
 	}
+	w.judgeRefused(f, p)
 	f.sent, f.sentAt = p, w.now
 	if p.res != res {
 		w.judgeTheft(f, p)
@@ -77,6 +81,34 @@ func (w *world) judgeSend(f *flight, token credential.RefreshToken, app github.A
 	// pair that goes back to this login may be taken up: that cannot be seen in time, and does no harm.
 	if p.spent && res.damaged < p.login && res.forgetful < p.login && w.chainStored(p) && max(p.successor.storedAt, res.takenUpAt) <= f.fencedAt {
 		w.violate("%s: a token was presented again after its successor was stored", name)
+	}
+}
+
+// judgeOutbox is asked when a token is sent: no reply to an earlier exchange of the resource may wait in the outbox.
+func (w *world) judgeOutbox(f *flight) {
+	for _, record := range f.life.replica.box.records {
+		if record.Owner.UID == f.owner.UID {
+			w.violate("%s: a token was sent while a reply for its resource waits in the outbox", f.res.namespace)
+		}
+	}
+}
+
+// judgeRefused is asked when a token is sent: the process that GitHub has refused it to does not send it again, in worlds
+// where nobody interferes with what is stored.
+func (w *world) judgeRefused(f *flight, p *issued) {
+	if p.refusedTo == f.life && w.cfg.Faults&^Of(APIRefused, APINotFound, StatusRefused, APISlow, Revoked, RefreshRequested, LabelEdit) == 0 {
+		w.violate("%s: a token was sent again that GitHub has refused to %s", f.res.namespace, f.life)
+	}
+}
+
+// judgeRetry is asked when a write after an exchange has failed: only a pair in the outbox is worth many tries.
+func (w *world) judgeRetry(f *flight) {
+	f.retries++
+	waits := slices.ContainsFunc(f.life.replica.box.records, func(r rotation.Record) bool {
+		return r.Owner.UID == f.owner.UID && w.pairIn(r.Reply) != nil
+	})
+	if f.retries > 20 && !waits && f.pair == nil {
+		w.violate("%s: a verdict is tried without end", f.res.namespace)
 	}
 }
 
@@ -175,6 +207,10 @@ func (w *world) judgeSilence(f *flight) {
 // judgeReply is told that a reply has reached the process.
 func (w *world) judgeReply(f *flight, reply *github.Reply) {
 	f.unkept = true
+	var failed *github.Error
+	if _, err := reply.Tokens(); f.sent != nil && errors.As(err, &failed) && failed.Class == github.Rejected {
+		f.sent.refusedTo = f.life
+	}
 	switch pair := w.pairIn(reply); {
 	case f.pair == nil:
 	case pair == f.pair:
@@ -378,8 +414,22 @@ func (w *world) judgeReport(l *life, res *resource, s *scope.Scope, decision rot
 	if p := result.Problem; p != nil && !l.draining && !p.Stalled && !p.Unauthorized && p.RetryAt.IsZero() && result.RequeueAt.IsZero() && decision.At.IsZero() && p.Reason != v1alpha1.ReasonSuspended && p.Reason != v1alpha1.ReasonCommitting {
 		w.violate("%s: %s is said to pass, and nobody looks again", res.namespace, p.Reason)
 	}
+	w.judgeWaiting(res, result.Problem)
 	if state := s.Stored(); state != nil && state.Owner != s.Owner.UID && result.Problem == nil {
 		w.violate("%s: a pair that is not proven is reported as good", res.namespace)
+	}
+}
+
+// judgeWaiting asks whether a resource waits for the exchanges of others for longer than these can take. What cannot be
+// stored must not be waited for.
+func (w *world) judgeWaiting(res *resource, p *problem.Problem) {
+	switch {
+	case p == nil || p.Reason != v1alpha1.ReasonExchanging || w.cfg.Faults&^Of(APIRefused) != 0:
+		res.waitsSince = 0
+	case res.waitsSince == 0:
+		res.waitsSince = w.now
+	case w.now-res.waitsSince > 10*time.Minute:
+		w.violate("%s: no exchange begins because those of others are under way", res.namespace)
 	}
 }
 

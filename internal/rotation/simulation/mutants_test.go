@@ -15,6 +15,13 @@ var rare = map[string]Faults{
 	"edit of somebody else's Secret taken up":       Of(SecretReplaced, HandEdit, LabelEdit, WatchHeld, APISlow),
 	"no look for a backup before a first exchange":  Of(SecretDeleted, SecretImmutable, APISlow, APIAppliedLate, WatchHeld),
 
+	"place kept by what cannot be stored":                          Of(APIRefused),
+	"verdict tried without end":                                    Of(APIRefused, Revoked, APISlow),
+	"refused token sent again while its verdict cannot be written": Of(APIRefused, Revoked, APISlow),
+	"answer to a write believed without a look":                    Of(SecretImmutable, APINotFound, APISlow),
+	"pair not retained on the word of the API server":              Of(ResourceRetained, SecretDeleted, APINotFound, APISlow),
+	"exchange beside a pair that waits":                            Of(APIRefused, RefreshRequested),
+
 	"expiry by a clock that was set back not capped": Of(ClockJump, Kill),
 	"clocks compared":                                               Of(ClockJump, LeaseLost, APISlow, GitHubHang, WatchHeld),
 	"no pause after a failure":                                      Of(GitHubFailedBefore, GitHubRequestLost, GitHubMisconfigured),
@@ -54,8 +61,8 @@ var mutants = []mutant{
 	},
 	{
 		"commit gives up after some tries", "commit.go",
-		"		_ = r.Clock.Sleep(ctx, commitBackoff.After(failures))",
-		"		if broken(`commit gives up after some tries`) && failures > 6 {\n			return Result{Outcome: Unknown, Err: err}\n		}\n		_ = r.Clock.Sleep(ctx, commitBackoff.After(failures))",
+		"		_ = r.Clock.Sleep(ctx, retryBackoff(err).After(failures))",
+		"		if broken(`commit gives up after some tries`) && failures > 6 {\n			return Result{Outcome: Unknown, Err: err}\n		}\n		_ = r.Clock.Sleep(ctx, retryBackoff(err).After(failures))",
 	},
 	{
 		"commit repeated blindly after an unknown outcome", "commit.go",
@@ -164,8 +171,8 @@ var mutants = []mutant{
 	},
 	{
 		"outbox not asked before an exchange", "rotator.go",
-		"	if err := r.Outbox.Ready(); err != nil {",
-		"	if err := r.Outbox.Ready(); err != nil && !broken(`outbox not asked before an exchange`) {",
+		"	if err := r.Outbox.Reserve(job.Owner); err != nil {",
+		"	if err := r.Outbox.Reserve(job.Owner); err != nil && !broken(`outbox not asked before an exchange`) {",
 	},
 	{
 		"reply kept only when it can be read", "rotator.go",
@@ -190,12 +197,12 @@ var mutants = []mutant{
 	{
 		"ambiguous treated as rejected", "settle.go",
 		"	case github.Ambiguous:\n",
-		"	case github.Ambiguous:\n		if broken(`ambiguous treated as rejected`) {\n			return r.condemn(ctx, job.Owner, fenced.Ref, verdict{spent: fenced.Intent.Spends, app: job.App.Key(), intentID: fenced.Intent.ID}, Result{Outcome: Rejected, Err: failure})\n		}\n",
+		"	case github.Ambiguous:\n		if broken(`ambiguous treated as rejected`) {\n			return r.record(ctx, job.Owner, fenced.Ref, refusal{verdict: verdict{spent: fenced.Intent.Spends, app: job.App.Key(), intentID: fenced.Intent.ID}, cause: failure, pair: fenced})\n		}\n",
 	},
 	{
 		"untouched treated as rejected", "settle.go",
 		"		r.markUntouched(job.Owner, fenced.Intent)\n		return Result{Outcome: Untouched",
-		"		if broken(`untouched treated as rejected`) {\n			return r.condemn(ctx, job.Owner, fenced.Ref, verdict{spent: fenced.Intent.Spends, app: job.App.Key(), intentID: fenced.Intent.ID}, Result{Outcome: Rejected, Err: failure})\n		}\n		r.markUntouched(job.Owner, fenced.Intent)\n		return Result{Outcome: Untouched",
+		"		if broken(`untouched treated as rejected`) {\n			return r.record(ctx, job.Owner, fenced.Ref, refusal{verdict: verdict{spent: fenced.Intent.Spends, app: job.App.Key(), intentID: fenced.Intent.ID}, cause: failure, pair: fenced})\n		}\n		r.markUntouched(job.Owner, fenced.Intent)\n		return Result{Outcome: Untouched",
 	},
 	{
 		"rejection believed without a live look", "settle.go",
@@ -428,8 +435,44 @@ var mutants = []mutant{
 	},
 	{
 		"code redeemed without asking the outbox", "device.go",
-		"	if err := r.Outbox.Ready(); err != nil {",
-		"	if err := r.Outbox.Ready(); err != nil && !broken(`code redeemed without asking the outbox`) {",
+		"	if err := r.Outbox.Reserve(job.Owner); err != nil {",
+		"	if err := r.Outbox.Reserve(job.Owner); err != nil && !broken(`code redeemed without asking the outbox`) {",
+	},
+	{
+		"place kept by what cannot be stored", "controllers/lifecycle/commits.go",
+		"	c.standAside(types.UID(owner.UID))\n",
+		"	if !broken(`place kept by what cannot be stored`) {\n		c.standAside(types.UID(owner.UID))\n	}\n",
+	},
+	{
+		"verdict tried without end", "settle.go",
+		"		if what == UnwrittenVerdict && ",
+		"		if what == UnwrittenVerdict && !broken(`verdict tried without end`) && ",
+	},
+	{
+		"refused token sent again while its verdict cannot be written", "refusal.go",
+		"	return refused, left && ",
+		"	return refused, left && !broken(`refused token sent again while its verdict cannot be written`) && ",
+	},
+	{
+		"answer to a write believed without a look", "commit.go",
+		"		return true, nil // The Store has looked.\n",
+		"		return true, nil // The Store has looked.\n	case broken(`answer to a write believed without a look`) && errors.Is(err, ErrTerminating):\n		return true, nil\n",
+	},
+	{
+		"pair not retained on the word of the API server", "controllers/lifecycle/finalize.go",
+		"			if gone, lookErr := f.api.Gone(ctx, owner); gone && lookErr == nil {",
+		"			if gone, lookErr := f.api.Gone(ctx, owner); gone && lookErr == nil || broken(`pair not retained on the word of the API server`) && errors.Is(err, rotation.ErrTerminating) {",
+	},
+	// The first of these two makes up for the second.
+	{
+		"exchange beside a pair that waits", "controllers/lifecycle/controller.go",
+		"	if c.runner.Busy(token.UID) {",
+		"	if c.runner.Busy(token.UID) && !broken(`exchange beside a pair that waits`) {",
+	},
+	{
+		"exchange beside a pair that waits", "controllers/runner/runner.go",
+		"	if _, busy := r.running[of.UID]; busy {",
+		"	if _, busy := r.running[of.UID]; busy && !broken(`exchange beside a pair that waits`) {",
 	},
 }
 

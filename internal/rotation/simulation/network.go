@@ -54,6 +54,9 @@ func (s store) Create(ctx context.Context, pair *rotation.Pair) (created *rotati
 		return nil, rotation.ErrOwnerGone
 	}
 	f := s.life.world.current.flight
+	if s.life.world.strikes(APINotFound, 100) {
+		return nil, rotation.ErrTerminating // It is not so: admission may answer anything.
+	}
 	failed := s.call(ctx, true, func() {
 		created, err = s.api().create(s.writer(), pair)
 		if err == nil && isFence(&rotation.Pair{}, pair) {
@@ -106,6 +109,15 @@ func (s store) Update(ctx context.Context, current, next *rotation.Pair) (update
 		return nil, failed
 	}
 	return updated, err
+}
+
+// Gone implements rotation.Store.
+func (s store) Gone(ctx context.Context, owner rotation.Owner) (gone bool, err error) {
+	err = s.call(ctx, false, func() {
+		res := s.life.world.resources[owner.Namespace]
+		gone = !res.is(owner.UID) || s.life.world.now < res.namespaceGone
+	})
+	return gone, err
 }
 
 // Remove takes the finalizer off under the version that was read, so that nothing newer goes with it, and

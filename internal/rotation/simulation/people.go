@@ -28,10 +28,17 @@ func (w *world) flightBegins(f *flight) {
 			}
 		})
 	}
+	if f.res.number%3 == 1 && w.strikes(APIRefused, 200) {
+		w.after(w.mostly(time.Second, 10*time.Second), func() {
+			if !w.calm {
+				f.res.denied = w.longest()
+			}
+		})
+	}
 	if w.strikes(APIDenied, 200) {
 		w.after(w.mostly(time.Second, 10*time.Second), func() {
 			if !w.calm {
-				f.res.denied = w.now + w.mostly(time.Minute, 20*time.Minute)
+				f.res.denied = max(f.res.denied, w.now+w.mostly(time.Minute, 20*time.Minute))
 			}
 		})
 	}

@@ -188,6 +188,8 @@ type flight struct {
 	// outboxFull says that the outbox was not ready, keepFailed that it broke all the same, kept that it has
 	// kept the reply.
 	outboxFull, keepFailed, kept bool
+	// retries counts the tries of a write after the exchange that failed.
+	retries int
 	// warned says that an event has told of a login which was refused and could not be revoked.
 	warned bool
 }

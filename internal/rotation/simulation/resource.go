@@ -52,6 +52,8 @@ type resource struct {
 
 	// Until when what is wrong stays wrong.
 	denied, namespaceGone, misconfigured, saidDead moment
+	// waitsSince is since when it waits for a place; 0 is not at all.
+	waitsSince moment
 	// damaged is the newest login whose pairs a person may have destroyed.
 	damaged int
 	// garbled is the newest login of whose chain a person may have made the state unreadable.
