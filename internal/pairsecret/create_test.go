@@ -28,7 +28,9 @@ func TestASecretIsNotLeftForAResourceThatWentMeanwhile(t *testing.T) {
 			meanwhile: func(context.Context, client.Client, *v1alpha1.GitHubUserToken) error { return nil }, left: true,
 		},
 		"it goes": {
-			meanwhile: func(ctx context.Context, c client.Client, token *v1alpha1.GitHubUserToken) error { return c.Delete(ctx, token) },
+			meanwhile: func(ctx context.Context, c client.Client, token *v1alpha1.GitHubUserToken) error {
+				return c.Delete(ctx, token)
+			},
 		},
 		"another of its name comes": {
 			meanwhile: func(ctx context.Context, c client.Client, token *v1alpha1.GitHubUserToken) error {

@@ -382,8 +382,8 @@ var mutants = []mutant{
 	},
 	{
 		"no pause after a failure", "controllers/lifecycle/note.go",
-		"	pause := wait.After(next.tries)\n",
-		"	pause := wait.After(next.tries)\n	if broken(`no pause after a failure`) {\n		pause = 0\n	}\n",
+		"	next.retry = backoff.DueIn(wait.After(next.tries), ",
+		"	if broken(`no pause after a failure`) {\n		wait = backoff.Backoff{}\n	}\n	next.retry = backoff.DueIn(wait.After(next.tries), ",
 	},
 	{
 		"Secret of somebody else remembered as the pair", "controllers/lifecycle/note.go",
