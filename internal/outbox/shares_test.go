@@ -28,6 +28,9 @@ func keptFor(t *testing.T, o *Outbox, owner rotation.Owner) {
 func fill(t *testing.T, o *Outbox, namespace string) (kept int) {
 	t.Helper()
 	for {
+		if kept == 100 {
+			t.Fatalf("%s has no share: it keeps %d replies", namespace, kept)
+		}
 		owner := of(namespace, kept)
 		if err := o.Reserve(owner); errors.Is(err, rotation.ErrShareUsed) {
 			return kept
@@ -75,7 +78,7 @@ func TestExchangesUnderWayCountAgainstTheShare(t *testing.T) {
 	disk := &faults{size: (2 + 2 + 16) * slotSize}
 	o := open(t, t.TempDir(), Options{Slots: 2, files: disk})
 	var begun []rotation.Owner
-	for {
+	for len(begun) < 100 {
 		owner := of("hostile", len(begun))
 		if err := o.Reserve(owner); err != nil {
 			break
