@@ -24,6 +24,8 @@ type subjects struct {
 	namespace string
 	apps      []string
 	names     []string
+	// quiet says that what statuses tell meanwhile is not held against them: somebody else writes there, too.
+	quiet bool
 
 	mu    sync.Mutex
 	known map[string]*subject
@@ -49,7 +51,18 @@ type subject struct {
 // subjects makes resources with a login each, and follows them.
 func (w *world) subjects(namespace string, count int, apps []string) *subjects {
 	w.t.Helper()
-	s := &subjects{w: w, namespace: namespace, apps: apps, known: map[string]*subject{}}
+	return w.follow(&subjects{w: w, namespace: namespace, apps: apps, known: map[string]*subject{}}, count)
+}
+
+// quietSubjects are subjects that are judged by their end alone.
+func (w *world) quietSubjects(namespace string, count int, apps []string) *subjects {
+	w.t.Helper()
+	return w.follow(&subjects{w: w, namespace: namespace, apps: apps, known: map[string]*subject{}, quiet: true}, count)
+}
+
+func (w *world) follow(s *subjects, count int) *subjects {
+	w.t.Helper()
+	namespace, apps := s.namespace, s.apps
 	for i := range count {
 		name := fmt.Sprintf("subject-%d", i)
 		app := apps[i%len(apps)]
@@ -107,6 +120,9 @@ func (s *subjects) follow(list client.ObjectList, tell func(client.Object)) {
 }
 
 func (s *subjects) complain(format string, args ...any) {
+	if s.quiet {
+		return
+	}
 	s.problems = append(s.problems, time.Now().Format(time.TimeOnly)+" "+fmt.Sprintf(format, args...))
 }
 

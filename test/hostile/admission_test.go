@@ -1,0 +1,31 @@
+package hostile
+
+import (
+	"testing"
+	"time"
+)
+
+// TestHostileAdmission lets a webhook do harm to what the operator writes while pairs are exchanged and the operator is
+// killed. When it is gone everything must be Ready, with nothing lost and nothing spent twice.
+func TestHostileAdmission(t *testing.T) {
+	w := newWorld(t)
+	app := w.app("Iv23liADMISSION", 10*time.Second)
+	subjects := w.quietSubjects(w.namespace("admission", nil), 6, []string{app})
+	webhook := w.register(subjects.namespace, kindsBut())
+	killed := 0
+	for begin := time.Now(); time.Since(begin) < settings.admission; time.Sleep(20 * time.Millisecond) {
+		if share := float64(time.Since(begin)) / float64(settings.admission); killed < settings.kills && share > (float64(killed)+0.5)/float64(settings.kills) {
+			killed++
+			w.kill()
+		}
+	}
+	webhook.unregister()
+	if webhook.seen() == 0 {
+		t.Error("the webhook was asked about nothing")
+	}
+	subjects.settle()
+	subjects.judge()
+	w.search()
+	totals.kills += killed
+	totals.faults = webhook.done
+}
