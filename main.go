@@ -59,39 +59,40 @@ type flags struct {
 	zap                 zap.Options
 }
 
-func parseFlags() *flags {
+// newFlags defines the command line in a set of flags.
+func newFlags(set *flag.FlagSet) *flags {
 	f := &flags{}
-	flag.StringVar(&f.metricsAddress, "metrics-bind-address", "0", "Address of the metrics endpoint, for example :8443. 0 turns it off.")
-	flag.BoolVar(&f.metricsSecure, "metrics-secure", true, "Serve metrics over HTTPS, to clients that the API server authorizes.")
-	flag.StringVar(&f.probeAddress, "health-probe-bind-address", ":8081", "Address of /healthz and /readyz.")
-	flag.BoolVar(&f.leaderElect, "leader-elect", false, "Elect a leader, so that of several replicas one works.")
-	flag.StringVar(&f.leaderNamespace, "leader-election-namespace", "", "Namespace of the leader lease. By default the one that the operator runs in.")
-	flag.DurationVar(&f.leaseDuration, "leader-elect-lease-duration", 15*time.Second, "How long a leader that is not heard of keeps its lease.")
-	flag.DurationVar(&f.renewDeadline, "leader-elect-renew-deadline", 10*time.Second, "How long the leader tries to renew its lease before it ends. Less than the lease's duration.")
-	flag.DurationVar(&f.retryPeriod, "leader-elect-retry-period", 2*time.Second, "Time between two tries to get or renew the lease.")
-	flag.StringVar(&f.namespaces, "namespaces", "", "Comma-separated namespaces to watch. Empty means all.")
-	flag.StringVar(&f.allowedHosts, "allowed-hosts", strings.Join(github.DefaultAllowedHosts, ","), "Comma-separated hosts that spec.app.host may name: HOST, HOST:PORT or *.DOMAIN.")
-	flag.StringVar(&f.allowedAddresses, "allowed-addresses", "", "Comma-separated networks (CIDR) to connect to although they are loopback, link-local or the like.")
-	flag.StringVar(&f.githubCAFile, "github-ca-file", "", "PEM file with certificates to trust for GitHub hosts, beside the system's.")
-	flag.BoolVar(&f.proxyFromEnv, "proxy-from-environment", false, "Use HTTPS_PROXY and NO_PROXY for connections to GitHub hosts.")
-	flag.StringVar(&f.outboxDir, "outbox-dir", "/var/run/github-user-token-operator/outbox", "Directory, memory-backed and this replica's own, for received pairs until they are stored.")
-	flag.BoolVar(&f.outboxAllowDisk, "outbox-allow-disk", false, "Accept an outbox that is not memory-backed. Tokens are then written to a disk.")
-	flag.IntVar(&f.requestsPerHour, "token-requests-per-hour", 2000, "Token requests per hour and App, GitHub's documented limit by default. 0 means no limit.")
-	flag.IntVar(&f.unprovenPerHour, "unproven-app-requests-per-hour", ratelimit.DefaultUnprovenPerHour, "Token requests per hour of all Apps of a host together that GitHub has not answered with success since the start.")
-	flag.IntVar(&f.concurrentExchanges, "max-concurrent-exchanges", 256, "Exchanges under way at once.")
-	flag.BoolVar(&f.enableHandoff, "enable-handoff", false, "Allow spec.handoff: tell pods of new tokens and restart workloads. Needs config/components/handoff.")
-	flag.StringVar(&f.webhookAddress, "webhook-receiver-bind-address", "0", "Address of the receiver for GitHub's webhook github_app_authorization, for example :8090. 0 turns it off.")
-	flag.StringVar(&f.webhookSecretFile, "webhook-secret-file", "", "File with the webhook's secret. The receiver needs it.")
-	flag.Float64Var(&f.kubeAPIQPS, "kube-api-qps", -1, "Requests per second to the API server, on average. Negative means no limit: commits must not queue behind fences, and the API server shares itself out fairly.")
-	flag.IntVar(&f.kubeAPIBurst, "kube-api-burst", 200, "Requests to the API server at once, when --kube-api-qps sets a limit.")
-	flag.DurationVar(&f.shutdownTimeout, "shutdown-timeout", time.Minute, "How long to wait at shutdown for exchanges under way and for their pairs to be stored.")
-	f.zap.BindFlags(flag.CommandLine)
-	flag.Parse()
+	set.StringVar(&f.metricsAddress, "metrics-bind-address", "0", "Address of the metrics endpoint, for example :8443. 0 turns it off.")
+	set.BoolVar(&f.metricsSecure, "metrics-secure", true, "Serve metrics over HTTPS, to clients that the API server authorizes.")
+	set.StringVar(&f.probeAddress, "health-probe-bind-address", ":8081", "Address of /healthz and /readyz.")
+	set.BoolVar(&f.leaderElect, "leader-elect", false, "Elect a leader, so that of several replicas one works.")
+	set.StringVar(&f.leaderNamespace, "leader-election-namespace", "", "Namespace of the leader lease. By default the one that the operator runs in.")
+	set.DurationVar(&f.leaseDuration, "leader-elect-lease-duration", 15*time.Second, "How long a leader that is not heard of keeps its lease.")
+	set.DurationVar(&f.renewDeadline, "leader-elect-renew-deadline", 10*time.Second, "How long the leader tries to renew its lease before it ends. Less than the lease's duration.")
+	set.DurationVar(&f.retryPeriod, "leader-elect-retry-period", 2*time.Second, "Time between two tries to get or renew the lease.")
+	set.StringVar(&f.namespaces, "namespaces", "", "Comma-separated namespaces to watch. Empty means all.")
+	set.StringVar(&f.allowedHosts, "allowed-hosts", strings.Join(github.DefaultAllowedHosts, ","), "Comma-separated hosts that spec.app.host may name: HOST, HOST:PORT or *.DOMAIN.")
+	set.StringVar(&f.allowedAddresses, "allowed-addresses", "", "Comma-separated networks (CIDR) to connect to although they are loopback, link-local or the like.")
+	set.StringVar(&f.githubCAFile, "github-ca-file", "", "PEM file with certificates to trust for GitHub hosts, beside the system's.")
+	set.BoolVar(&f.proxyFromEnv, "proxy-from-environment", false, "Use HTTPS_PROXY and NO_PROXY for connections to GitHub hosts.")
+	set.StringVar(&f.outboxDir, "outbox-dir", "/var/run/github-user-token-operator/outbox", "Directory, memory-backed and this replica's own, for received pairs until they are stored.")
+	set.BoolVar(&f.outboxAllowDisk, "outbox-allow-disk", false, "Accept an outbox that is not memory-backed. Tokens are then written to a disk.")
+	set.IntVar(&f.requestsPerHour, "token-requests-per-hour", 2000, "Token requests per hour and App, GitHub's documented limit by default. 0 means no limit.")
+	set.IntVar(&f.unprovenPerHour, "unproven-app-requests-per-hour", ratelimit.DefaultUnprovenPerHour, "Token requests per hour of all Apps of a host together that GitHub has not answered with success since the start.")
+	set.IntVar(&f.concurrentExchanges, "max-concurrent-exchanges", 256, "Exchanges under way at once.")
+	set.BoolVar(&f.enableHandoff, "enable-handoff", false, "Allow spec.handoff: tell pods of new tokens and restart workloads. Needs config/components/handoff.")
+	set.StringVar(&f.webhookAddress, "webhook-receiver-bind-address", "0", "Address of the receiver for GitHub's webhook github_app_authorization, for example :8090. 0 turns it off.")
+	set.StringVar(&f.webhookSecretFile, "webhook-secret-file", "", "File with the webhook's secret. The receiver needs it.")
+	set.Float64Var(&f.kubeAPIQPS, "kube-api-qps", -1, "Requests per second to the API server, on average. Negative means no limit: commits must not queue behind fences, and the API server shares itself out fairly.")
+	set.IntVar(&f.kubeAPIBurst, "kube-api-burst", 200, "Requests to the API server at once, when --kube-api-qps sets a limit.")
+	set.DurationVar(&f.shutdownTimeout, "shutdown-timeout", time.Minute, "How long to wait at shutdown for exchanges under way and for their pairs to be stored.")
+	f.zap.BindFlags(set)
 	return f
 }
 
 func main() {
-	f := parseFlags()
+	f := newFlags(flag.CommandLine)
+	flag.Parse()
 	ctrl.SetLogger(zap.New(zap.UseFlagOptions(&f.zap)))
 	if err := run(ctrl.SetupSignalHandler(), f); err != nil {
 		ctrl.Log.Error(err, "The operator ends")

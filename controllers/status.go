@@ -106,14 +106,14 @@ func readyCondition(s *scope.Scope, stop *problem.Problem) metav1.Condition {
 		if stop != nil {
 			condition.Reason, condition.Message = stop.Reason, stop.Sentence()
 		}
-	case state != nil && state.HasToken() && endsAccessToken(state) && state.Verdict == nil:
+	case state != nil && state.HasToken() && state.IsAccessTokenDead() && state.Verdict == nil:
 		condition.Reason, condition.Message = v1alpha1.ReasonAccessTokenEnded, words.AccessTokenEnded
 		if stop != nil && stop.Reason != condition.Reason {
 			condition.Message += " " + stop.Sentence()
 		} else if stop != nil {
 			condition.Message = stop.Sentence()
 		}
-	case state != nil && state.HasToken() && endsAccessToken(state):
+	case state != nil && state.HasToken() && state.IsAccessTokenDead():
 		condition.Reason = state.Verdict.Reason
 		condition.Message = words.Verdict(state.Verdict.Reason) + " " + words.WhatToDo(s.Token)
 	case state != nil && state.HasToken() && !state.Expires():
@@ -139,13 +139,6 @@ func readyCondition(s *scope.Scope, stop *problem.Problem) metav1.Condition {
 		condition.Reason, condition.Message = v1alpha1.ReasonPending, "No exchange has been made yet."
 	}
 	return condition
-}
-
-// endsAccessToken reports whether the access token is known to be dead. An exchange ends it with the refresh token, whether
-// or not its reply arrives; when the first half of a reply arrived, its access token is stored without a refresh
-// token. A refusal alone does not tell: the refresh token may have expired.
-func endsAccessToken(state *rotation.State) bool {
-	return state.AccessTokenEnded || state.Verdict != nil && state.Verdict.Reason == v1alpha1.ReasonReplyLost && state.RefreshToken != ""
 }
 
 func authorizedCondition(s *scope.Scope, stop *problem.Problem) metav1.Condition {

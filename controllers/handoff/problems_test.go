@@ -9,6 +9,7 @@ import (
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/controllers/retry"
+	"github.com/githubusertoken/github-user-token-operator/internal/backoff"
 )
 
 func TestHandoffProblem(t *testing.T) {
@@ -75,14 +76,14 @@ func TestHandoffTroubleIsTriedAgainLaterEachTime(t *testing.T) {
 	var trouble *trouble
 	for i, want := range []time.Duration{2 * time.Second, 4 * time.Second, 8 * time.Second} {
 		trouble = trouble.then(errors.New("no"), now, mono)
-		if got := trouble.retry; got.wall != now.Add(want) || got.monotonic != mono+want {
+		if got := trouble.retry; got != backoff.DueIn(want, now, mono) {
 			t.Errorf("try %d is at %+v, want after %s", i+2, got, want)
 		}
 	}
 	for range 20 {
 		trouble = trouble.then(errors.New("no"), now, mono)
 	}
-	if got := trouble.retry.monotonic - mono; got != retry.Max {
+	if got := trouble.retry.Monotonic - mono; got != retry.Max {
 		t.Errorf("the longest pause is %s, want %s", got, retry.Max)
 	}
 	if trouble = trouble.then(&ForbiddenError{}, now, mono); trouble.failures != 1 {
@@ -90,26 +91,5 @@ func TestHandoffTroubleIsTriedAgainLaterEachTime(t *testing.T) {
 	}
 	if trouble = trouble.then(nil, now, mono); trouble != nil {
 		t.Errorf("a success leaves %+v", trouble)
-	}
-}
-
-func TestHandoffTheTimeOfTheNextTryStays(t *testing.T) {
-	now := time.Date(2026, 3, 4, 2, 0, 0, 999_000_000, time.UTC)
-	retry := due{wall: now.Add(time.Minute), monotonic: time.Hour + time.Minute}
-	for what, c := range map[string]struct {
-		now  time.Time
-		mono time.Duration
-		want time.Time
-	}{
-		"at the next look":                          {now.Add(time.Second + time.Millisecond), time.Hour + time.Second, retry.wall},
-		"when it has come":                          {now.Add(time.Minute + time.Millisecond), time.Hour + time.Minute, retry.wall},
-		"but not when the clock was set":            {now.Add(-time.Hour), time.Hour + time.Second, now.Add(-time.Hour + 59*time.Second)},
-		"nor when it has long come and still waits": {now.Add(time.Hour), 2 * time.Hour, now.Add(time.Hour)},
-	} {
-		t.Run(what, func(t *testing.T) {
-			if got := retry.at(c.now, c.mono); !got.Equal(c.want) {
-				t.Errorf("got %s, want %s", got, c.want)
-			}
-		})
 	}
 }

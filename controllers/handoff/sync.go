@@ -53,11 +53,11 @@ func (h *Handoff) Sync(log logr.Logger, s *scope.Scope) Report {
 			return
 		}
 		report.Problem = new(n.trouble.problem)
-		next := n.trouble.retry.at(s.Now, mono)
+		next := n.trouble.retry.At(s.Now, mono)
 		if !report.Problem.Stalled {
 			report.Problem.RetryAt = next
 		}
-		if !n.trouble.retry.hasCome(mono) {
+		if !n.trouble.retry.HasCome(mono) {
 			left, report.RequeueAt = plan{}, next
 		}
 	})

@@ -17,7 +17,7 @@ type trouble struct {
 	problem problem.Problem
 	// failures counts those in a row for the same reason.
 	failures int
-	retry    due
+	retry    backoff.Due
 }
 
 // then is the trouble after a further try; t is nil when there was none before, and the result is nil when err
@@ -30,25 +30,6 @@ func (t *trouble) then(err error, now time.Time, mono time.Duration) *trouble {
 	if t != nil && t.problem.Reason == next.problem.Reason {
 		next.failures += t.failures
 	}
-	wait := pauses.After(next.failures)
-	next.retry = due{now.Add(wait), mono + wait}
+	next.retry = backoff.DueIn(pauses.After(next.failures), now, mono)
 	return next
-}
-
-// due is a time by both clocks.
-type due struct {
-	wall      time.Time
-	monotonic time.Duration
-}
-
-// hasCome reports whether the time has come, by the clock that never jumps.
-func (d due) hasCome(mono time.Duration) bool { return d.monotonic <= mono }
-
-// at is the time by the wall clock: now when it has come. It stays the same at each look, so that no status is
-// written for a change of its last digit, unless the wall clock was set.
-func (d due) at(now time.Time, mono time.Duration) time.Time {
-	if at := now.Add(max(0, d.monotonic-mono)); at.Sub(d.wall).Abs() > time.Second {
-		return at
-	}
-	return d.wall
 }

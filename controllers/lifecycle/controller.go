@@ -64,9 +64,6 @@ func (c *Controller) Reconcile(ctx context.Context, token *v1alpha1.GitHubUserTo
 	if err != nil {
 		return 0, err
 	}
-	if err := c.releaser.releaseLeftovers(ctx, s); err != nil {
-		return 0, err
-	}
 	decision := rotation.Decide(s.Input)
 	result := c.act(ctx, s, decision)
 	switch result.State {
@@ -78,6 +75,9 @@ func (c *Controller) Reconcile(ctx context.Context, token *v1alpha1.GitHubUserTo
 	c.acknowledge(s)
 	reportAt, err := c.reporter.Report(ctx, s, decision, result)
 	if err != nil {
+		return 0, err
+	}
+	if err := c.releaser.releaseLeftovers(ctx, s); err != nil {
 		return 0, err
 	}
 	checkAt := c.checks.Sync(logr.FromContextOrDiscard(ctx), s)
@@ -106,7 +106,7 @@ func (c *Controller) reportRunning(ctx context.Context, token *v1alpha1.GitHubUs
 	return err
 }
 
-// Observe gathers what a reconcile of a resource would look at. It changes nothing.
+// Observe is what a reconcile of a resource would look at. It writes to no object.
 func (c *Controller) Observe(ctx context.Context, token *v1alpha1.GitHubUserToken) (*scope.Scope, error) {
 	return c.observer.observe(ctx, token)
 }

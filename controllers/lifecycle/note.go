@@ -30,9 +30,9 @@ type note struct {
 	// intent and intentSince say since when this process has been seeing an intent.
 	intent      string
 	intentSince time.Duration
-	// accessToken and expiresAt say when the access token expires by the monotonic clock.
-	accessToken credential.Fingerprint
-	expiresAt   time.Duration
+	// clocked and expiresAt say when the access token of a pair expires by the monotonic clock.
+	clocked   tokens
+	expiresAt time.Duration
 	// generation is that of the spec that was last looked at as a whole.
 	generation int64
 	// failure is why the last action came to nothing, until one succeeds or somebody changes something.
@@ -41,18 +41,22 @@ type note struct {
 	moveBlocked *failure
 	// committing says why a received pair is not stored yet; nil when there is nothing to say.
 	committing *problem.Problem
-	// provenToken and proof are GitHub's answer about a pair that was restored from a backup.
-	provenToken credential.Fingerprint
-	proof       rotation.Proof
+	// proven and proof are GitHub's answer about a pair that was restored from a backup.
+	proven tokens
+	proof  rotation.Proof
 }
+
+// tokens name a pair. One of the two does not tell pairs apart: GitHub may repeat the other.
+type tokens struct{ access, refresh credential.Fingerprint }
+
+func tokensOf(state *rotation.State) tokens { return tokens{state.AccessToken, state.RefreshToken} }
 
 // failure is a problem that is tried again.
 type failure struct {
 	problem problem.Problem
 	// tries counts the failures in a row with the same reason.
 	tries int
-	// retryAt is when to try again by the monotonic clock: a wall clock that is set back must not put it off.
-	retryAt time.Duration
+	retry backoff.Due
 	// generation and requested are the resource's at the failure: a change of them may have mended it.
 	generation int64
 	requested  string
@@ -146,14 +150,14 @@ func (m *note) watchClocks(pair *rotation.Pair, now time.Time, mono time.Duratio
 		intentSeen = mono - m.intentSince
 	}
 	if pair == nil || !pair.State.Expires() {
-		m.accessToken = ""
+		m.clocked = tokens{}
 		return intentSeen, nil
 	}
-	if m.accessToken != pair.State.AccessToken {
+	if m.clocked != tokensOf(&pair.State) {
 		// However wrong the clock was under which it was stored, or is now, no token outlives its lifetime from the
 		// moment on in which it is seen.
 		left := min(pair.State.ExpiresAt.Sub(now), pair.State.ExpiresAt.Sub(pair.State.IssuedAt))
-		m.accessToken, m.expiresAt = pair.State.AccessToken, mono+left
+		m.clocked, m.expiresAt = tokensOf(&pair.State), mono+left
 	}
 	return intentSeen, new(m.expiresAt - mono)
 }
@@ -174,8 +178,8 @@ func (n notes) again(former *failure, generation int64, requested string, p prob
 	if sameSpec && former.problem.Reason == p.Reason {
 		next.tries = former.tries + 1
 	}
-	pause := wait.After(next.tries)
-	next.problem.RetryAt, next.retryAt = n.clock.Now().Add(pause), n.clock.Monotonic()+pause
+	next.retry = backoff.DueIn(wait.After(next.tries), n.clock.Now(), n.clock.Monotonic())
+	next.problem.RetryAt = next.retry.Wall
 	return next
 }
 
@@ -188,9 +192,7 @@ func (n notes) succeed(uid types.UID) {
 // at each look, unless the wall clock was set.
 func (f *failure) current(now time.Time, mono time.Duration) *problem.Problem {
 	p := f.problem
-	if due := now.Add(f.retryAt - mono); due.Sub(p.RetryAt).Abs() > time.Second {
-		p.RetryAt = due
-	}
+	p.RetryAt = f.retry.At(now, mono)
 	return &p
 }
 

@@ -294,16 +294,21 @@ func TestNoteTheMonotonicExpiryIsNoLaterThanTheLifetimeAfterTheClockWasSetBack(t
 			}
 		})
 	}
-	t.Run("each token has its own", func(t *testing.T) {
+	t.Run("each pair has its own, also when one of its tokens is as before", func(t *testing.T) {
 		_, clock := newNotes()
 		m := &note{}
 		m.watchClocks(pairAt("1"), clock.Now(), clock.Monotonic())
-		clock.pass(7 * time.Hour)
-		next := pairAt("2", func(p *rotation.Pair) {
-			p.State.AccessToken, p.State.IssuedAt, p.State.ExpiresAt = "another", clock.Now(), clock.Now().Add(lifetime)
-		})
-		if _, left := m.watchClocks(next, clock.Now(), clock.Monotonic()); *left != lifetime {
-			t.Errorf("it lives for %s", *left)
+		for _, change := range []func(*rotation.State){
+			func(s *rotation.State) { s.AccessToken = "another" }, func(s *rotation.State) { s.RefreshToken = "another" },
+		} {
+			clock.pass(7 * time.Hour)
+			next := pairAt("2", func(p *rotation.Pair) {
+				change(&p.State)
+				p.State.IssuedAt, p.State.ExpiresAt = clock.Now(), clock.Now().Add(lifetime)
+			})
+			if _, left := m.watchClocks(next, clock.Now(), clock.Monotonic()); *left != lifetime {
+				t.Errorf("it lives for %s", *left)
+			}
 		}
 	})
 	t.Run("a token that does not expire has none", func(t *testing.T) {

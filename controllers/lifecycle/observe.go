@@ -31,7 +31,7 @@ type observer struct {
 }
 
 // observe collects what Decide needs. It reads caches; a Secret is read live only when there is a reason to.
-// It changes nothing.
+// It writes to no object; that the clocks of what was seen begin is all it remembers.
 func (o *observer) observe(ctx context.Context, token *v1alpha1.GitHubUserToken) (*scope.Scope, error) {
 	s := &scope.Scope{Token: token, Owner: scope.OwnerOf(token), Ref: scope.PairRefOf(token), Now: o.clock.Now()}
 	misplaced, duplicate, err := o.observePair(ctx, s)
@@ -70,7 +70,7 @@ func (o *observer) recall(s *scope.Scope, backup *rotation.Pair) {
 				m.seenVersion = s.Pair.Version
 			}
 		}
-		if s.Pair != nil && m.provenToken == s.Pair.State.AccessToken {
+		if s.Pair != nil && m.proven == tokensOf(&s.Pair.State) {
 			s.Input.Proof = m.proof
 		}
 		if f := m.failure; f != nil && f.generation == s.Token.Generation && f.requested == s.Input.RefreshRequestedAt {

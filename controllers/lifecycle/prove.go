@@ -87,7 +87,7 @@ func (v *prover) proveNow(log logr.Logger, token *v1alpha1.GitHubUserToken, ref 
 			found = rotation.ProofAlive
 		}
 	}
-	v.notes.With(token.UID, func(m *note) { m.provenToken, m.proof = pair.State.AccessToken, found })
+	v.notes.With(token.UID, func(m *note) { m.proven, m.proof = tokensOf(&pair.State), found })
 	v.notes.succeed(token.UID)
 	log.Info("GitHub was asked about the access token of a restored pair", "alive", found == rotation.ProofAlive)
 }

@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/resourceversion"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/internal/backoff"
 	"github.com/githubusertoken/github-user-token-operator/internal/memory"
 	"github.com/githubusertoken/github-user-token-operator/internal/problem"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
@@ -144,7 +145,7 @@ func (b notebook) record(token *v1alpha1.GitHubUserToken, name string, found *pr
 			return
 		}
 		next := remembered.trouble.then(*found, token.Generation)
-		next.retry = dueIn(next.wait(n.round != nil && n.round.disturbed), now, mono)
+		next.retry = backoff.DueIn(next.wait(n.round != nil && n.round.disturbed), now, mono)
 		// What was remembered of the Secret did not help; look anew.
 		remembered.trouble, remembered.written = next, nil
 	})
@@ -157,7 +158,7 @@ func (b notebook) waits(token *v1alpha1.GitHubUserToken, name string) (waits boo
 		if remembered.trouble != nil && remembered.trouble.generation != token.Generation {
 			remembered.trouble = nil
 		}
-		waits = remembered.trouble != nil && remembered.trouble.retry.monotonic > mono
+		waits = remembered.trouble != nil && !remembered.trouble.retry.HasCome(mono)
 	})
 	return waits
 }
@@ -184,7 +185,7 @@ func (b notebook) problem(uid types.UID, now time.Time) (shown *problem.Problem,
 			if t == nil {
 				continue
 			}
-			if at := t.retry.at(now, mono); !at.IsZero() && (requeueAt.IsZero() || at.Before(requeueAt)) {
+			if at := t.retry.At(now, mono); !t.retry.HasCome(mono) && (requeueAt.IsZero() || at.Before(requeueAt)) {
 				requeueAt = at
 			}
 			names, problems = append(names, name), append(problems, &t.problem)

@@ -119,28 +119,6 @@ func TestOutputRetryIsAtTheEarliestTimeThatIsStillToCome(t *testing.T) {
 	})
 }
 
-func TestOutputRetryTimeStaysTheSameUnlessTheWallClockIsSet(t *testing.T) {
-	start := time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
-	at := dueIn(10*time.Second, start, time.Hour)
-	for name, c := range map[string]struct {
-		now  time.Time
-		mono time.Duration
-		want time.Time
-	}{
-		"at once":                                   {start, time.Hour, start.Add(10 * time.Second)},
-		"clocks that are read some time apart":      {start.Add(3 * time.Second), time.Hour + 3*time.Second + 7*time.Millisecond, start.Add(10 * time.Second)},
-		"a wall clock that was set back an hour":    {start.Add(-time.Hour), time.Hour + 4*time.Second, start.Add(-time.Hour + 6*time.Second)},
-		"a wall clock that was set ahead an hour":   {start.Add(time.Hour), time.Hour + 4*time.Second, start.Add(time.Hour + 6*time.Second)},
-		"its time has come, whatever the wall says": {start.Add(-time.Hour), time.Hour + 10*time.Second, time.Time{}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			if got := at.at(c.now, c.mono); !got.Equal(c.want) {
-				t.Errorf("it is at %v, want %v", got, c.want)
-			}
-		})
-	}
-}
-
 func TestOutputInTroubleIsTriedAtOnceWhen(t *testing.T) {
 	for name, c := range map[string]struct {
 		found  *problem.Problem

@@ -77,7 +77,7 @@ func (o *Outputs) restoreAll(ctx context.Context, s *scope.Scope, secrets map[st
 	if !live.Controlled || live.Owner.UID != string(s.Token.UID) || live.State.Owner != string(s.Token.UID) {
 		return nil // The cache lags behind; its next event brings what is new.
 	}
-	if live.State.AccessToken == pair.State.AccessToken {
+	if live.State.AccessToken == pair.State.AccessToken && live.State.RefreshToken == pair.State.RefreshToken {
 		live.NextRefreshAt = pair.NextRefreshAt
 	}
 	o.each(s.Token, toWrite, func(spec v1alpha1.Output) error {

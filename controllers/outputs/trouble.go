@@ -16,7 +16,7 @@ type trouble struct {
 	problem problem.Problem
 	// failures counts those in a row for the same reason.
 	failures int
-	retry    due
+	retry    backoff.Due
 	// generation is that of the spec that was tried.
 	generation int64
 }
@@ -40,27 +40,4 @@ func (t *trouble) wait(disturbed bool) time.Duration {
 	default:
 		return pauses.Max // A change is noticed at once; this is for one that was missed.
 	}
-}
-
-// due is a time by both clocks.
-type due struct {
-	wall      time.Time
-	monotonic time.Duration
-}
-
-func dueIn(wait time.Duration, now time.Time, mono time.Duration) due {
-	return due{now.Add(wait), mono + wait}
-}
-
-// at is the time by the wall clock; zero when it has come. It stays the same at each look, so that no status is
-// written for a change of its last digit, unless the wall clock was set.
-func (d due) at(now time.Time, mono time.Duration) time.Time {
-	left := d.monotonic - mono
-	if left <= 0 {
-		return time.Time{}
-	}
-	if at := now.Add(left); at.Sub(d.wall).Abs() > time.Second {
-		return at
-	}
-	return d.wall
 }

@@ -1,6 +1,10 @@
 package outputs
 
-import "k8s.io/apimachinery/pkg/types"
+import (
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/githubusertoken/github-user-token-operator/internal/backoff"
+)
 
 // Reconsider has outputs of a resource tried again that wait for somebody, by the next Sync: a Secret that the
 // resource names has changed, and what was in their way may be gone. The caller has the resource reconciled.
@@ -11,7 +15,7 @@ func (o *Outputs) Reconsider(uid types.UID) {
 		}
 		for _, remembered := range n.byName {
 			if remembered.trouble != nil && remembered.trouble.problem.Stalled {
-				remembered.trouble.retry = due{}
+				remembered.trouble.retry = backoff.Due{}
 			}
 		}
 	})

@@ -70,7 +70,7 @@ func (r *Rotator) tryCommit(ctx context.Context, policy Policy, record Record, t
 	}
 	next := pairAfter(live, policy, record, tokens)
 	switch {
-	case isStored(live, next):
+	case live.holdsPairOf(next):
 		return Result{Outcome: Committed, Pair: live}, nil
 	case isSomebodyElses(live, record):
 		return r.commitToBackup(ctx, pairAfter(lastKnown(record), policy, record, tokens))
@@ -120,14 +120,10 @@ func isSomebodyElses(live *Pair, record Record) bool {
 
 // committed is the result of a write that has stored next, or something newer that it has met.
 func committed(stored, next *Pair) Result {
-	if !isStored(stored, next) {
+	if !stored.holdsPairOf(next) {
 		return Result{Outcome: Superseded, Pair: stored}
 	}
 	return Result{Outcome: Committed, Pair: stored}
-}
-
-func isStored(live, next *Pair) bool {
-	return live.State.AccessToken == next.State.AccessToken && live.AccessToken.Fingerprint() == next.State.AccessToken
 }
 
 // lastKnown is the Secret as it was at the fence, without its tokens: what there is to go on from when it is
@@ -140,7 +136,7 @@ func lastKnown(record Record) *Pair {
 // was deleted since, and the pair retained for the next one.
 func leftBehind(live *Pair, record Record) bool {
 	return live.Orphan && (live.State.Retained || live.State.Owner == record.Owner.UID) &&
-		(live.Holds(record.Spent) || live.State.descendsFrom(&record))
+		(live.holdsSpentOf(&record) || live.State.descendsFrom(&record))
 }
 
 // commitElsewhere stores the pair where its Secret is not in its place: under the name to which it has moved since
@@ -166,7 +162,7 @@ func (r *Rotator) commitElsewhere(ctx context.Context, policy Policy, record Rec
 		if err != nil {
 			return Result{}, err
 		}
-		if live != nil && live.Holds(record.Spent) {
+		if live != nil && live.holdsSpentOf(&record) {
 			return r.commitTo(ctx, policy, record, tokens, ref)
 		}
 	}
@@ -217,7 +213,7 @@ func (r *Rotator) commitToBackup(ctx context.Context, next *Pair) (Result, error
 // and their pair stays.
 func movedOn(live *Pair, record Record) bool {
 	switch refresh := live.RefreshToken.Fingerprint(); {
-	case live.Holds(record.Spent):
+	case live.holdsSpentOf(&record):
 		return false
 	case live.Controlled && live.Owner.UID != record.Owner.UID && !live.State.descendsFrom(&record) && !tookOver(live, record):
 		return true // A new resource of the same name has begun a chain of its own.

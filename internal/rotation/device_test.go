@@ -528,7 +528,7 @@ func TestAPollIsReplayed(t *testing.T) {
 			live := w.offer(t, w.shelf.pair)
 			record := Record{
 				ID: "poll", Ref: live.Ref, Owner: deviceOwner, App: deviceApp.Key(), Spent: deviceCode.Fingerprint(),
-				Login: true, Base: live.State, Reply: said(pairReply),
+				Code: true, Login: true, Base: live.State, Reply: said(pairReply),
 			}
 			meanwhile(w.shelf)
 			for range 2 {

@@ -142,7 +142,11 @@ func (r *Rotator) TakeUp(ctx context.Context, owner Owner, live *Pair) (*Pair, e
 	}
 	state := &live.State
 	sameAccess, sameRefresh := live.AccessToken.Fingerprint() == state.AccessToken, live.RefreshToken.Fingerprint() == state.RefreshToken
-	samePending := live.SeedToken.Fingerprint() == state.PendingSeed
+	login := live.SeedToken.Fingerprint()
+	if login != state.PendingSeed && state.KnowsSeed(login, state.App) {
+		login = "" // The chain's own token is no login, nor is one that was dealt with, whoever has put it there.
+	}
+	samePending := login == state.PendingSeed
 	held := live.Intent == nil || live.Holds(live.Intent.Spends)
 	if sameAccess && sameRefresh && samePending && held {
 		return live, nil
@@ -151,7 +155,7 @@ func (r *Rotator) TakeUp(ctx context.Context, owner Owner, live *Pair) (*Pair, e
 	if !held {
 		next.Intent = nil
 	}
-	next.State.PendingSeed = live.SeedToken.Fingerprint()
+	next.State.PendingSeed = login
 	switch {
 	case !sameRefresh && live.RefreshToken.IsZero():
 		next.State.RefreshToken = ""

@@ -103,11 +103,33 @@ func (p *Pair) WithoutTokens() *Pair {
 	return stripped
 }
 
-// Holds reports whether the stored data still holds the secret that an exchange spends: the refresh token
-// of the chain, the token of a new login, or a device code.
+// Holds reports whether the stored data still holds the token that an exchange spends: the refresh token of the chain,
+// or the token of a new login.
 func (p *Pair) Holds(spent credential.Fingerprint) bool {
-	return spent != "" &&
-		(p.RefreshToken.Fingerprint() == spent || p.SeedToken.Fingerprint() == spent || p.DeviceCode.Fingerprint() == spent)
+	_, held := p.token(spent)
+	return held
+}
+
+// holdsSpentOf reports whether the stored data still holds what a reply was got for.
+func (p *Pair) holdsSpentOf(record *Record) bool {
+	if record.Code {
+		return p.holdsCode(record.Spent)
+	}
+	return p.Holds(record.Spent)
+}
+
+// holdsPairOf reports whether both tokens of another pair are stored, and are those that the state speaks of. One of
+// them alone does not tell: a reply may repeat the other.
+func (p *Pair) holdsPairOf(other *Pair) bool { return p.names(other) && p.isWhole() }
+
+// names reports whether the state speaks of the same two tokens as another pair's.
+func (p *Pair) names(other *Pair) bool {
+	return p.State.AccessToken == other.State.AccessToken && p.State.RefreshToken == other.State.RefreshToken
+}
+
+// isWhole reports whether the tokens are those that the state speaks of.
+func (p *Pair) isWhole() bool {
+	return p.AccessToken.Fingerprint() == p.State.AccessToken && p.RefreshToken.Fingerprint() == p.State.RefreshToken
 }
 
 // token returns the refresh token with that fingerprint.

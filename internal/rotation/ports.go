@@ -77,6 +77,9 @@ type Record struct {
 	App string `json:"app"`
 	// Spent names the token that was exchanged, or the device code that was redeemed.
 	Spent credential.Fingerprint `json:"spent"`
+	// Code says that it was a device code. What stands in the Secret does not tell: anybody may have put the same value
+	// under two keys.
+	Code bool `json:"code,omitempty"`
 	// Login says that this is the first pair of a new login, which replaces whatever chain there was.
 	Login bool `json:"login,omitempty"`
 	// SecretUID is the UID of the Secret at the fence.

@@ -80,6 +80,15 @@ type Job struct {
 	Annotations map[string]string
 }
 
+// isLogin reports whether the job exchanges the token of a new login, and not the chain's own. The decision tells, and
+// what was known of the pair when it was made: anybody may put the same token under two keys of the Secret.
+func (j *Job) isLogin() bool {
+	if j.Decision.Action == ActionImport {
+		return true
+	}
+	return j.Pair != nil && j.Decision.Spends == j.Pair.State.PendingSeed && j.Decision.Spends != j.Pair.State.RefreshToken
+}
+
 // Outcome is what became of a job.
 type Outcome string
 
@@ -168,10 +177,9 @@ func (r *Rotator) exchange(ctx context.Context, job Job, fenced *Pair, token cre
 		result.ExchangeDuration = took
 		return result
 	}
-	login := job.Decision.Action == ActionImport || fenced.SeedToken.Fingerprint() == fenced.Intent.Spends
 	result := r.Accept(ctx, job, fenced, Record{
 		ID: fenced.Intent.ID, Ref: fenced.Ref, Owner: job.Owner, App: job.App.Key(),
-		Spent: fenced.Intent.Spends, Login: login, SecretUID: fenced.UID, Base: fenced.State,
+		Spent: fenced.Intent.Spends, Login: job.isLogin(), SecretUID: fenced.UID, Base: fenced.State,
 		SeedVersion: fenced.State.SeedVersion, RefreshRequestedAt: job.RefreshRequestedAt, User: job.User, Reply: reply,
 	})
 	result.ExchangeDuration = took
@@ -193,7 +201,7 @@ func (r *Rotator) Accept(ctx context.Context, job Job, fenced *Pair, record Reco
 		result = r.store(ctx, job.App, job.Policy, record, tokens, fenced)
 	case record.endsChain() && !tokens.AccessToken.IsZero():
 		result = r.storeHalf(ctx, job.App, job.Policy, record, tokens, fenced, err)
-	case record.Spent == fenced.DeviceCode.Fingerprint():
+	case record.Code:
 		result = r.settlePoll(ctx, fenced, err)
 	default:
 		result = r.settle(ctx, job, fenced, err)
@@ -244,7 +252,7 @@ func (r *Rotator) refuse(ctx context.Context, app github.App, record Record, tok
 	}
 	if result.Outcome != Discarded {
 		result = r.condemn(ctx, record.Owner, record.Ref, verdict{
-			reason: reason, spent: record.Spent, app: record.App, intentID: record.ID,
+			reason: reason, spent: record.Spent, app: record.App, intentID: record.ID, code: record.Code,
 		}, result)
 	}
 	if r.End != nil {

@@ -56,13 +56,15 @@ func (r *Rotator) clearIntent(ctx context.Context, fenced *Pair) *Pair {
 	return cleared
 }
 
-// verdict is a token that is of no more use.
+// verdict is a token, or a device code, that is of no more use.
 type verdict struct {
 	// reason is found out when it is empty.
 	reason   string
 	spent    credential.Fingerprint
 	app      string
 	intentID string
+	// code says that it is a device code, which is redeemed without an intent.
+	code bool
 }
 
 // condemn records that a token is of no more use, if the Secret, read live, still holds this token under
@@ -123,7 +125,7 @@ func (r *Rotator) tryCondemn(ctx context.Context, owner Owner, ref Ref, v verdic
 		return result, err
 	}
 	result.Pair, result.Reason = stored, reason
-	if stored.State.RefreshToken != next.State.RefreshToken {
+	if !stored.names(next) {
 		result.Outcome, result.Reason = Superseded, "" // A backup with something newer was met on the way.
 	}
 	return result, nil
@@ -132,8 +134,8 @@ func (r *Rotator) tryCondemn(ctx context.Context, owner Owner, ref Ref, v verdic
 // holdsForVerdict reports whether a verdict is about what the Secret still holds: a token under this very
 // intent, or a device code, which is redeemed without one.
 func (p *Pair) holdsForVerdict(v verdict) bool {
-	if p.holdsCode(v.spent) {
-		return true
+	if v.code {
+		return p.holdsCode(v.spent)
 	}
 	return p.Holds(v.spent) && p.Intent != nil && p.Intent.ID == v.intentID
 }
@@ -141,7 +143,7 @@ func (p *Pair) holdsForVerdict(v verdict) bool {
 // pairCondemned is the Secret with the verdict in its state. A login that was refused does not condemn
 // the chain that was there before it.
 func pairCondemned(live *Pair, v verdict, now time.Time) (*Pair, string) {
-	if live.holdsCode(v.spent) {
+	if v.code {
 		return codeEnded(live, v.reason), v.reason
 	}
 	next := live.Clone()
@@ -159,6 +161,12 @@ func pairCondemned(live *Pair, v verdict, now time.Time) (*Pair, string) {
 		}
 	}
 	found := &Verdict{Reason: v.reason, Fingerprint: v.spent, Time: now}
+	if live.SeedToken.Fingerprint() == v.spent {
+		next.SeedToken, state.PendingSeed = credential.RefreshToken{}, "" // Also when somebody has put the chain's own token there.
+	}
+	if state.PendingSeed == v.spent {
+		state.PendingSeed = ""
+	}
 	if live.RefreshToken.Fingerprint() == v.spent {
 		state.Verdict = found
 		next.NextRefreshAt = time.Time{}
@@ -171,8 +179,6 @@ func pairCondemned(live *Pair, v verdict, now time.Time) (*Pair, string) {
 		state.SeedVersion = "" // It is looked at again when spec.app changes.
 	}
 	state.recordSeed(record)
-	state.PendingSeed = ""
-	next.SeedToken = credential.RefreshToken{}
 	if state.HasToken() || state.RefreshToken != "" {
 		state.SeedVerdict = found
 	} else {

@@ -189,8 +189,8 @@ func (a *apiServer) edit(ref rotation.Ref, change func(*rotation.Pair)) {
 func (a *apiServer) restoreOver(ref rotation.Ref, copied *rotation.Pair) {
 	a.edit(ref, func(p *rotation.Pair) {
 		now, old := a.world.gitHub.tokens[p.RefreshToken.Reveal()], a.world.gitHub.tokens[copied.RefreshToken.Reveal()]
-		if res := a.world.resources[keyOf(ref)]; p.State.Revision == copied.State.Revision || now == nil || old != nil && now.login != old.login {
-			res.damaged = res.logins // What is under way may be forgotten, or another login's chain go on.
+		if res := a.world.resources[keyOf(ref)]; p.State.Revision == copied.State.Revision || now == nil || old == nil || now.login != old.login {
+			res.damaged = res.logins // What is under way may be forgotten, or another login's chain go on, or what somebody pasted.
 		}
 		a.world.resources[keyOf(ref)].forgetful = a.world.resources[keyOf(ref)].logins
 		p.State, p.Intent, p.NextRefreshAt, p.StateLost = copied.State.Clone(), copied.Intent, copied.NextRefreshAt, copied.StateLost

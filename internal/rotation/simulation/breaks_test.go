@@ -2,6 +2,7 @@ package simulation
 
 import (
 	"encoding/json"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -15,6 +16,8 @@ import (
 	"sync"
 	"testing"
 )
+
+var onlyBreak = flag.String("break", "", "the name of the one break that TestEveryBreakIsCaught looks at; all of them by default")
 
 // breaks are the rules that are broken at the edge of the protocol's code.
 var breaks = []Break{
@@ -81,14 +84,15 @@ func TestTheMutantsAreHarmlessUntilChosen(t *testing.T) {
 	}
 }
 
-// TestEveryBreakIsCaught breaks each rule of the protocol on purpose and finds that the simulation sees it, by
-// a seed with which nothing is wrong as long as the rule is kept.
-func TestEveryBreakIsCaught(t *testing.T) {
-	binary := buildMutants(t)
-	type brokenRule struct {
-		name, environment, caught string
-		kept                      func(uint64) Config
-	}
+// brokenRule is a rule that is broken in a run of its own.
+type brokenRule struct {
+	name, environment, caught string
+	// kept is the same run with all rules kept.
+	kept func(uint64) Config
+}
+
+// brokenRules are those that are to be looked at.
+func brokenRules() []*brokenRule {
 	var rules []*brokenRule
 	for _, name := range breaks {
 		rules = append(rules, &brokenRule{name: string(name), environment: "SIMULATION_BREAK=" + string(name), kept: configOf(BreakNone, 0)})
@@ -99,13 +103,32 @@ func TestEveryBreakIsCaught(t *testing.T) {
 		}
 		rules = append(rules, &brokenRule{name: m.name, environment: "SIMULATION_MUTANT=" + m.name, kept: configOf(BreakNone, rare[m.name])})
 	}
+	if *onlyBreak != "" {
+		rules = slices.DeleteFunc(rules, func(rule *brokenRule) bool { return rule.name != *onlyBreak })
+	}
+	return rules
+}
+
+// TestEveryBreakIsCaught breaks each rule of the protocol on purpose and finds that the simulation sees it, by
+// a seed with which nothing is wrong as long as the rule is kept.
+func TestEveryBreakIsCaught(t *testing.T) {
+	rules := brokenRules()
+	if len(rules) == 0 {
+		t.Fatalf("there is no break %q", *onlyBreak)
+	}
+	for name := range rare {
+		if !slices.ContainsFunc(mutants, func(m mutant) bool { return m.name == name }) {
+			t.Errorf("faults are chosen for %q, which is no break", name)
+		}
+	}
+	binary := buildMutants(t)
 	var group sync.WaitGroup
 	slots := make(chan struct{}, runtime.GOMAXPROCS(0))
 	for _, rule := range rules {
 		group.Go(func() {
 			slots <- struct{}{}
 			defer func() { <-slots }()
-			rule.caught = huntWith(t, binary, rule.environment, rule.kept)
+			rule.caught = huntWith(t, binary, rule)
 		})
 	}
 	group.Wait()
@@ -119,14 +142,15 @@ func TestEveryBreakIsCaught(t *testing.T) {
 	}
 }
 
-// huntWith runs the test binary of the mutants with one rule broken. kept is the same run with all rules kept.
-func huntWith(t *testing.T, binary, environment string, kept func(uint64) Config) string {
+// huntWith runs the test binary of the mutants with one rule broken. A seed that fails with all rules kept is an error,
+// and catches nothing.
+func huntWith(t *testing.T, binary string, rule *brokenRule) string {
 	for from := uint64(1); ; {
 		command := exec.CommandContext(t.Context(), binary)
-		command.Env = append(os.Environ(), environment, "SIMULATION_HUNT="+strconv.FormatUint(from, 10))
+		command.Env = append(os.Environ(), rule.environment, "SIMULATION_HUNT="+strconv.FormatUint(from, 10))
 		output, err := command.CombinedOutput()
 		if err != nil {
-			t.Errorf("%s: %v\n%s", environment, err, output)
+			t.Errorf("%s: the hunt from seed %d on: %v\n%s", rule.name, from, err, output)
 			return ""
 		}
 		caught := strings.TrimSpace(string(output))
@@ -134,12 +158,18 @@ func huntWith(t *testing.T, binary, environment string, kept func(uint64) Config
 		if err != nil {
 			return ""
 		}
-		if report := Run(kept(seed)); report.Violation != "" {
-			t.Errorf("seed %d fails with all rules kept: %s", seed, report.Violation)
-			from = seed + 1
-			continue
+		cfg := rule.kept(seed)
+		report := Run(cfg)
+		if report.Violation == "" {
+			return caught
 		}
-		return caught
+		again, err := json.Marshal(cfg)
+		if err != nil {
+			t.Error(err)
+		}
+		t.Errorf("%s: seed %d of the hunt fails with all rules kept: %s\nTrace it with: go test ./internal/rotation/simulation -run TestReplay -v -args -replay='%s'",
+			rule.name, seed, report.Violation, again)
+		from = seed + 1
 	}
 }
 

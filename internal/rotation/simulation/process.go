@@ -54,6 +54,8 @@ type life struct {
 
 	leading  bool
 	draining bool
+	// ledSince is when it began to lead.
+	ledSince moment
 	// setBack says that the wall clock was set back during this life.
 	setBack bool
 	ids     int
@@ -90,7 +92,7 @@ func (r *replica) start() {
 		l.controller.Replay(discard, slices.Clone(r.box.records))
 	}
 	if !w.cfg.LeaderElection {
-		l.leading = true
+		l.lead()
 	} else {
 		w.elect(nil)
 	}
@@ -298,7 +300,7 @@ func (w *world) elect(lost *life) {
 		for _, l := range w.lives {
 			if l.fit() && l != old {
 				w.leader = l
-				l.leading = true
+				l.lead()
 				w.tracef("LEADER %s", l)
 				if w.cfg.Break == BreakReplayByLeader {
 					l.controller.Replay(discard, slices.Clone(l.replica.box.records))
@@ -313,6 +315,8 @@ func (w *world) elect(lost *life) {
 		w.elect(nil)
 	})
 }
+
+func (l *life) lead() { l.leading, l.ledSince = true, l.world.now }
 
 func (l *life) fit() bool {
 	return !l.dead && !l.stopped && !l.draining && l.world.now >= l.replica.cutOff

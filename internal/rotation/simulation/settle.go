@@ -195,7 +195,9 @@ func (w *world) judgeAlive(res *resource, pair *rotation.Pair) {
 	case p == nil && pair.RefreshToken.IsZero() && res.damaged+res.garbled > 0: // A person has taken it out, and garbled what was known of it.
 	case p == nil:
 		w.violate("%s: Ready with a refresh token that GitHub never issued", res.namespace)
-	case p.revoked && pair.State.ExpiresAt.Sub(pair.State.IssuedAt) != w.cfg.Lifetime: // Computed from tokens and a wrong clock.
+	// Computed from tokens, and from an expiry by a wrong clock, after an edit that took the verdict away as well: what
+	// became of the token is found out when it is due by that clock.
+	case (p.revoked || p.spent && res.garbled >= p.login) && pair.State.ExpiresAt.Sub(pair.State.IssuedAt) != w.cfg.Lifetime:
 	case p.spent || p.revoked:
 		w.violate("%s: Ready with a dead refresh token", res.namespace)
 	case pair.AccessToken.Reveal() != p.access && !pair.AccessToken.IsZero():
