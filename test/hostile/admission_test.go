@@ -14,7 +14,7 @@ func TestHostileAdmission(t *testing.T) {
 	webhook := w.register(subjects.namespace, kindsBut())
 	killed := 0
 	for begin := time.Now(); time.Since(begin) < settings.admission; time.Sleep(20 * time.Millisecond) {
-		if share := float64(time.Since(begin)) / float64(settings.admission); killed < settings.kills && share > (float64(killed)+0.5)/float64(settings.kills) {
+		if share := float64(time.Since(begin)) / float64(settings.admission); killed < settings.admissionKills && share > (float64(killed)+0.5)/float64(settings.admissionKills) {
 			killed++
 			w.kill()
 		}

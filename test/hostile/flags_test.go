@@ -16,9 +16,11 @@ var settings struct {
 	lifetime  time.Duration
 	places    int
 	kills     int
-	admission time.Duration
-	figures   bool
-	breaks    bool
+	// admissionKills is what kills is, for the part with the webhook.
+	admissionKills int
+	admission      time.Duration
+	figures        bool
+	breaks         bool
 }
 
 func init() {
@@ -30,7 +32,8 @@ func init() {
 	flag.IntVar(&settings.apps, "apps", 2, "GitHub Apps that the victims belong to")
 	flag.DurationVar(&settings.lifetime, "lifetime", 12*time.Second, "lifetime of the victims' access tokens, in whole seconds")
 	flag.IntVar(&settings.places, "places", 16, "the operator's --max-concurrent-exchanges")
-	flag.IntVar(&settings.kills, "kills", 1, "how often the operator is killed with SIGKILL, in each part")
+	flag.IntVar(&settings.kills, "kills", 1, "how often the operator is killed with SIGKILL while the tenant acts")
+	flag.IntVar(&settings.admissionKills, "admission-kills", 1, "how often it is killed while the webhook does harm")
 	flag.DurationVar(&settings.admission, "admission", 10*time.Second, "how long the webhook does harm")
 	flag.BoolVar(&settings.figures, "figures", false, "hold the victims' refreshes to 5 s, or twice what a plain client takes")
 	flag.BoolVar(&settings.breaks, "breaks", false, "break the operator on purpose instead, and see each break noticed")
