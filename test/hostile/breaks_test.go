@@ -39,6 +39,7 @@ var breaks = map[string]deliberate{
 		patch("internal/rotation/rotator.go", "\tcase record.Code:\n", "\tcase record.Code, record.Spent == fenced.DeviceCode.Fingerprint():\n"),
 	}},
 	"the receiver takes any number of bodies": {"TestHostileTenant", "MiB of memory", []overlay.Patch{
+		patch("internal/github/webhook/handler.go", "\tmaxBody = 64 << 10\n", "\tmaxBody = 1 << 20\n"),
 		patch("internal/endpoint/listener.go", "\treturn limit(inner, connections), nil\n", "\treturn inner, nil\n"),
 	}},
 }

@@ -37,7 +37,8 @@ func (s *subjects) settle() {
 			one := *s.known[name]
 			s.mu.Unlock()
 			newest, _ := the.gh.Last(one.login)
-			switch problem := one.problem(s.w.ctx, s.namespace, s.w.kills); {
+			switch problem, lost := one.problem(s.w.ctx, s.namespace, s.w.kills); {
+			case lost:
 			case problem != "":
 				open = append(open, name+": "+problem)
 			case time.Until(newest.AccessTokenExpiresAt) < time.Hour && the.gh.Alive(newest.RefreshToken):
@@ -78,20 +79,18 @@ func (s *subjects) judge() {
 
 // limits are those of GitHub. A process that was killed forgets what it has used; of what may be sent at once it has then
 // another 20, and that is what is allowed here on top.
-func (w *world) limits(proven []string) {
+func (w *world) limits() {
 	w.t.Helper()
 	const atOnce, unprovenPerHour = 20, 60
-	known := map[string]bool{}
 	hours := time.Since(the.began).Hours()
-	for _, app := range proven {
-		known[app] = true
+	for app := range the.apps {
 		most := the.lives*atOnce + int(hours*2000) + 1
 		if n := the.calls.of(app); n > most {
 			w.t.Errorf("%s: GitHub has seen %d token requests in %.0f s, at most %d are allowed", app, n, hours*3600, most)
 		}
 	}
 	most := the.lives*atOnce + int(hours*unprovenPerHour) + 1
-	if n := the.calls.unproven(known); n > most {
+	if n := the.calls.unproven(the.apps); n > most {
 		w.t.Errorf("GitHub has seen %d token requests of Apps without a success in %.0f s, at most %d are allowed", n, hours*3600, most)
 	}
 	if n := the.calls.at("/credentials/revoke"); n > the.lives*githubtest.DefaultRevokeLimit {
@@ -206,6 +205,11 @@ func (w *world) search() {
 	w.t.Helper()
 	issued := w.issued()
 	page := w.metrics()
+	for _, none := range []string{"githubusertoken_flight_panics_total 0\n", "githubusertoken_outbox_corrupt_records 0\n"} {
+		if !strings.Contains(page, none) {
+			w.t.Errorf("the operator's metrics do not say %s", none)
+		}
+	}
 	noteMemory()
 	ended := the.stage.Operator.Ended()
 	w.must(the.stage.Operator.Signal(syscall.SIGQUIT))

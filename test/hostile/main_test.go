@@ -35,8 +35,10 @@ var the struct {
 	admin client.WithWatch
 	// receiver is the address of the operator's webhook receiver.
 	receiver string
-	began    time.Time
-	lives    int
+	// apps are the Apps that GitHub knows, and can so have a success.
+	apps  map[string]bool
+	began time.Time
+	lives int
 }
 
 func TestMain(m *testing.M) {
@@ -136,7 +138,7 @@ func startOperator(ctx context.Context) (release func(), err error) {
 	if err := os.WriteFile(secret, []byte("5ca1ab1e5ca1ab1e5ca1ab1e5ca1ab1e"), 0o600); err != nil {
 		return nil, err
 	}
-	the.began, the.lives = time.Now(), 1
+	the.began, the.lives, the.apps = time.Now(), 1, map[string]bool{}
 	return release, the.stage.StartOperator(ctx,
 		// A process that was killed need not wait for its former lease.
 		"--leader-elect=false",

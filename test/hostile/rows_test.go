@@ -136,7 +136,10 @@ func (a *attack) obstruct() {
 		select {
 		case <-ctx.Done():
 			return
-		case change := <-resources.ResultChan():
+		case change, open := <-resources.ResultChan():
+			if !open {
+				return // longer than any test
+			}
 			resource, ok := change.Object.(*v1alpha1.GitHubUserToken)
 			if !ok || change.Type != watch.Added || !strings.HasPrefix(resource.Name, "c-") {
 				continue
@@ -145,7 +148,10 @@ func (a *attack) obstruct() {
 			yes := true
 			backup.Immutable = &yes
 			a.make("secret", backup)
-		case change := <-secrets.ResultChan():
+		case change, open := <-secrets.ResultChan():
+			if !open {
+				return
+			}
 			secret, ok := change.Object.(*corev1.Secret)
 			if !ok || secret.Annotations[v1alpha1.AnnotationIntent] == "" || secret.Immutable != nil || !strings.HasPrefix(secret.Name, "c-") {
 				continue

@@ -132,6 +132,30 @@ func junk(r *rand.Rand, prefix string, length int) string {
 
 func junkRefresh(r *rand.Rand) string { return junk(r, "ghr_", 76) }
 
+// floods does what flood does, again and again.
+func (w *world) floods(connections int) (end func()) {
+	const every = 10 * time.Second
+	ctx, cancel := context.WithCancel(w.ctx)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		ticker := time.NewTicker(every)
+		defer ticker.Stop()
+		for ctx.Err() == nil {
+			end := w.flood(connections)
+			select {
+			case <-ticker.C:
+			case <-ctx.Done():
+			}
+			end()
+		}
+	}()
+	return func() {
+		cancel()
+		<-ended
+	}
+}
+
 // flood opens connections to the webhook receiver, each with a large body of which the last byte never comes, and holds
 // them until the returned function is called.
 func (w *world) flood(connections int) (end func()) {
@@ -152,7 +176,7 @@ func (w *world) flood(connections int) (end func()) {
 			}
 			defer connection.Close()
 			_ = connection.SetWriteDeadline(time.Now().Add(5 * time.Second))
-			if _, err := fmt.Fprintf(connection, "POST / HTTP/1.1\r\nHost: receiver\r\nX-GitHub-Event: github_app_authorization\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n", size); err != nil {
+			if _, err := fmt.Fprintf(connection, "POST / HTTP/1.1\r\nHost: receiver\r\nX-GitHub-Event: github_app_authorization\r\nContent-Type: application/json\r\nX-Hub-Signature-256: sha256=%064x\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n", 0, size); err != nil {
 				return
 			}
 			_, _ = connection.Write(body) // it is taken, or not: both is an answer

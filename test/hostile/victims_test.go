@@ -198,32 +198,32 @@ func (s *subjects) goOn(during string) {
 
 // problem says what is not, at the end, as it must be; empty if all is. The Secret holds the newest pair of the
 // login, alive, and the status says so; or the reply was lost, which only a kill can cause, and it says that.
-func (s *subject) problem(ctx context.Context, namespace string, kills []time.Time) string {
+func (s *subject) problem(ctx context.Context, namespace string, kills []time.Time) (problem string, lost bool) {
 	var token v1alpha1.GitHubUserToken
 	if err := the.admin.Get(ctx, client.ObjectKey{Namespace: namespace, Name: s.name}, &token); err != nil {
-		return err.Error()
+		return err.Error(), false
 	}
 	var secret corev1.Secret
 	if err := the.admin.Get(ctx, client.ObjectKey{Namespace: namespace, Name: s.name + "-token"}, &secret); err != nil {
-		return err.Error()
+		return err.Error(), false
 	}
 	newest, _ := the.gh.Last(s.login)
 	authorized := meta.FindStatusCondition(token.Status.Conditions, v1alpha1.ConditionAuthorized)
 	if authorized != nil && authorized.Reason == v1alpha1.ReasonReplyLost && lostByKill(newest, kills) {
-		return ""
+		return "", true
 	}
 	switch {
 	case string(secret.Data[v1alpha1.KeyRefreshToken]) != newest.RefreshToken, string(secret.Data[v1alpha1.KeyAccessToken]) != newest.AccessToken:
-		return "the Secret does not hold the newest pair; " + suite.Describe(&token)
+		return "the Secret does not hold the newest pair; " + suite.Describe(&token), false
 	case secret.Annotations[v1alpha1.AnnotationIntent] != "":
-		return "an intent is left; " + suite.Describe(&token)
+		return "an intent is left; " + suite.Describe(&token), false
 	case !the.gh.Alive(newest.AccessToken), !the.gh.Alive(newest.RefreshToken):
-		return "the newest pair is dead; " + suite.Describe(&token)
+		return "the newest pair is dead; " + suite.Describe(&token), false
 	case !meta.IsStatusConditionTrue(token.Status.Conditions, v1alpha1.ConditionReady),
 		authorized == nil || authorized.Status != metav1.ConditionTrue:
-		return suite.Describe(&token)
+		return suite.Describe(&token), false
 	}
-	return ""
+	return "", false
 }
 
 // lostByKill says whether GitHub made the exchange so shortly before a kill that its reply may not have been kept.

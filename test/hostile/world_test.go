@@ -110,6 +110,7 @@ func (w *world) login(namespace, app, user string) string {
 // app registers a GitHub App.
 func (w *world) app(clientID string, lifetime time.Duration) string {
 	the.gh.AddApp(githubtest.App{ClientID: clientID, Secrets: []string{clientSecret}, AccessTokenLifetime: lifetime, MaxTokens: -1})
+	the.apps[clientID] = true
 	return clientID
 }
 
