@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	ctrllog "sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/githubusertoken/github-user-token-operator/hack/controlplane"
@@ -18,7 +19,6 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/internal/github/githubtest"
 	"github.com/githubusertoken/github-user-token-operator/test/suite"
 	"github.com/githubusertoken/github-user-token-operator/test/suite/overlay"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
 // theOperator is who it is to the API server.
