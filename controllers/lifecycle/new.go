@@ -65,7 +65,9 @@ func New(options Options) *Controller {
 	return &Controller{
 		api: options.API, reporter: options.Reporter, runner: options.Runner, wake: options.Wake, notes: notes,
 		seeds: reader, registry: registry, observer: observer, exchanges: exchanges, replays: replays, checks: checks, ownership: ownership,
-		pairs: &pairActions{rotator: rotator, seeds: reader, notes: notes, isOutput: options.Reporter.IsOutput},
+		pairs: &pairActions{
+			rotator: rotator, resources: options.API, seeds: reader, notes: notes, isOutput: options.Reporter.IsOutput,
+		},
 		prover: &prover{
 			github: options.GitHub, seeds: reader, pairs: options.API, runner: options.Runner, notes: notes, clock: options.Clock,
 		},

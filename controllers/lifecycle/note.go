@@ -27,6 +27,8 @@ type note struct {
 	// seenVersion is the version of the pair Secret whose data was last known to agree with its state, and
 	// ownVersion the one that this process last wrote: any other is somebody else's edit.
 	seenVersion, ownVersion string
+	// seenUID is the UID of the pair Secret of seenVersion.
+	seenUID string
 	// intent and intentSince say since when this process has been seeing an intent.
 	intent      string
 	intentSince time.Duration
@@ -107,9 +109,17 @@ func (n notes) doubt(uid types.UID) {
 }
 
 // seen notes that the data of the pair Secret agrees with its state in this version.
-func (n notes) seen(uid types.UID, version string) {
-	n.With(uid, func(m *note) { m.seenVersion = version })
+func (n notes) seen(uid types.UID, pair *rotation.Pair) {
+	n.With(uid, func(m *note) { m.seenVersion, m.seenUID = pair.Version, pair.UID })
 }
+
+// isAnother reports whether a pair Secret is not the one that was last looked at.
+func (n notes) isAnother(uid types.UID, pair *rotation.Pair) (another bool) {
+	n.Peek(uid, func(m *note) { another = m.isAnother(pair) })
+	return another
+}
+
+func (m *note) isAnother(pair *rotation.Pair) bool { return m.seenUID != "" && m.seenUID != pair.UID }
 
 // arrivalTime is for how long a Secret that was written and is missing from the cache may still be on its way
 // there. Then it counts as gone; were it not, its creation would find it.

@@ -65,9 +65,9 @@ func (o *observer) recall(s *scope.Scope, backup *rotation.Pair) {
 	o.notes.With(s.Token.UID, func(m *note) {
 		s.Input.IntentSeen, s.Input.ExpiresIn = m.watchClocks(s.Pair, s.Now, mono)
 		s.Input.Backup = backup != nil && backup.UID != m.backupGone
-		if s.Pair != nil && s.Pair.Controlled && !s.Pair.Deleting && m.latest == nil {
+		if s.Pair != nil && s.Pair.Controlled && !s.Pair.Deleting && (m.latest == nil || m.isAnother(s.Pair)) {
 			if s.Input.Edited = m.wasEdited(s.Pair.Version); !s.Input.Edited {
-				m.seenVersion = s.Pair.Version
+				m.seenVersion, m.seenUID = s.Pair.Version, s.Pair.UID
 			}
 		}
 		if s.Pair != nil && m.proven == tokensOf(&s.Pair.State) {

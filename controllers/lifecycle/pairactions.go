@@ -20,9 +20,10 @@ import (
 
 // pairActions are those that write the pair Secret and spend no token.
 type pairActions struct {
-	rotator *rotation.Rotator
-	seeds   *seeds.Reader
-	notes   notes
+	rotator   *rotation.Rotator
+	resources resourceReader
+	seeds     *seeds.Reader
+	notes     notes
 	// isOutput is that of Reporter.
 	isOutput func(context.Context, *v1alpha1.GitHubUserToken, rotation.Ref) bool
 }
@@ -63,23 +64,43 @@ func (a *pairActions) reclaim(ctx context.Context, s *scope.Scope) Result {
 // takeUp reads the Secret live when somebody else has written it: they may have edited the tokens, which its
 // metadata does not tell.
 func (a *pairActions) takeUp(ctx context.Context, s *scope.Scope) Result {
+	const what = "The pair Secret was edited, and what was changed could not be read or taken up"
 	live, err := a.rotator.Store.Get(ctx, s.Ref)
+	if err == nil && a.notes.isAnother(s.Token.UID, live) {
+		err = a.stays(ctx, s)
+	}
 	if err == nil {
 		live, err = a.rotator.TakeUp(ctx, s.Owner, live)
 	}
 	switch {
 	case err == nil:
 		a.notes.read(s.Token.UID, live)
-		a.notes.seen(s.Token.UID, live.Version)
+		a.notes.seen(s.Token.UID, live)
 		a.notes.succeed(s.Token.UID)
 		return Result{State: Again}
 	case errors.Is(err, rotation.ErrNotFound), errors.Is(err, rotation.ErrNotOwned), errors.Is(err, rotation.ErrConflict):
 		// It is gone, or somebody was at it again; the event about that brings us back.
-		a.notes.seen(s.Token.UID, s.Pair.Version)
+		a.notes.seen(s.Token.UID, s.Pair)
 		return Result{State: Again}
+	case errors.Is(err, rotation.ErrOwnerGone):
+		return a.notes.failed(s, rotation.ErrConflict, what) // The cache will show it in a moment.
 	default:
-		return a.notes.failed(s, err, "The pair Secret was edited, and what was changed could not be read or taken up")
+		return a.notes.failed(s, err, what)
 	}
+}
+
+// stays makes sure that the resource is still there. Another Secret in the pair's place may be a copy from a backup
+// that is meant for the next resource of this name, while the cache still shows the one that is gone: to this one the
+// copy would pass for its own, and be used without a proof.
+func (a *pairActions) stays(ctx context.Context, s *scope.Scope) error {
+	live, err := a.resources.Resource(ctx, scope.NameOf(s.Token))
+	if err != nil {
+		return fmt.Errorf("look for the resource of a pair Secret that was put in the place of another: %w", err)
+	}
+	if live == nil || live.UID != s.Token.UID || !live.DeletionTimestamp.IsZero() {
+		return rotation.ErrOwnerGone
+	}
+	return nil
 }
 
 // move brings a pair that stands under a former spec.secret.name to the current one. While that is taken by

@@ -57,6 +57,13 @@ func (c *cluster) Resource(context.Context, types.NamespacedName) (*v1alpha1.Git
 	return c.resource, nil
 }
 
+func (c *cluster) Get(_ context.Context, ref rotation.Ref) (*rotation.Pair, error) {
+	if pair := c.secrets[ref]; pair != nil {
+		return pair.Clone(), nil
+	}
+	return nil, rotation.ErrNotFound
+}
+
 func (c *cluster) Remove(_ context.Context, pair *rotation.Pair) error {
 	if c.fails == nil {
 		c.removed = append(c.removed, pair.Ref)

@@ -324,6 +324,13 @@ func pairAfter(live *Pair, policy Policy, record Record, tokens github.Tokens) *
 	if state.PendingSeed == record.Spent {
 		state.PendingSeed = ""
 	}
+	if login := next.SeedToken.Fingerprint(); state.HasImported(login) {
+		// Somebody has fenced it while the Secret was away for a moment. This chain goes back to it: it is spent.
+		next.SeedToken, state.PendingSeed = credential.RefreshToken{}, ""
+		if next.Intent != nil && next.Intent.Spends == login {
+			next.Intent = nil
+		}
+	}
 	if record.RefreshRequestedAt != "" {
 		state.RefreshRequestedAt = record.RefreshRequestedAt
 	}

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
+	"github.com/githubusertoken/github-user-token-operator/internal/github"
 )
 
 func TestOfTwoCopiesTheNewerCounts(t *testing.T) {
@@ -29,6 +30,23 @@ func TestOfTwoCopiesTheNewerCounts(t *testing.T) {
 		got := newer(fence("a"), fence("bb"))
 		if got.Intent.Standing(Holder{Outbox: "a", Process: "a"}) != StandingForeign || got.Intent.Unresolved != 2 || got.Intent.ID == "a" || got.Intent.ID == "bb" {
 			t.Errorf("the intent is %+v", got.Intent)
+		}
+	})
+	t.Run("of two logins that do not know of each other the one that can go on counts", func(t *testing.T) {
+		fresh, condemned := brokenChain(), brokenChain()
+		fresh.State.Seeds, fresh.State.Verdict = []SeedRecord{{Fingerprint: "code"}}, nil
+		condemned.State.Seeds, condemned.State.Revision = []SeedRecord{{Fingerprint: "former"}}, 99
+		condemned.State.Verdict = &Verdict{Reason: ReasonReplyLost}
+		for _, got := range []*Pair{newer(fresh, condemned), newer(condemned, fresh)} {
+			if got.State.Verdict != nil {
+				t.Errorf("the login %s counts, which is of no more use", got.State.Seeds[0].Fingerprint)
+			}
+		}
+		condemned.State.Seeds = append(condemned.State.Seeds, fresh.State.Seeds...)
+		for _, got := range []*Pair{newer(fresh, condemned), newer(condemned, fresh)} {
+			if got.State.Verdict == nil {
+				t.Error("an older copy of a chain counts, whose tokens are spent")
+			}
 		}
 	})
 	t.Run("a pair that is not proven does not replace one that is", func(t *testing.T) {
@@ -76,6 +94,40 @@ func TestCommitReplacesACopyFromBeforeTheSecretWasMade(t *testing.T) {
 			test.change(live)
 			if got := movedOn(live, record); got != test.want {
 				t.Errorf("moved on: %v, want %v", got, test.want)
+			}
+		})
+	}
+}
+
+// A process whose cache does not show the Secret fences the login that the chain goes back to, just while the Secret is
+// being replaced. The pair is committed over that fence.
+func TestCommitDropsALoginThatItsChainGoesBackTo(t *testing.T) {
+	login, other := credential.NewRefreshToken("ghr_seed"), credential.NewRefreshToken("ghr_other")
+	record := Record{
+		ID: "refresh", Owner: deviceOwner, Spent: credential.NewRefreshToken("ghr_spent").Fingerprint(),
+		Base:  State{Owner: "uid", Revision: 2, Seeds: []SeedRecord{{Fingerprint: login.Fingerprint()}}},
+		Reply: &github.Reply{},
+	}
+	for name, c := range map[string]struct {
+		fenced credential.RefreshToken
+		kept   bool
+	}{
+		"the login at the root of the chain": {fenced: login},
+		"a login that is new":                {fenced: other, kept: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			live := &Pair{
+				Owner: deviceOwner, Controlled: true, SeedToken: c.fenced, State: State{Owner: "uid", PendingSeed: c.fenced.Fingerprint()},
+				Intent: &Intent{ID: "first", Spends: c.fenced.Fingerprint()},
+			}
+			got := pairAfter(live, Policy{}, record, github.Tokens{
+				AccessToken: credential.NewAccessToken("ghu_new"), RefreshToken: credential.NewRefreshToken("ghr_new"),
+			})
+			if kept := !got.SeedToken.IsZero(); kept != c.kept || kept != (got.State.PendingSeed != "") || kept != (got.Intent != nil) {
+				t.Errorf("kept: token %t, pending %q, intent %+v", kept, got.State.PendingSeed, got.Intent)
+			}
+			if got.RefreshToken.Reveal() != "ghr_new" {
+				t.Errorf("the pair that was received is not stored")
 			}
 		})
 	}

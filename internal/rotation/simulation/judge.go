@@ -73,9 +73,9 @@ func (w *world) judgeSend(f *flight, token credential.RefreshToken, app github.A
 	if w.now > f.fencedAt+rotation.Settle {
 		w.violate("%s: a token was sent when its fence was no longer respected", name)
 	}
-	// Between the fence and the sending a holder that was thought to be dead may come back and commit: that
-	// cannot be seen in time, and does no harm.
-	if p.spent && res.damaged < p.login && res.forgetful < p.login && w.chainStored(p) && p.successor.storedAt <= f.fencedAt {
+	// Between the fence and the sending a holder that was thought to be dead may come back and commit, and a retained
+	// pair that goes back to this login may be taken up: that cannot be seen in time, and does no harm.
+	if p.spent && res.damaged < p.login && res.forgetful < p.login && w.chainStored(p) && max(p.successor.storedAt, res.takenUpAt) <= f.fencedAt {
 		w.violate("%s: a token was presented again after its successor was stored", name)
 	}
 }
@@ -348,6 +348,9 @@ func (w *world) judgeWrite(by writer, res *resource, before, after *object) {
 	}
 	if after == nil {
 		return
+	}
+	if before != nil && !before.pair.Controlled && after.pair.Controlled {
+		res.takenUpAt = w.now
 	}
 	w.judgeVerdict(res, after, after.pair.State.Verdict)
 	w.judgeVerdict(res, after, after.pair.State.SeedVerdict)

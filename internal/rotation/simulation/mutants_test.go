@@ -38,6 +38,9 @@ var rare = map[string]Faults{
 	"outbox emptied before the commit":                            Of(Kill, APIOutage, APISlow),
 	"unproven pair retained as if it were proven":                 Of(ResourceRetained, BackupRestored, APISlow),
 	"token of another chain not looked for before it is sent":     Of(TokenCopied, WatchHeld),
+	"spent login kept over a replaced Secret":                     Of(SecretDeleted, SecretImmutable, APISlow, APIAppliedLate, WatchHeld),
+	"another Secret used for a resource that is gone":             Of(BackupRestored, APISlow, WatchHeld),
+	"condemned chain kept over a login that it does not know":     Of(ResourceRetained, Renamed, SecretImmutable, Revoked, APISlow),
 }
 
 // mutants are the rules of the protocol that can only be broken inside its code.
@@ -81,6 +84,11 @@ var mutants = []mutant{
 		"imported seed left pending", "commit.go",
 		"	if state.PendingSeed == record.Spent {",
 		"	if state.PendingSeed == record.Spent && !broken(`imported seed left pending`) {",
+	},
+	{
+		"spent login kept over a replaced Secret", "commit.go",
+		"	if login := next.SeedToken.Fingerprint(); state.HasImported(login) {",
+		"	if login := next.SeedToken.Fingerprint(); state.HasImported(login) && !broken(`spent login kept over a replaced Secret`) {",
 	},
 	{
 		"success does not clear the verdict", "commit.go",
@@ -213,6 +221,11 @@ var mutants = []mutant{
 		"	if broken(`newer backup overwritten`) {\n		return r.Store.Update(ctx, backup, claimed(backup, pair))\n	}\n	return r.Store.Update(ctx, backup, claimed(backup, newer(pair, backup)))\n",
 	},
 	{
+		"condemned chain kept over a login that it does not know", "restore.go",
+		"	case a.State.Verdict != nil && b.State.Verdict == nil && ",
+		"	case !broken(`condemned chain kept over a login that it does not know`) && a.State.Verdict != nil && b.State.Verdict == nil && ",
+	},
+	{
 		"exchange sent again when no answer came", "rotator.go",
 		"\treply, err := r.Exchanger.Exchange(sending, job.App, token)\n",
 		"\treply, err := r.Exchanger.Exchange(sending, job.App, token)\n\tif err != nil && broken(`exchange sent again when no answer came`) {\n\t\treply, err = r.Exchanger.Exchange(sending, job.App, token)\n\t}\n",
@@ -329,6 +342,11 @@ var mutants = []mutant{
 		"Secrets of former resources left alone", "controllers/lifecycle/leftovers.go",
 		"	for _, ref := range r.leftovers.of(scope.NameOf(s.Token)) {\n",
 		"	for _, ref := range r.leftovers.of(scope.NameOf(s.Token)) {\n		if broken(`Secrets of former resources left alone`) {\n			break\n		}\n",
+	},
+	{
+		"another Secret used for a resource that is gone", "controllers/lifecycle/pairactions.go",
+		"	if err == nil && a.notes.isAnother(s.Token.UID, live) {",
+		"	if err == nil && a.notes.isAnother(s.Token.UID, live) && !broken(`another Secret used for a resource that is gone`) {",
 	},
 	// Each of these two makes up for the other, so that both are broken at once.
 	{

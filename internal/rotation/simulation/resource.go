@@ -58,6 +58,8 @@ type resource struct {
 	garbled int
 	// forgetful is the newest login that the chain may not know any more, because an old copy was written over it.
 	forgetful int
+	// takenUpAt is when a pair that belonged to nobody was last taken up; 0 is never.
+	takenUpAt moment
 	// backup is a copy of the pair Secret that a person has made.
 	backup *rotation.Pair
 	// retained are the incarnations that were deleted with their pair retained.

@@ -1,0 +1,60 @@
+package lifecycle
+
+import (
+	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
+	"github.com/githubusertoken/github-user-token-operator/internal/credential"
+	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
+)
+
+// A Secret in the place of the one that was known may be a copy from a backup for the next resource of the name, while
+// the cache still shows the former.
+func TestAnotherSecretIsTakenUpOnlyForAResourceThatIsStillThere(t *testing.T) {
+	cachedToken := &v1alpha1.GitHubUserToken{ObjectMeta: metav1.ObjectMeta{Namespace: owner.Namespace, Name: owner.Name, UID: uid}}
+	changed := func(change func(*v1alpha1.GitHubUserToken)) *v1alpha1.GitHubUserToken {
+		token := cachedToken.DeepCopy()
+		change(token)
+		return token
+	}
+	for name, c := range map[string]struct {
+		secretUID string
+		live      *v1alpha1.GitHubUserToken
+		taken     bool
+	}{
+		"another Secret of a resource that is there": {secretUID: "secret-2", live: cachedToken, taken: true},
+		"another Secret, and the resource is gone":   {secretUID: "secret-2"},
+		"another Secret, and another resource of the name is there": {
+			secretUID: "secret-2", live: changed(func(token *v1alpha1.GitHubUserToken) { token.UID = "uid-2" }),
+		},
+		"another Secret, and the resource is going": {
+			secretUID: "secret-2", live: changed(func(token *v1alpha1.GitHubUserToken) { token.DeletionTimestamp = new(metav1.NewTime(start)) }),
+		},
+		"the same Secret is taken up without a look": {secretUID: "secret-1", taken: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.resource = c.live
+			w.notes.seen(uid, pairAt("1"))
+			found := pairAt("2", func(p *rotation.Pair) {
+				p.UID = c.secretUID
+				p.AccessToken, p.RefreshToken = credential.NewAccessToken("a"), credential.NewRefreshToken("r")
+				p.State.AccessToken, p.State.RefreshToken = p.AccessToken.Fingerprint(), p.RefreshToken.Fingerprint()
+			})
+			w.hold(found)
+			result := w.pairs.takeUp(t.Context(), &scope.Scope{Token: cachedToken, Owner: owner, Ref: inPlace, Pair: found, Now: start})
+			if taken := result.State == Again; taken != c.taken {
+				t.Errorf("it was taken up: %t", taken)
+			}
+			if !c.taken && (result.Problem == nil || result.Problem.Reason != v1alpha1.ReasonExchanging || result.Problem.RetryAt.IsZero()) {
+				t.Errorf("nothing is said of a later look: %+v", result.Problem)
+			}
+			if !c.taken != w.notes.isAnother(uid, found) {
+				t.Errorf("it is looked at again the next time: %t", w.notes.isAnother(uid, found))
+			}
+		})
+	}
+}
