@@ -159,7 +159,7 @@ chaos: need-go control-plane ## Kill, stop and starve real processes on a real c
 
 # What is measured is of an operator that lives on; HOSTILE_ARGS="-figures=false -kills 20" kills it.
 HOSTILE_ARGS ?=
-HOSTILE_LONG = -resources=10000 -duration=10m -rate=100 -victims=20 -apps=5 -lifetime=60s -places=256 -kills=0 -admission=2m -admission-kills=4 -figures
+HOSTILE_LONG = -resources=10000 -duration=10m -rate=100 -victims=20 -apps=5 -lifetime=60s -places=256 -kills=0 -admission=2m -admission-kills=4 -harms=all -figures
 .PHONY: hostile
 hostile: need-go control-plane ## Let a tenant with 10,000 resources, and then a webhook, do their worst for ten minutes (HOSTILE_ARGS="-resources 2000 -duration 2m", "-breaks").
 	$(GO) test ./test/hostile -count=1 -timeout 3h -v -args $(HOSTILE_LONG) $(HOSTILE_ARGS)

@@ -15,9 +15,13 @@ func TestHostileAdmission(t *testing.T) {
 		apps = append(apps, w.app(fmt.Sprintf("Iv23liADMISSION%d", i), 10*time.Second))
 	}
 	subjects := w.quietSubjects(w.namespace("admission", nil), 2*len(apps), apps)
-	webhook := w.register(subjects.namespace, kindsBut())
+	webhook := w.register(subjects.namespace, w.kinds())
 	killed := 0
-	for begin := time.Now(); time.Since(begin) < settings.admission; time.Sleep(20 * time.Millisecond) {
+	ticker := time.NewTicker(300 * time.Millisecond)
+	defer ticker.Stop()
+	for begin, n := time.Now(), 0; time.Since(begin) < settings.admission; n++ {
+		subjects.request(subjects.names[n%len(subjects.names)])
+		<-ticker.C
 		if share := float64(time.Since(begin)) / float64(settings.admission); killed < settings.admissionKills && share > (float64(killed)+0.5)/float64(settings.admissionKills) {
 			killed++
 			w.kill()

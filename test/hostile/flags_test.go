@@ -19,8 +19,10 @@ var settings struct {
 	// admissionKills is what kills is, for the part with the webhook.
 	admissionKills int
 	admission      time.Duration
-	figures        bool
-	breaks         bool
+	// harms are the kinds of harm that the webhook does.
+	harms   string
+	figures bool
+	breaks  bool
 }
 
 func init() {
@@ -35,6 +37,7 @@ func init() {
 	flag.IntVar(&settings.kills, "kills", 1, "how often the operator is killed with SIGKILL while the tenant acts")
 	flag.IntVar(&settings.admissionKills, "admission-kills", 1, "how often it is killed while the webhook does harm")
 	flag.DurationVar(&settings.admission, "admission", 10*time.Second, "how long the webhook does harm")
+	flag.StringVar(&settings.harms, "harms", "denied,delayed,not answered", "what the webhook does, or all")
 	flag.BoolVar(&settings.figures, "figures", false, "hold the victims' refreshes to 5 s, or twice what a plain client takes")
 	flag.BoolVar(&settings.breaks, "breaks", false, "break the operator on purpose instead, and see each break noticed")
 }

@@ -10,6 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/watch"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -169,6 +170,14 @@ func expired(token *v1alpha1.GitHubUserToken, at time.Time) bool {
 	const rounding = time.Second
 	end := token.Status.AccessTokenExpirationTime
 	return end == nil || !at.Add(rounding).Before(end.Time)
+}
+
+// request asks for a refresh of one of them now.
+func (s *subjects) request(name string) {
+	s.w.t.Helper()
+	patch := fmt.Appendf(nil, `{"metadata":{"annotations":{%q:%q}}}`, v1alpha1.AnnotationRefreshRequestedAt, time.Now().Format(time.RFC3339Nano))
+	token := &v1alpha1.GitHubUserToken{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: name}}
+	s.w.must(the.admin.Patch(s.w.ctx, token, client.RawPatch(types.MergePatchType, patch)))
 }
 
 // pairs is how many pairs each of them had so far.

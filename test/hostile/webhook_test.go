@@ -1,6 +1,7 @@
 package hostile
 
 import (
+	"bytes"
 	"crypto/tls"
 	"encoding/json"
 	"fmt"
@@ -150,15 +151,32 @@ var harms = map[string]harm{
 	"labels stripped":     stripped("/metadata/labels"),
 	"owner stripped":      stripped("/metadata/ownerReferences"),
 	"finalizers stripped": stripped("/metadata/finalizers"),
-	"data stripped":       stripped("/data"),
-	"access token changed": changed("/data/access_token", func(r *rand.Rand) any {
+	"data stripped":       ofNewTokens(stripped("/data")),
+	"access token changed": ofNewTokens(changed("/data/access_token", func(r *rand.Rand) any {
 		return []byte(junk(r, "ghu_", 36))
-	}),
-	"refresh token changed":  changed("/data/refresh_token", func(r *rand.Rand) any { return []byte(junkRefresh(r)) }),
-	"refresh token stripped": stripped("/data/refresh_token"),
+	})),
+	"refresh token changed":  ofNewTokens(changed("/data/refresh_token", func(r *rand.Rand) any { return []byte(junkRefresh(r)) })),
+	"refresh token stripped": ofNewTokens(stripped("/data/refresh_token")),
 	"state garbled":          changed("/metadata/annotations/githubusertoken.dev~1state", func(*rand.Rand) any { return "garbled" }),
 	"made immutable":         added("/immutable", true),
 	"status stripped":        stripped("/status"),
+}
+
+// ofNewTokens does harm only to a write that brings tokens. A webhook that changes those which stand there, whenever it is
+// asked about anything, destroys the only copy, and nobody can do anything about it.
+func ofNewTokens(to harm) harm {
+	return func(h *webhook, r *rand.Rand, request *admissionv1.AdmissionRequest, response *admissionv1.AdmissionResponse) bool {
+		var secret, former corev1.Secret
+		if request.Kind.Kind != "Secret" || json.Unmarshal(request.Object.Raw, &secret) != nil {
+			return false
+		}
+		if len(request.OldObject.Raw) > 0 && json.Unmarshal(request.OldObject.Raw, &former) != nil {
+			return false
+		}
+		brings := !bytes.Equal(secret.Data[v1alpha1.KeyAccessToken], former.Data[v1alpha1.KeyAccessToken]) &&
+			!bytes.Equal(secret.Data[v1alpha1.KeyRefreshToken], former.Data[v1alpha1.KeyRefreshToken])
+		return brings && to(h, r, request, response)
+	}
 }
 
 func denied(codes ...int32) harm {
@@ -249,11 +267,18 @@ func has(object any, path string) bool {
 	return object != nil
 }
 
-// kindsBut are all kinds of harm without some.
-func kindsBut(left ...string) []string {
+// kinds of harm that are to be done.
+func (w *world) kinds() []string {
+	w.t.Helper()
 	var kinds []string
+	asked := strings.Split(settings.harms, ",")
+	for _, kind := range asked {
+		if harms[kind] == nil && kind != "all" {
+			w.t.Fatalf("there is no harm %q", kind)
+		}
+	}
 	for kind := range harms {
-		if kind != "let through" && !slices.Contains(left, kind) {
+		if kind != "let through" && (settings.harms == "all" || slices.Contains(asked, kind)) {
 			kinds = append(kinds, kind)
 		}
 	}
