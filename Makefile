@@ -123,14 +123,14 @@ test-unit: need-go say-race $(GOTESTSUM) ## Run the tests that need no control p
 	@for mod in $(UNIT_MODULES); do echo "go test in $$mod"; \
 		(cd $$mod && $(GO_TEST) $(RACE) $(TEST_ARGS) ./...); done
 
-# Two packages at a time: each runs a control plane. The short form of make chaos
-# comes after them: its processes, which are killed and starved, want the machine to
-# themselves.
+# Two packages at a time: each runs a control plane. The short forms of make chaos and
+# make hostile come after them, one by one: their processes, which are killed and starved,
+# want the machine to themselves.
 .PHONY: test-integration
 test-integration: need-go say-race control-plane $(GOTESTSUM) ## Run the tests on a real control plane.
 	packages=$$(GO=$(GO) hack/test-packages.sh integration); \
 	$(GO_TEST) $(RACE) -p $(TEST_PARALLEL) $(TEST_ARGS) $$packages
-	$(GO_TEST) $(TEST_ARGS) ./test/chaos
+	$(GO_TEST) -p 1 $(TEST_ARGS) ./test/chaos ./test/hostile
 
 .PHONY: test-browser
 test-browser: need-browser say-race control-plane $(GOTESTSUM) ## Go through the device flow with a real browser (Debian: chromium).
@@ -156,6 +156,13 @@ CHAOS_ARGS ?=
 .PHONY: chaos
 chaos: need-go control-plane ## Kill, stop and starve real processes on a real control plane.
 	$(GO) test ./test/chaos -tags chaos -count=1 -timeout 2h -v $(CHAOS_ARGS)
+
+# What is measured is of an operator that lives on; HOSTILE_ARGS="-figures=false -kills 20" kills it.
+HOSTILE_ARGS ?=
+HOSTILE_LONG = -resources=10000 -duration=10m -rate=100 -victims=20 -apps=5 -lifetime=60s -places=256 -kills=0 -admission=2m -admission-kills=4 -harms=all -figures
+.PHONY: hostile
+hostile: need-go control-plane ## Let a tenant with 10,000 resources, and then a webhook, do their worst for ten minutes (HOSTILE_ARGS="-resources 2000 -duration 2m", "-breaks").
+	$(GO) test ./test/hostile -count=1 -timeout 3h -v -args $(HOSTILE_LONG) $(HOSTILE_ARGS)
 
 SOAK_ARGS ?=
 .PHONY: soak

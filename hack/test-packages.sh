@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Lists the packages of make test-integration, whose tests can run a control plane,
 # or of make test-unit, which are the others: hack/test-packages.sh integration|unit
-# The two that make runs by themselves are in neither.
+# Those that make runs by themselves are in neither.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 go=${GO:-go}
@@ -11,4 +11,4 @@ integration=$("$go" list -test -f '{{.ImportPath}} {{join .Deps " "}}' ./... |
 case $1 in
 integration) echo "$integration" ;;
 unit) "$go" list ./... | grep -vxF "$integration" ;;
-esac | grep -v -e '/internal/rotation/simulation$' -e '/test/chaos$'
+esac | grep -v -e '/internal/rotation/simulation$' -e '/test/chaos$' -e '/test/hostile$'
