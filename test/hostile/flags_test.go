@@ -33,7 +33,7 @@ func init() {
 	flag.IntVar(&settings.victims, "victims", 4, "resources that behave")
 	flag.IntVar(&settings.apps, "apps", 2, "GitHub Apps that the victims belong to")
 	flag.DurationVar(&settings.lifetime, "lifetime", 12*time.Second, "lifetime of the victims' access tokens, in whole seconds")
-	flag.IntVar(&settings.places, "places", 16, "the operator's --max-concurrent-exchanges")
+	flag.IntVar(&settings.places, "places", 8, "the operator's --max-concurrent-exchanges")
 	flag.IntVar(&settings.kills, "kills", 1, "how often the operator is killed with SIGKILL while the tenant acts")
 	flag.IntVar(&settings.admissionKills, "admission-kills", 1, "how often it is killed while the webhook does harm")
 	flag.DurationVar(&settings.admission, "admission", 10*time.Second, "how long the webhook does harm")
