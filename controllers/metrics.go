@@ -20,7 +20,7 @@ import (
 var (
 	exchanges = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "githubusertoken_exchanges_total",
-		Help: "Exchanges by outcome (Committed, Superseded, Stale, NotFenced, NoOutbox, Untouched, Unknown, Rejected, WrongUser, Discarded) and, for those that failed at GitHub, its reason.",
+		Help: "Exchanges by outcome (Committed, Superseded, Stale, NotFenced, NoOutbox, Untouched, Unknown, Rejected, Unrecorded, WrongUser, Discarded) and, for those that failed at GitHub, its reason.",
 	}, []string{"outcome", "reason"})
 	exchangeDuration = prometheus.NewHistogram(prometheus.HistogramOpts{
 		Name: "githubusertoken_exchange_duration_seconds", Help: "Time from sending a refresh token to GitHub's reply.",

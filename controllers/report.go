@@ -33,6 +33,9 @@ type reported struct {
 	version  string
 	hash     uint64
 	standing standing
+	// refused is the hash of a status that the API server has refused as invalid, and instead of the one that it has taken
+	// in its place; zero when none was.
+	refused, instead uint64
 }
 
 // Report implements lifecycle.Reporter: it brings metadata, outputs and workloads into line with the pair, and
@@ -82,24 +85,34 @@ func (r *Reconciler) writeStatus(ctx context.Context, token *v1alpha1.GitHubUser
 	if equality.Semantic.DeepEqual(&token.Status, status) {
 		return nil
 	}
-	hash, stood, written := hashOf(status), standingOf(&token.Status), false
+	hash, timeless := hashOf(status), timelessHashOf(status)
+	stood, written := standingOf(&token.Status), false
 	r.reports.Peek(token.UID, func(last *reported) {
 		if order, err := resourceversion.CompareResourceVersion(token.ResourceVersion, last.version); err == nil && order < 0 {
 			stood, written = last.standing, last.hash == hash
 		}
+		written = written || last.refused == timeless && last.instead == timelessHashOf(&token.Status)
 	})
 	if written {
 		return nil
 	}
-	before := token.DeepCopy()
-	after := token.DeepCopy()
-	after.Status = *status
-	if err := r.Client.Status().Patch(ctx, after, client.MergeFrom(before)); err != nil {
+	after, refused, err := r.patchStatus(ctx, token, status)
+	known := false
+	r.reports.With(token.UID, func(last *reported) {
+		known = last.refused == timeless
+		if err == nil {
+			*last = reported{version: after.ResourceVersion, hash: hash, standing: standingOf(status)}
+		}
+		if refused != nil {
+			last.refused, last.instead = timeless, timelessHashOf(&after.Status)
+		}
+	})
+	if refused != nil && !known {
+		logRefused(ctx, refused)
+	}
+	if err != nil {
 		return client.IgnoreNotFound(fmt.Errorf("write the status: %w", err))
 	}
-	r.reports.With(token.UID, func(last *reported) {
-		*last = reported{version: after.ResourceVersion, hash: hash, standing: standingOf(status)}
-	})
 	r.announce(token, stood, status)
 	return nil
 }

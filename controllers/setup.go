@@ -72,7 +72,8 @@ func New(mgr manager.Manager, options Options) (*Reconciler, error) {
 	if options.MaxConcurrentReconciles <= 0 {
 		options.MaxConcurrentReconciles = 8
 	}
-	writer, live := guardedClient{mgr.GetClient()}, guardedReader{mgr.GetAPIReader()}
+	live := guardedReader{mgr.GetAPIReader()}
+	writer := checkedClient{guardedClient{mgr.GetClient()}, live}
 	store := &pairsecret.Store{Client: writer, Live: live}
 	remembered := memory.NewStore()
 	r := &Reconciler{

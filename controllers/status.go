@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -68,7 +69,7 @@ func describePair(status *v1alpha1.GitHubUserTokenStatus, s *scope.Scope, offere
 	if user := state.User; user != nil {
 		status.User = &v1alpha1.User{Login: user.Login, ID: user.ID}
 	}
-	if device := offered; device != nil {
+	if device := offered; device != nil && timeOf(device.ExpiresAt) != nil {
 		status.Authorization = &v1alpha1.Authorization{
 			UserCode: device.UserCode, VerificationURI: device.VerificationURI, ExpirationTime: *timeOf(device.ExpiresAt),
 		}
@@ -184,14 +185,31 @@ func setOrRemove(s *scope.Scope, status *v1alpha1.GitHubUserTokenStatus, kind st
 
 func setCondition(s *scope.Scope, status *v1alpha1.GitHubUserTokenStatus, condition metav1.Condition) {
 	condition.ObservedGeneration = s.Token.Generation
+	condition.Message = shortened(condition.Message)
 	condition.LastTransitionTime = *timeOf(s.Now)
 	meta.SetStatusCondition(&status.Conditions, condition)
 }
 
-// timeOf is a time of the API: whole seconds; nil for none.
+// maxMessage is how long a message of a condition may be, in bytes. The API takes 32 KiB, and what others say that is
+// quoted in one (the API server, its admission webhooks) may have any length.
+const maxMessage = 2 << 10
+
+// shortened is a message that the API takes.
+func shortened(message string) string {
+	message = strings.ToValidUTF8(message, "\uFFFD")
+	if len(message) <= maxMessage {
+		return message
+	}
+	const end = " (shortened)"
+	return strings.ToValidUTF8(message[:maxMessage-len(end)], "") + end
+}
+
+// timeOf is a time of the API: whole seconds; nil for none, and for one that the API cannot express. Anybody may write
+// one into a pair Secret.
 func timeOf(t time.Time) *metav1.Time {
-	if t.IsZero() {
+	t = t.UTC().Truncate(time.Second)
+	if t.IsZero() || t.Year() < 1 || t.Year() > 9999 {
 		return nil
 	}
-	return &metav1.Time{Time: t.UTC().Truncate(time.Second)}
+	return &metav1.Time{Time: t}
 }

@@ -60,6 +60,10 @@ func (r *Reconciler) syncMetadata(ctx context.Context, s *scope.Scope) (*problem
 	case err != nil:
 		return nil, fmt.Errorf("bring the metadata of the pair Secret into line: %s", r.scrubbed(ctx, s.Ref, err))
 	}
+	if written.Annotations[v1alpha1.AnnotationState] != meta.Annotations[v1alpha1.AnnotationState] ||
+		written.Annotations[v1alpha1.AnnotationIntent] != meta.Annotations[v1alpha1.AnnotationIntent] {
+		return nil, nil // Admission has altered it: it is looked at like any edit of somebody else's.
+	}
 	healed, _ := pairsecret.FromMetadata(&written.ObjectMeta)
 	r.lifecycle.MetadataWritten(s.Token.UID, healed)
 	return nil, nil

@@ -9,6 +9,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/controllers/outputs"
 	"github.com/githubusertoken/github-user-token-operator/internal/metapatch"
+	"github.com/githubusertoken/github-user-token-operator/internal/pairsecret"
 )
 
 // What a cache keeps of an object that anybody may write is bounded, in bytes. What the operator itself and people
@@ -16,8 +17,8 @@ import (
 const (
 	// maxState and maxIntent are how long these annotations may be. Longer ones were not written by the operator; they
 	// count as garbled.
-	maxState  = 16 << 10
-	maxIntent = 4 << 10
+	maxState  = pairsecret.MaxState
+	maxIntent = pairsecret.MaxIntent
 	// maxMetadata is how large the rest of the metadata may be.
 	maxMetadata = 8 << 10
 	// maxOwnAnnotation and maxOwner are how large one of our other annotations and the controller may be where that is

@@ -124,6 +124,8 @@ const (
 	ReasonUnreadableReply = "UnreadableReply"
 	// ReasonOutboxUnavailable: the operator cannot keep a pair safe, so it begins no exchange.
 	ReasonOutboxUnavailable = "OutboxUnavailable"
+	// ReasonOutboxShareUsed: so many pairs of the namespace cannot be stored that it begins no more exchanges.
+	ReasonOutboxShareUsed = "OutboxShareUsed"
 	// ReasonCommitting: a new pair has been received and is being stored.
 	ReasonCommitting = "Committing"
 	// ReasonExchanging: an exchange is under way.
@@ -131,6 +133,11 @@ const (
 	// ReasonAPIServerUnavailable: the API server refused or did not answer a write that must come before an
 	// exchange.
 	ReasonAPIServerUnavailable = "APIServerUnavailable"
+	// ReasonAlteredByAdmission: an admission webhook or policy alters what the operator writes to the pair Secret, so that
+	// nothing is exchanged.
+	ReasonAlteredByAdmission = "AlteredByAdmission"
+	// ReasonStatusRefused: the API server refuses the status that the operator has computed, so it says less.
+	ReasonStatusRefused = "StatusRefused"
 	// ReasonHandoffForbidden: the operator lacks the permission to notify pods or restart workloads.
 	ReasonHandoffForbidden = "HandoffForbidden"
 	// ReasonHandoffDisabled: spec.handoff asks for what the operator was not started for.

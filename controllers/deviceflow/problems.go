@@ -68,6 +68,9 @@ func atStore(err error) *problem.Problem {
 			Reason: v1alpha1.ReasonNamespaceTerminating, Message: "The namespace is being deleted, so nobody is asked to log in.",
 		}
 	}
+	if errors.Is(err, rotation.ErrAltered) {
+		return words.AlteredByAdmission("No code is shown", err)
+	}
 	return &problem.Problem{
 		Reason: v1alpha1.ReasonAPIServerUnavailable, Message: "No code is shown, because it could not be stored first: " + words.Of(err) + ".",
 	}

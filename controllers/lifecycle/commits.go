@@ -6,30 +6,52 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers/words"
 	"github.com/githubusertoken/github-user-token-operator/internal/problem"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 )
 
-// commits tell of received pairs that are not stored yet.
+// quietRetries is how many tries of a write may fail before the status tells of it, where the API server has not refused
+// it: a conflict passes, and in an outage no status can be written either.
+const quietRetries = 4
+
+// commits tell of what could not be written yet after an exchange.
 type commits struct {
 	notes    notes
 	reporter Reporter
-	// standAside gives up the place of the exchange that is committed: it may wait for long, and has made its request.
+	// standAside gives up the place of the exchange: it may wait for long, and has made its request.
 	standAside func(types.UID)
 	wake       func(types.NamespacedName)
 }
 
-// retried is told by the Rotator that a received pair could not be stored yet.
-func (c commits) retried(owner rotation.Owner, err error) {
+// retried is told by the Rotator that something could not be written yet.
+func (c commits) retried(owner rotation.Owner, what rotation.Unwritten, err error) {
 	c.reporter.CommitRetried()
 	c.standAside(types.UID(owner.UID))
-	if !errors.Is(err, rotation.ErrDenied) && !errors.Is(err, rotation.ErrNotOwned) {
+	retries := 0
+	c.notes.With(types.UID(owner.UID), func(m *note) {
+		m.retries++
+		retries = m.retries
+	})
+	refused := errors.Is(err, rotation.ErrDenied) || errors.Is(err, rotation.ErrNotOwned) || errors.Is(err, rotation.ErrTerminating) || errors.Is(err, rotation.ErrAltered)
+	if !refused && retries < quietRetries {
 		return
 	}
-	c.report(owner, "A new pair has been received and is kept safe, but the API server does not store it: "+err.Error()+". It is tried again every few seconds.")
+	said := err.Error() + "."
+	if errors.Is(err, rotation.ErrAltered) {
+		said = words.Altered(err)
+	}
+	switch what {
+	case rotation.UnwrittenPair:
+		c.report(owner, "A new pair has been received and is kept safe, but the API server does not store it: "+said+" It is tried again within a minute.")
+	case rotation.UnwrittenRefusal:
+		c.report(owner, "A new pair has been received that must not be stored, and the API server does not store that either: "+said+
+			" Until it does, the pair is kept safe and is not revoked. It is tried again within a minute.")
+	case rotation.UnwrittenVerdict: // Told when it is given up, in a moment.
+	}
 }
 
-// report has the status tell why a received pair is not stored yet.
+// report has the status tell why what an exchange has brought is not stored yet.
 func (c commits) report(owner rotation.Owner, message string) {
 	c.notes.With(types.UID(owner.UID), func(m *note) {
 		m.committing = &problem.Problem{Reason: v1alpha1.ReasonCommitting, Message: message}

@@ -18,6 +18,8 @@ func (n notes) failed(s *scope.Scope, err error, what string) Result {
 	p := problem.Problem{Reason: v1alpha1.ReasonAPIServerUnavailable, Message: what + ": " + words.Of(err) + "."}
 	wait := retry.After(err)
 	switch {
+	case errors.Is(err, rotation.ErrAltered):
+		p = *words.AlteredByAdmission(what, err)
 	case errors.Is(err, rotation.ErrTerminating):
 		p = *words.Terminating()
 		p.Stalled = true

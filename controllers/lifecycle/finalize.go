@@ -8,8 +8,10 @@ import (
 	"time"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers/retry"
 	"github.com/githubusertoken/github-user-token-operator/controllers/revocation"
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
+	"github.com/githubusertoken/github-user-token-operator/controllers/words"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 )
 
@@ -17,8 +19,11 @@ import (
 type finalizer struct {
 	api interface {
 		pairReader
-		// Remove is that of rotation.Store.
+		// Locate and Remove are those of rotation.Store.
+		Locate(ctx context.Context, owner rotation.Owner) ([]rotation.Ref, error)
 		Remove(ctx context.Context, pair *rotation.Pair) error
+		// Gone is that of rotation.Store.
+		Gone(ctx context.Context, owner rotation.Owner) (bool, error)
 		// Retain and RemoveFinalizer are those of API.
 		Retain(ctx context.Context, pair *rotation.Pair) error
 		RemoveFinalizer(ctx context.Context, token *v1alpha1.GitHubUserToken) error
@@ -31,6 +36,7 @@ type finalizer struct {
 	// removeOutputs is that of Reporter.
 	removeOutputs func(context.Context, *v1alpha1.GitHubUserToken) error
 	clock         rotation.Clock
+	notes         notes
 }
 
 // finalize carries out the deletionPolicy and releases the resource. It returns when to come back; zero when
@@ -53,9 +59,24 @@ func (f *finalizer) finalize(ctx context.Context, token *v1alpha1.GitHubUserToke
 	if err != nil {
 		return 0, err
 	}
+	wait := time.Duration(0)
+	f.notes.Peek(token.UID, func(m *note) { wait = m.alteredWait(f.clock.Now(), f.clock.Monotonic()) })
+	if wait > 0 {
+		return wait, nil // What admission has altered would only bring us back at once.
+	}
 	retain, err := f.putBackToRetain(ctx, token, refs)
+	if errors.Is(err, rotation.ErrAltered) {
+		f.notes.fail(token.UID, token.Generation, scope.RequestOf(token), *words.AlteredByAdmission("The resource is not released yet", err), retry.After(err))
+	}
 	if err != nil {
 		return 0, err
+	}
+	if retain {
+		others, err := f.locateOthers(ctx, token, refs)
+		if err != nil {
+			return 0, err
+		}
+		refs = append(refs, others...)
 	}
 	for _, ref := range refs {
 		if err := f.releaseSecret(ctx, token, ref, retain); err != nil {
@@ -111,13 +132,29 @@ func (f *finalizer) putBackToRetain(ctx context.Context, token *v1alpha1.GitHubU
 		_, err := f.rotator.Restore(ctx, owner, ref)
 		switch {
 		case err == nil, errors.Is(err, rotation.ErrNotFound), errors.Is(err, rotation.ErrNotOwned), errors.Is(err, rotation.ErrExists):
-		case errors.Is(err, rotation.ErrTerminating), errors.Is(err, rotation.ErrOwnerGone):
+		case errors.Is(err, rotation.ErrOwnerGone):
 			return false, nil
 		default:
+			if gone, lookErr := f.api.Gone(ctx, owner); gone && lookErr == nil {
+				return false, nil // What the API server answers to a write an admission webhook may say as well.
+			}
 			return false, fmt.Errorf("put the pair back before it is retained: %w", err)
 		}
 	}
 	return true, nil
+}
+
+// locateOthers finds the pair under names that the cache does not show: it may have been moved, or put back under a
+// former name, a moment ago. It is called after the backup was looked at, because whoever replaces a Secret removes the
+// backup last: the pair is in the one or in the other. What it finds is put back like the rest.
+func (f *finalizer) locateOthers(ctx context.Context, token *v1alpha1.GitHubUserToken, known []rotation.Ref) ([]rotation.Ref, error) {
+	located, err := f.api.Locate(ctx, scope.OwnerOf(token))
+	if err != nil {
+		return nil, err
+	}
+	others := slices.DeleteFunc(located, func(ref rotation.Ref) bool { return slices.Contains(known, ref) })
+	_, err = f.putBackToRetain(ctx, token, others)
+	return others, err
 }
 
 // releaseSecret removes or retains one Secret of a resource that is being deleted. It looks at it live: the

@@ -31,10 +31,11 @@ func New(options Options) *Controller {
 	})
 	commits := commits{notes: notes, reporter: options.Reporter, standAside: options.Runner.StandAside, wake: options.Wake}
 	rotator := &rotation.Rotator{
-		Store: ownStore{options.API, notes}, Exchanger: options.GitHub, Poller: options.GitHub, Outbox: options.Outbox,
-		Clock: options.Clock, Me: options.Holder, NewID: options.NewID, OnCommitRetry: commits.retried,
+		Store: ownStore{rotation.Compared{Store: options.API}, notes}, Exchanger: options.GitHub, Poller: options.GitHub, Outbox: options.Outbox,
+		Clock: options.Clock, Me: options.Holder, NewID: options.NewID, OnRetry: commits.retried,
 		Confirm: confirmer{options.Cache, options.Clock}.owner,
 	}
+	observer.atWork = rotator.AtWork
 	finder := finder{cache: options.Cache, resources: options.API}
 	checks := tokencheck.New(tokencheck.Options{
 		GitHub: options.GitHub, Store: options.API, Rotator: rotator, ClientSecret: reader.ClientSecret,
@@ -80,7 +81,7 @@ func New(options Options) *Controller {
 		}),
 		finalizer: &finalizer{
 			api: options.API, observer: observer, exchanges: exchanges, rotator: rotator, revoker: revoker, registry: registry,
-			removeOutputs: options.Reporter.RemoveOutputs, clock: options.Clock,
+			removeOutputs: options.Reporter.RemoveOutputs, clock: options.Clock, notes: notes,
 		},
 		releaser: &releaser{
 			cache: options.Cache, api: options.API, registry: registry, orphans: memory.NewSlot[orphan](options.Memory), clock: options.Clock,

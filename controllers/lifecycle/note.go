@@ -6,6 +6,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/resourceversion"
 
+	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/internal/backoff"
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 	"github.com/githubusertoken/github-user-token-operator/internal/memory"
@@ -43,6 +44,8 @@ type note struct {
 	moveBlocked *failure
 	// committing says why a received pair is not stored yet; nil when there is nothing to say.
 	committing *problem.Problem
+	// retries counts the tries of a write after the exchange under way that failed.
+	retries int
 	// proven and proof are GitHub's answer about a pair that was restored from a backup.
 	proven tokens
 	proof  rotation.Proof
@@ -74,7 +77,7 @@ type notes struct {
 // written remembers the metadata of a pair Secret that this process has just written.
 func (n notes) written(uid types.UID, pair *rotation.Pair) {
 	n.note(uid, pair, func(m *note) bool {
-		m.committing = nil
+		m.committing, m.retries = nil, 0
 		return true
 	})
 }
@@ -204,6 +207,14 @@ func (f *failure) current(now time.Time, mono time.Duration) *problem.Problem {
 	p := f.problem
 	p.RetryAt = f.retry.At(now, mono)
 	return &p
+}
+
+// alteredWait is for how long nothing is written to a pair Secret after admission has altered the last write.
+func (m *note) alteredWait(now time.Time, mono time.Duration) time.Duration {
+	if m.failure == nil || m.failure.problem.Reason != v1alpha1.ReasonAlteredByAdmission {
+		return 0
+	}
+	return max(0, m.failure.retry.At(now, mono).Sub(now))
 }
 
 // isOlder compares two resourceVersions of Secrets. Versions that cannot be compared count as not older.

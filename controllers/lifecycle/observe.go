@@ -26,6 +26,8 @@ type observer struct {
 	seeds *seeds.Reader
 	notes notes
 	clock rotation.Clock
+	// atWork is that of rotation.Rotator.
+	atWork func(*rotation.Intent) bool
 	// me is this process, as it stands in intents.
 	me rotation.Holder
 }
@@ -54,6 +56,9 @@ func (o *observer) observe(ctx context.Context, token *v1alpha1.GitHubUserToken)
 		Owner: s.Owner, App: scope.AppOf(token).Key(), Policy: scope.PolicyOf(token), Suspended: token.Spec.Suspend,
 		RefreshRequestedAt: scope.RequestOf(token), Pair: s.Pair, Misplaced: misplaced, Duplicate: duplicate, Seed: s.Seed.Fingerprint,
 		Vouched: scope.IsVouched(token), Me: o.me, Now: s.Now,
+	}
+	if s.Pair != nil {
+		s.Input.IntentAtWork = o.atWork(s.Pair.Intent)
 	}
 	o.recall(s, backup)
 	return s, nil

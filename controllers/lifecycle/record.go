@@ -36,7 +36,7 @@ type outcomes struct {
 func (o *outcomes) record(log logr.Logger, token *v1alpha1.GitHubUserToken, job rotation.Job, result rotation.Result) {
 	o.reporter.Observed(result)
 	o.notes.written(token.UID, result.Pair)
-	o.notes.Peek(token.UID, func(m *note) { m.committing = nil })
+	o.notes.Peek(token.UID, func(m *note) { m.committing, m.retries = nil, 0 })
 	o.pause(job.App, result)
 	log = log.WithValues("outcome", result.Outcome, "cause", job.Decision.Cause, "spends", job.Decision.Spends.Short())
 	if result.OutboxErr != nil {
@@ -56,6 +56,12 @@ func (o *outcomes) record(log logr.Logger, token *v1alpha1.GitHubUserToken, job 
 	case rotation.Rejected, rotation.WrongUser:
 		o.notes.succeed(token.UID)
 		log.Info("GitHub no longer accepts the refresh token", "reason", result.Reason)
+	case rotation.Unrecorded:
+		// The chain that was there before a login stays good, but goes on when the login is settled.
+		chain := job.Pair != nil && job.Pair.State.RefreshToken != "" && job.Pair.State.RefreshToken != job.Decision.Spends
+		p := words.Unrecorded(result.Err, !chain)
+		o.notes.fail(token.UID, token.Generation, job.RefreshRequestedAt, *p, retry.After(result.Err))
+		log.Info("GitHub refused the refresh token, and the API server does not take the write that says so", "why", words.Of(result.Err))
 	default:
 		p := words.Failure(result)
 		o.notes.fail(token.UID, token.Generation, job.RefreshRequestedAt, *p, retry.After(result.Err))

@@ -62,9 +62,10 @@ func (l *live) Stored(logr.Logger, *v1alpha1.GitHubUserToken, *rotation.Pair, bo
 // noOutbox keeps nothing.
 type noOutbox struct{ Outbox }
 
-func (noOutbox) Ready() error               { return nil }
-func (noOutbox) Keep(rotation.Record) error { return nil }
-func (noOutbox) Remove(string) error        { return nil }
+func (noOutbox) Reserve(rotation.Owner) error { return nil }
+func (noOutbox) Release(rotation.Owner)       {}
+func (noOutbox) Keep(rotation.Record) error   { return nil }
+func (noOutbox) Remove(string) error          { return nil }
 
 // The context of a reconcile ends with the manager. The exchange that it has started is waited for by the process, and
 // spends a token that nobody gets back: it must not end with it.

@@ -27,6 +27,9 @@ type cluster struct {
 	secrets  map[rotation.Ref]*rotation.Pair
 	resource *v1alpha1.GitHubUserToken
 	removed  []rotation.Ref
+	retained []rotation.Ref
+	// released says that the resource's finalizer was taken off.
+	released bool
 	woken    []types.NamespacedName
 	// fails is the error of every removal.
 	fails error
@@ -71,6 +74,27 @@ func (c *cluster) Remove(_ context.Context, pair *rotation.Pair) error {
 	}
 	return c.fails
 }
+
+func (c *cluster) Locate(_ context.Context, owner rotation.Owner) (refs []rotation.Ref, err error) {
+	for ref, pair := range c.secrets {
+		if pair.Controlled && pair.Owner == owner && ref != owner.BackupRef() {
+			refs = append(refs, ref)
+		}
+	}
+	return refs, nil
+}
+
+func (c *cluster) Retain(_ context.Context, pair *rotation.Pair) error {
+	c.retained = append(c.retained, pair.Ref)
+	return nil
+}
+
+func (c *cluster) RemoveFinalizer(context.Context, *v1alpha1.GitHubUserToken) error {
+	c.released = true
+	return nil
+}
+
+func (c *cluster) RemoveOutputs(context.Context, *v1alpha1.GitHubUserToken) error { return nil }
 
 func (c *cluster) Observed(rotation.Result) {}
 

@@ -14,10 +14,18 @@ import (
 func Failure(result rotation.Result) *problem.Problem {
 	var failed *github.Error
 	switch {
+	case result.Outcome == rotation.NoOutbox && errors.Is(result.Err, rotation.ErrShareUsed):
+		return &problem.Problem{
+			Reason: v1alpha1.ReasonOutboxShareUsed,
+			Message: "No exchange is made, because this namespace has too many exchanges whose pairs wait to be stored: " + Of(result.Err) +
+				". See what keeps the API server from storing them at the resources of this namespace with the reason " + v1alpha1.ReasonCommitting + ".",
+		}
 	case result.Outcome == rotation.NoOutbox:
 		return &problem.Problem{Reason: v1alpha1.ReasonOutboxUnavailable, Message: "No exchange is made, because a new pair could not be kept safe: " + Of(result.Err) + "."}
 	case result.Outcome == rotation.NotFenced && errors.Is(result.Err, rotation.ErrTerminating):
 		return Terminating()
+	case result.Outcome == rotation.NotFenced && errors.Is(result.Err, rotation.ErrAltered):
+		return AlteredByAdmission("Nothing was exchanged", result.Err)
 	case result.Outcome == rotation.NotFenced && isMetadataRefused(result.Err):
 		return &problem.Problem{Reason: v1alpha1.ReasonMetadataRefused, Message: "Nothing was exchanged, because the API server does not accept the metadata that spec.secret asks for: " + Of(result.Err) + ". Correct spec.secret."}
 	case result.Outcome == rotation.NotFenced:
@@ -29,9 +37,30 @@ func Failure(result rotation.Result) *problem.Problem {
 	}
 }
 
+// Unrecorded is the problem of a refresh token that GitHub refused where that could not be written down. needed reports
+// that a login is needed.
+func Unrecorded(err error, needed bool) *problem.Problem {
+	return &problem.Problem{
+		Reason: v1alpha1.ReasonRefreshTokenRejected, Unauthorized: needed,
+		Message: "GitHub refused the refresh token, and the API server does not take the write to the pair Secret that says so: " + Of(err) +
+			". No pair is waiting to be stored. Mend what refuses the write first; then a new login can be taken up.",
+	}
+}
+
 // Terminating is the problem of a namespace that is being deleted.
 func Terminating() *problem.Problem {
 	return &problem.Problem{Reason: v1alpha1.ReasonNamespaceTerminating, Message: "The namespace is being deleted; nothing is exchanged."}
+}
+
+// AlteredByAdmission is the problem of a pair Secret of which something else is stored than was written; what is what came
+// of it.
+func AlteredByAdmission(what string, err error) *problem.Problem {
+	return &problem.Problem{Reason: v1alpha1.ReasonAlteredByAdmission, Message: what + ": " + Altered(err)}
+}
+
+// Altered says who has altered a pair Secret, and what to do.
+func Altered(err error) string {
+	return Of(err) + ". Change that webhook or policy so that it leaves alone the Secrets that have the label " + v1alpha1.LabelRole + "."
 }
 
 // isMetadataRefused reports whether the pair Secret could not be made because of what spec.secret wants in it.

@@ -14,6 +14,8 @@ var errBroken = errors.New("the file system is broken")
 type faults struct {
 	systemFiles
 	memoryBacked *bool
+	// size is that of the file system; 0 is the real one.
+	size uint64
 
 	mu     sync.Mutex
 	full   bool
@@ -70,6 +72,13 @@ func (f *faults) MemoryBacked(dir string) (bool, error) {
 		return *f.memoryBacked, nil
 	}
 	return f.systemFiles.MemoryBacked(dir)
+}
+
+func (f *faults) Size(dir string) (uint64, error) {
+	if f.size > 0 {
+		return f.size, nil
+	}
+	return f.systemFiles.Size(dir)
 }
 
 func (f *faults) Write(path string, content []byte) error {

@@ -10,6 +10,8 @@ import (
 type files interface {
 	// MemoryBacked says whether a directory is on tmpfs or ramfs.
 	MemoryBacked(dir string) (bool, error)
+	// Size is how many bytes the file system of a directory has in all.
+	Size(dir string) (uint64, error)
 	ReadDir(dir string) ([]fs.DirEntry, error)
 	ReadFile(path string) ([]byte, error)
 	// Write makes a new file of mode 0600 and returns when its content is durable.
@@ -26,6 +28,7 @@ type files interface {
 type systemFiles struct{}
 
 func (systemFiles) MemoryBacked(dir string) (bool, error)     { return memoryBacked(dir) }
+func (systemFiles) Size(dir string) (uint64, error)           { return sizeOf(dir) }
 func (systemFiles) ReadDir(dir string) ([]fs.DirEntry, error) { return os.ReadDir(dir) }
 func (systemFiles) ReadFile(path string) ([]byte, error)      { return os.ReadFile(path) }
 func (systemFiles) Rename(from, to string) error              { return os.Rename(from, to) }

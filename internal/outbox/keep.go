@@ -5,22 +5,51 @@ import (
 	"fmt"
 	"io/fs"
 	"strconv"
-	"syscall"
 
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 	"github.com/githubusertoken/github-user-token-operator/internal/github"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 )
 
-// slotSize is the space reserved for one reply. A reply with a pair has less than 1 KiB, and all that goes
-// with it less than 8 KiB.
-const slotSize = 16 << 10
+const (
+	// slotSize is the space that is reserved for one record. None is larger.
+	slotSize = 32 << 10
+	// maxBeside is how large all but the reply in a record is at most: a state of 16 KiB, and names. What of a reply does
+	// not fit beside that is cut off. One with a pair has less than 1 KiB.
+	maxBeside = 20 << 10
+	// maxBody is how much of a reply is kept: base64 takes four bytes for three.
+	maxBody = (slotSize - maxBeside) * 3 / 4
+	// maxContentType is how much of its content type is kept.
+	maxContentType = 128
+)
 
-// Ready reserves space for as many replies as there are slots, and proves with one of the reserved files
-// that the directory takes a write and a rename now. It returns nil when both worked.
-func (o *Outbox) Ready() error {
+// noLimit is the size of a file system that has none.
+const noLimit = uint64(slotSize) << 20
+
+// Reserve implements rotation.Outbox. It takes a place among those of the resource's namespace, sees to it that there are
+// as many spares as exchanges may be under way, and proves with one of them that the directory takes a write and a
+// rename now.
+func (o *Outbox) Reserve(owner rotation.Owner) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	if err := o.shares.reserve(owner); err != nil {
+		return err
+	}
+	if err := o.ready(); err != nil {
+		o.shares.release(owner)
+		return err
+	}
+	return nil
+}
+
+// Release implements rotation.Outbox.
+func (o *Outbox) Release(owner rotation.Owner) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.shares.release(owner)
+}
+
+func (o *Outbox) ready() error {
 	for len(o.spares) < o.slots {
 		name := o.nextSpare()
 		if err := o.files.Write(o.path(name), make([]byte, slotSize)); err != nil {
@@ -44,22 +73,14 @@ func (o *Outbox) Ready() error {
 
 // Keep stores a record durably before it returns. A record of the same id is replaced.
 func (o *Outbox) Keep(record rotation.Record) error {
-	content, err := encode(record)
+	content, err := encode(cut(record))
 	if err != nil {
 		return fmt.Errorf("encode the reply for the outbox: %w", err)
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	spare := o.takeSpare()
-	err = o.fill(spare, content)
-	if errors.Is(err, syscall.ENOSPC) && len(content) > slotSize {
-		// The file system is full, and so large a reply is no ordinary one. Its beginning fits, and a pair that
-		// stands there is found in a reply that was cut.
-		if content, err = encode(cut(record)); err == nil {
-			err = o.fill(spare, content)
-		}
-	}
-	if err != nil {
+	if err := o.fill(spare, content); err != nil {
 		_ = o.files.Remove(o.path(spare))
 		return fmt.Errorf("write the reply to the outbox: %w", err)
 	}
@@ -67,7 +88,10 @@ func (o *Outbox) Keep(record rotation.Record) error {
 	if err := o.moveInto(spare, name); err != nil {
 		return fmt.Errorf("store the reply in the outbox: %w", err)
 	}
-	o.kept[name] = o.now()
+	if _, replaced := o.kept[name]; !replaced {
+		o.shares.keep(record.Owner)
+	}
+	o.kept[name] = keptRecord{at: o.now(), namespace: record.Owner.Namespace}
 	return nil
 }
 
@@ -78,6 +102,9 @@ func (o *Outbox) Remove(id string) error {
 	name := fileName(id)
 	if err := o.files.Remove(o.path(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("remove a committed reply from the outbox: %w", err)
+	}
+	if kept, was := o.kept[name]; was {
+		o.shares.free(kept.namespace)
 	}
 	delete(o.kept, name)
 	return nil
@@ -112,18 +139,19 @@ func (o *Outbox) nextSpare() string {
 	return sparePrefix + strconv.Itoa(o.spareNumber)
 }
 
-// cut shortens a record's reply to what fits into a slot: base64 takes four bytes for three, and the rest
-// is left to everything else.
+// cut shortens a record's reply to what fits into a slot. So large a reply is no ordinary one, and a pair that stands at
+// its beginning is found in one that was cut.
 func cut(record rotation.Record) rotation.Record {
-	const most = (slotSize - 8<<10) * 3 / 4
-	body := record.Reply.Body.Reveal()
-	if len(body) <= most {
+	if record.Reply == nil {
 		return record
 	}
 	reply := &github.Reply{}
 	*reply = *record.Reply
-	reply.Body = credential.NewRaw([]byte(body[:most]))
-	reply.Truncated = true
+	reply.ContentType = reply.ContentType[:min(len(reply.ContentType), maxContentType)]
+	if body := reply.Body.Reveal(); len(body) > maxBody {
+		reply.Body = credential.NewRaw([]byte(body[:maxBody]))
+		reply.Truncated = true
+	}
 	record.Reply = reply
 	return record
 }

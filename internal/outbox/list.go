@@ -51,7 +51,7 @@ func (o *Outbox) read(name string) (rotation.Record, error) {
 		if err := o.moveInto(name, name+badSuffix); err != nil {
 			return rotation.Record{}, fmt.Errorf("set a damaged reply aside: %w", err)
 		}
-		delete(o.kept, name)
+		delete(o.kept, name) // Its place stays taken: the file is still there.
 		o.corrupt++
 	}
 	return record, err
@@ -73,8 +73,8 @@ func (o *Outbox) Stats() Stats {
 	defer o.mu.Unlock()
 	stats := Stats{Records: len(o.kept), Corrupt: o.corrupt}
 	now := o.now()
-	for _, at := range o.kept {
-		stats.OldestAge = max(stats.OldestAge, now.Sub(at))
+	for _, kept := range o.kept {
+		stats.OldestAge = max(stats.OldestAge, now.Sub(kept.at))
 	}
 	return stats
 }

@@ -35,7 +35,7 @@ type Options struct {
 	// AllowDisk accepts a directory that is not memory-backed. Tokens are then written to a disk.
 	AllowDisk bool
 	// Slots is how many exchanges may be under way at once: space for that many replies is reserved before
-	// an exchange may begin. Zero means DefaultSlots. Each slot takes 16 KiB.
+	// an exchange may begin. Zero means DefaultSlots. Each slot takes 32 KiB.
 	Slots int
 	// Now is the clock by which the age of records is told. Default time.Now.
 	Now func() time.Time
@@ -57,10 +57,18 @@ type Outbox struct {
 	spares []string
 	// spareNumber is the number of the last spare.
 	spareNumber int
-	// kept holds the time at which each record (by file name) was kept.
-	kept map[string]time.Time
+	// kept holds the records, by file name.
+	kept map[string]keptRecord
+	// shares counts them by namespace.
+	shares *shares
 	// corrupt counts the files that were set aside.
 	corrupt int
+}
+
+// keptRecord is what is known of a record without reading it.
+type keptRecord struct {
+	at        time.Time
+	namespace string
 }
 
 var _ rotation.Outbox = (*Outbox)(nil)
@@ -77,7 +85,7 @@ var ErrOnDisk = errors.New("the outbox must not be on a disk, because it holds t
 func Open(dir string, options Options) (*Outbox, error) {
 	o := &Outbox{
 		dir: filepath.Join(dir, subdirectory), files: options.files, now: options.Now, slots: options.Slots,
-		kept: map[string]time.Time{},
+		kept: map[string]keptRecord{},
 	}
 	if o.files == nil {
 		o.files = systemFiles{}
@@ -101,6 +109,12 @@ func Open(dir string, options Options) (*Outbox, error) {
 	if o.lock, err = lockDirectory(o.dir); err != nil {
 		return nil, err
 	}
+	size, err := o.files.Size(o.dir)
+	if err != nil {
+		_ = o.lock.Close()
+		return nil, fmt.Errorf("find out the size of the outbox's file system: %w", err)
+	}
+	o.shares = newShares(capacity(size, o.slots))
 	if err := o.load(); err != nil {
 		_ = o.lock.Close()
 		return nil, err
@@ -163,14 +177,30 @@ func (o *Outbox) load() error {
 			}
 		case strings.HasSuffix(name, badSuffix):
 			o.corrupt++
+			o.shares.takeAnyway("")
 		case isReply(name):
-			o.kept[name] = o.now()
+			kept := keptRecord{at: o.now(), namespace: o.namespaceIn(name)}
 			if info, err := entry.Info(); err == nil {
-				o.kept[name] = info.ModTime()
+				kept.at = info.ModTime()
 			}
+			o.kept[name] = kept
+			o.shares.takeAnyway(kept.namespace)
 		}
 	}
 	return o.loadHolder()
+}
+
+// namespaceIn is the namespace of a record that an earlier life has left; empty when it cannot be read.
+func (o *Outbox) namespaceIn(name string) string {
+	file, err := o.files.ReadFile(o.path(name))
+	if err != nil {
+		return ""
+	}
+	record, err := decode(file)
+	if err != nil {
+		return ""
+	}
+	return record.Owner.Namespace
 }
 
 var holderForm = regexp.MustCompile(`^[A-Z2-7]{20,64}$`)

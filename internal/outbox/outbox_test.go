@@ -1,6 +1,7 @@
 package outbox
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -18,6 +19,8 @@ import (
 )
 
 const canary = "ghr_canaryThatMustNotBePrinted"
+
+var owner = rotation.Owner{Namespace: "team", Name: "octocat", UID: "uid"}
 
 func record(id, body string) rotation.Record {
 	return rotation.Record{
@@ -54,7 +57,7 @@ func list(t *testing.T, o *Outbox) []rotation.Record {
 func TestARecordSurvivesTheProcess(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "outbox")
 	first := open(t, dir, Options{})
-	if err := first.Ready(); err != nil {
+	if err := first.Reserve(owner); err != nil {
 		t.Fatal(err)
 	}
 	body := `{"refresh_token":"` + canary + `","odd":"` + "\x00\xff<&>" + `"}`
@@ -133,7 +136,7 @@ func TestModesAreNarrow(t *testing.T) {
 		t.Fatal(err)
 	}
 	o := open(t, dir, Options{})
-	if err := errors.Join(o.Ready(), o.Keep(record("one", "body"))); err != nil {
+	if err := errors.Join(o.Reserve(owner), o.Keep(record("one", "body"))); err != nil {
 		t.Fatal(err)
 	}
 	err := filepath.WalkDir(sub, func(path string, entry fs.DirEntry, err error) error {
@@ -234,7 +237,7 @@ func TestAFullFileSystemTakesWhatWasReserved(t *testing.T) {
 	const slots = 4
 	disk := &faults{}
 	o := open(t, t.TempDir(), Options{Slots: slots, files: disk})
-	if err := o.Ready(); err != nil {
+	if err := o.Reserve(owner); err != nil {
 		t.Fatal(err)
 	}
 	disk.setFull(true)
@@ -247,11 +250,11 @@ func TestAFullFileSystemTakesWhatWasReserved(t *testing.T) {
 		})
 	}
 	group.Wait()
-	if err := o.Ready(); !errors.Is(err, syscall.ENOSPC) {
+	if err := o.Reserve(owner); !errors.Is(err, syscall.ENOSPC) {
 		t.Errorf("a full outbox is ready: %v", err)
 	}
 	disk.setFull(false)
-	if err := o.Ready(); err != nil {
+	if err := o.Reserve(owner); err != nil {
 		t.Errorf("the outbox is not ready when there is room again: %v", err)
 	}
 	if got := len(list(t, o)); got != slots {
@@ -259,26 +262,63 @@ func TestAFullFileSystemTakesWhatWasReserved(t *testing.T) {
 	}
 }
 
-func TestAHugeReplyIsKeptWholeOrByItsBeginning(t *testing.T) {
+func TestAHugeReplyIsKeptByItsBeginning(t *testing.T) {
 	pair := `{"access_token":"ghu_a","refresh_token":"ghr_b","padding":"`
-	huge := pair + strings.Repeat("x", 60<<10)
+	for name, length := range map[string]int{"ordinary": 1 << 10, "as large as fits": maxBody, "huge": 64 << 10} {
+		disk := &faults{}
+		o := open(t, t.TempDir(), Options{files: disk})
+		if err := o.Reserve(owner); err != nil {
+			t.Fatal(err)
+		}
+		disk.setFull(true)
+		body := pair + strings.Repeat("x", length-len(pair))
+		if err := o.Keep(record(name, body)); err != nil {
+			t.Fatal(err)
+		}
+		got := list(t, o)[0]
+		if tokens, err := got.Reply.Tokens(); err != nil || tokens.RefreshToken.Reveal() != "ghr_b" {
+			t.Errorf("%s: the pair cannot be read any more: %v", name, err)
+		}
+		if whole := got.Reply.Body.Reveal() == body; whole != (length <= maxBody) || got.Reply.Truncated == whole {
+			t.Errorf("%s: whole is %v, truncated is %v", name, whole, got.Reply.Truncated)
+		}
+	}
+}
+
+// Whatever a tenant and its GitHub make of it, a record fits into the space that is reserved for it.
+func TestTheLargestRecordFitsIntoItsSlot(t *testing.T) {
+	var state rotation.State
+	padding := `{"padding":"` + strings.Repeat("x", 16<<10-64) + `"}`
+	if err := json.Unmarshal([]byte(padding), &state); err != nil {
+		t.Fatal(err)
+	}
+	if text, err := json.Marshal(state); err != nil || len(text) < 16<<10-64 || len(text) > 16<<10 {
+		t.Fatalf("the state has %d bytes: %v", len(text), err)
+	}
+	long := strings.Repeat("n", 253)
+	largest := record(strings.Repeat("i", 64), strings.Repeat("\x00<", 40<<10))
+	largest.Base, largest.SeedVersion = state, long+"/"+long+"@uid/1"
+	largest.Ref = rotation.Ref{Namespace: long[:63], Name: long}
+	largest.Owner = rotation.Owner{Namespace: long[:63], Name: long, UID: long[:36]}
+	largest.App, largest.RefreshRequestedAt = long+"/"+long[:100], strings.Repeat("&", 64)
+	largest.User = &rotation.UserPin{Login: long[:100], ID: 1 << 60}
+	largest.Reply.Host, largest.Reply.ContentType = long, strings.Repeat("<", 1<<20)
+
 	disk := &faults{}
 	o := open(t, t.TempDir(), Options{files: disk})
-	if err := errors.Join(o.Ready(), o.Keep(record("roomy", huge))); err != nil {
+	if err := o.Reserve(largest.Owner); err != nil {
 		t.Fatal(err)
 	}
 	disk.setFull(true)
-	if err := o.Keep(record("tight", huge)); err != nil {
-		t.Fatal(err)
+	if err := o.Keep(largest); err != nil {
+		t.Fatalf("the largest record could not be kept in what was reserved: %v", err)
 	}
-	for _, got := range list(t, o) {
-		tokens, err := got.Reply.Tokens()
-		if err != nil || tokens.RefreshToken.Reveal() != "ghr_b" {
-			t.Errorf("%s: the pair cannot be read any more: %v", got.ID, err)
-		}
-		if whole := got.Reply.Body.Reveal() == huge; whole != (got.ID == "roomy") || got.Reply.Truncated == whole {
-			t.Errorf("%s: whole is %v, truncated is %v", got.ID, whole, got.Reply.Truncated)
-		}
+	info, err := os.Stat(o.path(fileName(largest.ID)))
+	if err != nil || info.Size() > slotSize {
+		t.Errorf("the record has %d bytes (%v), which is more than the %d of a slot", info.Size(), err, slotSize)
+	}
+	if got := list(t, o); len(got) != 1 || got[0].Owner != largest.Owner {
+		t.Errorf("the record did not come back: %d", len(got))
 	}
 }
 
@@ -286,19 +326,19 @@ func TestReadyFailsWhenAnyPartOfAKeepWould(t *testing.T) {
 	for _, operation := range []string{"overwrite", "rename"} {
 		disk := &faults{}
 		o := open(t, t.TempDir(), Options{files: disk})
-		if err := o.Ready(); err != nil {
+		if err := o.Reserve(owner); err != nil {
 			t.Fatal(err)
 		}
 		disk.failAlways(operation, syscall.EROFS)
-		if err := o.Ready(); !errors.Is(err, syscall.EROFS) {
+		if err := o.Reserve(owner); !errors.Is(err, syscall.EROFS) {
 			t.Errorf("ready although %s fails: %v", operation, err)
 		}
 	}
 	o := open(t, t.TempDir(), Options{})
-	if err := errors.Join(o.Ready(), os.RemoveAll(o.dir)); err != nil {
+	if err := errors.Join(o.Reserve(owner), os.RemoveAll(o.dir)); err != nil {
 		t.Fatal(err)
 	}
-	if err := o.Ready(); err == nil {
+	if err := o.Reserve(owner); err == nil {
 		t.Error("ready although the directory is gone")
 	}
 }
@@ -310,7 +350,7 @@ func TestDeathAtEveryStepOfKeep(t *testing.T) {
 		disk := &faults{}
 		dir := t.TempDir()
 		o := open(t, dir, Options{Slots: 2, files: disk})
-		if err := errors.Join(o.Ready(), o.Keep(record("before", "body"))); err != nil {
+		if err := errors.Join(o.Reserve(owner), o.Keep(record("before", "body"))); err != nil {
 			t.Fatal(err)
 		}
 		disk.breakAfter(step)
@@ -328,7 +368,7 @@ func TestDeathAtEveryStepOfKeep(t *testing.T) {
 		if keepErr == nil && !ids["during"] {
 			t.Fatalf("step %d: Keep returned and the record is not there", step)
 		}
-		if err := errors.Join(o.Ready(), o.Keep(record("after", "body"))); err != nil {
+		if err := errors.Join(o.Reserve(owner), o.Keep(record("after", "body"))); err != nil {
 			t.Fatalf("step %d: the next life cannot use the outbox: %v", step, err)
 		}
 		if keepErr == nil {

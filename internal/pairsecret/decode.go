@@ -2,6 +2,7 @@ package pairsecret
 
 import (
 	"encoding/json"
+	"errors"
 	"slices"
 	"time"
 
@@ -33,20 +34,36 @@ func FromMetadata(meta *metav1.ObjectMeta) (pair *rotation.Pair, stateLost bool)
 	if next, err := time.Parse(time.RFC3339, meta.Annotations[v1alpha1.AnnotationNextRefreshAt]); err == nil {
 		pair.NextRefreshAt = next
 	}
-	if err := decode(meta.Annotations[v1alpha1.AnnotationState], &pair.State); err != nil {
+	if err := decode(meta.Annotations[v1alpha1.AnnotationState], MaxState, &pair.State); err != nil {
 		pair.State, pair.StateLost = rotation.State{}, true
 	}
 	pair.Intent = decodeIntent(meta.Annotations[v1alpha1.AnnotationIntent])
 	return pair, pair.StateLost
 }
 
+// MaxState and MaxIntent are how long a state and an intent may be, in bytes. What the operator writes is far below;
+// longer ones count as garbled.
+const (
+	MaxState  = 16 << 10
+	MaxIntent = 4 << 10
+)
+
+var errTooLong = errors.New("it is too long")
+
 // decode reads an annotation that anybody in the namespace may have edited. What could not be written again is refused
-// as well: encoding/json reads a time with an offset of a day, and does not write it.
-func decode(text string, into any) error {
+// as well: encoding/json reads a time with an offset of a day, and does not write it. Nor may what is written be longer
+// than what may be read: a character can become six.
+func decode(text string, most int, into any) error {
+	if len(text) > most {
+		return errTooLong
+	}
 	if err := json.Unmarshal([]byte(text), into); err != nil {
 		return err
 	}
-	_, err := json.Marshal(into)
+	again, err := json.Marshal(into)
+	if err == nil && len(again) > most {
+		err = errTooLong
+	}
 	return err
 }
 
@@ -94,7 +111,7 @@ func decodeIntent(text string) *rotation.Intent {
 		return nil
 	}
 	var intent rotation.Intent
-	if err := decode(text, &intent); err != nil {
+	if err := decode(text, MaxIntent, &intent); err != nil {
 		return &rotation.Intent{ID: "unreadable", Unresolved: 1}
 	}
 	return &intent

@@ -2,6 +2,7 @@ package pairsecret
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
@@ -28,6 +29,9 @@ func TestWhateverIsReadCanBeWritten(t *testing.T) {
 		"one in a verdict":            {state(`"verdict"`, `{"reason":"x","time":"2030-01-01T00:00:00+24:00"}`), true},
 		"one in a device code":        {state(`"device"`, `{"since":"2030-01-01T00:00:00-24:00"}`), true},
 		"no JSON":                     {state(`"`, `x`), true},
+		"as long as may be":           {state(`"x"`, `"`+strings.Repeat("x", MaxState-64)+`"`), false},
+		"longer than may be":          {state(`"x"`, `"`+strings.Repeat("x", MaxState)+`"`), true},
+		"longer when it is written":   {state(`"x"`, `"`+strings.Repeat("<", MaxState/3)+`"`), true},
 		"an expiry in the year zero":  {&corev1.Secret{Data: map[string][]byte{v1alpha1.KeyExpiresAt: []byte("0000-01-01T00:00:00Z")}}, true},
 		"an expiry in a far-off year": {&corev1.Secret{Data: map[string][]byte{v1alpha1.KeyExpiresAt: []byte("9999-12-31T23:59:59-23:00")}}, true},
 	} {
@@ -36,8 +40,8 @@ func TestWhateverIsReadCanBeWritten(t *testing.T) {
 				t.Errorf("the state is lost: %t, want %t", lost, c.lost)
 			}
 			pair := FromSecret(c.secret)
-			if _, err := json.Marshal(pair.State); err != nil {
-				t.Error(err)
+			if text, err := json.Marshal(pair.State); err != nil || len(text) > MaxState {
+				t.Error(len(text), err)
 			}
 		})
 	}
@@ -66,5 +70,23 @@ func TestATokenWhoseExpiryIsNotKnownIsReplaced(t *testing.T) {
 				t.Error("a token that never expires is not known any more")
 			}
 		})
+	}
+}
+
+// A reason becomes one of a condition, and the API server refuses a whole status for one that is none.
+func TestOnlyKnownReasonsAreTaken(t *testing.T) {
+	for reason, want := range map[string]string{
+		v1alpha1.ReasonReplyLost: v1alpha1.ReasonReplyLost, v1alpha1.ReasonWrongUser: v1alpha1.ReasonWrongUser,
+		"": v1alpha1.ReasonRefreshTokenRejected, "no reason!": v1alpha1.ReasonRefreshTokenRejected, "TokenValid": v1alpha1.ReasonRefreshTokenRejected,
+	} {
+		pair, lost := FromMetadata(&metav1.ObjectMeta{Annotations: map[string]string{
+			v1alpha1.AnnotationState: `{"verdict":{"reason":"` + reason + `"},"seedVerdict":{"reason":"` + reason + `"},"device":{"ended":"` + reason + `"}}`,
+		}})
+		if lost || pair.State.Verdict == nil || pair.State.Verdict.Reason != want || pair.State.SeedVerdict.Reason != want {
+			t.Errorf("%q: %+v", reason, pair.State)
+		}
+		if ended := pair.State.Device.Ended; (reason == "") != (ended == "") || ended != "" && ended != v1alpha1.ReasonAuthorizationExpired {
+			t.Errorf("%q: the codes have ended for %q", reason, ended)
+		}
 	}
 }

@@ -81,19 +81,65 @@ func (s *Store) Create(ctx context.Context, pair *rotation.Pair) (*rotation.Pair
 	}
 	secret := toSecret(pair)
 	if err := s.Client.Create(ctx, secret); err != nil {
-		if apierrors.IsNotFound(err) {
-			return nil, rotation.ErrTerminating // It is the namespace that was not found.
-		}
-		return nil, explain("create", pair.Ref, pair, err)
+		return nil, s.notCreated(ctx, pair, err)
 	}
 	created := FromSecret(secret)
-	if pair.Intent != nil {
-		// Looked at after the Secret is there: its pair cannot have moved here before, and whoever moves it from
-		// now on sees this Secret.
-		owner, err := s.owner(ctx, pair.Owner)
-		created.MayBeElsewhere = err != nil || owner.Generation > 1
+	// Looked at after the Secret is there: its pair cannot have moved here before, and whoever moves it from now on sees
+	// this Secret. If the owner has gone in between, nobody has let go of this Secret: the garbage collector would take it,
+	// with whatever is stored in it by then.
+	owner, err := s.owner(ctx, pair.Owner)
+	if errors.Is(err, rotation.ErrOwnerGone) {
+		return nil, errors.Join(err, s.Remove(ctx, created))
 	}
+	created.MayBeElsewhere = pair.Intent != nil && (err != nil || owner.Generation > 1)
 	return created, nil
+}
+
+// notCreated is why a Secret could not be created. That there is no such namespace, or that it is being deleted, an
+// admission webhook may say as well: it counts when it is so.
+func (s *Store) notCreated(ctx context.Context, pair *rotation.Pair, err error) error {
+	explained := explain("create", pair.Ref, pair, err)
+	if !errors.Is(explained, rotation.ErrNotFound) && !errors.Is(explained, rotation.ErrTerminating) {
+		return explained
+	}
+	ends, lookErr := s.namespaceEnds(ctx, pair.Ref.Namespace)
+	switch {
+	case lookErr != nil:
+		return errors.Join(lookErr, errors.New(explained.Error()))
+	case ends:
+		return rotation.ErrTerminating
+	default:
+		return fmt.Errorf("%w, and its answer is not true: %s", rotation.ErrDenied, explained.Error())
+	}
+}
+
+// Gone implements rotation.Store.
+func (s *Store) Gone(ctx context.Context, owner rotation.Owner) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	switch _, err := s.owner(ctx, owner); {
+	case errors.Is(err, rotation.ErrOwnerGone):
+		return true, nil
+	case err != nil:
+		return false, err
+	default:
+		return s.namespaceEnds(ctx, owner.Namespace)
+	}
+}
+
+// namespaceEnds reports whether a namespace, read live, is gone or is being deleted.
+func (s *Store) namespaceEnds(ctx context.Context, name string) (bool, error) {
+	var meta metav1.PartialObjectMetadata
+	meta.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
+	err := s.Live.Get(ctx, client.ObjectKey{Name: name}, &meta)
+	switch {
+	case apierrors.IsNotFound(err):
+		return true, nil
+	case err != nil:
+		return false, fmt.Errorf("look whether namespace %s is being deleted: %w", name, err)
+	default:
+		return meta.DeletionTimestamp != nil, nil
+	}
 }
 
 // ownerStays makes sure that the owner was not even asked to go: what it is given now it would not let go of.

@@ -50,6 +50,8 @@ func TestACommitGoesOnFromWhatStandsThere(t *testing.T) {
 // heirs are shelves on which a resource is gone: nothing is created for it. Its pair has a new owner, under another name.
 type heirs struct{ *shelves }
 
+func (h heirs) Gone(context.Context, Owner) (bool, error) { return true, nil }
+
 func (h heirs) Create(context.Context, *Pair) (*Pair, error) { return nil, ErrOwnerGone }
 
 func (h heirs) Locate(_ context.Context, owner Owner) (refs []Ref, err error) {

@@ -11,8 +11,27 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/internal/github"
 )
 
-// commitBackoff is between two tries to store a pair or a verdict.
-var commitBackoff = backoff.Backoff{First: 100 * time.Millisecond, Max: 5 * time.Second}
+// commitBackoff is between two tries to store a pair or a verdict, and refusedBackoff where the API server refuses it: that
+// may last for ever, and passes when somebody changes something.
+var (
+	commitBackoff  = backoff.Backoff{First: 100 * time.Millisecond, Max: 5 * time.Second}
+	refusedBackoff = backoff.Backoff{First: 100 * time.Millisecond, Max: 30 * time.Second}
+)
+
+// retryBackoff is how long to wait after an error of the Store.
+func retryBackoff(err error) backoff.Backoff {
+	if errors.Is(err, ErrDenied) || errors.Is(err, ErrNotOwned) || errors.Is(err, ErrTerminating) || errors.Is(err, ErrAltered) {
+		return refusedBackoff
+	}
+	return commitBackoff
+}
+
+// told tells that something could not be written yet.
+func (r *Rotator) told(owner Owner, what Unwritten, err error) {
+	if r.OnRetry != nil {
+		r.OnRetry(owner, what, err)
+	}
+}
 
 // attemptTimeout is for a handful of requests to the API server.
 const attemptTimeout = 30 * time.Second
@@ -38,14 +57,13 @@ func (r *Rotator) commit(ctx context.Context, policy Policy, record Record, toke
 		if errors.Is(err, ErrConflict) || errors.Is(err, ErrExists) {
 			conflicts++
 		}
-		if r.OnCommitRetry != nil {
-			r.OnCommitRetry(record.Owner, err)
-		}
+		record.altered = record.altered || errors.Is(err, ErrAltered)
+		r.told(record.Owner, UnwrittenPair, err)
 		if conflicts == 1 && failures == 1 && errors.Is(err, ErrConflict) {
 			failures = 0 // It costs no wait, and the next failure is the first that does.
 			continue     // The first conflict is most often a label edit: go on at once.
 		}
-		_ = r.Clock.Sleep(ctx, commitBackoff.After(failures))
+		_ = r.Clock.Sleep(ctx, retryBackoff(err).After(failures))
 	}
 }
 
@@ -74,15 +92,26 @@ func (r *Rotator) tryCommit(ctx context.Context, policy Policy, record Record, t
 		return Result{Outcome: Committed, Pair: live}, nil
 	case isSomebodyElses(live, record):
 		return r.commitToBackup(ctx, pairAfter(lastKnown(record), policy, record, tokens))
-	case movedOn(live, record):
+	case live.holdsReceived() && !live.isPartOf(next) && movedOn(live, record), live.isAwaitingLogin(record):
 		return Result{Outcome: Superseded, Pair: live}, nil
+	case !live.holdsReceived() && !record.altered:
+		next.keepAsLogin(live.RefreshToken, record)
 	}
 	stored, err := r.Store.Update(ctx, live, next)
 	if errors.Is(err, ErrImmutable) {
 		stored, err = r.replace(ctx, next, live)
 	}
-	if isNobodyLeft(err) && !live.Orphan { // One that was retained waits for the next resource of its name.
-		return r.discard(ctx, live, err)
+	if err != nil && !live.Orphan { // One that was retained waits for the next resource of its name.
+		switch gone, lookErr := r.nobodyLeft(ctx, record.Owner, err); {
+		case lookErr != nil:
+			return Result{}, lookErr
+		case gone:
+			result, err := r.discard(ctx, live, err)
+			if err != nil {
+				return result, err
+			}
+			return r.commitToRetained(ctx, policy, record, tokens, result)
+		}
 	}
 	if err != nil {
 		return Result{}, err
@@ -104,9 +133,29 @@ func (r *Rotator) discard(ctx context.Context, live *Pair, cause error) (Result,
 	}
 }
 
-// isNobodyLeft reports whether a Secret cannot be created any more because there is nobody left to create it for.
-func isNobodyLeft(err error) bool {
-	return errors.Is(err, ErrOwnerGone) || errors.Is(err, ErrTerminating)
+// nobodyLeft reports whether a write was refused because there is nobody left to write for. What the API server answers
+// to a write is not believed: an admission webhook may answer anything. So it is looked at live, whatever the answer.
+func (r *Rotator) nobodyLeft(ctx context.Context, owner Owner, err error) (bool, error) {
+	switch {
+	case errors.Is(err, ErrOwnerGone):
+		return true, nil // The Store has looked.
+	case errors.Is(err, ErrTerminating), errors.Is(err, ErrDenied), errors.Is(err, ErrNotOwned), errors.Is(err, ErrImmutable):
+		return r.Store.Gone(ctx, owner)
+	default:
+		return false, nil
+	}
+}
+
+// discardedOr is the result of a write that has failed: there is nobody left to write for, or it is tried again.
+func (r *Rotator) discardedOr(ctx context.Context, owner Owner, err error) (Result, error) {
+	switch gone, lookErr := r.nobodyLeft(ctx, owner, err); {
+	case lookErr != nil:
+		return Result{}, lookErr
+	case gone:
+		return Result{Outcome: Discarded, Err: err}, nil
+	default:
+		return Result{}, err
+	}
 }
 
 // isSomebodyElses reports whether the Secret in the pair's place is not the one of its resource: none of the operator's, or
@@ -126,6 +175,40 @@ func committed(stored, next *Pair) Result {
 	return Result{Outcome: Committed, Pair: stored}
 }
 
+// holdsReceived reports whether a pair is stored that somebody has received, as far as anybody can tell: its state speaks of
+// both tokens. What admission, or somebody's hand, has put there in the place of a pair was not received, and no received
+// pair gives way to it.
+func (p *Pair) holdsReceived() bool {
+	return !p.LacksState() && !p.State.isGuessed() && p.State.HasToken() && p.isWhole()
+}
+
+// isAwaitingLogin reports whether the pair of a later login was stored and altered. Whoever has received it stores it again.
+func (p *Pair) isAwaitingLogin(record Record) bool {
+	if p.holdsReceived() || p.LacksState() || p.State.isGuessed() || record.Base.Incomplete && !p.State.Incomplete {
+		return false
+	}
+	return slices.ContainsFunc(p.State.Seeds, func(seed SeedRecord) bool {
+		isKnown := func(known SeedRecord) bool { return known.Fingerprint == seed.Fingerprint }
+		return seed.RefusedFor == "" && seed.Fingerprint != record.Spent && !slices.ContainsFunc(record.Base.Seeds, isKnown)
+	})
+}
+
+// isPartOf reports whether somebody has taken the refresh token out of this very pair, and that was taken down.
+func (p *Pair) isPartOf(next *Pair) bool {
+	return p.State.HasToken() && p.State.AccessToken == next.State.AccessToken && p.State.RefreshToken == ""
+}
+
+// keepAsLogin keeps a refresh token that somebody has pasted over the one that was being exchanged. It is a login, and is
+// imported next.
+func (p *Pair) keepAsLogin(pasted credential.RefreshToken, record Record) {
+	token, state := pasted.Fingerprint(), &p.State
+	isKnown := token == "" || token == record.Spent || token == record.Base.RefreshToken || state.KnowsSeed(token, state.App) || record.Base.KnowsSeed(token, record.App)
+	if isKnown || !p.SeedToken.IsZero() {
+		return
+	}
+	p.SeedToken, state.PendingSeed = pasted, token
+}
+
 // lastKnown is the Secret as it was at the fence, without its tokens: what there is to go on from when it is
 // gone.
 func lastKnown(record Record) *Pair {
@@ -135,8 +218,9 @@ func lastKnown(record Record) *Pair {
 // leftBehind reports whether a Secret without an owner is the one that the exchange began with: its resource
 // was deleted since, and the pair retained for the next one.
 func leftBehind(live *Pair, record Record) bool {
-	return live.Orphan && (live.State.Retained || live.State.Owner == record.Owner.UID) &&
-		(live.holdsSpentOf(&record) || live.State.descendsFrom(&record))
+	isOurs := live.State.Owner == record.Owner.UID
+	return live.Orphan && (live.State.Retained || isOurs) &&
+		(live.holdsSpentOf(&record) || live.State.descendsFrom(&record) || isOurs && !live.holdsReceived())
 }
 
 // commitElsewhere stores the pair where its Secret is not in its place: under the name to which it has moved since
@@ -153,8 +237,14 @@ func (r *Rotator) commitElsewhere(ctx context.Context, policy Policy, record Rec
 	if err != nil || result.Outcome != Discarded {
 		return result, err
 	}
-	// The resource is gone. Its pair may have been retained, and the next resource of its name have moved it.
-	if refs, err = r.Store.Locate(ctx, Owner{Namespace: record.Owner.Namespace, Name: record.Owner.Name}); err != nil {
+	return r.commitToRetained(ctx, policy, record, tokens, result)
+}
+
+// commitToRetained looks whether the pair of a resource that is gone was retained, before the pair is given up. The next
+// resource of its name may have moved it. otherwise is the result when it was not.
+func (r *Rotator) commitToRetained(ctx context.Context, policy Policy, record Record, tokens github.Tokens, otherwise Result) (Result, error) {
+	refs, err := r.Store.Locate(ctx, Owner{Namespace: record.Owner.Namespace, Name: record.Owner.Name})
+	if err != nil {
 		return Result{}, err
 	}
 	for _, ref := range refs {
@@ -162,11 +252,11 @@ func (r *Rotator) commitElsewhere(ctx context.Context, policy Policy, record Rec
 		if err != nil {
 			return Result{}, err
 		}
-		if live != nil && live.holdsSpentOf(&record) {
+		if live != nil && (live.holdsSpentOf(&record) || leftBehind(live, record)) {
 			return r.commitTo(ctx, policy, record, tokens, ref)
 		}
 	}
-	return result, nil
+	return otherwise, nil
 }
 
 // commitTo stores the pair in the Secret to which it has moved.
@@ -185,28 +275,20 @@ func (r *Rotator) commitTo(ctx context.Context, policy Policy, record Record, to
 // commitByCreate stores the pair where the Secret is gone: its finalizer was taken off by force.
 func (r *Rotator) commitByCreate(ctx context.Context, next *Pair) (Result, error) {
 	stored, err := r.Store.Create(ctx, next)
-	switch {
-	case err == nil:
-		return Result{Outcome: Committed, Pair: stored}, nil
-	case isNobodyLeft(err):
-		return Result{Outcome: Discarded, Err: err}, nil
-	default:
-		return Result{}, err
+	if err != nil {
+		return r.discardedOr(ctx, next.Owner, err)
 	}
+	return Result{Outcome: Committed, Pair: stored}, nil
 }
 
 // commitToBackup stores the pair beside a Secret that somebody else put in its place. It is moved there
 // when the name is free again.
 func (r *Rotator) commitToBackup(ctx context.Context, next *Pair) (Result, error) {
 	backup, err := r.keepBackup(ctx, next)
-	switch {
-	case err == nil:
-		return committed(backup, next), nil
-	case isNobodyLeft(err):
-		return Result{Outcome: Discarded, Err: err}, nil
-	default:
-		return Result{}, err
+	if err != nil {
+		return r.discardedOr(ctx, next.Owner, err)
 	}
+	return committed(backup, next), nil
 }
 
 // movedOn reports whether the stored chain has gone on without this exchange: then somebody logged in anew,
@@ -222,7 +304,8 @@ func movedOn(live *Pair, record Record) bool {
 	case live.State.HasImported(record.Spent):
 		return true // This login was committed before, and its chain has gone on.
 	case record.Login:
-		return live.hasTokens() && live.State.hasNewLogin(&record.Base) // It replaces every chain but that of a later login.
+		// It replaces every chain but that of a later login, and one that may be: of its logins nothing is known any more.
+		return live.hasTokens() && (live.State.hasNewLogin(&record.Base) || live.State.Incomplete && !record.Base.Incomplete)
 	case refresh == "":
 		// Either somebody has emptied the Secret, or there was another commit: a login brought a token that never
 		// expires, or an exchange of the pair that is being committed here brought half a reply.
@@ -257,8 +340,8 @@ func isOlderCopy(live *Pair, record Record) bool {
 	if len(live.State.Seeds) == 0 || live.State.RefreshToken != live.RefreshToken.Fingerprint() {
 		return false
 	}
-	if live.State.Revision >= record.Base.Revision {
-		return false
+	if live.State.Revision >= record.Base.Revision || live.State.Incomplete && !record.Base.Incomplete {
+		return false // Revisions that are counted anew are not to be compared.
 	}
 	for _, seed := range live.State.Seeds {
 		if seed.RefusedFor == "" && !record.Base.HasImported(seed.Fingerprint) {
@@ -292,6 +375,9 @@ func pairAfter(live *Pair, policy Policy, record Record, tokens github.Tokens) *
 		next.Intent = nil
 	}
 	state := &next.State
+	access, refresh := tokens.AccessToken.Fingerprint(), tokens.RefreshToken.Fingerprint()
+	isCounted := state.AccessToken == access && state.RefreshToken == refresh || // It was stored, and altered.
+		!live.holdsReceived() && !live.holdsSpentOf(&record) && state.Revision > record.Base.Revision
 	if record.Login || state.Owner == "" {
 		owner := record.Owner
 		if live.Controlled {
@@ -309,7 +395,9 @@ func pairAfter(live *Pair, policy Policy, record Record, tokens github.Tokens) *
 	}
 	if record.Login {
 		state.recordSeed(SeedRecord{Fingerprint: record.Spent})
-		state.RefreshCount = 0
+		if !isCounted {
+			state.RefreshCount = 0
+		}
 		state.User = record.Identity
 		if record.SeedVersion != "" {
 			state.SeedVersion = record.SeedVersion
@@ -318,7 +406,10 @@ func pairAfter(live *Pair, policy Policy, record Record, tokens github.Tokens) *
 		state.Device = nil
 		next.DeviceCode = credential.DeviceCode{}
 	}
-	if live.SeedToken.Fingerprint() == record.Spent {
+	if chain := live.RefreshToken.Fingerprint(); state.PendingSeed == chain && chain != record.Spent {
+		state.PendingSeed = "" // Whoever has put the chain's own token there: it is no login, now even less so.
+	}
+	if login := live.SeedToken.Fingerprint(); login == record.Spent || login == live.RefreshToken.Fingerprint() {
 		next.SeedToken = credential.RefreshToken{}
 	}
 	if state.PendingSeed == record.Spent {
@@ -335,10 +426,11 @@ func pairAfter(live *Pair, policy Policy, record Record, tokens github.Tokens) *
 		state.RefreshRequestedAt = record.RefreshRequestedAt
 	}
 	state.App = record.App
-	state.Revision = max(state.Revision, record.Base.Revision) + 1
-	state.RefreshCount++
-	state.AccessToken = tokens.AccessToken.Fingerprint()
-	state.RefreshToken = tokens.RefreshToken.Fingerprint()
+	if !isCounted {
+		state.Revision = max(state.Revision, record.Base.Revision) + 1
+		state.RefreshCount++
+	}
+	state.AccessToken, state.RefreshToken = access, refresh
 	state.IssuedAt = record.Reply.SentAt
 	state.ExpiresAt = tokens.ExpiresAt
 	state.RefreshTokenExpiresAt = tokens.RefreshTokenExpiresAt

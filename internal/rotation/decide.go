@@ -45,6 +45,9 @@ type Input struct {
 	Now time.Time
 	// IntentSeen is for how long this process has been seeing the pair's intent.
 	IntentSeen time.Duration
+	// IntentAtWork reports that this very process is at work under the intent: for a former resource, which has left the
+	// pair to this one.
+	IntentAtWork bool
 	// ExpiresIn is how long the access token will live by the monotonic clock, when this process has known
 	// it long enough to tell. It guards against a wall clock that jumps back.
 	ExpiresIn *time.Duration
@@ -248,9 +251,9 @@ func misplaced(in Input) (Decision, bool) {
 	return Decision{Action: ActionMove}, true
 }
 
-// intentMayBeAtWork reports whether somebody else may still be at work on the pair's intent.
+// intentMayBeAtWork reports whether somebody may still be at work on the pair's intent.
 func (in Input) intentMayBeAtWork() bool {
-	return in.Pair.Intent.Standing(in.Me) == StandingForeign && in.IntentSeen < Settle
+	return in.Pair.Intent.Standing(in.Me) == StandingForeign && in.IntentSeen < Settle || in.IntentAtWork
 }
 
 func lostSecret(in Input) (Decision, bool) {
@@ -285,7 +288,7 @@ func intentLeft(in Input) (Decision, bool) {
 		return Decision{}, false // The chain's token is not for this App, or not ours to spend: see below.
 	}
 	if in.intentMayBeAtWork() {
-		return wait(v1alpha1.ReasonOutcomeUnknown, in.Now.Add(Settle-in.IntentSeen)), true
+		return wait(v1alpha1.ReasonOutcomeUnknown, in.Now.Add(max(Settle-in.IntentSeen, time.Second))), true
 	}
 	return in.orBackoff(Decision{Action: ActionResolve, Cause: CauseIntent, Spends: intent.Spends}), true
 }

@@ -53,7 +53,7 @@ func (r *Rotator) Offer(ctx context.Context, job Job, offer DeviceAuthorization,
 	}
 	// The write may have been applied although its reply was lost: look, and do not write again.
 	live, readErr := r.Store.Get(ctx, job.Ref)
-	if readErr != nil || !live.holdsCode(offer.DeviceCode) {
+	if readErr != nil || !live.holdsCode(offer.DeviceCode) || live.State.Device == nil || live.State.Device.DeviceCode != offer.DeviceCode {
 		return nil, fmt.Errorf("store the device code: %w", err)
 	}
 	return live, nil
@@ -88,9 +88,10 @@ func withOffer(next *Pair, job Job, offer DeviceAuthorization, code credential.D
 // asked; Unknown when its answer was lost, which the next poll finds out; Rejected when the code is of no
 // more use, with a Reason if no further one should be offered; Stale when the Secret holds another code.
 func (r *Rotator) Poll(ctx context.Context, job Job) Result {
-	if err := r.Outbox.Ready(); err != nil {
+	if err := r.Outbox.Reserve(job.Owner); err != nil {
 		return Result{Outcome: NoOutbox, Err: err}
 	}
+	defer r.Outbox.Release(job.Owner)
 	live, err := r.Store.Get(ctx, job.Ref)
 	switch {
 	case errors.Is(err, ErrNotFound):

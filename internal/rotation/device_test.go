@@ -17,6 +17,9 @@ type shelf struct {
 	version int
 	before  func(*shelf)
 	lose    bool // the reply of the next write
+	// admit, if set, alters what is written, as a mutating webhook would.
+	admit func(*Pair)
+	gone  bool // the owner
 }
 
 var errNoReply = errors.New("the API server did not answer")
@@ -24,8 +27,11 @@ var errNoReply = errors.New("the API server did not answer")
 // Locate finds nothing: no Secret of these tests moves.
 func (s *shelf) Locate(context.Context, Owner) ([]Ref, error) { return nil, nil }
 
-func (s *shelf) Get(context.Context, Ref) (*Pair, error) {
-	if s.pair == nil {
+// Gone says what the test wants.
+func (s *shelf) Gone(context.Context, Owner) (bool, error) { return s.gone, nil }
+
+func (s *shelf) Get(_ context.Context, ref Ref) (*Pair, error) {
+	if s.pair == nil || ref == s.pair.Owner.BackupRef() {
 		return nil, ErrNotFound
 	}
 	return s.pair.Clone(), nil
@@ -67,6 +73,9 @@ func (s *shelf) interfere() {
 func (s *shelf) put(pair *Pair) (*Pair, error) {
 	s.version++
 	pair.Version = strconv.Itoa(s.version)
+	if s.admit != nil {
+		s.admit(pair)
+	}
 	s.pair = pair
 	if s.lose {
 		s.lose = false
@@ -89,7 +98,9 @@ type box struct {
 	notReady error
 }
 
-func (b *box) Ready() error { return b.notReady }
+func (b *box) Reserve(Owner) error { return b.notReady }
+
+func (b *box) Release(Owner) {}
 
 func (b *box) Keep(record Record) error {
 	if b.records == nil {
@@ -439,11 +450,11 @@ func TestARefusedSeedLeavesTheCode(t *testing.T) {
 		p.SeedToken, p.State.PendingSeed = seed, seed.Fingerprint()
 		p.Intent = &Intent{ID: "import", Holder: w.rotator.Me, Spends: seed.Fingerprint()}
 	})
-	result := w.rotator.condemn(context.Background(), deviceOwner, w.shelf.pair.Ref, verdict{
+	result, err := w.rotator.condemn(context.Background(), deviceOwner, w.shelf.pair.Ref, verdict{
 		spent: seed.Fingerprint(), app: deviceApp.Key(), intentID: "import",
-	}, Result{Outcome: Rejected})
+	}, Result{Outcome: Rejected}, UnwrittenVerdict)
 	live := w.shelf.pair
-	if result.Outcome != Rejected || live.DeviceCode != deviceCode || live.State.Device == nil || !live.SeedToken.IsZero() {
+	if err != nil || result.Outcome != Rejected || live.DeviceCode != deviceCode || live.State.Device == nil || !live.SeedToken.IsZero() {
 		t.Errorf("%s; the code: %v", result.Outcome, live.State.Device)
 	}
 }

@@ -8,9 +8,8 @@ import (
 
 // fence writes the intent, and for a new login its token, to the pair Secret, and returns the Secret as it
 // then stands. It proves three things before anything is burnt: the cache is not stale, nobody else is at
-// work, and the API server accepts this very write now.
-func (r *Rotator) fence(ctx context.Context, job Job) (*Pair, *Result) {
-	intent := r.intent(job)
+// work, and the API server stores this very write now, as it is.
+func (r *Rotator) fence(ctx context.Context, job Job, intent *Intent) (*Pair, *Result) {
 	writing, cancel := r.Clock.WithTimeout(ctx, FenceTimeout)
 	defer cancel()
 
@@ -27,12 +26,16 @@ func (r *Rotator) fence(ctx context.Context, job Job) (*Pair, *Result) {
 		return nil, &Result{Outcome: Stale, Err: err}
 	case errors.Is(err, ErrImmutable):
 		return nil, r.makeMutable(ctx, job.Ref)
+	case errors.Is(err, ErrAltered):
+		// What stands there may not keep others away, nor say later what was done. It is not resolved either: nothing is sent.
+		r.markAltered(job.Owner, intent, fenced)
+		return nil, &Result{Outcome: NotFenced, Pair: fenced, Err: err}
 	case errors.Is(err, ErrDenied), errors.Is(err, ErrTerminating), errors.Is(err, ErrOwnerGone), errors.Is(err, ErrNotOwned):
 		return nil, &Result{Outcome: NotFenced, Err: err}
 	default:
 		// The write may have been applied although its reply was lost: look, and do not write again.
 		fenced, err = r.Store.Get(writing, job.Ref)
-		if err != nil || fenced.Intent == nil || fenced.Intent.ID != intent.ID {
+		if err != nil || fenced.StateLost || !isSame(fenced.Intent, intent) {
 			return nil, &Result{Outcome: NotFenced, Pair: fenced, Err: errors.Join(errors.New("the API server did not confirm the fence"), err)}
 		}
 		fenced.MayBeElsewhere = true // Create did not say.
@@ -177,11 +180,12 @@ func (r *Rotator) TakeUp(ctx context.Context, owner Owner, live *Pair) (*Pair, e
 
 func (r *Rotator) intent(job Job) *Intent {
 	intent := &Intent{ID: r.NewID(), Holder: r.Me, Spends: job.Decision.Spends, App: job.App.Key(), StartedAt: r.Clock.Now()}
-	if job.Pair == nil || job.Pair.Intent == nil || job.Pair.Intent.Spends != intent.Spends || job.Pair.Intent.App != intent.App {
+	before := r.before(job, intent)
+	if before == nil {
 		return intent
 	}
-	intent.Unresolved = job.Pair.Intent.Unresolved
-	if !r.isUntouched(job.Owner, job.Pair.Intent) {
+	intent.Unresolved = before.Unresolved
+	if !r.isUntouched(job.Owner, before) {
 		intent.Unresolved++
 	}
 	return intent

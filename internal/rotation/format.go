@@ -38,6 +38,7 @@ func (s *State) UnmarshalJSON(text []byte) error {
 	}
 	*s = State(read)
 	s.unknown = unknown
+	s.withKnownReasons()
 	return nil
 }
 

@@ -22,7 +22,8 @@ var (
 	ErrImmutable = errors.New("the Secret is immutable")
 	// ErrNotOwned: the Secret belongs to somebody else; nothing was written.
 	ErrNotOwned = errors.New("the Secret belongs to somebody else")
-	// ErrTerminating: the namespace is being deleted, so nothing can be created in it any more.
+	// ErrTerminating: the API server says that the namespace is being deleted, so that nothing can be created in it any
+	// more. An admission webhook may say so as well: whoever gives something up for it asks Store.Gone first.
 	ErrTerminating = errors.New("the namespace is being deleted")
 	// ErrOwnerGone: the resource does not exist any more.
 	ErrOwnerGone = errors.New("the resource does not exist any more")
@@ -39,13 +40,16 @@ type Store interface {
 	// none. It is called where a Secret is not where it was expected. Errors are unknown.
 	Locate(ctx context.Context, owner Owner) ([]Ref, error)
 	// Create makes the Secret, with an owner reference to pair.Owner, after making sure that this resource
-	// still exists, and reports whether its spec was changed. Errors: ErrExists, ErrOwnerGone, ErrTerminating, ErrDenied, or unknown.
+	// still exists, and removes it again if the resource has gone by then. It reports whether its spec was changed. Errors: ErrExists, ErrOwnerGone, ErrTerminating, ErrDenied, or unknown.
 	Create(ctx context.Context, pair *Pair) (*Pair, error)
 	// Update writes what differs between current and next in one request, under current.Version, and
 	// returns the whole Secret. When it gives the Secret an owner it makes sure before that this resource exists
 	// and is not being deleted. Errors: ErrNotFound, ErrConflict, ErrImmutable, ErrOwnerGone, ErrDenied, or
 	// unknown.
 	Update(ctx context.Context, current, next *Pair) (*Pair, error)
+	// Gone reports whether nobody is left to store anything for: the resource, read live, does not exist any more or is
+	// another one of its name, or its namespace, read live, is gone or being deleted. Errors are unknown.
+	Gone(ctx context.Context, owner Owner) (bool, error)
 	// Remove drops the finalizer and deletes the Secret, if it is still the one with pair.UID and pair.Version:
 	// what somebody else has written since is never removed. A Secret that is gone already is no error. Errors:
 	// ErrConflict, ErrDenied, or unknown.
@@ -59,13 +63,19 @@ type Exchanger interface {
 
 // Outbox keeps replies until they are committed, across the death of the process.
 type Outbox interface {
-	// Ready says why no record could be kept now; nil when one could.
-	Ready() error
+	// Reserve makes room for the reply to one exchange of a resource, before it begins; otherwise it says why no record
+	// could be kept now. Errors: ErrShareUsed, or what the outbox itself lacks.
+	Reserve(owner Owner) error
+	// Release gives back what was reserved for a resource, unless a record has taken it.
+	Release(owner Owner)
 	// Keep stores a record durably before it returns.
 	Keep(record Record) error
 	// Remove forgets a record. One that is gone already is no error.
 	Remove(id string) error
 }
+
+// ErrShareUsed: the namespace has as many replies in the outbox, or exchanges under way, as it may have beside others.
+var ErrShareUsed = errors.New("the namespace has used up its share of the outbox")
 
 // Record is a reply in the outbox, with all that is needed to commit it in another life.
 type Record struct {
@@ -95,6 +105,8 @@ type Record struct {
 	User *UserPin `json:"user,omitempty"`
 	// Identity is the account that the pair belongs to, once Admit has found it out.
 	Identity *User `json:"-"`
+	// altered says that admission was seen to put something else in the place of the pair.
+	altered bool
 	// Reply is what GitHub sent. The outbox stores its body; nothing else may.
 	Reply *github.Reply `json:"-"`
 }

@@ -130,11 +130,17 @@ func newer(a, b *Pair) *Pair {
 		return a
 	case b.isBound() && !a.isBound():
 		return withLoginOf(b, a)
+	case a.names(b) && a.isWhole() && !b.isWhole():
+		return a // Of one pair the copy counts whose tokens nobody has altered.
+	case a.names(b) && b.isWhole() && !a.isWhole():
+		return withLoginOf(b, a)
 	case a.State.Verdict != nil && b.State.Verdict == nil && b.State.hasNewLogin(&a.State):
 		return withLoginOf(b, a) // Neither may know of the other's login; then the one that can go on counts.
 	case a.State.hasNewLogin(&b.State):
 		return a
 	case b.State.hasNewLogin(&a.State) || b.State.Revision > a.State.Revision:
+		return withLoginOf(b, a)
+	case a.State.isGuessed() && !b.State.isGuessed():
 		return withLoginOf(b, a)
 	default:
 		return a

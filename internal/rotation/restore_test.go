@@ -13,9 +13,14 @@ import (
 type shelves struct {
 	byRef   map[Ref]*Pair
 	version int
+	// admit, if set, alters what is written, as a mutating webhook would.
+	admit func(*Pair)
 }
 
 func (s *shelves) Locate(context.Context, Owner) ([]Ref, error) { return nil, nil }
+
+// Gone says that the resource is there.
+func (s *shelves) Gone(context.Context, Owner) (bool, error) { return false, nil }
 
 func (s *shelves) Get(_ context.Context, ref Ref) (*Pair, error) {
 	if pair := s.byRef[ref]; pair != nil {
@@ -46,6 +51,10 @@ func (s *shelves) Remove(_ context.Context, pair *Pair) error {
 func (s *shelves) put(pair *Pair) (*Pair, error) {
 	s.version++
 	fresh := pair.Clone()
+	fresh.Controlled = true
+	if s.admit != nil {
+		s.admit(fresh)
+	}
 	fresh.Version = strconv.Itoa(s.version)
 	s.byRef[pair.Ref] = fresh
 	return fresh.Clone(), nil

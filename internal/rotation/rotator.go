@@ -38,13 +38,19 @@ type Rotator struct {
 	// Confirm is asked when the fence of a login stands, before its token is sent: whether nobody else has it. It returns
 	// before its context ends. Errors: ErrTokenInUse, or that it could not be found out. May be nil: nobody has.
 	Confirm func(ctx context.Context, job Job, fenced *Pair) error
-	// OnCommitRetry is told each time that a received pair could not be stored yet. May be nil.
-	OnCommitRetry func(owner Owner, err error)
+	// OnRetry is told each time that something could not be written yet after an exchange. May be nil.
+	OnRetry func(owner Owner, what Unwritten, err error)
 
 	mu sync.Mutex
 	// sent holds, for each owner's UID, the id of the last intent of this process under which a token was sent
 	// and may have been exchanged.
 	sent map[string]string
+	// altered holds, for each owner's UID, the last fence that admission has altered.
+	altered map[string]unsent
+	// atWork are the ids of the intents under which this process is at work right now.
+	atWork map[string]bool
+	// unrecorded holds, for each owner's UID, a refusal of GitHub that could not be written down; see record.
+	unrecorded map[string]refusal
 }
 
 // Errors of Rotator.Admit.
@@ -109,6 +115,9 @@ const (
 	Unknown Outcome = "Unknown"
 	// Rejected: GitHub refused the token, and the stored one is still this one.
 	Rejected Outcome = "Rejected"
+	// Unrecorded: GitHub refused the token, and the verdict could not be written. The intent stays, and the verdict is
+	// written before the token is presented again.
+	Unrecorded Outcome = "Unrecorded"
 	// WrongUser: the pair belongs to another account and was not stored.
 	WrongUser Outcome = "WrongUser"
 	// Discarded: a pair was received, but its resource or namespace is gone.
@@ -121,7 +130,7 @@ type Result struct {
 	// Pair is the Secret as it was last seen; nil when it was not.
 	Pair *Pair
 	// Err says why, for every outcome but Committed and Superseded. It is a *github.Error for Untouched,
-	// Unknown and Rejected.
+	// Unknown and Rejected, and the Store's for Unrecorded.
 	Err error
 	// Reason is the verdict's reason when Outcome is Rejected.
 	Reason string
@@ -143,16 +152,25 @@ type Result struct {
 // neither ctx nor anything else cancels it; only its own deadline ends it. The deadline is counted from
 // the beginning of the fence, because others wait that long before they touch the token.
 func (r *Rotator) Rotate(ctx context.Context, job Job) Result {
-	if err := r.Outbox.Ready(); err != nil {
+	if refused, left := r.unrecordedFor(job); left {
+		return r.record(ctx, job.Owner, job.Ref, refused)
+	}
+	if err := r.Outbox.Reserve(job.Owner); err != nil {
 		return Result{Outcome: NoOutbox, Err: err}
 	}
+	defer r.Outbox.Release(job.Owner)
 	began := r.Clock.Monotonic()
-	fenced, failed := r.fence(ctx, job)
-	if failed != nil {
-		return *failed
+	intent := r.intent(job)
+	defer r.work(intent.ID)()
+	fenced, failed := r.fence(ctx, job, intent)
+	if failed == nil {
+		failed = r.confirm(ctx, job, fenced, began)
 	}
-	if stop := r.confirm(ctx, job, fenced, began); stop != nil {
-		return *stop
+	if failed != nil {
+		if errors.Is(failed.Err, ErrAltered) {
+			failed.Outcome = NotFenced // To decide again would change nothing.
+		}
+		return *failed
 	}
 	if r.Clock.Monotonic()-began >= FenceTimeout {
 		return Result{Outcome: NotFenced, Pair: fenced, Err: errors.New("the API server took too long to accept the fence")}
@@ -251,9 +269,9 @@ func (r *Rotator) refuse(ctx context.Context, app github.App, record Record, tok
 		reason = ReasonUserUnknown
 	}
 	if result.Outcome != Discarded {
-		result = r.condemn(ctx, record.Owner, record.Ref, verdict{
+		result, _ = r.condemn(ctx, record.Owner, record.Ref, verdict{
 			reason: reason, spent: record.Spent, app: record.App, intentID: record.ID, code: record.Code,
-		}, result)
+		}, result, UnwrittenRefusal)
 	}
 	if r.End != nil {
 		r.End(ctx, app, record, tokens)
@@ -269,6 +287,7 @@ func (r *Rotator) markSent(owner Owner, intent *Intent) {
 		r.sent = map[string]string{}
 	}
 	r.sent[owner.UID] = intent.ID
+	delete(r.altered, owner.UID) // The fence that stands now says all.
 }
 
 // markUntouched notes that the token that was sent under an intent was not exchanged.
@@ -293,4 +312,6 @@ func (r *Rotator) Forget(owner Owner) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.sent, owner.UID)
+	delete(r.altered, owner.UID)
+	delete(r.unrecorded, owner.UID)
 }

@@ -32,9 +32,9 @@ func (r *Rotator) settle(ctx context.Context, job Job, fenced *Pair, err error) 
 	case github.Ambiguous:
 		return Result{Outcome: Unknown, Pair: fenced, Err: failure}
 	case github.Rejected:
-		return r.condemn(ctx, job.Owner, fenced.Ref, verdict{
-			spent: fenced.Intent.Spends, app: job.App.Key(), intentID: fenced.Intent.ID,
-		}, Result{Outcome: Rejected, Err: failure})
+		return r.record(context.WithoutCancel(ctx), job.Owner, fenced.Ref, refusal{
+			verdict: verdict{spent: fenced.Intent.Spends, app: job.App.Key(), intentID: fenced.Intent.ID}, cause: failure, pair: fenced,
+		})
 	default:
 		r.markUntouched(job.Owner, fenced.Intent)
 		return Result{Outcome: Untouched, Pair: r.clearIntent(ctx, fenced), Err: failure}
@@ -65,12 +65,15 @@ type verdict struct {
 	intentID string
 	// code says that it is a device code, which is redeemed without an intent.
 	code bool
+	// altered says that the verdict was written, and the intent taken back with it, but that something else was stored.
+	altered bool
 }
 
 // condemn records that a token is of no more use, if the Secret, read live, still holds this token under
 // this intent. Otherwise another replica has succeeded or is at work, and nothing is written: a failure
-// never overwrites a token.
-func (r *Rotator) condemn(ctx context.Context, owner Owner, ref Ref, v verdict, result Result) Result {
+// never overwrites a token. The error is why a verdict could not be written, after some tries; that a received pair is
+// not wanted is tried until it is written.
+func (r *Rotator) condemn(ctx context.Context, owner Owner, ref Ref, v verdict, result Result, what Unwritten) (Result, error) {
 	for absent, failures := 0, 1; ; failures++ {
 		condemned, err := r.attempt(ctx, func(ctx context.Context) (Result, error) {
 			return r.tryCondemn(ctx, owner, ref, v, result)
@@ -79,12 +82,16 @@ func (r *Rotator) condemn(ctx context.Context, owner Owner, ref Ref, v verdict, 
 			absent++
 		}
 		if err == nil || absent > replacementTries {
-			return condemned
+			return condemned, nil
 		}
-		if r.OnCommitRetry != nil {
-			r.OnCommitRetry(owner, err)
+		if errors.Is(err, ErrAltered) {
+			v.altered, v.reason = true, condemned.Reason
 		}
-		_ = r.Clock.Sleep(ctx, commitBackoff.After(failures))
+		r.told(owner, what, err)
+		if what == UnwrittenVerdict && failures >= verdictTries && absent == 0 {
+			return condemned, err
+		}
+		_ = r.Clock.Sleep(ctx, retryBackoff(err).After(failures))
 	}
 }
 
@@ -112,16 +119,23 @@ func (r *Rotator) tryCondemn(ctx context.Context, owner Owner, ref Ref, v verdic
 		result.Outcome, result.Pair = Superseded, live
 		return result, nil
 	}
+	if v.altered && live.saysVerdict(v) {
+		result.Pair, result.Reason = live, v.reason
+		return result, nil
+	}
 	next, reason := pairCondemned(live, v, r.Clock.Now())
 	stored, err := r.Store.Update(ctx, live, next)
 	if errors.Is(err, ErrImmutable) {
 		stored, err = r.replace(ctx, next, live)
 	}
-	if isNobodyLeft(err) && !live.Orphan {
-		result.Outcome, result.Pair = Discarded, live
-		return result, nil
+	if err != nil && !live.Orphan {
+		if gone, lookErr := r.nobodyLeft(ctx, owner, err); gone || lookErr != nil {
+			result.Outcome, result.Pair = Discarded, live
+			return result, lookErr
+		}
 	}
 	if err != nil {
+		result.Reason = reason
 		return result, err
 	}
 	result.Pair, result.Reason = stored, reason
@@ -137,7 +151,19 @@ func (p *Pair) holdsForVerdict(v verdict) bool {
 	if v.code {
 		return p.holdsCode(v.spent)
 	}
-	return p.Holds(v.spent) && p.Intent != nil && p.Intent.ID == v.intentID
+	if p.Intent == nil {
+		return v.altered && p.Holds(v.spent)
+	}
+	return p.Holds(v.spent) && p.Intent.ID == v.intentID
+}
+
+// saysVerdict reports whether a verdict is stored.
+func (p *Pair) saysVerdict(v verdict) bool {
+	if v.code {
+		return p.State.Device == nil || p.State.Device.Ended != ""
+	}
+	isOf := func(found *Verdict) bool { return found != nil && found.Fingerprint == v.spent }
+	return isOf(p.State.Verdict) || isOf(p.State.SeedVerdict)
 }
 
 // pairCondemned is the Secret with the verdict in its state. A login that was refused does not condemn

@@ -154,6 +154,9 @@ func (s *State) recordSeed(record SeedRecord) {
 	s.Seeds = seeds[max(0, len(seeds)-MaxSeeds):]
 }
 
+// isGuessed reports whether the state was computed from the tokens, and no pair was stored since.
+func (s *State) isGuessed() bool { return s.Incomplete && s.Revision <= 1 }
+
 // HasToken reports whether the Secret holds an access token.
 func (s *State) HasToken() bool { return s.AccessToken != "" }
 

@@ -48,11 +48,7 @@ func (a *apiServer) get(ref rotation.Ref) (*rotation.Pair, error) {
 	if o == nil {
 		return nil, rotation.ErrNotFound
 	}
-	pair := o.pair.Clone()
-	if pair.StateLost {
-		pair.State = rotation.StateFromTokens(pair, o.pair.State.ExpiresAt, time.Time{})
-	}
-	return pair, nil
+	return lookedAt(o.pair), nil
 }
 
 func (a *apiServer) create(by writer, pair *rotation.Pair) (*rotation.Pair, error) {
@@ -73,8 +69,7 @@ func (a *apiServer) create(by writer, pair *rotation.Pair) (*rotation.Pair, erro
 	if by.life != nil && created.Owner.BackupRef() != created.Ref && !created.RefreshToken.IsZero() {
 		a.world.report.Restored++
 	}
-	a.put(by, created, &object{protected: by.life != nil, labelled: by.life != nil})
-	return created.Clone(), nil
+	return a.put(by, created, &object{protected: by.life != nil, labelled: by.life != nil}), nil
 }
 
 // update is a merge patch: it changes what differs between current and next, which are the caller's to give away.
@@ -108,8 +103,7 @@ func (a *apiServer) update(by writer, current, next *rotation.Pair) (*rotation.P
 		o = &object{pair: o.pair, protected: true, labelled: true}
 	}
 	changed.Version = a.next()
-	a.put(by, changed.Clone(), o)
-	return changed, nil
+	return a.put(by, changed.Clone(), o), nil
 }
 
 func setIfChanged[T comparable](stored *T, current, next T) bool {
@@ -193,6 +187,7 @@ func (a *apiServer) restoreOver(ref rotation.Ref, copied *rotation.Pair) {
 			res.damaged = res.logins // What is under way may be forgotten, or another login's chain go on, or what somebody pasted.
 		}
 		a.world.resources[keyOf(ref)].forgetful = a.world.resources[keyOf(ref)].logins
+		a.world.resources[keyOf(ref)].overwrittenAt = a.world.now
 		p.State, p.Intent, p.NextRefreshAt, p.StateLost = copied.State.Clone(), copied.Intent, copied.NextRefreshAt, copied.StateLost
 		p.AccessToken, p.RefreshToken, p.SeedToken, p.TokenType = copied.AccessToken, copied.RefreshToken, copied.SeedToken, copied.TokenType
 	})
@@ -215,23 +210,37 @@ func (a *apiServer) restore(copied *rotation.Pair, withOwner bool) {
 	a.put(person, pair, &object{protected: pair.Controlled, labelled: true})
 }
 
-// put stores a pair, with what else is like in another object.
-func (a *apiServer) put(by writer, pair *rotation.Pair, like *object) {
-	before := a.secrets[pair.Ref]
-	stored := &object{pair: pair, protected: like.protected, labelled: like.labelled}
-	a.secrets[pair.Ref] = stored
-	a.written(by, pair.Ref, before, a.secrets[pair.Ref])
+// put stores a pair, with what else is like in another object. It returns what is stored.
+func (a *apiServer) put(by writer, sent *rotation.Pair, like *object) *rotation.Pair {
+	before := a.secrets[sent.Ref]
+	var former *rotation.Pair
+	if before != nil {
+		former = before.pair
+	}
+	stored := a.world.admit(former, sent)
+	a.secrets[sent.Ref] = &object{pair: stored, protected: like.protected, labelled: like.labelled}
+	a.written(by, sent.Ref, before, a.secrets[sent.Ref], sent)
+	return lookedAt(stored)
+}
+
+// lookedAt is a pair as a reader sees it.
+func lookedAt(stored *rotation.Pair) *rotation.Pair {
+	pair := stored.Clone()
+	if pair.StateLost {
+		pair.State = rotation.StateFromTokens(pair, stored.State.ExpiresAt, time.Time{})
+	}
+	return pair
 }
 
 func (a *apiServer) drop(by writer, ref rotation.Ref) {
 	before := a.secrets[ref]
 	delete(a.secrets, ref)
 	a.version++
-	a.written(by, ref, before, nil)
+	a.written(by, ref, before, nil, nil)
 }
 
-// written checks a write and tells all watches of it.
-func (a *apiServer) written(by writer, ref rotation.Ref, before, after *object) {
+// written checks a write and tells all watches of it. sent is what was written; admission may have altered it.
+func (a *apiServer) written(by writer, ref rotation.Ref, before, after *object, sent *rotation.Pair) {
 	w := a.world
 	res := w.resources[keyOf(ref)]
 	if by.life != nil {
@@ -241,7 +250,7 @@ func (a *apiServer) written(by writer, ref rotation.Ref, before, after *object) 
 	if w.cfg.Trace != nil {
 		w.tracef("WRITE %s to %s/%s: %s", by, ref.Namespace, ref.Name, describe(after))
 	}
-	w.judgeWrite(by, res, before, after)
+	w.judgeWrite(by, res, before, after, sent)
 	for _, l := range w.lives {
 		l.watch.secretChanged(ref, after)
 	}

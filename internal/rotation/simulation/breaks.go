@@ -13,4 +13,5 @@ const (
 	BreakReplayByLeader      Break = "outbox replayed by the leader only"
 	BreakDeadlineNotEnforced Break = "deadline not enforced when sending"
 	BreakRemoveByUID         Break = "Secret removed by UID only"
+	BreakCreatedForNobody    Break = "Secret created for a resource that has gone left there"
 )

@@ -70,6 +70,14 @@ const (
 	StateGarbled
 	FormatNewer
 	TokenCopied
+	// Of admission.
+	WebhookAlters
+	WebhookStripsIntent
+	// Of the API server again: admission that refuses whatever is written in a namespace from now on, that answers a POST
+	// with 404, and that refuses a status.
+	APIRefused
+	APINotFound
+	StatusRefused
 
 	faultCount
 )
@@ -88,6 +96,8 @@ var faultNames = [faultCount]string{
 	"Secret restored from a backup", "access token said to be dead",
 	"resource deleted, pair revoked", "pair Secret renamed", "state garbled", "state written by a newer version",
 	"refresh token copied into another resource's seed",
+	"webhook alters what is written", "webhook strips the intent",
+	"API writes refused for ever", "API create answered with 404", "status refused",
 }
 
 func (f Fault) String() string { return faultNames[f] }

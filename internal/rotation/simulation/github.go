@@ -41,12 +41,16 @@ type issued struct {
 	fate   fate
 	// dropped says that it went with a resource that was deleted; a copy may have stayed for a while.
 	dropped bool
+	// refusedTo is the process that GitHub has refused it to last.
+	refusedTo *life
 	// overdue says that a process had the reply for so long that the others took it for lost.
 	overdue bool
 	// restoredAt is when a copy of it came back from a backup although it was spent; 0 is never.
 	restoredAt moment
 	// outdated says that a newer login has replaced it.
 	outdated bool
+	// refused counts the replies by which a process has heard that GitHub does not take the refresh token.
+	refused int
 	// copied says that a copy of it came back from a backup, destroyed that a person has overwritten it.
 	copied, destroyed bool
 	// issuedAt is when GitHub issued it.

@@ -1,6 +1,7 @@
 package simulation
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 	"github.com/githubusertoken/github-user-token-operator/internal/github"
+	"github.com/githubusertoken/github-user-token-operator/internal/problem"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 )
 
@@ -41,6 +43,9 @@ func (w *world) judgeSend(f *flight, token credential.RefreshToken, app github.A
 	if f.job.Pair != nil && f.job.Pair.State.Format > rotation.StateFormat {
 		w.violate("%s: a token was sent on the strength of a state that a newer version has written", name)
 	}
+	if f.unfenced {
+		w.violate("%s: a token was sent although admission had altered its fence", name)
+	}
 	if f.sent != nil {
 		w.violate("%s: a token was sent twice under one fence", name)
 	}
@@ -48,17 +53,22 @@ func (w *world) judgeSend(f *flight, token credential.RefreshToken, app github.A
 		w.violate("%s: another token was sent than the one that was decided on", name)
 	}
 	w.judgeCause(f)
+	w.judgeOutbox(f)
 	p := w.gitHub.tokens[token.Reveal()]
 	if p == nil {
 		return
 	}
+	w.judgeRefused(f, p)
 	f.sent, f.sentAt = p, w.now
+	if p.refused > mostRefusals {
+		w.violate("%s: a token was presented again although GitHub had refused it %d times", name, p.refused)
+	}
 	if p.res != res {
 		w.judgeTheft(f, p)
 		return
 	}
 	for _, other := range p.flights {
-		if other != f && other.owner == f.owner && res.isNow(f.owner) && !other.life.dead && !other.answered && w.now < other.deadline && res.damaged < p.login && res.forgetful < p.login {
+		if other != f && (other.owner == f.owner && res.isNow(f.owner) || other.life == f.life) && !other.life.dead && !other.answered && w.now < other.deadline && res.damaged < p.login && res.forgetful < p.login {
 			w.violate("%s: a token was sent while %s was still waiting for the answer to it", name, other.life)
 		}
 	}
@@ -77,6 +87,37 @@ func (w *world) judgeSend(f *flight, token credential.RefreshToken, app github.A
 	// pair that goes back to this login may be taken up: that cannot be seen in time, and does no harm.
 	if p.spent && res.damaged < p.login && res.forgetful < p.login && w.chainStored(p) && max(p.successor.storedAt, res.takenUpAt) <= f.fencedAt {
 		w.violate("%s: a token was presented again after its successor was stored", name)
+	}
+}
+
+// mostRefusals is how often a token may be refused before it has to be known: verdicts can be lost, and not be stored.
+const mostRefusals = 8
+
+// judgeOutbox is asked when a token is sent: no reply to an earlier exchange of the resource may wait in the outbox.
+func (w *world) judgeOutbox(f *flight) {
+	for _, record := range f.life.replica.box.records {
+		if record.Owner.UID == f.owner.UID {
+			w.violate("%s: a token was sent while a reply for its resource waits in the outbox", f.res.namespace)
+		}
+	}
+}
+
+// judgeRefused is asked when a token is sent: the process that GitHub has refused it to does not send it again, in worlds
+// where nobody interferes with what is stored.
+func (w *world) judgeRefused(f *flight, p *issued) {
+	if p.refusedTo == f.life && w.cfg.Faults&^Of(APIRefused, APINotFound, StatusRefused, APISlow, Revoked, RefreshRequested, LabelEdit) == 0 {
+		w.violate("%s: a token was sent again that GitHub has refused to %s", f.res.namespace, f.life)
+	}
+}
+
+// judgeRetry is asked when a write after an exchange has failed: only a pair in the outbox is worth many tries.
+func (w *world) judgeRetry(f *flight) {
+	f.retries++
+	waits := slices.ContainsFunc(f.life.replica.box.records, func(r rotation.Record) bool {
+		return r.Owner.UID == f.owner.UID && w.pairIn(r.Reply) != nil
+	})
+	if f.retries > 20 && !waits && f.pair == nil {
+		w.violate("%s: a verdict is tried without end", f.res.namespace)
 	}
 }
 
@@ -175,10 +216,18 @@ func (w *world) judgeSilence(f *flight) {
 // judgeReply is told that a reply has reached the process.
 func (w *world) judgeReply(f *flight, reply *github.Reply) {
 	f.unkept = true
+	var failed *github.Error
+	if _, err := reply.Tokens(); f.sent != nil && errors.As(err, &failed) && failed.Class == github.Rejected {
+		f.sent.refusedTo = f.life
+		f.sent.refused++
+	}
 	switch pair := w.pairIn(reply); {
 	case f.pair == nil:
 	case pair == f.pair:
 		f.pair.heldBy, f.pair.fate = f, fateNone
+		if f.pair.generation == 1 {
+			f.pair.res.received = append(f.pair.res.received, f.pair)
+		}
 		if f.job.Decision.Cause == rotation.CauseRequested {
 			f.res.honoured[f.job.RefreshRequestedAt] = f.pair
 		}
@@ -282,17 +331,21 @@ func (p *issued) ownerUID() string {
 
 func (w *world) newerLoginStored(p *issued) bool {
 	for _, o := range w.secretsOf(p.res) {
-		stored := w.gitHub.tokens[o.pair.RefreshToken.Reveal()]
-		if stored == nil || stored.res != p.res {
-			continue
-		}
-		// A seed that was refused for another App is imported when the App is right again, over a login by code; and of
-		// two codes that were offered at once and both entered, the one whose pair is stored first stays.
-		if stored.login > p.login || stored.login != p.login && p.byCode {
+		if stored := w.gitHub.tokens[o.pair.RefreshToken.Reveal()]; stored != nil && stored.replaces(p) {
 			return true
 		}
 	}
-	return false
+	// What a process has received of a newer login, and admission alters, is stored later.
+	return p.res.webhook.until > 0 && slices.ContainsFunc(p.res.received, func(newer *issued) bool {
+		return newer.replaces(p) && (newer.heldBy != nil || newer.kept > 0)
+	})
+}
+
+// replaces says whether a pair is one of a newer login than another.
+func (p *issued) replaces(other *issued) bool {
+	// A seed that was refused for another App is imported when the App is right again, over a login by code; and of
+	// two codes that were offered at once and both entered, the one whose pair is stored first stays.
+	return p.res == other.res && (p.login > other.login || p.login != other.login && other.byCode)
 }
 
 // secretsOf are the Secrets in a resource's namespace, the pair Secret first.
@@ -306,8 +359,8 @@ func (w *world) secretsOf(res *resource) []*object {
 	return found
 }
 
-// judgeWrite is asked at every write to a Secret.
-func (w *world) judgeWrite(by writer, res *resource, before, after *object) {
+// judgeWrite is asked at every write to a Secret. sent is what was written, before admission.
+func (w *world) judgeWrite(by writer, res *resource, before, after *object, sent *rotation.Pair) {
 	var old, fresh *issued
 	if before != nil {
 		old = w.gitHub.tokens[before.pair.RefreshToken.Reveal()]
@@ -323,18 +376,29 @@ func (w *world) judgeWrite(by writer, res *resource, before, after *object) {
 			}
 			if fresh.storedAt == 0 {
 				fresh.storedAt = w.now
+			} else if fresh.stored == 1 {
+				res.takenUpAt = w.now // It had gone with its resource, and a commit that was still under way brought it back.
 			}
 			fresh.fate = fateNone
 		}
 		if old != nil {
+			if sent != nil && fresh == nil { // What admission has altered was there to replace it.
+				received := w.gitHub.tokens[sent.RefreshToken.Reveal()]
+				old.outdated = old.outdated || received != nil && received.replaces(old)
+			}
 			old.stored--
 			old.dropped = old.dropped || after == nil && res.goesWithItsPair(before.pair.Owner)
 			switch {
+			case sent != nil && sent.RefreshToken == before.pair.RefreshToken:
+				old.destroyed = true
+				w.judgeLoss(old, "admission has destroyed it", fatePerson)
 			case by.life == nil:
 				old.destroyed = true
 				w.judgeLoss(old, "a person destroyed it", fatePerson)
 			case old.copied && (before.pair.State.Owner != before.pair.Owner.UID || w.api.ownerGone(before.pair)):
 				old.fate = fatePerson // A copy that belongs to no resource, or is not proven, may go.
+			case old.storedAt > res.overwrittenAt && by.life.exchangedBefore(res, res.overwrittenAt):
+				old.fate = fatePerson // A copy was written over the Secret in mid-exchange: its logins look like this one's.
 			default:
 				w.judgeLoss(old, "it was overwritten by "+by.String(), fateNone)
 			}
@@ -356,6 +420,13 @@ func (w *world) judgeWrite(by writer, res *resource, before, after *object) {
 	w.judgeVerdict(res, after, after.pair.State.SeedVerdict)
 }
 
+// exchangedBefore says whether a process is at work on an exchange for a resource whose token it has sent before a moment.
+func (l *life) exchangedBefore(res *resource, at moment) bool {
+	return slices.ContainsFunc(l.tasks, func(t *task) bool {
+		return t.flight != nil && t.flight.res == res && t.flight.sent != nil && t.flight.sentAt <= at
+	})
+}
+
 // judgeReport is asked when a status is written.
 func (w *world) judgeReport(l *life, res *resource, s *scope.Scope, decision rotation.Decision, result lifecycle.Result) {
 	if decision.Action != rotation.ActionNone && result.Problem == nil {
@@ -367,8 +438,22 @@ func (w *world) judgeReport(l *life, res *resource, s *scope.Scope, decision rot
 	if p := result.Problem; p != nil && !l.draining && !p.Stalled && !p.Unauthorized && p.RetryAt.IsZero() && result.RequeueAt.IsZero() && decision.At.IsZero() && p.Reason != v1alpha1.ReasonSuspended && p.Reason != v1alpha1.ReasonCommitting {
 		w.violate("%s: %s is said to pass, and nobody looks again", res.namespace, p.Reason)
 	}
+	w.judgeWaiting(res, result.Problem)
 	if state := s.Stored(); state != nil && state.Owner != s.Owner.UID && result.Problem == nil {
 		w.violate("%s: a pair that is not proven is reported as good", res.namespace)
+	}
+}
+
+// judgeWaiting asks whether a resource waits for the exchanges of others for longer than these can take. What cannot be
+// stored must not be waited for.
+func (w *world) judgeWaiting(res *resource, p *problem.Problem) {
+	switch {
+	case p == nil || p.Reason != v1alpha1.ReasonExchanging || w.cfg.Faults&^Of(APIRefused) != 0:
+		res.waitsSince = 0
+	case res.waitsSince == 0:
+		res.waitsSince = w.now
+	case w.now-res.waitsSince > 10*time.Minute:
+		w.violate("%s: no exchange begins because those of others are under way", res.namespace)
 	}
 }
 

@@ -15,32 +15,48 @@ var rare = map[string]Faults{
 	"edit of somebody else's Secret taken up":       Of(SecretReplaced, HandEdit, LabelEdit, WatchHeld, APISlow),
 	"no look for a backup before a first exchange":  Of(SecretDeleted, SecretImmutable, APISlow, APIAppliedLate, WatchHeld),
 
+	"place kept by what cannot be stored":                          Of(APIRefused),
+	"verdict tried without end":                                    Of(APIRefused, Revoked, APISlow),
+	"refused token sent again while its verdict cannot be written": Of(APIRefused, Revoked, APISlow),
+	"answer to a write believed without a look":                    Of(SecretImmutable, APINotFound, APISlow),
+	"pair not retained on the word of the API server":              Of(ResourceRetained, SecretDeleted, APINotFound, APISlow),
+	"exchange beside a pair that waits":                            Of(APIRefused, RefreshRequested),
+
 	"expiry by a clock that was set back not capped": Of(ClockJump, Kill),
-	"clocks compared":                                             Of(ClockJump, LeaseLost, APISlow, GitHubHang, WatchHeld),
-	"no pause after a failure":                                    Of(GitHubFailedBefore, GitHubRequestLost, GitHubMisconfigured),
-	"Secret of somebody else remembered as the pair":              Of(SecretReplaced, NewSeed, APISlow, WatchHeld),
-	"Secrets of former resources left alone":                      Of(ResourceDeleted, NamespaceDeleted, SecretImmutable, APIAppliedLate),
-	"pair moved in the middle of an exchange, and not looked for": Of(Renamed, APISlow, APIReplyLost, GitHubMisconfigured),
-	"moved pair not looked for before a first exchange":           Of(Renamed, APISlow, WatchHeld, ResourceDeleted),
-	"pair that was stored late not revoked":                       Of(ResourceRevoked, APISlow, WatchHeld, LeaseLost, GitHubHang),
-	"request honoured again after its state was garbled":          Of(RefreshRequested, StateGarbled),
-	"deleted Secret of a former name not put back":                Of(Renamed, ResourceRetained, SecretDeleted, APISlow),
-	"finalizer taken off before the Secrets":                      Of(ResourceRevoked, ResourceRetained, APISlow, WatchHeld),
-	"second panic leaves the outbox":                              Of(Panic, APIReplyLost, APISlow),
-	"two Secrets of one pair not made one first":                  Of(Renamed, APISlow, APIReplyLost, APIAppliedLate, LeaseLost),
-	"logins forgotten that a garbled state knew":                  Of(RefreshRequested, StateGarbled),
-	"outbox not replayed after a panic":                           Of(Panic, APIReplyLost, APISlow),
-	"format of a newer version ignored":                           Of(FormatNewer),
-	"garbled state used as it is":                                 Of(StateGarbled, NewSeed),
-	"pair never moved":                                            Of(Renamed),
-	"code redeemed without asking the outbox":                     Of(OutboxFull),
-	"refused login not remembered":                                Of(WrongUserSeed, NewSeed, AppChanged),
-	"outbox emptied before the commit":                            Of(Kill, APIOutage, APISlow),
-	"unproven pair retained as if it were proven":                 Of(ResourceRetained, BackupRestored, APISlow),
-	"token of another chain not looked for before it is sent":     Of(TokenCopied, WatchHeld),
-	"spent login kept over a replaced Secret":                     Of(SecretDeleted, SecretImmutable, APISlow, APIAppliedLate, WatchHeld),
-	"another Secret used for a resource that is gone":             Of(BackupRestored, APISlow, WatchHeld),
-	"condemned chain kept over a login that it does not know":     Of(ResourceRetained, Renamed, SecretImmutable, Revoked, APISlow),
+	"clocks compared":                                                       Of(ClockJump, LeaseLost, APISlow, GitHubHang, WatchHeld),
+	"no pause after a failure":                                              Of(GitHubFailedBefore, GitHubRequestLost, GitHubMisconfigured),
+	"Secret of somebody else remembered as the pair":                        Of(SecretReplaced, NewSeed, APISlow, WatchHeld),
+	"Secrets of former resources left alone":                                Of(ResourceDeleted, NamespaceDeleted, SecretImmutable, APIAppliedLate),
+	"pair moved in the middle of an exchange, and not looked for":           Of(Renamed, APISlow, APIReplyLost, GitHubMisconfigured),
+	"moved pair not looked for before a first exchange":                     Of(Renamed, APISlow, WatchHeld, ResourceDeleted),
+	"pair that was stored late not revoked":                                 Of(ResourceRevoked, APISlow, WatchHeld, LeaseLost, GitHubHang),
+	"request honoured again after its state was garbled":                    Of(RefreshRequested, StateGarbled),
+	"deleted Secret of a former name not put back":                          Of(Renamed, ResourceRetained, SecretDeleted, APISlow),
+	"finalizer taken off before the Secrets":                                Of(ResourceRevoked, ResourceRetained, APISlow, WatchHeld),
+	"second panic leaves the outbox":                                        Of(Panic, APIReplyLost, APISlow),
+	"two Secrets of one pair not made one first":                            Of(Renamed, APISlow, APIReplyLost, APIAppliedLate, LeaseLost),
+	"logins forgotten that a garbled state knew":                            Of(RefreshRequested, StateGarbled),
+	"outbox not replayed after a panic":                                     Of(Panic, APIReplyLost, APISlow),
+	"format of a newer version ignored":                                     Of(FormatNewer),
+	"garbled state used as it is":                                           Of(StateGarbled, NewSeed),
+	"pair never moved":                                                      Of(Renamed),
+	"code redeemed without asking the outbox":                               Of(OutboxFull),
+	"refused login not remembered":                                          Of(WrongUserSeed, NewSeed, AppChanged),
+	"outbox emptied before the commit":                                      Of(Kill, APIOutage, APISlow),
+	"unproven pair retained as if it were proven":                           Of(ResourceRetained, BackupRestored, APISlow),
+	"token of another chain not looked for before it is sent":               Of(TokenCopied, WatchHeld),
+	"what admission has stored not looked at":                               Of(WebhookStripsIntent),
+	"pair that admission has altered taken for another's":                   Of(WebhookAlters, APIReplyLost),
+	"refresh token that admission has dropped taken for one that never was": Of(WebhookAlters, APIReplyLost, WatchHeld),
+	"altered pair of a later login overwritten":                             Of(WebhookAlters, NewSeed),
+	"fence that admission has altered counted as sent":                      Of(WebhookAlters, WebhookStripsIntent, GitHubReplyLost),
+	"answer to an exchange taken for one to a poll":                         Of(HandEdit, Revoked),
+	"refused token taken for a new login":                                   Of(HandEdit, Revoked),
+	"spent login kept over a replaced Secret":                               Of(SecretDeleted, SecretImmutable, APISlow, APIAppliedLate, WatchHeld),
+	"own work for a former resource not waited for":                         Of(ResourceRetained, APISlow, GitHubHang),
+	"pair that was just moved not looked for before it is retained":         Of(ResourceRetained, Renamed, SecretImmutable, APISlow),
+	string(BreakCreatedForNobody):                                           Of(ResourceRetained, Renamed, SecretDeleted, APISlow, APIAppliedLate),
+	"another Secret used for a resource that is gone":                       Of(BackupRestored, APISlow, WatchHeld),
 }
 
 // mutants are the rules of the protocol that can only be broken inside its code.
@@ -52,8 +68,8 @@ var mutants = []mutant{
 	},
 	{
 		"commit gives up after some tries", "commit.go",
-		"		_ = r.Clock.Sleep(ctx, commitBackoff.After(failures))",
-		"		if broken(`commit gives up after some tries`) && failures > 6 {\n			return Result{Outcome: Unknown, Err: err}\n		}\n		_ = r.Clock.Sleep(ctx, commitBackoff.After(failures))",
+		"		_ = r.Clock.Sleep(ctx, retryBackoff(err).After(failures))",
+		"		if broken(`commit gives up after some tries`) && failures > 6 {\n			return Result{Outcome: Unknown, Err: err}\n		}\n		_ = r.Clock.Sleep(ctx, retryBackoff(err).After(failures))",
 	},
 	{
 		"commit repeated blindly after an unknown outcome", "commit.go",
@@ -111,6 +127,11 @@ var mutants = []mutant{
 		"	if !broken(`intent resolved with another App`) && intent.Spends == state.RefreshToken && (",
 	},
 	{
+		"own work for a former resource not waited for", "decide.go",
+		" || in.IntentAtWork\n",
+		" || in.IntentAtWork && !broken(`own work for a former resource not waited for`)\n",
+	},
+	{
 		"seed imported again when it was seen", "decide.go",
 		"(in.Pair != nil && in.Pair.State.KnowsSeed(in.Seed, in.App)) {",
 		"(in.Pair != nil && !broken(`seed imported again when it was seen`) && in.Pair.State.KnowsSeed(in.Seed, in.App)) {",
@@ -137,8 +158,8 @@ var mutants = []mutant{
 	},
 	{
 		"unconfirmed fence trusted", "fence.go",
-		"		if err != nil || fenced.Intent == nil || fenced.Intent.ID != intent.ID {",
-		"		if broken(`unconfirmed fence trusted`) && err == nil && fenced.Holds(intent.Spends) {\n			fenced.Intent = intent\n		} else if err != nil || fenced.Intent == nil || fenced.Intent.ID != intent.ID {",
+		"		if err != nil || fenced.StateLost || !isSame(fenced.Intent, intent) {",
+		"		if broken(`unconfirmed fence trusted`) && err == nil && fenced.Holds(intent.Spends) {\n			fenced.Intent = intent\n		} else if err != nil || fenced.StateLost || !isSame(fenced.Intent, intent) {",
 	},
 	{
 		"no look for a backup before a first exchange", "fence.go",
@@ -157,8 +178,8 @@ var mutants = []mutant{
 	},
 	{
 		"outbox not asked before an exchange", "rotator.go",
-		"	if err := r.Outbox.Ready(); err != nil {",
-		"	if err := r.Outbox.Ready(); err != nil && !broken(`outbox not asked before an exchange`) {",
+		"	if err := r.Outbox.Reserve(job.Owner); err != nil {",
+		"	if err := r.Outbox.Reserve(job.Owner); err != nil && !broken(`outbox not asked before an exchange`) {",
 	},
 	{
 		"reply kept only when it can be read", "rotator.go",
@@ -183,12 +204,12 @@ var mutants = []mutant{
 	{
 		"ambiguous treated as rejected", "settle.go",
 		"	case github.Ambiguous:\n",
-		"	case github.Ambiguous:\n		if broken(`ambiguous treated as rejected`) {\n			return r.condemn(ctx, job.Owner, fenced.Ref, verdict{spent: fenced.Intent.Spends, app: job.App.Key(), intentID: fenced.Intent.ID}, Result{Outcome: Rejected, Err: failure})\n		}\n",
+		"	case github.Ambiguous:\n		if broken(`ambiguous treated as rejected`) {\n			return r.record(ctx, job.Owner, fenced.Ref, refusal{verdict: verdict{spent: fenced.Intent.Spends, app: job.App.Key(), intentID: fenced.Intent.ID}, cause: failure, pair: fenced})\n		}\n",
 	},
 	{
 		"untouched treated as rejected", "settle.go",
 		"		r.markUntouched(job.Owner, fenced.Intent)\n		return Result{Outcome: Untouched",
-		"		if broken(`untouched treated as rejected`) {\n			return r.condemn(ctx, job.Owner, fenced.Ref, verdict{spent: fenced.Intent.Spends, app: job.App.Key(), intentID: fenced.Intent.ID}, Result{Outcome: Rejected, Err: failure})\n		}\n		r.markUntouched(job.Owner, fenced.Intent)\n		return Result{Outcome: Untouched",
+		"		if broken(`untouched treated as rejected`) {\n			return r.record(ctx, job.Owner, fenced.Ref, refusal{verdict: verdict{spent: fenced.Intent.Spends, app: job.App.Key(), intentID: fenced.Intent.ID}, cause: failure, pair: fenced})\n		}\n		r.markUntouched(job.Owner, fenced.Intent)\n		return Result{Outcome: Untouched",
 	},
 	{
 		"rejection believed without a live look", "settle.go",
@@ -219,11 +240,6 @@ var mutants = []mutant{
 		"newer backup overwritten", "restore.go",
 		"	return r.Store.Update(ctx, backup, claimed(backup, newer(pair, backup)))\n",
 		"	if broken(`newer backup overwritten`) {\n		return r.Store.Update(ctx, backup, claimed(backup, pair))\n	}\n	return r.Store.Update(ctx, backup, claimed(backup, newer(pair, backup)))\n",
-	},
-	{
-		"condemned chain kept over a login that it does not know", "restore.go",
-		"	case a.State.Verdict != nil && b.State.Verdict == nil && ",
-		"	case !broken(`condemned chain kept over a login that it does not know`) && a.State.Verdict != nil && b.State.Verdict == nil && ",
 	},
 	{
 		"exchange sent again when no answer came", "rotator.go",
@@ -312,6 +328,42 @@ var mutants = []mutant{
 	},
 
 	{
+		"what admission has stored not looked at", "altered.go",
+		"	if len(altered) == 0 {",
+		"	if len(altered) == 0 || broken(`what admission has stored not looked at`) {",
+	},
+	{
+		"pair that admission has altered taken for another's", "commit.go",
+		"	case live.holdsReceived() && !live.isPartOf(next)",
+		"	case (live.holdsReceived() || broken(`pair that admission has altered taken for another's`)) && !live.isPartOf(next)",
+	},
+	{
+		"refresh token that admission has dropped taken for one that never was", "commit.go",
+		"!live.isPartOf(next)",
+		"(!live.isPartOf(next) || broken(`refresh token that admission has dropped taken for one that never was`))",
+	},
+	{
+		"altered pair of a later login overwritten", "commit.go",
+		", live.isAwaitingLogin(record):",
+		", !broken(`altered pair of a later login overwritten`) && live.isAwaitingLogin(record):",
+	},
+	{
+		"fence that admission has altered counted as sent", "altered.go",
+		"	case isFor(own.intent) && (",
+		"	case !broken(`fence that admission has altered counted as sent`) && isFor(own.intent) && (",
+	},
+	{
+		"answer to an exchange taken for one to a poll", "rotator.go",
+		"	case record.Code:",
+		"	case record.Code || broken(`answer to an exchange taken for one to a poll`) && record.Spent == fenced.DeviceCode.Fingerprint():",
+	},
+	{
+		"refused token taken for a new login", "fence.go",
+		" && state.KnowsSeed(login, state.App) {",
+		" && state.KnowsSeed(login, state.App) && !broken(`refused token taken for a new login`) {",
+	},
+
+	{
 		"token of another chain not looked for before it is sent", "confirm.go",
 		"	if r.Confirm == nil || ",
 		"	if r.Confirm == nil || broken(`token of another chain not looked for before it is sent`) || ",
@@ -330,8 +382,8 @@ var mutants = []mutant{
 	},
 	{
 		"no pause after a failure", "controllers/lifecycle/note.go",
-		"	pause := wait.After(next.tries)\n",
-		"	pause := wait.After(next.tries)\n	if broken(`no pause after a failure`) {\n		pause = 0\n	}\n",
+		"	next.retry = backoff.DueIn(wait.After(next.tries), ",
+		"	if broken(`no pause after a failure`) {\n		wait = backoff.Backoff{}\n	}\n	next.retry = backoff.DueIn(wait.After(next.tries), ",
 	},
 	{
 		"Secret of somebody else remembered as the pair", "controllers/lifecycle/note.go",
@@ -385,6 +437,11 @@ var mutants = []mutant{
 		"	for _, ref := range refs {\n		if broken(`finalizer taken off before the Secrets`) {\n			break\n		}\n		if err := f.releaseSecret(",
 	},
 	{
+		"pair that was just moved not looked for before it is retained", "controllers/lifecycle/finalize.go",
+		"	if retain {\n		others, err := f.locateOthers(",
+		"	if retain && !broken(`pair that was just moved not looked for before it is retained`) {\n		others, err := f.locateOthers(",
+	},
+	{
 		"outbox not replayed after a panic", "controllers/lifecycle/guard.go",
 		"	o.replays.despitePanics(log, job.Owner, kept, kept)\n",
 		"	if !broken(`outbox not replayed after a panic`) {\n		o.replays.despitePanics(log, job.Owner, kept, kept)\n	}\n",
@@ -421,8 +478,44 @@ var mutants = []mutant{
 	},
 	{
 		"code redeemed without asking the outbox", "device.go",
-		"	if err := r.Outbox.Ready(); err != nil {",
-		"	if err := r.Outbox.Ready(); err != nil && !broken(`code redeemed without asking the outbox`) {",
+		"	if err := r.Outbox.Reserve(job.Owner); err != nil {",
+		"	if err := r.Outbox.Reserve(job.Owner); err != nil && !broken(`code redeemed without asking the outbox`) {",
+	},
+	{
+		"place kept by what cannot be stored", "controllers/lifecycle/commits.go",
+		"	c.standAside(types.UID(owner.UID))\n",
+		"	if !broken(`place kept by what cannot be stored`) {\n		c.standAside(types.UID(owner.UID))\n	}\n",
+	},
+	{
+		"verdict tried without end", "settle.go",
+		"		if what == UnwrittenVerdict && ",
+		"		if what == UnwrittenVerdict && !broken(`verdict tried without end`) && ",
+	},
+	{
+		"refused token sent again while its verdict cannot be written", "refusal.go",
+		"	return refused, left && ",
+		"	return refused, left && !broken(`refused token sent again while its verdict cannot be written`) && ",
+	},
+	{
+		"answer to a write believed without a look", "commit.go",
+		"		return true, nil // The Store has looked.\n",
+		"		return true, nil // The Store has looked.\n	case broken(`answer to a write believed without a look`) && errors.Is(err, ErrTerminating):\n		return true, nil\n",
+	},
+	{
+		"pair not retained on the word of the API server", "controllers/lifecycle/finalize.go",
+		"			if gone, lookErr := f.api.Gone(ctx, owner); gone && lookErr == nil {",
+		"			if gone, lookErr := f.api.Gone(ctx, owner); gone && lookErr == nil || broken(`pair not retained on the word of the API server`) && errors.Is(err, rotation.ErrTerminating) {",
+	},
+	// The first of these two makes up for the second.
+	{
+		"exchange beside a pair that waits", "controllers/lifecycle/controller.go",
+		"	if c.runner.Busy(token.UID) {",
+		"	if c.runner.Busy(token.UID) && !broken(`exchange beside a pair that waits`) {",
+	},
+	{
+		"exchange beside a pair that waits", "controllers/runner/runner.go",
+		"	if _, busy := r.running[of.UID]; busy {",
+		"	if _, busy := r.running[of.UID]; busy && !broken(`exchange beside a pair that waits`) {",
 	},
 }
 

@@ -54,22 +54,31 @@ func (s store) Create(ctx context.Context, pair *rotation.Pair) (created *rotati
 		return nil, rotation.ErrOwnerGone
 	}
 	f := s.life.world.current.flight
+	if s.life.world.strikes(APINotFound, 100) {
+		return nil, rotation.ErrTerminating // It is not so: admission may answer anything.
+	}
 	failed := s.call(ctx, true, func() {
 		created, err = s.api().create(s.writer(), pair)
 		if err == nil && isFence(&rotation.Pair{}, pair) {
-			f.fenced(pair.Intent)
+			f.fenced(pair.Intent, created.Intent)
 		}
 	})
 	if failed != nil {
 		return nil, failed
 	}
-	if err == nil && pair.Intent != nil {
-		created.MayBeElsewhere = true
-		_ = s.call(ctx, false, func() {
-			created.MayBeElsewhere = s.api().ownerGone(owner) || s.life.world.resources[pair.Ref.Namespace].token.Generation > 1
-		})
+	if err != nil {
+		return nil, err
 	}
-	return created, err
+	created.MayBeElsewhere = pair.Intent != nil
+	_ = s.call(ctx, false, func() {
+		if gone = s.api().ownerGone(owner); !gone {
+			created.MayBeElsewhere = pair.Intent != nil && s.life.world.resources[pair.Ref.Namespace].token.Generation > 1
+		}
+	})
+	if gone && s.life.world.cfg.Break != BreakCreatedForNobody {
+		return nil, errors.Join(rotation.ErrOwnerGone, s.Remove(ctx, created))
+	}
+	return created, nil
 }
 
 func (s store) Update(ctx context.Context, current, next *rotation.Pair) (updated *rotation.Pair, err error) {
@@ -93,13 +102,22 @@ func (s store) Update(ctx context.Context, current, next *rotation.Pair) (update
 	failed := s.call(ctx, true, func() {
 		updated, err = s.api().update(s.writer(), current, next)
 		if err == nil && isFence(current, next) {
-			f.fenced(next.Intent)
+			f.fenced(next.Intent, updated.Intent)
 		}
 	})
 	if failed != nil {
 		return nil, failed
 	}
 	return updated, err
+}
+
+// Gone implements rotation.Store.
+func (s store) Gone(ctx context.Context, owner rotation.Owner) (gone bool, err error) {
+	err = s.call(ctx, false, func() {
+		res := s.life.world.resources[owner.Namespace]
+		gone = !res.is(owner.UID) || s.life.world.now < res.namespaceGone
+	})
+	return gone, err
 }
 
 // Remove takes the finalizer off under the version that was read, so that nothing newer goes with it, and
@@ -195,8 +213,11 @@ func isFence(current, next *rotation.Pair) bool {
 	return next.Intent != nil && (current.Intent == nil || current.Intent.ID != next.Intent.ID)
 }
 
-// fenced is told that the fence of a flight was written.
-func (f *flight) fenced(intent *rotation.Intent) {
+// fenced is told that the fence of a flight was written, and of what is stored.
+func (f *flight) fenced(intent, stored *rotation.Intent) {
+	if f.unfenced = !isIntact(intent, stored); f.unfenced {
+		return
+	}
 	f.fencedAt = f.life.world.now
 	if p := f.life.world.gitHub.names[intent.Spends]; p != nil {
 		p.fences = append(p.fences, f)
@@ -216,7 +237,7 @@ func (s store) pretendFence(ctx context.Context, current, next *rotation.Pair) (
 	if err != nil {
 		return nil, err
 	}
-	s.life.world.current.flight.fenced(next.Intent)
+	s.life.world.current.flight.fenced(next.Intent, next.Intent)
 	live.Intent, live.State = next.Intent, next.State
 	if !next.SeedToken.IsZero() {
 		live.SeedToken = next.SeedToken

@@ -37,7 +37,10 @@ const fileSystem = 50 * time.Microsecond
 // List implements lifecycle.Outbox.
 func (o outbox) List() ([]rotation.Record, error) { return slices.Clone(o.box.records), nil }
 
-func (o outbox) Ready() error {
+// Release implements rotation.Outbox.
+func (o outbox) Release(rotation.Owner) {}
+
+func (o outbox) Reserve(rotation.Owner) error {
 	w := o.life.world
 	w.judgeCall(w.current)
 	w.rest()

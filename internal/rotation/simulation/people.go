@@ -28,10 +28,22 @@ func (w *world) flightBegins(f *flight) {
 			}
 		})
 	}
+	for _, kind := range []Fault{WebhookAlters, WebhookStripsIntent} {
+		if w.strikes(kind, 200) {
+			w.webhookBegins(f.res, kind)
+		}
+	}
+	if f.res.number%3 == 1 && w.strikes(APIRefused, 200) {
+		w.after(w.mostly(time.Second, 10*time.Second), func() {
+			if !w.calm {
+				f.res.denied = w.longest()
+			}
+		})
+	}
 	if w.strikes(APIDenied, 200) {
 		w.after(w.mostly(time.Second, 10*time.Second), func() {
 			if !w.calm {
-				f.res.denied = w.now + w.mostly(time.Minute, 20*time.Minute)
+				f.res.denied = max(f.res.denied, w.now+w.mostly(time.Minute, 20*time.Minute))
 			}
 		})
 	}
@@ -192,10 +204,17 @@ func (w *world) handEdit(res *resource, ref rotation.Ref) {
 	if o == nil || o.pair.Immutable {
 		return
 	}
-	switch w.chance().IntN(3) {
+	switch w.chance().IntN(5) {
 	case 0:
 		w.api.edit(ref, func(p *rotation.Pair) { p.AccessToken = credential.AccessToken{} })
-	case 1:
+	case 1: // The same value under another key of the Secret does not make another thing of it.
+		w.api.edit(ref, func(p *rotation.Pair) { p.DeviceCode = credential.NewDeviceCode(p.RefreshToken.Reveal()) })
+	case 2:
+		if !o.pair.SeedToken.IsZero() {
+			res.forgetful = res.logins // It is not seen any more what is being exchanged.
+		}
+		w.api.edit(ref, func(p *rotation.Pair) { p.SeedToken = p.RefreshToken })
+	case 3:
 		res.damaged = res.logins
 		w.api.edit(ref, func(p *rotation.Pair) { p.RefreshToken = credential.RefreshToken{} })
 	default:

@@ -1,6 +1,7 @@
 package simulation
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -102,7 +103,7 @@ func (r *replica) start() {
 // newController builds the product as main does, on the ports of this world.
 func (l *life) newController() *lifecycle.Controller {
 	options := runner.Options{
-		Limit: maxExchanges, Go: l.spawn, Sleep: clock{l}.Sleep, PassPanic: isKill,
+		Limit: cmp.Or(l.world.cfg.Places, maxExchanges), Go: l.spawn, Sleep: clock{l}.Sleep, PassPanic: isKill,
 		OnDone: func(uid types.UID) {
 			res, _ := l.world.ownerOf(string(uid))
 			l.queue.add(res.namespace)

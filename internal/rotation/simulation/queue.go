@@ -174,8 +174,9 @@ type flight struct {
 	owner rotation.Owner
 	// job is the exchange that it makes, and empty if it makes none.
 	job *rotation.Job
-	// fencedAt is when its fence was written.
+	// fencedAt is when its fence was written, and unfenced that admission has altered it.
 	fencedAt moment
+	unfenced bool
 	// sent is the pair whose refresh token was presented, deadline until when its answer is waited for.
 	sent     *issued
 	sentAt   moment
@@ -188,6 +189,8 @@ type flight struct {
 	// outboxFull says that the outbox was not ready, keepFailed that it broke all the same, kept that it has
 	// kept the reply.
 	outboxFull, keepFailed, kept bool
+	// retries counts the tries of a write after the exchange that failed.
+	retries int
 	// warned says that an event has told of a login which was refused and could not be revoked.
 	warned bool
 }

@@ -2,6 +2,7 @@ package simulation
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -41,8 +42,14 @@ func (r reporter) Report(_ context.Context, s *scope.Scope, decision rotation.De
 	if result.Offered != nil {
 		w.show(res, result.Offered.UserCode)
 	}
+	if w.strikes(StatusRefused, 200) {
+		return time.Time{}, errRefused
+	}
 	return time.Time{}, nil
 }
+
+// errRefused is the API server's answer to a status.
+var errRefused = errors.New("the API server refuses the status")
 
 // Starting implements lifecycle.Reporter.
 func (r reporter) Starting(_ logr.Logger, _ *v1alpha1.GitHubUserToken, job rotation.Job) {
@@ -66,7 +73,7 @@ func (r reporter) Observed(result rotation.Result) {
 }
 
 // CommitRetried implements lifecycle.Reporter.
-func (reporter) CommitRetried() {}
+func (r reporter) CommitRetried() { r.life.world.judgeRetry(r.life.world.current.flight) }
 
 // RemoveOutputs implements lifecycle.Reporter.
 func (reporter) RemoveOutputs(context.Context, *v1alpha1.GitHubUserToken) error { return nil }

@@ -52,14 +52,22 @@ type resource struct {
 
 	// Until when what is wrong stays wrong.
 	denied, namespaceGone, misconfigured, saidDead moment
+	// received are the first pairs of logins that have reached a process.
+	received []*issued
+	// webhook alters what is written to the Secrets.
+	webhook webhook
+	// waitsSince is since when it waits for a place; 0 is not at all.
+	waitsSince moment
 	// damaged is the newest login whose pairs a person may have destroyed.
 	damaged int
 	// garbled is the newest login of whose chain a person may have made the state unreadable.
 	garbled int
 	// forgetful is the newest login that the chain may not know any more, because an old copy was written over it.
 	forgetful int
-	// takenUpAt is when a pair that belonged to nobody was last taken up; 0 is never.
+	// takenUpAt is when a pair that belonged to nobody, or stood nowhere any more, was last taken up; 0 is never.
 	takenUpAt moment
+	// overwrittenAt is when a person last wrote a copy over the pair Secret.
+	overwrittenAt moment
 	// backup is a copy of the pair Secret that a person has made.
 	backup *rotation.Pair
 	// retained are the incarnations that were deleted with their pair retained.

@@ -28,6 +28,8 @@ type Config struct {
 	Rarity int
 	// Frequent makes faults that many times more frequent; 0 is 1.
 	Frequent int
+	// Places is how many exchanges one process makes at once; 0 is all that are due.
+	Places int
 	// Plain resources get their logins by seeds, and ask GitHub for nothing but exchanges.
 	Plain bool
 	// SettleWithin, if not 0, is how long after the death of a process its intents may last.

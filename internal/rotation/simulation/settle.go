@@ -60,6 +60,7 @@ func (w *world) becalm() {
 	for _, res := range w.all {
 		res.denied, res.misconfigured, res.namespaceGone, res.saidDead = 0, 0, 0, 0
 		w.respec(res, func(spec *v1alpha1.GitHubUserTokenSpec) { spec.App.ClientID, spec.Suspend = rightApp.ClientID, false })
+		res.webhook = webhook{}
 		w.olderFormat(res)
 		for _, name := range pairNames {
 			w.removeForeign(rotation.Ref{Namespace: res.namespace, Name: name})
@@ -91,7 +92,7 @@ func (w *world) whereOf(res *resource) rotation.Ref {
 // inTheWay says of a retained pair that it goes back to another login than the seed, or to another App: somebody
 // must decide which of the two it is to be, and is told so.
 func (o *object) inTheWay(res *resource) bool {
-	return o.pair.Orphan && o.pair.State.Retained &&
+	return o.pair.Orphan && (o.pair.StateLost && o.labelled || o.pair.State.Retained) &&
 		(o.pair.State.App != rightApp.Key() || !o.pair.State.KnowsSeed(res.seed.Fingerprint(), rightApp.Key()))
 }
 
@@ -170,7 +171,7 @@ func (w *world) settled(res *resource) *object {
 // onlyOne is the resource's Secret, when no other of the operator's is left in its namespace but retained ones.
 func (w *world) onlyOne(res *resource, kept *object) *object {
 	for _, o := range w.secretsOf(res) {
-		if o != kept && o.labelled && !o.pair.State.Retained {
+		if o != kept && o.labelled && !o.pair.State.Retained && !(o.pair.Orphan && o.pair.StateLost) {
 			w.violate("%s: Secret %s is left: %s", res.namespace, o.pair.Ref.Name, describe(o))
 			return nil
 		}

@@ -1,0 +1,30 @@
+package rotation
+
+import (
+	"slices"
+
+	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+)
+
+// verdictReasons are the reasons of a Verdict.
+var verdictReasons = []string{
+	ReasonRefreshTokenMissing, ReasonRefreshTokenRejected, ReasonRefreshTokenExpired, ReasonReplyLost, ReasonRevoked, ReasonWrongUser,
+	ReasonUserUnknown,
+}
+
+// seriesReasons are the reasons for which a series of device codes ends.
+var seriesReasons = []string{ReasonAuthorizationDenied, v1alpha1.ReasonAuthorizationExpired}
+
+// withKnownReasons takes no reason from a Secret but those that the operator writes there itself. They become reasons of
+// conditions, which the API server would refuse with the whole status, and anybody may have written others. A verdict
+// stays one: the token is not presented.
+func (s *State) withKnownReasons() {
+	for _, verdict := range []*Verdict{s.Verdict, s.SeedVerdict} {
+		if verdict != nil && !slices.Contains(verdictReasons, verdict.Reason) {
+			verdict.Reason = ReasonRefreshTokenRejected
+		}
+	}
+	if s.Device != nil && s.Device.Ended != "" && !slices.Contains(seriesReasons, s.Device.Ended) {
+		s.Device.Ended = v1alpha1.ReasonAuthorizationExpired
+	}
+}

@@ -1,0 +1,133 @@
+package simulation
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/githubusertoken/github-user-token-operator/internal/credential"
+	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
+)
+
+// webhook is a mutating admission webhook that alters what anybody writes to the Secrets of a namespace. The API server
+// answers as if nothing were wrong.
+type webhook struct {
+	until moment
+	how   alteration
+	// only is the one Secret that is altered; empty is all.
+	only rotation.Ref
+}
+
+// alteration is what a webhook does to a Secret.
+type alteration int
+
+const (
+	tokensRedacted alteration = iota
+	tokensEncrypted
+	refreshTokenDropped
+	annotationsStripped
+	junkAdded
+	intentGarbled
+	everythingAltered
+	alterations
+
+	intentStripped
+)
+
+// webhookBegins installs a webhook soon, and takes it away later.
+func (w *world) webhookBegins(res *resource, kind Fault) {
+	w.after(w.mostly(time.Second, 10*time.Second), func() {
+		if w.calm {
+			return
+		}
+		res.webhook = webhook{until: w.now + w.mostly(time.Minute, 20*time.Minute), how: intentStripped}
+		if kind == WebhookAlters {
+			res.webhook.how = alteration(res.rng.IntN(int(alterations)))
+		}
+		if res.rng.IntN(2) == 0 {
+			res.webhook.only = w.whereOf(res)
+		}
+		w.tracef("WEBHOOK %s: %d", res.namespace, res.webhook.how)
+	})
+}
+
+// admit is the Secret as it is stored, after the webhook, if there is one.
+func (w *world) admit(before, sent *rotation.Pair) *rotation.Pair {
+	res := w.resources[keyOf(sent.Ref)]
+	hook := res.webhook
+	if w.now >= hook.until || hook.only != (rotation.Ref{}) && hook.only != sent.Ref {
+		return sent
+	}
+	altered := sent.Clone()
+	switch hook.how {
+	case tokensRedacted:
+		redact(res, altered, "altered")
+	case tokensEncrypted: // Anew each time.
+		redact(res, altered, fmt.Sprint(w.api.version))
+	case refreshTokenDropped:
+		altered.RefreshToken = credential.RefreshToken{}
+		res.garbled = res.logins
+	case annotationsStripped:
+		w.strip(res, altered)
+	case junkAdded:
+		if altered.SeedToken.IsZero() {
+			altered.SeedToken = credential.NewRefreshToken("ghr_junk")
+		}
+		if altered.DeviceCode.IsZero() {
+			altered.DeviceCode = credential.NewDeviceCode("junk")
+		}
+	case intentGarbled:
+		if altered.Intent != nil {
+			altered.Intent = &rotation.Intent{ID: "unreadable", Unresolved: 1}
+		}
+	case everythingAltered:
+		redact(res, altered, "altered")
+		w.strip(res, altered)
+	case intentStripped:
+		altered.Intent = nil
+	}
+	if w.isElsewhere(res, sent.Ref) || res.isDeleting() && res.retains() {
+		// Of two copies nobody can see any more which is the newer, nor of one that is to be retained whose it was.
+		res.damaged = res.logins
+	}
+	if altered.Intent == nil && before != nil && before.Intent != nil && sent.Intent != nil {
+		// Nobody can see any more that somebody is at work, or was, but who has tried to say so.
+		if sent.Intent.ID == before.Intent.ID || len(w.replicas) > 1 || w.cfg.Faults&Of(Kill, PodDeleted, LeaseLost, Terminate) != 0 {
+			res.forgetful = res.logins
+		}
+	}
+	return altered
+}
+
+// isElsewhere says whether another Secret of the operator's stands in the namespace: a backup, or one of another name.
+func (w *world) isElsewhere(res *resource, ref rotation.Ref) bool {
+	return slices.ContainsFunc(w.secretsOf(res), func(o *object) bool { return o.labelled && o.pair.Ref != ref })
+}
+
+// strip takes the operator's annotations off. What was known of former logins is gone.
+func (w *world) strip(res *resource, pair *rotation.Pair) {
+	pair.State, pair.StateLost, pair.Intent = rotation.State{ExpiresAt: pair.State.ExpiresAt}, true, nil
+	res.garbled, res.forgetful = res.logins, res.logins
+	if res.appChanged {
+		res.damaged = res.logins // Nor is it known whose App's the tokens are.
+	}
+}
+
+// redact puts other values in the place of all tokens.
+func redact(res *resource, pair *rotation.Pair, by string) {
+	if !pair.AccessToken.IsZero() {
+		pair.AccessToken = credential.NewAccessToken("ghu_" + by)
+	}
+	if !pair.RefreshToken.IsZero() {
+		pair.RefreshToken = credential.NewRefreshToken("ghr_" + by)
+	}
+	if !pair.SeedToken.IsZero() {
+		res.forgetful = res.logins // Its intent is of no more use, and with it goes what was known of earlier tries.
+		pair.SeedToken = credential.NewRefreshToken("ghr_seed_" + by)
+	}
+}
+
+// isIntact says whether a fence is stored as it was written.
+func isIntact(sent, stored *rotation.Intent) bool {
+	return stored != nil && stored.ID == sent.ID && stored.Holder == sent.Holder && stored.Spends == sent.Spends
+}
