@@ -32,6 +32,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/internal/problem"
 	"github.com/githubusertoken/github-user-token-operator/internal/ratelimit"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
+	"github.com/githubusertoken/github-user-token-operator/internal/rotation/rules"
 )
 
 var updateStatuses = flag.Bool("update-statuses", false, "write the files of the statuses anew")
@@ -167,7 +168,7 @@ func login(s *scope.Scope) lifecycle.Result {
 		Acquire: func(string, ratelimit.Request) (bool, time.Time) { return true, time.Time{} },
 		Runner:  runner.New(runner.Options{Limit: 1, Go: func(_ types.UID, work func()) { works = append(works, work) }}),
 	})
-	decision := rotation.Decide(s.Input)
+	decision := rules.Decide(s.Input)
 	step := flow.Advance(logr.Discard(), s, decision, lifecycle.Explain(s, decision))
 	if step.Started {
 		works[0]()
@@ -264,7 +265,7 @@ func stageScope() *scope.Scope {
 	s := &scope.Scope{
 		Token: token, Owner: scope.OwnerOf(token), Ref: pair.Ref, Pair: pair, Seed: scope.Seed{Fingerprint: seedPrint, Version: "1"}, Now: stageNow,
 	}
-	s.Input = rotation.Input{Owner: s.Owner, App: scope.AppOf(token).Key(), Pair: pair, Seed: seedPrint, Now: stageNow}
+	s.Input = rules.Input{Owner: s.Owner, App: scope.AppOf(token).Key(), Pair: pair, Seed: seedPrint, Now: stageNow}
 	return s
 }
 
@@ -277,7 +278,7 @@ func TestTheStatusOfEachStageOfLifeIsAsWrittenDown(t *testing.T) {
 			if stage.change != nil {
 				stage.change(s)
 			}
-			decision := rotation.Decide(s.Input)
+			decision := rules.Decide(s.Input)
 			result := lifecycle.Result{Problem: lifecycle.Explain(s, decision)}
 			if stage.met != nil {
 				result = stage.met(s)

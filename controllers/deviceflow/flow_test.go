@@ -24,6 +24,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/internal/problem"
 	"github.com/githubusertoken/github-user-token-operator/internal/ratelimit"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
+	"github.com/githubusertoken/github-user-token-operator/internal/rotation/rules"
 )
 
 // world is a resource, and a Flow whose work runs when a reconcile is over. What it calls answers as the fields
@@ -149,7 +150,7 @@ func (w *world) reconcile() Step {
 	w.calls = nil
 	w.scope.Now, w.scope.Input.Now = w.Now(), w.Now()
 	w.scope.Input.RefreshRequestedAt = scope.RequestOf(w.scope.Token)
-	decision := rotation.Decide(w.scope.Input)
+	decision := rules.Decide(w.scope.Input)
 	var blocked *problem.Problem
 	if decision.Action == rotation.ActionBlocked {
 		blocked = words.NeedsHuman(w.scope.Token, v1alpha1.ReasonRefreshTokenMissing)

@@ -8,6 +8,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/controllers/words"
 	"github.com/githubusertoken/github-user-token-operator/internal/problem"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
+	"github.com/githubusertoken/github-user-token-operator/internal/rotation/rules"
 )
 
 // login is why a person has to log in.
@@ -28,21 +29,21 @@ func loginNeeded(s *scope.Scope, decision rotation.Decision, blocked *problem.Pr
 		return nil
 	}
 	switch decision.Rule {
-	case rotation.RuleNoPair:
+	case rules.NoPair:
 		why := &login{need: "NoSeed", without: blocked}
 		if s.Seed.Problem != nil {
 			why.cause = "Or provide a refresh token instead. " + s.Seed.Problem.Message
 		}
 		return why
-	case rotation.RuleCondemned:
+	case rules.Condemned:
 		verdict := state.Verdict
 		return &login{
 			need: "Verdict/" + verdict.Reason + "/" + string(verdict.Fingerprint), without: blocked,
 			cause: words.Verdict(verdict.Reason),
 		}
-	case rotation.RuleChangedApp:
+	case rules.ChangedApp:
 		return &login{need: "AppChanged", cause: words.Verdict(v1alpha1.ReasonAppChanged), without: blocked}
-	case rotation.RuleUnproven:
+	case rules.Unproven:
 		return &login{
 			need: "Unproven/" + string(state.AccessToken), without: blocked,
 			cause: "The pair Secret was restored from elsewhere, and nothing proves that its pair is the current one.",

@@ -13,6 +13,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 	"github.com/githubusertoken/github-user-token-operator/internal/problem"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
+	"github.com/githubusertoken/github-user-token-operator/internal/rotation/rules"
 )
 
 const testUID = "8b1c7f2e-0000-4000-8000-000000000001"
@@ -37,7 +38,7 @@ func healthy() *scope.Scope {
 	}
 	return &scope.Scope{
 		Token: token, Owner: owner, Ref: pair.Ref, Pair: pair, Now: epoch,
-		Input: rotation.Input{Owner: owner, App: testApp, Pair: pair, Now: epoch},
+		Input: rules.Input{Owner: owner, App: testApp, Pair: pair, Now: epoch},
 	}
 }
 
@@ -124,7 +125,7 @@ func TestDeviceFlowLoginNeeded(t *testing.T) {
 			if c.change != nil {
 				c.change(s)
 			}
-			why := loginNeeded(s, rotation.Decide(s.Input), c.blocked)
+			why := loginNeeded(s, rules.Decide(s.Input), c.blocked)
 			if why == nil || c.need == "" {
 				if why != nil || c.need != "" {
 					t.Errorf("got %+v, want %q", why, c.need)

@@ -15,6 +15,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/controllers/seeds"
 	"github.com/githubusertoken/github-user-token-operator/controllers/tokencheck"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
+	"github.com/githubusertoken/github-user-token-operator/internal/rotation/rules"
 )
 
 // Controller brings resources forward: it has its parts do what is to be done, in the right order. Make it with New; it
@@ -64,7 +65,7 @@ func (c *Controller) Reconcile(ctx context.Context, token *v1alpha1.GitHubUserTo
 	if err != nil {
 		return 0, err
 	}
-	decision := rotation.Decide(s.Input)
+	decision := rules.Decide(s.Input)
 	result := c.act(ctx, s, decision)
 	switch result.State {
 	case Started:

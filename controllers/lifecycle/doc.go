@@ -1,4 +1,4 @@
-// Package lifecycle is what is done about one GitHubUserToken: it observes, lets rotation.Decide say what is
+// Package lifecycle is what is done about one GitHubUserToken: it observes, lets rules.Decide say what is
 // to be done, acts, remembers what came of it, and finalizes. The manager and the simulation run this very
 // code; what differs between them stands behind the interfaces of ports.go.
 //

@@ -6,6 +6,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/controllers/words"
 	"github.com/githubusertoken/github-user-token-operator/internal/problem"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
+	"github.com/githubusertoken/github-user-token-operator/internal/rotation/rules"
 )
 
 // Explain puts what Decide found in the way into words; nil when nothing is.
@@ -18,7 +19,7 @@ func Explain(s *scope.Scope, decision rotation.Decision) *problem.Problem {
 		return found
 	case found.Reason == v1alpha1.ReasonSecretNotOwned:
 		return words.NotOwned(s.Ref.Name)
-	case decision.Rule == rotation.RuleNoPair && s.Seed.Problem != nil:
+	case decision.Rule == rules.NoPair && s.Seed.Problem != nil:
 		return s.Seed.Problem
 	case found.Unauthorized:
 		return words.NeedsHuman(s.Token, found.Reason)

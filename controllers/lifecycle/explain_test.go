@@ -14,6 +14,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 	"github.com/githubusertoken/github-user-token-operator/internal/problem"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
+	"github.com/githubusertoken/github-user-token-operator/internal/rotation/rules"
 )
 
 // explained is a scope of a good pair that is not due.
@@ -24,7 +25,7 @@ func explained() *scope.Scope {
 	}
 	s := &scope.Scope{Token: resource, Owner: owner, Ref: inPlace, Pair: pairAt("1"), Now: start}
 	s.Pair.State.App = "github.com/Iv1"
-	s.Input = rotation.Input{Owner: owner, App: "github.com/Iv1", Pair: s.Pair, Now: start}
+	s.Input = rules.Input{Owner: owner, App: "github.com/Iv1", Pair: s.Pair, Now: start}
 	return s
 }
 
@@ -105,7 +106,7 @@ func TestExplainHasWordsForEachProblem(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := explained()
 			c.change(s)
-			decision := rotation.Decide(s.Input)
+			decision := rules.Decide(s.Input)
 			if decision.Problem == nil {
 				t.Fatalf("nothing is in the way: %+v", decision)
 			}
@@ -122,7 +123,7 @@ func TestExplainHasWordsForEachProblem(t *testing.T) {
 			}
 		})
 	}
-	if got := Explain(explained(), rotation.Decide(explained().Input)); got != nil {
+	if got := Explain(explained(), rules.Decide(explained().Input)); got != nil {
 		t.Errorf("of nothing it tells %+v", got)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 	"github.com/githubusertoken/github-user-token-operator/controllers/words"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
+	"github.com/githubusertoken/github-user-token-operator/internal/rotation/rules"
 )
 
 // finalizer deals with resources that are being deleted: it holds each until its deletionPolicy is carried out.
@@ -100,7 +101,7 @@ func (f *finalizer) settleFirst(ctx context.Context, token *v1alpha1.GitHubUserT
 	if s.Pair == nil || s.Pair.Intent == nil || !s.Pair.Controlled {
 		return 0, nil
 	}
-	decision := rotation.Decide(s.Input)
+	decision := rules.Decide(s.Input)
 	switch {
 	case decision.Action == rotation.ActionWait:
 		return max(decision.At.Sub(s.Now), 100*time.Millisecond), nil

@@ -9,6 +9,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 	"github.com/githubusertoken/github-user-token-operator/controllers/seeds"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
+	"github.com/githubusertoken/github-user-token-operator/internal/rotation/rules"
 )
 
 // observer collects what is known of a resource. All that it is given reads, but for what is remembered: of that it
@@ -52,7 +53,7 @@ func (o *observer) observe(ctx context.Context, token *v1alpha1.GitHubUserToken)
 	if s.Seed, err = o.seeds.Look(ctx, token, s.Pair, newSpec); err != nil {
 		return nil, err
 	}
-	s.Input = rotation.Input{
+	s.Input = rules.Input{
 		Owner: s.Owner, App: scope.AppOf(token).Key(), Policy: scope.PolicyOf(token), Suspended: token.Spec.Suspend,
 		RefreshRequestedAt: scope.RequestOf(token), Pair: s.Pair, Misplaced: misplaced, Duplicate: duplicate, Seed: s.Seed.Fingerprint,
 		Vouched: scope.IsVouched(token), Me: o.me, Now: s.Now,

@@ -7,6 +7,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 	"github.com/githubusertoken/github-user-token-operator/internal/problem"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
+	"github.com/githubusertoken/github-user-token-operator/internal/rotation/rules"
 )
 
 // Scope is all that one reconcile knows of a resource. Observe fills it; nothing changes it afterwards but an
@@ -30,7 +31,7 @@ type Scope struct {
 	// MoveBlocked is why the pair cannot move to the name that the spec asks for; nil when nothing is known.
 	MoveBlocked *problem.Problem
 	// Input is what Decide looks at.
-	Input rotation.Input
+	Input rules.Input
 	// Now is the wall clock of this reconcile.
 	Now time.Time
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/internal/memory"
 	"github.com/githubusertoken/github-user-token-operator/internal/problem"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
+	"github.com/githubusertoken/github-user-token-operator/internal/rotation/rules"
 )
 
 // epoch is the wall-clock time at which every test begins.
@@ -112,7 +113,7 @@ func (w *world) scope() *scope.Scope {
 	pair.AccessToken = credential.AccessToken{}
 	return &scope.Scope{
 		Token: w.token, Owner: scope.OwnerOf(w.token), Ref: w.live.Ref, Pair: pair, Now: w.clock.Now(),
-		Input: rotation.Input{App: scope.AppOf(w.token).Key()},
+		Input: rules.Input{App: scope.AppOf(w.token).Key()},
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
+	"github.com/githubusertoken/github-user-token-operator/internal/jsonfields"
 )
 
 // Holder says who is at work: a process, and the outbox it keeps replies in. The outbox outlives the
@@ -34,7 +35,7 @@ type Intent struct {
 	StartedAt time.Time `json:"startedAt"`
 
 	// unknown are fields of a version that this one does not know. They are written back as they were read.
-	unknown unknownFields
+	unknown jsonfields.Unknown
 }
 
 // Standing says what an intent means to the process that looks at it.

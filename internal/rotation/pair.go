@@ -81,8 +81,8 @@ func (p *Pair) AsRetained() *Pair {
 	return next
 }
 
-// isRetained reports whether this is the very Secret that was retained, and not a copy of it that came from a backup.
-func (p *Pair) isRetained() bool { return p.State.Retained && p.State.RetainedAs == p.UID }
+// IsRetained reports whether this is the very Secret that was retained, and not a copy of it that came from a backup.
+func (p *Pair) IsRetained() bool { return p.State.Retained && p.State.RetainedAs == p.UID }
 
 // Clone copies the pair so that the copy can be changed.
 func (p *Pair) Clone() *Pair {

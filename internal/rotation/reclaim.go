@@ -21,26 +21,6 @@ const (
 	ProofDead
 )
 
-// provable reports whether GitHub can be asked for a proof: not about an access token that has expired.
-func (in Input) provable() bool {
-	state := &in.Pair.State
-	return state.HasToken() && state.App == in.App && (!state.Expires() || in.Now.Before(state.ExpiresAt))
-}
-
-// restored recognises a pair Secret that belonged to a former resource of this name and App, and came back
-// from a backup: with the owner reference to that resource, or without any. A pair that was retained is
-// another matter, see there.
-func restored(in Input) (Decision, bool) {
-	if in.Pair == nil || in.Pair.Controlled || in.Pair.isRetained() {
-		return Decision{}, false
-	}
-	former := in.Pair.Orphan || (in.Pair.Owner.Name == in.Owner.Name && in.Pair.Owner.UID != in.Owner.UID)
-	if !former || in.Pair.State.OwnerName != in.Owner.Name || in.Pair.State.App != in.App {
-		return Decision{}, false
-	}
-	return in.orBackoff(Decision{Action: ActionReclaim}), true
-}
-
 // Reclaim makes the owner the controller of a pair Secret that was restored from a backup. The pair stays
 // bound to its former resource, so nothing is exchanged until it is proven. What was under way when the
 // backup was made is not under way now, and is dropped. Kubernetes deletes what belongs to a resource that

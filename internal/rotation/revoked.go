@@ -92,7 +92,7 @@ func (r *Rotator) amend(ctx context.Context, owner Owner, ref Ref, live *Pair, c
 				return nil, false, fmt.Errorf("read the pair to amend it: %w", err)
 			}
 		}
-		if !live.belongsTo(owner) || live.Deleting || live.isNewer() {
+		if !live.belongsTo(owner) || live.Deleting || live.IsNewer() {
 			return live, false, nil
 		}
 		next := change(live)

@@ -5,7 +5,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 )
 
@@ -150,37 +149,6 @@ func TestADeadAccessTokenChangesNoVerdict(t *testing.T) {
 		if verdict := w.shelf.pair.State.Verdict; verdict == nil || verdict.Reason != reason {
 			t.Errorf("%s was taken back by a check: %+v", reason, verdict)
 		}
-	}
-}
-
-// Only an exchange can tell whether the refresh token has ended with the access token.
-func TestADeadAccessTokenIsRenewedAtOnceButNotWithoutEnd(t *testing.T) {
-	now := deviceNow
-	pair := goodChain()
-	pair.State.IssuedAt, pair.State.ExpiresAt = now.Add(-time.Hour), now.Add(7*time.Hour)
-	pair.State.AccessTokenEnded = true
-	hold := Policy{HoldUntil: now.Add(6 * time.Hour)}
-	decide := func(p *Pair, at time.Time) Decision {
-		return Decide(Input{Owner: deviceOwner, App: p.State.App, Pair: p, Policy: hold, Now: at})
-	}
-	if d := decide(pair, now); d.Action != ActionRefresh || d.Cause != CauseEnded || d.Spends != pair.State.RefreshToken {
-		t.Errorf("a dead token leads to %+v", d)
-	}
-	pair.State.RenewedAt = now.Add(-renewEvery / 2)
-	if d := decide(pair, now); d.Action != ActionWait || reasonOf(d) != v1alpha1.ReasonAccessTokenEnded || !d.At.Equal(now.Add(renewEvery/2)) {
-		t.Errorf("so soon after the last time it leads to %+v", d)
-	}
-	if d := decide(pair, now.Add(renewEvery/2)); d.Action != ActionRefresh || d.Cause != CauseEnded {
-		t.Errorf("later it leads to %+v", d)
-	}
-	pair.State.RenewedAt = now.Add(8 * time.Hour) // Somebody's clock was wrong.
-	if d := decide(pair, now.Add(7*time.Hour)); d.Action != ActionRefresh || d.Cause != CauseDue {
-		t.Errorf("when it is due it leads to %+v", d)
-	}
-	pair.State.RenewedAt = time.Time{}
-	pair.State.Verdict = &Verdict{Reason: ReasonRevoked}
-	if d := decide(pair, now); reasonOf(d) != ReasonRevoked {
-		t.Errorf("after the refusal it leads to %+v", d)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
+	"github.com/githubusertoken/github-user-token-operator/internal/jsonfields"
 )
 
 // MaxSeeds is how many logins a chain remembers. A seed that GitOps re-applies is recognised among them.
@@ -65,7 +66,7 @@ type State struct {
 	Device *DeviceAuthorization `json:"device,omitempty"`
 
 	// unknown are fields of a version that this one does not know. They are written back as they were read.
-	unknown unknownFields
+	unknown jsonfields.Unknown
 }
 
 // User is a GitHub account.

@@ -251,6 +251,7 @@ func (a *apiServer) written(by writer, ref rotation.Ref, before, after *object, 
 		w.tracef("WRITE %s to %s/%s: %s", by, ref.Namespace, ref.Name, describe(after))
 	}
 	w.judgeWrite(by, res, before, after, sent)
+	w.forgetRefusals(by, before, after)
 	for _, l := range w.lives {
 		l.watch.secretChanged(ref, after)
 	}

@@ -93,6 +93,16 @@ func (w *world) judgeSend(f *flight, token credential.RefreshToken, app github.A
 // mostRefusals is how often a token may be refused before it has to be known: verdicts can be lost, and not be stored.
 const mostRefusals = 8
 
+// forgetRefusals counts anew when somebody has taken away what was known of a refused token.
+func (w *world) forgetRefusals(by writer, before, after *object) {
+	if by.life != nil || before == nil || before.pair.State.Verdict == nil || after != nil && after.pair.State.Verdict != nil {
+		return
+	}
+	if p := w.gitHub.names[before.pair.State.Verdict.Fingerprint]; p != nil {
+		p.refused = 0
+	}
+}
+
 // judgeOutbox is asked when a token is sent: no reply to an earlier exchange of the resource may wait in the outbox.
 func (w *world) judgeOutbox(f *flight) {
 	for _, record := range f.life.replica.box.records {

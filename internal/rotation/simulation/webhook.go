@@ -79,6 +79,9 @@ func (w *world) admit(before, sent *rotation.Pair) *rotation.Pair {
 	case intentGarbled:
 		if altered.Intent != nil {
 			altered.Intent = &rotation.Intent{ID: "unreadable", Unresolved: 1}
+			if before != nil && before.Intent != nil {
+				res.forgetful = res.logins // What the former intent was about is gone with it.
+			}
 		}
 	case everythingAltered:
 		redact(res, altered, "altered")

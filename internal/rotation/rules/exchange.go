@@ -1,0 +1,130 @@
+package rules
+
+import (
+	"time"
+
+	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/internal/problem"
+	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
+)
+
+// renewEvery is how often at most a pair is got because an access token has ended ahead of its expiry: where GitHub
+// goes on saying so of each new one, this must not go on without end.
+const renewEvery = time.Hour
+
+func suspended(in Input) (rotation.Decision, bool) {
+	if !in.Suspended {
+		return rotation.Decision{}, false
+	}
+	return rotation.Decision{Action: rotation.ActionBlocked, Problem: &problem.Problem{Reason: v1alpha1.ReasonSuspended}}, true
+}
+
+func intentLeft(in Input) (rotation.Decision, bool) {
+	if in.Pair == nil || in.Pair.Intent == nil {
+		return rotation.Decision{}, false
+	}
+	intent, state := in.Pair.Intent, &in.Pair.State
+	if intent.Spends == state.RefreshToken && (state.App != in.App || state.Owner != in.Owner.UID) {
+		return rotation.Decision{}, false // The chain's token is not for this App, or not ours to spend: see below.
+	}
+	if in.intentMayBeAtWork() {
+		return wait(v1alpha1.ReasonOutcomeUnknown, in.Now.Add(max(rotation.Settle-in.IntentSeen, time.Second))), true
+	}
+	return in.orBackoff(rotation.Decision{Action: rotation.ActionResolve, Cause: rotation.CauseIntent, Spends: intent.Spends}), true
+}
+
+func newSeed(in Input) (rotation.Decision, bool) {
+	if in.Pair != nil && in.Pair.State.PendingSeed != "" && (in.Seed == "" || in.Seed == in.Pair.State.PendingSeed) {
+		return in.orBackoff(rotation.Decision{Action: rotation.ActionImport, Cause: rotation.CauseNewSeed, Spends: in.Pair.State.PendingSeed}), true
+	}
+	if in.Seed == "" || (in.Pair != nil && in.Pair.State.KnowsSeed(in.Seed, in.App)) {
+		return rotation.Decision{}, false
+	}
+	return in.orBackoff(rotation.Decision{Action: rotation.ActionImport, Cause: rotation.CauseNewSeed, Spends: in.Seed}), true
+}
+
+func noPair(in Input) (rotation.Decision, bool) {
+	if in.Pair != nil && (in.Pair.State.HasToken() || in.Pair.State.RefreshToken != "" || in.Pair.State.Verdict != nil) {
+		return rotation.Decision{}, false
+	}
+	return unauthorized(v1alpha1.ReasonRefreshTokenMissing), true
+}
+
+func unprovenPair(in Input) (rotation.Decision, bool) {
+	switch {
+	case in.Pair == nil || in.Pair.State.Owner == in.Owner.UID:
+		return rotation.Decision{}, false
+	case in.Vouched || in.Proof == rotation.ProofAlive:
+		return in.orBackoff(rotation.Decision{Action: rotation.ActionAdopt}), true
+	case in.Proof == rotation.ProofNone && in.provable():
+		return in.orBackoff(rotation.Decision{Action: rotation.ActionProve}), true
+	default:
+		return unauthorized(v1alpha1.ReasonPairUnproven), true
+	}
+}
+
+func changedApp(in Input) (rotation.Decision, bool) {
+	if in.Pair == nil || in.Pair.State.App == in.App {
+		return rotation.Decision{}, false
+	}
+	decision := unauthorized(v1alpha1.ReasonAppChanged)
+	decision.At = in.Pair.State.ExpiresAt
+	return decision, true
+}
+
+func condemned(in Input) (rotation.Decision, bool) {
+	if in.Pair == nil || in.Pair.State.Verdict == nil {
+		return rotation.Decision{}, false
+	}
+	decision := unauthorized(in.Pair.State.Verdict.Reason)
+	decision.At = in.Pair.State.ExpiresAt
+	return decision, true
+}
+
+func neverExpires(in Input) (rotation.Decision, bool) {
+	if in.Pair == nil || !in.Pair.State.HasToken() || in.Pair.State.RefreshToken != "" {
+		return rotation.Decision{}, false
+	}
+	return rotation.Decision{Action: rotation.ActionNone}, true
+}
+
+func requested(in Input) (rotation.Decision, bool) {
+	if in.Pair == nil || in.RefreshRequestedAt == "" || in.RefreshRequestedAt == in.Pair.State.RefreshRequestedAt {
+		return rotation.Decision{}, false
+	}
+	return in.orBackoff(rotation.Decision{Action: rotation.ActionRefresh, Cause: rotation.CauseRequested, Spends: in.Pair.State.RefreshToken}), true
+}
+
+func withoutToken(in Input) (rotation.Decision, bool) {
+	if in.Pair == nil || in.Pair.State.HasToken() {
+		return rotation.Decision{}, false
+	}
+	return in.orBackoff(rotation.Decision{Action: rotation.ActionRefresh, Cause: rotation.CauseNoToken, Spends: in.Pair.State.RefreshToken}), true
+}
+
+func due(in Input) (rotation.Decision, bool) {
+	if in.Pair == nil || !in.Pair.State.Expires() {
+		return rotation.Decision{}, false
+	}
+	state, cause := &in.Pair.State, rotation.CauseDue
+	at := in.Policy.DueAt(state)
+	if in.ExpiresIn != nil {
+		// The same moment by the monotonic clock. It can only be earlier: a clock that was set back must not
+		// let the token expire.
+		if capped := in.Now.Add(*in.ExpiresIn - state.ExpiresAt.Sub(at)); capped.Before(at) {
+			at = capped
+		}
+	}
+	if again := state.RenewedAt.Add(renewEvery); state.AccessTokenEnded && again.Before(at) {
+		// An access token can end alone: revoked as leaked, or as the eleventh of its user. Whether the refresh token
+		// ended with it only an exchange can tell, and there is nothing that it could end too early.
+		at, cause = again, rotation.CauseEnded
+	}
+	if in.Now.Before(at) && state.AccessTokenEnded {
+		return wait(v1alpha1.ReasonAccessTokenEnded, at), true
+	}
+	if in.Now.Before(at) {
+		return rotation.Decision{Action: rotation.ActionNone, At: at}, true
+	}
+	return in.orBackoff(rotation.Decision{Action: rotation.ActionRefresh, Cause: cause, Spends: state.RefreshToken}), true
+}
