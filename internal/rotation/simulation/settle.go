@@ -171,7 +171,7 @@ func (w *world) settled(res *resource) *object {
 // onlyOne is the resource's Secret, when no other of the operator's is left in its namespace but retained ones.
 func (w *world) onlyOne(res *resource, kept *object) *object {
 	for _, o := range w.secretsOf(res) {
-		if o != kept && o.labelled && !o.pair.State.Retained && !(o.pair.Orphan && o.pair.StateLost) {
+		if o != kept && o.labelled && !o.pair.State.Retained && (!o.pair.Orphan || !o.pair.StateLost) {
 			w.violate("%s: Secret %s is left: %s", res.namespace, o.pair.Ref.Name, describe(o))
 			return nil
 		}
