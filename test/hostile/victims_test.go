@@ -153,6 +153,9 @@ func (s *subjects) sawResource(token *v1alpha1.GitHubUserToken, at time.Time) {
 		return
 	}
 	authorized := meta.FindStatusCondition(token.Status.Conditions, v1alpha1.ConditionAuthorized)
+	if c := meta.FindStatusCondition(token.Status.Conditions, v1alpha1.ConditionReconciling); c != nil && !s.quiet {
+		totals.said(c.Reason)
+	}
 	switch {
 	case meta.IsStatusConditionTrue(token.Status.Conditions, v1alpha1.ConditionStalled):
 		s.complain("%s: %s", one.name, suite.Describe(token))
