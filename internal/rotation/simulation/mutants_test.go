@@ -45,13 +45,11 @@ var rare = map[string]Faults{
 	"outbox emptied before the commit":                                      Of(Kill, APIOutage, APISlow),
 	"unproven pair retained as if it were proven":                           Of(ResourceRetained, BackupRestored, APISlow),
 	"token of another chain not looked for before it is sent":               Of(TokenCopied, WatchHeld),
-	"what admission has stored not looked at":                               Of(WebhookStripsIntent),
+	"what admission has stored not looked at":                               Of(WebhookAlters),
 	"pair that admission has altered taken for another's":                   Of(WebhookAlters, APIReplyLost),
 	"refresh token that admission has dropped taken for one that never was": Of(WebhookAlters, APIReplyLost, WatchHeld),
 	"altered pair of a later login overwritten":                             Of(WebhookAlters, NewSeed),
-	"fence that admission has altered counted as sent":                      Of(WebhookAlters, WebhookStripsIntent, GitHubReplyLost),
 	"answer to an exchange taken for one to a poll":                         Of(HandEdit, Revoked),
-	"refused token taken for a new login":                                   Of(HandEdit, Revoked),
 	"spent login kept over a replaced Secret":                               Of(SecretDeleted, SecretImmutable, APISlow, APIAppliedLate, WatchHeld),
 	"own work for a former resource not waited for":                         Of(ResourceRetained, APISlow, GitHubHang),
 	"pair that was just moved not looked for before it is retained":         Of(ResourceRetained, Renamed, SecretImmutable, APISlow),
@@ -348,19 +346,9 @@ var mutants = []mutant{
 		", !broken(`altered pair of a later login overwritten`) && live.isAwaitingLogin(record):",
 	},
 	{
-		"fence that admission has altered counted as sent", "altered.go",
-		"	case isFor(own.intent) && (",
-		"	case !broken(`fence that admission has altered counted as sent`) && isFor(own.intent) && (",
-	},
-	{
 		"answer to an exchange taken for one to a poll", "rotator.go",
 		"	case record.Code:",
 		"	case record.Code || broken(`answer to an exchange taken for one to a poll`) && record.Spent == fenced.DeviceCode.Fingerprint():",
-	},
-	{
-		"refused token taken for a new login", "fence.go",
-		" && state.KnowsSeed(login, state.App) {",
-		" && state.KnowsSeed(login, state.App) && !broken(`refused token taken for a new login`) {",
 	},
 
 	{
