@@ -5,6 +5,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/githubusertoken/github-user-token-operator/test/suite"
@@ -26,6 +27,20 @@ type figures struct {
 	// done and refused count the tenant's requests; faults what the webhook did.
 	done, refused, faults map[string]int
 	breaks                []string
+
+	mu sync.Mutex
+	// reasons counts what those that behave were said to wait for.
+	reasons map[string]int
+}
+
+// said counts a reason for which one that behaves is said to wait.
+func (f *figures) said(reason string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.reasons == nil {
+		f.reasons = map[string]int{}
+	}
+	f.reasons[reason]++
 }
 
 // print tells them to people.
@@ -48,6 +63,9 @@ func (f *figures) print(out io.Writer) {
 `, settings.resources, settings.rate, settings.duration, settings.seed, settings.victims, f.kills,
 		f.refreshes, f.late, len(f.late), f.plainTook, len(f.plainTook), f.plainFailed,
 		suite.Memory(f.memory, f.memory > 0), the.calls, f.writes, float64(f.searched)/1e6, f.canaries)
+	for _, reason := range slices.Sorted(maps.Keys(f.reasons)) {
+		fmt.Fprintf(out, "  they waited for: %-16s %d statuses\n", reason, f.reasons[reason])
+	}
 	for _, what := range slices.Sorted(maps.Keys(f.done)) {
 		fmt.Fprintf(out, "  tenant: %-25s %d, %d of them refused\n", what, f.done[what], f.refused[what])
 	}

@@ -153,6 +153,9 @@ func (s *subjects) sawResource(token *v1alpha1.GitHubUserToken, at time.Time) {
 		return
 	}
 	authorized := meta.FindStatusCondition(token.Status.Conditions, v1alpha1.ConditionAuthorized)
+	if c := meta.FindStatusCondition(token.Status.Conditions, v1alpha1.ConditionReconciling); c != nil && !s.quiet {
+		totals.said(c.Reason)
+	}
 	switch {
 	case meta.IsStatusConditionTrue(token.Status.Conditions, v1alpha1.ConditionStalled):
 		s.complain("%s: %s", one.name, suite.Describe(token))
@@ -197,12 +200,21 @@ func (s *subjects) goOn(during string) {
 	before := s.pairs()
 	s.w.eventually("each of "+s.namespace+" to be refreshed during "+during, func() (bool, string) {
 		for name, count := range s.pairs() {
-			if count <= before[name] {
+			if count <= before[name] && !s.lost(name) {
 				return false, name + " was not"
 			}
 		}
 		return true, ""
 	})
+}
+
+// lost says whether a kill has cost one of them its last reply, as it says itself.
+func (s *subjects) lost(name string) bool {
+	s.mu.Lock()
+	one := *s.known[name]
+	s.mu.Unlock()
+	_, lost := one.problem(s.w.ctx, s.namespace, s.w.kills)
+	return lost
 }
 
 // problem says what is not, at the end, as it must be; empty if all is. The Secret holds the newest pair of the

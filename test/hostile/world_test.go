@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"os"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -46,6 +47,15 @@ func newWorld(t *testing.T) *world {
 	t.Cleanup(cancel)
 	w := &world{t: t, ctx: ctx, logins: map[string][]string{}, writable: map[client.ObjectKey]bool{}}
 	t.Cleanup(func() {
+		if path := os.Getenv("HOSTILE_LOG"); path != "" { // for a look at it afterwards
+			content, err := os.ReadFile(the.stage.Operator.LogPath())
+			if err == nil {
+				err = os.WriteFile(path, content, 0o600)
+			}
+			if err != nil {
+				t.Error(err)
+			}
+		}
 		if t.Failed() {
 			t.Logf("the end of the operator's log:\n%s", the.stage.Operator.LogTail())
 		}
