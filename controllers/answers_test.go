@@ -137,7 +137,7 @@ func TestANamespaceIsGoneWhenAReadSaysSo(t *testing.T) {
 			if _, err := store.Create(t.Context(), pair); !errors.Is(err, c.want) {
 				t.Errorf("got %v, want %v", err, c.want)
 			}
-			if gone, err := store.Gone(t.Context(), pair.Owner); gone != c.gone || (err != nil) != (c.want == away) {
+			if gone, err := store.Gone(t.Context(), pair.Owner); gone != c.gone || (err != nil) != errors.Is(c.want, away) {
 				t.Errorf("gone: %t (%v), want %t", gone, err, c.gone)
 			}
 		})

@@ -128,14 +128,14 @@ func TestExplainHasWordsForEachProblem(t *testing.T) {
 	}
 }
 
-// The table above has all of them: no reason stands in decide.go, or is a verdict, that it does not try.
+// The table above has all of them: no reason stands in the rules of Decide, or is a verdict, that it does not try.
 func TestExplainIsTriedWithEachReasonOfDecide(t *testing.T) {
 	tried := map[string]bool{}
 	for _, c := range problems {
 		tried[c.reason] = true
 	}
 	reasons := 0
-	for _, path := range []string{"../../internal/rotation/decide.go", "../../internal/rotation/settle.go"} {
+	for _, path := range []string{"../../internal/rotation/rules/secret.go", "../../internal/rotation/rules/exchange.go", "../../internal/rotation/settle.go"} {
 		file, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
 		if err != nil {
 			t.Fatal(err)

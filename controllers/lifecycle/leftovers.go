@@ -48,15 +48,15 @@ func (l *leftovers) of(name types.NamespacedName) []rotation.Ref {
 	return slices.Clone(l.byName[name])
 }
 
-// releaseLeftovers releases the Secrets of former resources of this name that are being deleted. What stands in the
-// pair's place is left to Decide, which may take it over.
+// releaseLeftovers releases the Secrets of former resources of this name that are being deleted. What stands where the
+// pair is, or would be, is left to Decide, which may take it over. What stands in the way of a pair that is to move is not.
 func (r *releaser) releaseLeftovers(ctx context.Context, s *scope.Scope) error {
 	for _, ref := range r.leftovers.of(scope.NameOf(s.Token)) {
 		pair, err := r.cache.Secret(ctx, ref)
 		if err != nil {
 			return err
 		}
-		if pair == nil || !pair.Deleting || !pair.Controlled || pair.Owner.UID == s.Owner.UID || ref == s.Ref || ref == scope.PairRefOf(s.Token) {
+		if pair == nil || !pair.Deleting || !pair.Controlled || pair.Owner.UID == s.Owner.UID || ref == s.Ref {
 			continue
 		}
 		// The cache may be behind: the Secret is released only for the sake of a resource that is there now.

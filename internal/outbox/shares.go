@@ -27,9 +27,9 @@ func newShares(limit int) *shares {
 
 // capacity is for how many records there is room in a file system of so many bytes, beside the spares.
 func capacity(bytes uint64, slots int) int {
-	const others = 2                                                            // The holder's id, and the directory.
-	reserved := uint64(slots) + others                                          //nolint:gosec // a flag, and never negative
-	return int(max(1, min(max(bytes/slotSize, reserved)-reserved, maxRecords))) //nolint:gosec // at most maxRecords
+	const others = 2                   // The holder's id, and the directory.
+	reserved := uint64(slots) + others //nolint:gosec // a flag, and never negative
+	return int(max(1, min(max(bytes/slotSize, reserved)-reserved, maxRecords)))
 }
 
 // reserve takes a place for the exchange of a resource.

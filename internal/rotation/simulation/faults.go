@@ -108,6 +108,27 @@ type Faults uint64
 // AllFaults are all kinds there are.
 const AllFaults Faults = 1<<faultCount - 1
 
+// mutatingFaults are those by which something else is stored than was written. With people who delete, edit, restore or
+// rename at the same moment nobody can tell any more which of two copies is the newer, nor could the judge: they have
+// worlds of their own, with admissionFaults.
+var mutatingFaults = Of(WebhookAlters, WebhookStripsIntent)
+
+// admissionFaults are what goes wrong in a world in which admission alters what is written.
+var admissionFaults = mutatingFaults | Of(
+	APISlow, APIRequestLost, APIReplyLost, APIAppliedLate, APIOutage, APIPartition, APIDenied, WatchHeld, WatchDropped,
+	GitHubFailedBefore, GitHubFailedAfter, GitHubRequestLost, GitHubReplyLost, GitHubReplyCut, GitHubRateLimited, GitHubHang,
+	GitHubMisconfigured, Kill, Stop, LeaseLost, Terminate, Panic, ClockJump, OutboxFull, LabelEdit, NewSeed, RefreshRequested,
+	Suspended, Revoked,
+)
+
+// faultsOf are the faults of the world of a seed.
+func faultsOf(seed uint64) Faults {
+	if seed%4 == 3 {
+		return admissionFaults
+	}
+	return AllFaults &^ mutatingFaults
+}
+
 // Of makes a set.
 func Of(kinds ...Fault) Faults {
 	var set Faults

@@ -77,7 +77,7 @@ func (w *world) judgeSend(f *flight, token credential.RefreshToken, app github.A
 	if p.restoredAt > 0 && f.fencedAt > p.restoredAt && f.job.Decision.Action != rotation.ActionImport && res.garbled < p.login {
 		w.violate("%s: a pair that was restored from a backup was used without a proof", name)
 	}
-	if p.generation > 0 && p.app != app.Key() && res.garbled < p.login {
+	if p.generation > 0 && p.app != app.Key() && max(res.garbled, res.damaged) < p.login {
 		w.violate("%s: a token of one App was sent to another", name)
 	}
 	if w.now > f.fencedAt+rotation.Settle {
@@ -90,16 +90,19 @@ func (w *world) judgeSend(f *flight, token credential.RefreshToken, app github.A
 	}
 }
 
-// mostRefusals is how often a token may be refused before it has to be known: verdicts can be lost, and not be stored.
+// mostRefusals is how often a process may be refused a token before it has to know: verdicts can be lost, and not be
+// stored.
 const mostRefusals = 8
 
-// forgetRefusals counts anew when somebody has taken away what was known of a refused token.
+// forgetRefusals counts anew when what was known of a refused token is gone, with its Secret or by a person's hand.
 func (w *world) forgetRefusals(by writer, before, after *object) {
-	if by.life != nil || before == nil || before.pair.State.Verdict == nil || after != nil && after.pair.State.Verdict != nil {
+	if before == nil || before.pair.State.Verdict == nil {
 		return
 	}
-	if p := w.gitHub.names[before.pair.State.Verdict.Fingerprint]; p != nil {
-		p.refused = 0
+	if after == nil || by.life == nil && after.pair.State.Verdict == nil {
+		if p := w.gitHub.names[before.pair.State.Verdict.Fingerprint]; p != nil {
+			p.refused = 0
+		}
 	}
 }
 
@@ -228,7 +231,9 @@ func (w *world) judgeReply(f *flight, reply *github.Reply) {
 	f.unkept = true
 	var failed *github.Error
 	if _, err := reply.Tokens(); f.sent != nil && errors.As(err, &failed) && failed.Class == github.Rejected {
-		f.sent.refusedTo = f.life
+		if f.sent.refusedTo != f.life {
+			f.sent.refusedTo, f.sent.refused = f.life, 0
+		}
 		f.sent.refused++
 	}
 	switch pair := w.pairIn(reply); {
@@ -383,6 +388,9 @@ func (w *world) judgeWrite(by writer, res *resource, before, after *object, sent
 			fresh.stored++
 			if by.life != nil && before != nil && !before.pair.SeedToken.IsZero() && fresh.isOfWrongUser() && fresh.storedAt == 0 {
 				w.violate("%s: the pair of another account was stored", res.namespace)
+			}
+			if old == nil && fresh.generation > 1 && fresh.storedAt == 0 {
+				res.takenUpAt = w.now // The chain had gone with its Secret, and a late commit has put it into another.
 			}
 			if fresh.storedAt == 0 {
 				fresh.storedAt = w.now

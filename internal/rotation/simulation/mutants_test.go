@@ -27,7 +27,6 @@ var rare = map[string]Faults{
 	"no pause after a failure":                                              Of(GitHubFailedBefore, GitHubRequestLost, GitHubMisconfigured),
 	"Secret of somebody else remembered as the pair":                        Of(SecretReplaced, NewSeed, APISlow, WatchHeld),
 	"Secrets of former resources left alone":                                Of(ResourceDeleted, NamespaceDeleted, SecretImmutable, APIAppliedLate),
-	"pair moved in the middle of an exchange, and not looked for":           Of(Renamed, APISlow, APIReplyLost, GitHubMisconfigured),
 	"moved pair not looked for before a first exchange":                     Of(Renamed, APISlow, WatchHeld, ResourceDeleted),
 	"pair that was stored late not revoked":                                 Of(ResourceRevoked, APISlow, WatchHeld, LeaseLost, GitHubHang),
 	"request honoured again after its state was garbled":                    Of(RefreshRequested, StateGarbled),
@@ -50,7 +49,6 @@ var rare = map[string]Faults{
 	"refresh token that admission has dropped taken for one that never was": Of(WebhookAlters, APIReplyLost, WatchHeld),
 	"altered pair of a later login overwritten":                             Of(WebhookAlters, NewSeed),
 	"answer to an exchange taken for one to a poll":                         Of(HandEdit, Revoked),
-	"spent login kept over a replaced Secret":                               Of(SecretDeleted, SecretImmutable, APISlow, APIAppliedLate, WatchHeld),
 	"own work for a former resource not waited for":                         Of(ResourceRetained, APISlow, GitHubHang),
 	"pair that was just moved not looked for before it is retained":         Of(ResourceRetained, Renamed, SecretImmutable, APISlow),
 	string(BreakCreatedForNobody):                                           Of(ResourceRetained, Renamed, SecretDeleted, APISlow, APIAppliedLate),
@@ -98,11 +96,6 @@ var mutants = []mutant{
 		"imported seed left pending", "commit.go",
 		"	if state.PendingSeed == record.Spent {",
 		"	if state.PendingSeed == record.Spent && !broken(`imported seed left pending`) {",
-	},
-	{
-		"spent login kept over a replaced Secret", "commit.go",
-		"	if login := next.SeedToken.Fingerprint(); state.HasImported(login) {",
-		"	if login := next.SeedToken.Fingerprint(); state.HasImported(login) && !broken(`spent login kept over a replaced Secret`) {",
 	},
 	{
 		"success does not clear the verdict", "commit.go",
@@ -389,16 +382,6 @@ var mutants = []mutant{
 		"	if err == nil && a.notes.isAnother(s.Token.UID, live) && !broken(`another Secret used for a resource that is gone`) {",
 	},
 	// Each of these two makes up for the other, so that both are broken at once.
-	{
-		"pair moved in the middle of an exchange, and not looked for", "move.go",
-		"	case old.Intent != nil && old.Intent.ID != settled:",
-		"	case old.Intent != nil && old.Intent.ID != settled && !broken(`pair moved in the middle of an exchange, and not looked for`):",
-	},
-	{
-		"pair moved in the middle of an exchange, and not looked for", "commit.go",
-		"	refs, err := r.Store.Locate(ctx, record.Owner)\n",
-		"	refs, err := r.Store.Locate(ctx, record.Owner)\n	if broken(`pair moved in the middle of an exchange, and not looked for`) {\n		refs = nil\n	}\n",
-	},
 	{
 		"moved pair not looked for before a first exchange", "fence.go",
 		"	refs, err := r.Store.Locate(ctx, job.Owner)\n",

@@ -48,7 +48,7 @@ func ConfigFor(seed uint64) Config {
 	lifetimes := []time.Duration{time.Hour, time.Hour, 10 * time.Minute, time.Hour, 8 * time.Hour}
 	return Config{
 		Seed: seed, Resources: 1 + int(seed%40), Replicas: 1 + int(seed%3), LeaderElection: seed%2 == 0,
-		Lifetime: lifetimes[seed%5], Rotations: 300, Faults: AllFaults, Rarity: 1 + int(seed%4),
+		Lifetime: lifetimes[seed%5], Rotations: 300, Faults: faultsOf(seed), Rarity: 1 + int(seed%4),
 	}
 }
 
