@@ -93,3 +93,33 @@ func TestCommitFindsAPairThatTheNextResourceHasMoved(t *testing.T) {
 		})
 	}
 }
+
+// movers are shelves on which a pair has moved while its exchange was under way: a Secret of that name may be made anew.
+type movers struct{ heirs }
+
+func (m movers) Gone(context.Context, Owner) (bool, error) { return false, nil }
+
+func (m movers) Create(_ context.Context, pair *Pair) (*Pair, error) {
+	m.byRef[pair.Ref] = pair
+	return pair, nil
+}
+
+// The pair moves to another name between the fence and the commit. It is stored there, and not in a second Secret of the
+// former name.
+func TestCommitFindsAPairThatHasMoved(t *testing.T) {
+	owner := Owner{Namespace: "n", Name: "a", UID: "uid"}
+	moved := stored(owner, Ref{Namespace: "n", Name: "renamed"}, "spent")
+	m := movers{heirs{&shelves{byRef: map[Ref]*Pair{moved.Ref: moved}}}}
+	base := stored(owner, Ref{Namespace: "n", Name: "pair"}, "spent")
+	w := newDeviceWorld()
+	w.rotator.Store = m
+	result := w.rotator.Replay(t.Context(), deviceApp, Record{
+		ID: "1", Ref: base.Ref, Owner: owner, App: "app", Spent: base.State.RefreshToken, SecretUID: base.UID, Base: base.State, Reply: said(pairReply),
+	})
+	if result.Outcome != Committed || result.Pair == nil || result.Pair.Ref != moved.Ref {
+		t.Fatalf("the outcome is %s in %+v: %v", result.Outcome, result.Pair, result.Err)
+	}
+	if len(m.byRef) != 1 || m.byRef[moved.Ref].State.RefreshToken == moved.State.RefreshToken {
+		t.Errorf("there are %d Secrets, and the pair holds %s", len(m.byRef), m.byRef[moved.Ref].State.RefreshToken.Short())
+	}
+}
