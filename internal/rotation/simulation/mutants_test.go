@@ -8,6 +8,7 @@ type mutant struct {
 
 // rare are the faults that it takes to see a break which hardly ever shows when everything goes wrong at once.
 var rare = map[string]Faults{
+	"ambiguous treated as untouched":                Of(GitHubReplyLost, GitHubFailedAfter),
 	"newer backup overwritten":                      Of(SecretDeleted, SecretImmutable, LabelEdit, APISlow, APIReplyLost, WatchHeld),
 	"doubt forgotten when a later try sent nothing": Of(GitHubReplyLost, GitHubFailedBefore, GitHubRequestLost, GitHubRateLimited, GitHubMisconfigured),
 	"login judged like a refresh":                   Of(NewSeed, Stop, APIPartition, WatchHeld),

@@ -150,6 +150,10 @@ func (w *world) goOn() bool {
 	if w.report.Violation != "" {
 		return false
 	}
+	if most := 50 * (w.cfg.Rotations + 10); w.report.Exchanges > most || w.report.Writes > 20*most {
+		w.violate("%d exchanges and %d writes for %d rotations: something is tried without end", w.report.Exchanges, w.report.Writes, w.report.Rotations)
+		return false
+	}
 	if w.now > w.longest() {
 		w.violate("after %v only %d exchanges were made: everything is stuck", w.now, w.report.Rotations)
 		return false
