@@ -142,6 +142,9 @@ func (w *world) judgeReady(res *resource) {
 		return
 	}
 	if verdict := o.pair.State.Verdict; verdict != nil {
+		if p := w.gitHub.names[verdict.Fingerprint]; p != nil && max(res.garbled, res.damaged, res.forgetful) >= p.login {
+			return // What was known of the token was gone when it died, which has only just been found out.
+		}
 		w.violate("%s: a new login did not mend it: %s", res.namespace, verdict.Reason)
 		return
 	}
