@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
-	"os"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -38,14 +37,7 @@ var (
 	scheme   *runtime.Scheme
 )
 
-func TestMain(m *testing.M) {
-	code, err := runSuite(m)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { suite.Main(m, runSuite) }
 
 func runSuite(m *testing.M) (int, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Minute)
@@ -275,15 +267,7 @@ func (w *world) resource(name string) *v1alpha1.GitHubUserToken {
 // eventually waits until a condition holds, and says what was there last when it never did.
 func (w *world) eventually(what string, holds func() (bool, string)) {
 	w.t.Helper()
-	var last string
-	for end := time.Now().Add(deadline); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
-		ok, seen := holds()
-		if ok {
-			return
-		}
-		last = seen
-	}
-	w.t.Fatalf("%s: not within %s; last seen: %s", what, deadline, last)
+	suite.Eventually(w.t, deadline, what, holds)
 }
 
 // condition waits for a condition of a resource with the given status and reason, and returns it.

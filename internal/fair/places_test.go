@@ -87,7 +87,7 @@ func TestPlacesKeepTheirRule(t *testing.T) {
 			"free": func(t *rapid.T) {
 				k := key.Draw(t, "key")
 				if of[k] == 0 {
-					t.Skip("nothing to give back")
+					return
 				}
 				p.Free(k)
 				of[k]--

@@ -189,7 +189,7 @@ func TestQueueLosesNothing(t *testing.T) {
 					if len(stored) > 0 && len(running) == 0 {
 						t.Fatal("nothing may be taken, though nobody works")
 					}
-					t.Skip("nothing may be taken")
+					return
 				}
 				i := turns.Pop()
 				if !stored[i] {
@@ -204,7 +204,7 @@ func TestQueueLosesNothing(t *testing.T) {
 			"done": func(t *rapid.T) {
 				i := item.Draw(t, "item")
 				if !running[i] {
-					t.Skip("nobody works on it")
+					return
 				}
 				delete(running, i)
 				turns.done(i)

@@ -75,18 +75,23 @@ func TestATokenWhoseExpiryIsNotKnownIsReplaced(t *testing.T) {
 
 // A reason becomes one of a condition, and the API server refuses a whole status for one that is none.
 func TestOnlyKnownReasonsAreTaken(t *testing.T) {
-	for reason, want := range map[string]string{
-		v1alpha1.ReasonReplyLost: v1alpha1.ReasonReplyLost, v1alpha1.ReasonWrongUser: v1alpha1.ReasonWrongUser,
-		"": v1alpha1.ReasonRefreshTokenRejected, "no reason!": v1alpha1.ReasonRefreshTokenRejected, "TokenValid": v1alpha1.ReasonRefreshTokenRejected,
+	const rejected, expired = v1alpha1.ReasonRefreshTokenRejected, v1alpha1.ReasonAuthorizationExpired
+	for reason, want := range map[string]struct{ verdict, ended string }{
+		v1alpha1.ReasonReplyLost:           {v1alpha1.ReasonReplyLost, expired},
+		v1alpha1.ReasonWrongUser:           {v1alpha1.ReasonWrongUser, v1alpha1.ReasonWrongUser},
+		v1alpha1.ReasonUserUnknown:         {v1alpha1.ReasonUserUnknown, v1alpha1.ReasonUserUnknown},
+		v1alpha1.ReasonRevoked:             {v1alpha1.ReasonRevoked, v1alpha1.ReasonRevoked},
+		v1alpha1.ReasonAuthorizationDenied: {rejected, v1alpha1.ReasonAuthorizationDenied},
+		"":                                 {rejected, ""}, "no reason!": {rejected, expired}, "TokenValid": {rejected, expired},
 	} {
 		pair, lost := FromMetadata(&metav1.ObjectMeta{Annotations: map[string]string{
 			v1alpha1.AnnotationState: `{"verdict":{"reason":"` + reason + `"},"seedVerdict":{"reason":"` + reason + `"},"device":{"ended":"` + reason + `"}}`,
 		}})
-		if lost || pair.State.Verdict == nil || pair.State.Verdict.Reason != want || pair.State.SeedVerdict.Reason != want {
+		if lost || pair.State.Verdict == nil || pair.State.Verdict.Reason != want.verdict || pair.State.SeedVerdict.Reason != want.verdict {
 			t.Errorf("%q: %+v", reason, pair.State)
 		}
-		if ended := pair.State.Device.Ended; (reason == "") != (ended == "") || ended != "" && ended != v1alpha1.ReasonAuthorizationExpired {
-			t.Errorf("%q: the codes have ended for %q", reason, ended)
+		if ended := pair.State.Device.Ended; ended != want.ended {
+			t.Errorf("%q: the codes have ended for %q, want %q", reason, ended, want.ended)
 		}
 	}
 }

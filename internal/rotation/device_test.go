@@ -2,6 +2,7 @@ package rotation
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"strconv"
 	"testing"
@@ -24,8 +25,13 @@ type shelf struct {
 
 var errNoReply = errors.New("the API server did not answer")
 
-// Locate finds nothing: no Secret of these tests moves.
-func (s *shelf) Locate(context.Context, Owner) ([]Ref, error) { return nil, nil }
+// Locate finds the Secret where it stands, as the real store does by the labels.
+func (s *shelf) Locate(_ context.Context, owner Owner) ([]Ref, error) {
+	if s.pair == nil || owner.UID != "" && owner.UID != s.pair.Owner.UID {
+		return nil, nil
+	}
+	return []Ref{s.pair.Ref}, nil
+}
 
 // Gone says what the test wants.
 func (s *shelf) Gone(context.Context, Owner) (bool, error) { return s.gone, nil }
@@ -73,6 +79,9 @@ func (s *shelf) interfere() {
 func (s *shelf) put(pair *Pair) (*Pair, error) {
 	s.version++
 	pair.Version = strconv.Itoa(s.version)
+	if err := throughJSON(pair); err != nil {
+		return nil, err
+	}
 	if s.admit != nil {
 		s.admit(pair)
 	}
@@ -82,6 +91,23 @@ func (s *shelf) put(pair *Pair) (*Pair, error) {
 		return nil, errNoReply
 	}
 	return pair.Clone(), nil
+}
+
+// throughJSON reads what is known of a pair back from the annotations in which it is stored.
+func throughJSON(pair *Pair) error {
+	text, err := json.Marshal(pair.State)
+	if err != nil {
+		return err
+	}
+	pair.State = State{}
+	if err := json.Unmarshal(text, &pair.State); err != nil || pair.Intent == nil {
+		return err
+	}
+	if text, err = json.Marshal(pair.Intent); err != nil {
+		return err
+	}
+	pair.Intent = &Intent{}
+	return json.Unmarshal(text, pair.Intent)
 }
 
 // edit is a write of somebody else.

@@ -12,8 +12,11 @@ var verdictReasons = []string{
 	ReasonUserUnknown,
 }
 
-// seriesReasons are the reasons for which a series of device codes ends.
-var seriesReasons = []string{ReasonAuthorizationDenied, v1alpha1.ReasonAuthorizationExpired}
+// seriesReasons are the reasons for which a series of device codes ends: nobody entered one, or somebody did whose pair is
+// not taken.
+var seriesReasons = []string{
+	ReasonAuthorizationDenied, v1alpha1.ReasonAuthorizationExpired, ReasonWrongUser, ReasonUserUnknown, ReasonRevoked,
+}
 
 // withKnownReasons takes no reason from a Secret but those that the operator writes there itself. They become reasons of
 // conditions, which the API server would refuse with the whole status, and anybody may have written others. A verdict

@@ -16,6 +16,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/hack/demo/stage"
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
+	"github.com/githubusertoken/github-user-token-operator/test/suite"
 )
 
 const (
@@ -35,14 +36,7 @@ var (
 	browser context.Context
 )
 
-func TestMain(m *testing.M) {
-	code, err := play(m)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { suite.Main(m, play) }
 
 // play runs the tests on a stage with a browser.
 func play(m *testing.M) (code int, err error) {

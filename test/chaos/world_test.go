@@ -50,14 +50,7 @@ var (
 // breakVariable names one of the breaks, with which this run is to build the operator.
 const breakVariable = "CHAOS_BREAK"
 
-func TestMain(m *testing.M) {
-	code, err := run(m)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { suite.Main(m, run) }
 
 func run(m *testing.M) (int, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Hour)
@@ -265,15 +258,7 @@ func (w *world) secret(namespace, name, key, value string) {
 // eventually waits until a condition holds, and says what was there last when it never did.
 func (w *world) eventually(what string, holds func() (bool, string)) {
 	w.t.Helper()
-	var last string
-	for end := time.Now().Add(w.patience); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
-		ok, seen := holds()
-		if ok {
-			return
-		}
-		last = seen
-	}
-	w.t.Fatalf("%s: not within %s; last seen: %s", what, w.patience, last)
+	suite.Eventually(w.t, w.patience, what, holds)
 }
 
 // arrived waits for a channel, such as that of a fault which a request has met.

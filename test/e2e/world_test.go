@@ -28,6 +28,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/test/e2e/cluster"
 	"github.com/githubusertoken/github-user-token-operator/test/e2e/gitserver"
 	"github.com/githubusertoken/github-user-token-operator/test/e2e/image"
+	"github.com/githubusertoken/github-user-token-operator/test/suite"
 )
 
 // What the tests measure is as long as these say; CI makes it shorter.
@@ -93,12 +94,7 @@ var (
 func TestMain(m *testing.M) {
 	flag.Parse()
 	_ = flag.Set("test.parallel", "8") // those that may run together mostly wait
-	code, err := runSuite(m)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
-	}
-	os.Exit(code)
+	suite.Main(m, runSuite)
 }
 
 func runSuite(m *testing.M) (code int, err error) {

@@ -41,14 +41,7 @@ var the struct {
 	lives int
 }
 
-func TestMain(m *testing.M) {
-	code, err := run(m)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { suite.Main(m, run) }
 
 func run(m *testing.M) (int, error) {
 	// The tests are told apart from one another by what they do to the one operator, so they come one by one.

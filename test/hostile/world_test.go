@@ -18,6 +18,7 @@ import (
 
 	"github.com/githubusertoken/github-user-token-operator/hack/demo/stage"
 	"github.com/githubusertoken/github-user-token-operator/internal/github/githubtest"
+	"github.com/githubusertoken/github-user-token-operator/test/suite"
 )
 
 // patience is how long a test waits for what must come. It is generous: machines are shared.
@@ -127,15 +128,7 @@ func (w *world) app(clientID string, lifetime time.Duration) string {
 // eventually waits until a condition holds, and says what was there last when it never did.
 func (w *world) eventually(what string, holds func() (bool, string)) {
 	w.t.Helper()
-	var last string
-	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
-		ok, seen := holds()
-		if ok {
-			return
-		}
-		last = seen
-	}
-	w.t.Fatalf("%s: not within %s; last seen: %s", what, patience, last)
+	suite.Eventually(w.t, patience, what, holds)
 }
 
 // kill is kill -9 of the operator, and a start of the next process in the same pod.
