@@ -16,14 +16,15 @@ var totals figures
 
 // figures are what was done to the operator, and what became of the others.
 type figures struct {
-	refreshes       int
-	late, plainTook suite.Durations
-	plainFailed     int
-	memory          int64
-	writes          int
-	searched        int
-	canaries        int
-	kills           int
+	refreshes   int
+	late, seen  suite.Durations
+	plainTook   suite.Durations
+	plainFailed int
+	memory      int64
+	writes      int
+	searched    int
+	canaries    int
+	kills       int
 	// done and refused count the tenant's requests; faults what the webhook did.
 	done, refused, faults map[string]int
 	breaks                []string
@@ -54,14 +55,15 @@ func (f *figures) print(out io.Writer) {
 	fmt.Fprintf(out, `
 %d resources of a hostile tenant at %g requests a second for %s, seed %d, beside %d that behave; %d kills
   pairs of those that behave        %d
-  due until stored                  %s, of %d (due is told in whole seconds: up to 1 s is rounding)
+  due until stored                  %s, of %d (both are told in whole seconds: up to 1 s is rounding)
+  stored until a watch tells of it  %s
   a plain client's three writes     %s, of %d, %d failed
   the operator's memory at most     %s
   GitHub                            %s
   writes of Secrets by the operator %d
   searched for tokens               %.1f MB for %d tokens
 `, settings.resources, settings.rate, settings.duration, settings.seed, settings.victims, f.kills,
-		f.refreshes, f.late, len(f.late), f.plainTook, len(f.plainTook), f.plainFailed,
+		f.refreshes, f.late, len(f.late), f.seen, f.plainTook, len(f.plainTook), f.plainFailed,
 		suite.Memory(f.memory, f.memory > 0), the.calls, f.writes, float64(f.searched)/1e6, f.canaries)
 	for _, reason := range slices.Sorted(maps.Keys(f.reasons)) {
 		fmt.Fprintf(out, "  they waited for: %-16s %d statuses\n", reason, f.reasons[reason])

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"slices"
 	"testing"
 	"time"
 
@@ -42,7 +43,7 @@ func TestHostileTenant(t *testing.T) {
 	a.reads(w.writes(a.tenant))
 
 	victims.mu.Lock()
-	victims.late = nil // The figures are of what follows.
+	victims.late, victims.seen = nil, nil // The figures are of what follows.
 	victims.mu.Unlock()
 	kills := 0
 	a.act(settings.duration, settings.rate, func(share float64) {
@@ -52,7 +53,7 @@ func TestHostileTenant(t *testing.T) {
 		}
 	})
 	victims.mu.Lock()
-	late := append(suite.Durations{}, victims.late...)
+	late, seen := slices.Clone(victims.late), slices.Clone(victims.seen)
 	victims.mu.Unlock()
 	flooded()
 	stop()
@@ -74,7 +75,7 @@ func TestHostileTenant(t *testing.T) {
 	}
 	a.reads(w.writes(a.tenant))
 	w.search()
-	victims.late = late
+	victims.late, victims.seen = late, seen
 	victims.judge()
 	totals.plainTook, totals.plainFailed, totals.kills = plain.took, plain.failed, totals.kills+kills
 	totals.done, totals.refused = a.done, a.refused

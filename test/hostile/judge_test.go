@@ -71,7 +71,7 @@ func (s *subjects) judge() {
 			s.w.t.Errorf("%s: a spent refresh token was presented %d times", one.name, n)
 		}
 	}
-	totals.late = append(totals.late, s.late...)
+	totals.late, totals.seen = append(totals.late, s.late...), append(totals.seen, s.seen...)
 	for _, one := range s.known {
 		totals.refreshes += one.pairs
 	}

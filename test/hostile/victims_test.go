@@ -30,9 +30,10 @@ type subjects struct {
 
 	mu    sync.Mutex
 	known map[string]*subject
-	// late is for how long each refresh was due before its pair stood in the Secret. The time at which it is due is
-	// told in whole seconds, so up to a second of it is rounding.
-	late suite.Durations
+	// late is for how long each refresh was due, at most, before its pair stood in the Secret. When it was due and when it
+	// was written is told in whole seconds. seen is how much later, at most, a watch of the Secret told of it: the API
+	// server's watches lag behind where a tenant keeps it busy.
+	late, seen suite.Durations
 	// problems are what was false, or should not have come to be.
 	problems []string
 }
@@ -135,12 +136,28 @@ func (s *subjects) sawSecret(secret *corev1.Secret, at time.Time) {
 	if one == nil || secret.Name == one.name || access == "" || access == one.access {
 		return
 	}
-	if one.pairs > 0 && !one.due.IsZero() && at.After(one.due) {
-		s.late = append(s.late, at.Sub(one.due))
+	if written := writtenAt(secret); one.pairs > 0 && !one.due.IsZero() && !written.IsZero() {
+		const rounding = time.Second
+		stored := written.Add(rounding)
+		if at.Before(stored) {
+			stored = at
+		}
+		s.late, s.seen = append(s.late, max(0, stored.Sub(one.due))), append(s.seen, at.Sub(written))
 	}
 	one.access = access
 	one.pairs++
 	one.due, _ = time.Parse(time.RFC3339, secret.Annotations[v1alpha1.AnnotationNextRefreshAt]) // none while it is not known
+}
+
+// writtenAt is when the API server made the newest write of an object, in whole seconds.
+func writtenAt(object client.Object) time.Time {
+	var newest time.Time
+	for _, entry := range object.GetManagedFields() {
+		if entry.Time != nil && entry.Time.After(newest) {
+			newest = entry.Time.Time
+		}
+	}
+	return newest
 }
 
 // sawResource holds what a status says against the truth.
