@@ -102,7 +102,7 @@ func (r *Reconciler) newSecretWatch(mgr manager.Manager, options Options) (*secr
 	}
 	pace := secretwatch.NewPace(options.Clock, r.namedSecretChanged)
 	watch := secretwatch.New(secretwatch.Options{
-		Client: metadataClient, Namespaces: options.Namespaces, Log: mgr.GetLogger().WithName("secret-watch"),
+		Client: metadataClient, Namespaces: options.Watched.Names(), Log: mgr.GetLogger().WithName("secret-watch"),
 		Sleep: options.Clock.Sleep, Named: r.isNamed, Marks: marksOf, Changed: pace.Add,
 	})
 	err = mgr.Add(manager.RunnableFunc(func(ctx context.Context) error {
