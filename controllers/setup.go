@@ -142,7 +142,7 @@ func (r *Reconciler) setupController(mgr manager.Manager, options Options) error
 	err := ctrl.NewControllerManagedBy(mgr).
 		Named("githubusertoken").
 		For(&v1alpha1.GitHubUserToken{}, builder.WithPredicates(predicate.Or(
-			predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{}, deletionBegun(), statusEdited()))).
+			predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{}, deletionBegun(), finalizerTaken(), statusEdited()))).
 		WatchesMetadata(secretMetadata(types.NamespacedName{}), r.secretEvents()).
 		WatchesRawSource(r.queue).
 		WithOptions(controller.Options{
