@@ -218,15 +218,18 @@ func TestAResourceThatIsReplacedKeepsItsDeletionPolicy(t *testing.T) {
 	before := w.ready("octocat")
 	w.account("octocat")
 	w.settle()
-	version := w.get("octocat").ResourceVersion
-	w.kubectl([]client.Object{manifest}, "replace", "--filename=-")
-	if w.get("octocat").ResourceVersion == version {
-		t.Fatal("nothing was replaced, not even the finalizer")
+	for range 3 { // What a login leaves to be done may have the resource looked at once more.
+		version := w.get("octocat").ResourceVersion
+		w.kubectl([]client.Object{manifest}, "replace", "--filename=-")
+		if w.get("octocat").ResourceVersion == version {
+			t.Fatal("nothing was replaced, not even the finalizer")
+		}
+		w.eventually("the finalizer to be put back", func() (bool, string) {
+			finalizers := w.get("octocat").Finalizers
+			return slices.Contains(finalizers, v1alpha1.Finalizer), strings.Join(finalizers, ", ")
+		})
+		w.settle()
 	}
-	w.eventually("the finalizer to be put back", func() (bool, string) {
-		finalizers := w.get("octocat").Finalizers
-		return slices.Contains(finalizers, v1alpha1.Finalizer), strings.Join(finalizers, ", ")
-	})
 	w.remove(w.resourceNamed("octocat"))
 	w.gone(w.resourceNamed("octocat"))
 	w.samePair(before, w.alive("octocat-token"))
