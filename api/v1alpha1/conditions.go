@@ -124,7 +124,7 @@ const (
 	ReasonUnreadableReply = "UnreadableReply"
 	// ReasonOutboxUnavailable: the operator cannot keep a pair safe, so it begins no exchange.
 	ReasonOutboxUnavailable = "OutboxUnavailable"
-	// ReasonOutboxShareUsed: so many pairs of the namespace cannot be stored that it begins no more exchanges.
+	// ReasonOutboxShareUsed: pairs of the namespace that are not stored take up its share of the outbox, so it begins no exchange.
 	ReasonOutboxShareUsed = "OutboxShareUsed"
 	// ReasonCommitting: a new pair has been received and is being stored.
 	ReasonCommitting = "Committing"

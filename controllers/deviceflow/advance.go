@@ -1,6 +1,7 @@
 package deviceflow
 
 import (
+	"errors"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -17,7 +18,7 @@ import (
 )
 
 const (
-	// fullPause is how long to wait for a place in the Runner.
+	// fullPause is how long to wait for a place in the Runner, or in the outbox.
 	fullPause = time.Second
 	// panicPause is how long a flow rests after the first panic of its work.
 	panicPause = time.Minute
@@ -97,6 +98,16 @@ func (f *Flow) start(log logr.Logger, s *scope.Scope, next plan, step Step, work
 		step.RequeueAt = s.Now.Add(fullPause)
 		return step
 	}
+	if next.stage == stageOffered && errors.Is(f.options.Outbox.Take(job.Owner), rotation.ErrPlacesInUse) {
+		step.RequeueAt = s.Now.Add(fullPause) // Why else there is no place the Rotator says.
+		return step
+	}
+	started := false
+	defer func() {
+		if !started {
+			f.options.Outbox.Release(job.Owner)
+		}
+	}()
 	request := ratelimit.Request{ID: string(token.UID), Namespace: token.Namespace, Yields: true}
 	if ok, estimate := f.options.Acquire(job.App.Key(), request); !ok {
 		step.RequeueAt = estimate
@@ -106,11 +117,13 @@ func (f *Flow) start(log logr.Logger, s *scope.Scope, next plan, step Step, work
 		step.RequeueAt = s.Now.Add(fullPause) // No place, or the end of this process: nothing to tell of.
 		return step
 	}
+	started = true
 	return Step{Offered: step.Offered, Started: true}
 }
 
 // run does the work. When it panics, the flow rests before the next step, whoever recovers from the panic.
 func (f *Flow) run(log logr.Logger, token *v1alpha1.GitHubUserToken, job rotation.Job, next plan, work work) {
+	defer f.options.Outbox.Release(job.Owner) // The Rotator does it as well, if it comes to that.
 	if f.options.Guard != nil {
 		defer f.options.Guard(log, token, job)()
 	}

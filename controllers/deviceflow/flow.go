@@ -28,6 +28,14 @@ type GitHub interface {
 	RequestDeviceCode(ctx context.Context, app github.App) (github.DeviceAuthorization, error)
 }
 
+// Outbox has places for what a poll may bring. Its errors are those of rotation.Outbox.
+type Outbox interface {
+	// Take takes a resource's place, unless it has it already.
+	Take(owner rotation.Owner) error
+	// Release gives it back.
+	Release(owner rotation.Owner)
+}
+
 // Options configure a Flow. All that may not be nil must be set.
 type Options struct {
 	Rotator Rotator
@@ -39,6 +47,7 @@ type Options struct {
 	Acquire func(app string, request ratelimit.Request) (ok bool, estimate time.Time)
 	// Pause stops the requests of an App, where a result says that GitHub asks for it.
 	Pause  func(app github.App, result rotation.Result)
+	Outbox Outbox
 	Runner *runner.Runner
 	Memory *memory.Store
 	Clock  rotation.Clock

@@ -47,6 +47,8 @@ type world struct {
 	refused              *problem.Problem
 	turn                 time.Time // when the limiter lets a request go; zero for now
 	panics               bool
+	noPlace              error // in the outbox
+	hasPlace             bool
 	job                  rotation.Job
 	offer                rotation.DeviceAuthorization
 	request              ratelimit.Request
@@ -63,7 +65,7 @@ func newWorld(t *testing.T, change func(*scope.Scope)) *world {
 
 func (w *world) newFlow(places int) *Flow {
 	return New(Options{
-		Rotator: w, GitHub: w, Memory: memory.NewStore(), Clock: w.Clock,
+		Rotator: w, GitHub: w, Outbox: w, Memory: memory.NewStore(), Clock: w.Clock,
 		Runner:    runner.New(runner.Options{Limit: places, Go: w.started.Go, Sleep: w.Sleep}),
 		CheckHost: func(string) *problem.Problem { return w.refused },
 		Acquire: func(app string, request ratelimit.Request) (bool, time.Time) {
@@ -121,6 +123,15 @@ func (w *world) Offer(_ context.Context, job rotation.Job, offer rotation.Device
 	return w.scope.Pair, nil
 }
 
+// Take implements Outbox.
+func (w *world) Take(owner rotation.Owner) error {
+	w.hasPlace = w.noPlace == nil && owner == w.scope.Owner
+	return w.noPlace
+}
+
+// Release implements Outbox.
+func (w *world) Release(owner rotation.Owner) { w.hasPlace = w.hasPlace && owner != w.scope.Owner }
+
 // Poll implements Rotator.
 func (w *world) Poll(_ context.Context, job rotation.Job) rotation.Result {
 	w.called("poll")
@@ -157,7 +168,13 @@ func (w *world) reconcile() Step {
 	}
 	log := funcr.New(func(prefix, args string) { fmt.Fprintln(&w.logs, prefix, args) }, funcr.Options{Verbosity: 10})
 	step := w.flow.Advance(log, w.scope, decision, blocked)
+	if w.hasPlace != (step.Started && step.Offered != nil && w.noPlace == nil) {
+		w.t.Errorf("a place in the outbox is taken: %t, started is %t", w.hasPlace, step.Started)
+	}
 	w.started.Run()
+	if w.hasPlace {
+		w.t.Error("a place in the outbox was not given back")
+	}
 	return step
 }
 
@@ -395,6 +412,40 @@ func TestDeviceFlowIsLeftAlone(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A poll may bring a pair, for which there must be a place in the outbox. One that others are about to give back is waited
+// for, and no turn at the limiter is used up meanwhile. A code is requested whether there is a place or not.
+func TestDeviceFlowWaitsForAPlaceInTheOutbox(t *testing.T) {
+	w := newWorld(t, nobodyLoggedIn)
+	w.noPlace = rotation.ErrPlacesInUse
+	w.isOffered()
+	for range 3 {
+		step := w.reconcile()
+		w.expect()
+		if p := step.Problem; step.Started || step.Offered == nil || p == nil || p.Reason != v1alpha1.ReasonAuthorizationPending || strings.Contains(p.Message, "At present") {
+			t.Errorf("while it waits there is %+v (%+v)", step, p)
+		}
+		if at := w.Now().Add(time.Second); !step.RequeueAt.Equal(at) {
+			t.Errorf("it is looked at again at %s, want %s", step.RequeueAt, at)
+		}
+		w.Mono += time.Second
+	}
+	w.noPlace = errors.New("the outbox is full")
+	w.result = rotation.Result{Outcome: rotation.NoOutbox, Err: w.noPlace}
+	if step := w.reconcile(); !step.Started {
+		t.Errorf("what it does not merely wait for is not found out: %+v", step)
+	}
+	step := w.reconcile()
+	if step.Started || step.Problem == nil || !strings.Contains(step.Problem.Message, "the outbox is full") {
+		t.Errorf("it is told of %+v", step.Problem)
+	}
+	w.noPlace, w.result = nil, rotation.Result{Outcome: rotation.Committed}
+	w.Mono += step.RequeueAt.Sub(w.Now())
+	if step := w.reconcile(); !step.Started {
+		t.Errorf("when there is a place nothing is polled: %+v", step)
+	}
+	w.expect("acquire "+testApp, "poll", "pause "+testApp, "record Committed")
 }
 
 func TestDeviceFlowBesideALivingChainHoldsUpNothing(t *testing.T) {

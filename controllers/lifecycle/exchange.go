@@ -23,6 +23,7 @@ type exchanges struct {
 	seeds     *seeds.Reader
 	ownership *seeds.Ownership
 	limiter   Limiter
+	outbox    Outbox
 	runner    *runner.Runner
 	rotator   *rotation.Rotator
 	outcomes  *outcomes
@@ -43,6 +44,11 @@ func (e *exchanges) begin(ctx context.Context, s *scope.Scope, decision rotation
 	case p != nil:
 		return blocked(p)
 	}
+	return e.withPlace(s, func() Result { return e.prepare(ctx, s, decision) })
+}
+
+// prepare reads what an exchange takes, and starts it.
+func (e *exchanges) prepare(ctx context.Context, s *scope.Scope, decision rotation.Decision) Result {
 	job := rotation.Job{
 		Owner: s.Owner, Ref: s.Ref, App: scope.AppOf(s.Token), Policy: s.Input.Policy,
 		RefreshRequestedAt: s.Input.RefreshRequestedAt, User: scope.PinOf(s.Token), Pair: s.Pair, Decision: decision,
@@ -99,6 +105,7 @@ func (e *exchanges) acquire(ctx context.Context, s *scope.Scope, job rotation.Jo
 	}
 	log := logr.FromContextOrDiscard(ctx)
 	err := e.runner.Start(of, func() {
+		defer e.outbox.Release(job.Owner) // The Rotator does it as well, if it comes to that.
 		defer e.outcomes.guard(log, token, job)()
 		e.outcomes.record(log, token, job, e.rotator.Rotate(context.Background(), job))
 	})
@@ -107,8 +114,11 @@ func (e *exchanges) acquire(ctx context.Context, s *scope.Scope, job rotation.Jo
 		return &problem.Problem{Reason: v1alpha1.ReasonExchanging, Message: "The operator is shutting down; the next one goes on."}
 	case errors.Is(err, runner.ErrFull):
 		return full
-	default:
+	case errors.Is(err, runner.ErrBusy):
+		e.outbox.Release(job.Owner)
 		return nil // Work that is already under way will have the resource reconciled.
+	default:
+		return nil
 	}
 }
 

@@ -60,8 +60,8 @@ func New(options Options) *Controller {
 		passPanic: options.PassPanic,
 	}
 	exchanges := &exchanges{
-		hosts: options.GitHub, seeds: reader, ownership: ownership, limiter: options.Limiter, runner: options.Runner, rotator: rotator,
-		outcomes: outcomes, notes: notes,
+		hosts: options.GitHub, seeds: reader, ownership: ownership, limiter: options.Limiter, outbox: options.Outbox, runner: options.Runner,
+		rotator: rotator, outcomes: outcomes, notes: notes,
 	}
 	return &Controller{
 		api: options.API, reporter: options.Reporter, runner: options.Runner, wake: options.Wake, notes: notes,
@@ -75,7 +75,7 @@ func New(options Options) *Controller {
 		device: deviceflow.New(deviceflow.Options{
 			Rotator: rotator, GitHub: options.GitHub, Acquire: options.Limiter.Acquire, Pause: outcomes.pause,
 			CheckHost: func(host string) *problem.Problem { return checkHost(options.GitHub, host) },
-			Runner:    options.Runner, Memory: options.Memory, Clock: options.Clock,
+			Outbox:    options.Outbox, Runner: options.Runner, Memory: options.Memory, Clock: options.Clock,
 			Remember: notes.written, RememberNewer: notes.read, Doubt: notes.doubt, Record: outcomes.record,
 			Observe: options.Reporter.Observed, Guard: outcomes.guard,
 		}),

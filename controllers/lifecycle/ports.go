@@ -78,6 +78,9 @@ type Outbox interface {
 	rotation.Outbox
 
 	List() ([]rotation.Record, error)
+	// Take takes the place that Reserve would, and tries nothing. Release gives it back. Errors: those of Reserve that
+	// are about places.
+	Take(owner rotation.Owner) error
 }
 
 // Reporter is what follows an action: it keeps metadata, outputs and workloads in line with the pair, and

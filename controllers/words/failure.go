@@ -14,14 +14,8 @@ import (
 func Failure(result rotation.Result) *problem.Problem {
 	var failed *github.Error
 	switch {
-	case result.Outcome == rotation.NoOutbox && errors.Is(result.Err, rotation.ErrShareUsed):
-		return &problem.Problem{
-			Reason: v1alpha1.ReasonOutboxShareUsed,
-			Message: "No exchange is made, because this namespace has too many exchanges whose pairs wait to be stored: " + Of(result.Err) +
-				". See what keeps the API server from storing them at the resources of this namespace with the reason " + v1alpha1.ReasonCommitting + ".",
-		}
 	case result.Outcome == rotation.NoOutbox:
-		return &problem.Problem{Reason: v1alpha1.ReasonOutboxUnavailable, Message: "No exchange is made, because a new pair could not be kept safe: " + Of(result.Err) + "."}
+		return noOutbox(result.Err)
 	case result.Outcome == rotation.NotFenced && errors.Is(result.Err, rotation.ErrTerminating):
 		return Terminating()
 	case result.Outcome == rotation.NotFenced && errors.Is(result.Err, rotation.ErrAltered):
@@ -34,6 +28,26 @@ func Failure(result rotation.Result) *problem.Problem {
 		return &problem.Problem{Reason: ReasonOf(failed), Message: Sentence(failed.Error()), Ambiguous: result.Outcome == rotation.Unknown}
 	default:
 		return &problem.Problem{Reason: v1alpha1.ReasonGitHubUnavailable, Message: Sentence(Of(result.Err)), Ambiguous: true}
+	}
+}
+
+// noOutbox is the problem of an exchange that was not begun, because its reply could not have been kept.
+func noOutbox(err error) *problem.Problem {
+	switch {
+	case errors.Is(err, rotation.ErrPlacesInUse):
+		return &problem.Problem{Reason: v1alpha1.ReasonExchanging, Message: "Waiting for other exchanges of this namespace to end."}
+	case errors.Is(err, rotation.ErrShareUsed):
+		return &problem.Problem{
+			Reason: v1alpha1.ReasonOutboxShareUsed,
+			Message: "No exchange is made, because " + Of(err) + ". See what keeps the API server from storing them at the resources of this namespace with the reason " +
+				v1alpha1.ReasonCommitting + ".",
+		}
+	default:
+		return &problem.Problem{
+			Reason: v1alpha1.ReasonOutboxUnavailable,
+			Message: "No exchange is made, because a new pair could not be kept safe: " + Of(err) + ". The operator's administrator must see to its outbox: " +
+				"the volume needs room and must be writable, and pairs that the API server does not store take it up.",
+		}
 	}
 }
 

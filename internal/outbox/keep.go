@@ -32,7 +32,7 @@ const noLimit = uint64(slotSize) << 20
 func (o *Outbox) Reserve(owner rotation.Owner) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if err := o.shares.reserve(owner); err != nil {
+	if err := o.shares.reserve(owner, o.now()); err != nil {
 		return err
 	}
 	if err := o.ready(); err != nil {
@@ -40,6 +40,13 @@ func (o *Outbox) Reserve(owner rotation.Owner) error {
 		return err
 	}
 	return nil
+}
+
+// Take takes the place that Reserve would, and tries nothing. What has a place keeps it when Reserve follows.
+func (o *Outbox) Take(owner rotation.Owner) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.shares.reserve(owner, o.now())
 }
 
 // Release implements rotation.Outbox.
@@ -86,12 +93,14 @@ func (o *Outbox) Keep(record rotation.Record) error {
 	}
 	name := fileName(record.ID)
 	if err := o.moveInto(spare, name); err != nil {
+		_ = o.files.Remove(o.path(spare)) // It has no name that anybody would look for. One that has its name stays.
 		return fmt.Errorf("store the reply in the outbox: %w", err)
 	}
-	if _, replaced := o.kept[name]; !replaced {
-		o.shares.keep(record.Owner)
+	if namespace, replaced := o.kept[name]; replaced {
+		o.shares.forget(namespace, name)
 	}
-	o.kept[name] = keptRecord{at: o.now(), namespace: record.Owner.Namespace}
+	o.kept[name] = record.Owner.Namespace
+	o.shares.keep(record.Owner, name, o.now())
 	return nil
 }
 
@@ -103,10 +112,10 @@ func (o *Outbox) Remove(id string) error {
 	if err := o.files.Remove(o.path(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("remove a committed reply from the outbox: %w", err)
 	}
-	if kept, was := o.kept[name]; was {
-		o.shares.free(kept.namespace)
+	if namespace, was := o.kept[name]; was {
+		delete(o.kept, name)
+		o.shares.forget(namespace, name)
 	}
-	delete(o.kept, name)
 	return nil
 }
 

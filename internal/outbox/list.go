@@ -51,7 +51,11 @@ func (o *Outbox) read(name string) (rotation.Record, error) {
 		if err := o.moveInto(name, name+badSuffix); err != nil {
 			return rotation.Record{}, fmt.Errorf("set a damaged reply aside: %w", err)
 		}
-		delete(o.kept, name) // Its place stays taken: the file is still there.
+		if namespace, was := o.kept[name]; was {
+			delete(o.kept, name)
+			o.shares.forget(namespace, name)
+		}
+		o.shares.take(nobody) // The file is still there, and no namespace can have it stored.
 		o.corrupt++
 	}
 	return record, err
@@ -71,10 +75,5 @@ type Stats struct {
 func (o *Outbox) Stats() Stats {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	stats := Stats{Records: len(o.kept), Corrupt: o.corrupt}
-	now := o.now()
-	for _, kept := range o.kept {
-		stats.OldestAge = max(stats.OldestAge, now.Sub(kept.at))
-	}
-	return stats
+	return Stats{Records: len(o.kept), OldestAge: o.shares.oldest(o.now()), Corrupt: o.corrupt}
 }

@@ -57,18 +57,12 @@ type Outbox struct {
 	spares []string
 	// spareNumber is the number of the last spare.
 	spareNumber int
-	// kept holds the records, by file name.
-	kept map[string]keptRecord
+	// kept are the namespaces of the records, by file name.
+	kept map[string]string
 	// shares counts them by namespace.
 	shares *shares
 	// corrupt counts the files that were set aside.
 	corrupt int
-}
-
-// keptRecord is what is known of a record without reading it.
-type keptRecord struct {
-	at        time.Time
-	namespace string
 }
 
 var _ rotation.Outbox = (*Outbox)(nil)
@@ -85,7 +79,7 @@ var ErrOnDisk = errors.New("the outbox must not be on a disk, because it holds t
 func Open(dir string, options Options) (*Outbox, error) {
 	o := &Outbox{
 		dir: filepath.Join(dir, subdirectory), files: options.files, now: options.Now, slots: options.Slots,
-		kept: map[string]keptRecord{},
+		kept: map[string]string{},
 	}
 	if o.files == nil {
 		o.files = systemFiles{}
@@ -177,28 +171,28 @@ func (o *Outbox) load() error {
 			}
 		case strings.HasSuffix(name, badSuffix):
 			o.corrupt++
-			o.shares.takeAnyway("")
+			o.shares.take(nobody)
 		case isReply(name):
-			kept := keptRecord{at: o.now(), namespace: o.namespaceIn(name)}
+			namespace, since := o.namespaceIn(name), o.now()
 			if info, err := entry.Info(); err == nil {
-				kept.at = info.ModTime()
+				since = info.ModTime()
 			}
-			o.kept[name] = kept
-			o.shares.takeAnyway(kept.namespace)
+			o.kept[name] = namespace
+			o.shares.found(namespace, name, since)
 		}
 	}
 	return o.loadHolder()
 }
 
-// namespaceIn is the namespace of a record that an earlier life has left; empty when it cannot be read.
+// namespaceIn is the namespace of a record that an earlier life has left; nobody when it cannot be read.
 func (o *Outbox) namespaceIn(name string) string {
 	file, err := o.files.ReadFile(o.path(name))
 	if err != nil {
-		return ""
+		return nobody
 	}
 	record, err := decode(file)
 	if err != nil {
-		return ""
+		return nobody
 	}
 	return record.Owner.Namespace
 }

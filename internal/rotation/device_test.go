@@ -122,11 +122,19 @@ type box struct {
 	records  map[string]Record
 	kept     int
 	notReady error
+	// begun counts the places that were reserved, and reserved those that were not given back.
+	begun, reserved int
 }
 
-func (b *box) Reserve(Owner) error { return b.notReady }
+func (b *box) Reserve(Owner) error {
+	if b.notReady == nil {
+		b.begun++
+		b.reserved++
+	}
+	return b.notReady
+}
 
-func (b *box) Release(Owner) {}
+func (b *box) Release(Owner) { b.reserved-- }
 
 func (b *box) Keep(record Record) error {
 	if b.records == nil {

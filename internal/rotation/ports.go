@@ -64,7 +64,7 @@ type Exchanger interface {
 // Outbox keeps replies until they are committed, across the death of the process.
 type Outbox interface {
 	// Reserve makes room for the reply to one exchange of a resource, before it begins; otherwise it says why no record
-	// could be kept now. Errors: ErrShareUsed, or what the outbox itself lacks.
+	// could be kept now. Errors: ErrPlacesInUse, ErrShareUsed, or what the outbox itself lacks.
 	Reserve(owner Owner) error
 	// Release gives back what was reserved for a resource, unless a record has taken it.
 	Release(owner Owner)
@@ -74,8 +74,11 @@ type Outbox interface {
 	Remove(id string) error
 }
 
-// ErrShareUsed: the namespace has as many replies in the outbox, or exchanges under way, as it may have beside others.
-var ErrShareUsed = errors.New("the namespace has used up its share of the outbox")
+// ErrPlacesInUse: exchanges of the namespace that are about to end have what it may have of the outbox beside others.
+var ErrPlacesInUse = errors.New("other exchanges of the namespace are under way")
+
+// ErrShareUsed: replies to the namespace that have waited to be stored for long have what it may have beside others.
+var ErrShareUsed = errors.New("pairs of the namespace that wait to be stored take up its share of the outbox")
 
 // Record is a reply in the outbox, with all that is needed to commit it in another life.
 type Record struct {

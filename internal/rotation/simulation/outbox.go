@@ -37,6 +37,10 @@ const fileSystem = 50 * time.Microsecond
 // List implements lifecycle.Outbox.
 func (o outbox) List() ([]rotation.Record, error) { return slices.Clone(o.box.records), nil }
 
+// Take implements lifecycle.Outbox. There is a place for everybody: what is there when all are taken is for the tests of
+// package outbox.
+func (o outbox) Take(rotation.Owner) error { return nil }
+
 // Release implements rotation.Outbox.
 func (o outbox) Release(rotation.Owner) {}
 
