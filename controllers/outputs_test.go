@@ -29,7 +29,7 @@ func allFormats(name string) []v1alpha1.Output {
 	return []v1alpha1.Output{
 		{Name: name + "-opaque", Format: v1alpha1.OutputFormatOpaque},
 		{Name: name + "-basic-auth", Format: v1alpha1.OutputFormatBasicAuth},
-		{Name: name + "-registry", Format: v1alpha1.OutputFormatDockerConfigJSON},
+		{Name: name + "-registry", Format: v1alpha1.OutputFormatDockerConfigJSON, Registry: "registry.example.com"}, // The host is an address.
 		{Name: name + "-git", Format: v1alpha1.OutputFormatGitCredentials},
 		{Name: name + "-netrc", Format: v1alpha1.OutputFormatNetrc},
 		{Name: name + "-gh", Format: v1alpha1.OutputFormatGitHubCLI},

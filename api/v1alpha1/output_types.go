@@ -61,7 +61,8 @@ type Output struct {
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[A-Za-z0-9_.-]+$')",message="must consist of letters, digits, dots, dashes and underscores"
 	Username string `json:"username,omitempty"`
 
-	// registry is the container registry, for DockerConfigJSON. By default ghcr.io.
+	// registry is the container registry, for DockerConfigJSON. By default that of the App's host: ghcr.io for
+	// github.com, otherwise containers.HOST. One that belongs to another GitHub host is refused.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
@@ -69,7 +70,7 @@ type Output struct {
 	Registry string `json:"registry,omitempty"`
 
 	// host is the host that the credentials are for, for BasicAuth, GitCredentials, Netrc and GitHubCLI. By
-	// default the App's host.
+	// default the App's host. One that belongs to another GitHub host is refused.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253

@@ -26,9 +26,13 @@ type source struct {
 
 // Fingerprint names what Render would write for a pair. It needs no token, only the pair's state, so the
 // metadata of the pair and of the output tell together whether the output is current. Equal fingerprints
-// mean equal content; what the format does not use does not enter.
+// mean equal content; what the format does not use does not enter. It is empty, so that no output is current and
+// Render says why, for what an earlier version wrote and this one refuses.
 func Fingerprint(spec v1alpha1.Output, pair *rotation.Pair, defaults Defaults) string {
 	from := source{Layout: layout, Settings: settingsOf(spec, defaults), Access: pair.State.AccessToken}
+	if from.Settings.checkOwner() != nil {
+		return ""
+	}
 	if from.Settings.uses(refreshToken) {
 		from.Refresh = pair.State.RefreshToken
 	}

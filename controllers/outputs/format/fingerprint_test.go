@@ -119,7 +119,7 @@ func TestOutputFingerprintsAreThoseOfEarlierVersions(t *testing.T) {
 	for shape, want := range map[v1alpha1.OutputFormat]struct{ bare, full string }{
 		v1alpha1.OutputFormatOpaque:           {"f520b230dd886478630a07c840d6372e", "8d74b9584e3c6f3d8da2149663e321fd"},
 		v1alpha1.OutputFormatBasicAuth:        {"e3fd5fb4393ef400b41550796be35a09", "cfc29a25bf4803362fc920ca6cd5d121"},
-		v1alpha1.OutputFormatDockerConfigJSON: {"bbee9760e7bc6946c0a8c2d00f0af439", "8fba4e43d6d0940d27e4929872a50462"},
+		v1alpha1.OutputFormatDockerConfigJSON: {"0dd394458d75169ef01a3194759e6255", "8fba4e43d6d0940d27e4929872a50462"},
 		v1alpha1.OutputFormatGitCredentials:   {"428f1d881f6d5c14048351cef231faed", "73b87499ddd76b633cf7db5a7f7fbbc8"},
 		v1alpha1.OutputFormatNetrc:            {"b199e037b471b428318e67e4c45f250b", "0164d8534cd15c0bd1a23d274c1dca5e"},
 		v1alpha1.OutputFormatGitHubCLI:        {"a5415ffd0e42cbf54893ac9197c741c3", "c1c7ccb2030470e704e4d09b26670257"},
@@ -132,5 +132,16 @@ func TestOutputFingerprintsAreThoseOfEarlierVersions(t *testing.T) {
 		if got := format.Fingerprint(full, pair, defaults); got != want.full {
 			t.Errorf("%s, with all fields: %s, want %s", shape, got, want.full)
 		}
+	}
+}
+
+// An output of an earlier version that is refused by now must not count as current, or nobody would be told.
+func TestOutputThatIsRefusedIsNotCurrent(t *testing.T) {
+	spec := v1alpha1.Output{Name: "out", Format: v1alpha1.OutputFormatDockerConfigJSON, Registry: "ghcr.io"}
+	if got := format.Fingerprint(spec, newPair(accessToken, refreshToken), format.Defaults{AppHost: "octocorp.ghe.com"}); got != "" {
+		t.Errorf("it has the fingerprint %s", got)
+	}
+	if got := format.Fingerprint(spec, newPair(accessToken, refreshToken), format.Defaults{}); got != "bbee9760e7bc6946c0a8c2d00f0af439" {
+		t.Errorf("of github.com it has the fingerprint %s, not that of earlier versions", got)
 	}
 }

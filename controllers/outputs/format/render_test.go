@@ -61,16 +61,26 @@ func TestOutputDockerConfigJSONIsWhatKubernetesAndRegistriesRead(t *testing.T) {
 	for _, test := range []struct {
 		name     string
 		spec     v1alpha1.Output
+		host     string
 		registry string
 		username string
 	}{
-		{"GitHub's registry by default", v1alpha1.Output{}, "ghcr.io", "x-access-token"},
-		{"a registry and user of one's own", v1alpha1.Output{Registry: "containers.github.example.com:5000", Username: "octocat"},
+		{"GitHub's registry by default", v1alpha1.Output{}, "github.com", "ghcr.io", "x-access-token"},
+		{"that of github.com where no host is said", v1alpha1.Output{}, "", "ghcr.io", "x-access-token"},
+		{"that of github.com by its port", v1alpha1.Output{}, "GitHub.com:443", "ghcr.io", "x-access-token"},
+		{"that of a residency", v1alpha1.Output{}, "octocorp.ghe.com", "containers.octocorp.ghe.com", "x-access-token"},
+		{"that of an Enterprise Server", v1alpha1.Output{}, "github.example.com/api/v3", "containers.github.example.com", "x-access-token"},
+		{"that of an Enterprise Server on a port", v1alpha1.Output{}, "github.example.com:8443", "containers.github.example.com:8443", "x-access-token"},
+		{"that of an Enterprise Server whose name ends like GitHub's", v1alpha1.Output{}, "notgithub.com", "containers.notgithub.com", "x-access-token"},
+		{"a registry and user of one's own", v1alpha1.Output{Registry: "containers.github.example.com:5000", Username: "octocat"}, "github.example.com",
 			"containers.github.example.com:5000", "octocat"},
+		{"a mirror of one's own", v1alpha1.Output{Registry: "mirror.example.com"}, "octocorp.ghe.com", "mirror.example.com", "x-access-token"},
+		{"one of an address", v1alpha1.Output{Registry: "registry.example.com"}, "10.1.2.3:8443", "registry.example.com", "x-access-token"},
+		{"GitHub's older registry", v1alpha1.Output{Registry: "docker.pkg.github.com"}, "github.com", "docker.pkg.github.com", "x-access-token"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			test.spec.Format = v1alpha1.OutputFormatDockerConfigJSON
-			rendered := render(t, test.spec, newPair(accessToken, refreshToken), format.Defaults{})
+			rendered := render(t, test.spec, newPair(accessToken, refreshToken), format.Defaults{AppHost: test.host})
 			if rendered.Type != string(corev1.SecretTypeDockerConfigJson) || len(rendered.Data) != 1 {
 				t.Errorf("type is %s with %d keys", rendered.Type, len(rendered.Data))
 			}

@@ -13,16 +13,9 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 )
 
-// Defaults used where an output does not say otherwise.
-const (
-	// DefaultUsername goes with a token where no account's name is needed: GitHub takes any name for git
-	// over HTTPS, and this one is its own advice for the tokens of Apps.
-	DefaultUsername = "x-access-token"
-	// DefaultRegistry is GitHub's container registry.
-	DefaultRegistry = "ghcr.io"
-	// DefaultHost is where an App lives when it does not say.
-	DefaultHost = "github.com"
-)
+// DefaultUsername goes with a token where no account's name is needed: GitHub takes any name for git
+// over HTTPS, and this one is its own advice for the tokens of Apps.
+const DefaultUsername = "x-access-token"
 
 // Defaults are what an output takes from its resource.
 type Defaults struct {
@@ -43,11 +36,16 @@ type settings struct {
 	URL              string                `json:"url,omitempty"`
 	Registry         string                `json:"registry,omitempty"`
 	WithRefreshToken bool                  `json:"withRefreshToken,omitempty"`
+	// tokenHost is whose token it is. It says what is refused and stands in no output.
+	tokenHost string
 }
 
 func settingsOf(spec v1alpha1.Output, defaults Defaults) settings {
 	d := formats[spec.Format]
-	s := settings{Format: spec.Format, Type: cmp.Or(spec.Type, string(d.secretType), string(corev1.SecretTypeOpaque))}
+	s := settings{
+		Format: spec.Format, Type: cmp.Or(spec.Type, string(d.secretType), string(corev1.SecretTypeOpaque)),
+		tokenHost: appHost(defaults.AppHost),
+	}
 	if d.key != "" {
 		s.Key = cmp.Or(spec.Key, d.key)
 	}
@@ -62,10 +60,10 @@ func settingsOf(spec v1alpha1.Output, defaults Defaults) settings {
 		s.URL = spec.URL
 	}
 	if d.host && s.URL == "" {
-		s.Host = cmp.Or(spec.Host, appHost(defaults.AppHost))
+		s.Host = cmp.Or(spec.Host, s.tokenHost)
 	}
 	if d.registry {
-		s.Registry = cmp.Or(spec.Registry, DefaultRegistry)
+		s.Registry = cmp.Or(spec.Registry, registryOf(s.tokenHost))
 	}
 	if d.refreshToken {
 		s.WithRefreshToken = spec.IncludeRefreshToken
@@ -115,7 +113,13 @@ func (s settings) check() error {
 		return fmt.Errorf("the url %q must be an https:// URL without a user name and blanks", s.URL)
 	}
 	if s.Registry != "" && !hostPattern.MatchString(s.Registry) {
-		return fmt.Errorf("the registry %q must be a host name such as %s", s.Registry, DefaultRegistry)
+		return fmt.Errorf("the registry %q must be a host name such as %s", s.Registry, gitHubRegistry)
+	}
+	if formats[s.Format].registry && s.Registry == "" {
+		return fmt.Errorf("which container registry belongs to %s, which is an address and no name, is not known: set registry", s.tokenHost)
+	}
+	if err := s.checkOwner(); err != nil {
+		return err
 	}
 	if s.Key != "" && (!keyPattern.MatchString(s.Key) || s.Key == "." || strings.HasPrefix(s.Key, "..")) {
 		return fmt.Errorf("the key %q cannot be a key of a Secret", s.Key)
