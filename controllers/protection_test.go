@@ -407,6 +407,29 @@ func TestAnotherLoginPastedIntoThePairSecretIsTakenUp(t *testing.T) {
 	}
 }
 
+// The end of its line was copied along with the one, and the other is none.
+func TestWhatIsPastedIntoThePairSecretIsLookedAtBeforeItIsSent(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{})
+	w.start("octocat")
+	w.settle()
+	login := w.login("octocat")
+	w.patchSecret("octocat-token", fmt.Sprintf(`{"stringData":{"refresh_token":%q}}`, `"`+login+`"`))
+	w.refused("octocat", refusal{
+		reason: v1alpha1.ReasonRefreshTokenMalformed, says: "Authorize the App again", unauthorized: true, working: true,
+	})
+	w.request("octocat", "1")
+	w.quiet()
+	w.presented(1)
+	w.patchSecret("octocat-token", fmt.Sprintf(`{"stringData":{"refresh_token":%q}}`, login+"\n"))
+	w.eventually("the pasted login to be exchanged", func() (bool, string) {
+		return w.gh.ExchangesOf(login) == 1, suite.Describe(w.get("octocat"))
+	})
+	w.ready("octocat")
+	w.quiet()
+	w.presented(2)
+}
+
 func TestARefreshTokenTakenOutOfThePairSecretIsReported(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})

@@ -57,7 +57,7 @@ const (
 const (
 	// ReasonRefreshTokenMissing: there is no refresh token: the seed Secret or its key is missing or empty.
 	ReasonRefreshTokenMissing = "RefreshTokenMissing"
-	// ReasonRefreshTokenMalformed: what stands in the seed is no refresh token.
+	// ReasonRefreshTokenMalformed: what stands in the seed, or was put into the pair Secret, is no refresh token.
 	ReasonRefreshTokenMalformed = "RefreshTokenMalformed"
 	// ReasonRefreshTokenRejected: GitHub refused the refresh token: spent, revoked, or of another App.
 	ReasonRefreshTokenRejected = "RefreshTokenRejected"

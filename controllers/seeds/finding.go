@@ -8,6 +8,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
+	"github.com/githubusertoken/github-user-token-operator/internal/credential/shape"
 	"github.com/githubusertoken/github-user-token-operator/internal/problem"
 )
 
@@ -47,7 +48,7 @@ func find(ref reference, secret *Secret, key []byte) finding {
 // problemOf is why what was read is no refresh token; nil when it may be one.
 func problemOf(ref reference, read value) *problem.Problem {
 	trouble := &problem.Problem{Reason: v1alpha1.ReasonRefreshTokenMissing, Message: read.missing, Unauthorized: true, Stalled: true}
-	switch fault := malformed(read.text); {
+	switch fault := shape.NotRefreshToken(read.text); {
 	case read.ours:
 		trouble.Reason = v1alpha1.ReasonRefreshTokenMalformed
 		trouble.Message = fmt.Sprintf("Secret %q is one of the operator's own: its token belongs to the chain of a GitHubUserToken, which would end if it were exchanged here. Put the refresh token (ghr_…) of a login of its own into a Secret of yours, and name that in spec.refreshTokenRef", ref.secret.Name)

@@ -331,7 +331,7 @@ func TestSeedsAreJudged(t *testing.T) {
 		"the user's access token":                 {"ghu_abc", malformed, is + "it starts with ghu_, so it is a user access token."},
 		"an installation's access token":          {"ghs_abc", malformed, is + "it starts with ghs_, so it is an installation access token."},
 		"a blank inside":                          {"ghr_a b", malformed, is + "it has a blank or another character that no token has."},
-		"two lines":                               {"ghr_a\nghr_b", malformed, is + "it has a blank or another character that no token has."},
+		"two lines":                               {"ghr_a\nghr_b", malformed, is + "it has more than one line."},
 		"a control character":                     {"ghr_a\x00b", malformed, is + "it has a blank or another character that no token has."},
 		"letters beyond ASCII":                    {"ghr_äöü", malformed, is + "it has a blank or another character that no token has."},
 		"bytes that are no text":                  {"ghr_\xff\xfe", malformed, is + "it has a blank or another character that no token has."},

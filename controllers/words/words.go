@@ -11,16 +11,17 @@ import (
 
 // verdicts say what each reason of Authorized=False means.
 var verdicts = map[string]string{
-	v1alpha1.ReasonRefreshTokenMissing:  "The pair Secret holds no refresh token.",
-	v1alpha1.ReasonRefreshTokenRejected: "GitHub refused the refresh token: it was used elsewhere, was revoked, or belongs to another App.",
-	v1alpha1.ReasonRefreshTokenExpired:  "The refresh token has expired: it was not used within its lifetime.",
-	v1alpha1.ReasonReplyLost:            "GitHub exchanged the refresh token, but its reply did not arrive whole, so the new refresh token is lost.",
-	v1alpha1.ReasonRevoked:              "The authorization was revoked at GitHub.",
-	v1alpha1.ReasonWrongUser:            "The login belongs to another account than spec.user, so its tokens were not stored.",
-	v1alpha1.ReasonUserUnknown:          "spec.user asks for an account, and GitHub did not say in time which account the login belongs to. Its tokens were revoked and not stored.",
-	v1alpha1.ReasonAuthorizationDenied:  "The authorization was denied at GitHub.",
-	v1alpha1.ReasonAuthorizationExpired: "Nobody entered a code at GitHub while codes were offered.",
-	v1alpha1.ReasonAppChanged:           "The stored pair belongs to another App or host than spec.app.",
+	v1alpha1.ReasonRefreshTokenMissing:   "The pair Secret holds no refresh token.",
+	v1alpha1.ReasonRefreshTokenMalformed: "Somebody has put what is no refresh token in the place of the one in the pair Secret. Nothing of it was sent to GitHub.",
+	v1alpha1.ReasonRefreshTokenRejected:  "GitHub refused the refresh token: it was used elsewhere, was revoked, or belongs to another App.",
+	v1alpha1.ReasonRefreshTokenExpired:   "The refresh token has expired: it was not used within its lifetime.",
+	v1alpha1.ReasonReplyLost:             "GitHub exchanged the refresh token, but its reply did not arrive whole, so the new refresh token is lost.",
+	v1alpha1.ReasonRevoked:               "The authorization was revoked at GitHub.",
+	v1alpha1.ReasonWrongUser:             "The login belongs to another account than spec.user, so its tokens were not stored.",
+	v1alpha1.ReasonUserUnknown:           "spec.user asks for an account, and GitHub did not say in time which account the login belongs to. Its tokens were revoked and not stored.",
+	v1alpha1.ReasonAuthorizationDenied:   "The authorization was denied at GitHub.",
+	v1alpha1.ReasonAuthorizationExpired:  "Nobody entered a code at GitHub while codes were offered.",
+	v1alpha1.ReasonAppChanged:            "The stored pair belongs to another App or host than spec.app.",
 	v1alpha1.ReasonPairUnproven: "The pair Secret was restored from elsewhere, and nothing proves that its pair is the current one: GitHub does not accept its access token. If you know that nobody has refreshed it since, set the annotation " +
 		v1alpha1.AnnotationAdopt + " to the UID of this resource. Otherwise:",
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -72,7 +73,8 @@ func FromSecret(secret *corev1.Secret) *rotation.Pair {
 	pair, stateLost := FromMetadata(&secret.ObjectMeta)
 	pair.Immutable = secret.Immutable != nil && *secret.Immutable
 	pair.AccessToken = credential.NewAccessToken(string(secret.Data[v1alpha1.KeyAccessToken]))
-	pair.RefreshToken = credential.NewRefreshToken(string(secret.Data[v1alpha1.KeyRefreshToken]))
+	// Somebody may have pasted one there, with the end of its line.
+	pair.RefreshToken = credential.NewRefreshToken(strings.TrimSpace(string(secret.Data[v1alpha1.KeyRefreshToken])))
 	pair.TokenType = string(secret.Data[v1alpha1.KeyTokenType])
 	pair.SeedToken = credential.NewRefreshToken(string(secret.Data[v1alpha1.KeySeedRefreshToken]))
 	pair.DeviceCode = credential.NewDeviceCode(string(secret.Data[v1alpha1.KeyDeviceCode]))

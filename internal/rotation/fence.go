@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+
+	"github.com/githubusertoken/github-user-token-operator/internal/credential/shape"
 )
 
 // fence writes the intent, and for a new login its token, to the pair Secret, and returns the Secret as it
@@ -167,8 +169,11 @@ func (r *Rotator) TakeUp(ctx context.Context, owner Owner, live *Pair) (*Pair, e
 		next.State.RefreshToken = live.RefreshToken.Fingerprint()
 		next.State.Verdict = nil
 		next.State.User = nil // Whose login it is has to be learnt.
+		if shape.NotRefreshToken(live.RefreshToken.Reveal()) != "" {
+			next.State.Verdict = &Verdict{Reason: ReasonRefreshTokenMalformed, Fingerprint: next.State.RefreshToken, Time: r.Clock.Now()}
+		}
 	}
-	if !sameAccess || (!sameRefresh && !live.RefreshToken.IsZero()) {
+	if !sameAccess || !sameRefresh && next.State.Verdict == nil {
 		next.State.AccessToken, next.State.AccessTokenEnded = "", false
 	}
 	updated, err := r.Store.Update(ctx, live, next)

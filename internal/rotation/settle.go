@@ -12,13 +12,14 @@ import (
 
 // Reasons of a Verdict: those of the condition Authorized that an exchange can find out.
 const (
-	ReasonRefreshTokenMissing  = v1alpha1.ReasonRefreshTokenMissing
-	ReasonRefreshTokenRejected = v1alpha1.ReasonRefreshTokenRejected
-	ReasonRefreshTokenExpired  = v1alpha1.ReasonRefreshTokenExpired
-	ReasonReplyLost            = v1alpha1.ReasonReplyLost
-	ReasonRevoked              = v1alpha1.ReasonRevoked
-	ReasonWrongUser            = v1alpha1.ReasonWrongUser
-	ReasonUserUnknown          = v1alpha1.ReasonUserUnknown
+	ReasonRefreshTokenMissing   = v1alpha1.ReasonRefreshTokenMissing
+	ReasonRefreshTokenMalformed = v1alpha1.ReasonRefreshTokenMalformed
+	ReasonRefreshTokenRejected  = v1alpha1.ReasonRefreshTokenRejected
+	ReasonRefreshTokenExpired   = v1alpha1.ReasonRefreshTokenExpired
+	ReasonReplyLost             = v1alpha1.ReasonReplyLost
+	ReasonRevoked               = v1alpha1.ReasonRevoked
+	ReasonWrongUser             = v1alpha1.ReasonWrongUser
+	ReasonUserUnknown           = v1alpha1.ReasonUserUnknown
 )
 
 // settle deals with an exchange that brought no pair.
