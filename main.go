@@ -191,6 +191,7 @@ func newGitHub(f *flags) (*github.Client, error) {
 	options := github.Options{
 		AllowedHosts: list(f.allowedHosts), ProxyFromEnvironment: f.proxyFromEnv,
 		UserAgent: "github-user-token-operator/" + version,
+		OnClock:   controllers.WatchClock(ctrl.Log.WithName("clock")),
 	}
 	for _, text := range list(f.allowedAddresses) {
 		network, err := netip.ParsePrefix(text)

@@ -79,7 +79,7 @@ func describePair(status *v1alpha1.GitHubUserTokenStatus, s *scope.Scope, offere
 	}
 	status.SecretName = s.Ref.Name
 	status.RefreshCount = state.RefreshCount
-	status.AccessTokenExpirationTime = timeOf(state.ExpiresAt)
+	status.AccessTokenExpirationTime = timeOf(s.ExpiresAt())
 	status.RefreshTokenExpirationTime = timeOf(state.RefreshTokenExpiresAt)
 	status.LastRefreshTime = timeOf(state.IssuedAt)
 }
@@ -91,6 +91,8 @@ func nextRefreshTime(s *scope.Scope, decision rotation.Decision, stop *problem.P
 		return stop.RetryAt
 	case stop != nil && !stop.Aside && stop.Reason != v1alpha1.ReasonRefreshBeforeTooLong:
 		return time.Time{}
+	case decision.Action == rotation.ActionNone && state != nil && state.Expires() && !decision.At.IsZero():
+		return decision.At
 	case decision.Action == rotation.ActionNone && state != nil && state.Expires():
 		return s.Input.Policy.DueAt(state)
 	default:
@@ -120,22 +122,22 @@ func readyCondition(s *scope.Scope, stop *problem.Problem) metav1.Condition {
 	case state != nil && state.HasToken() && !state.Expires():
 		condition.Status, condition.Reason = metav1.ConditionTrue, v1alpha1.ReasonTokenDoesNotExpire
 		condition.Message = "The access token does not expire: expiry is switched off in the App's settings, so there is nothing to refresh."
-	case state != nil && state.HasToken() && s.Now.Before(state.ExpiresAt):
+	case state != nil && state.HasToken() && s.Now.Before(s.ExpiresAt()):
 		condition.Status, condition.Reason = metav1.ConditionTrue, v1alpha1.ReasonTokenValid
-		condition.Message = fmt.Sprintf("The access token works until %s.", words.Time(state.ExpiresAt)) + holdNote(s)
+		condition.Message = fmt.Sprintf("The access token works until %s.", words.Time(s.ExpiresAt())) + clockNote(s) + holdNote(s)
 		if s.Input.Policy.TooLong(state) {
 			condition.Reason = v1alpha1.ReasonRefreshBeforeTooLong
 			condition.Message += fmt.Sprintf(" spec.refreshBefore (%s) is not shorter than the token's lifetime (%s), so a quarter of the lifetime is used: choose a shorter one, or leave it out.",
-				s.Input.Policy.RefreshBefore, state.ExpiresAt.Sub(state.IssuedAt))
+				s.Input.Policy.RefreshBefore, state.ExpiresAt.Sub(state.IssuedAt)+state.Shortened)
 		}
 	case stop != nil:
 		condition.Reason, condition.Message = stop.Reason, stop.Sentence()
 		if state != nil && state.HasToken() {
-			condition.Message = fmt.Sprintf("The access token expired at %s. %s", words.Time(state.ExpiresAt), condition.Message)
+			condition.Message = fmt.Sprintf("The access token expired at %s. %s", words.Time(s.ExpiresAt()), condition.Message)
 		}
 	case state != nil && state.HasToken():
 		condition.Reason = v1alpha1.ReasonTokenExpired
-		condition.Message = fmt.Sprintf("The access token expired at %s.", words.Time(state.ExpiresAt))
+		condition.Message = fmt.Sprintf("The access token expired at %s.", words.Time(s.ExpiresAt()))
 	default:
 		condition.Reason, condition.Message = v1alpha1.ReasonPending, "No exchange has been made yet."
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -26,6 +27,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/controllers/outputs"
 	"github.com/githubusertoken/github-user-token-operator/controllers/runner"
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
+	"github.com/githubusertoken/github-user-token-operator/controllers/words"
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 	"github.com/githubusertoken/github-user-token-operator/internal/github"
 	"github.com/githubusertoken/github-user-token-operator/internal/memory"
@@ -316,5 +318,38 @@ func TestTheStatusOfEachStageOfLifeIsAsWrittenDown(t *testing.T) {
 		if !known[file.Name()] || !strings.HasSuffix(file.Name(), ".yaml") {
 			t.Errorf("%s belongs to no stage", file.Name())
 		}
+	}
+}
+
+// A clock that was ahead at the exchange, or was set back since, is told where the status says how long the token works.
+func TestTheStatusTellsOfAWrongClock(t *testing.T) {
+	stage := func(change func(*scope.Scope)) (*v1alpha1.GitHubUserTokenStatus, string) {
+		s := stageScope()
+		change(s)
+		decision := rules.Decide(s.Input)
+		status := statusOf(s, decision, lifecycle.Result{}, nil, nil)
+		return status, meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionReady).Message
+	}
+	_, told := stage(func(*scope.Scope) {})
+	if strings.Contains(told, "clock") {
+		t.Errorf("a clock that is right is told of: %s", told)
+	}
+	_, told = stage(func(s *scope.Scope) { s.Pair.State.Shortened = 6*time.Hour + time.Millisecond })
+	if !strings.Contains(told, "at least 6h ahead of GitHub's") {
+		t.Errorf("a clock that was ahead at the exchange: %s", told)
+	}
+	_, told = stage(func(s *scope.Scope) {
+		s.Pair.State.Shortened, s.Input.Policy.RefreshBefore = 4*time.Hour, 7*time.Hour+30*time.Minute
+		s.Input.Pair = s.Pair
+	})
+	if strings.Contains(told, "refreshBefore") {
+		t.Errorf("spec.refreshBefore is blamed for a wrong clock: %s", told)
+	}
+	status, told := stage(func(s *scope.Scope) { s.Input.ExpiresIn = new(4 * time.Hour) })
+	if want := stageNow.Add(4 * time.Hour); !status.AccessTokenExpirationTime.Time.Equal(want) || !strings.Contains(told, words.Time(want)) || !strings.Contains(told, "set the clock") {
+		t.Errorf("a clock that was set back: it expires at %s; %s", status.AccessTokenExpirationTime, told)
+	}
+	if next := status.NextRefreshTime; next == nil || !next.Time.Before(stageNow.Add(4*time.Hour)) {
+		t.Errorf("the next refresh is said to be at %s", next)
 	}
 }

@@ -55,7 +55,7 @@ func loginNeeded(s *scope.Scope, decision rotation.Decision, blocked *problem.Pr
 	if wrong := WrongUser(s); wrong != nil {
 		return &login{need: "AnotherUser", cause: anotherUser(state), without: wrong}
 	}
-	if state.RefreshToken == "" && state.Expires() && !s.Now.Before(state.ExpiresAt) {
+	if state.RefreshToken == "" && state.Expires() && !s.Now.Before(s.ExpiresAt()) {
 		return &login{
 			need: "NoRefreshToken/" + string(state.AccessToken), cause: "The access token has expired, and there is no refresh token.",
 			without: words.NeedsHuman(s.Token, v1alpha1.ReasonRefreshTokenMissing),

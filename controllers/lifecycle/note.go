@@ -33,9 +33,11 @@ type note struct {
 	// intent and intentSince say since when this process has been seeing an intent.
 	intent      string
 	intentSince time.Duration
-	// clocked and expiresAt say when the access token of a pair expires by the monotonic clock.
-	clocked   tokens
-	expiresAt time.Duration
+	// clocked and expiresAt say when the access token of a pair expires by the monotonic clock, and expiresWall when that
+	// is by the wall clock.
+	clocked     tokens
+	expiresAt   time.Duration
+	expiresWall time.Time
 	// generation is that of the spec that was last looked at as a whole.
 	generation int64
 	// failure is why the last action came to nothing, until one succeeds or somebody changes something.
@@ -170,10 +172,17 @@ func (m *note) watchClocks(pair *rotation.Pair, now time.Time, mono time.Duratio
 		// However wrong the clock was under which it was stored, or is now, no token outlives its lifetime from the
 		// moment on in which it is seen.
 		left := min(pair.State.ExpiresAt.Sub(now), pair.State.ExpiresAt.Sub(pair.State.IssuedAt))
-		m.clocked, m.expiresAt = tokensOf(&pair.State), mono+left
+		m.clocked, m.expiresAt, m.expiresWall = tokensOf(&pair.State), mono+left, now.Add(left)
 	}
-	return intentSeen, new(m.expiresAt - mono)
+	// As long as the wall clock is not set its time stays the same, so that no status is written for its last digit.
+	if at := now.Add(m.expiresAt - mono); at.Sub(m.expiresWall).Abs() > clockTolerance {
+		m.expiresWall = at
+	}
+	return intentSeen, new(m.expiresWall.Sub(now))
 }
+
+// clockTolerance is how far the two clocks may come apart before the wall clock counts as set.
+const clockTolerance = 2 * time.Second
 
 // fail notes a failure and when to try again: later each time.
 func (n notes) fail(uid types.UID, generation int64, requested string, p problem.Problem, wait backoff.Backoff) *problem.Problem {

@@ -294,6 +294,23 @@ func TestNoteTheMonotonicExpiryIsNoLaterThanTheLifetimeAfterTheClockWasSetBack(t
 			}
 		})
 	}
+	t.Run("the time by the wall clock stays the same until that is set", func(t *testing.T) {
+		_, clock := newNotes()
+		m := &note{}
+		_, left := m.watchClocks(pairAt("1"), clock.Now(), clock.Monotonic())
+		first := clock.Now().Add(*left)
+		for range 5 {
+			clock.pass(time.Minute)
+			clock.wall = clock.wall.Add(30 * time.Millisecond) // It is slewed.
+			if _, left = m.watchClocks(pairAt("1"), clock.Now(), clock.Monotonic()); !clock.Now().Add(*left).Equal(first) {
+				t.Errorf("it has moved to %s", clock.Now().Add(*left))
+			}
+		}
+		clock.wall = clock.wall.Add(-6 * time.Hour)
+		if _, left = m.watchClocks(pairAt("1"), clock.Now(), clock.Monotonic()); *left > lifetime-5*time.Minute {
+			t.Errorf("after the clock was set back it lives for %s", *left)
+		}
+	})
 	t.Run("each pair has its own, also when one of its tokens is as before", func(t *testing.T) {
 		_, clock := newNotes()
 		m := &note{}

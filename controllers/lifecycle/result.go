@@ -44,8 +44,8 @@ func blocked(p *problem.Problem) Result {
 // access token expires and the report changes. Zero means that only a change can make a difference.
 func requeueAfter(s *scope.Scope, times ...time.Time) time.Duration {
 	var at time.Time
-	if s.Pair != nil && s.Pair.State.ExpiresAt.After(s.Now) {
-		at = s.Pair.State.ExpiresAt
+	if expires := s.ExpiresAt(); expires.After(s.Now) {
+		at = expires
 	}
 	for _, t := range times {
 		if t.After(s.Now) && (at.IsZero() || t.Before(at)) {

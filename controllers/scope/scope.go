@@ -54,6 +54,19 @@ func (s *Scope) Stored() *rotation.State {
 	return &s.Pair.State
 }
 
+// ExpiresAt is when the access token expires: as it was computed when the pair was stored or, when it is earlier, by the
+// time for which this process has been seeing the pair. Zero when it never does.
+func (s *Scope) ExpiresAt() time.Time {
+	state := s.Stored()
+	if state == nil || !state.Expires() {
+		return time.Time{}
+	}
+	if left := s.Input.ExpiresIn; left != nil && s.Now.Add(*left).Before(state.ExpiresAt) {
+		return s.Now.Add(*left)
+	}
+	return state.ExpiresAt
+}
+
 // NextRefreshAt is when the pair is due, as the annotation tells consumers; zero when nothing will be
 // refreshed before somebody acts.
 func (s *Scope) NextRefreshAt() time.Time {

@@ -43,7 +43,7 @@ func (t target) name() types.NamespacedName {
 func targetOf(s *scope.Scope) (t target, ok bool) {
 	state := s.Stored()
 	if state == nil || !state.HasToken() || s.Pair.Deleting || state.Owner != s.Owner.UID || state.App != s.Input.App ||
-		(state.Expires() && !s.Now.Before(state.ExpiresAt)) {
+		(state.Expires() && !s.Now.Before(s.ExpiresAt())) {
 		return target{}, false
 	}
 	t = target{

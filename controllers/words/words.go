@@ -62,6 +62,18 @@ func NotOwned(secret string) *problem.Problem {
 // Time is how conditions write a time.
 func Time(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
+// Duration is how conditions write a length of time: whole seconds, and no zeros at the end.
+func Duration(d time.Duration) string {
+	text := d.Round(time.Second).String()
+	if short, cut := strings.CutSuffix(text, "m0s"); cut {
+		text = short + "m"
+	}
+	if short, cut := strings.CutSuffix(text, "h0m"); cut {
+		text = short + "h"
+	}
+	return text
+}
+
 // Sentence makes a sentence of an error's text.
 func Sentence(text string) string {
 	if text == "" {

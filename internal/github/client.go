@@ -46,6 +46,9 @@ type Options struct {
 	// Now is the clock from which expiry is counted. Default time.Now. Deadlines are always measured on
 	// the real, monotonic clock.
 	Now func() time.Time
+	// OnClock is told with each reply to an exchange or a step of the device flow how far the local clock is ahead of
+	// the host's, or behind it when it is negative. May be nil.
+	OnClock func(host string, ahead time.Duration)
 }
 
 // Client talks to the allowed GitHub hosts. It is safe for concurrent use.
@@ -54,6 +57,7 @@ type Client struct {
 	userAgent string
 	timeout   time.Duration
 	now       func() time.Time
+	onClock   func(host string, ahead time.Duration)
 	tls       *tls.Config
 	proxy     func(*http.Request) (*url.URL, error)
 	dial      func(ctx context.Context, network, address string) (net.Conn, error)
@@ -66,6 +70,7 @@ func New(options Options) (*Client, error) {
 		userAgent: options.UserAgent,
 		timeout:   options.Timeout,
 		now:       options.Now,
+		onClock:   options.OnClock,
 		tls:       &tls.Config{MinVersion: tls.VersionTLS12},
 	}
 	if c.userAgent == "" {
@@ -76,6 +81,9 @@ func New(options Options) (*Client, error) {
 	}
 	if c.now == nil {
 		c.now = time.Now
+	}
+	if c.onClock == nil {
+		c.onClock = func(string, time.Duration) {}
 	}
 
 	hosts := options.AllowedHosts

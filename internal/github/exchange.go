@@ -79,7 +79,11 @@ func (c *Client) post(ctx context.Context, h host, path string, form url.Values)
 		return nil, sendError(h, err, sent, !time.Now().Before(deadline))
 	}
 	defer func() { _ = response.Body.Close() }()
-	return readReply(response, sentAt, c.now()), nil
+	reply := readReply(response, sentAt, c.now())
+	if !reply.Date.IsZero() {
+		c.onClock(reply.Host, reply.ahead(c.now()))
+	}
+	return reply, nil
 }
 
 // singleUseTransport makes a transport for one request: HTTP/1.1 only, since HTTP/2 re-sends requests

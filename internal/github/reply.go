@@ -23,8 +23,11 @@ type Reply struct {
 	// Host is the host that answered.
 	Host string
 	// SentAt is the local time just before the request was written. Expiry is counted from it, hence
-	// never too late, however long the answer took and whatever GitHub's clock says.
+	// never too late, however long the answer took, unless the local clock was ahead: see Date.
 	SentAt time.Time
+	// Date is the header of that name, by the clock of GitHub or of a proxy; zero when there is none that can be
+	// read. It may shorten an expiry, and never lengthens one.
+	Date time.Time
 	// Status is the HTTP status. GitHub sends most errors with 200.
 	Status int
 	// ContentType is the header of that name. It is not trusted.
@@ -48,9 +51,11 @@ func readReply(response *http.Response, sentAt, now time.Time) *Reply {
 		body = body[:maxReply]
 	}
 	retryAfter, limited := rateLimit(response.Header, now)
+	date, _ := http.ParseTime(response.Header.Get("Date"))
 	return &Reply{
 		Host:        response.Request.URL.Host,
 		SentAt:      sentAt,
+		Date:        date,
 		Status:      response.StatusCode,
 		ContentType: response.Header.Get("Content-Type"),
 		RateLimited: limited && response.StatusCode < 500 || response.StatusCode == http.StatusTooManyRequests,

@@ -29,6 +29,8 @@ type Tokens struct {
 	Scope string
 	// ExpiresAt is when the access token dies; zero means never (token expiry is switched off).
 	ExpiresAt time.Time
+	// Shortened is by how much ExpiresAt is earlier than by the local clock, which was ahead of GitHub's.
+	Shortened time.Duration
 	// RefreshToken is zero if token expiry is switched off. If it is zero and ExpiresAt is not, the
 	// reply was odd, and a person must authorize the App again before ExpiresAt.
 	RefreshToken credential.RefreshToken
@@ -55,7 +57,7 @@ func (r *Reply) Tokens() (Tokens, error) {
 		half := r.tokens(f)
 		half.Half = true
 		if half.ExpiresAt.IsZero() {
-			half.ExpiresAt = r.SentAt.Add(documentedLifetime)
+			half.ExpiresAt, half.Shortened = r.expiry(documentedLifetime)
 		}
 		return half, r.error(ReplyCut)
 	default:
@@ -74,12 +76,12 @@ func (r *Reply) tokens(f fields) Tokens {
 		t.TokenType = "bearer"
 	}
 	if lifetime := f.seconds("expires_in"); lifetime > 0 {
-		t.ExpiresAt = r.SentAt.Add(lifetime)
+		t.ExpiresAt, t.Shortened = r.expiry(lifetime)
 	} else if !t.RefreshToken.IsZero() {
-		t.ExpiresAt = r.SentAt.Add(documentedLifetime)
+		t.ExpiresAt, t.Shortened = r.expiry(documentedLifetime)
 	}
 	if lifetime := f.seconds("refresh_token_expires_in"); lifetime > 0 && !t.RefreshToken.IsZero() {
-		t.RefreshTokenExpiresAt = r.SentAt.Add(lifetime)
+		t.RefreshTokenExpiresAt, _ = r.expiry(lifetime)
 	}
 	return t
 }

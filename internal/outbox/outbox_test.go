@@ -28,7 +28,7 @@ func record(id, body string) rotation.Record {
 		Owner: rotation.Owner{Namespace: "team", Name: "octocat", UID: "uid"}, App: "github.com/Iv1", Spent: "spent",
 		Login: true, Base: rotation.State{Owner: "uid", Revision: 7}, User: &rotation.UserPin{Login: "octocat"},
 		Reply: &github.Reply{
-			Host: "github.com", SentAt: time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC), Status: 200,
+			Host: "github.com", SentAt: time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC), Date: time.Date(2026, 1, 1, 21, 4, 5, 0, time.UTC), Status: 200,
 			ContentType: "application/json", RetryAfter: time.Second, Body: credential.NewRaw([]byte(body)),
 		},
 	}
@@ -77,7 +77,7 @@ func TestARecordSurvivesTheProcess(t *testing.T) {
 	}
 	for _, got := range records {
 		want := record(got.ID, body)
-		if got.Reply.Body != want.Reply.Body || !got.Reply.SentAt.Equal(want.Reply.SentAt) || got.Reply.RetryAfter != time.Second ||
+		if got.Reply.Body != want.Reply.Body || !got.Reply.SentAt.Equal(want.Reply.SentAt) || !got.Reply.Date.Equal(want.Reply.Date) || got.Reply.RetryAfter != time.Second ||
 			got.Base.Revision != 7 || got.User.Login != "octocat" || !got.Login || got.Spent != want.Spent || got.Ref != want.Ref {
 			t.Errorf("the record came back changed: %+v", got)
 		}

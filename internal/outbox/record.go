@@ -39,6 +39,7 @@ type content struct {
 type reply struct {
 	Host        string        `json:"host,omitempty"`
 	SentAt      time.Time     `json:"sentAt"`
+	Date        time.Time     `json:"date,omitzero"`
 	Status      int           `json:"status"`
 	ContentType string        `json:"contentType,omitempty"`
 	RateLimited bool          `json:"rateLimited,omitempty"`
@@ -53,7 +54,7 @@ func encode(record rotation.Record) ([]byte, error) {
 		return nil, errors.New("there is no reply in the record")
 	}
 	inner, err := json.Marshal(content{Record: record, Reply: reply{
-		Host: r.Host, SentAt: r.SentAt, Status: r.Status, ContentType: r.ContentType,
+		Host: r.Host, SentAt: r.SentAt, Date: r.Date, Status: r.Status, ContentType: r.ContentType,
 		RateLimited: r.RateLimited, RetryAfter: r.RetryAfter, Body: []byte(r.Body.Reveal()), Truncated: r.Truncated,
 	}})
 	if err != nil {
@@ -79,7 +80,7 @@ func decode(file []byte) (rotation.Record, error) {
 	}
 	record, r := inner.Record, inner.Reply
 	record.Reply = &github.Reply{
-		Host: r.Host, SentAt: r.SentAt, Status: r.Status, ContentType: r.ContentType,
+		Host: r.Host, SentAt: r.SentAt, Date: r.Date, Status: r.Status, ContentType: r.ContentType,
 		RateLimited: r.RateLimited, RetryAfter: r.RetryAfter, Body: credential.NewRaw(r.Body), Truncated: r.Truncated,
 	}
 	return record, nil

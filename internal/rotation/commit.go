@@ -433,7 +433,7 @@ func pairAfter(live *Pair, policy Policy, record Record, tokens github.Tokens) *
 	}
 	state.AccessToken, state.RefreshToken = access, refresh
 	state.IssuedAt = record.Reply.SentAt
-	state.ExpiresAt = tokens.ExpiresAt
+	state.ExpiresAt, state.Shortened = tokens.ExpiresAt, tokens.Shortened
 	state.RefreshTokenExpiresAt = tokens.RefreshTokenExpiresAt
 	state.Verdict = nil
 	if state.AccessTokenEnded {

@@ -13,10 +13,10 @@ type Policy struct {
 	HoldUntil time.Time
 }
 
-// TooLong reports whether RefreshBefore is not shorter than the lifetime of the access token. The default is
+// TooLong reports whether RefreshBefore is not shorter than the lifetime that GitHub gives the access token. The default is
 // used then: exchanging without end would be worse, and so would letting the token expire.
 func (p Policy) TooLong(s *State) bool {
-	return s.Expires() && p.RefreshBefore > 0 && p.RefreshBefore >= s.ExpiresAt.Sub(s.IssuedAt)
+	return s.Expires() && p.RefreshBefore > 0 && p.RefreshBefore >= s.ExpiresAt.Sub(s.IssuedAt)+s.Shortened
 }
 
 // DueAt is when the pair is to be exchanged; zero when it never expires. Resources that were created
@@ -28,7 +28,7 @@ func (p Policy) DueAt(s *State) time.Time {
 	}
 	lifetime := s.ExpiresAt.Sub(s.IssuedAt)
 	before := p.RefreshBefore
-	if before <= 0 || p.TooLong(s) {
+	if before <= 0 || before >= lifetime { // Also when only a wrong clock has made the lifetime so short.
 		before = lifetime / 4
 	}
 	spread := min(before/10, (lifetime-before)/2)

@@ -35,6 +35,8 @@ type State struct {
 	IssuedAt time.Time `json:"issuedAt,omitzero"`
 	// ExpiresAt is when the access token expires; zero when it never does.
 	ExpiresAt time.Time `json:"expiresAt,omitzero"`
+	// Shortened is by how much ExpiresAt is earlier than by the local clock: that was ahead of GitHub's.
+	Shortened time.Duration `json:"shortened,omitempty"`
 	// RefreshTokenExpiresAt is when the refresh token expires; zero when that is not known.
 	RefreshTokenExpiresAt time.Time `json:"refreshTokenExpiresAt,omitzero"`
 	// Seeds are the logins that were imported or refused, oldest first.

@@ -115,7 +115,11 @@ func due(in Input) (rotation.Decision, bool) {
 			at = capped
 		}
 	}
-	if again := state.RenewedAt.Add(renewEvery); state.AccessTokenEnded && again.Before(at) {
+	again := state.RenewedAt.Add(renewEvery)
+	if state.RenewedAt.After(in.Now) {
+		again = in.Now // By a clock that was ahead, and was set right since: how long ago it was is not known.
+	}
+	if state.AccessTokenEnded && again.Before(at) {
 		// An access token can end alone: revoked as leaked, or as the eleventh of its user. Whether the refresh token
 		// ended with it only an exchange can tell, and there is nothing that it could end too early.
 		at, cause = again, rotation.CauseEnded

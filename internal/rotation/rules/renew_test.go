@@ -34,6 +34,9 @@ func TestADeadAccessTokenIsRenewedAtOnceButNotWithoutEnd(t *testing.T) {
 		t.Errorf("later it leads to %+v", d)
 	}
 	pair.State.RenewedAt = now.Add(8 * time.Hour) // Somebody's clock was wrong.
+	if d := decide(now); d.Action != rotation.ActionRefresh || d.Cause != rotation.CauseEnded {
+		t.Errorf("where the last time is in the future it leads to %+v", d)
+	}
 	if d := decide(now.Add(7 * time.Hour)); d.Action != rotation.ActionRefresh || d.Cause != rotation.CauseDue {
 		t.Errorf("when it is due it leads to %+v", d)
 	}

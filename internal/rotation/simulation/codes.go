@@ -59,15 +59,21 @@ func (e exchanger) PollDevice(ctx context.Context, app github.App, code credenti
 		return nil, &github.Error{Class: github.Transient, Reason: github.HostUnreachable, Host: app.Host}
 	}
 	f.deadline, f.answered = limit, false
-	sentAt := e.life.wall()
+	sentAt, ahead := e.life.wall(), e.life.replica.skew
 	var reply *github.Reply
-	answered := w.roundTrip(ctx, limit, q.out, q.back, func() { reply = w.gitHub.redeem(f, q, code.Reveal(), app) })
+	answered := w.roundTrip(ctx, limit, q.out, q.back, func() {
+		reply = w.gitHub.redeem(f, q, code.Reveal(), app)
+		reply.Date = w.date()
+	})
 	f.answered = true
 	if !answered {
 		w.judgeSilence(f)
 		return nil, &github.Error{Class: github.Ambiguous, Reason: github.NoReply, Host: app.Host, Sent: true}
 	}
 	reply.Host, reply.SentAt = app.Host, sentAt
+	if f.pair != nil {
+		f.pair.ahead = ahead
+	}
 	w.judgeReply(f, reply)
 	return reply, nil
 }

@@ -78,6 +78,8 @@ const (
 	APIRefused
 	APINotFound
 	StatusRefused
+	// Of the node again: its clock is hours ahead when a token is sent, and is set right later.
+	ClockAhead
 
 	faultCount
 )
@@ -98,6 +100,7 @@ var faultNames = [faultCount]string{
 	"refresh token copied into another resource's seed",
 	"webhook alters what is written", "webhook strips the intent",
 	"API writes refused for ever", "API create answered with 404", "status refused",
+	"clock ahead at an exchange, then set right",
 }
 
 func (f Fault) String() string { return faultNames[f] }

@@ -53,8 +53,9 @@ type issued struct {
 	refused int
 	// copied says that a copy of it came back from a backup, destroyed that a person has overwritten it.
 	copied, destroyed bool
-	// issuedAt is when GitHub issued it.
+	// issuedAt is when GitHub issued it, and ahead by how much the clock was wrong by which the request was sent.
 	issuedAt moment
+	ahead    time.Duration
 }
 
 // fate is what became of a pair that is not in use.
@@ -192,7 +193,8 @@ func (e exchanger) Exchange(ctx context.Context, app github.App, token credentia
 	}
 	f.deadline = limit
 	w.judgeSend(f, token, app)
-	sentAt := e.life.wall()
+	e.life.clockBegins(f.res)
+	sentAt, ahead := e.life.wall(), e.life.replica.skew
 
 	var reply *github.Reply
 	answered := w.roundTrip(ctx, limit, q.out, q.back, func() { reply = w.gitHub.answer(f, q, token, app) })
@@ -202,12 +204,24 @@ func (e exchanger) Exchange(ctx context.Context, app github.App, token credentia
 		return nil, &github.Error{Class: github.Ambiguous, Reason: github.NoReply, Host: app.Host, Sent: true}
 	}
 	reply.Host, reply.SentAt = app.Host, sentAt
+	if f.pair != nil {
+		f.pair.ahead = ahead
+	}
 	w.judgeReply(f, reply)
 	return reply, nil
 }
 
 // answer is what happens at GitHub when the request arrives.
 func (g *gitHub) answer(f *flight, q request, token credential.RefreshToken, app github.App) *github.Reply {
+	reply := g.answerTo(f, q, token, app)
+	reply.Date = g.world.date()
+	return reply
+}
+
+// date is what GitHub says that the time is.
+func (w *world) date() time.Time { return epoch.Add(w.now).Truncate(time.Second) }
+
+func (g *gitHub) answerTo(f *flight, q request, token credential.RefreshToken, app github.App) *github.Reply {
 	w := g.world
 	if q.before != nil {
 		w.tracef("GITHUB %s: %d without an exchange", f.res.namespace, q.before.Status)

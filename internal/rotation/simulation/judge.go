@@ -151,10 +151,15 @@ func (w *world) judgeTheft(f *flight, p *issued) {
 // judgeTime asks whether a token is presented in time, and not again at once after a failure, in worlds where nobody
 // interferes.
 func (w *world) judgeTime(f *flight, p *issued) {
-	// A process whose clock was set back knows a token's age only from when it has seen it first: each one that begins
-	// anew on such a node may let it live for a whole lifetime.
-	late := w.now - max(p.issuedAt, f.life.ledSince) - w.cfg.Lifetime
-	if w.cfg.Faults&^Of(ClockJump, Kill) == 0 && f.job.Decision.Cause == rotation.CauseDue && late > 5*time.Minute {
+	// A process whose clock is behind knows a token's age only from when it has seen it first: each one that begins anew on
+	// such a node may let it live for a whole lifetime. That the clock was ahead at the exchange GitHub's Date tells, up to
+	// three quarters of a lifetime.
+	since := p.issuedAt
+	if f.life.replica.skew < 0 || p.ahead > w.cfg.Lifetime*3/4 {
+		since = max(since, f.life.ledSince)
+	}
+	late := w.now - since - w.cfg.Lifetime
+	if w.cfg.Faults&^Of(ClockJump, ClockAhead, Kill) == 0 && f.job.Decision.Cause == rotation.CauseDue && late > 5*time.Minute {
 		w.violate("%s: a pair was refreshed %v after its access token must have expired", f.res.namespace, late)
 	}
 	if w.cfg.Faults&Of(people...) != 0 || w.calm || len(p.flights) == 0 {
@@ -190,7 +195,7 @@ func (w *world) judgeCause(f *flight) {
 			w.violate("%s: exchanged %v before it was due", name, early)
 		}
 	case rotation.CauseEnded:
-		if since := f.life.wall().Sub(base.State.RenewedAt); !base.State.AccessTokenEnded || since < time.Hour && !f.life.setBack {
+		if since := f.life.wall().Sub(base.State.RenewedAt); !base.State.AccessTokenEnded || since >= 0 && since < time.Hour && !f.life.setBack {
 			w.violate("%s: exchanged for an access token that has ended, %v after the last time", name, since)
 		}
 	case rotation.CauseRequested:
@@ -209,7 +214,7 @@ func (w *world) judgeCause(f *flight) {
 // changes its jitter.
 func (w *world) mayBeEarlyBy(f *flight, base *rotation.Pair) time.Duration {
 	p := w.gitHub.names[f.job.Decision.Spends]
-	recovered := base.State.ExpiresAt.Sub(base.State.IssuedAt) != w.cfg.Lifetime // From the tokens, after an edit.
+	recovered := base.State.ExpiresAt.Sub(base.State.IssuedAt)+base.State.Shortened != w.cfg.Lifetime // From the tokens, after an edit.
 	if p == nil || recovered || f.life.setBack || p.ownerUID() != f.owner.UID {
 		return w.cfg.Lifetime * 1000
 	}

@@ -24,6 +24,7 @@ var rare = map[string]Faults{
 	"exchange beside a pair that waits":                            Of(APIRefused, RefreshRequested),
 
 	"expiry by a clock that was set back not capped": Of(ClockJump, Kill),
+	"expiry by a clock that was ahead not shortened": Of(ClockAhead, Kill),
 	"clocks compared":                                                       Of(ClockJump, LeaseLost, APISlow, GitHubHang, WatchHeld),
 	"no pause after a failure":                                              Of(GitHubFailedBefore, GitHubRequestLost, GitHubMisconfigured),
 	"Secret of somebody else remembered as the pair":                        Of(SecretReplaced, NewSeed, APISlow, WatchHeld),
@@ -356,6 +357,11 @@ var mutants = []mutant{
 		"expiry by a clock that was set back not capped", "controllers/lifecycle/note.go",
 		"		left := min(pair.State.ExpiresAt.Sub(now), pair.State.ExpiresAt.Sub(pair.State.IssuedAt))\n",
 		"		left := min(pair.State.ExpiresAt.Sub(now), pair.State.ExpiresAt.Sub(pair.State.IssuedAt))\n		if broken(`expiry by a clock that was set back not capped`) {\n			left = pair.State.ExpiresAt.Sub(now)\n		}\n",
+	},
+	{
+		"expiry by a clock that was ahead not shortened", "internal/github/clock.go",
+		"	if r.Date.IsZero() || r.SentAt",
+		"	if broken(`expiry by a clock that was ahead not shortened`) || r.Date.IsZero() || r.SentAt",
 	},
 	{
 		"clocks compared", "controllers/lifecycle/observe.go",

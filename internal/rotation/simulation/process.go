@@ -189,6 +189,32 @@ func (l *life) jump() {
 	l.world.tracef("CLOCK of %s is off by %v", l, l.replica.skew)
 }
 
+// clockBegins lets the clock of a node be ahead when a token is sent, by up to three quarters of a lifetime: that is what
+// can be mended. Later somebody sets it right, and every second time the process begins anew.
+func (l *life) clockBegins(res *resource) {
+	w := l.world
+	if !w.strikesOn(res, ClockAhead, 60) {
+		return
+	}
+	by := w.between(w.cfg.Lifetime/4, w.cfg.Lifetime*3/4)
+	l.replica.skew += by
+	w.tracef("CLOCK of %s is off by %v", l, l.replica.skew)
+	restarts := w.chance().IntN(2) == 0
+	w.after(w.mostly(time.Minute, w.cfg.Lifetime/4), func() {
+		if w.calm {
+			return
+		}
+		l.replica.skew -= by
+		now := l.replica.life
+		now.setBack = true
+		w.tracef("CLOCK of %s is set right: off by %v", now, l.replica.skew)
+		if restarts && !now.dead {
+			now.end("node began anew")
+			now.restart(w.between(time.Second, 5*time.Second))
+		}
+	})
+}
+
 func (l *life) resume() {
 	if l.dead || !l.stopped {
 		return

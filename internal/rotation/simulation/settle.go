@@ -201,7 +201,7 @@ func (w *world) judgeAlive(res *resource, pair *rotation.Pair) {
 		w.violate("%s: Ready with a refresh token that GitHub never issued", res.namespace)
 	// Computed from tokens, and from an expiry by a wrong clock, after an edit that took the verdict away as well: what
 	// became of the token is found out when it is due by that clock.
-	case (p.revoked || p.spent && res.garbled >= p.login) && pair.State.ExpiresAt.Sub(pair.State.IssuedAt) != w.cfg.Lifetime:
+	case (p.revoked || p.spent && res.garbled >= p.login) && pair.State.ExpiresAt.Sub(pair.State.IssuedAt)+pair.State.Shortened != w.cfg.Lifetime:
 	case p.spent || p.revoked:
 		w.violate("%s: Ready with a dead refresh token", res.namespace)
 	case pair.AccessToken.Reveal() != p.access && !pair.AccessToken.IsZero():

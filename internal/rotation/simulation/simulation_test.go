@@ -164,6 +164,24 @@ func TestSettledWithinAMinuteAfterDeath(t *testing.T) {
 	}
 }
 
+// A node's clock that is ahead when a token is sent, and is set right later, with a restart or without one, keeps no dead
+// token in the hands of workloads: GitHub's Date tells.
+func TestAClockThatWasAheadLetsNoTokenExpire(t *testing.T) {
+	ahead := 0
+	for seed := range uint64(40) {
+		report := Run(Config{
+			Seed: seed, Resources: 10, Replicas: 1, Lifetime: 8 * time.Hour, Rotations: 150, Faults: Of(ClockAhead, Kill), Frequent: 5,
+		})
+		ahead += report.Faults[ClockAhead]
+		if report.Violation != "" {
+			t.Errorf("seed %d: %s", seed, report.Violation)
+		}
+	}
+	if ahead < 100 {
+		t.Errorf("a clock was ahead only %d times", ahead)
+	}
+}
+
 // Ten thousand resources that are due at the same instant are all exchanged once.
 func TestTenThousandResourcesDueAtOnce(t *testing.T) {
 	report := Run(Config{Seed: 1, Resources: 10_000, Replicas: 2, LeaderElection: true, Lifetime: time.Hour, Rotations: 10_000})
