@@ -241,7 +241,7 @@ func (w *world) receive(name string) {
 	w.must(err)
 	w.must(box.Keep(rotation.Record{
 		ID: "received", Ref: state.Ref, Owner: scope.OwnerOf(token), App: scope.AppOf(token).Key(), Spent: code.Fingerprint(),
-		Login: true, Base: state.State, User: scope.PinOf(token), Reply: reply,
+		Login: true, Code: true, Base: state.State, User: scope.PinOf(token), Reply: reply,
 	}))
 }
 

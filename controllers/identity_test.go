@@ -61,7 +61,7 @@ func TestAnAccountThatCannotBeLearntHoldsNothingUp(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	w.gh.Inject(githubtest.Unavailable().At(githubtest.UserEndpoint).Always())
-	w.start("octocat")
+	w.startUnknown("octocat")
 	w.request("octocat", "1")
 	w.refreshed("octocat", 2)
 	w.ready("octocat")
@@ -261,7 +261,7 @@ func TestAPinnedLoginIsGivenUpWhenItsTokenHasDiedUnknown(t *testing.T) {
 		return saysKept(token), suite.Describe(token)
 	})
 	// Meanwhile it takes nobody's place.
-	w.start("hubot")
+	w.startUnknown("hubot")
 	w.meter.leap(verifyTime + time.Minute)
 	w.refused("octocat", refusal{reason: v1alpha1.ReasonUserUnknown, says: "Authorize the App again", unauthorized: true})
 	if secret := w.find("octocat-token"); secret != nil && (access(secret) != "" || refresh(secret) != "") {

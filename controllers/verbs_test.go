@@ -44,8 +44,17 @@ func access(secret *corev1.Secret) string { return string(secret.Data[v1alpha1.K
 
 func refresh(secret *corev1.Secret) string { return string(secret.Data[v1alpha1.KeyRefreshToken]) }
 
-// start creates a resource with a fresh login and waits until it is Ready.
+// start creates a resource with a fresh login and waits until it is Ready, and until its account is known: that is the last
+// write of a login.
 func (w *world) start(name string) *corev1.Secret {
+	w.t.Helper()
+	w.startUnknown(name)
+	w.account(name)
+	return w.alive(name + "-token")
+}
+
+// startUnknown does not wait for the account.
+func (w *world) startUnknown(name string) *corev1.Secret {
 	w.t.Helper()
 	w.seed(name, name)
 	w.create(w.resource(name))

@@ -163,6 +163,9 @@ func TestAPairThatWasAlteredIsReplayed(t *testing.T) {
 				if result := w.rotator.Replay(t.Context(), deviceApp, record); result.Outcome != Committed || w.shelf.pair.RefreshToken.Reveal() != "ghr_new" {
 					t.Errorf("taken up: %t: the outcome is %s", takenUp, result.Outcome)
 				}
+				if got := w.shelf.pair; !takenUp && !live.StateLost && (got.State.PendingSeed != "" || !got.SeedToken.IsZero()) {
+					t.Error("what admission has put there counts as a login")
+				}
 			})
 		}
 	}

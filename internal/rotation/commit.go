@@ -94,7 +94,7 @@ func (r *Rotator) tryCommit(ctx context.Context, policy Policy, record Record, t
 		return r.commitToBackup(ctx, pairAfter(lastKnown(record), policy, record, tokens))
 	case live.holdsReceived() && !live.isPartOf(next) && movedOn(live, record), live.isAwaitingLogin(record):
 		return Result{Outcome: Superseded, Pair: live}, nil
-	case !live.holdsReceived() && !record.altered:
+	case !live.holdsReceived() && !record.altered && !live.names(next): // What stands in the place of this very pair is no login.
 		next.keepAsLogin(live.RefreshToken, record)
 	}
 	stored, err := r.Store.Update(ctx, live, next)
@@ -104,7 +104,7 @@ func (r *Rotator) tryCommit(ctx context.Context, policy Policy, record Record, t
 	if err != nil && !live.Orphan { // One that was retained waits for the next resource of its name.
 		switch gone, lookErr := r.nobodyLeft(ctx, record.Owner, err); {
 		case lookErr != nil:
-			return Result{}, lookErr
+			return Result{}, errors.Join(err, lookErr)
 		case gone:
 			result, err := r.discard(ctx, live, err)
 			if err != nil {
@@ -150,7 +150,7 @@ func (r *Rotator) nobodyLeft(ctx context.Context, owner Owner, err error) (bool,
 func (r *Rotator) discardedOr(ctx context.Context, owner Owner, err error) (Result, error) {
 	switch gone, lookErr := r.nobodyLeft(ctx, owner, err); {
 	case lookErr != nil:
-		return Result{}, lookErr
+		return Result{}, errors.Join(err, lookErr)
 	case gone:
 		return Result{Outcome: Discarded, Err: err}, nil
 	default:
@@ -252,7 +252,8 @@ func (r *Rotator) commitToRetained(ctx context.Context, policy Policy, record Re
 		if err != nil {
 			return Result{}, err
 		}
-		if live != nil && (live.holdsSpentOf(&record) || leftBehind(live, record)) {
+		goesWithOwner := live != nil && live.Controlled && live.Owner.UID == record.Owner.UID
+		if live != nil && !goesWithOwner && (live.holdsSpentOf(&record) || leftBehind(live, record)) {
 			return r.commitTo(ctx, policy, record, tokens, ref)
 		}
 	}

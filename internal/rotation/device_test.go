@@ -476,7 +476,7 @@ func TestARefusedSeedLeavesTheCode(t *testing.T) {
 		p.SeedToken, p.State.PendingSeed = seed, seed.Fingerprint()
 		p.Intent = &Intent{ID: "import", Holder: w.rotator.Me, Spends: seed.Fingerprint()}
 	})
-	result, err := w.rotator.condemn(context.Background(), deviceOwner, w.shelf.pair.Ref, verdict{
+	result, err := w.rotator.condemn(context.Background(), deviceOwner, w.shelf.pair.Ref, &verdict{
 		spent: seed.Fingerprint(), app: deviceApp.Key(), intentID: "import",
 	}, Result{Outcome: Rejected}, UnwrittenVerdict)
 	live := w.shelf.pair

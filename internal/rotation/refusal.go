@@ -1,9 +1,6 @@
 package rotation
 
-import (
-	"context"
-	"errors"
-)
+import "context"
 
 // Unwritten is what could not be written yet after an exchange.
 type Unwritten string
@@ -34,7 +31,7 @@ type refusal struct {
 // is safe: whoever wants to send the token again has to write a fence over the intent first, and this process, which
 // knows what GitHub said, writes the verdict in place of that.
 func (r *Rotator) record(ctx context.Context, owner Owner, ref Ref, refused refusal) Result {
-	result, err := r.condemn(ctx, owner, ref, refused.verdict, Result{Outcome: Rejected, Err: refused.cause}, UnwrittenVerdict)
+	result, err := r.condemn(ctx, owner, ref, &refused.verdict, Result{Outcome: Rejected, Err: refused.cause}, UnwrittenVerdict)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.unrecorded, owner.UID)
@@ -43,9 +40,6 @@ func (r *Rotator) record(ctx context.Context, owner Owner, ref Ref, refused refu
 	}
 	if r.unrecorded == nil {
 		r.unrecorded = map[string]refusal{}
-	}
-	if errors.Is(err, ErrAltered) {
-		refused.verdict.altered, refused.verdict.reason = true, result.Reason
 	}
 	refused.pair = refused.pair.WithoutTokens()
 	r.unrecorded[owner.UID] = refused

@@ -134,6 +134,38 @@ func TestAVerdictThatCannotBeWrittenIsGivenUp(t *testing.T) {
 	}
 }
 
+// replacing is a Store whose Secret is being replaced when it is first looked at after the request.
+type replacing struct {
+	*refusing
+	away int
+}
+
+func (s *replacing) Get(ctx context.Context, ref Ref) (*Pair, error) {
+	switch {
+	case s.away == 0 || s.pair.Intent == nil:
+		return s.refusing.Get(ctx, ref)
+	case ref == deviceOwner.BackupRef():
+		s.away--
+		return s.pair.Clone(), nil
+	default:
+		return nil, ErrNotFound
+	}
+}
+
+func TestAVerdictIsGivenUpAlthoughTheSecretWasBeingReplaced(t *testing.T) {
+	w, store, _, clock := newRefusal(badToken)
+	w.rotator.Store = &replacing{refusing: store, away: 1}
+	store.after = func(refused int) {
+		if refused > verdictTries {
+			t.Fatal("it is tried without end")
+		}
+	}
+	result := w.rotator.Rotate(t.Context(), dueJob(w))
+	if result.Outcome != Unrecorded || store.refused != verdictTries || len(clock.slept) != verdictTries {
+		t.Errorf("%s after %d refusals and %d pauses", result.Outcome, store.refused, len(clock.slept))
+	}
+}
+
 // Somebody may have mended the Secret meanwhile: a refusal that waits is no verdict on what stands there then.
 func TestARefusalThatWaitsIsNoVerdictOnAnotherToken(t *testing.T) {
 	w, store, gitHub, _ := newRefusal(badToken)

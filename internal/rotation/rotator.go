@@ -269,7 +269,7 @@ func (r *Rotator) refuse(ctx context.Context, app github.App, record Record, tok
 		reason = ReasonUserUnknown
 	}
 	if result.Outcome != Discarded {
-		result, _ = r.condemn(ctx, record.Owner, record.Ref, verdict{
+		result, _ = r.condemn(ctx, record.Owner, record.Ref, &verdict{
 			reason: reason, spent: record.Spent, app: record.App, intentID: record.ID, code: record.Code,
 		}, result, UnwrittenRefusal)
 	}

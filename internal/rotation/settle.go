@@ -72,11 +72,11 @@ type verdict struct {
 // condemn records that a token is of no more use, if the Secret, read live, still holds this token under
 // this intent. Otherwise another replica has succeeded or is at work, and nothing is written: a failure
 // never overwrites a token. The error is why a verdict could not be written, after some tries; that a received pair is
-// not wanted is tried until it is written.
-func (r *Rotator) condemn(ctx context.Context, owner Owner, ref Ref, v verdict, result Result, what Unwritten) (Result, error) {
+// not wanted is tried until it is written. What is learnt on the way stays in v.
+func (r *Rotator) condemn(ctx context.Context, owner Owner, ref Ref, v *verdict, result Result, what Unwritten) (Result, error) {
 	for absent, failures := 0, 1; ; failures++ {
 		condemned, err := r.attempt(ctx, func(ctx context.Context) (Result, error) {
-			return r.tryCondemn(ctx, owner, ref, v, result)
+			return r.tryCondemn(ctx, owner, ref, *v, result)
 		})
 		if errors.Is(err, errBeingReplaced) {
 			absent++
@@ -88,7 +88,7 @@ func (r *Rotator) condemn(ctx context.Context, owner Owner, ref Ref, v verdict, 
 			v.altered, v.reason = true, condemned.Reason
 		}
 		r.told(owner, what, err)
-		if what == UnwrittenVerdict && failures >= verdictTries && absent == 0 {
+		if what == UnwrittenVerdict && failures-absent >= verdictTries {
 			return condemned, err
 		}
 		_ = r.Clock.Sleep(ctx, retryBackoff(err).After(failures))
@@ -129,9 +129,12 @@ func (r *Rotator) tryCondemn(ctx context.Context, owner Owner, ref Ref, v verdic
 		stored, err = r.replace(ctx, next, live)
 	}
 	if err != nil && !live.Orphan {
-		if gone, lookErr := r.nobodyLeft(ctx, owner, err); gone || lookErr != nil {
+		switch gone, lookErr := r.nobodyLeft(ctx, owner, err); {
+		case lookErr != nil:
+			return result, errors.Join(err, lookErr)
+		case gone:
 			result.Outcome, result.Pair = Discarded, live
-			return result, lookErr
+			return result, nil
 		}
 	}
 	if err != nil {
