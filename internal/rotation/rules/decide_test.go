@@ -86,6 +86,10 @@ func TestDecide(t *testing.T) {
 		{name: "a retained pair of this name, seed and App is adopted", given: []func(*Input){pair(func(p *rotation.Pair) {
 			p.Controlled, p.Orphan, p.State.Owner, p.State.Retained, p.State.RetainedAs = false, true, "former", true, "secret"
 		}), seed("seed")}, action: rotation.ActionAdopt, rule: "retained"},
+		{name: "also when this very seed was still being imported", given: []func(*Input){pair(func(p *rotation.Pair) {
+			p.Controlled, p.Orphan = false, true
+			p.State = rotation.State{Owner: "former", OwnerName: "octocat", App: app, PendingSeed: "first", Retained: true, RetainedAs: "secret"}
+		}), seed("first")}, action: rotation.ActionAdopt, rule: "retained"},
 		{name: "one of another seed is somebody else's", given: []func(*Input){pair(func(p *rotation.Pair) {
 			p.Controlled, p.Orphan, p.State.Owner, p.State.Retained, p.State.RetainedAs = false, true, "former", true, "secret"
 		}), seed("another")}, action: rotation.ActionBlocked, reason: v1alpha1.ReasonSecretNotOwned, rule: "foreign Secret"},
