@@ -156,6 +156,9 @@ func authorizedCondition(s *scope.Scope, stop *problem.Problem) metav1.Condition
 	case s.Failure != nil && s.Failure.Ambiguous, s.Pair != nil && s.Pair.Controlled && s.Pair.Intent != nil:
 		condition.Status, condition.Reason = metav1.ConditionUnknown, v1alpha1.ReasonOutcomeUnknown
 		condition.Message = "GitHub's answer to the last exchange did not arrive, so it is not known yet whether the exchange was made. The operator is finding out."
+		if s.Failure == nil && stop != nil && stop.Reason == condition.Reason {
+			condition.Message = stop.Message // Somebody is at work, or may be: the answer may still arrive.
+		}
 	case state != nil && state.AccessTokenEnded:
 		condition.Status, condition.Reason, condition.Message = metav1.ConditionUnknown, v1alpha1.ReasonAccessTokenEnded, words.AccessTokenEnded
 	case state == nil || (!state.HasToken() && state.RefreshToken == ""):

@@ -32,6 +32,9 @@ func Explain(s *scope.Scope, decision rotation.Decision) *problem.Problem {
 		told.Message = "spec.suspend stops all exchanges."
 	case v1alpha1.ReasonOutcomeUnknown:
 		told.Message = "Another replica has begun an exchange. It is left alone for as long as it may still be running."
+		if s.Input.IntentAtWork {
+			told.Message = "The operator is still at work on an exchange that it has begun for this resource, or for a former one of its name. It goes on when that has ended."
+		}
 	case v1alpha1.ReasonExchanging:
 		told.Message = "Two Secrets hold the pair, because it could not be moved to the current spec.secret.name in one go. Nothing is exchanged until they are one again, which is tried again."
 	case v1alpha1.ReasonAccessTokenEnded:

@@ -56,6 +56,13 @@ var problems = map[string]struct {
 		},
 		reason: v1alpha1.ReasonOutcomeUnknown, says: "Another replica has begun an exchange",
 	},
+	"an exchange of this process for a former resource": {
+		change: func(s *scope.Scope) {
+			s.Pair.Intent = &rotation.Intent{ID: "x", Spends: "refresh"}
+			s.Input.IntentAtWork = true
+		},
+		reason: v1alpha1.ReasonOutcomeUnknown, says: "still at work on an exchange",
+	},
 	"neither a pair nor a seed": {
 		change: func(s *scope.Scope) { s.Pair, s.Input.Pair = nil, nil },
 		reason: v1alpha1.ReasonRefreshTokenMissing, says: "Authorize the App again and put", stalled: true, unauthorized: true,
@@ -115,7 +122,7 @@ func TestExplainHasWordsForEachProblem(t *testing.T) {
 			if got.Reason != c.reason || !strings.Contains(got.Message, c.says) || got.Stalled != c.stalled || got.Unauthorized != c.unauthorized {
 				t.Errorf("got %+v", got)
 			}
-			if !got.RetryAt.Equal(decision.At) && decision.Action == rotation.ActionWait {
+			if told := !got.RetryAt.IsZero(); told == s.Input.IntentAtWork && decision.Action == rotation.ActionWait || told && !got.RetryAt.Equal(decision.At) {
 				t.Errorf("the next try is told to be at %s, and it is at %s", got.RetryAt, decision.At)
 			}
 			if *decision.Problem != before {

@@ -59,17 +59,22 @@ func (r *releaser) releaseLeftovers(ctx context.Context, s *scope.Scope) error {
 		if pair == nil || !pair.Deleting || !pair.Controlled || pair.Owner.UID == s.Owner.UID || ref == s.Ref {
 			continue
 		}
-		// The cache may be behind: the Secret is released only for the sake of a resource that is there now.
-		live, err := r.api.Resource(ctx, scope.NameOf(s.Token))
-		if err != nil {
-			return fmt.Errorf("look whose a Secret that is being deleted is: %w", err)
-		}
-		if live == nil || live.UID != s.Token.UID {
-			return nil
+		if now, err := r.bearsName(ctx, s); !now || err != nil {
+			return err
 		}
 		if err := r.api.Remove(ctx, pair); err != nil {
 			return fmt.Errorf("release a Secret of a former resource: %w", err)
 		}
 	}
 	return nil
+}
+
+// bearsName reports whether the resource is the one that bears its name now. The cache may be behind, and the Secret of a later
+// one look like that of a former one: it is released only for the sake of a resource that is there now.
+func (r *releaser) bearsName(ctx context.Context, s *scope.Scope) (bool, error) {
+	live, err := r.api.Resource(ctx, scope.NameOf(s.Token))
+	if err != nil {
+		return false, fmt.Errorf("look whose a Secret that is being deleted is: %w", err)
+	}
+	return live != nil && live.UID == s.Token.UID, nil
 }

@@ -103,5 +103,8 @@ func (r *releaser) releaseFormer(ctx context.Context, s *scope.Scope) error {
 	if pair == nil || pair.Controlled || !pair.Deleting || pair.Owner.Name != s.Owner.Name || pair.Owner.UID == s.Owner.UID {
 		return nil
 	}
+	if now, err := r.bearsName(ctx, s); !now || err != nil {
+		return err
+	}
 	return r.api.Remove(ctx, pair)
 }

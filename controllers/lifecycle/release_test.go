@@ -182,3 +182,29 @@ func (w *world) only() *rotation.Pair {
 	}
 	return nil
 }
+
+// A resource that the cache still shows may have been followed by another one of its name, whose Secret is not a former one's.
+func TestReleaseOfTheSecretInThePlaceOfThePair(t *testing.T) {
+	for name, c := range map[string]struct {
+		now  *v1alpha1.GitHubUserToken
+		want bool
+	}{
+		"one of a former resource goes":                 {now: &v1alpha1.GitHubUserToken{ObjectMeta: metav1.ObjectMeta{UID: uid}}, want: true},
+		"one of a later resource stays":                 {now: &v1alpha1.GitHubUserToken{ObjectMeta: metav1.ObjectMeta{UID: "uid-0"}}},
+		"one stays when the resource itself is no more": {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.resource = c.now
+			pair := orphaned("s", func(p *rotation.Pair) { p.Controlled = false })
+			w.hold(pair)
+			resource := &v1alpha1.GitHubUserToken{ObjectMeta: metav1.ObjectMeta{Namespace: owner.Namespace, Name: owner.Name, UID: uid}}
+			if err := w.releaser.releaseFormer(t.Context(), &scope.Scope{Token: resource, Owner: owner, Ref: inPlace, Pair: pair, Now: start}); err != nil {
+				t.Fatal(err)
+			}
+			if removed := len(w.removed) > 0; removed != c.want {
+				t.Errorf("it was removed: %t", removed)
+			}
+		})
+	}
+}

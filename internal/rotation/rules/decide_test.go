@@ -86,6 +86,10 @@ func TestDecide(t *testing.T) {
 		{name: "a retained pair of this name, seed and App is adopted", given: []func(*Input){pair(func(p *rotation.Pair) {
 			p.Controlled, p.Orphan, p.State.Owner, p.State.Retained, p.State.RetainedAs = false, true, "former", true, "secret"
 		}), seed("seed")}, action: rotation.ActionAdopt, rule: "retained"},
+		{name: "also when this very seed was still being imported", given: []func(*Input){pair(func(p *rotation.Pair) {
+			p.Controlled, p.Orphan = false, true
+			p.State = rotation.State{Owner: "former", OwnerName: "octocat", App: app, PendingSeed: "first", Retained: true, RetainedAs: "secret"}
+		}), seed("first")}, action: rotation.ActionAdopt, rule: "retained"},
 		{name: "one of another seed is somebody else's", given: []func(*Input){pair(func(p *rotation.Pair) {
 			p.Controlled, p.Orphan, p.State.Owner, p.State.Retained, p.State.RetainedAs = false, true, "former", true, "secret"
 		}), seed("another")}, action: rotation.ActionBlocked, reason: v1alpha1.ReasonSecretNotOwned, rule: "foreign Secret"},
@@ -125,7 +129,7 @@ func TestDecide(t *testing.T) {
 		{name: "one of an earlier life of this outbox too", given: []func(*Input){intent("refresh", rotation.Holder{Outbox: "mine", Process: "1"})}, action: rotation.ActionResolve, cause: rotation.CauseIntent, spends: "refresh", rule: "intent left"},
 		{name: "another's is left alone while they may be at work", given: []func(*Input){intent("refresh", peer), func(in *Input) { in.IntentSeen = rotation.Settle - time.Second }}, action: rotation.ActionWait, reason: v1alpha1.ReasonOutcomeUnknown, rule: "intent left", at: now.Add(time.Second)},
 		{name: "and resolved when they cannot be any more", given: []func(*Input){intent("refresh", peer), func(in *Input) { in.IntentSeen = rotation.Settle }}, action: rotation.ActionResolve, cause: rotation.CauseIntent, spends: "refresh", rule: "intent left"},
-		{name: "not while this process is at work on it for a former resource", given: []func(*Input){intent("refresh", me), func(in *Input) { in.IntentAtWork, in.IntentSeen = true, time.Hour }}, action: rotation.ActionWait, reason: v1alpha1.ReasonOutcomeUnknown, rule: "intent left", at: now.Add(time.Second)},
+		{name: "not while this process is at work on it for a former resource", given: []func(*Input){intent("refresh", me), func(in *Input) { in.IntentAtWork, in.IntentSeen = true, time.Hour }}, action: rotation.ActionWait, reason: v1alpha1.ReasonOutcomeUnknown, rule: "intent left", at: now.Add(rotation.Settle)},
 		{name: "nor one of an earlier life that is being replayed", given: []func(*Input){intent("refresh", rotation.Holder{Outbox: "mine", Process: "1"}), func(in *Input) { in.IntentAtWork = true }}, action: rotation.ActionWait, reason: v1alpha1.ReasonOutcomeUnknown, rule: "intent left", at: now.Add(rotation.Settle)},
 		{name: "before a new login is imported", given: []func(*Input){intent("refresh", me), seed("another")}, action: rotation.ActionResolve, cause: rotation.CauseIntent, spends: "refresh", rule: "intent left"},
 		{name: "not with another App", given: []func(*Input){intent("refresh", me), func(in *Input) { in.App = other }}, action: rotation.ActionBlocked, reason: v1alpha1.ReasonAppChanged, rule: "changed App", at: now.Add(7 * time.Hour)},

@@ -28,7 +28,12 @@ func intentLeft(in Input) (rotation.Decision, bool) {
 		return rotation.Decision{}, false // The chain's token is not for this App, or not ours to spend: see below.
 	}
 	if in.intentMayBeAtWork() {
-		return wait(v1alpha1.ReasonOutcomeUnknown, in.Now.Add(max(rotation.Settle-in.IntentSeen, time.Second))), true
+		decision := wait(v1alpha1.ReasonOutcomeUnknown, in.Now.Add(rotation.Settle-in.IntentSeen))
+		if in.IntentAtWork {
+			// Its end has us look again, and nobody knows when that is: a time that is told would be moved at each look.
+			decision.At, decision.Problem.RetryAt = in.Now.Add(rotation.Settle), time.Time{}
+		}
+		return decision, true
 	}
 	return in.orBackoff(rotation.Decision{Action: rotation.ActionResolve, Cause: rotation.CauseIntent, Spends: intent.Spends}), true
 }

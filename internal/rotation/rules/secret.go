@@ -24,7 +24,8 @@ func retained(in Input) (rotation.Decision, bool) {
 	if state.Owner == in.Owner.UID && !in.Pair.IsRetained() {
 		return in.orBackoff(rotation.Decision{Action: rotation.ActionAdopt}), true
 	}
-	sameSeed := in.Seed == "" || state.KnowsSeed(in.Seed, in.App)
+	// One that was just being imported goes on, wherever it was when its resource went.
+	sameSeed := in.Seed == "" || in.Seed == state.PendingSeed || state.KnowsSeed(in.Seed, in.App)
 	if !in.Pair.IsRetained() || state.OwnerName != in.Owner.Name || state.App != in.App || !sameSeed {
 		return rotation.Decision{}, false
 	}
