@@ -150,6 +150,9 @@ func authorizedCondition(s *scope.Scope, stop *problem.Problem) metav1.Condition
 	switch {
 	case stop != nil && stop.Unauthorized:
 		condition.Status, condition.Reason, condition.Message = metav1.ConditionFalse, stop.Reason, stop.Message
+	case state != nil && state.Owner != string(s.Token.UID) && state.Owner != "":
+		condition.Status, condition.Reason = metav1.ConditionUnknown, v1alpha1.ReasonPairUnproven
+		condition.Message = "The pair Secret was restored from elsewhere. The operator is finding out whether its pair is the current one."
 	case state != nil && state.Verdict != nil:
 		human := words.NeedsHuman(s.Token, state.Verdict.Reason)
 		condition.Status, condition.Reason, condition.Message = metav1.ConditionFalse, human.Reason, human.Message

@@ -9,6 +9,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
+	"github.com/githubusertoken/github-user-token-operator/internal/rotation/rules"
 )
 
 // act does what was decided, or says what stands in the way.
@@ -22,17 +23,38 @@ func (c *Controller) act(ctx context.Context, s *scope.Scope, decision rotation.
 		return c.pairs.restore(ctx, s)
 	case rotation.ActionTakeUp:
 		return c.pairs.takeUp(ctx, s)
-	case rotation.ActionAdopt:
-		return c.pairs.adopt(ctx, s)
+	case rotation.ActionAdopt, rotation.ActionProve:
+		return c.takeUpForeign(ctx, s, decision)
 	case rotation.ActionReclaim:
 		return c.pairs.reclaim(ctx, s)
-	case rotation.ActionProve:
-		return c.prover.prove(ctx, s)
 	case rotation.ActionImport, rotation.ActionRefresh, rotation.ActionResolve:
 		return c.exchanges.begin(ctx, s, decision)
 	default:
 		return c.rest(ctx, s, decision)
 	}
+}
+
+// takeUpForeign takes up a pair that another resource has had, or asks GitHub about it first, when nobody else holds the same
+// refresh token. That is looked at each time before the pair is taken up, and before GitHub is asked: an exchange that
+// somebody makes after that ends the access token, and one that was made before has.
+func (c *Controller) takeUpForeign(ctx context.Context, s *scope.Scope, decision rotation.Decision) Result {
+	if s.Pair.State.Owner != s.Owner.UID {
+		if s.Input.Vouched && s.Input.Proof != rotation.ProofAlive && c.ownership.LivesOn(ctx, s.Pair) {
+			s.Input.Vouched = false // The word may have been copied as well.
+			return c.act(ctx, s, rules.Decide(s.Input))
+		}
+		switch p, err := c.ownership.ClaimPair(ctx, s.Token, s.Pair); {
+		case err != nil:
+			return c.notes.failed(s, err, "The pair that came from elsewhere was not taken up, because it could not be found out who else has it")
+		case p != nil:
+			decision.Action, decision.Problem = rotation.ActionBlocked, p
+			return c.rest(ctx, s, decision)
+		}
+	}
+	if decision.Action == rotation.ActionProve {
+		return c.prover.prove(ctx, s)
+	}
+	return c.pairs.adopt(ctx, s)
 }
 
 // rest is what is done when nothing can be done about the pair: a Secret in its place that nobody wants any

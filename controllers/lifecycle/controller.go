@@ -89,7 +89,7 @@ func (c *Controller) Reconcile(ctx context.Context, token *v1alpha1.GitHubUserTo
 // token that is no longer in the seed is not claimed any more.
 func (c *Controller) acknowledge(s *scope.Scope) {
 	c.notes.With(s.Token.UID, func(m *note) { m.generation = s.Token.Generation })
-	c.ownership.Release(s.Token, s.Seed)
+	c.ownership.Release(s.Token, s.Seed, s.Pair)
 }
 
 // reportRunning reports an exchange whose pair cannot be stored. Any other reports when it has ended.

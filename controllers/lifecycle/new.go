@@ -22,7 +22,7 @@ func New(options Options) *Controller {
 	}
 	ownership := seeds.NewOwnership(seeds.OwnershipOptions{
 		Chains: options.Cache.ChainsWith, Resources: options.Cache.Resources, HasPair: observer.hasPair, Reader: reader, Memory: options.Memory,
-		Resource: options.Cache.Resource, Now: options.Clock.Now,
+		Resource: options.Cache.Resource, Pair: options.API.Get, Now: options.Clock.Now,
 		Wake: func(names ...types.NamespacedName) {
 			for _, name := range names {
 				options.Wake(name)
@@ -45,7 +45,7 @@ func New(options Options) *Controller {
 	revoker := revocation.New(revocation.Options{
 		GitHub: options.GitHub, Store: options.API, ClientSecret: reader.ClientSecret, Runner: options.Runner, Events: options.Reporter,
 		Find: finder.find, Refs: observer.secretsOf, Memory: options.Memory, Clock: options.Clock, Log: options.Log,
-		Limiter: options.RevocationLimiter,
+		Limiter: options.RevocationLimiter, HeldElsewhere: ownership.HeldElsewhere,
 	})
 	rotator.Admit, rotator.End = checks.VerifyAccount, revoker.Unadmitted
 	registry := &registry{

@@ -48,9 +48,11 @@ type note struct {
 	committing *problem.Problem
 	// retries counts the tries of a write after the exchange under way that failed.
 	retries int
-	// proven and proof are GitHub's answer about a pair that was restored from a backup.
-	proven tokens
-	proof  rotation.Proof
+	// proven and proof are GitHub's answer about a pair that was restored from a backup, and provenAt is when it was given,
+	// by the monotonic clock.
+	proven   tokens
+	proof    rotation.Proof
+	provenAt time.Duration
 }
 
 // tokens name a pair. One of the two does not tell pairs apart: GitHub may repeat the other.
@@ -224,6 +226,17 @@ func (m *note) alteredWait(now time.Time, mono time.Duration) time.Duration {
 		return 0
 	}
 	return max(0, m.failure.retry.At(now, mono).Sub(now))
+}
+
+// proofLasts is for how long it is believed that an access token is alive: somebody else may exchange its pair.
+const proofLasts = time.Minute
+
+// proofOf is what GitHub has said of a pair, as far as that still counts. A dead token stays dead.
+func (m *note) proofOf(state *rotation.State, mono time.Duration) rotation.Proof {
+	if m.proven != tokensOf(state) || m.proof == rotation.ProofAlive && mono-m.provenAt > proofLasts {
+		return rotation.ProofNone
+	}
+	return m.proof
 }
 
 // isOlder compares two resourceVersions of Secrets. Versions that cannot be compared count as not older.

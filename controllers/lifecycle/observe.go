@@ -76,8 +76,8 @@ func (o *observer) recall(s *scope.Scope, backup *rotation.Pair) {
 				m.seenVersion, m.seenUID = s.Pair.Version, s.Pair.UID
 			}
 		}
-		if s.Pair != nil && m.proven == tokensOf(&s.Pair.State) {
-			s.Input.Proof = m.proof
+		if s.Pair != nil {
+			s.Input.Proof = m.proofOf(&s.Pair.State, mono)
 		}
 		if f := m.failure; f != nil && f.generation == s.Token.Generation && f.requested == s.Input.RefreshRequestedAt {
 			s.Failure = f.current(s.Now, mono)

@@ -72,7 +72,7 @@ func (v *prover) proveNow(log logr.Logger, token *v1alpha1.GitHubUserToken, ref 
 		}, backoff.Backoff{First: time.Second, Max: retry.Max})
 		return
 	}
-	found := rotation.ProofDead
+	found, asked := rotation.ProofDead, v.clock.Monotonic()
 	if !pair.AccessToken.IsZero() && pair.AccessToken.Fingerprint() == pair.State.AccessToken {
 		alive, err := v.github.CheckToken(ctx, app, pair.AccessToken)
 		if err != nil {
@@ -87,7 +87,7 @@ func (v *prover) proveNow(log logr.Logger, token *v1alpha1.GitHubUserToken, ref 
 			found = rotation.ProofAlive
 		}
 	}
-	v.notes.With(token.UID, func(m *note) { m.proven, m.proof = tokensOf(&pair.State), found })
+	v.notes.With(token.UID, func(m *note) { m.proven, m.proof, m.provenAt = tokensOf(&pair.State), found, asked })
 	v.notes.succeed(token.UID)
 	log.Info("GitHub was asked about the access token of a restored pair", "alive", found == rotation.ProofAlive)
 }

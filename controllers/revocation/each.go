@@ -45,6 +45,14 @@ func (r *Revoker) revokeEach(ctx context.Context, token *v1alpha1.GitHubUserToke
 		if r.hasRevoked(token.UID, p) {
 			continue
 		}
+		held, err := r.heldElsewhere(ctx, token, live)
+		if err != nil {
+			return remains{}, err
+		}
+		if held {
+			r.noteRevoked(token.UID, p) // It goes with its own resource.
+			continue
+		}
 		if err := r.revokePair(ctx, issuer, p, r.turnOf(token)); err == nil {
 			r.noteRevoked(token.UID, p)
 		} else if failed == nil || isHopeless(failed) {
@@ -52,6 +60,14 @@ func (r *Revoker) revokeEach(ctx context.Context, token *v1alpha1.GitHubUserToke
 		}
 	}
 	return living, failed
+}
+
+// heldElsewhere reports whether a pair is the copy of another resource's: to revoke it would end that one's chain.
+func (r *Revoker) heldElsewhere(ctx context.Context, token *v1alpha1.GitHubUserToken, live *rotation.Pair) (bool, error) {
+	if r.options.HeldElsewhere == nil {
+		return false, nil
+	}
+	return r.options.HeldElsewhere(ctx, token, live)
 }
 
 func (r *Revoker) hasRevoked(uid types.UID, p pair) (revoked bool) {

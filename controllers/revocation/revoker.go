@@ -48,6 +48,9 @@ type Options struct {
 	Events Events
 	// Find is the resource of an owner's name as it is now, live; nil when there is none.
 	Find func(context.Context, rotation.Owner) (*v1alpha1.GitHubUserToken, error)
+	// HeldElsewhere reports whether another resource holds the refresh token of a pair that this one was given by a copy or
+	// a backup. May be nil: none does. An error is a reason to try again.
+	HeldElsewhere func(context.Context, *v1alpha1.GitHubUserToken, *rotation.Pair) (bool, error)
 	// Refs are all Secrets in which a resource may have a pair.
 	Refs   func(context.Context, *v1alpha1.GitHubUserToken) ([]rotation.Ref, error)
 	Memory *memory.Store

@@ -19,8 +19,11 @@ type Chain struct {
 	// Owner and UID are those of the resource.
 	Owner string
 	UID   types.UID
-	// Version is the resourceVersion of the pair Secret.
+	// Ref and Version are those of the pair Secret.
+	Ref     rotation.Ref
 	Version string
+	// Bound reports that the chain is the resource's own, and not one that it was given by a copy or a backup.
+	Bound bool
 	// Pending reports that the token is being imported, or that it was and the outcome is not known; otherwise the chain
 	// goes back to it or stands at it.
 	Pending bool
@@ -30,7 +33,8 @@ type Chain struct {
 func ChainOf(pair *rotation.Pair, token credential.Fingerprint) Chain {
 	imported := slices.ContainsFunc(pair.State.Seeds, func(seed rotation.SeedRecord) bool { return seed.Fingerprint == token && seed.RefusedFor == "" })
 	return Chain{
-		Namespace: pair.Owner.Namespace, Owner: pair.Owner.Name, UID: types.UID(pair.Owner.UID), Version: pair.Version,
+		Namespace: pair.Owner.Namespace, Owner: pair.Owner.Name, UID: types.UID(pair.Owner.UID), Ref: pair.Ref, Version: pair.Version,
+		Bound:   pair.State.Owner == pair.Owner.UID,
 		Pending: pair.State.PendingSeed == token && pair.State.RefreshToken != token && !imported,
 	}
 }

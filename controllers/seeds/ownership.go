@@ -25,6 +25,8 @@ type OwnershipOptions struct {
 	Resources func(ctx context.Context, namespace string) ([]*v1alpha1.GitHubUserToken, error)
 	// Resource is a resource as the cache has it; nil when it has none. started is false before there is a cache.
 	Resource func(ctx context.Context, name types.NamespacedName) (token *v1alpha1.GitHubUserToken, started bool)
+	// Pair reads a pair Secret live. Errors: rotation.ErrNotFound, or unknown.
+	Pair func(ctx context.Context, ref rotation.Ref) (*rotation.Pair, error)
 	// HasPair reports whether the cache has a pair Secret of a resource.
 	HasPair func(ctx context.Context, token *v1alpha1.GitHubUserToken) (bool, error)
 	// Reader reads the seeds of other resources.
@@ -42,11 +44,12 @@ type OwnershipOptions struct {
 type Ownership struct {
 	options OwnershipOptions
 	claims  *claims
+	looks   memory.Slot[looks]
 }
 
 // NewOwnership makes an Ownership.
 func NewOwnership(options OwnershipOptions) *Ownership {
-	o := &Ownership{options: options, claims: newClaims(options.Memory)}
+	o := &Ownership{options: options, claims: newClaims(options.Memory), looks: memory.NewSlot[looks](options.Memory)}
 	options.Reader.changed = o.claims.unsettle
 	return o
 }
@@ -83,8 +86,12 @@ func (o *Ownership) Claim(ctx context.Context, token *v1alpha1.GitHubUserToken, 
 }
 
 // Release gives up the claim to a token that is no longer in the seed, and wakes those that want the token.
-// found is what Look has returned: when it looked at nothing, nothing is given up.
-func (o *Ownership) Release(token *v1alpha1.GitHubUserToken, found scope.Seed) {
+// found is what Look has returned: when it looked at nothing, nothing is given up. A claim to the token of a pair that is
+// still to be taken up stays.
+func (o *Ownership) Release(token *v1alpha1.GitHubUserToken, found scope.Seed, pair *rotation.Pair) {
+	if isForeign(token, pair) && o.claims.held(token.UID) == pair.State.RefreshToken {
+		return
+	}
 	examined := found.Version != "" || found.Problem != nil || token.Spec.RefreshTokenRef == nil
 	if held := o.claims.held(token.UID); examined && held != "" && held != found.Fingerprint {
 		o.wake(o.claims.enter(claimOf(token, "")))

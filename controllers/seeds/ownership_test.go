@@ -34,6 +34,10 @@ type setting struct {
 	chains map[credential.Fingerprint][]Chain
 	pairs  map[types.UID]bool
 	woken  []string
+	// live are pair Secrets as they are, looked the names of those that were read, and lookFails why none can be.
+	live      map[rotation.Ref]*rotation.Pair
+	looked    []string
+	lookFails error
 	// chainsFail, resourcesFail and pairsFail are errors of the caches.
 	chainsFail, resourcesFail, pairsFail error
 	// listed is how often the resources were listed.
@@ -43,7 +47,7 @@ type setting struct {
 func newSetting(t *testing.T) *setting {
 	r, c := newReader()
 	store := memory.NewStore()
-	v := &setting{cluster: c, t: t, store: store, chains: map[credential.Fingerprint][]Chain{}, pairs: map[types.UID]bool{}}
+	v := &setting{cluster: c, t: t, store: store, chains: map[credential.Fingerprint][]Chain{}, pairs: map[types.UID]bool{}, live: map[rotation.Ref]*rotation.Pair{}}
 	v.Ownership = NewOwnership(OwnershipOptions{
 		Reader: r, Memory: store,
 		Chains: func(_ context.Context, token credential.Fingerprint) ([]Chain, error) {
@@ -62,6 +66,16 @@ func newSetting(t *testing.T) *setting {
 			return nil, true
 		},
 		Now: func() time.Time { return now },
+		Pair: func(_ context.Context, ref rotation.Ref) (*rotation.Pair, error) {
+			v.looked = append(v.looked, ref.Name)
+			if v.lookFails != nil {
+				return nil, v.lookFails
+			}
+			if pair := v.live[ref]; pair != nil {
+				return pair, nil
+			}
+			return nil, rotation.ErrNotFound
+		},
 		HasPair: func(_ context.Context, token *v1alpha1.GitHubUserToken) (bool, error) {
 			return v.pairs[token.UID], v.pairsFail
 		},
@@ -322,19 +336,19 @@ func TestOwnerHandsTheTokenOver(t *testing.T) {
 		}, true},
 		"when another is in its seed": {func(v *setting, owner *v1alpha1.GitHubUserToken) {
 			v.reseed("owner", "ghr_another")
-			v.Release(owner, scope.Seed{Version: "owner-seed/refresh_token@uid/2", Fingerprint: fingerprint("ghr_another")})
+			v.Release(owner, scope.Seed{Version: "owner-seed/refresh_token@uid/2", Fingerprint: fingerprint("ghr_another")}, nil)
 		}, true},
 		"when its seed has become unusable": {func(v *setting, owner *v1alpha1.GitHubUserToken) {
 			v.reseed("owner", "ghp_bad")
-			v.Release(owner, scope.Seed{Version: "owner-seed/refresh_token@uid/2", Problem: &problem.Problem{}})
+			v.Release(owner, scope.Seed{Version: "owner-seed/refresh_token@uid/2", Problem: &problem.Problem{}}, nil)
 		}, true},
 		"when its seed was deleted": {func(v *setting, owner *v1alpha1.GitHubUserToken) {
 			delete(v.secrets, in("owner-seed"))
-			v.Release(owner, scope.Seed{Problem: &problem.Problem{}})
+			v.Release(owner, scope.Seed{Problem: &problem.Problem{}}, nil)
 		}, true},
 		"when its spec names no seed any more": {func(v *setting, owner *v1alpha1.GitHubUserToken) {
 			owner.Spec.RefreshTokenRef = nil
-			v.Release(owner, scope.Seed{})
+			v.Release(owner, scope.Seed{}, nil)
 		}, true},
 		"when it is forgotten": {func(v *setting, owner *v1alpha1.GitHubUserToken) {
 			v.tokens = v.tokens[1:]
@@ -346,10 +360,10 @@ func TestOwnerHandsTheTokenOver(t *testing.T) {
 			v.Forget(owner.UID)
 		}, true},
 		"not when the token is still in its seed": {func(v *setting, owner *v1alpha1.GitHubUserToken) {
-			v.Release(owner, scope.Seed{Version: "owner-seed/refresh_token@uid/2", Fingerprint: fingerprint("ghr_shared")})
+			v.Release(owner, scope.Seed{Version: "owner-seed/refresh_token@uid/2", Fingerprint: fingerprint("ghr_shared")}, nil)
 		}, false},
 		"not when its seed was not looked at": {func(v *setting, owner *v1alpha1.GitHubUserToken) {
-			v.Release(owner, scope.Seed{})
+			v.Release(owner, scope.Seed{}, nil)
 		}, false},
 		"not when it claims the same again": {func(v *setting, owner *v1alpha1.GitHubUserToken) {
 			v.claim(owner, "ghr_shared")
@@ -395,7 +409,7 @@ func TestOwnerThatWasPresumedReleasesLikeAnyOther(t *testing.T) {
 	if name, known := v.store.Name(other.UID); !known || name != in("other") {
 		t.Error("nobody would forget the older one if it went before its first reconcile")
 	}
-	v.Release(other, scope.Seed{Version: "other-seed/refresh_token@uid/2", Fingerprint: fingerprint("ghr_another")})
+	v.Release(other, scope.Seed{Version: "other-seed/refresh_token@uid/2", Fingerprint: fingerprint("ghr_another")}, nil)
 	v.wakes("mine")
 }
 

@@ -1,0 +1,213 @@
+package controllers
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+)
+
+// velero changes the metadata of an object as velero restore does when it creates it in another namespace: labels,
+// annotations and finalizers stay, whatever the API server has given it goes, and where it comes from is said.
+func velero(object client.Object, namespace string) {
+	object.SetNamespace(namespace)
+	object.SetUID("")
+	object.SetResourceVersion("")
+	object.SetGeneration(0)
+	object.SetCreationTimestamp(metav1.Time{})
+	object.SetManagedFields(nil)
+	labels := object.GetLabels()
+	if labels == nil {
+		labels = map[string]string{}
+	}
+	labels["velero.io/backup-name"], labels["velero.io/restore-name"] = "daily", "daily-1"
+	object.SetLabels(labels)
+}
+
+// copyTo creates copies of a resource and its Secrets in another namespace, and goes there.
+func (w *world) copyTo(namespace string, saved backup, change func(*corev1.Secret, *v1alpha1.GitHubUserToken)) {
+	w.t.Helper()
+	token := saved.token.DeepCopy()
+	velero(token, namespace)
+	token.OwnerReferences, token.Status = nil, v1alpha1.GitHubUserTokenStatus{}
+	w.namespace = namespace
+	for _, secret := range saved.secrets {
+		made := secret.DeepCopy()
+		velero(made, namespace)
+		made.OwnerReferences = nil
+		change(made, token)
+		w.create(made)
+	}
+	w.create(token)
+}
+
+// isCopyOf is how a resource speaks that has a copy of another one's pair.
+func isCopyOf(namespace, name string) refusal {
+	return refusal{
+		reason: v1alpha1.ReasonRefreshTokenInUse, says: fmt.Sprintf("is a copy: GitHubUserToken %s/%s holds the same refresh token", namespace, name),
+		unauthorized: true,
+	}
+}
+
+func unchanged(*corev1.Secret, *v1alpha1.GitHubUserToken) {}
+
+// The access token of a copy is alive, which proves that its pair is the current one. It is the original's all the same.
+func TestACopyOfALivePairInAnotherNamespaceIsRecognised(t *testing.T) {
+	t.Parallel()
+	each(t, map[string]struct {
+		change func(*corev1.Secret, *v1alpha1.GitHubUserToken)
+		down   bool
+	}{
+		"Velero with a namespace mapping": {change: unchanged},
+		"with a word that a template gives for each restore": {change: func(_ *corev1.Secret, token *v1alpha1.GitHubUserToken) {
+			metav1.SetMetaDataAnnotation(&token.ObjectMeta, v1alpha1.AnnotationAdopt, "true")
+		}},
+		"with the owner of the original": {change: func(secret *corev1.Secret, token *v1alpha1.GitHubUserToken) {
+			secret.OwnerReferences = []metav1.OwnerReference{*metav1.NewControllerRef(&metav1.ObjectMeta{Name: token.Name, UID: "6c1f0a52-0000-4000-8000-000000000007"}, v1alpha1.GroupVersion.WithKind("GitHubUserToken"))}
+		}},
+		"without a client secret":                                      {change: func(_ *corev1.Secret, token *v1alpha1.GitHubUserToken) { token.Spec.App.ClientSecretRef = nil }},
+		"while the operator is down, so that either may be seen first": {change: unchanged, down: true},
+	}, func(t *testing.T, c struct {
+		change func(*corev1.Secret, *v1alpha1.GitHubUserToken)
+		down   bool
+	},
+	) {
+		w := newWorld(t, worldOptions{namespaces: 2})
+		original, copied := w.namespaces[0], w.namespaces[1]
+		before := w.start("octocat")
+		saved := w.backUp("octocat")
+		if c.down {
+			w.stop()
+		}
+		w.copyTo(copied, saved, c.change)
+		if c.down {
+			w.startOperator(w.options)
+		}
+		w.refused("octocat", isCopyOf(original, "octocat"))
+		w.restart()
+		w.request("octocat", "now")
+		w.refused("octocat", isCopyOf(original, "octocat"))
+		w.quiet()
+		w.presented(1)
+		w.namespace = original
+		w.samePair(before, w.ready("octocat"))
+		w.request("octocat", "now")
+		w.refreshed("octocat", 2)
+		w.ready("octocat")
+
+		// The original's chain goes on, and what the copy has is of no more use.
+		w.namespace = copied
+		w.condition("octocat", v1alpha1.ConditionAuthorized, metav1.ConditionFalse, v1alpha1.ReasonPairUnproven)
+		w.quiet()
+		w.presented(2)
+		if w.get("octocat").Spec.App.ClientSecretRef == nil {
+			return
+		}
+		w.seed("octocat", "octocat")
+		w.ready("octocat")
+		w.namespace = original
+		w.ready("octocat")
+	})
+}
+
+// Who has the original of a copied pair is gone: the copy is all there is.
+func TestACopyIsTakenUpWhenItsOriginalIsGone(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{namespaces: 2})
+	before := w.start("octocat")
+	w.copyTo(w.namespaces[1], w.backUp("octocat"), unchanged)
+	w.refused("octocat", isCopyOf(w.namespaces[0], "octocat"))
+	w.namespace = w.namespaces[0]
+	w.remove(w.resourceNamed("octocat"))
+	w.gone(w.resourceNamed("octocat"))
+	w.namespace = w.namespaces[1]
+	w.samePair(before, w.ready("octocat"))
+	w.request("octocat", "now")
+	w.refreshed("octocat", 2)
+	w.presented(2)
+}
+
+// A copy that is deleted with its tokens must not take the original's along.
+func TestACopyThatIsDeletedLeavesTheOriginalsTokensAlone(t *testing.T) {
+	t.Parallel()
+	each(t, map[string]v1alpha1.DeletionPolicy{
+		"Revoke": v1alpha1.DeletionPolicyRevoke, "Delete": v1alpha1.DeletionPolicyDelete, "Retain": v1alpha1.DeletionPolicyRetain,
+	}, func(t *testing.T, policy v1alpha1.DeletionPolicy) {
+		w := newWorld(t, worldOptions{namespaces: 2})
+		before := w.start("octocat")
+		withPolicy := func(_ *corev1.Secret, token *v1alpha1.GitHubUserToken) { token.Spec.DeletionPolicy = policy }
+		w.copyTo(w.namespaces[1], w.backUp("octocat"), withPolicy)
+		w.refused("octocat", isCopyOf(w.namespaces[0], "octocat"))
+		w.remove(w.resourceNamed("octocat"))
+		w.gone(w.resourceNamed("octocat"))
+		if policy == v1alpha1.DeletionPolicyRetain { // What was left there is no better than what it was copied from.
+			w.create(w.resource("octocat"))
+			w.refused("octocat", isCopyOf(w.namespaces[0], "octocat"))
+		}
+		w.namespace = w.namespaces[0]
+		w.samePair(before, w.ready("octocat"))
+		w.request("octocat", "now")
+		w.refreshed("octocat", 2)
+		w.ready("octocat")
+		w.presented(2)
+	})
+}
+
+// Of a pair that was retained a copy is made, and taken up in another namespace. What was retained is the copy then.
+func TestARetainedPairThatLivesOnInACopyIsNotTakenUp(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{namespaces: 2})
+	before := w.startRetained("octocat")
+	saved := w.backUp("octocat")
+	w.remove(w.resourceNamed("octocat"))
+	w.gone(w.resourceNamed("octocat"))
+	saved.secrets = []*corev1.Secret{w.pair("octocat-token")}
+	w.copyTo(w.namespaces[1], saved, unchanged)
+	w.samePair(before, w.ready("octocat"))
+	w.namespace = w.namespaces[0]
+	w.create(w.resource("octocat"))
+	w.refused("octocat", isCopyOf(w.namespaces[1], "octocat"))
+	w.namespace = w.namespaces[1]
+	w.request("octocat", "now")
+	w.refreshed("octocat", 2)
+	w.ready("octocat")
+	w.presented(2)
+}
+
+// Fingerprints stand in annotations, where a tenant can read and write them. Only the token itself is a proof.
+func TestACopiedFingerprintStandsInNobodysWay(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{namespaces: 2})
+	w.start("octocat")
+	w.request("octocat", "first")
+	w.refreshed("octocat", 2)
+	before := w.ready("octocat")
+	saved := w.backUp("octocat")
+	w.namespace = w.namespaces[1]
+	w.create(w.resource("thief")) // It has no seed.
+	thief := w.get("thief")
+	forged := saved.secrets[0].DeepCopy()
+	velero(forged, w.namespace)
+	forged.Name = "thief-token"
+	forged.OwnerReferences = []metav1.OwnerReference{*metav1.NewControllerRef(thief, v1alpha1.GroupVersion.WithKind("GitHubUserToken"))}
+	forged.Annotations[v1alpha1.AnnotationState] = strings.NewReplacer(
+		string(saved.token.UID), string(thief.UID), `"octocat"`, `"thief"`).Replace(forged.Annotations[v1alpha1.AnnotationState])
+	forged.Data = map[string][]byte{v1alpha1.KeyAccessToken: []byte("ghu_none"), v1alpha1.KeyRefreshToken: []byte("ghr_none")}
+	w.create(forged)
+	w.condition("thief", v1alpha1.ConditionReady, metav1.ConditionTrue, "") // Until GitHub is asked.
+
+	// The owner's pair comes back from a backup, and is still the owner's to exchange.
+	w.namespace = w.namespaces[0]
+	w.lose(saved)
+	w.bringBack(saved, withoutOwner, nil)
+	w.samePair(before, w.ready("octocat"))
+	w.request("octocat", "now")
+	w.refreshed("octocat", 3)
+	w.ready("octocat")
+	w.presented(3)
+}
