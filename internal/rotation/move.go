@@ -33,9 +33,9 @@ func (r *Rotator) Move(ctx context.Context, owner Owner, from, to Ref, settled s
 	case target == nil:
 		target, err = r.Store.Create(ctx, copyTo(old, to))
 	case target.Deleting || target.Immutable:
-		target, err = r.replace(ctx, newest(target, old), target)
+		target, err = r.replace(ctx, newest(target, r.withoutUnsent(owner, old)), target)
 	default:
-		target, err = r.Store.Update(ctx, target, claimed(target, newest(target, old)))
+		target, err = r.Store.Update(ctx, target, claimed(target, newest(target, r.withoutUnsent(owner, old))))
 	}
 	if errors.Is(err, ErrExists) {
 		return nil, ErrConflict // Somebody was faster; whose it is the next look tells.
@@ -52,7 +52,7 @@ func (r *Rotator) Move(ctx context.Context, owner Owner, from, to Ref, settled s
 // merge makes one of two Secrets of the same resource: what counts of both goes into the second, and the first is
 // removed as it was read.
 func (r *Rotator) merge(ctx context.Context, old, into *Pair) error {
-	if _, err := r.Store.Update(ctx, into, claimed(into, newest(into, old))); err != nil {
+	if _, err := r.Store.Update(ctx, into, claimed(into, newest(into, r.withoutUnsent(into.Owner, old)))); err != nil {
 		return fmt.Errorf("bring two Secrets of one pair together: %w", err)
 	}
 	if err := r.Store.Remove(ctx, old); err != nil {

@@ -147,10 +147,10 @@ func newer(a, b *Pair) *Pair {
 	}
 }
 
-// withoutUnsent is a first fence of this very process without its login, if nothing was sent under it: it has met
-// the backup, and what the backup holds may be a later login. The seed Secret tells.
+// withoutUnsent is a first fence of this very process without its login, if nothing was sent under it or before it: it has
+// met another copy, and what that holds may be a later login. The seed Secret tells.
 func (r *Rotator) withoutUnsent(owner Owner, live *Pair) *Pair {
-	if live.hasTokens() || live.Intent == nil || !r.isUntouched(owner, live.Intent) {
+	if live.hasTokens() || live.Intent == nil || live.Intent.Unresolved > 0 || !r.isUntouched(owner, live.Intent) {
 		return live
 	}
 	next := live.Clone()

@@ -1,0 +1,90 @@
+package rotation
+
+import (
+	"context"
+	"testing"
+
+	"github.com/githubusertoken/github-user-token-operator/internal/credential"
+)
+
+// drawer is a Store with several Secrets, in which nothing goes wrong.
+type drawer struct {
+	Store
+
+	secrets map[Ref]*Pair
+}
+
+func (d *drawer) Get(_ context.Context, ref Ref) (*Pair, error) {
+	if pair := d.secrets[ref]; pair != nil {
+		return pair.Clone(), nil
+	}
+	return nil, ErrNotFound
+}
+
+func (d *drawer) Update(_ context.Context, current, next *Pair) (*Pair, error) {
+	d.secrets[current.Ref] = next.Clone()
+	return next, nil
+}
+
+func (d *drawer) Remove(_ context.Context, pair *Pair) error {
+	delete(d.secrets, pair.Ref)
+	return nil
+}
+
+// A first fence may be made late, when its request was given up long ago, under a name that is not asked for any more. A later
+// login has been imported by then: what was never sent must not be imported after it.
+func TestMoveBringsNoLoginAlongThatWasNeverSent(t *testing.T) {
+	login, place := credential.NewRefreshToken("ghr_older"), Ref{Namespace: "team-a", Name: "renamed"}
+	for name, c := range map[string]struct {
+		change func(r *Rotator, late *Pair)
+		kept   bool
+	}{
+		"nothing was sent under it":                {func(*Rotator, *Pair) {}, false},
+		"something was sent under it":              {func(r *Rotator, late *Pair) { r.markSent(deviceOwner, late.Intent) }, true},
+		"something was sent before it":             {func(_ *Rotator, late *Pair) { late.Intent.Unresolved = 1 }, true},
+		"another process knows what was sent":      {func(_ *Rotator, late *Pair) { late.Intent.Holder.Process = "another" }, true},
+		"nobody has begun to exchange it, as yet":  {func(_ *Rotator, late *Pair) { late.Intent = nil }, true},
+		"it is the login of a chain that it holds": {func(_ *Rotator, late *Pair) { late.RefreshToken = credential.NewRefreshToken("ghr_chain") }, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newDeviceWorld().rotator
+			late := &Pair{
+				Ref: Ref{Namespace: "team-a", Name: "former"}, Owner: deviceOwner, Controlled: true, UID: "late", SeedToken: login,
+				State:  State{Owner: deviceOwner.UID, PendingSeed: login.Fingerprint()},
+				Intent: &Intent{ID: "late", Holder: r.Me, Spends: login.Fingerprint()},
+			}
+			c.change(r, late)
+			target := brokenChain()
+			target.Ref = place
+			if !late.RefreshToken.IsZero() {
+				target.AccessToken, target.RefreshToken = credential.AccessToken{}, credential.RefreshToken{}
+			}
+			store := &drawer{secrets: map[Ref]*Pair{place: target, late.Ref: late}}
+			r.Store = store
+			settled := ""
+			if late.Intent != nil {
+				settled = late.Intent.ID
+			}
+			if _, err := r.Move(t.Context(), deviceOwner, late.Ref, place, settled); err != nil {
+				t.Fatal(err)
+			}
+			got := store.secrets[place]
+			if kept := !got.SeedToken.IsZero(); kept != c.kept || kept != (got.State.PendingSeed != "") || kept != (got.Intent != nil) && late.Intent != nil {
+				t.Errorf("it is taken along: %t, pending %q under %+v", kept, got.State.PendingSeed, got.Intent)
+			}
+			if len(store.secrets) != 1 || got.RefreshToken.IsZero() {
+				t.Errorf("%d Secrets are left, and the pair is %+v", len(store.secrets), got)
+			}
+			if c.kept {
+				return
+			}
+			store.secrets[late.Ref] = late
+			if err := r.merge(t.Context(), late, store.secrets[place]); err != nil {
+				t.Fatal(err)
+			}
+			if got := store.secrets[place]; !got.SeedToken.IsZero() || got.Intent != nil {
+				t.Error("it is taken along where the two become one before a token is sent")
+			}
+		})
+	}
+}
