@@ -16,6 +16,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/controllers/words"
 	"github.com/githubusertoken/github-user-token-operator/internal/problem"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
+	"github.com/githubusertoken/github-user-token-operator/internal/rotation/rules"
 )
 
 // statusOf is the whole status of a resource, from what is known of it now. It is a pure function: a status
@@ -155,7 +156,7 @@ func authorizedCondition(s *scope.Scope, stop *problem.Problem) metav1.Condition
 		condition.Message = "The pair Secret was restored from elsewhere. The operator is finding out whether its pair is the current one."
 	case state != nil && state.Verdict != nil:
 		human := words.NeedsHuman(s.Token, state.Verdict.Reason)
-		condition.Status, condition.Reason, condition.Message = metav1.ConditionFalse, human.Reason, human.Message
+		condition.Status, condition.Reason, condition.Message = metav1.ConditionFalse, human.Reason, human.Message+words.Again(rules.AgainAt(s.Input, state.Verdict))
 	case s.Failure != nil && s.Failure.Ambiguous, s.Pair != nil && s.Pair.Controlled && s.Pair.Intent != nil:
 		condition.Status, condition.Reason = metav1.ConditionUnknown, v1alpha1.ReasonOutcomeUnknown
 		condition.Message = "GitHub's answer to the last exchange did not arrive, so it is not known yet whether the exchange was made. The operator is finding out."
@@ -175,7 +176,8 @@ func authorizedCondition(s *scope.Scope, stop *problem.Problem) metav1.Condition
 	default:
 		condition.Reason, condition.Message = v1alpha1.ReasonRefreshTokenValid, "The refresh token is believed to be good."
 		if state.SeedVerdict != nil {
-			condition.Message += fmt.Sprintf(" The newer login in the seed was refused (%s), so the chain before it goes on. %s", state.SeedVerdict.Reason, words.WhatToDo(s.Token))
+			condition.Message += fmt.Sprintf(" The newer login in the seed was refused (%s), so the chain before it goes on. %s", state.SeedVerdict.Reason, words.WhatToDo(s.Token)) +
+				words.Again(rules.AgainAt(s.Input, state.SeedVerdict))
 		} else if s.Seed.Problem != nil {
 			condition.Message += " " + seeds.UnusablePrefix + s.Seed.Problem.Message
 		}

@@ -22,7 +22,11 @@ func Explain(s *scope.Scope, decision rotation.Decision) *problem.Problem {
 	case decision.Rule == rules.NoPair && s.Seed.Problem != nil:
 		return s.Seed.Problem
 	case found.Unauthorized:
-		return words.NeedsHuman(s.Token, found.Reason)
+		human := words.NeedsHuman(s.Token, found.Reason)
+		if state := s.Stored(); decision.Rule == rules.Condemned && state != nil {
+			human.Message += words.Again(rules.AgainAt(s.Input, state.Verdict))
+		}
+		return human
 	}
 	told := *found
 	switch found.Reason {

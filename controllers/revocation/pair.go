@@ -45,9 +45,9 @@ func hostOf(app string) string {
 	return host
 }
 
-// isCondemned reports whether GitHub has refused the refresh token, or there is none.
+// isCondemned reports whether GitHub has refused the refresh token for good, or there is none.
 func (p pair) isCondemned() bool {
-	return p.refresh.IsZero() || p.verdict != nil && p.verdict.Fingerprint == p.refresh.Fingerprint()
+	return p.refresh.IsZero() || p.verdict != nil && p.verdict.Fingerprint == p.refresh.Fingerprint() && p.verdict.AgainAt.IsZero()
 }
 
 // isYoung reports whether GitHub may not know the access token yet.

@@ -18,6 +18,9 @@ func TestRevocationOfOnePair(t *testing.T) {
 	expired := func(p *pair) { p.expires = epoch.Add(time.Hour) }
 	ended := func(p *pair) { p.ended = true }
 	condemned := func(p *pair) { p.verdict = &rotation.Verdict{Fingerprint: p.refresh.Fingerprint()} }
+	refusedOnce := func(p *pair) {
+		p.verdict = &rotation.Verdict{Fingerprint: p.refresh.Fingerprint(), AgainAt: epoch.Add(2 * time.Hour)}
+	}
 	otherVerdict := func(p *pair) { p.verdict = &rotation.Verdict{Fingerprint: "another login's"} }
 	noRefresh := func(p *pair) { p.refresh = credential.RefreshToken{} }
 	noAccess := func(p *pair) { p.access = credential.AccessToken{} }
@@ -46,6 +49,7 @@ func TestRevocationOfOnePair(t *testing.T) {
 		"nothing is left of a pair without tokens":                           {edits: []func(*pair){noAccess, noRefresh}},
 		"that the App knows no such token says nothing of the refresh token": {byApp: unknown, calls: []string{app, refreshOnly}},
 		"unless GitHub has refused that before":                              {edits: []func(*pair){condemned}, byApp: unknown, calls: []string{app}},
+		"a refusal that may be a mistake does not count":                     {edits: []func(*pair){refusedOnce}, byApp: unknown, calls: []string{app, refreshOnly}},
 		"or there is none":                                                   {edits: []func(*pair){noRefresh}, byApp: unknown, calls: []string{app}},
 		"a verdict about another token does not count":                       {edits: []func(*pair){otherVerdict}, byApp: unknown, calls: []string{app, refreshOnly}},
 		"of a young pair it says nothing at all":                             {edits: []func(*pair){young, condemned}, byApp: unknown, calls: []string{app, accessOnly}},

@@ -51,6 +51,15 @@ func NeedsHuman(token *v1alpha1.GitHubUserToken, reason string) *problem.Problem
 	}
 }
 
+// Again says when a token that GitHub has refused is presented once more; empty when it is not.
+func Again(at time.Time) string {
+	if at.IsZero() {
+		return ""
+	}
+	return fmt.Sprintf(" GitHub is known to refuse a good token now and then, so the operator presents it once more at %s; set the annotation %s to a new value to have that done now.",
+		Time(at), v1alpha1.AnnotationRefreshRequestedAt)
+}
+
 // NotOwned is the problem of a Secret that stands in the pair's place.
 func NotOwned(secret string) *problem.Problem {
 	return &problem.Problem{

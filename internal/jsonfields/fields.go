@@ -58,3 +58,13 @@ func hasField(of reflect.Type, name string) bool {
 	}
 	return false
 }
+
+// Same reports whether two values stand for the same JSON.
+func Same[T any](a, b T) bool {
+	if reflect.DeepEqual(a, b) {
+		return true
+	}
+	first, errFirst := json.Marshal(a)
+	second, errSecond := json.Marshal(b)
+	return errFirst == nil && errSecond == nil && bytes.Equal(first, second)
+}

@@ -1,16 +1,14 @@
 package rotation
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"reflect"
 	"strings"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
+	"github.com/githubusertoken/github-user-token-operator/internal/jsonfields"
 )
 
 // ErrAltered: the write was made, but what is stored is not what was written: admission has altered it on its way, and the
@@ -51,8 +49,8 @@ func compare(current, sent, stored *Pair) error {
 		}
 	}
 	differs("the owner reference", sent.Controlled && !stored.belongsTo(sent.Owner))
-	differs("annotation "+v1alpha1.AnnotationState, stored.StateLost && !sent.StateLost || !isSame(sent.State, stored.State))
-	differs("annotation "+v1alpha1.AnnotationIntent, !isSame(sent.Intent, stored.Intent))
+	differs("annotation "+v1alpha1.AnnotationState, stored.StateLost && !sent.StateLost || !jsonfields.Same(sent.State, stored.State))
+	differs("annotation "+v1alpha1.AnnotationIntent, !jsonfields.Same(sent.Intent, stored.Intent))
 	for _, key := range []struct {
 		name                  string
 		current, sent, stored credential.Fingerprint
@@ -69,16 +67,6 @@ func compare(current, sent, stored *Pair) error {
 		return nil
 	}
 	return fmt.Errorf("%w: in Secret %s/%s, %s is not as it was written", ErrAltered, stored.Ref.Namespace, stored.Ref.Name, strings.Join(altered, ", "))
-}
-
-// isSame reports whether two values stand for the same annotation.
-func isSame[T any](a, b T) bool {
-	if reflect.DeepEqual(a, b) {
-		return true
-	}
-	first, errFirst := json.Marshal(a)
-	second, errSecond := json.Marshal(b)
-	return errFirst == nil && errSecond == nil && bytes.Equal(first, second)
 }
 
 // unsent is a fence under which nothing was sent, since admission has altered it.

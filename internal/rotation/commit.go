@@ -433,7 +433,7 @@ func pairAfter(live *Pair, policy Policy, record Record, tokens github.Tokens) *
 	}
 	state.AccessToken, state.RefreshToken = access, refresh
 	state.IssuedAt = record.Reply.SentAt
-	state.ExpiresAt, state.Shortened = tokens.ExpiresAt, tokens.Shortened
+	state.ExpiresAt, state.Shortened, state.Restored = tokens.ExpiresAt, tokens.Shortened, false
 	state.RefreshTokenExpiresAt = tokens.RefreshTokenExpiresAt
 	state.Verdict = nil
 	if state.AccessTokenEnded {

@@ -58,6 +58,7 @@ const (
 	CauseRequested Cause = "Requested"
 	CauseDue       Cause = "Due"
 	CauseEnded     Cause = "AccessTokenEnded"
+	CauseAgain     Cause = "RefusedOnce"
 	CauseIntent    Cause = "UnresolvedIntent"
 )
 

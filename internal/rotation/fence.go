@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/githubusertoken/github-user-token-operator/internal/credential/shape"
+	"github.com/githubusertoken/github-user-token-operator/internal/jsonfields"
 )
 
 // fence writes the intent, and for a new login its token, to the pair Secret, and returns the Secret as it
@@ -37,7 +39,7 @@ func (r *Rotator) fence(ctx context.Context, job Job, intent *Intent) (*Pair, *R
 	default:
 		// The write may have been applied although its reply was lost: look, and do not write again.
 		fenced, err = r.Store.Get(writing, job.Ref)
-		if err != nil || fenced.StateLost || !isSame(fenced.Intent, intent) {
+		if err != nil || fenced.StateLost || !jsonfields.Same(fenced.Intent, intent) {
 			return nil, &Result{Outcome: NotFenced, Pair: fenced, Err: errors.Join(errors.New("the API server did not confirm the fence"), err)}
 		}
 		fenced.MayBeElsewhere = true // Create did not say.
@@ -212,6 +214,7 @@ func (r *Rotator) firstPair(job Job, intent *Intent) *Pair {
 func withFence(job Job, intent *Intent) *Pair {
 	next := job.Pair.Clone()
 	next.Intent = intent
+	next.State.setAgain(intent.Spends, time.Time{}) // It is presented now, and not once more.
 	if job.Decision.Action == ActionImport && !job.Seed.IsZero() {
 		next.SeedToken = job.Seed
 		next.State.PendingSeed = intent.Spends

@@ -7,6 +7,7 @@ import (
 
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 	"github.com/githubusertoken/github-user-token-operator/internal/github"
+	"github.com/githubusertoken/github-user-token-operator/internal/systemclock"
 )
 
 // Errors of a Store. Any other error means that the outcome of a write is not known: it may have been
@@ -119,6 +120,9 @@ type UserPin struct {
 	Login string `json:"login,omitempty"`
 	ID    int64  `json:"id,omitempty"`
 }
+
+// SystemClock is the real time.
+func SystemClock() Clock { return systemclock.New() }
 
 // Clock is the time, and a way to let it pass.
 type Clock interface {

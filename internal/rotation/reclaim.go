@@ -38,7 +38,7 @@ func (r *Rotator) Reclaim(ctx context.Context, owner Owner, former *Pair) (*Pair
 	next.Owner, next.Controlled, next.Orphan = owner, true, false
 	next.Intent = nil
 	next.SeedToken, next.DeviceCode = credential.RefreshToken{}, credential.DeviceCode{}
-	next.State.PendingSeed, next.State.Device = "", nil
+	next.State.PendingSeed, next.State.Device, next.State.Restored = "", nil, true
 	var reclaimed *Pair
 	if live.Deleting || live.Immutable {
 		reclaimed, err = r.replace(ctx, next, live)

@@ -68,10 +68,15 @@ func (c *untimed) Sleep(_ context.Context, d time.Duration) error {
 type answers struct {
 	reply *github.Reply
 	sent  int
+	// onSend is told of each request. May be nil.
+	onSend func()
 }
 
 func (a *answers) Exchange(context.Context, github.App, credential.RefreshToken) (*github.Reply, error) {
 	a.sent++
+	if a.onSend != nil {
+		a.onSend()
+	}
 	return a.reply, nil
 }
 

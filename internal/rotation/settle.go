@@ -34,22 +34,27 @@ func (r *Rotator) settle(ctx context.Context, job Job, fenced *Pair, err error) 
 		return Result{Outcome: Unknown, Pair: fenced, Err: failure}
 	case github.Rejected:
 		return r.record(context.WithoutCancel(ctx), job.Owner, fenced.Ref, refusal{
-			verdict: verdict{spent: fenced.Intent.Spends, app: job.App.Key(), intentID: fenced.Intent.ID}, cause: failure, pair: fenced,
+			verdict: verdict{spent: fenced.Intent.Spends, app: job.App.Key(), intentID: fenced.Intent.ID, asked: job.RefreshRequestedAt}, cause: failure, pair: fenced,
 		})
 	default:
 		r.markUntouched(job.Owner, fenced.Intent)
-		return Result{Outcome: Untouched, Pair: r.clearIntent(ctx, fenced), Err: failure}
+		return Result{Outcome: Untouched, Pair: r.clearIntent(ctx, job, fenced), Err: failure}
 	}
 }
 
 // clearIntent takes back the intent of an exchange that did not touch its token. When that fails the intent
 // stays, and is resolved in time. It stays as well while the outcome of an earlier try is unknown.
-func (r *Rotator) clearIntent(ctx context.Context, fenced *Pair) *Pair {
+func (r *Rotator) clearIntent(ctx context.Context, job Job, fenced *Pair) *Pair {
 	if fenced.Intent.Unresolved > 0 {
 		return fenced
 	}
 	next := fenced.Clone()
 	next.Intent = nil
+	if job.Pair != nil {
+		if before := job.Pair.State.verdictOn(fenced.Intent.Spends); before != nil {
+			next.State.setAgain(before.Fingerprint, before.AgainAt) // GitHub has not looked at it.
+		}
+	}
 	cleared, err := r.Store.Update(ctx, fenced, next)
 	if err != nil {
 		return fenced
@@ -64,6 +69,8 @@ type verdict struct {
 	spent    credential.Fingerprint
 	app      string
 	intentID string
+	// asked is the value of the annotation refresh-requested-at.
+	asked string
 	// code says that it is a device code, which is redeemed without an intent.
 	code bool
 	// altered says that the verdict was written, and the intent taken back with it, but that something else was stored.
@@ -191,6 +198,10 @@ func pairCondemned(live *Pair, v verdict, now time.Time) (*Pair, string) {
 		}
 	}
 	found := &Verdict{Reason: v.reason, Fingerprint: v.spent, Time: now}
+	isFirst := state.verdictOn(v.spent) == nil || !state.KnowsSeed(v.spent, v.app) // Another App's says nothing.
+	if v.reason == ReasonRefreshTokenRejected && isFirst && !state.isDoubtful() {
+		found.AgainAt, found.Asked = now.Add(AgainAfter), v.asked
+	}
 	if live.SeedToken.Fingerprint() == v.spent {
 		next.SeedToken, state.PendingSeed = credential.RefreshToken{}, "" // Also when somebody has put the chain's own token there.
 	}

@@ -62,6 +62,8 @@ type State struct {
 	Retained bool `json:"retained,omitempty"`
 	// RetainedAs is the UID of the Secret that was retained. A copy of it that comes from a backup has another.
 	RetainedAs string `json:"retainedAs,omitempty"`
+	// Restored marks a pair that came back from a backup, until one is stored that was got for it.
+	Restored bool `json:"restored,omitempty"`
 	// User is the account that the chain belongs to, once it is known.
 	User *User `json:"user,omitempty"`
 	// Device is the public half of a device authorization that waits for a person.
@@ -119,6 +121,11 @@ type Verdict struct {
 	Fingerprint credential.Fingerprint `json:"fingerprint,omitempty"`
 	// Time is when it was found out.
 	Time time.Time `json:"time"`
+	// AgainAt is when the token is presented once more, since GitHub is known to refuse a good one now and then; zero when
+	// it must not be, or was: whoever presents it takes this away with the fence.
+	AgainAt time.Time `json:"againAt,omitzero"`
+	// Asked is the value of the annotation refresh-requested-at at the refusal. Another one asks for that at once.
+	Asked string `json:"asked,omitempty"`
 }
 
 // KnowsSeed reports whether a login was already dealt with for this App.

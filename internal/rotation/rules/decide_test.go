@@ -52,6 +52,19 @@ func TestDecide(t *testing.T) {
 	verdict := pair(func(p *rotation.Pair) {
 		p.State.Verdict = &rotation.Verdict{Reason: rotation.ReasonReplyLost, Fingerprint: "refresh"}
 	})
+	refused := func(of credential.Fingerprint, again time.Time) func(*Input) {
+		return pair(func(p *rotation.Pair) {
+			p.State.Verdict = &rotation.Verdict{Reason: rotation.ReasonRefreshTokenRejected, Fingerprint: of, AgainAt: again, Asked: "before"}
+			if of != "refresh" {
+				p.State.AccessToken, p.State.RefreshToken, p.State.ExpiresAt = "", "", time.Time{}
+				p.State.Seeds = []rotation.SeedRecord{{Fingerprint: of, RefusedFor: app}}
+			}
+		})
+	}
+	seedRefused := pair(func(p *rotation.Pair) {
+		p.State.SeedVerdict = &rotation.Verdict{Reason: rotation.ReasonRefreshTokenRejected, Fingerprint: "another", AgainAt: now}
+		p.State.Seeds = append(p.State.Seeds, rotation.SeedRecord{Fingerprint: "another", RefusedFor: app})
+	})
 	absent := func(in *Input) { in.Pair = nil }
 	seed := func(fingerprint credential.Fingerprint) func(*Input) {
 		return func(in *Input) { in.Seed = fingerprint }
@@ -154,6 +167,17 @@ func TestDecide(t *testing.T) {
 		{name: "nor in a Secret without tokens", given: []func(*Input){pair(func(p *rotation.Pair) { p.State = rotation.State{Owner: "uid"} })}, action: rotation.ActionBlocked, reason: rotation.ReasonRefreshTokenMissing, rule: "no pair"},
 		{name: "a chain of another App is not used", given: []func(*Input){due, func(in *Input) { in.App = other }}, action: rotation.ActionBlocked, reason: v1alpha1.ReasonAppChanged, rule: "changed App", at: now.Add(time.Hour)},
 		{name: "nor for a verdict's sake", given: []func(*Input){verdict, func(in *Input) { in.App = other }}, action: rotation.ActionBlocked, reason: v1alpha1.ReasonAppChanged, rule: "changed App", at: now.Add(7 * time.Hour)},
+		{name: "a token that was refused once is presented once more", given: []func(*Input){refused("refresh", now)}, action: rotation.ActionRefresh, cause: rotation.CauseAgain, spends: "refresh", rule: "refused once"},
+		{name: "not before it is time", given: []func(*Input){refused("refresh", now.Add(time.Minute))}, action: rotation.ActionBlocked, reason: rotation.ReasonRefreshTokenRejected, rule: "condemned", at: now.Add(time.Minute)},
+		{name: "earlier when a person asks", given: []func(*Input){refused("refresh", now.Add(time.Minute)), request}, action: rotation.ActionRefresh, cause: rotation.CauseAgain, spends: "refresh", rule: "refused once"},
+		{name: "not when they had asked before it was refused", given: []func(*Input){refused("refresh", now.Add(time.Minute)), func(in *Input) { in.RefreshRequestedAt = "before" }}, action: rotation.ActionBlocked, reason: rotation.ReasonRefreshTokenRejected, rule: "condemned", at: now.Add(time.Minute)},
+		{name: "and when the time was written by a clock that was ahead", given: []func(*Input){refused("refresh", now.Add(6*time.Hour))}, action: rotation.ActionRefresh, cause: rotation.CauseAgain, spends: "refresh", rule: "refused once"},
+		{name: "not after it was presented once more", given: []func(*Input){refused("refresh", time.Time{}), request}, action: rotation.ActionBlocked, reason: rotation.ReasonRefreshTokenRejected, rule: "condemned", at: now.Add(7 * time.Hour)},
+		{name: "not while the last failure is too recent", given: []func(*Input){refused("refresh", now), failed}, action: rotation.ActionBlocked, reason: rotation.ReasonRefreshTokenRejected, rule: "condemned", at: now.Add(time.Minute)},
+		{name: "not for another reason", given: []func(*Input){refused("refresh", now), pair(func(p *rotation.Pair) { p.State.Verdict.Reason = rotation.ReasonReplyLost })}, action: rotation.ActionBlocked, reason: rotation.ReasonReplyLost, rule: "condemned", at: now.Add(7 * time.Hour)},
+		{name: "a first login that was refused once too", given: []func(*Input){refused("seed", now), seed("seed")}, action: rotation.ActionImport, cause: rotation.CauseAgain, spends: "seed", rule: "refused once"},
+		{name: "not when the seed holds another", given: []func(*Input){refused("seed", now)}, action: rotation.ActionBlocked, reason: rotation.ReasonRefreshTokenRejected, rule: "condemned"},
+		{name: "a login beside a chain too", given: []func(*Input){seedRefused, seed("another")}, action: rotation.ActionImport, cause: rotation.CauseAgain, spends: "another", rule: "refused once"},
 		{name: "a condemned token waits for a person", given: []func(*Input){due, verdict, request}, action: rotation.ActionBlocked, reason: rotation.ReasonReplyLost, rule: "condemned", at: now.Add(time.Hour)},
 		{name: "a token that never expires is left alone", given: []func(*Input){request, pair(func(p *rotation.Pair) { p.State.RefreshToken, p.State.ExpiresAt = "", time.Time{} })}, action: rotation.ActionNone, rule: "never expires"},
 
@@ -205,7 +229,7 @@ func TestDecideRulesStandInTheirOrder(t *testing.T) {
 	}
 	want := []string{
 		"newer format", "retained", "restored", "foreign Secret", "garbled state", "misplaced", "lost Secret", "edited", "suspended",
-		"intent left", "new seed", "no pair", "unproven pair", "changed App", "condemned", "never expires", "requested", "without token", "due",
+		"intent left", "new seed", "no pair", "unproven pair", "changed App", "refused once", "condemned", "never expires", "requested", "without token", "due",
 	}
 	if !slices.Equal(names, want) {
 		t.Errorf("the rules stand in the order %q", names)

@@ -83,6 +83,9 @@ func condemned(in Input) (rotation.Decision, bool) {
 	}
 	decision := unauthorized(in.Pair.State.Verdict.Reason)
 	decision.At = in.Pair.State.ExpiresAt
+	if at := AgainAt(in, in.Pair.State.Verdict); !at.IsZero() && (decision.At.IsZero() || !in.Now.Before(decision.At) || at.Before(decision.At)) {
+		decision.At = at
+	}
 	return decision, true
 }
 
@@ -120,11 +123,11 @@ func due(in Input) (rotation.Decision, bool) {
 			at = capped
 		}
 	}
-	again := state.RenewedAt.Add(renewEvery)
-	if state.RenewedAt.After(in.Now) {
-		again = in.Now // By a clock that was ahead, and was set right since: how long ago it was is not known.
+	renewed := state.RenewedAt
+	if renewed.After(in.Now) {
+		renewed = in.Now.Add(-renewEvery) // By a clock that was ahead, and was set right since: it may be long ago.
 	}
-	if state.AccessTokenEnded && again.Before(at) {
+	if again := renewed.Add(renewEvery); state.AccessTokenEnded && again.Before(at) {
 		// An access token can end alone: revoked as leaked, or as the eleventh of its user. Whether the refresh token
 		// ended with it only an exchange can tell, and there is nothing that it could end too early.
 		at, cause = again, rotation.CauseEnded

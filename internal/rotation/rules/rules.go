@@ -41,6 +41,7 @@ var rules = [...]rule{
 	{NoPair, noPair},                  // nothing to work with
 	{Unproven, unprovenPair},          // a pair that was restored from elsewhere may be old
 	{ChangedApp, changedApp},          // the chain's tokens mean nothing to another App
+	{"refused once", refusedOnce},     // GitHub may have been mistaken
 	{Condemned, condemned},            // the refresh token is of no more use
 	{"never expires", neverExpires},   // expiry is switched off: nothing to do
 	{"requested", requested},          // a person asked for an exchange

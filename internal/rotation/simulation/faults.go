@@ -80,6 +80,8 @@ const (
 	StatusRefused
 	// Of the node again: its clock is hours ahead when a token is sent, and is set right later.
 	ClockAhead
+	// Of GitHub again: it refuses a good token once.
+	GitHubMistaken
 
 	faultCount
 )
@@ -101,6 +103,7 @@ var faultNames = [faultCount]string{
 	"webhook alters what is written", "webhook strips the intent",
 	"API writes refused for ever", "API create answered with 404", "status refused",
 	"clock ahead at an exchange, then set right",
+	"GitHub refuses a good token once",
 }
 
 func (f Fault) String() string { return faultNames[f] }

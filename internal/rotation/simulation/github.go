@@ -53,6 +53,9 @@ type issued struct {
 	refused int
 	// copied says that a copy of it came back from a backup, destroyed that a person has overwritten it.
 	copied, destroyed bool
+	// misjudged says that GitHub has refused it once although it was good, and refusals counts the refusals that were heard.
+	misjudged bool
+	refusals  int
 	// issuedAt is when GitHub issued it, and ahead by how much the clock was wrong by which the request was sent.
 	issuedAt moment
 	ahead    time.Duration
@@ -103,6 +106,9 @@ func (g *gitHub) issue(p *issued) *issued {
 
 // works says whether GitHub takes the access token of a pair.
 func (w *world) works(p *issued) bool { return !p.accessDead && w.now < p.issuedAt+w.cfg.Lifetime }
+
+// isGood says whether GitHub has a reason to refuse a refresh token.
+func (p *issued) isGood() bool { return !p.spent && !p.revoked }
 
 // exchange spends a token. A nil pair means bad_refresh_token.
 func (g *gitHub) exchange(refresh, app string) *issued {
@@ -228,7 +234,11 @@ func (g *gitHub) answerTo(f *flight, q request, token credential.RefreshToken, a
 		return q.before
 	}
 	var p *issued
-	if named := g.tokens[token.Reveal()]; named == nil || named.res == f.res {
+	named := g.tokens[token.Reveal()]
+	switch {
+	case named != nil && named.isGood() && !named.misjudged && w.strikesOn(f.res, GitHubMistaken, 200):
+		named.misjudged = true
+	case named == nil || named.res == f.res:
 		p = g.exchange(token.Reveal(), app.Key())
 	}
 	if p == nil { // A thief gets nothing either: that the token was sent at all is what matters.

@@ -118,9 +118,40 @@ func (w *world) judgeOutbox(f *flight) {
 // judgeRefused is asked when a token is sent: the process that GitHub has refused it to does not send it again, in worlds
 // where nobody interferes with what is stored.
 func (w *world) judgeRefused(f *flight, p *issued) {
+	if w.judgeAgain(f, p); f.job.Decision.Cause == rotation.CauseAgain {
+		return
+	}
 	if p.refusedTo == f.life && w.cfg.Faults&^Of(APIRefused, APINotFound, StatusRefused, APISlow, Revoked, RefreshRequested, LabelEdit) == 0 {
 		w.violate("%s: a token was sent again that GitHub has refused to %s", f.res.namespace, f.life)
 	}
+}
+
+// judgeAgain is asked when a token is sent: GitHub may have refused it by mistake, so that it is presented once more, and not
+// after that, and never where an earlier answer was lost.
+func (w *world) judgeAgain(f *flight, p *issued) {
+	res, d := f.res, f.job.Decision
+	if d.Cause != rotation.CauseAgain || f.job.Pair == nil {
+		return
+	}
+	known := max(res.garbled, res.damaged, res.forgetful) < p.login && !p.copied && p.restoredAt == 0
+	if p.refusals > 1 && known {
+		w.violate("%s: a token was presented once more although GitHub had refused it %d times", res.namespace, p.refusals)
+	}
+	for _, verdict := range []*rotation.Verdict{f.job.Pair.State.Verdict, f.job.Pair.State.SeedVerdict} {
+		if verdict == nil || verdict.Fingerprint != d.Spends {
+			continue
+		}
+		wall := f.life.wall()
+		early := wall.Before(verdict.AgainAt) && verdict.AgainAt.Sub(wall) <= time.Hour
+		if early && (f.job.RefreshRequestedAt == "" || f.job.RefreshRequestedAt == verdict.Asked) {
+			w.violate("%s: a refused token was presented once more before anybody asked for it, and too early", res.namespace)
+		}
+		if verdict.Reason != rotation.ReasonRefreshTokenRejected {
+			w.violate("%s: a token was presented once more after the verdict %s", res.namespace, verdict.Reason)
+		}
+		return
+	}
+	w.violate("%s: a token was presented once more that was not refused", res.namespace)
 }
 
 // judgeRetry is asked when a write after an exchange has failed: only a pair in the outbox is worth many tries.
@@ -186,7 +217,7 @@ func (w *world) chainStored(p *issued) bool {
 // judgeCause asks whether there is a reason to exchange.
 func (w *world) judgeCause(f *flight) {
 	base, name := f.job.Pair, f.res.namespace
-	if d := f.job.Decision; d.Action == rotation.ActionRefresh && base.State.Verdict != nil && base.State.Verdict.Fingerprint == d.Spends {
+	if d := f.job.Decision; d.Action == rotation.ActionRefresh && d.Cause != rotation.CauseAgain && base.State.Verdict != nil && base.State.Verdict.Fingerprint == d.Spends {
 		w.violate("%s: a token was presented although it was known to be of no more use", name)
 	}
 	switch f.job.Decision.Cause {
@@ -240,6 +271,7 @@ func (w *world) judgeReply(f *flight, reply *github.Reply) {
 			f.sent.refusedTo, f.sent.refused = f.life, 0
 		}
 		f.sent.refused++
+		f.sent.refusals++
 	}
 	switch pair := w.pairIn(reply); {
 	case f.pair == nil:
@@ -485,7 +517,7 @@ func (w *world) judgeWaiting(res *resource, p *problem.Problem) {
 func (w *world) judgeRevoked(res *resource) {
 	for _, p := range w.gitHub.tokens {
 		stored := p.storedAt > 0 && p.dropped && !p.outdated && p.fate != fateSuperseded && p.ownerUID() == string(res.token.UID)
-		if p.res == res && stored && !p.spent && !p.revoked && !res.warned && res.damaged < p.login {
+		if p.res == res && stored && p.isGood() && !p.misjudged && !res.warned && res.damaged < p.login {
 			w.violate("%s: the resource is gone, and the tokens of login %d live on in silence", res.namespace, p.login)
 		}
 	}
@@ -496,13 +528,15 @@ func (w *world) judgeVerdict(res *resource, after *object, verdict *rotation.Ver
 	if verdict == nil {
 		return
 	}
-	if res.verdicts[*verdict] {
+	found := *verdict
+	found.AgainAt = time.Time{}
+	if res.verdicts[found] {
 		return
 	}
-	res.verdicts[*verdict] = true
+	res.verdicts[found] = true
 	w.report.Verdicts[verdict.Reason]++
-	w.notice(res)
 	p := w.gitHub.names[verdict.Fingerprint]
+	w.notice(res, p)
 	if p != nil && p.successor != nil && p.successor.heldBy != nil {
 		p.successor.overdue = true
 	}
@@ -512,7 +546,8 @@ func (w *world) judgeVerdict(res *resource, after *object, verdict *rotation.Ver
 			w.violate("%s: said to hold no refresh token, and holds one", res.namespace)
 		}
 	case p == nil, p.res != res, res.damaged >= p.login, refusedByWrongApp(after.pair, verdict.Fingerprint):
-	case !p.spent && !p.revoked && p.app == res.appNow().Key():
+	case p.misjudged && p.isGood(): // GitHub has said so.
+	case p.isGood() && p.app == res.appNow().Key():
 		w.violate("%s: the token of login %d, generation %d was condemned (%s) although it is good", res.namespace, p.login, p.generation, verdict.Reason)
 	case p.successor != nil && w.gitHub.tokens[after.pair.RefreshToken.Reveal()] == p.successor:
 		w.violate("%s: a token was condemned (%s) although its successor is stored", res.namespace, verdict.Reason)

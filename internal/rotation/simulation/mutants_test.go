@@ -23,8 +23,10 @@ var rare = map[string]Faults{
 	"pair not retained on the word of the API server":              Of(ResourceRetained, SecretDeleted, APINotFound, APISlow),
 	"exchange beside a pair that waits":                            Of(APIRefused, RefreshRequested),
 
-	"expiry by a clock that was set back not capped": Of(ClockJump, Kill),
-	"expiry by a clock that was ahead not shortened": Of(ClockAhead, Kill),
+	"expiry by a clock that was set back not capped":          Of(ClockJump, Kill),
+	"expiry by a clock that was ahead not shortened":          Of(ClockAhead, Kill),
+	"refused token presented again without end":               Of(GitHubMistaken, Revoked, RefreshRequested),
+	"refused token presented again after its answer was lost": Of(GitHubMistaken, GitHubReplyLost, GitHubFailedAfter, RefreshRequested),
 	"clocks compared":                                                       Of(ClockJump, LeaseLost, APISlow, GitHubHang, WatchHeld),
 	"no pause after a failure":                                              Of(GitHubFailedBefore, GitHubRequestLost, GitHubMisconfigured),
 	"Secret of somebody else remembered as the pair":                        Of(SecretReplaced, NewSeed, APISlow, WatchHeld),
@@ -141,8 +143,8 @@ var mutants = []mutant{
 	},
 	{
 		"pair got again for each access token that has ended", "internal/rotation/rules/exchange.go",
-		"	if again := state.RenewedAt.Add(renewEvery); state.AccessTokenEnded",
-		"	if again := state.RenewedAt.Add(map[bool]time.Duration{false: renewEvery}[broken(`pair got again for each access token that has ended`)]); state.AccessTokenEnded",
+		"	if again := renewed.Add(renewEvery); state.AccessTokenEnded",
+		"	if again := renewed.Add(map[bool]time.Duration{false: renewEvery}[broken(`pair got again for each access token that has ended`)]); state.AccessTokenEnded",
 	},
 	{
 		"jitter drawn anew", "schedule.go",
@@ -151,8 +153,8 @@ var mutants = []mutant{
 	},
 	{
 		"unconfirmed fence trusted", "fence.go",
-		"		if err != nil || fenced.StateLost || !isSame(fenced.Intent, intent) {",
-		"		if broken(`unconfirmed fence trusted`) && err == nil && fenced.Holds(intent.Spends) {\n			fenced.Intent = intent\n		} else if err != nil || fenced.StateLost || !isSame(fenced.Intent, intent) {",
+		"		if err != nil || fenced.StateLost || !jsonfields.Same(fenced.Intent, intent) {",
+		"		if broken(`unconfirmed fence trusted`) && err == nil && fenced.Holds(intent.Spends) {\n			fenced.Intent = intent\n		} else if err != nil || fenced.StateLost || !jsonfields.Same(fenced.Intent, intent) {",
 	},
 	{
 		"no look for a backup before a first exchange", "fence.go",
@@ -192,7 +194,7 @@ var mutants = []mutant{
 	{
 		"ambiguous treated as untouched", "settle.go",
 		"	case github.Ambiguous:\n",
-		"	case github.Ambiguous:\n		if broken(`ambiguous treated as untouched`) {\n			r.markUntouched(job.Owner, fenced.Intent)\n			return Result{Outcome: Untouched, Pair: r.clearIntent(ctx, fenced), Err: failure}\n		}\n",
+		"	case github.Ambiguous:\n		if broken(`ambiguous treated as untouched`) {\n			r.markUntouched(job.Owner, fenced.Intent)\n			return Result{Outcome: Untouched, Pair: r.clearIntent(ctx, job, fenced), Err: failure}\n		}\n",
 	},
 	{
 		"ambiguous treated as rejected", "settle.go",
@@ -357,6 +359,28 @@ var mutants = []mutant{
 		"expiry by a clock that was set back not capped", "controllers/lifecycle/note.go",
 		"		left := min(pair.State.ExpiresAt.Sub(now), pair.State.ExpiresAt.Sub(pair.State.IssuedAt))\n",
 		"		left := min(pair.State.ExpiresAt.Sub(now), pair.State.ExpiresAt.Sub(pair.State.IssuedAt))\n		if broken(`expiry by a clock that was set back not capped`) {\n			left = pair.State.ExpiresAt.Sub(now)\n		}\n",
+	},
+	// Each of these two makes up for the other, so that both are broken at once.
+	{
+		"refused token presented again without end", "fence.go",
+		"	next.State.setAgain(intent.Spends, time.Time{}) ",
+		"	if !broken(`refused token presented again without end`) {\n		next.State.setAgain(intent.Spends, time.Time{})\n	}\n	",
+	},
+	{
+		"refused token presented again without end", "settle.go",
+		"	isFirst := state.verdictOn(v.spent) == nil || ",
+		"	isFirst := broken(`refused token presented again without end`) || state.verdictOn(v.spent) == nil || ",
+	},
+	// So are these.
+	{
+		"refused token presented again after its answer was lost", "settle.go",
+		"	if v.reason == ReasonRefreshTokenRejected && isFirst",
+		"	if (v.reason == ReasonRefreshTokenRejected || broken(`refused token presented again after its answer was lost`)) && isFirst",
+	},
+	{
+		"refused token presented again after its answer was lost", "internal/rotation/rules/again.go",
+		" || verdict.Reason != rotation.ReasonRefreshTokenRejected {",
+		" || verdict.Reason != rotation.ReasonRefreshTokenRejected && !broken(`refused token presented again after its answer was lost`) {",
 	},
 	{
 		"expiry by a clock that was ahead not shortened", "internal/github/clock.go",

@@ -285,13 +285,18 @@ func (w *world) show(res *resource, code string) {
 	}
 }
 
-// notice is a person who sees that a login is needed, and logs in after a while.
-func (w *world) notice(res *resource) {
+// notice is a person who sees that a login is needed, and logs in after a while: where GitHub is mistaken, they may first
+// wait for what the operator says that it will try.
+func (w *world) notice(res *resource, p *issued) {
 	if res.loggingIn || w.calm {
 		return
 	}
 	res.loggingIn = true
-	w.after(w.between(time.Minute, time.Hour), func() {
+	in := w.between(time.Minute, time.Hour)
+	if p != nil && p.misjudged {
+		in *= 3
+	}
+	w.after(in, func() {
 		res.loggingIn = false
 		if !w.calm {
 			w.logIn(res, res.account)

@@ -223,22 +223,25 @@ func (p *issued) mayBeSpent() bool {
 	})
 }
 
+// onlyMistakes are the faults of worlds in which a token that GitHub has refused by mistake is good again in time.
+var onlyMistakes = Of(GitHubMistaken, APISlow, LabelEdit, RefreshRequested, WatchHeld, GitHubRequestLost, GitHubRateLimited, GitHubMisconfigured, LeaseLost)
+
 // judgeTruth compares a verdict with what GitHub knows.
 func (w *world) judgeTruth(res *resource, pair *rotation.Pair, verdict *rotation.Verdict) {
 	p := w.gitHub.names[verdict.Fingerprint]
 	lost := p != nil && p.successor != nil && p.successor.stored == 0 && p.successor.kept == 0
 	// What an earlier incarnation of the resource has done with a token is beyond what the present one can know.
 	doubtful := p != nil && (res.damaged >= p.login || p.revoked || res.forgetful >= p.login || p.successor != nil && !res.is(p.successor.ownerUID()))
-	isTrue := false
+	isTrue := p != nil && p.misjudged && w.cfg.Faults&^onlyMistakes != 0
 	switch verdict.Reason {
 	case rotation.ReasonRefreshTokenMissing:
 		// What was pasted there while no process looked is not seen.
 		isTrue = pair.RefreshToken.IsZero() || res.damaged > 0
 	case rotation.ReasonReplyLost:
 		half := lost && pair.RefreshToken.IsZero()
-		isTrue = p == nil || half || (doubtful || lost && (p.successor.fate != fateWrongUser || p.successor.overdue)) && p.mayBeSpent()
+		isTrue = isTrue || p == nil || half || (doubtful || lost && (p.successor.fate != fateWrongUser || p.successor.overdue)) && p.mayBeSpent()
 	case rotation.ReasonRefreshTokenRejected:
-		isTrue = p == nil || doubtful || p.spent && res.appChanged || p.spent && (!lost || p.login != res.logins || !res.is(p.successor.ownerUID()))
+		isTrue = isTrue || p == nil || doubtful || p.spent && res.appChanged || p.spent && (!lost || p.login != res.logins || !res.is(p.successor.ownerUID()))
 	case rotation.ReasonRevoked:
 		isTrue = p == nil || doubtful || pair.State.AccessTokenEnded && p.spent
 	case rotation.ReasonWrongUser:

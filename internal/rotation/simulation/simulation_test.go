@@ -182,6 +182,24 @@ func TestAClockThatWasAheadLetsNoTokenExpire(t *testing.T) {
 	}
 }
 
+// A token that GitHub refuses once, although it is good, is presented once more and goes on without a person.
+func TestAMistakeOfGitHubsNeedsNoPerson(t *testing.T) {
+	mistaken := 0
+	for seed := range uint64(40) {
+		report := Run(Config{
+			Seed: seed, Resources: 10, Replicas: 1 + int(seed%2), LeaderElection: seed%4 == 0, Lifetime: time.Hour, Rotations: 100, Plain: true,
+			Faults: onlyMistakes, Frequent: 5,
+		})
+		mistaken += report.Faults[GitHubMistaken]
+		if report.Violation != "" {
+			t.Errorf("seed %d: %s", seed, report.Violation)
+		}
+	}
+	if mistaken < 50 {
+		t.Errorf("GitHub was mistaken only %d times", mistaken)
+	}
+}
+
 // Ten thousand resources that are due at the same instant are all exchanged once.
 func TestTenThousandResourcesDueAtOnce(t *testing.T) {
 	report := Run(Config{Seed: 1, Resources: 10_000, Replicas: 2, LeaderElection: true, Lifetime: time.Hour, Rotations: 10_000})

@@ -1,0 +1,86 @@
+package controllers
+
+import (
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/internal/github/githubtest"
+	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
+)
+
+// GitHub refuses a good refresh token once: an hour later it is presented once more, or at once when somebody asks, and the chain
+// goes on without a login.
+func TestATokenThatGitHubRefusesByMistakeIsPresentedOnceMore(t *testing.T) {
+	t.Parallel()
+	for name, lift := range map[string]func(*world){
+		"when a person asks": func(w *world) { w.request("octocat", "please") },
+		"an hour later": func(w *world) {
+			w.meter.leap(rotation.AgainAfter + time.Minute)
+			w.touch("octocat")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, worldOptions{})
+			w.start("octocat")
+			w.gh.Inject(githubtest.OAuthError("bad_refresh_token"))
+			w.request("octocat", "now")
+			w.condition("octocat", v1alpha1.ConditionAuthorized, metav1.ConditionFalse, v1alpha1.ReasonRefreshTokenRejected)
+			w.says("octocat", v1alpha1.ConditionAuthorized, "presents it once more at")
+			w.quiet()
+			if shown := len(w.gh.Presentations()); shown != 2 {
+				t.Fatalf("%d tokens have been presented before anybody asked, want 2", shown)
+			}
+			lift(w)
+			w.ready("octocat")
+			if shown := len(w.gh.Presentations()); shown != 3 {
+				t.Errorf("%d tokens have been presented, want 3", shown)
+			}
+		})
+	}
+}
+
+// A token that is refused twice waits for a login, whatever is asked, restarted or applied again.
+func TestATokenThatIsRefusedTwiceIsNotPresentedAgain(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{})
+	w.start("octocat")
+	w.gh.Inject(githubtest.OAuthError("bad_refresh_token").Times(2))
+	w.request("octocat", "now")
+	w.condition("octocat", v1alpha1.ConditionAuthorized, metav1.ConditionFalse, v1alpha1.ReasonRefreshTokenRejected)
+	w.request("octocat", "again")
+	w.eventually("the second refusal", func() (bool, string) { return len(w.gh.Presentations()) == 3, "" })
+	w.request("octocat", "and again")
+	w.quiet()
+	w.meter.leap(2 * rotation.AgainAfter)
+	w.restart()
+	w.touch("octocat")
+	w.quiet()
+	if shown := len(w.gh.Presentations()); shown != 3 {
+		t.Errorf("%d tokens have been presented, want 3", shown)
+	}
+	w.condition("octocat", v1alpha1.ConditionAuthorized, metav1.ConditionFalse, v1alpha1.ReasonRefreshTokenRejected)
+	w.seed("octocat", "octocat")
+	w.ready("octocat")
+}
+
+// The first login of a resource too can be refused by mistake.
+func TestASeedThatGitHubRefusesByMistakeIsPresentedOnceMoreWhenAPersonAsks(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{})
+	w.gh.Inject(githubtest.OAuthError("bad_refresh_token"))
+	w.seed("octocat", "octocat")
+	w.create(w.resource("octocat"))
+	w.condition("octocat", v1alpha1.ConditionAuthorized, metav1.ConditionFalse, v1alpha1.ReasonRefreshTokenRejected)
+	w.says("octocat", v1alpha1.ConditionAuthorized, "presents it once more at")
+	w.touch("octocat")
+	w.quiet()
+	if shown := len(w.gh.Presentations()); shown != 1 {
+		t.Fatalf("%d tokens have been presented before anybody asked, want 1", shown)
+	}
+	w.request("octocat", "please")
+	w.ready("octocat")
+}
