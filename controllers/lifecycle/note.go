@@ -36,6 +36,8 @@ type note struct {
 	// clocked and expiresAt say when the access token of a pair expires by the monotonic clock.
 	clocked   tokens
 	expiresAt time.Duration
+	// chain is the newest state of the resource's own chain that this process has seen.
+	chain chainSeen
 	// generation is that of the spec that was last looked at as a whole.
 	generation int64
 	// failure is why the last action came to nothing, until one succeeds or somebody changes something.
@@ -102,6 +104,7 @@ func (n notes) note(uid types.UID, pair *rotation.Pair, wanted func(*note) bool)
 		case !wanted(m):
 		case pair.Controlled && types.UID(pair.Owner.UID) == uid:
 			m.latest, m.latestSince = stripped, mono
+			m.seesChain(pair)
 		default:
 			m.latest = nil
 		}
