@@ -83,6 +83,9 @@ func describePair(status *v1alpha1.GitHubUserTokenStatus, s *scope.Scope, offere
 	status.AccessTokenExpirationTime = timeOf(s.ExpiresAt())
 	status.RefreshTokenExpirationTime = timeOf(state.RefreshTokenExpiresAt)
 	status.LastRefreshTime = timeOf(state.IssuedAt)
+	if s.Input.RolledBack { // What the status tells is of the newer pair.
+		status.LastRefreshTime, status.RefreshCount = s.Token.Status.LastRefreshTime, s.Token.Status.RefreshCount
+	}
 }
 
 func nextRefreshTime(s *scope.Scope, decision rotation.Decision, stop *problem.Problem) time.Time {
@@ -105,8 +108,8 @@ func readyCondition(s *scope.Scope, stop *problem.Problem) metav1.Condition {
 	condition := metav1.Condition{Type: v1alpha1.ConditionReady, Status: metav1.ConditionFalse}
 	state := s.Stored()
 	switch {
-	case state != nil && state.Owner != string(s.Token.UID) && state.Owner != "":
-		condition.Reason, condition.Message = v1alpha1.ReasonPairUnproven, "The pair Secret was restored from elsewhere. The operator is finding out whether its pair is the current one."
+	case isUnproven(s):
+		condition.Reason, condition.Message = v1alpha1.ReasonPairUnproven, words.Proving
 		if stop != nil {
 			condition.Reason, condition.Message = stop.Reason, stop.Sentence()
 		}
@@ -145,15 +148,20 @@ func readyCondition(s *scope.Scope, stop *problem.Problem) metav1.Condition {
 	return condition
 }
 
+// isUnproven reports whether nobody knows yet whether the pair is the current one.
+func isUnproven(s *scope.Scope) bool {
+	state := s.Stored()
+	return state != nil && (state.Owner != string(s.Token.UID) && state.Owner != "" || s.Input.RolledBack)
+}
+
 func authorizedCondition(s *scope.Scope, stop *problem.Problem) metav1.Condition {
 	condition := metav1.Condition{Type: v1alpha1.ConditionAuthorized, Status: metav1.ConditionTrue}
 	state := s.Stored()
 	switch {
 	case stop != nil && stop.Unauthorized:
 		condition.Status, condition.Reason, condition.Message = metav1.ConditionFalse, stop.Reason, stop.Message
-	case state != nil && state.Owner != string(s.Token.UID) && state.Owner != "":
-		condition.Status, condition.Reason = metav1.ConditionUnknown, v1alpha1.ReasonPairUnproven
-		condition.Message = "The pair Secret was restored from elsewhere. The operator is finding out whether its pair is the current one."
+	case isUnproven(s):
+		condition.Status, condition.Reason, condition.Message = metav1.ConditionUnknown, v1alpha1.ReasonPairUnproven, words.Proving
 	case state != nil && state.Verdict != nil:
 		human := words.NeedsHuman(s.Token, state.Verdict.Reason)
 		condition.Status, condition.Reason, condition.Message = metav1.ConditionFalse, human.Reason, human.Message+words.Again(rules.AgainAt(s.Input, state.Verdict))

@@ -46,7 +46,7 @@ func loginNeeded(s *scope.Scope, decision rotation.Decision, blocked *problem.Pr
 	case rules.Unproven:
 		return &login{
 			need: "Unproven/" + string(state.AccessToken), without: blocked,
-			cause: "The pair Secret was restored from elsewhere, and nothing proves that its pair is the current one.",
+			cause: "The pair Secret was restored from elsewhere, or put back to an older state, and nothing proves that its pair is the current one.",
 		}
 	}
 	if blocked != nil || decision.Action != rotation.ActionNone || state == nil || !state.HasToken() {

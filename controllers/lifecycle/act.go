@@ -25,6 +25,8 @@ func (c *Controller) act(ctx context.Context, s *scope.Scope, decision rotation.
 		return c.pairs.takeUp(ctx, s)
 	case rotation.ActionAdopt, rotation.ActionProve:
 		return c.takeUpForeign(ctx, s, decision)
+	case rotation.ActionDisown:
+		return c.pairs.disown(ctx, s)
 	case rotation.ActionReclaim:
 		return c.pairs.reclaim(ctx, s)
 	case rotation.ActionImport, rotation.ActionRefresh, rotation.ActionResolve:

@@ -38,6 +38,8 @@ type note struct {
 	clocked     tokens
 	expiresAt   time.Duration
 	expiresWall time.Time
+	// chain is the newest state of the resource's own chain that this process has seen.
+	chain chainSeen
 	// generation is that of the spec that was last looked at as a whole.
 	generation int64
 	// failure is why the last action came to nothing, until one succeeds or somebody changes something.
@@ -104,6 +106,7 @@ func (n notes) note(uid types.UID, pair *rotation.Pair, wanted func(*note) bool)
 		case !wanted(m):
 		case pair.Controlled && types.UID(pair.Owner.UID) == uid:
 			m.latest, m.latestSince = stripped, mono
+			m.seesChain(pair)
 		default:
 			m.latest = nil
 		}

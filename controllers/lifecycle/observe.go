@@ -77,6 +77,7 @@ func (o *observer) recall(s *scope.Scope, backup *rotation.Pair) {
 			}
 		}
 		if s.Pair != nil {
+			s.Input.RolledBack = m.isRolledBack(s.Pair, s.Token)
 			s.Input.Proof = m.proofOf(&s.Pair.State, mono)
 		}
 		if f := m.failure; f != nil && f.generation == s.Token.Generation && f.requested == s.Input.RefreshRequestedAt {

@@ -48,6 +48,9 @@ func (a *pairActions) adopt(ctx context.Context, s *scope.Scope) Result {
 	if err != nil {
 		return a.notes.failed(s, err, "The retained pair could not be taken up")
 	}
+	if s.Pair.State.Owner != s.Owner.UID && (s.Input.Proof == rotation.ProofAlive || s.Input.Vouched) {
+		a.notes.With(s.Token.UID, func(m *note) { m.startsChain(adopted) }) // Otherwise it may be an old state that was put back.
+	}
 	return a.changed(s, adopted)
 }
 

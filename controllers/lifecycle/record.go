@@ -45,6 +45,7 @@ func (o *outcomes) record(log logr.Logger, token *v1alpha1.GitHubUserToken, job 
 	switch result.Outcome {
 	case rotation.Committed:
 		o.notes.succeed(token.UID)
+		o.notes.Peek(token.UID, func(m *note) { m.startsChain(result.Pair) })
 		log.Info("The token was refreshed", "expires", result.Pair.State.ExpiresAt, "count", result.Pair.State.RefreshCount)
 		o.reporter.Stored(log, token, result.Pair, false)
 	case rotation.Stale:

@@ -22,7 +22,8 @@ type Chain struct {
 	// Ref and Version are those of the pair Secret.
 	Ref     rotation.Ref
 	Version string
-	// Bound reports that the chain is the resource's own, and not one that it was given by a copy or a backup.
+	// Bound reports that the chain is the resource's own, even if an old state of it, and not one that it was given by a copy
+	// or a backup.
 	Bound bool
 	// Pending reports that the token is being imported, or that it was and the outcome is not known; otherwise the chain
 	// goes back to it or stands at it.
@@ -34,7 +35,7 @@ func ChainOf(pair *rotation.Pair, token credential.Fingerprint) Chain {
 	imported := slices.ContainsFunc(pair.State.Seeds, func(seed rotation.SeedRecord) bool { return seed.Fingerprint == token && seed.RefusedFor == "" })
 	return Chain{
 		Namespace: pair.Owner.Namespace, Owner: pair.Owner.Name, UID: types.UID(pair.Owner.UID), Ref: pair.Ref, Version: pair.Version,
-		Bound:   pair.State.Owner == pair.Owner.UID,
+		Bound:   pair.State.Owner == pair.Owner.UID || pair.State.Owner == rotation.RolledBack,
 		Pending: pair.State.PendingSeed == token && pair.State.RefreshToken != token && !imported,
 	}
 }

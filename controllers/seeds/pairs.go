@@ -32,7 +32,7 @@ func (o *Ownership) ClaimPair(ctx context.Context, token *v1alpha1.GitHubUserTok
 		return nil, nil // Without a refresh token there is no chain that one could end for the other.
 	}
 	o.wake(o.claims.enter(claimOf(token, fingerprint)))
-	holder, all, err := o.holder(ctx, token, fingerprint)
+	holder, all, err := o.holder(ctx, token, pair)
 	switch {
 	case err != nil:
 		return nil, err
@@ -54,7 +54,7 @@ func (o *Ownership) HeldElsewhere(ctx context.Context, token *v1alpha1.GitHubUse
 	if !isForeign(token, pair) || pair.State.RefreshToken == "" {
 		return false, nil
 	}
-	holder, all, err := o.holder(ctx, token, pair.State.RefreshToken)
+	holder, all, err := o.holder(ctx, token, pair)
 	if err == nil && !all {
 		err = errNotAllLooked
 	}
@@ -88,14 +88,15 @@ func isForeign(token *v1alpha1.GitHubUserToken, pair *rotation.Pair) bool {
 	return pair != nil && pair.State.Owner != string(token.UID)
 }
 
-// holder is another resource that holds a refresh token and goes before this one; nil when there is none. all is false
-// when too many Secrets would have to be read at once to know.
-func (o *Ownership) holder(ctx context.Context, token *v1alpha1.GitHubUserToken, fingerprint credential.Fingerprint) (found *Chain, all bool, err error) {
+// holder is another resource that holds the refresh token of a pair and goes before this one; nil when there is none. all is
+// false when too many Secrets would have to be read at once to know.
+func (o *Ownership) holder(ctx context.Context, token *v1alpha1.GitHubUserToken, pair *rotation.Pair) (found *Chain, all bool, err error) {
+	fingerprint := pair.State.RefreshToken
 	chains, err := o.options.Chains(ctx, fingerprint)
 	if err != nil {
 		return nil, false, fmt.Errorf("look for other pairs with the same refresh token: %w", err)
 	}
-	chains = slices.DeleteFunc(slices.Clone(chains), func(c Chain) bool { return !o.precedes(ctx, c, token) })
+	chains = slices.DeleteFunc(slices.Clone(chains), func(c Chain) bool { return !o.precedes(ctx, c, token, pair) })
 	slices.SortFunc(chains, func(a, b Chain) int { // A cache has them in any order; the status names one.
 		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Owner, b.Owner), cmp.Compare(a.Ref.Name, b.Ref.Name))
 	})
@@ -125,7 +126,7 @@ func (o *Ownership) holder(ctx context.Context, token *v1alpha1.GitHubUserToken,
 
 // precedes reports whether a chain belongs to another resource, which goes before this one if it holds the token: one whose
 // own it is, or the older of two that came by it.
-func (o *Ownership) precedes(ctx context.Context, chain Chain, token *v1alpha1.GitHubUserToken) bool {
+func (o *Ownership) precedes(ctx context.Context, chain Chain, token *v1alpha1.GitHubUserToken, pair *rotation.Pair) bool {
 	if chain.UID == token.UID {
 		return false
 	}
@@ -133,7 +134,7 @@ func (o *Ownership) precedes(ctx context.Context, chain Chain, token *v1alpha1.G
 	if !started {
 		return true // In doubt the Secret is looked at.
 	}
-	return other != nil && other.UID == chain.UID && (chain.Bound || compare(claimOf(other, ""), claimOf(token, "")) < 0)
+	return other != nil && other.UID == chain.UID && (chain.Bound || pair.State.Owner != rotation.RolledBack && compare(claimOf(other, ""), claimOf(token, "")) < 0)
 }
 
 // holds reports whether a pair Secret holds a refresh token, for whatever purpose.

@@ -33,6 +33,8 @@ const (
 	ActionAdopt
 	// ActionReclaim: take hold of a pair Secret that was restored from a backup. Its pair is not trusted yet.
 	ActionReclaim
+	// ActionDisown: trust a pair no longer that was put back to an older state.
+	ActionDisown
 	// ActionProve: ask GitHub whether the access token of a restored pair is alive.
 	ActionProve
 	// ActionImport: exchange the seed's token.

@@ -75,6 +75,7 @@ func TestDecide(t *testing.T) {
 	newer := pair(func(p *rotation.Pair) { p.State.Format = rotation.StateFormat + 1 })
 	misplace := func(in *Input) { in.Misplaced = true }
 	edit := func(in *Input) { in.Edited = true }
+	rolled := func(in *Input) { in.RolledBack = true }
 	garble := pair(func(p *rotation.Pair) { p.State, p.StateLost = rotation.State{}, true })
 	foreign := pair(func(p *rotation.Pair) { p.Controlled, p.Owner = false, rotation.Owner{} })
 
@@ -128,6 +129,12 @@ func TestDecide(t *testing.T) {
 		{name: "but not where there are two, of which it may be the older", given: []func(*Input){misplace, due, func(in *Input) { in.Duplicate, in.MoveNotBefore = true, now.Add(time.Second) }}, action: rotation.ActionWait, reason: v1alpha1.ReasonExchanging, rule: "misplaced", at: now.Add(time.Second)},
 
 		{name: "a deleted Secret is put back", given: []func(*Input){deleting}, action: rotation.ActionRestore, rule: "lost Secret"},
+		{name: "an older state is not trusted", given: []func(*Input){rolled, request}, action: rotation.ActionDisown, rule: "rolled back"},
+		{name: "nor is it while suspended, or when it is due", given: []func(*Input){rolled, suspend, due}, action: rotation.ActionDisown, rule: "rolled back"},
+		{name: "nor with an intent, or another login", given: []func(*Input){rolled, intent("refresh", me), seed("another")}, action: rotation.ActionDisown, rule: "rolled back"},
+		{name: "not while somebody may be at work on it", given: []func(*Input){rolled, intent("refresh", peer)}, action: rotation.ActionWait, reason: v1alpha1.ReasonOutcomeUnknown, rule: "rolled back", at: now.Add(rotation.Settle)},
+		{name: "not again too soon after that failed", given: []func(*Input){rolled, failed}, action: rotation.ActionWait, reason: v1alpha1.ReasonGitHubUnavailable, rule: "rolled back", at: now.Add(time.Minute)},
+		{name: "that of somebody else is not touched, whatever it was", given: []func(*Input){rolled, foreign}, action: rotation.ActionBlocked, reason: v1alpha1.ReasonSecretNotOwned, rule: "foreign Secret"},
 		{name: "a backup is put back", given: []func(*Input){absent, func(in *Input) { in.Backup = true }}, action: rotation.ActionRestore, rule: "lost Secret"},
 		{name: "before anything is exchanged", given: []func(*Input){deleting, due, intent("refresh", me), edit}, action: rotation.ActionRestore, rule: "lost Secret"},
 
@@ -228,7 +235,7 @@ func TestDecideRulesStandInTheirOrder(t *testing.T) {
 		names = append(names, rule.name)
 	}
 	want := []string{
-		"newer format", "retained", "restored", "foreign Secret", "garbled state", "misplaced", "lost Secret", "edited", "suspended",
+		"newer format", "retained", "restored", "foreign Secret", "garbled state", "misplaced", "lost Secret", "edited", "rolled back", "suspended",
 		"intent left", "new seed", "no pair", "unproven pair", "changed App", "refused once", "condemned", "never expires", "requested", "without token", "due",
 	}
 	if !slices.Equal(names, want) {

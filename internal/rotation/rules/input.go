@@ -27,6 +27,9 @@ type Input struct {
 	MoveNotBefore time.Time
 	// Edited reports that somebody else has written the pair Secret since this process last looked at its data.
 	Edited bool
+	// RolledBack reports that there was a newer pair than the one that stands in the Secret now, by what this process
+	// remembers or the status tells. Anybody may write a status: this raises a doubt, which GitHub settles.
+	RolledBack bool
 	// Backup says that a backup of the pair exists.
 	Backup bool
 	// Seed names the refresh token in the seed Secret, when it had to be looked at; empty otherwise.

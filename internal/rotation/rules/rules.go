@@ -35,6 +35,7 @@ var rules = [...]rule{
 	{"misplaced", misplaced},          // a pair under a former name follows the spec
 	{"lost Secret", lostSecret},       // a deleted Secret is put back before anything else
 	{"edited", edited},                // tokens that somebody has put there by hand are taken up
+	{"rolled back", rolledBack},       // an older state that somebody has put back is not to be trusted
 	{"suspended", suspended},          // a person wants quiet
 	{"intent left", intentLeft},       // an exchange of unknown outcome is settled first
 	{"new seed", newSeed},             // a new login wins over every chain

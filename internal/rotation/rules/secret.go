@@ -1,6 +1,8 @@
 package rules
 
 import (
+	"time"
+
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 )
@@ -79,6 +81,18 @@ func edited(in Input) (rotation.Decision, bool) {
 		return rotation.Decision{}, false
 	}
 	return in.orBackoff(rotation.Decision{Action: rotation.ActionTakeUp}), true
+}
+
+// rolledBack has a pair disowned that is older than one that was there before: it is spent, or may be. Disowned it has to be
+// proven like one that was restored from elsewhere, also after a restart.
+func rolledBack(in Input) (rotation.Decision, bool) {
+	if in.Pair == nil || !in.Pair.Controlled || !in.RolledBack {
+		return rotation.Decision{}, false
+	}
+	if in.Pair.Intent != nil && in.intentMayBeAtWork() {
+		return wait(v1alpha1.ReasonOutcomeUnknown, in.Now.Add(max(rotation.Settle-in.IntentSeen, time.Second))), true
+	}
+	return in.orBackoff(rotation.Decision{Action: rotation.ActionDisown}), true
 }
 
 // restored recognises a pair Secret that belonged to a former resource of this name and App, and came back

@@ -73,6 +73,7 @@ func (w *world) judgeSend(f *flight, token credential.RefreshToken, app github.A
 		}
 	}
 	w.judgeTime(f, p)
+	w.judgeRolledBack(f, p)
 	p.flights = append(p.flights, f)
 	if p.restoredAt > 0 && f.fencedAt > p.restoredAt && f.job.Decision.Action != rotation.ActionImport && res.garbled < p.login {
 		w.violate("%s: a pair that was restored from a backup was used without a proof", name)
@@ -176,6 +177,18 @@ func (w *world) judgeTheft(f *flight, p *issued) {
 		if o.labelled && o.pair.Controlled && !w.api.ownerGone(o.pair) && o.pair.RefreshToken.Reveal() == p.refresh {
 			w.violate("%s: the refresh token of %s was sent, whose chain stands at it", f.res.namespace, p.res.namespace)
 		}
+	}
+}
+
+// judgeRolledBack is asked when a token is sent: a process that has got and stored its successor does not send it because a
+// person has written an old copy over the Secret, in worlds where nobody does anything else to what is stored.
+func (w *world) judgeRolledBack(f *flight, p *issued) {
+	next := p.successor
+	if w.cfg.Faults&^Of(BackupRestored, APISlow, WatchHeld, RefreshRequested, LabelEdit) != 0 || f.job.Decision.Action == rotation.ActionImport {
+		return
+	}
+	if next != nil && next.minted != nil && next.minted.life == f.life && next.storedAt > 0 && f.fencedAt > p.res.overwrittenAt && p.res.overwrittenAt > next.storedAt {
+		w.violate("%s: a token was sent that came back with an old copy of the Secret", f.res.namespace)
 	}
 }
 

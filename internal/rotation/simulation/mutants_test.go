@@ -56,6 +56,7 @@ var rare = map[string]Faults{
 	"own work for a former resource not waited for":                         Of(ResourceRetained, APISlow, GitHubHang),
 	"pair that was just moved not looked for before it is retained":         Of(ResourceRetained, Renamed, SecretImmutable, APISlow),
 	string(BreakCreatedForNobody):                                           Of(ResourceRetained, Renamed, SecretDeleted, APISlow, APIAppliedLate),
+	"older state that was put back trusted":                                 Of(BackupRestored, RefreshRequested, APISlow),
 	"another Secret used for a resource that is gone":                       Of(BackupRestored, APISlow, WatchHeld),
 }
 
@@ -310,6 +311,11 @@ var mutants = []mutant{
 		"restored pair used without a proof", "internal/rotation/rules/exchange.go",
 		"\tcase in.Vouched || in.Proof == rotation.ProofAlive:",
 		"\tcase in.Vouched || in.Proof == rotation.ProofAlive || broken(`restored pair used without a proof`):",
+	},
+	{
+		"older state that was put back trusted", "internal/rotation/rules/secret.go",
+		"\tif in.Pair == nil || !in.Pair.Controlled || !in.RolledBack {",
+		"\tif in.Pair == nil || !in.Pair.Controlled || !in.RolledBack || broken(`older state that was put back trusted`) {",
 	},
 	{
 		"copy of a retained Secret trusted", "pair.go",
