@@ -8,6 +8,7 @@ import (
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
+	"github.com/githubusertoken/github-user-token-operator/internal/problem"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 )
 
@@ -300,6 +301,25 @@ func (w *world) notice(res *resource, p *issued) {
 		res.loggingIn = false
 		if !w.calm {
 			w.logIn(res, res.account)
+		}
+	})
+}
+
+// attend is a person who reads at last that a retained pair stands in the way, or that nobody has entered a code: nothing goes on
+// before they act.
+func (w *world) attend(res *resource, p *problem.Problem) {
+	if p == nil || p.Reason != v1alpha1.ReasonSecretNotOwned && p.Reason != v1alpha1.ReasonAuthorizationExpired || res.attending {
+		return
+	}
+	res.attending = true
+	w.after(4*w.cfg.Lifetime, func() {
+		res.attending = false
+		o := w.secretOf(res)
+		if w.calm || res.token == nil || res.isDeleting() {
+			return
+		}
+		if o != nil && o.inTheWay(res) || o == nil || o.pair.Controlled && !o.pair.State.HasToken() {
+			w.mend(res)
 		}
 	})
 }

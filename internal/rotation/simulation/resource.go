@@ -80,6 +80,8 @@ type resource struct {
 	appChanged bool
 	// loggingIn says that a person is about to log in anew.
 	loggingIn bool
+	// attending says that a person will look at what stands in the way.
+	attending bool
 	// shown is the code that a person was shown last.
 	shown string
 	// warned says that an event has told of a token which outlives its resource.
