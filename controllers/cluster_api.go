@@ -92,5 +92,8 @@ func (a clusterAPI) patchFinalizers(ctx context.Context, token *v1alpha1.GitHubU
 	if err != nil {
 		return nil, fmt.Errorf("write the resource's finalizers %v: %w", finalizers, err)
 	}
+	if slices.Contains(changed.Finalizers, v1alpha1.Finalizer) != slices.Contains(finalizers, v1alpha1.Finalizer) {
+		return changed, lifecycle.ErrFinalizerAltered
+	}
 	return changed, nil
 }

@@ -41,7 +41,8 @@ type reported struct {
 // Report implements lifecycle.Reporter: it brings metadata, outputs and workloads into line with the pair, and
 // writes the status.
 func (r reporter) Report(ctx context.Context, s *scope.Scope, decision rotation.Decision, result lifecycle.Result) (time.Time, error) {
-	if result.Problem != nil && result.Problem.Reason == v1alpha1.ReasonCommitting {
+	// Of a resource that is being deleted nothing is brought into line any more.
+	if result.Problem != nil && (result.Problem.Reason == v1alpha1.ReasonCommitting || !s.Token.DeletionTimestamp.IsZero()) {
 		return time.Time{}, r.writeStatus(ctx, s.Token, statusOf(s, decision, result, nil, nil))
 	}
 	var metadata *problem.Problem
@@ -56,7 +57,7 @@ func (r reporter) Report(ctx context.Context, s *scope.Scope, decision rotation.
 		return time.Time{}, err
 	}
 	handedOver := r.handoff.Sync(logr.FromContextOrDiscard(ctx), s)
-	aside := problem.First(metadata, s.MoveBlocked, output, handedOver.Problem)
+	aside := problem.First(metadata, s.MoveBlocked, output, handedOver.Problem, s.Unheld)
 	err = r.writeStatus(ctx, s.Token, statusOf(s, decision, result, aside, &handedOver))
 	return earliest(s.Now, retryAt(metadata), retryAt(s.MoveBlocked), outputAt, handedOver.RequeueAt), err
 }

@@ -2,6 +2,7 @@ package lifecycle
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -14,6 +15,8 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 	"github.com/githubusertoken/github-user-token-operator/controllers/seeds"
 	"github.com/githubusertoken/github-user-token-operator/controllers/tokencheck"
+	"github.com/githubusertoken/github-user-token-operator/controllers/words"
+	"github.com/githubusertoken/github-user-token-operator/internal/problem"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation/rules"
 )
@@ -54,9 +57,10 @@ func (c *Controller) Reconcile(ctx context.Context, token *v1alpha1.GitHubUserTo
 	if !token.DeletionTimestamp.IsZero() {
 		return c.finalizer.finalize(ctx, token)
 	}
+	altered := false
 	if !slices.Contains(token.Finalizers, v1alpha1.Finalizer) {
 		held, err := c.api.AddFinalizer(ctx, token)
-		if held == nil || err != nil {
+		if altered = errors.Is(err, ErrFinalizerAltered); held == nil || err != nil && !altered {
 			return 0, err
 		}
 		token = held
@@ -64,6 +68,10 @@ func (c *Controller) Reconcile(ctx context.Context, token *v1alpha1.GitHubUserTo
 	s, err := c.observer.observe(ctx, token)
 	if err != nil {
 		return 0, err
+	}
+	tryAt := time.Time{}
+	if altered {
+		s.Unheld, tryAt = unheld(), s.Now.Add(unheldPause)
 	}
 	decision := rules.Decide(s.Input)
 	result := c.act(ctx, s, decision)
@@ -82,8 +90,18 @@ func (c *Controller) Reconcile(ctx context.Context, token *v1alpha1.GitHubUserTo
 		return 0, err
 	}
 	checkAt := c.checks.Sync(logr.FromContextOrDiscard(ctx), s)
-	return requeueAfter(s, decision.At, result.RequeueAt, reportAt, checkAt), nil
+	return requeueAfter(s, decision.At, result.RequeueAt, reportAt, checkAt, tryAt), nil
 }
+
+// unheld is the problem of a resource on which admission leaves no finalizer. Its workloads need a token all the same.
+func unheld() *problem.Problem {
+	p := words.FinalizerAltered("spec.deletionPolicy cannot be carried out when this resource is deleted", ErrFinalizerAltered)
+	p.Aside = true
+	return p
+}
+
+// unheldPause is until the finalizer is tried again.
+const unheldPause = time.Minute
 
 // acknowledge notes that what was observed has been dealt with: a changed spec was looked at as a whole, and a
 // token that is no longer in the seed is not claimed any more.

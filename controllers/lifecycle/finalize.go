@@ -25,8 +25,9 @@ type finalizer struct {
 		Remove(ctx context.Context, pair *rotation.Pair) error
 		// Gone is that of rotation.Store.
 		Gone(ctx context.Context, owner rotation.Owner) (bool, error)
-		// Retain and RemoveFinalizer are those of API.
-		Retain(ctx context.Context, pair *rotation.Pair) error
+		// Try, Release and RemoveFinalizer are those of API.
+		Try(ctx context.Context, current, next *rotation.Pair) (*rotation.Pair, error)
+		Release(ctx context.Context, pair *rotation.Pair) (*rotation.Pair, error)
 		RemoveFinalizer(ctx context.Context, token *v1alpha1.GitHubUserToken) error
 	}
 	observer  *observer
@@ -34,10 +35,13 @@ type finalizer struct {
 	rotator   *rotation.Rotator
 	revoker   *revocation.Revoker
 	registry  *registry
-	// removeOutputs is that of Reporter.
-	removeOutputs func(context.Context, *v1alpha1.GitHubUserToken) error
-	clock         rotation.Clock
-	notes         notes
+	reporter  interface {
+		// Report and RemoveOutputs are those of Reporter.
+		Report(ctx context.Context, s *scope.Scope, decision rotation.Decision, result Result) (requeueAt time.Time, err error)
+		RemoveOutputs(ctx context.Context, token *v1alpha1.GitHubUserToken) error
+	}
+	clock rotation.Clock
+	notes notes
 }
 
 // finalize carries out the deletionPolicy and releases the resource. It returns when to come back; zero when
@@ -53,42 +57,82 @@ func (f *finalizer) finalize(ctx context.Context, token *v1alpha1.GitHubUserToke
 			return max(step.RequeueAt.Sub(f.clock.Now()), time.Millisecond), err
 		}
 	}
-	if err := f.removeOutputs(ctx, token); err != nil {
-		return 0, err
-	}
-	refs, err := f.observer.secretsOf(ctx, token)
-	if err != nil {
-		return 0, err
-	}
-	wait := time.Duration(0)
-	f.notes.Peek(token.UID, func(m *note) { wait = m.alteredWait(f.clock.Now(), f.clock.Monotonic()) })
-	if wait > 0 {
+	if wait := f.heldFor(token); wait > 0 {
 		return wait, nil // What admission has altered would only bring us back at once.
 	}
-	retain, err := f.putBackToRetain(ctx, token, refs)
-	if errors.Is(err, rotation.ErrAltered) {
-		f.notes.fail(token.UID, token.Generation, scope.RequestOf(token), *words.AlteredByAdmission("The resource is not released yet", err), retry.After(err))
-	}
-	if err != nil {
+	if err := f.reporter.RemoveOutputs(ctx, token); err != nil {
 		return 0, err
 	}
-	if retain {
-		others, err := f.locateOthers(ctx, token, refs)
-		if err != nil {
-			return 0, err
-		}
-		refs = append(refs, others...)
-	}
-	for _, ref := range refs {
-		if err := f.releaseSecret(ctx, token, ref, retain); err != nil {
-			return 0, err
-		}
-	}
-	if err := f.api.RemoveFinalizer(ctx, token); err != nil {
+	switch err := f.release(ctx, token); {
+	case errors.Is(err, rotation.ErrAltered):
+		return f.hold(ctx, token, err)
+	case err != nil:
 		return 0, err
 	}
 	f.registry.forget(token.UID)
 	return 0, nil
+}
+
+// release removes or retains the Secrets of a resource, and then lets the resource go.
+func (f *finalizer) release(ctx context.Context, token *v1alpha1.GitHubUserToken) error {
+	refs, err := f.observer.secretsOf(ctx, token)
+	if err != nil {
+		return err
+	}
+	retain, err := f.putBackToRetain(ctx, token, refs)
+	if err != nil {
+		return err
+	}
+	if retain {
+		others, err := f.locateOthers(ctx, token, refs)
+		if err != nil {
+			return err
+		}
+		refs = append(refs, others...)
+		left, err := f.leftBehind(ctx, token, refs)
+		if err != nil {
+			return err
+		}
+		refs = append(refs, left...)
+	}
+	for _, ref := range refs {
+		if err := f.releaseSecret(ctx, token, ref, retain); err != nil {
+			return err
+		}
+	}
+	return f.api.RemoveFinalizer(ctx, token)
+}
+
+// hold keeps a resource whose release admission has altered, and has its status say so. It returns when to come back.
+func (f *finalizer) hold(ctx context.Context, token *v1alpha1.GitHubUserToken, altered error) (time.Duration, error) {
+	p := words.AlteredByAdmission("The resource is being deleted and cannot be released yet", altered)
+	if errors.Is(altered, ErrFinalizerAltered) {
+		p = words.FinalizerAltered("The resource is being deleted and cannot be released yet", altered)
+	}
+	f.notes.With(token.UID, func(m *note) {
+		m.held = f.notes.again(m.held, token.Generation, scope.RequestOf(token), *p, retry.After(altered))
+		p = m.held.current(f.clock.Now(), f.clock.Monotonic())
+	})
+	s, err := f.observer.observe(ctx, token)
+	if err != nil {
+		return 0, err
+	}
+	if _, err := f.reporter.Report(ctx, s, rotation.Decision{}, blocked(p)); err != nil {
+		return 0, err
+	}
+	return f.heldFor(token), nil
+}
+
+// heldFor is for how long a resource is held after its release was altered. Somebody who has changed its spec, or asks for
+// it by annotation, has it tried at once.
+func (f *finalizer) heldFor(token *v1alpha1.GitHubUserToken) (wait time.Duration) {
+	now, mono := f.clock.Now(), f.clock.Monotonic()
+	f.notes.Peek(token.UID, func(m *note) {
+		if m.held != nil && m.held.generation == token.Generation && m.held.requested == scope.RequestOf(token) {
+			wait = max(0, m.held.retry.At(now, mono).Sub(now))
+		}
+	})
+	return wait
 }
 
 // settleFirst finds out about an exchange of unknown outcome before a pair is revoked: it may have brought
@@ -168,6 +212,13 @@ func (f *finalizer) releaseSecret(ctx context.Context, token *v1alpha1.GitHubUse
 	if err != nil {
 		return fmt.Errorf("look at the pair before it is released: %w", err)
 	}
+	if next := f.amiss(token.UID, pair); next != nil {
+		pair.State = rotation.State{} // What is stored is not what was written, so all of it is.
+		return f.letGo(ctx, token.UID, pair, next)
+	}
+	if isLeft(pair, token.Name) {
+		return f.unprotect(ctx, pair)
+	}
 	if !pair.Controlled || pair.Owner.UID != string(token.UID) {
 		return nil
 	}
@@ -180,7 +231,7 @@ func (f *finalizer) releaseSecret(ctx context.Context, token *v1alpha1.GitHubUse
 		}
 	}
 	if retain && !pair.Deleting {
-		return f.api.Retain(ctx, pair)
+		return f.letGo(ctx, token.UID, pair, pair.AsRetained())
 	}
 	if token.Spec.DeletionPolicy == v1alpha1.DeletionPolicyRevoke && !f.revoker.Covers(token, pair) {
 		return fmt.Errorf("secret %s holds a pair that was stored a moment ago; it is revoked before it is removed", ref.Name)

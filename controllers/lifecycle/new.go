@@ -81,7 +81,7 @@ func New(options Options) *Controller {
 		}),
 		finalizer: &finalizer{
 			api: options.API, observer: observer, exchanges: exchanges, rotator: rotator, revoker: revoker, registry: registry,
-			removeOutputs: options.Reporter.RemoveOutputs, clock: options.Clock, notes: notes,
+			reporter: options.Reporter, clock: options.Clock, notes: notes,
 		},
 		releaser: &releaser{
 			cache: options.Cache, api: options.API, registry: registry, orphans: memory.NewSlot[orphan](options.Memory), clock: options.Clock,

@@ -6,7 +6,6 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/resourceversion"
 
-	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/internal/backoff"
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 	"github.com/githubusertoken/github-user-token-operator/internal/memory"
@@ -46,6 +45,11 @@ type note struct {
 	failure *failure
 	// moveBlocked is why the pair cannot move to the name that the spec asks for.
 	moveBlocked *failure
+	// held is why a resource that is being deleted is not released yet, and left the Secret that was let go of, without
+	// its tokens, which leftTokens name, as it is to be stored.
+	held       *failure
+	left       *rotation.Pair
+	leftTokens tokens
 	// committing says why a received pair is not stored yet; nil when there is nothing to say.
 	committing *problem.Problem
 	// retries counts the tries of a write after the exchange under way that failed.
@@ -221,14 +225,6 @@ func (f *failure) current(now time.Time, mono time.Duration) *problem.Problem {
 	p := f.problem
 	p.RetryAt = f.retry.At(now, mono)
 	return &p
-}
-
-// alteredWait is for how long nothing is written to a pair Secret after admission has altered the last write.
-func (m *note) alteredWait(now time.Time, mono time.Duration) time.Duration {
-	if m.failure == nil || m.failure.problem.Reason != v1alpha1.ReasonAlteredByAdmission {
-		return 0
-	}
-	return max(0, m.failure.retry.At(now, mono).Sub(now))
 }
 
 // proofLasts is for how long it is believed that an access token is alive: somebody else may exchange its pair.

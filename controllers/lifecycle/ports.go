@@ -2,6 +2,7 @@ package lifecycle
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -41,16 +42,22 @@ type API interface {
 
 	// Metadata reads the metadata of any Secret. Errors: rotation.ErrNotFound, or unknown.
 	Metadata(ctx context.Context, ref rotation.Ref) (*rotation.Pair, error)
-	// Retain takes the owner and the finalizer off a pair that the next resource of its owner's name may take up,
-	// under its version. A Secret that is gone is no error.
-	Retain(ctx context.Context, pair *rotation.Pair) error
+	// Try is Update as a dry run: it returns what would be stored, after admission, and nothing is written.
+	Try(ctx context.Context, current, next *rotation.Pair) (*rotation.Pair, error)
+	// Release takes the finalizer off a Secret that stays, under its version, and returns it as it is stored then; nil
+	// when it is gone. Where there is nothing to take off nothing is written. Errors: rotation.ErrConflict,
+	// rotation.ErrDenied, rotation.ErrAltered when the finalizer is still there, or unknown.
+	Release(ctx context.Context, pair *rotation.Pair) (*rotation.Pair, error)
 	// Resource reads a resource; nil when there is none.
 	Resource(ctx context.Context, name types.NamespacedName) (*v1alpha1.GitHubUserToken, error)
 	// AddFinalizer and RemoveFinalizer write the resource's finalizers under its resourceVersion. They return the
-	// resource as it is then. One that is gone is no error.
+	// resource as it is then. One that is gone is no error; ErrFinalizerAltered says that something else is stored.
 	AddFinalizer(ctx context.Context, token *v1alpha1.GitHubUserToken) (*v1alpha1.GitHubUserToken, error)
 	RemoveFinalizer(ctx context.Context, token *v1alpha1.GitHubUserToken) error
 }
+
+// ErrFinalizerAltered: the finalizer of a resource was written, but admission has put it back, or taken it off again.
+var ErrFinalizerAltered = fmt.Errorf("%w: the finalizer of the resource is not as it was written", rotation.ErrAltered)
 
 // GitHub is all that is asked of GitHub. Errors are *github.Error.
 type GitHub interface {

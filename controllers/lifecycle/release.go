@@ -49,8 +49,9 @@ func (r *releaser) removed(pair *rotation.Pair) {
 // gone deals with a resource that does not exist any more: what is remembered of it is dropped, and its Secrets
 // are released. Its finalizer should have kept it until they were dealt with: somebody took it off by force, and
 // our finalizer would hold them for ever. A Secret of a resource that this process never knew may come from a
-// backup, and its resource as well in a moment: it is kept for that long. It returns when to look again; zero
-// when only a change can make a difference.
+// backup, and its resource as well in a moment: it is kept for that long. One that was let go of bears our finalizer
+// when somebody took that of its resource off in between. It returns when to look again; zero when only a change can make a
+// difference.
 func (r *releaser) gone(ctx context.Context, name types.NamespacedName) (again time.Duration, err error) {
 	r.registry.forgetAll(name) // That it was known stays: its Secret need not wait for it to come back.
 	secrets, err := r.cache.SecretsFor(ctx, name)
@@ -58,7 +59,8 @@ func (r *releaser) gone(ctx context.Context, name types.NamespacedName) (again t
 		return 0, fmt.Errorf("look for Secrets of a resource that is gone: %w", err)
 	}
 	for _, pair := range secrets {
-		if !pair.Deleting || !pair.Controlled || pair.Owner.Name != name.Name {
+		left := isLeft(pair, name.Name)
+		if !pair.Deleting || !left && (!pair.Controlled || pair.Owner.Name != name.Name) {
 			continue
 		}
 		token, err := r.api.Resource(ctx, name)
@@ -68,9 +70,11 @@ func (r *releaser) gone(ctx context.Context, name types.NamespacedName) (again t
 		if token != nil {
 			return 0, nil // What becomes of the Secret is for the resource of that name now.
 		}
-		if wait := r.mayComeBack(pair); wait > 0 {
-			again = max(again, wait)
-			continue
+		if !left {
+			if wait := r.mayComeBack(pair); wait > 0 {
+				again = max(again, wait)
+				continue
+			}
 		}
 		if err := r.api.Remove(ctx, pair); err != nil {
 			return 0, fmt.Errorf("release a Secret whose resource is gone: %w", err)
@@ -96,11 +100,14 @@ func (r *releaser) mayComeBack(pair *rotation.Pair) (wait time.Duration) {
 	return wait
 }
 
-// releaseFormer releases a Secret in the resource's place that belonged to a former resource of this name, is
-// of no use to this one, and is being deleted: nobody else would take our finalizer off.
+// releaseFormer releases a Secret in the resource's place that belonged to a former resource of this name, or was let go of
+// by it, is of no use to this one, and is being deleted: nobody else would take our finalizer off.
 func (r *releaser) releaseFormer(ctx context.Context, s *scope.Scope) error {
 	pair := s.Pair
-	if pair == nil || pair.Controlled || !pair.Deleting || pair.Owner.Name != s.Owner.Name || pair.Owner.UID == s.Owner.UID {
+	if pair == nil || pair.Controlled || !pair.Deleting {
+		return nil
+	}
+	if !isLeft(pair, s.Owner.Name) && (pair.Owner.Name != s.Owner.Name || pair.Owner.UID == s.Owner.UID) {
 		return nil
 	}
 	if now, err := r.bearsName(ctx, s); !now || err != nil {

@@ -2,6 +2,7 @@ package lifecycle
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -10,9 +11,11 @@ import (
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/controllers/runner"
+	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 	"github.com/githubusertoken/github-user-token-operator/controllers/seeds"
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 	"github.com/githubusertoken/github-user-token-operator/internal/memory"
+	"github.com/githubusertoken/github-user-token-operator/internal/problem"
 	"github.com/githubusertoken/github-user-token-operator/internal/ratelimit"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 )
@@ -27,10 +30,19 @@ type cluster struct {
 	secrets  map[rotation.Ref]*rotation.Pair
 	resource *v1alpha1.GitHubUserToken
 	removed  []rotation.Ref
-	retained []rotation.Ref
-	// released says that the resource's finalizer was taken off.
-	released bool
-	woken    []types.NamespacedName
+	// retained are those of which the finalizer was taken off, and unprotected the same as a set.
+	retained    []rotation.Ref
+	unprotected map[rotation.Ref]bool
+	// released says that the resource's finalizer was taken off, and releaseFails why it is not.
+	released     bool
+	releaseFails error
+	// alters is what admission does to a write, tryFails the error of a dry run, and diesAfter the write that is made and
+	// not answered, once.
+	alters    func(pair *rotation.Pair, when writing)
+	tryFails  error
+	diesAfter writing
+	reported  []*problem.Problem
+	woken     []types.NamespacedName
 	// fails is the error of every removal.
 	fails error
 }
@@ -46,7 +58,7 @@ type world struct {
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{
-		cluster: &cluster{secrets: map[rotation.Ref]*rotation.Pair{}}, clock: &handClock{wall: start, mono: time.Hour}, memory: memory.NewStore(),
+		cluster: &cluster{secrets: map[rotation.Ref]*rotation.Pair{}, unprotected: map[rotation.Ref]bool{}}, clock: &handClock{wall: start, mono: time.Hour}, memory: memory.NewStore(),
 	}
 	w.Controller = New(Options{
 		Cache: cached{w.cluster}, API: w.cluster, GitHub: w.cluster, Reporter: w.cluster, Limiter: noLimit{}, Clock: w.clock,
@@ -84,14 +96,89 @@ func (c *cluster) Locate(_ context.Context, owner rotation.Owner) (refs []rotati
 	return refs, nil
 }
 
-func (c *cluster) Retain(_ context.Context, pair *rotation.Pair) error {
-	c.retained = append(c.retained, pair.Ref)
-	return nil
+// stored is what admission makes of a write.
+func (c *cluster) stored(next *rotation.Pair, when writing) *rotation.Pair {
+	stored := next.Clone()
+	if c.alters != nil {
+		c.alters(stored, when)
+	}
+	return stored
 }
 
+func (c *cluster) Try(_ context.Context, _, next *rotation.Pair) (*rotation.Pair, error) {
+	if c.tryFails != nil {
+		return nil, c.tryFails
+	}
+	return c.stored(next, trying), nil
+}
+
+func (c *cluster) Update(_ context.Context, current, next *rotation.Pair) (*rotation.Pair, error) {
+	was := c.secrets[current.Ref]
+	if was == nil {
+		return nil, rotation.ErrNotFound
+	}
+	if was.Version != current.Version {
+		return nil, rotation.ErrConflict
+	}
+	c.secrets[current.Ref] = c.stored(next, updating)
+	c.secrets[current.Ref].Version += "+"
+	return c.secrets[current.Ref].Clone(), c.dies(updating)
+}
+
+func (c *cluster) Release(_ context.Context, pair *rotation.Pair) (*rotation.Pair, error) {
+	was := c.secrets[pair.Ref]
+	switch {
+	case was == nil:
+		return nil, nil //nolint:nilnil // as the real one
+	case was.Version != pair.Version:
+		return nil, rotation.ErrConflict
+	case c.unprotected[pair.Ref]:
+		return pair, nil
+	}
+	c.retained = append(c.retained, pair.Ref)
+	c.unprotected[pair.Ref] = true
+	c.secrets[pair.Ref] = c.stored(was, releasing)
+	c.secrets[pair.Ref].Version += "+"
+	return c.secrets[pair.Ref].Clone(), c.dies(releasing)
+}
+
+// dies is the error of a write that was made and not answered.
+func (c *cluster) dies(when writing) error {
+	if c.diesAfter != when {
+		return nil
+	}
+	c.diesAfter = 0
+	return errNoAnswer
+}
+
+var errNoAnswer = errors.New("the API server did not answer")
+
+// writing is a step by which a pair is let go of.
+type writing int
+
+const (
+	trying writing = iota + 1
+	updating
+	releasing
+)
+
 func (c *cluster) RemoveFinalizer(context.Context, *v1alpha1.GitHubUserToken) error {
-	c.released = true
-	return nil
+	if c.releaseFails == nil {
+		c.released = true
+	}
+	return c.releaseFails
+}
+
+func (c *cluster) Report(_ context.Context, _ *scope.Scope, _ rotation.Decision, result Result) (time.Time, error) {
+	c.reported = append(c.reported, result.Problem)
+	return time.Time{}, nil
+}
+
+func (c *cluster) Metadata(_ context.Context, ref rotation.Ref) (*rotation.Pair, error) {
+	if pair := c.secrets[ref]; pair != nil {
+		return pair.WithoutTokens(), nil
+	}
+	return nil, rotation.ErrNotFound
 }
 
 func (c *cluster) RemoveOutputs(context.Context, *v1alpha1.GitHubUserToken) error { return nil }

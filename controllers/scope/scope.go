@@ -30,6 +30,8 @@ type Scope struct {
 	Failure *problem.Problem
 	// MoveBlocked is why the pair cannot move to the name that the spec asks for; nil when nothing is known.
 	MoveBlocked *problem.Problem
+	// Unheld is why the resource bears no finalizer; nil when it does.
+	Unheld *problem.Problem
 	// Input is what Decide looks at.
 	Input rules.Input
 	// Now is the wall clock of this reconcile.

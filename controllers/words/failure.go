@@ -72,6 +72,14 @@ func AlteredByAdmission(what string, err error) *problem.Problem {
 	return &problem.Problem{Reason: v1alpha1.ReasonAlteredByAdmission, Message: what + ": " + Altered(err)}
 }
 
+// FinalizerAltered is the problem of a resource whose own finalizer is not stored as it was written.
+func FinalizerAltered(what string, err error) *problem.Problem {
+	return &problem.Problem{
+		Reason:  v1alpha1.ReasonAlteredByAdmission,
+		Message: what + ": " + Of(err) + ". Change that webhook or policy so that it leaves alone the finalizers of GitHubUserTokens.",
+	}
+}
+
 // Altered says who has altered a pair Secret, and what to do.
 func Altered(err error) string {
 	return Of(err) + ". Change that webhook or policy so that it leaves alone the Secrets that have the label " + v1alpha1.LabelRole + "."

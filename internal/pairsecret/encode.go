@@ -84,7 +84,8 @@ func data(pair *rotation.Pair) map[string]string {
 
 // patch is a JSON merge patch from current to next, under current's resourceVersion. Keys that do not
 // differ are left out, so data that was never read is never written. former is the Secret's metadata when the
-// Secret is given an owner: what others have put there stays.
+// Secret is given an owner, or let go of: what others have put there stays. The finalizer of one that is let go of stays as
+// well, until it has been seen that it was.
 func patch(current, next *rotation.Pair, former *metav1.PartialObjectMetadata) ([]byte, error) {
 	metadata := map[string]any{"resourceVersion": current.Version}
 	if current.UID != "" {
@@ -93,7 +94,10 @@ func patch(current, next *rotation.Pair, former *metav1.PartialObjectMetadata) (
 	if changed := difference(annotations(current), annotations(next), func(s string) any { return s }); len(changed) > 0 {
 		metadata["annotations"] = changed
 	}
-	if former != nil {
+	if former != nil && !next.Controlled {
+		metadata["ownerReferences"] = ownersBesides(former)
+	}
+	if former != nil && next.Controlled {
 		metadata["ownerReferences"] = append(ownersBesides(former), ownerReference(next.Owner))
 		metadata["finalizers"] = append(finalizersBesides(former), v1alpha1.Finalizer)
 		metadata["labels"] = map[string]any{v1alpha1.LabelRole: v1alpha1.RolePair, v1alpha1.LabelOwner: v1alpha1.OwnerLabel(next.Owner.Name)}

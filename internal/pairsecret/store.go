@@ -169,14 +169,25 @@ func (s *Store) owner(ctx context.Context, owner rotation.Owner) (*metav1.Partia
 
 // Update implements rotation.Store.
 func (s *Store) Update(ctx context.Context, current, next *rotation.Pair) (*rotation.Pair, error) {
+	return s.update(ctx, current, next)
+}
+
+// Try is Update as a dry run: what would be stored, after admission. Nothing is.
+func (s *Store) Try(ctx context.Context, current, next *rotation.Pair) (*rotation.Pair, error) {
+	return s.update(ctx, current, next, client.DryRunAll)
+}
+
+func (s *Store) update(ctx context.Context, current, next *rotation.Pair, options ...client.PatchOption) (*rotation.Pair, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	var former *metav1.PartialObjectMetadata
 	if next.Controlled && !current.Controlled {
-		var err error
-		if err = s.ownerStays(ctx, next.Owner); err != nil {
+		if err := s.ownerStays(ctx, next.Owner); err != nil {
 			return nil, err
 		}
+	}
+	if next.Controlled != current.Controlled {
+		var err error
 		if former, err = s.metadata(ctx, current); err != nil {
 			return nil, err
 		}
@@ -186,10 +197,14 @@ func (s *Store) Update(ctx context.Context, current, next *rotation.Pair) (*rota
 		return nil, fmt.Errorf("encode the change of a pair: %w", err)
 	}
 	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: current.Ref.Namespace, Name: current.Ref.Name}}
-	if err := s.Client.Patch(ctx, secret, client.RawPatch(types.MergePatchType, body)); err != nil {
+	if err := s.Client.Patch(ctx, secret, client.RawPatch(types.MergePatchType, body), options...); err != nil {
 		return nil, explain("update", current.Ref, next, err)
 	}
-	return FromSecret(secret), nil
+	stored := FromSecret(secret)
+	if former != nil && !next.Controlled {
+		stored.Orphan = stored.Orphan && isLetGo(secret, former)
+	}
+	return stored, nil
 }
 
 // Remove implements rotation.Store. The finalizer goes first, under the version that the caller has seen,
@@ -239,36 +254,63 @@ func (s *Store) dropFinalizer(ctx context.Context, pair *rotation.Pair) (*metav1
 	if apierrors.IsNotFound(err) {
 		return nil, nil
 	}
-	return &meta, explain("release", pair.Ref, pair, err)
+	if err == nil {
+		return &meta, released(&meta)
+	}
+	return nil, explain("release", pair.Ref, pair, err)
 }
 
-// Retain lets go of a pair whose resource is deleted with deletionPolicy Retain: the Secret stays, without
-// an owner and without our finalizer.
-func (s *Store) Retain(ctx context.Context, pair *rotation.Pair) error {
+// Release takes our finalizer off a Secret that stays, and whatever owner reference of ours is left, under the version
+// that the caller has seen. It returns the Secret as it is stored then; nil when it is gone. Where there is nothing to take
+// off nothing is written.
+func (s *Store) Release(ctx context.Context, pair *rotation.Pair) (*rotation.Pair, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	meta, err := s.metadata(ctx, pair)
 	if errors.Is(err, rotation.ErrNotFound) {
-		return nil
+		return nil, nil //nolint:nilnil // absence is an ordinary answer here
 	}
 	if err != nil {
-		return err
+		return nil, err
+	}
+	owners, finalizers := ownersBesides(meta), finalizersBesides(meta)
+	if len(owners) == len(meta.OwnerReferences) && len(finalizers) == len(meta.Finalizers) {
+		return pair, nil
 	}
 	body, err := json.Marshal(map[string]any{"metadata": map[string]any{
-		"resourceVersion": pair.Version, "uid": pair.UID,
-		"annotations":     map[string]any{v1alpha1.AnnotationState: encode(pair.AsRetained().State)},
-		"ownerReferences": ownersBesides(meta),
-		"finalizers":      finalizersBesides(meta),
+		"resourceVersion": pair.Version, "uid": pair.UID, "ownerReferences": owners, "finalizers": finalizers,
 	}})
 	if err != nil {
-		return fmt.Errorf("encode the release of a pair: %w", err)
+		return nil, fmt.Errorf("encode the release of a pair: %w", err)
 	}
 	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: pair.Ref.Namespace, Name: pair.Ref.Name}}
 	err = s.Client.Patch(ctx, secret, client.RawPatch(types.MergePatchType, body))
 	if apierrors.IsNotFound(err) {
+		return nil, nil //nolint:nilnil // as above
+	}
+	if err != nil {
+		return nil, explain("release", pair.Ref, pair, err)
+	}
+	stored := FromSecret(secret)
+	stored.Orphan = stored.Orphan && isLetGo(secret, meta)
+	return stored, released(secret)
+}
+
+// isLetGo reports whether a Secret that was let go of has no owner reference of ours, and none that it did not have before:
+// the garbage collector takes it along with any owner, be it the controller or not.
+func isLetGo(stored, before metav1.Object) bool {
+	kept := ownersBesides(before)
+	return !slices.ContainsFunc(stored.GetOwnerReferences(), func(o metav1.OwnerReference) bool {
+		return !slices.ContainsFunc(kept, func(k metav1.OwnerReference) bool { return k.UID == o.UID })
+	})
+}
+
+// released is ErrAltered where our finalizer, which was taken off, is there all the same: it would hold the Secret for ever.
+func released(stored metav1.Object) error {
+	if !slices.Contains(stored.GetFinalizers(), v1alpha1.Finalizer) {
 		return nil
 	}
-	return explain("release", pair.Ref, pair, err)
+	return fmt.Errorf("%w: in Secret %s/%s, finalizer %s is not as it was written", rotation.ErrAltered, stored.GetNamespace(), stored.GetName(), v1alpha1.Finalizer)
 }
 
 // metadata reads a Secret's metadata live, as it was when the pair was read: otherwise ErrConflict.
@@ -287,13 +329,13 @@ func (s *Store) metadata(ctx context.Context, pair *rotation.Pair) (*metav1.Part
 }
 
 // ownersBesides are the owner references that are not ours. A merge patch replaces the whole list.
-func ownersBesides(meta *metav1.PartialObjectMetadata) []metav1.OwnerReference {
-	return slices.DeleteFunc(slices.Clone(meta.OwnerReferences), func(o metav1.OwnerReference) bool { return isOurs(&o) })
+func ownersBesides(meta metav1.Object) []metav1.OwnerReference {
+	return slices.DeleteFunc(slices.Clone(meta.GetOwnerReferences()), func(o metav1.OwnerReference) bool { return isOurs(&o) })
 }
 
 // finalizersBesides are the finalizers that are not ours.
-func finalizersBesides(meta *metav1.PartialObjectMetadata) []string {
-	return slices.DeleteFunc(slices.Clone(meta.Finalizers), func(f string) bool { return f == v1alpha1.Finalizer })
+func finalizersBesides(meta metav1.Object) []string {
+	return slices.DeleteFunc(slices.Clone(meta.GetFinalizers()), func(f string) bool { return f == v1alpha1.Finalizer })
 }
 
 // explain turns an error of the API server into one of rotation's, with words that hold no secret. Those

@@ -26,8 +26,8 @@ func (s Compared) Create(ctx context.Context, pair *Pair) (*Pair, error) {
 		return stored, err
 	}
 	sent := new(*pair)
-	sent.Controlled = true
-	return stored, compare(new(Pair), sent, stored)
+	sent.Controlled, sent.Orphan = true, false
+	return stored, Compare(new(Pair), sent, stored)
 }
 
 // Update implements Store.
@@ -36,19 +36,19 @@ func (s Compared) Update(ctx context.Context, current, next *Pair) (*Pair, error
 	if err != nil {
 		return stored, err
 	}
-	return stored, compare(current, next, stored)
+	return stored, Compare(current, next, stored)
 }
 
-// compare is ErrAltered with what is stored otherwise than it was sent; nil when nothing is. Data of which the writer knew
+// Compare is ErrAltered with what is stored otherwise than it was sent; nil when nothing is. Data of which the writer knew
 // nothing, as when it had only the metadata, are not compared.
-func compare(current, sent, stored *Pair) error {
+func Compare(current, sent, stored *Pair) error {
 	var altered []string
 	differs := func(what string, is bool) {
 		if is {
 			altered = append(altered, what)
 		}
 	}
-	differs("the owner reference", sent.Controlled && !stored.belongsTo(sent.Owner))
+	differs("the owner reference", sent.Controlled && !stored.belongsTo(sent.Owner) || sent.Orphan && !stored.Orphan)
 	differs("annotation "+v1alpha1.AnnotationState, stored.StateLost && !sent.StateLost || !jsonfields.Same(sent.State, stored.State))
 	differs("annotation "+v1alpha1.AnnotationIntent, !jsonfields.Same(sent.Intent, stored.Intent))
 	for _, key := range []struct {

@@ -277,7 +277,7 @@ func TestAnAlteredWriteIsNamedByItsKeysOnly(t *testing.T) {
 	sent, stored := goodChain(), goodChain()
 	alterations["redacts the tokens"](stored)
 	stored.Intent = &Intent{ID: "1"}
-	text := compare(new(Pair), sent, stored).Error()
+	text := Compare(new(Pair), sent, stored).Error()
 	for _, want := range []string{v1alpha1.KeyAccessToken, v1alpha1.KeyRefreshToken, v1alpha1.AnnotationIntent} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%s is not named: %s", want, text)

@@ -45,7 +45,7 @@ type Store interface {
 	Create(ctx context.Context, pair *Pair) (*Pair, error)
 	// Update writes what differs between current and next in one request, under current.Version, and
 	// returns the whole Secret. When it gives the Secret an owner it makes sure before that this resource exists
-	// and is not being deleted. Errors: ErrNotFound, ErrConflict, ErrImmutable, ErrOwnerGone, ErrDenied, or
+	// and is not being deleted; when it takes the owner away, the finalizer stays. Errors: ErrNotFound, ErrConflict, ErrImmutable, ErrOwnerGone, ErrDenied, or
 	// unknown.
 	Update(ctx context.Context, current, next *Pair) (*Pair, error)
 	// Gone reports whether nobody is left to store anything for: the resource, read live, does not exist any more or is
@@ -53,7 +53,7 @@ type Store interface {
 	Gone(ctx context.Context, owner Owner) (bool, error)
 	// Remove drops the finalizer and deletes the Secret, if it is still the one with pair.UID and pair.Version:
 	// what somebody else has written since is never removed. A Secret that is gone already is no error. Errors:
-	// ErrConflict, ErrDenied, or unknown.
+	// ErrConflict, ErrDenied, ErrAltered when the finalizer is still there, or unknown.
 	Remove(ctx context.Context, pair *Pair) error
 }
 

@@ -72,8 +72,9 @@ func (a *apiServer) create(by writer, pair *rotation.Pair) (*rotation.Pair, erro
 	return a.put(by, created, &object{protected: by.life != nil, labelled: by.life != nil}), nil
 }
 
-// update is a merge patch: it changes what differs between current and next, which are the caller's to give away.
-func (a *apiServer) update(by writer, current, next *rotation.Pair) (*rotation.Pair, error) {
+// update is a merge patch: it changes what differs between current and next, which are the caller's to give away. A dry run
+// tells what would be stored.
+func (a *apiServer) update(by writer, current, next *rotation.Pair, dryRun bool) (*rotation.Pair, error) {
 	o := a.secrets[current.Ref]
 	switch {
 	case o == nil:
@@ -93,14 +94,20 @@ func (a *apiServer) update(by writer, current, next *rotation.Pair) (*rotation.P
 	if data && o.pair.Immutable {
 		return nil, rotation.ErrImmutable
 	}
-	owned := next.Controlled && !current.Controlled
-	if !data && !owned && !o.pair.StateLost && reflect.DeepEqual(changed.State, o.pair.State) && reflect.DeepEqual(changed.Intent, o.pair.Intent) &&
+	owned, left := next.Controlled && !current.Controlled, !next.Controlled && current.Controlled
+	if !data && !owned && !left && !o.pair.StateLost && reflect.DeepEqual(changed.State, o.pair.State) && reflect.DeepEqual(changed.Intent, o.pair.Intent) &&
 		changed.NextRefreshAt.Equal(o.pair.NextRefreshAt) {
 		return changed, nil // Nothing differs: the API server keeps the version.
 	}
 	if owned {
 		changed.Owner, changed.Controlled, changed.Orphan = next.Owner, true, false
 		o = &object{pair: o.pair, protected: true, labelled: true}
+	}
+	if left {
+		changed.Owner, changed.Controlled, changed.Orphan = rotation.Owner{}, false, true
+	}
+	if dryRun {
+		return lookedAt(a.world.alter(o.pair, changed.Clone())), nil
 	}
 	changed.Version = a.next()
 	return a.put(by, changed.Clone(), o), nil
@@ -114,24 +121,24 @@ func setIfChanged[T comparable](stored *T, current, next T) bool {
 	return true
 }
 
-// release takes the operator's finalizer off, under the version if one is given.
-func (a *apiServer) release(by writer, ref rotation.Ref, version string) (string, error) {
+// release takes the operator's finalizer off, under the version if one is given. It returns what is left; nil when that was
+// all that held the Secret.
+func (a *apiServer) release(by writer, ref rotation.Ref, version string) (*rotation.Pair, error) {
 	o := a.secrets[ref]
 	switch {
 	case o == nil:
-		return "", rotation.ErrNotFound
+		return nil, rotation.ErrNotFound
 	case version != "" && o.pair.Version != version:
-		return "", rotation.ErrConflict
+		return nil, rotation.ErrConflict
 	case by.life != nil && a.world.now < a.world.resources[keyOf(ref)].denied:
-		return "", rotation.ErrDenied
+		return nil, rotation.ErrDenied
 	case o.pair.Deleting:
 		a.drop(by, ref)
-		return "", nil
+		return nil, nil //nolint:nilnil // nothing is left, which is no error
 	}
 	released := o.pair.Clone()
 	released.Version = a.next()
-	a.put(by, released, &object{labelled: o.labelled})
-	return released.Version, nil
+	return a.put(by, released, &object{labelled: o.labelled}), nil
 }
 
 // remove asks for deletion, under the version if one is given. A finalizer makes it wait.
@@ -149,21 +156,6 @@ func (a *apiServer) remove(by writer, ref rotation.Ref, uid, version string) err
 		deleting.Deleting, deleting.Version = true, a.next()
 		a.put(by, deleting, o)
 	}
-	return nil
-}
-
-// retain lets a pair go without its owner.
-func (a *apiServer) retain(by writer, pair *rotation.Pair) error {
-	o := a.secrets[pair.Ref]
-	switch {
-	case o == nil:
-		return rotation.ErrNotFound
-	case o.pair.Version != pair.Version:
-		return rotation.ErrConflict
-	}
-	kept := o.pair.AsRetained()
-	kept.Version = a.next()
-	a.put(by, kept, &object{labelled: o.labelled})
 	return nil
 }
 

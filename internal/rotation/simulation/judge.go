@@ -460,6 +460,8 @@ func (w *world) judgeWrite(by writer, res *resource, before, after *object, sent
 			case sent != nil && sent.RefreshToken == before.pair.RefreshToken:
 				old.destroyed = true
 				w.judgeLoss(old, "admission has destroyed it", fatePerson)
+			case by == garbageCollector && before.pair.State.Retained:
+				w.judgeLoss(old, "it was retained, and "+by.String()+" took it", fateNone)
 			case by.life == nil:
 				old.destroyed = true
 				w.judgeLoss(old, "a person destroyed it", fatePerson)
@@ -532,6 +534,21 @@ func (w *world) judgeRevoked(res *resource) {
 		stored := p.storedAt > 0 && p.dropped && !p.outdated && p.fate != fateSuperseded && p.ownerUID() == string(res.token.UID)
 		if p.res == res && stored && p.isGood() && !p.misjudged && !res.warned && res.damaged < p.login {
 			w.violate("%s: the resource is gone, and the tokens of login %d live on in silence", res.namespace, p.login)
+		}
+	}
+}
+
+// judgeRelease is asked when a resource is gone. The next one of its name must know what it has left, and nothing may hold
+// that.
+func (w *world) judgeRelease(res *resource, retains bool) {
+	for _, o := range w.secretsOf(res) {
+		switch {
+		case !o.labelled || !o.pair.Orphan:
+		case o.protected && o.pair.State.Retained:
+			w.violate("%s: Secret %s is let go of, and the finalizer holds it", res.namespace, o.pair.Ref.Name)
+		// What a webhook does that has come since it was tried is remembered by the process that has written, and by no other.
+		case retains && o.pair.StateLost && w.cfg.Faults.Has(WebhookAlters) && res.tried > res.webhook.since:
+			w.violate("%s: Secret %s is let go of, and nobody can tell any more whose it was", res.namespace, o.pair.Ref.Name)
 		}
 	}
 }

@@ -100,7 +100,7 @@ func (s store) Update(ctx context.Context, current, next *rotation.Pair) (update
 	}
 	f := s.life.world.current.flight
 	failed := s.call(ctx, true, func() {
-		updated, err = s.api().update(s.writer(), current, next)
+		updated, err = s.api().update(s.writer(), current, next, false)
 		if err == nil && isFence(current, next) {
 			f.fenced(next.Intent, updated.Intent)
 		}
@@ -109,6 +109,18 @@ func (s store) Update(ctx context.Context, current, next *rotation.Pair) (update
 		return nil, failed
 	}
 	return updated, err
+}
+
+// Try implements lifecycle.API.
+func (s store) Try(ctx context.Context, current, next *rotation.Pair) (would *rotation.Pair, err error) {
+	failed := s.call(ctx, false, func() {
+		would, err = s.api().update(s.writer(), current.Clone(), next.Clone(), true)
+		s.life.world.resources[keyOf(current.Ref)].tried = s.life.world.now
+	})
+	if failed != nil {
+		return nil, failed
+	}
+	return would, err
 }
 
 // Gone implements rotation.Store.
@@ -127,11 +139,12 @@ func (s store) Remove(ctx context.Context, pair *rotation.Pair) (err error) {
 	if s.life.world.cfg.Break == BreakRemoveByUID {
 		version = ""
 	}
-	if failed := s.call(ctx, true, func() { version, err = s.api().release(s.writer(), pair.Ref, version) }); failed != nil {
+	var left *rotation.Pair
+	if failed := s.call(ctx, true, func() { left, err = s.api().release(s.writer(), pair.Ref, version) }); failed != nil {
 		return failed
 	}
-	if err == nil && version != "" {
-		if failed := s.call(ctx, true, func() { err = s.api().remove(s.writer(), pair.Ref, pair.UID, version) }); failed != nil {
+	if err == nil && left != nil {
+		if failed := s.call(ctx, true, func() { err = s.api().remove(s.writer(), pair.Ref, pair.UID, left.Version) }); failed != nil {
 			return failed
 		}
 	}
@@ -141,12 +154,23 @@ func (s store) Remove(ctx context.Context, pair *rotation.Pair) (err error) {
 	return err
 }
 
-// Retain lets a pair go without its owner.
-func (s store) Retain(ctx context.Context, pair *rotation.Pair) (err error) {
-	if failed := s.call(ctx, true, func() { err = s.api().retain(s.writer(), pair) }); failed != nil {
-		return failed
+// Release implements lifecycle.API.
+func (s store) Release(ctx context.Context, pair *rotation.Pair) (left *rotation.Pair, err error) {
+	failed := s.call(ctx, true, func() {
+		if o := s.api().secrets[pair.Ref]; o != nil && !o.protected && o.pair.Version == pair.Version {
+			left = pair // Nothing is to be taken off.
+			return
+		}
+		left, err = s.api().release(s.writer(), pair.Ref, pair.Version)
+	})
+	switch {
+	case failed != nil:
+		return nil, failed
+	case errors.Is(err, rotation.ErrNotFound):
+		return nil, nil //nolint:nilnil // it is gone, which is no error
+	default:
+		return left, err
 	}
-	return err
 }
 
 func (s store) api() *apiServer { return s.life.world.api }

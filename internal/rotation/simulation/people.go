@@ -68,7 +68,7 @@ func (w *world) interfere(kind Fault, res *resource) {
 	case WrongUserSeed:
 		w.logIn(res, "mallory")
 	case SecretDeleted:
-		if o := w.api.secrets[ref]; o != nil && !o.protected {
+		if o := w.api.secrets[ref]; o != nil && (!o.protected || o.pair.Orphan && o.pair.State.Retained) {
 			res.damaged = res.logins // A retained pair is protected by nothing.
 		}
 		_ = w.api.remove(person, ref, "", "")

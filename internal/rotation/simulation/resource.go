@@ -54,8 +54,9 @@ type resource struct {
 	denied, namespaceGone, misconfigured, saidDead moment
 	// received are the first pairs of logins that have reached a process.
 	received []*issued
-	// webhook alters what is written to the Secrets.
+	// webhook alters what is written to the Secrets. tried is when a process last saw what it makes of a write.
 	webhook webhook
+	tried   moment
 	// waitsSince is since when it waits for a place; 0 is not at all.
 	waitsSince moment
 	// damaged is the newest login whose pairs a person may have destroyed.
@@ -217,6 +218,7 @@ func (w *world) dropResource(token *v1alpha1.GitHubUserToken) {
 	if res.token.Spec.DeletionPolicy == v1alpha1.DeletionPolicyRevoke {
 		w.judgeRevoked(res)
 	}
+	w.judgeRelease(res, retains)
 	if !retains {
 		clear(res.retained) // The pairs that former ones have left go with this one.
 	}

@@ -12,8 +12,8 @@ import (
 // webhook is a mutating admission webhook that alters what anybody writes to the Secrets of a namespace. The API server
 // answers as if nothing were wrong.
 type webhook struct {
-	until moment
-	how   alteration
+	since, until moment
+	how          alteration
 	// only is the one Secret that is altered; empty is all.
 	only rotation.Ref
 }
@@ -29,9 +29,19 @@ const (
 	junkAdded
 	intentGarbled
 	everythingAltered
-	alterations
 
 	intentStripped
+	// Of a pair that is let go of: its owner is put back, or its annotations are taken off.
+	ownerPutBack
+	orphanStripped
+)
+
+// alterations are what a webhook may do, and ofRetained what one may do besides where pairs are retained.
+var (
+	alterations = []alteration{
+		tokensRedacted, tokensEncrypted, refreshTokenDropped, annotationsStripped, junkAdded, intentGarbled, everythingAltered,
+	}
+	ofRetained = []alteration{ownerPutBack, orphanStripped}
 )
 
 // webhookBegins installs a webhook soon, and takes it away later.
@@ -40,9 +50,13 @@ func (w *world) webhookBegins(res *resource, kind Fault) {
 		if w.calm {
 			return
 		}
-		res.webhook = webhook{until: w.now + w.mostly(time.Minute, 20*time.Minute), how: intentStripped}
+		res.webhook = webhook{since: w.now, until: w.now + w.mostly(time.Minute, 20*time.Minute), how: intentStripped}
 		if kind == WebhookAlters {
-			res.webhook.how = alteration(res.rng.IntN(int(alterations)))
+			kinds := alterations
+			if w.cfg.Faults.Has(ResourceRetained) {
+				kinds = slices.Concat(alterations, ofRetained)
+			}
+			res.webhook.how = kinds[res.rng.IntN(len(kinds))]
 		}
 		if res.rng.IntN(2) == 0 {
 			res.webhook.only = w.whereOf(res)
@@ -51,47 +65,30 @@ func (w *world) webhookBegins(res *resource, kind Fault) {
 	})
 }
 
-// admit is the Secret as it is stored, after the webhook, if there is one.
+// admit is the Secret as it is stored, after the webhook, if there is one, and what comes of that.
 func (w *world) admit(before, sent *rotation.Pair) *rotation.Pair {
-	res := w.resources[keyOf(sent.Ref)]
-	hook := res.webhook
-	if w.now >= hook.until || hook.only != (rotation.Ref{}) && hook.only != sent.Ref {
+	altered := w.alter(before, sent)
+	if altered == sent {
 		return sent
 	}
-	altered := sent.Clone()
-	switch hook.how {
-	case tokensRedacted:
-		redact(res, altered, "altered")
-	case tokensEncrypted: // Anew each time.
-		redact(res, altered, fmt.Sprint(w.api.version))
+	res := w.resources[keyOf(sent.Ref)]
+	switch res.webhook.how {
+	case tokensRedacted, tokensEncrypted:
+		res.forgetImport(sent)
 	case refreshTokenDropped:
-		altered.RefreshToken = credential.RefreshToken{}
 		res.garbled = res.logins
-	case annotationsStripped:
-		w.strip(res, altered)
-	case junkAdded:
-		if altered.SeedToken.IsZero() {
-			altered.SeedToken = credential.NewRefreshToken("ghr_junk")
-		}
-		if altered.DeviceCode.IsZero() {
-			altered.DeviceCode = credential.NewDeviceCode("junk")
-		}
+	case annotationsStripped, orphanStripped:
+		w.forgetState(res)
 	case intentGarbled:
-		if altered.Intent != nil {
-			altered.Intent = &rotation.Intent{ID: "unreadable", Unresolved: 1}
-			if before != nil && before.Intent != nil {
-				res.forgetful = res.logins // What the former intent was about is gone with it.
-			}
+		if sent.Intent != nil && before != nil && before.Intent != nil {
+			res.forgetful = res.logins // What the former intent was about is gone with it.
 		}
 	case everythingAltered:
-		redact(res, altered, "altered")
-		w.strip(res, altered)
-	case intentStripped:
-		altered.Intent = nil
+		res.forgetImport(sent)
+		w.forgetState(res)
 	}
-	if w.isElsewhere(res, sent.Ref) || res.isDeleting() && res.retains() {
-		// Of two copies nobody can see any more which is the newer, nor of one that is to be retained whose it was.
-		res.damaged = res.logins
+	if w.isElsewhere(res, sent.Ref) {
+		res.damaged = res.logins // Of two copies nobody can see any more which is the newer.
 	}
 	if altered.Intent == nil && before != nil && before.Intent != nil && sent.Intent != nil {
 		// Nobody can see any more that somebody is at work, or was, but who has tried to say so.
@@ -102,14 +99,64 @@ func (w *world) admit(before, sent *rotation.Pair) *rotation.Pair {
 	return altered
 }
 
+// alter is what a webhook makes of a write; what was sent itself where there is none that alters it.
+func (w *world) alter(before, sent *rotation.Pair) *rotation.Pair {
+	hook := w.resources[keyOf(sent.Ref)].webhook
+	if w.now >= hook.until || hook.only != (rotation.Ref{}) && hook.only != sent.Ref {
+		return sent
+	}
+	altered := sent.Clone()
+	switch hook.how {
+	case tokensRedacted:
+		redact(altered, "altered")
+	case tokensEncrypted: // Anew each time.
+		redact(altered, fmt.Sprint(w.api.version))
+	case refreshTokenDropped:
+		altered.RefreshToken = credential.RefreshToken{}
+	case annotationsStripped:
+		strip(altered)
+	case junkAdded:
+		if altered.SeedToken.IsZero() {
+			altered.SeedToken = credential.NewRefreshToken("ghr_junk")
+		}
+		if altered.DeviceCode.IsZero() {
+			altered.DeviceCode = credential.NewDeviceCode("junk")
+		}
+	case intentGarbled:
+		if altered.Intent != nil {
+			altered.Intent = &rotation.Intent{ID: "unreadable", Unresolved: 1}
+		}
+	case everythingAltered:
+		redact(altered, "altered")
+		strip(altered)
+	case intentStripped:
+		altered.Intent = nil
+	case ownerPutBack:
+		if before == nil || !before.Controlled || sent.Controlled {
+			return sent
+		}
+		altered.Owner, altered.Controlled, altered.Orphan = before.Owner, true, false
+	case orphanStripped:
+		if !sent.Orphan {
+			return sent
+		}
+		strip(altered)
+	}
+	return altered
+}
+
 // isElsewhere says whether another Secret of the operator's stands in the namespace: a backup, or one of another name.
 func (w *world) isElsewhere(res *resource, ref rotation.Ref) bool {
 	return slices.ContainsFunc(w.secretsOf(res), func(o *object) bool { return o.labelled && o.pair.Ref != ref })
 }
 
-// strip takes the operator's annotations off. What was known of former logins is gone.
-func (w *world) strip(res *resource, pair *rotation.Pair) {
+// strip takes the operator's annotations off.
+func strip(pair *rotation.Pair) {
 	pair.State, pair.StateLost, pair.Intent = rotation.State{ExpiresAt: pair.State.ExpiresAt}, true, nil
+}
+
+// forgetState: what was known of former logins is gone with the annotations.
+func (w *world) forgetState(res *resource) {
 	res.garbled, res.forgetful = res.logins, res.logins
 	if res.appChanged {
 		res.damaged = res.logins // Nor is it known whose App's the tokens are.
@@ -117,7 +164,7 @@ func (w *world) strip(res *resource, pair *rotation.Pair) {
 }
 
 // redact puts other values in the place of all tokens.
-func redact(res *resource, pair *rotation.Pair, by string) {
+func redact(pair *rotation.Pair, by string) {
 	if !pair.AccessToken.IsZero() {
 		pair.AccessToken = credential.NewAccessToken("ghu_" + by)
 	}
@@ -125,8 +172,15 @@ func redact(res *resource, pair *rotation.Pair, by string) {
 		pair.RefreshToken = credential.NewRefreshToken("ghr_" + by)
 	}
 	if !pair.SeedToken.IsZero() {
-		res.forgetful = res.logins // Its intent is of no more use, and with it goes what was known of earlier tries.
 		pair.SeedToken = credential.NewRefreshToken("ghr_seed_" + by)
+	}
+}
+
+// forgetImport: the intent of a login whose token is redacted is of no more use, and with it goes what was known of earlier
+// tries.
+func (r *resource) forgetImport(sent *rotation.Pair) {
+	if !sent.SeedToken.IsZero() {
+		r.forgetful = r.logins
 	}
 }
 
