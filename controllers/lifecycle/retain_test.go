@@ -260,7 +260,8 @@ func TestADeletedSecretThatWasLetGoOfIsReleased(t *testing.T) {
 	})
 	t.Run("when the next one of its name has no use for it", func(t *testing.T) {
 		w := newWorld(t)
-		s := &scope.Scope{Owner: owner, Ref: inPlace, Pair: left()}
+		s := &scope.Scope{Token: deleted(""), Owner: owner, Ref: inPlace, Pair: left()}
+		w.resource = s.Token
 		w.secrets[inPlace] = s.Pair
 		if err := w.releaser.releaseFormer(t.Context(), s); err != nil || !slices.Contains(w.removed, inPlace) {
 			t.Errorf("it is held: %v", err)
