@@ -53,9 +53,11 @@ type issued struct {
 	refused int
 	// copied says that a copy of it came back from a backup, destroyed that a person has overwritten it.
 	copied, destroyed bool
-	// misjudged says that GitHub has refused it once although it was good, and refusals counts the refusals that were heard.
-	misjudged bool
-	refusals  int
+	// misjudged says that GitHub has refused it once although it was good, and refusals counts the refusals that were heard
+	// by the incarnation refusedFor.
+	misjudged  bool
+	refusals   int
+	refusedFor string
 	// issuedAt is when GitHub issued it, and ahead by how much the clock was wrong by which the request was sent.
 	issuedAt moment
 	ahead    time.Duration

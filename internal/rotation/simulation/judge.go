@@ -97,12 +97,17 @@ const mostRefusals = 8
 
 // forgetRefusals counts anew when what was known of a refused token is gone, with its Secret or by a person's hand.
 func (w *world) forgetRefusals(by writer, before, after *object) {
-	if before == nil || before.pair.State.Verdict == nil {
+	if before == nil {
 		return
 	}
-	if after == nil || by.life == nil && after.pair.State.Verdict == nil {
-		if p := w.gitHub.names[before.pair.State.Verdict.Fingerprint]; p != nil {
-			p.refused = 0
+	left := func(state *rotation.State) []*rotation.Verdict {
+		return []*rotation.Verdict{state.Verdict, state.SeedVerdict}
+	}
+	for i, verdict := range left(&before.pair.State) {
+		if verdict != nil && (after == nil || by.life == nil && left(&after.pair.State)[i] == nil) {
+			if p := w.gitHub.names[verdict.Fingerprint]; p != nil {
+				p.refused, p.refusals = 0, 0
+			}
 		}
 	}
 }
@@ -135,7 +140,7 @@ func (w *world) judgeAgain(f *flight, p *issued) {
 		return
 	}
 	known := max(res.garbled, res.damaged, res.forgetful) < p.login && !p.copied && p.restoredAt == 0
-	if p.refusals > 1 && known {
+	if p.refusals > 1 && p.refusedFor == f.owner.UID && known {
 		w.violate("%s: a token was presented once more although GitHub had refused it %d times", res.namespace, p.refusals)
 	}
 	for _, verdict := range []*rotation.Verdict{f.job.Pair.State.Verdict, f.job.Pair.State.SeedVerdict} {
@@ -258,7 +263,7 @@ func (w *world) judgeCause(f *flight) {
 // changes its jitter.
 func (w *world) mayBeEarlyBy(f *flight, base *rotation.Pair) time.Duration {
 	p := w.gitHub.names[f.job.Decision.Spends]
-	recovered := base.State.ExpiresAt.Sub(base.State.IssuedAt)+base.State.Shortened != w.cfg.Lifetime // From the tokens, after an edit.
+	recovered := base.State.ExpiresAt.Sub(base.State.IssuedAt)+base.State.Shortened != w.cfg.Lifetime || base.State.Incomplete // From the tokens, after an edit.
 	if p == nil || recovered || f.life.setBack || p.ownerUID() != f.owner.UID {
 		return w.cfg.Lifetime * 1000
 	}
@@ -284,7 +289,12 @@ func (w *world) judgeReply(f *flight, reply *github.Reply) {
 			f.sent.refusedTo, f.sent.refused = f.life, 0
 		}
 		f.sent.refused++
-		f.sent.refusals++
+		if f.sent.app == f.job.App.Key() {
+			if f.sent.refusedFor != f.owner.UID { // A former resource has taken what it knew with it.
+				f.sent.refusedFor, f.sent.refusals = f.owner.UID, 0
+			}
+			f.sent.refusals++
+		}
 	}
 	switch pair := w.pairIn(reply); {
 	case f.pair == nil:
