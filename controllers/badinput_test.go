@@ -30,7 +30,7 @@ func TestASeedThatCannotBeUsedSpendsNothingAndHeals(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	const key = "refresh_token"
-	real := w.login("somebody")
+	good := w.login("somebody")
 	cases := map[string]struct {
 		data   map[string]string // nil: no Secret
 		reason string
@@ -48,13 +48,13 @@ func TestASeedThatCannotBeUsedSpendsNothingAndHeals(t *testing.T) {
 		"blank-inside":   {map[string]string{key: "ghr_abc def"}, v1alpha1.ReasonRefreshTokenMalformed, "it has a blank"},
 		"newline-inside": {map[string]string{key: "ghr_abc\ndef"}, v1alpha1.ReasonRefreshTokenMalformed, "it has more than one line"},
 		"not-ascii":      {map[string]string{key: "ghr_äöü"}, v1alpha1.ReasonRefreshTokenMalformed, "another character that no token has"},
-		"quoted":         {map[string]string{key: `"` + real + `"`}, v1alpha1.ReasonRefreshTokenMalformed, "it stands in quotation marks"},
-		"base64":         {map[string]string{key: base64.StdEncoding.EncodeToString([]byte(real))}, v1alpha1.ReasonRefreshTokenMalformed, "it is base64 of a refresh token"},
-		"reply":          {map[string]string{key: `{"access_token":"ghu_abc","refresh_token":"` + real + `"}`}, v1alpha1.ReasonRefreshTokenMalformed, "GitHub's reply as a whole"},
-		"form":           {map[string]string{key: "access_token=ghu_abc&refresh_token=" + real}, v1alpha1.ReasonRefreshTokenMalformed, "GitHub's reply as a whole"},
-		"yaml":           {map[string]string{key: "refresh_token: " + real}, v1alpha1.ReasonRefreshTokenMalformed, "a name with a value"},
-		"header":         {map[string]string{key: "Bearer " + real}, v1alpha1.ReasonRefreshTokenMalformed, "an HTTP header"},
-		"mark":           {map[string]string{key: "\ufeff" + real}, v1alpha1.ReasonRefreshTokenMalformed, "an invisible character"},
+		"quoted":         {map[string]string{key: `"` + good + `"`}, v1alpha1.ReasonRefreshTokenMalformed, "it stands in quotation marks"},
+		"base64":         {map[string]string{key: base64.StdEncoding.EncodeToString([]byte(good))}, v1alpha1.ReasonRefreshTokenMalformed, "it is base64 of a refresh token"},
+		"reply":          {map[string]string{key: `{"access_token":"ghu_abc","refresh_token":"` + good + `"}`}, v1alpha1.ReasonRefreshTokenMalformed, "GitHub's reply as a whole"},
+		"form":           {map[string]string{key: "access_token=ghu_abc&refresh_token=" + good}, v1alpha1.ReasonRefreshTokenMalformed, "GitHub's reply as a whole"},
+		"yaml":           {map[string]string{key: "refresh_token: " + good}, v1alpha1.ReasonRefreshTokenMalformed, "a name with a value"},
+		"header":         {map[string]string{key: "Bearer " + good}, v1alpha1.ReasonRefreshTokenMalformed, "an HTTP header"},
+		"mark":           {map[string]string{key: "\ufeff" + good}, v1alpha1.ReasonRefreshTokenMalformed, "an invisible character"},
 		"client-secret":  {map[string]string{key: clientSecret}, v1alpha1.ReasonRefreshTokenMalformed, "a client secret or a device code"},
 		"code":           {map[string]string{key: clientSecret[:20]}, v1alpha1.ReasonRefreshTokenMalformed, "an authorization code"},
 		"path":           {map[string]string{key: "/run/secrets/refresh_token"}, v1alpha1.ReasonRefreshTokenMalformed, "the path of a file"},

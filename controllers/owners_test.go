@@ -124,7 +124,7 @@ func TestResourcesOfTwoNamespacesCannotShareARefreshToken(t *testing.T) {
 		}
 		return false, suite.Describe(w.get("octocat"))
 	})
-	want := refusal{reason: v1alpha1.ReasonRefreshTokenInUse, says: fmt.Sprintf("GitHubUserToken %s/octocat owns this refresh token", owner)}
+	want := refusal{reason: v1alpha1.ReasonRefreshTokenInUse, says: "A GitHubUserToken of another namespace owns this refresh token"}
 	for range 2 {
 		w.namespace = owner
 		w.ready("octocat")

@@ -190,6 +190,9 @@ func authorizedCondition(s *scope.Scope, stop *problem.Problem) metav1.Condition
 			condition.Message += " " + seeds.UnusablePrefix + s.Seed.Problem.Message
 		}
 	}
+	if seeds.IsFedBack(s.Seed, state) {
+		condition.Message += " " + seeds.FedBack
+	}
 	return condition
 }
 

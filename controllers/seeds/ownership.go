@@ -3,7 +3,6 @@ package seeds
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
@@ -62,9 +61,10 @@ var errGivenUp = errors.New("the claim to the refresh token was given up meanwhi
 // problem and must exchange nothing; so must whoever is told to ask again. It wakes those that want the token which the
 // resource wanted before.
 func (o *Ownership) Claim(ctx context.Context, token *v1alpha1.GitHubUserToken, fingerprint credential.Fingerprint) (*problem.Problem, error) {
-	o.wake(o.claims.enter(claimOf(token, fingerprint)))
-	if owner, err := o.chainOwner(ctx, token.UID, fingerprint); owner != nil || err != nil {
-		return inUse(owner), err
+	mine := claimOf(token, fingerprint)
+	o.wake(o.claims.enter(mine))
+	if owner, err := o.chainOwner(ctx, mine, fingerprint); owner != nil || err != nil {
+		return inUse(owner, token.Namespace), err
 	}
 	claimed, all, err := o.presumeOlder(ctx, token)
 	o.withdrawGone(ctx, fingerprint, claimed)
@@ -79,7 +79,7 @@ func (o *Ownership) Claim(ctx context.Context, token *v1alpha1.GitHubUserToken, 
 	case !ok:
 		return nil, errGivenUp
 	case owner.uid != token.UID:
-		return inUse(&owner.name), nil
+		return inUse(&owner.name, token.Namespace), nil
 	default:
 		return nil, nil
 	}
@@ -124,12 +124,18 @@ func (o *Ownership) wake(names []types.NamespacedName) {
 	}
 }
 
-func inUse(owner *types.NamespacedName) *problem.Problem {
+// inUse is the problem of a resource of a namespace whose refresh token another resource owns. What there is in other
+// namespaces is not told.
+func inUse(owner *types.NamespacedName, namespace string) *problem.Problem {
 	if owner == nil {
 		return nil
 	}
+	whose := "A GitHubUserToken of another namespace"
+	if owner.Namespace == namespace {
+		whose = "GitHubUserToken " + owner.String()
+	}
 	return &problem.Problem{
 		Reason: v1alpha1.ReasonRefreshTokenInUse, Stalled: true,
-		Message: fmt.Sprintf("GitHubUserToken %s owns this refresh token; exchanging it here would end its chain. Delete one of the two, or authorize the App again for this one.", owner),
+		Message: whose + " owns this refresh token or has spent it; exchanging it here would end its chain. Delete one of the two, stop what copies its pair into this seed, or authorize the App again for this one.",
 	}
 }

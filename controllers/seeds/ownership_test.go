@@ -116,12 +116,15 @@ func (v *setting) claim(token *v1alpha1.GitHubUserToken, wanted string) string {
 	return ownerIn(v.t, trouble)
 }
 
+// elsewhere is what is said of an owner in another namespace.
+const elsewhere = "A GitHubUserToken of another namespace"
+
 func ownerIn(t *testing.T, trouble *problem.Problem) string {
 	t.Helper()
 	if trouble == nil {
 		return ""
 	}
-	const rest = " owns this refresh token; exchanging it here would end its chain. Delete one of the two, or authorize the App again for this one."
+	const rest = " owns this refresh token or has spent it; exchanging it here would end its chain. Delete one of the two, stop what copies its pair into this seed, or authorize the App again for this one."
 	full, isSo := strings.CutSuffix(trouble.Message, rest)
 	if trouble.Reason != v1alpha1.ReasonRefreshTokenInUse || !trouble.Stalled || trouble.Unauthorized || !isSo {
 		t.Errorf("the problem is %+v", trouble)
@@ -213,7 +216,8 @@ func TestOwnerOfAChainThatGoesBackToTheTokenComesFirst(t *testing.T) {
 		"another's":                 {[]Chain{chain("team-a", "other")}, "other"},
 		"its own and another's":     {[]Chain{chain("team-a", "mine"), chain("team-a", "other")}, "other"},
 		"two others', in any order": {[]Chain{chain("team-a", "z"), chain("team-a", "b"), chain("team-b", "a")}, "b"},
-		"another namespace's":       {[]Chain{chain("team-b", "other")}, "GitHubUserToken team-b/other"},
+		"another namespace's":       {[]Chain{chain("team-b", "other")}, elsewhere},
+		"its namespace's first":     {[]Chain{chain("earlier", "a"), chain("team-a", "other")}, "other"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -569,6 +573,13 @@ func TestOwnerListsTheResourcesOnceWhereNobodyIsPresumed(t *testing.T) {
 	}
 }
 
+func trail(numbers ...int) (made credential.Trail) {
+	for _, number := range numbers {
+		made = made.With(fingerprint(fmt.Sprint(number)))
+	}
+	return made
+}
+
 func TestOwnerChainTokensAreThoseThatAChainGoesBackToOrHolds(t *testing.T) {
 	cases := map[string]struct {
 		state *rotation.State
@@ -581,6 +592,7 @@ func TestOwnerChainTokensAreThoseThatAChainGoesBackToOrHolds(t *testing.T) {
 		"nothing that is no fingerprint": {&rotation.State{RefreshToken: credential.Fingerprint(strings.Repeat("r", 33))}, nil},
 		"no refused logins":              {&rotation.State{Seeds: []rotation.SeedRecord{{Fingerprint: "a", RefusedFor: rotation.RefusedForAll}, {Fingerprint: "b", RefusedFor: "github.com/x"}}}, nil},
 		"what is held":                   {&rotation.State{RefreshToken: "r", AccessToken: "x"}, []string{"r"}},
+		"what was held last":             {&rotation.State{RefreshToken: "r", Former: trail(1, 2, 3)}, []string{"r", string(trail(3)), string(trail(2))}},
 		"what is imported":               {&rotation.State{PendingSeed: "p"}, []string{"p"}},
 		"all, and each once":             {&rotation.State{Seeds: []rotation.SeedRecord{{Fingerprint: "a"}}, RefreshToken: "r", PendingSeed: "a"}, []string{"r", "a"}},
 	}

@@ -70,9 +70,9 @@ func isSettled(token *v1alpha1.GitHubUserToken, pair *rotation.Pair, latest stri
 	case !ref.isIn(pair.State.SeedVersion):
 		return false
 	case !known:
-		// After a start a seed that the status calls unusable is looked at before the watch has heard of it, so
-		// that the report does not change to and fro.
-		return !tellsOfUnusable(token)
+		// After a start a seed of which the status tells is looked at before the watch has heard of it, so that the
+		// report does not change to and fro.
+		return !tellsOfSeed(token)
 	default:
 		return pair.State.SeedVersion == ref.at(latest)
 	}

@@ -13,8 +13,8 @@ import (
 // in its place.
 const UnusablePrefix = "The seed is unusable, which matters only when a new login is needed: "
 
-// tellsOfUnusable reports whether the status tells of a seed that cannot be used.
-func tellsOfUnusable(token *v1alpha1.GitHubUserToken) bool {
+// tellsOfSeed reports whether the status tells of a seed that cannot be used, or holds the chain's own token.
+func tellsOfSeed(token *v1alpha1.GitHubUserToken) bool {
 	authorized := meta.FindStatusCondition(token.Status.Conditions, v1alpha1.ConditionAuthorized)
-	return authorized != nil && strings.Contains(authorized.Message, UnusablePrefix)
+	return authorized != nil && (strings.Contains(authorized.Message, UnusablePrefix) || strings.Contains(authorized.Message, FedBack))
 }

@@ -431,6 +431,7 @@ func pairAfter(live *Pair, policy Policy, record Record, tokens github.Tokens) *
 		state.Revision = max(state.Revision, record.Base.Revision) + 1
 		state.RefreshCount++
 	}
+	state.Former = state.Former.With(state.RefreshToken).With(record.Spent)
 	state.AccessToken, state.RefreshToken = access, refresh
 	state.IssuedAt = record.Reply.SentAt
 	state.ExpiresAt, state.Shortened, state.Restored = tokens.ExpiresAt, tokens.Shortened, false

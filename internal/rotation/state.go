@@ -41,6 +41,8 @@ type State struct {
 	RefreshTokenExpiresAt time.Time `json:"refreshTokenExpiresAt,omitzero"`
 	// Seeds are the logins that were imported or refused, oldest first.
 	Seeds []SeedRecord `json:"seeds,omitempty"`
+	// Former are the chain's last refresh tokens before this one, which it has spent or left for a later login.
+	Former credential.Trail `json:"former,omitempty"`
 	// Incomplete says that the state was once computed from the tokens, so that logins before are not known. Without an App
 	// it is just that; see Pair.LacksState.
 	Incomplete bool `json:"incomplete,omitempty"`
@@ -130,12 +132,17 @@ type Verdict struct {
 
 // KnowsSeed reports whether a login was already dealt with for this App.
 func (s *State) KnowsSeed(seed credential.Fingerprint, app string) bool {
-	if seed == s.RefreshToken {
+	if s.HasHeld(seed) {
 		return true
 	}
 	return slices.ContainsFunc(s.Seeds, func(r SeedRecord) bool {
 		return r.Fingerprint == seed && (r.RefusedFor == "" || r.RefusedFor == app || r.RefusedFor == RefusedForAll)
 	})
+}
+
+// HasHeld reports whether a refresh token is the chain's own, now or before: a seed with it was copied from the pair Secret.
+func (s *State) HasHeld(token credential.Fingerprint) bool {
+	return token != "" && (token == s.RefreshToken || s.Former.Has(token))
 }
 
 // HasImported reports whether a login stands at the root of this chain or of one before it.
