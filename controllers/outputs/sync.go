@@ -55,7 +55,11 @@ func (o *Outputs) restoreAll(ctx context.Context, s *scope.Scope, secrets map[st
 		if o.notes.waits(s.Token, spec.Name) {
 			continue
 		}
-		switch judge(s.Token, spec, pair, secrets[spec.Name], o.notes.checked(s.Token.UID, spec.Name)) {
+		finding := judge(s.Token, spec, pair, secrets[spec.Name], o.notes.checked(s.Token.UID, spec.Name))
+		if o.notes.isAltered(s.Token.UID, spec.Name, secrets[spec.Name]) {
+			finding = amiss
+		}
+		switch finding {
 		case amiss:
 			toWrite = append(toWrite, spec)
 		case metadataAmiss:
