@@ -46,7 +46,7 @@ func (r *Reconciler) syncMetadata(ctx context.Context, s *scope.Scope) (*problem
 	if err != nil {
 		return nil, fmt.Errorf("encode the metadata of the pair Secret: %w", err)
 	}
-	written := secretMetadata(client.ObjectKeyFromObject(meta))
+	written := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: meta.Namespace, Name: meta.Name}}
 	err = r.Client.Patch(ctx, written, client.RawPatch(types.MergePatchType, body))
 	switch {
 	case apierrors.IsConflict(err), apierrors.IsNotFound(err):
@@ -61,12 +61,19 @@ func (r *Reconciler) syncMetadata(ctx context.Context, s *scope.Scope) (*problem
 		return nil, fmt.Errorf("bring the metadata of the pair Secret into line: %s", r.scrubbed(ctx, s.Ref, err))
 	}
 	if written.Annotations[v1alpha1.AnnotationState] != meta.Annotations[v1alpha1.AnnotationState] ||
-		written.Annotations[v1alpha1.AnnotationIntent] != meta.Annotations[v1alpha1.AnnotationIntent] {
+		written.Annotations[v1alpha1.AnnotationIntent] != meta.Annotations[v1alpha1.AnnotationIntent] || !holdsItsPair(written) {
 		return nil, nil // Admission has altered it: it is looked at like any edit of somebody else's.
 	}
 	healed, _ := pairsecret.FromMetadata(&written.ObjectMeta)
 	r.lifecycle.MetadataWritten(s.Token.UID, healed)
 	return nil, nil
+}
+
+// holdsItsPair reports whether the tokens in a pair Secret are those that its state speaks of. A write of its metadata may
+// have been altered in its data.
+func holdsItsPair(secret *corev1.Secret) bool {
+	pair := pairsecret.FromSecret(secret)
+	return pair.AccessToken.Fingerprint() == pair.State.AccessToken && pair.RefreshToken.Fingerprint() == pair.State.RefreshToken
 }
 
 // scrubbed is the text of the API server's error about a write of a pair Secret's metadata, without secrets: an

@@ -2,6 +2,8 @@ package handoff
 
 import (
 	"errors"
+	"fmt"
+	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
@@ -20,6 +22,18 @@ func scrubbed(err error) error {
 }
 
 func (e *apiError) Error() string { return e.text }
+
+// isByAdmission reports whether an answer is an admission webhook's. It may have any code, that of an object which does not
+// exist among them, and there may be no permission to look. But the API server puts these words before the webhook's own.
+func isByAdmission(err error) bool {
+	var answer apierrors.APIStatus
+	return errors.As(err, &answer) && strings.HasPrefix(answer.Status().Message, "admission webhook ")
+}
+
+// altered is the error of a write that was made, and of which something else is stored.
+func altered(annotation string) error {
+	return fmt.Errorf("an admission webhook or policy takes off the annotation %s that the operator writes", annotation)
+}
 
 // isForbidden reports whether the API server, or a policy in it, has refused what was asked.
 func isForbidden(err error) bool {

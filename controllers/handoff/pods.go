@@ -105,10 +105,13 @@ func (n *podNotifier) annotate(ctx context.Context, pod *corev1.Pod, text string
 	object.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Pod"))
 	err = n.client.Patch(ctx, object, client.RawPatch(types.MergePatchType, body))
 	switch {
+	case err == nil && object.Annotations[v1alpha1.AnnotationRefreshedAt] != text:
+		podsNotified.WithLabelValues("failed").Inc()
+		return fmt.Errorf("pod %s: %w", pod.Name, altered(v1alpha1.AnnotationRefreshedAt))
 	case err == nil:
 		podsNotified.WithLabelValues("told").Inc()
 		return nil
-	case apierrors.IsNotFound(err), apierrors.IsConflict(err):
+	case (apierrors.IsNotFound(err) || apierrors.IsConflict(err)) && !isByAdmission(err):
 		return nil
 	default:
 		podsNotified.WithLabelValues("failed").Inc()

@@ -82,6 +82,7 @@ func TestHandoffPodsThatCannotBeNotified(t *testing.T) {
 	var forbidden *ForbiddenError
 	for what, c := range map[string]struct {
 		answer  func(kind, name string) error
+		admit   func(map[string]string)
 		lacking bool
 		want    string
 		// forbids: it is told as a lack of permission.
@@ -91,6 +92,12 @@ func TestHandoffPodsThatCannotBeNotified(t *testing.T) {
 		"one that was replaced needs nothing": {answer: func(_, name string) error {
 			return apierrors.NewConflict(schema.GroupResource{Resource: "pods"}, name, errors.New("uid"))
 		}},
+		"a webhook that says it is gone is not believed":    {answer: webhookSays(404), want: `pod a: admission webhook "hook.example.com" denied the request: not found (and 1 more)`},
+		"a webhook that says it was replaced is not either": {answer: webhookSays(409), want: `pod a: admission webhook "hook.example.com" denied the request: not found (and 1 more)`},
+		"a webhook that takes the annotation off is noticed": {
+			admit: func(annotations map[string]string) { delete(annotations, v1alpha1.AnnotationRefreshedAt) },
+			want:  "pod a: an admission webhook or policy takes off the annotation " + v1alpha1.AnnotationRefreshedAt + " that the operator writes (and 1 more)",
+		},
 		"a policy that refuses is quoted, scrubbed": {answer: policySaysNo, want: `pod a: pods "web" is forbidden: policy says no to [REDACTED] (and 1 more)`},
 		"a permission that was taken away is named": {answer: policySaysNo, lacking: true, want: "the operator may not patch pods in namespace team-a", forbids: true},
 		"an outage is told":                         {answer: func(string, string) error { return errors.New("connection refused") }, want: "pod a: connection refused (and 1 more)"},
@@ -98,7 +105,7 @@ func TestHandoffPodsThatCannotBeNotified(t *testing.T) {
 		t.Run(what, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				api := newAPIServer()
-				api.answer = c.answer
+				api.answer, api.admit = c.answer, c.admit
 				api.lacking[here] = c.lacking
 				n := newTestNotifier(api, runningPod("b", "pair"), runningPod("a", "pair"))
 				err := n.notify(t.Context(), "team-a", []string{"pair"}, announcement{token: "T"})

@@ -34,6 +34,8 @@ type apiServer struct {
 	lacking map[permission]bool
 	// answer is what a patch is answered with. May be nil.
 	answer func(kind, name string) error
+	// admit is what admission makes of the annotations of a patch. May be nil.
+	admit func(annotations map[string]string)
 	// latency is how long each patch takes.
 	latency time.Duration
 
@@ -110,11 +112,25 @@ func (s *apiServer) Patch(ctx context.Context, object client.Object, patch clien
 		return err
 	}
 	s.patches, s.uids = append(s.patches, what), append(s.uids, sent.Metadata.UID)
-	s.annotations[what] = sent.Metadata.Annotations
+	stored := sent.Metadata.Annotations
 	if kind != "Pod" {
-		s.annotations[what] = sent.Spec.Template.Metadata.Annotations
+		stored = sent.Spec.Template.Metadata.Annotations
 	}
-	return nil
+	if s.admit != nil {
+		s.admit(stored)
+	}
+	s.annotations[what] = stored
+	if kind == "Pod" {
+		object.SetAnnotations(stored)
+		return nil
+	}
+	fields := map[string]any{".": struct{}{}}
+	for key := range stored {
+		fields["f:"+key] = struct{}{}
+	}
+	raw, err := json.Marshal(map[string]any{"f:spec": map[string]any{"f:template": map[string]any{"f:metadata": map[string]any{"f:annotations": fields}}}})
+	object.SetManagedFields([]metav1.ManagedFieldsEntry{{FieldsV1: metav1.NewFieldsV1(`{"f:spec":{"f:replicas":{}}}`)}, {FieldsV1: metav1.NewFieldsV1(string(raw))}})
+	return err
 }
 
 // tried is how many patches were tried.
@@ -130,6 +146,16 @@ func policySaysNo(string, string) error {
 
 func notThere(kind, name string) error {
 	return apierrors.NewNotFound(schema.GroupResource{Resource: kind}, name)
+}
+
+// webhookSays is the answer of an admission webhook, with a code that is another's, as the API server passes it on.
+func webhookSays(code int32) func(string, string) error {
+	return func(string, string) error {
+		reason := map[int32]metav1.StatusReason{404: metav1.StatusReasonNotFound, 409: metav1.StatusReasonConflict}[code]
+		return &apierrors.StatusError{ErrStatus: metav1.Status{
+			Status: metav1.StatusFailure, Code: code, Reason: reason, Message: `admission webhook "hook.example.com" denied the request: not found`,
+		}}
+	}
 }
 
 // podList stands in for the cache of pods.

@@ -44,7 +44,7 @@ func (o *Outputs) scrubbedMetadata(ctx context.Context, token *v1alpha1.GitHubUs
 }
 
 func newScrubbedError(err error, text string) error {
-	return &scrubbedError{text, apierrors.ReasonForError(err), apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause)}
+	return &scrubbedError{text, apierrors.ReasonForError(err), apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause), errors.Is(err, errAltered)}
 }
 
 // scrubbedError is an error of the API server in words that hold no secret.
@@ -52,12 +52,16 @@ type scrubbedError struct {
 	text        string
 	reason      metav1.StatusReason
 	terminating bool
+	altered     bool
 }
 
 func (e *scrubbedError) Error() string { return e.text }
 
-// refused reports whether the API server has looked at the request and does not want it.
+// refused reports whether the API server has looked at the request and does not want it, or not as it is.
 func (e *scrubbedError) refused() bool {
+	if e.altered {
+		return true
+	}
 	switch e.reason {
 	case metav1.StatusReasonForbidden, metav1.StatusReasonInvalid, metav1.StatusReasonBadRequest, metav1.StatusReasonUnauthorized,
 		metav1.StatusReasonRequestEntityTooLarge, metav1.StatusReasonMethodNotAllowed, metav1.StatusReasonNotAcceptable:

@@ -46,6 +46,8 @@ type note struct {
 	written *metav1.ObjectMeta
 	// checked is the version whose data was read and found right, although managedFields do not prove it.
 	checked string
+	// altered is the version in which admission has stored other data than was written.
+	altered string
 	// trouble is why the output is not as it should be.
 	trouble *trouble
 	// contest is there when somebody else has changed the output.
@@ -136,6 +138,17 @@ func (b notebook) foundRight(uid types.UID, name, version string) {
 func (b notebook) checked(uid types.UID, name string) (version string) {
 	b.slot.Peek(uid, func(n *notes) { version = n.byName[name].checked })
 	return version
+}
+
+// sawAltered remembers the version in which admission has stored other data than was written.
+func (b notebook) sawAltered(uid types.UID, name, version string) {
+	b.change(uid, name, func(_ *notes, remembered *note) { remembered.altered = version })
+}
+
+// isAltered reports whether a version holds other data than was written, as far as is known.
+func (b notebook) isAltered(uid types.UID, name string, meta *metav1.ObjectMeta) (altered bool) {
+	b.slot.Peek(uid, func(n *notes) { altered = meta != nil && n.byName[name].altered == meta.ResourceVersion })
+	return altered
 }
 
 // record remembers the problem of an output, which is tried again later each time. nil ends it.

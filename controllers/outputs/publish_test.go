@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -219,4 +220,50 @@ type hangingClient struct{ writer }
 func (hangingClient) Create(ctx context.Context, _ client.Object, _ ...client.CreateOption) error {
 	<-ctx.Done()
 	return ctx.Err()
+}
+
+// A webhook may put something else in the place of a token, or add to it. managedFields count that as the operator's own.
+func TestOutputThatAdmissionAltersIsNotTakenForWritten(t *testing.T) {
+	for name, alter := range map[string]func(*corev1.Secret){
+		"redacts the token": func(s *corev1.Secret) { s.Data[v1alpha1.KeyAccessToken] = []byte("redacted") },
+		"drops it":          func(s *corev1.Secret) { delete(s.Data, v1alpha1.KeyAccessToken) },
+		"adds a key":        func(s *corev1.Secret) { s.Data["added"] = []byte("x") },
+	} {
+		for _, existing := range []bool{false, true} {
+			t.Run(name, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					w := newWorld(t, opaque("out"))
+					if existing {
+						w.published()
+					}
+					w.server.admit = alter
+					w.pairs.pair = newPair(w.token, secondToken)
+					w.Publish(t.Context(), w.token, w.pairs.pair)
+					if late := w.Late(w.token); !slices.Equal(late, []string{"out"}) || w.Transient("uid-1") {
+						t.Errorf("late are %v: workloads would be told of a token that their output does not hold", late)
+					}
+					w.server.counted()
+					for range 3 { // It is tried again with pauses, and said all the while.
+						found, again, err := w.Sync(t.Context(), w.scope())
+						if err != nil || found == nil || found.Reason != v1alpha1.ReasonOutputNotWritten || !strings.Contains(found.Message, "admission webhook or policy alters") || !again.After(time.Now()) {
+							t.Fatalf("%+v, again at %s, %v", found, again, err)
+						}
+						time.Sleep(time.Until(again))
+					}
+					if tries := len(w.server.counted()); tries < 2 || tries > 9 {
+						t.Errorf("there were %d requests", tries)
+					}
+					w.server.admit = nil
+					time.Sleep(time.Hour)
+					if reason, _ := w.sync(); reason != "" {
+						t.Errorf("it is still said: %s", reason)
+					}
+					w.wantToken("out", secondToken)
+					if len(w.Late(w.token)) != 0 {
+						t.Error("it is still late")
+					}
+				})
+			})
+		}
+	}
 }

@@ -38,6 +38,8 @@ type apiServer struct {
 	// before, when there is one, is called ahead of each request, with its verb and the Secret's name. Its error is
 	// the answer.
 	before func(verb, name string) error
+	// admit, when there is one, is what admission makes of each Secret that is created or updated.
+	admit func(*corev1.Secret)
 	// cacheErr is the error of reads from the cache.
 	cacheErr error
 	// lag is what the cache shows in place of the Secrets, when it is not nil.
@@ -119,6 +121,12 @@ func managersOf(secret *corev1.Secret) map[string]string {
 		}
 	}
 	return owners
+}
+
+func (s *apiServer) admitted(secret *corev1.Secret) {
+	if s.admit != nil {
+		s.admit(secret)
+	}
 }
 
 // edit changes a Secret as a person does.
@@ -225,6 +233,7 @@ func (w writer) Create(ctx context.Context, object client.Object, options ...cli
 	}
 	var o client.CreateOptions
 	o.ApplyOptions(options)
+	w.admitted(secret)
 	w.store(secret, o.FieldManager)
 	return nil
 }
@@ -247,6 +256,7 @@ func (w writer) Update(_ context.Context, object client.Object, options ...clien
 	}
 	var o client.UpdateOptions
 	o.ApplyOptions(options)
+	w.admitted(secret)
 	w.store(secret, o.FieldManager)
 	return nil
 }

@@ -57,6 +57,9 @@ func (o *Outputs) restoreAll(ctx context.Context, s *scope.Scope, secrets map[st
 			continue
 		}
 		found := judge(s.Token, spec, pair, secrets[spec.Name], o.notes.checked(s.Token.UID, spec.Name))
+		if o.notes.isAltered(s.Token.UID, spec.Name, secrets[spec.Name]) {
+			found = amiss
+		}
 		if found == right {
 			o.notes.record(s.Token, spec.Name, nil)
 			o.notes.stands(s.Token.UID, spec.Name)

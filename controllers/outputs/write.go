@@ -1,9 +1,13 @@
 package outputs
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"maps"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -42,6 +46,9 @@ func (o *Outputs) write(ctx context.Context, token *v1alpha1.GitHubUserToken, sp
 			return nil
 		}
 		switch {
+		case errors.Is(err, errAltered):
+			o.notes.sawAltered(token.UID, spec.Name, written.ResourceVersion)
+			return scrubbed(err, pair, rendered.Data)
 		case try == maxTries:
 			return scrubbed(err, pair, rendered.Data)
 		case apierrors.IsConflict(err), apierrors.IsAlreadyExists(err):
@@ -69,11 +76,11 @@ func (o *Outputs) put(ctx context.Context, token *v1alpha1.GitHubUserToken, name
 			Namespace: token.Namespace, Name: name, Labels: wanted.Labels, Annotations: wanted.Annotations,
 			OwnerReferences: []metav1.OwnerReference{*metav1.NewControllerRef(token, v1alpha1.GroupVersion.WithKind(kind))},
 		},
-		Type: corev1.SecretType(rendered.Type), Data: rendered.Data,
+		Type: corev1.SecretType(rendered.Type), Data: maps.Clone(rendered.Data), // The answer is read into it.
 	}
 	if current == nil {
 		err := o.options.Client.Create(ctx, secret, client.FieldOwner(fieldManager))
-		return secret, err
+		return secret, cmp.Or(err, compare(secret, rendered))
 	}
 	secret.UID, secret.ResourceVersion, secret.Finalizers = current.UID, current.ResourceVersion, current.Finalizers
 	labels, annotations := wanted.Difference(current.Labels, current.Annotations)
@@ -84,7 +91,19 @@ func (o *Outputs) put(ctx context.Context, token *v1alpha1.GitHubUserToken, name
 		}
 	}
 	err := o.options.Client.Update(ctx, secret, client.FieldOwner(fieldManager))
-	return secret, err
+	return secret, cmp.Or(err, compare(secret, rendered))
+}
+
+// errAltered: the output was written, but what is stored is not what was written.
+var errAltered = errors.New("an admission webhook or policy alters what the operator writes; change it so that it leaves alone the Secrets that have the label " + v1alpha1.LabelRole)
+
+// compare is errAltered where the API server has stored other data than it was sent: what is read there may be no token. The
+// managedFields say nothing of it, since what admission does to a write counts as the writer's.
+func compare(stored *corev1.Secret, sent format.Rendered) error {
+	if maps.EqualFunc(stored.Data, sent.Data, slices.Equal[[]byte]) {
+		return nil
+	}
+	return errAltered
 }
 
 // patchMetadata brings the metadata of an output that is otherwise right into line.

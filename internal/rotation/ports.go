@@ -45,8 +45,8 @@ type Store interface {
 	Create(ctx context.Context, pair *Pair) (*Pair, error)
 	// Update writes what differs between current and next in one request, under current.Version, and
 	// returns the whole Secret. When it gives the Secret an owner it makes sure before that this resource exists
-	// and is not being deleted; when it takes the owner away, the finalizer stays. Errors: ErrNotFound, ErrConflict, ErrImmutable, ErrOwnerGone, ErrDenied, or
-	// unknown.
+	// and is not being deleted; when it takes the owner away, the finalizer stays. Errors: ErrNotFound, ErrConflict,
+	// ErrImmutable, ErrOwnerGone, ErrDenied, or unknown.
 	Update(ctx context.Context, current, next *Pair) (*Pair, error)
 	// Gone reports whether nobody is left to store anything for: the resource, read live, does not exist any more or is
 	// another one of its name, or its namespace, read live, is gone or being deleted. Errors are unknown.
