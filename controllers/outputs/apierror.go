@@ -67,6 +67,11 @@ func (e *scrubbedError) refused() bool {
 	}
 }
 
+// isContested reports whether somebody else has been faster at each try.
+func (e *scrubbedError) isContested() bool {
+	return e.reason == metav1.StatusReasonConflict || e.reason == metav1.StatusReasonAlreadyExists
+}
+
 func isImmutable(err error) bool {
 	return apierrors.IsInvalid(err) && strings.Contains(err.Error(), "immutable")
 }

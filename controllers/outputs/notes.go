@@ -48,6 +48,8 @@ type note struct {
 	checked string
 	// trouble is why the output is not as it should be.
 	trouble *trouble
+	// contest is there when somebody else has changed the output.
+	contest *contest
 }
 
 // begin notes that outputs of a resource are about to be written. What it returns notes the end.
@@ -122,7 +124,7 @@ func isOlder(a, b string) bool {
 func (b notebook) wrote(uid types.UID, name string, meta *metav1.ObjectMeta) {
 	written := meta.DeepCopy()
 	written.ManagedFields = dataManagers(meta.ManagedFields)
-	b.change(uid, name, func(_ *notes, remembered *note) { *remembered = note{written: written} })
+	b.change(uid, name, func(_ *notes, remembered *note) { *remembered = note{written: written, contest: remembered.contest} })
 }
 
 // foundRight remembers the version whose data was read and found right.
@@ -163,12 +165,20 @@ func (b notebook) waits(token *v1alpha1.GitHubUserToken, name string) (waits boo
 	return waits
 }
 
-// keep forgets all outputs but the named ones.
+// keep forgets all outputs but the named ones. Of others it keeps that somebody makes them again each time they are
+// removed.
 func (b notebook) keep(uid types.UID, outputs []v1alpha1.Output) {
+	mono := b.clock.Monotonic()
 	b.slot.Peek(uid, func(n *notes) {
-		maps.DeleteFunc(n.byName, func(name string, _ note) bool {
-			return !slices.ContainsFunc(outputs, func(o v1alpha1.Output) bool { return o.Name == name })
-		})
+		for name, remembered := range n.byName {
+			switch c := remembered.contest; {
+			case slices.ContainsFunc(outputs, func(o v1alpha1.Output) bool { return o.Name == name }):
+			case c != nil && c.removed != "" && !c.restored.IsOver(mono):
+				n.byName[name] = note{contest: c}
+			default:
+				delete(n.byName, name)
+			}
+		}
 	})
 	b.tidy(uid)
 }
@@ -181,14 +191,19 @@ func (b notebook) problem(uid types.UID, now time.Time) (shown *problem.Problem,
 		var names []string
 		var problems []*problem.Problem
 		for _, name := range slices.Sorted(maps.Keys(n.byName)) {
-			t := n.byName[name].trouble
-			if t == nil {
+			remembered := n.byName[name]
+			if t := remembered.trouble; t != nil {
+				if !t.retry.HasCome(mono) {
+					requeueAt = earlier(requeueAt, t.retry.At(now, mono))
+				}
+				names, problems = append(names, name), append(problems, &t.problem)
 				continue
 			}
-			if at := t.retry.At(now, mono); !t.retry.HasCome(mono) && (requeueAt.IsZero() || at.Before(requeueAt)) {
-				requeueAt = at
+			contested, at := remembered.contest.problem(name, now, mono)
+			requeueAt = earlier(requeueAt, at)
+			if contested != nil {
+				names, problems = append(names, name), append(problems, contested)
 			}
-			names, problems = append(names, name), append(problems, &t.problem)
 		}
 		first := problem.First(problems...)
 		if first == nil {
@@ -196,12 +211,21 @@ func (b notebook) problem(uid types.UID, now time.Time) (shown *problem.Problem,
 		}
 		shown = new(*first)
 		index := slices.Index(problems, first)
+		isTrouble := n.byName[names[index]].trouble != nil // A contest tells by itself whether there is a next try.
 		if others := slices.Delete(names, index, index+1); len(others) > 0 {
 			shown.Message += " Further outputs in trouble: " + strings.Join(others, ", ") + "."
 		}
-		if !shown.Stalled {
+		if isTrouble && !shown.Stalled {
 			shown.RetryAt = requeueAt
 		}
 	})
 	return shown, requeueAt
+}
+
+// earlier is the earlier of two times; one that is zero is none.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
 }

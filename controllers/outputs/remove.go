@@ -41,9 +41,15 @@ func (o *Outputs) removeSurplus(ctx context.Context, token *v1alpha1.GitHubUserT
 		if wanted[name] || !meta.DeletionTimestamp.IsZero() || !metav1.IsControlledBy(meta, token) || !IsOutputOf(token, meta) {
 			continue
 		}
-		if err := o.delete(ctx, token, meta); err != nil {
-			logf.FromContext(ctx).Error(o.scrubbedMetadata(ctx, token, name, err), "An output could not be removed", "output", name)
+		if token.DeletionTimestamp.IsZero() && !o.notes.mayRemove(token.UID, name, meta) {
+			continue
 		}
+		err := o.delete(ctx, token, meta)
+		if err == nil {
+			o.notes.removed(token.UID, name, meta.UID)
+			continue
+		}
+		logf.FromContext(ctx).Error(o.scrubbedMetadata(ctx, token, name, err), "An output could not be removed", "output", name)
 	}
 }
 

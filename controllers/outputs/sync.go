@@ -51,21 +51,32 @@ func (o *Outputs) restoreAll(ctx context.Context, s *scope.Scope, secrets map[st
 	pair := s.Pair.Clone()
 	pair.NextRefreshAt = s.NextRefreshAt()
 	var toWrite, toPatch []v1alpha1.Output
+	wanted := map[string]uint64{}
 	for _, spec := range s.Token.Spec.Outputs {
 		if o.notes.waits(s.Token, spec.Name) {
 			continue
 		}
-		switch judge(s.Token, spec, pair, secrets[spec.Name], o.notes.checked(s.Token.UID, spec.Name)) {
-		case amiss:
-			toWrite = append(toWrite, spec)
-		case metadataAmiss:
-			toPatch = append(toPatch, spec)
-		case right:
+		found := judge(s.Token, spec, pair, secrets[spec.Name], o.notes.checked(s.Token.UID, spec.Name))
+		if found == right {
 			o.notes.record(s.Token, spec.Name, nil)
+			o.notes.stands(s.Token.UID, spec.Name)
+			continue
+		}
+		wanted[spec.Name] = wantedOf(spec, format.MetadataFor(spec, pair, format.DefaultsOf(pair)))
+		switch {
+		case !o.notes.mayPutRight(s.Token.UID, spec.Name, wanted[spec.Name], secrets[spec.Name]):
+		case found == amiss:
+			toWrite = append(toWrite, spec)
+		case found == metadataAmiss:
+			toPatch = append(toPatch, spec)
 		}
 	}
 	o.each(s.Token, toPatch, func(spec v1alpha1.Output) error {
-		return o.patchMetadata(ctx, s.Token, spec, pair, secrets[spec.Name])
+		err := o.patchMetadata(ctx, s.Token, spec, pair, secrets[spec.Name])
+		if err == nil {
+			o.notes.putRight(s.Token.UID, spec.Name, wanted[spec.Name], true)
+		}
+		return err
 	})
 	if len(toWrite) == 0 {
 		return nil
@@ -81,30 +92,34 @@ func (o *Outputs) restoreAll(ctx context.Context, s *scope.Scope, secrets map[st
 		live.NextRefreshAt = pair.NextRefreshAt
 	}
 	o.each(s.Token, toWrite, func(spec v1alpha1.Output) error {
-		return o.restore(ctx, s.Token, spec, live, secrets[spec.Name])
+		written, err := o.restore(ctx, s.Token, spec, live, secrets[spec.Name])
+		if err == nil {
+			o.notes.putRight(s.Token.UID, spec.Name, wanted[spec.Name], written)
+		}
+		return err
 	})
 	return nil
 }
 
 // restore writes one output, unless a look at its data shows that it is right after all.
-func (o *Outputs) restore(ctx context.Context, token *v1alpha1.GitHubUserToken, spec v1alpha1.Output, pair *rotation.Pair, current *metav1.ObjectMeta) error {
+func (o *Outputs) restore(ctx context.Context, token *v1alpha1.GitHubUserToken, spec v1alpha1.Output, pair *rotation.Pair, current *metav1.ObjectMeta) (written bool, err error) {
 	defaults := format.DefaultsOf(pair)
 	wanted := format.MetadataFor(spec, pair, defaults)
 	if current != nil && metav1.IsControlledBy(current, token) && current.Annotations[v1alpha1.AnnotationSource] == wanted.Source() {
 		rendered, err := format.Render(spec, pair, defaults)
 		if err != nil {
-			return &renderError{err}
+			return false, &renderError{err}
 		}
 		version, holds, err := o.holds(ctx, token, spec.Name, rendered)
 		if err != nil {
-			return err
+			return false, err
 		}
 		if holds {
 			o.notes.foundRight(token.UID, spec.Name, version)
-			return nil
+			return false, nil
 		}
 	}
-	return o.write(ctx, token, spec, pair, current)
+	return true, o.write(ctx, token, spec, pair, current)
 }
 
 // holds reports whether an output's data, read live, is what was rendered.
