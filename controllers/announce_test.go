@@ -78,7 +78,7 @@ func TestWhatTheCacheDoesNotShowYetIsNotToldAgain(t *testing.T) {
 		{what: "a detail, with the cache caught up", status: pending("ABCD-1234", "asked again"), seen: true},
 		{what: "the end of that", status: revoked, seen: true, want: "log in again"},
 	} {
-		if err := r.writeStatus(t.Context(), cached, step.status); err != nil {
+		if _, err := r.writeStatus(t.Context(), cached, step.status); err != nil {
 			t.Fatal(err)
 		}
 		notes := told(recorder)

@@ -40,7 +40,7 @@ func TestWaitingForOwnWorkIsToldOnce(t *testing.T) {
 		if decision.Action != rotation.ActionWait || !decision.At.After(s.Now) {
 			t.Fatalf("after %d seconds it is decided: %+v", second, decision)
 		}
-		if err := r.writeStatus(t.Context(), token, statusOf(s, decision, lifecycle.Result{Problem: lifecycle.Explain(s, decision)}, nil, nil)); err != nil {
+		if _, err := r.writeStatus(t.Context(), token, statusOf(s, decision, lifecycle.Result{Problem: lifecycle.Explain(s, decision)}, nil, nil)); err != nil {
 			t.Fatal(err)
 		}
 	}

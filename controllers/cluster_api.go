@@ -21,7 +21,11 @@ import (
 )
 
 // clusterAPI is lifecycle.API on a real API server.
-type clusterAPI struct{ *pairsecret.Store }
+type clusterAPI struct {
+	*pairsecret.Store
+	// mayHold reports whether a resource may be given the finalizer now.
+	mayHold func(types.UID) bool
+}
 
 var _ lifecycle.API = clusterAPI{}
 
@@ -65,8 +69,14 @@ func (a clusterAPI) Resource(ctx context.Context, name types.NamespacedName) (*v
 	return &token, nil
 }
 
-// AddFinalizer implements lifecycle.API.
+// AddFinalizer implements lifecycle.API. Where somebody takes the finalizer off each time, the resource is for a while
+// treated as if it had it: its token is refreshed all the same.
 func (a clusterAPI) AddFinalizer(ctx context.Context, token *v1alpha1.GitHubUserToken) (*v1alpha1.GitHubUserToken, error) {
+	if !a.mayHold(token.UID) {
+		held := token.DeepCopy()
+		controllerutil.AddFinalizer(held, v1alpha1.Finalizer)
+		return held, nil
+	}
 	return a.patchFinalizers(ctx, token, controllerutil.AddFinalizer)
 }
 

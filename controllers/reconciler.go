@@ -59,7 +59,9 @@ type Reconciler struct {
 	handoff *handoff.Handoff
 	memory  *memory.Store
 	reports memory.Slot[reported]
-	queue   *queue
+	// contests are about what somebody else changes back.
+	contests memory.Slot[contests]
+	queue    *queue
 }
 
 // Reconcile brings one resource forward; see lifecycle.Controller.Reconcile.

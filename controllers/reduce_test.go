@@ -88,7 +88,8 @@ func TestARefusedStatusIsReducedUntilItIsTaken(t *testing.T) {
 				if c.change != nil {
 					c.change(status)
 				}
-				return r.writeStatus(ctx, token, status)
+				_, err := r.writeStatus(ctx, token, status)
+				return err
 			}
 			if err := write(1); (err != nil) != c.err {
 				t.Fatalf("the status: %v", err)

@@ -30,9 +30,10 @@ var _ lifecycle.Reporter = reporter{}
 
 // reported is what is remembered of a status that was written and is not in the cache yet.
 type reported struct {
-	version  string
-	hash     uint64
-	standing standing
+	version string
+	// hash is of the status that was sent, and stored of what the API server has made of it.
+	hash, stored uint64
+	standing     standing
 	// refused is the hash of a status that the API server has refused as invalid, and instead of the one that it has taken
 	// in its place; zero when none was.
 	refused, instead uint64
@@ -43,12 +44,15 @@ type reported struct {
 func (r reporter) Report(ctx context.Context, s *scope.Scope, decision rotation.Decision, result lifecycle.Result) (time.Time, error) {
 	// Of a resource that is being deleted nothing is brought into line any more.
 	if result.Problem != nil && (result.Problem.Reason == v1alpha1.ReasonCommitting || !s.Token.DeletionTimestamp.IsZero()) {
-		return time.Time{}, r.writeStatus(ctx, s.Token, statusOf(s, decision, result, nil, nil))
+		wait, err := r.writeStatus(ctx, s.Token, statusOf(s, decision, result, nil, nil))
+		return after(s.Now, wait), err
 	}
+	defer r.forgetContests(s.Token.UID)
 	var metadata *problem.Problem
+	var metadataAt time.Time
 	if decision.Problem == nil || decision.Problem.Reason != v1alpha1.ReasonStateFormatTooNew {
 		var err error
-		if metadata, err = r.syncMetadata(ctx, s); err != nil {
+		if metadata, metadataAt, err = r.syncMetadata(ctx, s); err != nil {
 			return time.Time{}, err
 		}
 	}
@@ -57,9 +61,10 @@ func (r reporter) Report(ctx context.Context, s *scope.Scope, decision rotation.
 		return time.Time{}, err
 	}
 	handedOver := r.handoff.Sync(logr.FromContextOrDiscard(ctx), s)
-	aside := problem.First(metadata, s.MoveBlocked, output, handedOver.Problem, s.Unheld)
-	err = r.writeStatus(ctx, s.Token, statusOf(s, decision, result, aside, &handedOver))
-	return earliest(s.Now, retryAt(metadata), retryAt(s.MoveBlocked), outputAt, handedOver.RequeueAt), err
+	finalizer, finalizerAt := r.finalizerProblem(s)
+	aside := problem.First(metadata, s.MoveBlocked, finalizer, output, handedOver.Problem, s.Unheld)
+	wait, err := r.writeStatus(ctx, s.Token, statusOf(s, decision, result, aside, &handedOver))
+	return earliest(s.Now, metadataAt, retryAt(s.MoveBlocked), finalizerAt, outputAt, handedOver.RequeueAt, after(s.Now, wait)), err
 }
 
 func retryAt(p *problem.Problem) time.Time {
@@ -67,6 +72,14 @@ func retryAt(p *problem.Problem) time.Time {
 		return time.Time{}
 	}
 	return p.RetryAt
+}
+
+// after is a time from now on; zero for none.
+func after(now time.Time, wait time.Duration) time.Time {
+	if wait <= 0 {
+		return time.Time{}
+	}
+	return now.Add(wait)
 }
 
 // earliest is the first of the times after now; zero when there is none.
@@ -81,28 +94,36 @@ func earliest(now time.Time, times ...time.Time) (first time.Time) {
 
 // writeStatus writes the status in one patch, if it differs from what stands there, and makes events of the
 // transitions. A status that was written and is not in the cache yet is not written again, and what it told is
-// not told again by the next one.
-func (r *Reconciler) writeStatus(ctx context.Context, token *v1alpha1.GitHubUserToken, status *v1alpha1.GitHubUserTokenStatus) error {
+// not told again by the next one. One that somebody else has written in its place again and again is left for a while:
+// wait is until when.
+func (r *Reconciler) writeStatus(ctx context.Context, token *v1alpha1.GitHubUserToken, status *v1alpha1.GitHubUserTokenStatus) (wait time.Duration, err error) {
 	if equality.Semantic.DeepEqual(&token.Status, status) {
-		return nil
+		return 0, nil
 	}
 	hash, timeless := hashOf(status), timelessHashOf(status)
-	stood, written := standingOf(&token.Status), false
+	stood, written, edited := standingOf(&token.Status), false, false
 	r.reports.Peek(token.UID, func(last *reported) {
-		if order, err := resourceversion.CompareResourceVersion(token.ResourceVersion, last.version); err == nil && order < 0 {
+		order, err := resourceversion.CompareResourceVersion(token.ResourceVersion, last.version)
+		if err == nil && order < 0 {
 			stood, written = last.standing, last.hash == hash
 		}
+		edited = err == nil && order > 0 && last.stored != hashOf(&token.Status)
 		written = written || last.refused == timeless && last.instead == timelessHashOf(&token.Status)
 	})
 	if written {
-		return nil
+		return 0, nil
+	}
+	if edited {
+		if wait = r.statusWait(ctx, token, timeless); wait > 0 {
+			return wait, nil
+		}
 	}
 	after, refused, err := r.patchStatus(ctx, token, status)
 	known := false
 	r.reports.With(token.UID, func(last *reported) {
 		known = last.refused == timeless
 		if err == nil {
-			*last = reported{version: after.ResourceVersion, hash: hash, standing: standingOf(status)}
+			*last = reported{version: after.ResourceVersion, hash: hash, stored: hashOf(&after.Status), standing: standingOf(status)}
 		}
 		if refused != nil {
 			last.refused, last.instead = timeless, timelessHashOf(&after.Status)
@@ -112,10 +133,10 @@ func (r *Reconciler) writeStatus(ctx context.Context, token *v1alpha1.GitHubUser
 		logRefused(ctx, refused)
 	}
 	if err != nil {
-		return client.IgnoreNotFound(fmt.Errorf("write the status: %w", err))
+		return 0, client.IgnoreNotFound(fmt.Errorf("write the status: %w", err))
 	}
 	r.announce(token, stood, status)
-	return nil
+	return 0, nil
 }
 
 func hashOf(status *v1alpha1.GitHubUserTokenStatus) uint64 {

@@ -80,7 +80,7 @@ func New(mgr manager.Manager, options Options) (*Reconciler, error) {
 	r := &Reconciler{
 		Client: writer, APIReader: live, GitHub: options.GitHub, Outbox: options.Outbox,
 		Recorder: mgr.GetEventRecorder("github-user-token-operator"), Clock: options.Clock,
-		namespaces: options.Watched, memory: remembered, reports: memory.NewSlot[reported](remembered), queue: &queue{memory: remembered},
+		namespaces: options.Watched, memory: remembered, reports: memory.NewSlot[reported](remembered), contests: memory.NewSlot[contests](remembered), queue: &queue{memory: remembered},
 	}
 	run := runner.Options{Limit: options.MaxConcurrentExchanges, Sleep: options.Clock.Sleep, OnDone: r.queue.wake, OnPanic: panicked(mgr.GetLogger())}
 	r.Runner = runner.New(run)
@@ -103,7 +103,7 @@ func New(mgr manager.Manager, options Options) (*Reconciler, error) {
 		}
 	}
 	r.lifecycle = lifecycle.New(lifecycle.Options{
-		Cache: clusterCache{r.Client, options.Watched}, API: clusterAPI{store}, Versions: watch, GitHub: options.GitHub, Limiter: r.Limiter, RevocationLimiter: revocations,
+		Cache: clusterCache{r.Client, options.Watched}, API: clusterAPI{store, r.mayHold}, Versions: watch, GitHub: options.GitHub, Limiter: r.Limiter, RevocationLimiter: revocations,
 		Outbox: options.Outbox, Clock: options.Clock, Reporter: reporter{r}, Memory: remembered, Holder: options.Holder, NewID: options.NewID,
 		Runner: r.Runner, CheckRunner: checkRunner, Wake: r.queue.add, Log: mgr.GetLogger(),
 	})
@@ -142,7 +142,7 @@ func (r *Reconciler) setupController(mgr manager.Manager, options Options) error
 	err := ctrl.NewControllerManagedBy(mgr).
 		Named("githubusertoken").
 		For(&v1alpha1.GitHubUserToken{}, builder.WithPredicates(predicate.Or(
-			predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{}, deletionBegun(), finalizerTaken(), statusEdited()))).
+			predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{}, deletionBegun(), r.finalizerTaken(), statusEdited()))).
 		WatchesMetadata(secretMetadata(types.NamespacedName{}), r.secretEvents()).
 		WatchesRawSource(r.queue).
 		WithOptions(controller.Options{

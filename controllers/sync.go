@@ -25,22 +25,37 @@ import (
 )
 
 // syncMetadata brings the pair Secret's metadata into line with the spec: labels, annotations, finalizer, and the
-// time of the next refresh. It writes only when something differs.
-func (r *Reconciler) syncMetadata(ctx context.Context, s *scope.Scope) (*problem.Problem, error) {
+// time of the next refresh. It writes only when something differs. lookAt is when to call it again; zero when an event
+// tells of it.
+func (r *Reconciler) syncMetadata(ctx context.Context, s *scope.Scope) (found *problem.Problem, lookAt time.Time, err error) {
 	if s.Pair == nil || !s.Pair.Controlled || s.Pair.Deleting {
-		return nil, nil
+		return nil, time.Time{}, nil
 	}
 	if s.Input.Edited {
-		return nil, nil // A write of our own would hide somebody else's, of which the data was not looked at yet.
+		return nil, time.Time{}, nil // A write of our own would hide somebody else's, of which the data was not looked at yet.
 	}
 	meta, err := r.pairMetadata(ctx, s)
 	if meta == nil || err != nil || s.Pair.Version != meta.ResourceVersion {
-		return nil, err // What was last written is not in the cache yet.
+		return nil, time.Time{}, err // What was last written is not in the cache yet.
 	}
-	change := metadataChange(s, &meta.ObjectMeta)
-	if len(change) == 0 {
-		return nil, nil
+	labels, annotations := wantedMetadata(s)
+	wanted, wait := hashOfMetadata(labels, annotations), time.Duration(0)
+	change := metadataChange(labels, annotations, &meta.ObjectMeta)
+	if len(change) > 0 {
+		wait = r.metadataWait(s, wanted, change)
 	}
+	if len(change) == 0 || wait > 0 {
+		found, lookAt = r.metadataProblem(s, wait)
+		return found, lookAt, nil
+	}
+	if found, err = r.patchMetadata(ctx, s, meta, change); found == nil && err == nil {
+		r.metadataRight(s, wanted)
+	}
+	return found, retryAt(found), err
+}
+
+// patchMetadata makes one change of the pair Secret's metadata.
+func (r *Reconciler) patchMetadata(ctx context.Context, s *scope.Scope, meta *metav1.PartialObjectMetadata, change map[string]any) (*problem.Problem, error) {
 	change["resourceVersion"] = meta.ResourceVersion
 	body, err := json.Marshal(map[string]any{"metadata": change})
 	if err != nil {
@@ -103,24 +118,28 @@ func (r *Reconciler) pairMetadata(ctx context.Context, s *scope.Scope) (*metav1.
 	return live, nil
 }
 
-// metadataChange is the merge patch of the metadata; empty when all is as it should be.
-func metadataChange(s *scope.Scope, meta *metav1.ObjectMeta) map[string]any {
+// wantedMetadata are the labels and annotations that the pair Secret should have.
+func wantedMetadata(s *scope.Scope) (labels, annotations map[string]string) {
 	spec := s.Token.Spec.Secret
-	labels := maps.Clone(map[string]string(spec.Labels))
+	labels = maps.Clone(map[string]string(spec.Labels))
 	if labels == nil {
 		labels = map[string]string{}
 	}
 	labels[v1alpha1.LabelRole] = v1alpha1.RolePair
 	labels[v1alpha1.LabelOwner] = v1alpha1.OwnerLabel(s.Token.Name)
-	annotations := metapatch.Annotations(spec.Labels, spec.Annotations)
+	annotations = metapatch.Annotations(spec.Labels, spec.Annotations)
+	if next := s.NextRefreshAt(); !next.IsZero() {
+		annotations[v1alpha1.AnnotationNextRefreshAt] = next.UTC().Format(time.RFC3339)
+	}
+	return labels, annotations
+}
+
+// metadataChange is the merge patch of the metadata; empty when all is as it should be.
+func metadataChange(labels, annotations map[string]string, meta *metav1.ObjectMeta) map[string]any {
 	appliedLabels, appliedAnnotations := metapatch.Applied(meta.Annotations[v1alpha1.AnnotationAppliedMetadata])
 	if annotations[v1alpha1.AnnotationAppliedMetadata] == "" {
 		appliedAnnotations = append(appliedAnnotations, v1alpha1.AnnotationAppliedMetadata)
 	}
-	if next := s.NextRefreshAt(); !next.IsZero() {
-		annotations[v1alpha1.AnnotationNextRefreshAt] = next.UTC().Format(time.RFC3339)
-	}
-
 	change := map[string]any{}
 	if patch := metapatch.Difference(meta.Labels, labels, appliedLabels); len(patch) > 0 {
 		change["labels"] = patch

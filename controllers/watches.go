@@ -32,9 +32,13 @@ func deletionBegun() predicate.Predicate {
 
 // finalizerTaken lets the update through that takes our finalizer off a resource, as kubectl replace does: without it nobody
 // would carry out the deletion policy.
-func finalizerTaken() predicate.Predicate {
+func (r *Reconciler) finalizerTaken() predicate.Predicate {
 	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
-		return controllerutil.ContainsFinalizer(e.ObjectOld, v1alpha1.Finalizer) && !controllerutil.ContainsFinalizer(e.ObjectNew, v1alpha1.Finalizer)
+		taken := controllerutil.ContainsFinalizer(e.ObjectOld, v1alpha1.Finalizer) && !controllerutil.ContainsFinalizer(e.ObjectNew, v1alpha1.Finalizer)
+		if taken && e.ObjectNew.GetDeletionTimestamp().IsZero() {
+			r.finalizerIsContested(e.ObjectNew.GetUID())
+		}
+		return taken
 	}}
 }
 

@@ -136,6 +136,8 @@ const (
 	// ReasonAlteredByAdmission: an admission webhook or policy alters what the operator writes to the pair Secret, so that
 	// nothing is exchanged.
 	ReasonAlteredByAdmission = "AlteredByAdmission"
+	// ReasonContested: somebody else changes what the operator has written each time it is put right.
+	ReasonContested = "Contested"
 	// ReasonStatusRefused: the API server refuses the status that the operator has computed, so it says less.
 	ReasonStatusRefused = "StatusRefused"
 	// ReasonHandoffForbidden: the operator lacks the permission to notify pods or restart workloads.

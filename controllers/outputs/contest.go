@@ -55,7 +55,7 @@ func (b notebook) mayPutRight(uid types.UID, name string, wanted uint64, current
 			may = true
 			return
 		}
-		wait := max(c.restored.Wait(wanted, mono), c.looked.Wait(wanted, mono))
+		wait := max(c.restored.Wait(wanted, mono, backoff.ContestPause), c.looked.Wait(wanted, mono, backoff.ContestPause))
 		if may = wait == 0; may {
 			c.due = backoff.Due{}
 			return
@@ -124,7 +124,7 @@ func (c *contest) problem(name string, now time.Time, mono time.Duration) (*prob
 	if c == nil {
 		return nil, time.Time{}
 	}
-	found := &problem.Problem{Reason: v1alpha1.ReasonSecretContested, Aside: true, Message: c.words(name)}
+	found := &problem.Problem{Reason: v1alpha1.ReasonContested, Aside: true, Message: c.words(name)}
 	waits, tell := !c.due.HasCome(mono), c.restored.TellFor(mono)
 	switch {
 	case waits && c.restored.IsOn():

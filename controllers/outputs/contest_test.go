@@ -93,7 +93,7 @@ func TestAContestOverAnOutputIsBoundedAndToldOf(t *testing.T) {
 					}
 					return
 				}
-				if shown == nil || shown.Reason != v1alpha1.ReasonSecretContested || shown.Stalled || !shown.Aside || shown.RetryAt.IsZero() {
+				if shown == nil || shown.Reason != v1alpha1.ReasonContested || shown.Stalled || !shown.Aside || shown.RetryAt.IsZero() {
 					t.Fatalf("shown is %+v", shown)
 				}
 				for _, want := range []string{`output "out"`, "7 times", "later each time"} {
@@ -133,7 +133,7 @@ func TestAContestThatHasEndedIsForgotten(t *testing.T) {
 		w.sync()
 		w.wantToken("out", firstToken)
 		shown, requeueAt := w.sync()
-		if shown != v1alpha1.ReasonSecretContested || requeueAt.IsZero() {
+		if shown != v1alpha1.ReasonContested || requeueAt.IsZero() {
 			t.Fatalf("a moment after the last round it is not told of: %q", shown)
 		}
 		time.Sleep(time.Until(requeueAt))

@@ -43,7 +43,7 @@ func problemOf(spec v1alpha1.Output, err error) *problem.Problem {
 		}
 	case errors.As(err, &refused) && refused.isContested():
 		return &problem.Problem{
-			Reason: v1alpha1.ReasonSecretContested, Aside: true, Transient: true,
+			Reason: v1alpha1.ReasonContested, Aside: true, Transient: true,
 			Message: fmt.Sprintf("Output %q could not be written: somebody else changes it all the time (%s). Have that stopped, or have it write to a Secret of its own. The token itself is refreshed.", spec.Name, err),
 		}
 	default:

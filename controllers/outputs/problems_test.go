@@ -37,7 +37,7 @@ func TestOutputFailuresInWords(t *testing.T) {
 			scrubbed(apierrors.NewServiceUnavailable("no etcd"), nil, nil), v1alpha1.ReasonOutputNotWritten, "no etcd", false, true,
 		},
 		"one that somebody else changes at each try": {
-			scrubbed(apierrors.NewConflict(secretsResource, "out", errors.New("changed")), nil, nil), v1alpha1.ReasonSecretContested, "somebody else changes it all the time", false, true,
+			scrubbed(apierrors.NewConflict(secretsResource, "out", errors.New("changed")), nil, nil), v1alpha1.ReasonContested, "somebody else changes it all the time", false, true,
 		},
 		"so may one that does not answer": {
 			fmt.Errorf("look at Secret out: %w", errors.New("connection refused")), v1alpha1.ReasonOutputNotWritten, "connection refused", false, true,

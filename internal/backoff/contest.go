@@ -9,15 +9,15 @@ import "time"
 const (
 	// undoneAtOnce is how often the same is put right without a pause.
 	undoneAtOnce = 4
+	// ContestPause is the longest time between two rounds of a contest, unless the caller wants it shorter.
+	ContestPause = 5 * time.Minute
 	// contestMemory is for how long what was put right must stand for the contest to be over.
-	contestMemory = 2 * contestMaxPause
-	// contestMaxPause is the longest time between two rounds of a contest.
-	contestMaxPause = 5 * time.Minute
+	contestMemory = 2 * ContestPause
 	// contestShown is for how long at least a contest is told of after a round of it.
 	contestShown = time.Minute
 )
 
-var contestPauses = Backoff{First: time.Second, Max: contestMaxPause}
+var contestPauses = Backoff{First: time.Second, Max: ContestPause}
 
 // Contest is what is remembered of one thing that is put right. The zero value is that of one that never was. All times
 // are by the monotonic clock.
@@ -33,7 +33,7 @@ type Contest struct {
 
 // Wait is how long it is until what was found amiss may be put right; zero when it may be now. wanted names what it is put
 // right to: to want something else is no round of the same contest.
-func (c *Contest) Wait(wanted uint64, mono time.Duration) time.Duration {
+func (c *Contest) Wait(wanted uint64, mono, longest time.Duration) time.Duration {
 	if c.wanted != wanted || c.IsOver(mono) {
 		*c = Contest{}
 	}
@@ -41,7 +41,7 @@ func (c *Contest) Wait(wanted uint64, mono time.Duration) time.Duration {
 		return 0
 	}
 	c.paused = true
-	return max(0, c.last+c.pause()-mono)
+	return max(0, c.last+min(c.pause(), longest)-mono)
 }
 
 // Round notes that it was put right.

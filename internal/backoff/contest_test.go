@@ -8,7 +8,7 @@ import (
 // fight lets somebody undo what was put right, each time after a while, and returns how often it was put right in a time.
 func fight(c *Contest, undoneAfter, within time.Duration) (rounds int) {
 	for mono := time.Duration(0); ; mono += undoneAfter {
-		mono += c.Wait(1, mono)
+		mono += c.Wait(1, mono, ContestPause)
 		if mono > within {
 			return rounds
 		}
@@ -39,7 +39,7 @@ func TestAContestIsBounded(t *testing.T) {
 func TestAContestIsToldOfWhenItIsOne(t *testing.T) {
 	var c Contest
 	for round := range undoneAtOnce {
-		if c.Wait(1, 0) != 0 || c.TellFor(0) != 0 {
+		if c.Wait(1, 0, ContestPause) != 0 || c.TellFor(0) != 0 {
 			t.Fatalf("it waits, or tells of a contest, after %d rounds", round)
 		}
 		c.Round(1, 0)
@@ -47,7 +47,7 @@ func TestAContestIsToldOfWhenItIsOne(t *testing.T) {
 	if c.TellFor(0) != 0 {
 		t.Error("what stands is told of")
 	}
-	if got := c.Wait(1, 0); got != time.Second || c.TellFor(0) != time.Minute {
+	if got := c.Wait(1, 0, ContestPause); got != time.Second || c.TellFor(0) != time.Minute {
 		t.Errorf("it waits for %s and is told of for %s", got, c.TellFor(0))
 	}
 	if got := c.TellFor(59 * time.Second); got != time.Second {
@@ -59,8 +59,18 @@ func TestAContestIsToldOfWhenItIsOne(t *testing.T) {
 	if c.IsOver(10*time.Minute-1) || !c.IsOver(10*time.Minute) {
 		t.Error("it is not forgotten after ten minutes")
 	}
-	if c.Wait(1, 10*time.Minute) != 0 || c.Rounds != 0 {
+	if c.Wait(1, 10*time.Minute, ContestPause) != 0 || c.Rounds != 0 {
 		t.Error("what was put right ten minutes ago counts")
+	}
+}
+
+func TestAContestPausesNoLongerThanTheCallerWants(t *testing.T) {
+	var c Contest
+	for range 20 {
+		c.Round(1, 0)
+	}
+	if long, short := c.Wait(1, 0, ContestPause), c.Wait(1, 0, 10*time.Second); long != 5*time.Minute || short != 10*time.Second {
+		t.Errorf("it waits for %s, or %s", long, short)
 	}
 }
 
@@ -69,10 +79,10 @@ func TestAContestOverSomethingElseBeginsAnew(t *testing.T) {
 	for range 10 {
 		c.Round(1, 0)
 	}
-	if c.Wait(1, 0) == 0 {
+	if c.Wait(1, 0, ContestPause) == 0 {
 		t.Fatal("ten rounds make it wait for nothing")
 	}
-	if c.Wait(2, 0) != 0 || c.TellFor(0) != 0 {
+	if c.Wait(2, 0, ContestPause) != 0 || c.TellFor(0) != 0 {
 		t.Error("something else waits")
 	}
 	c.Round(2, 0)
