@@ -113,14 +113,14 @@ func readyCondition(s *scope.Scope, stop *problem.Problem) metav1.Condition {
 		if stop != nil {
 			condition.Reason, condition.Message = stop.Reason, stop.Sentence()
 		}
-	case state != nil && state.HasToken() && state.IsAccessTokenDead() && state.Verdict == nil:
+	case state != nil && state.HasToken() && scope.IsAccessTokenDead(state) && state.Verdict == nil:
 		condition.Reason, condition.Message = v1alpha1.ReasonAccessTokenEnded, words.AccessTokenEnded
 		if stop != nil && stop.Reason != condition.Reason {
 			condition.Message += " " + stop.Sentence()
 		} else if stop != nil {
 			condition.Message = stop.Sentence()
 		}
-	case state != nil && state.HasToken() && state.IsAccessTokenDead():
+	case state != nil && state.HasToken() && scope.IsAccessTokenDead(state):
 		condition.Reason = state.Verdict.Reason
 		condition.Message = words.Verdict(state.Verdict.Reason) + " " + words.WhatToDo(s.Token)
 	case state != nil && state.HasToken() && !state.Expires():

@@ -69,7 +69,7 @@ func loginNeeded(s *scope.Scope, decision rotation.Decision, blocked *problem.Pr
 // left to expire: who changes spec.user back finds it as it was.
 func WrongUser(s *scope.Scope) *problem.Problem {
 	pin, state := scope.PinOf(s.Token), s.Stored()
-	if pin == nil || state == nil || state.User == nil || pin.Matches(*state.User) {
+	if pin == nil || state == nil || state.User == nil || scope.Matches(*pin, *state.User) {
 		return nil
 	}
 	return &problem.Problem{

@@ -8,6 +8,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 	"github.com/githubusertoken/github-user-token-operator/controllers/words"
 	"github.com/githubusertoken/github-user-token-operator/internal/backoff"
 	"github.com/githubusertoken/github-user-token-operator/internal/github"
@@ -43,7 +44,7 @@ func (c *Checks) VerifyAccount(ctx context.Context, app github.App, record rotat
 	for try := 1; ; try++ {
 		user, err := c.user(ctx, app.Host, tokens.AccessToken)
 		if err == nil {
-			if !record.User.Matches(user) {
+			if !scope.Matches(*record.User, user) {
 				return nil, fmt.Errorf("%w: it is %s (id %d)", rotation.ErrWrongUser, user.Login, user.ID)
 			}
 			return &user, nil

@@ -37,7 +37,7 @@ func (c *Checks) Confirm(ctx context.Context, token *v1alpha1.GitHubUserToken, p
 	}
 	t := target{
 		owner: pair.Owner, ref: pair.Ref, app: scope.AppOf(token), token: pair.State.AccessToken,
-		knownDead: pair.State.IsAccessTokenDead(),
+		knownDead: scope.IsAccessTokenDead(&pair.State),
 	}
 	if t.knownDead || t.app.Key() != pair.State.App || c.options.GitHub.CheckHost(t.app.Host) != nil {
 		return

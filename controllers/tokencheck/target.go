@@ -50,7 +50,7 @@ func targetOf(s *scope.Scope) (t target, ok bool) {
 		owner: s.Owner, ref: s.Ref, app: scope.AppOf(s.Token), policy: s.Input.Policy, token: state.AccessToken,
 		knownDead: state.AccessTokenEnded,
 	}
-	isDead := state.IsAccessTokenDead()
+	isDead := scope.IsAccessTokenDead(state)
 	t.userUnknown = state.User == nil && !isDead
 	switch {
 	case !t.knownDead && isDead:

@@ -139,7 +139,8 @@ func (w *world) judgeAgain(f *flight, p *issued) {
 	if d.Cause != rotation.CauseAgain || f.job.Pair == nil {
 		return
 	}
-	known := max(res.garbled, res.damaged, res.forgetful) < p.login && !p.copied && p.restoredAt == 0
+	// With another App a login is tried again, and has a verdict of its own.
+	known := max(res.garbled, res.damaged, res.forgetful) < p.login && !p.copied && p.restoredAt == 0 && !res.appChanged
 	if p.refusals > 1 && p.refusedFor == f.owner.UID && known {
 		w.violate("%s: a token was presented once more although GitHub had refused it %d times", res.namespace, p.refusals)
 	}
@@ -148,7 +149,7 @@ func (w *world) judgeAgain(f *flight, p *issued) {
 			continue
 		}
 		wall := f.life.wall()
-		early := wall.Before(verdict.AgainAt) && verdict.AgainAt.Sub(wall) <= time.Hour
+		early := !f.life.setBack && wall.Before(verdict.AgainAt) && verdict.AgainAt.Sub(wall) <= time.Hour
 		if early && (f.job.RefreshRequestedAt == "" || f.job.RefreshRequestedAt == verdict.Asked) {
 			w.violate("%s: a refused token was presented once more before anybody asked for it, and too early", res.namespace)
 		}

@@ -1,9 +1,13 @@
-package rotation
+package scope
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
+)
 
 // Matches reports whether an account is the one that is pinned. Upper and lower case do not tell logins apart.
-func (p UserPin) Matches(user User) bool {
+func Matches(p rotation.UserPin, user rotation.User) bool {
 	if p.ID != 0 && p.ID != user.ID {
 		return false
 	}

@@ -1,8 +1,10 @@
-package rotation
+package scope
+
+import "github.com/githubusertoken/github-user-token-operator/internal/rotation"
 
 // IsAccessTokenDead reports whether the access token is known to be dead before its expiry. An exchange ends it with the
 // refresh token, whether or not its reply arrives; when the first half of a reply arrived, its access token is
 // stored without a refresh token. A refusal alone does not tell: the refresh token may have expired.
-func (s *State) IsAccessTokenDead() bool {
-	return s.AccessTokenEnded || s.Verdict != nil && s.Verdict.Reason == ReasonReplyLost && s.RefreshToken != ""
+func IsAccessTokenDead(s *rotation.State) bool {
+	return s.AccessTokenEnded || s.Verdict != nil && s.Verdict.Reason == rotation.ReasonReplyLost && s.RefreshToken != ""
 }
