@@ -116,7 +116,7 @@ func run(ctx context.Context, f *flags) error {
 	if err != nil {
 		return err
 	}
-	gitHub, err := newGitHub(f)
+	gitHub, err := newGitHub(f, mgr)
 	if err != nil {
 		return err
 	}
@@ -187,7 +187,7 @@ func newManager(f *flags, watched *namespaces.Watched) (manager.Manager, error) 
 	return mgr, nil
 }
 
-func newGitHub(f *flags) (*github.Client, error) {
+func newGitHub(f *flags, mgr manager.Manager) (*github.Client, error) {
 	options := github.Options{
 		AllowedHosts: list(f.allowedHosts), ProxyFromEnvironment: f.proxyFromEnv,
 		UserAgent: "github-user-token-operator/" + version,
@@ -201,11 +201,11 @@ func newGitHub(f *flags) (*github.Client, error) {
 		options.AllowedAddresses = append(options.AllowedAddresses, network)
 	}
 	if f.githubCAFile != "" {
-		authorities, err := os.ReadFile(f.githubCAFile)
+		authorities, err := followCAFile(f.githubCAFile, mgr)
 		if err != nil {
 			return nil, fmt.Errorf("--github-ca-file: %w", err)
 		}
-		options.RootCAs = authorities
+		options.Authorities = authorities
 	}
 	client, err := github.New(options)
 	if err != nil {

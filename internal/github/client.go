@@ -2,10 +2,6 @@ package github
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
-	"errors"
-	"fmt"
 	"net"
 	"net/http"
 	"net/netip"
@@ -37,6 +33,8 @@ type Options struct {
 	AllowedAddresses []netip.Prefix
 	// RootCAs are PEM certificates trusted in addition to the system's.
 	RootCAs []byte
+	// Authorities are the same where they may change while the client is in use; RootCAs are then not looked at.
+	Authorities Authorities
 	// UserAgent is sent with every request, as GitHub demands. Default DefaultUserAgent.
 	UserAgent string
 	// ProxyFromEnvironment makes HTTPS_PROXY and NO_PROXY count. Off by default.
@@ -58,10 +56,9 @@ type Client struct {
 	timeout   time.Duration
 	now       func() time.Time
 	onClock   func(host string, ahead time.Duration)
-	tls       *tls.Config
+	trust     *trust
 	proxy     func(*http.Request) (*url.URL, error)
 	dial      func(ctx context.Context, network, address string) (net.Conn, error)
-	rest      *http.Transport
 }
 
 // New checks the options and makes a client. It opens no connection.
@@ -71,7 +68,6 @@ func New(options Options) (*Client, error) {
 		timeout:   options.Timeout,
 		now:       options.Now,
 		onClock:   options.OnClock,
-		tls:       &tls.Config{MinVersion: tls.VersionTLS12},
 	}
 	if c.userAgent == "" {
 		c.userAgent = DefaultUserAgent
@@ -98,22 +94,18 @@ func New(options Options) (*Client, error) {
 		c.allowed = append(c.allowed, p)
 	}
 
-	if len(options.RootCAs) > 0 {
-		pool, err := x509.SystemCertPool()
-		if err != nil {
-			return nil, fmt.Errorf("read the system's root certificates: %w", err)
-		}
-		if !pool.AppendCertsFromPEM(options.RootCAs) {
-			return nil, errors.New("the CA file holds no PEM certificate")
-		}
-		c.tls.RootCAs = pool
+	authorities := options.Authorities
+	if authorities == nil {
+		authorities = fixedAuthorities(options.RootCAs)
 	}
-
 	if options.ProxyFromEnvironment {
 		c.proxy = http.ProxyFromEnvironment
 	}
 	c.dial = newDialer(options.AllowedAddresses).DialContext
-	c.rest = c.newRESTTransport()
+	c.trust = &trust{authorities: authorities, newREST: c.newRESTTransport}
+	if _, _, err := c.trust.now(); err != nil {
+		return nil, err
+	}
 	return c, nil
 }
 

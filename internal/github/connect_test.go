@@ -103,7 +103,6 @@ func atName(t *testing.T, name string, notAfter time.Time, trusted bool, handler
 	c.dial = func(ctx context.Context, network, _ string) (net.Conn, error) {
 		return (&net.Dialer{}).DialContext(ctx, network, w.host())
 	}
-	c.rest = c.newRESTTransport()
 	return c, w
 }
 
@@ -137,10 +136,10 @@ func TestCertificates(t *testing.T) {
 }
 
 func TestTheProxyOfTheEnvironmentIsUsedOnlyWhenAsked(t *testing.T) {
-	if c := newTestClient(t, Options{}); c.proxy != nil || c.singleUseTransport(&guard{}).Proxy != nil || c.rest.Proxy != nil {
+	if c := newTestClient(t, Options{}); c.proxy != nil || c.singleUseTransport(&guard{}).Proxy != nil || c.trust.rest.Proxy != nil {
 		t.Error("a proxy may be used that nobody asked for")
 	}
-	if c := newTestClient(t, Options{ProxyFromEnvironment: true}); c.singleUseTransport(&guard{}).Proxy == nil || c.rest.Proxy == nil {
+	if c := newTestClient(t, Options{ProxyFromEnvironment: true}); c.singleUseTransport(&guard{}).Proxy == nil || c.trust.rest.Proxy == nil {
 		t.Error("the proxy is ignored")
 	}
 }

@@ -76,7 +76,7 @@ func (c *Client) post(ctx context.Context, h host, path string, form url.Values)
 	response, err := c.singleUseTransport(g).RoundTrip(request)
 	sent, sentAt := g.seal()
 	if err != nil {
-		return nil, sendError(h, err, sent, !time.Now().Before(deadline))
+		return nil, c.trust.explain(sendError(h, err, sent, !time.Now().Before(deadline)))
 	}
 	defer func() { _ = response.Body.Close() }()
 	reply := readReply(response, sentAt, c.now())
@@ -91,12 +91,13 @@ func (c *Client) post(ctx context.Context, h host, path string, form url.Values)
 func (c *Client) singleUseTransport(g *guard) *http.Transport {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
+	config, _ := c.trust.current()
 	return &http.Transport{
 		Proxy:                  c.proxy,
 		Protocols:              protocols,
 		DisableKeepAlives:      true,
 		DisableCompression:     true,
-		TLSClientConfig:        c.tls.Clone(),
+		TLSClientConfig:        config,
 		TLSHandshakeTimeout:    10 * time.Second,
 		MaxResponseHeaderBytes: 64 << 10,
 		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {

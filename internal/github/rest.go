@@ -3,9 +3,11 @@ package github
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/base64"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"time"
@@ -158,11 +160,13 @@ func (c *Client) bounded(ctx context.Context) (context.Context, context.CancelFu
 
 // newRESTTransport shares the checks of the exchange's transport, but keeps connections: a REST call may
 // be repeated.
-func (c *Client) newRESTTransport() *http.Transport {
+func (c *Client) newRESTTransport(config *tls.Config) *http.Transport {
 	return &http.Transport{
-		Proxy:                  c.proxy,
-		DialContext:            c.dial,
-		TLSClientConfig:        c.tls.Clone(),
+		Proxy: c.proxy,
+		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+			return c.dial(ctx, network, address)
+		},
+		TLSClientConfig:        config,
 		TLSHandshakeTimeout:    10 * time.Second,
 		MaxResponseHeaderBytes: 64 << 10,
 		MaxIdleConnsPerHost:    4,
@@ -174,9 +178,10 @@ func (c *Client) newRESTTransport() *http.Transport {
 // outlive the call, and RetryAfter goes to the caller.
 func (c *Client) api(h host, authorization string) (*gogithub.Client, error) {
 	base := h.endpoints().API + "/"
+	_, rest := c.trust.current()
 	api, err := gogithub.NewClient(
 		gogithub.WithHTTPClient(&http.Client{
-			Transport:     &restTransport{base: c.rest, authorization: authorization},
+			Transport:     &restTransport{base: rest, authorization: authorization},
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		}),
 		gogithub.WithURLs(&base, nil),
@@ -246,7 +251,7 @@ func saysNotFound(response *gogithub.Response) bool {
 // restError classifies a failed REST call; unauthorized is what a 401 of GitHub's own means for this one.
 func (c *Client) restError(h host, response *gogithub.Response, err error, unauthorized Reason) *Error {
 	if response == nil || response.Response == nil {
-		e := connectError(h, err)
+		e := c.trust.explain(connectError(h, err))
 		if isTimeout(err) || errors.Is(err, context.Canceled) {
 			e = newError(Timeout, h.String(), "")
 			e.Class = Transient

@@ -407,7 +407,7 @@ func TestAProcessStoppedBeforeItsWriteSendsNothing(t *testing.T) {
 	}
 	guarded := &guardedConn{Conn: conn, guard: g}
 	defer func() { _ = guarded.Close() }()
-	session := tls.Client(guarded, &tls.Config{RootCAs: c.tls.RootCAs, ServerName: "127.0.0.1"})
+	session := tls.Client(guarded, &tls.Config{RootCAs: c.trust.config.RootCAs, ServerName: "127.0.0.1"})
 	if err := session.HandshakeContext(t.Context()); err != nil {
 		t.Fatal(err)
 	}
