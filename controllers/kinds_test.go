@@ -55,6 +55,75 @@ func TestATokenThatDoesNotExpireIsReadyAndNeverRefreshed(t *testing.T) {
 	w.presented(2)
 }
 
+// An access token that expires came without a refresh token. A person is called at once, and not when it is dead.
+func TestATokenThatEndsForGoodIsReportedWhileItWorks(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{})
+	w.seed("octocat", "octocat")
+	w.gh.UpdateApp(clientID, func(app *githubtest.App) { app.NoRefreshToken = true })
+	w.create(w.resource("octocat"))
+	found := w.condition("octocat", v1alpha1.ConditionAuthorized, metav1.ConditionFalse, v1alpha1.ReasonRefreshTokenNotIssued)
+	status := w.get("octocat").Status
+	ends := status.AccessTokenExpirationTime.UTC().Format(time.RFC3339)
+	for _, part := range []string{"ends for good at " + ends, "log in again before then", `new refresh token into key "refresh_token" of Secret "octocat-seed"`} {
+		if !strings.Contains(found.Message, part) {
+			t.Errorf("the message does not say %q: %s", part, found.Message)
+		}
+	}
+	w.condition("octocat", v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonTokenValid)
+	w.condition("octocat", v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonRefreshTokenNotIssued)
+	w.eventually("one event", func() (bool, string) {
+		return len(w.eventsOf("octocat", v1alpha1.ReasonRefreshTokenNotIssued)) > 0, suite.Describe(w.get("octocat"))
+	})
+	secret := w.pair("octocat-token")
+	if status.NextRefreshTime != nil || secret.Annotations[v1alpha1.AnnotationNextRefreshAt] != "" || secret.Annotations[v1alpha1.AnnotationExpiresAt] == "" {
+		t.Errorf("the next refresh is told although there is none: %v, %v", status.NextRefreshTime, secret.Annotations)
+	}
+	w.request("octocat", "1") // There is nothing that could be exchanged.
+	w.restart()
+	w.quiet()
+	w.presented(1)
+	w.gh.UpdateApp(clientID, func(app *githubtest.App) { app.NoRefreshToken = false })
+	w.seed("octocat", "octocat")
+	w.condition("octocat", v1alpha1.ConditionAuthorized, metav1.ConditionTrue, v1alpha1.ReasonRefreshTokenValid)
+	w.ready("octocat")
+	w.presented(2)
+}
+
+// Nothing happens when it ends but that the time passes; with the device flow a code is offered before.
+func TestATokenThatEndsForGoodIsReportedWhenItHasEnded(t *testing.T) {
+	t.Parallel()
+	app := deviceApp()
+	app.AccessTokenLifetime, app.NoRefreshToken = 8*time.Second, true
+	w := newWorld(t, worldOptions{app: app})
+	w.gh.UpdateApp(clientID, func(app *githubtest.App) { app.NoRefreshToken = false })
+	w.seed("octocat", "octocat")
+	login := w.login("hubot")
+	w.gh.UpdateApp(clientID, func(app *githubtest.App) { app.NoRefreshToken = true })
+	w.create(w.resource("octocat"))
+	w.secret("hubot-seed", map[string]string{"refresh_token": login})
+	token := w.resource("hubot")
+	token.Spec.DeviceFlow = &v1alpha1.DeviceFlow{}
+	w.create(token)
+	found := w.condition("hubot", v1alpha1.ConditionAuthorized, metav1.ConditionFalse, v1alpha1.ReasonRefreshTokenNotIssued)
+	if !strings.Contains(found.Message, "The operator offers a code to enter at GitHub from ") {
+		t.Errorf("the message does not say when: %s", found.Message)
+	}
+	w.noCode("hubot")
+	code := w.code("hubot")
+	if now := w.get("hubot").Status.AccessTokenExpirationTime.Time; !time.Now().Before(now) {
+		t.Errorf("the code was offered after %s", now)
+	}
+	ended := w.condition("octocat", v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonRefreshTokenNotIssued)
+	if !strings.Contains(ended.Message, "The access token expired at ") || !strings.Contains(ended.Message, "Authorize the App again") {
+		t.Errorf("the message does not tell: %s", ended.Message)
+	}
+	w.condition("hubot", v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonAuthorizationPending)
+	w.gh.UpdateApp(clientID, func(app *githubtest.App) { app.NoRefreshToken = false })
+	w.enter(code, "hubot")
+	w.condition("hubot", v1alpha1.ConditionAuthorized, metav1.ConditionTrue, v1alpha1.ReasonRefreshTokenValid)
+}
+
 func TestTokensOfEveryKindAndShapeAreKeptFresh(t *testing.T) {
 	t.Parallel()
 	each(t, map[string]githubtest.App{
@@ -65,6 +134,7 @@ func TestTokensOfEveryKindAndShapeAreKeptFresh(t *testing.T) {
 		"unknown prefixes":     {AccessTokenPrefix: "ghx_", RefreshTokenPrefix: "ghy_"},
 		"a lifetime of 5s":     {AccessTokenLifetime: 5 * time.Second},
 		"a lifetime of a year": {AccessTokenLifetime: 365 * 24 * time.Hour},
+		"a refresh token that ends before the access token":          {AccessTokenLifetime: time.Hour, RefreshTokenLifetime: 6 * time.Second},
 		"a refresh token that lives no longer than the access token": {AccessTokenLifetime: time.Hour, RefreshTokenLifetime: time.Hour},
 	}, func(t *testing.T, app githubtest.App) {
 		w := newWorld(t, worldOptions{app: app})
@@ -77,7 +147,7 @@ func TestTokensOfEveryKindAndShapeAreKeptFresh(t *testing.T) {
 		if told := status.AccessTokenExpirationTime.Sub(status.LastRefreshTime.Time); (told - lifetime).Abs() > 2*time.Second {
 			t.Errorf("the token is said to live for %s, want %s", told, lifetime)
 		}
-		if lifetime > time.Minute {
+		if lifetime > time.Minute && app.RefreshTokenLifetime != 6*time.Second {
 			w.quiet()
 			w.presented(1)
 			w.request("octocat", "1")

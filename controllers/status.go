@@ -95,9 +95,9 @@ func nextRefreshTime(s *scope.Scope, decision rotation.Decision, stop *problem.P
 		return stop.RetryAt
 	case stop != nil && !stop.Aside && stop.Reason != v1alpha1.ReasonRefreshBeforeTooLong:
 		return time.Time{}
-	case decision.Action == rotation.ActionNone && state != nil && state.Expires() && !decision.At.IsZero():
+	case decision.Action == rotation.ActionNone && state != nil && state.Expires() && state.RefreshToken != "" && !decision.At.IsZero():
 		return decision.At
-	case decision.Action == rotation.ActionNone && state != nil && state.Expires():
+	case decision.Action == rotation.ActionNone && state != nil && state.Expires() && state.RefreshToken != "":
 		return s.Input.Policy.DueAt(state)
 	default:
 		return time.Time{}
@@ -179,6 +179,9 @@ func authorizedCondition(s *scope.Scope, stop *problem.Problem) metav1.Condition
 		if s.Token.Spec.RefreshTokenRef == nil {
 			condition.Message = "Nobody has authorized the App yet."
 		}
+	case words.Ending(s.Token, state, s.Now) != nil:
+		ending := words.Ending(s.Token, state, s.Now)
+		condition.Status, condition.Reason, condition.Message = metav1.ConditionFalse, ending.Reason, ending.Message
 	case state.RefreshToken == "":
 		condition.Reason, condition.Message = v1alpha1.ReasonNoRefreshToken, "No refresh token is needed: the access token does not expire."
 	default:

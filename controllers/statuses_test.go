@@ -55,6 +55,7 @@ var stages = []struct {
 	{"ready-never-expires", func(s *scope.Scope) {
 		s.Pair.State.ExpiresAt, s.Pair.State.RefreshTokenExpiresAt, s.Pair.State.RefreshToken = time.Time{}, time.Time{}, ""
 	}, nil, nil},
+	{"ready-ends-for-good", func(s *scope.Scope) { s.Pair.State.RefreshToken = "" }, login, nil},
 	{"ready-refresh-before-too-long", func(s *scope.Scope) { s.Input.Policy.RefreshBefore = 9 * time.Hour }, nil, nil},
 	{"ready-github-down", func(s *scope.Scope) { dueNow(s); githubDown(s) }, nil, nil},
 	{"ready-outcome-unknown", func(s *scope.Scope) {

@@ -59,6 +59,8 @@ const (
 	ReasonRefreshTokenMissing = "RefreshTokenMissing"
 	// ReasonRefreshTokenMalformed: what stands in the seed, or was put into the pair Secret, is no refresh token.
 	ReasonRefreshTokenMalformed = "RefreshTokenMalformed"
+	// ReasonRefreshTokenNotIssued: GitHub gave out an access token that expires without a refresh token, so it ends for good.
+	ReasonRefreshTokenNotIssued = "RefreshTokenNotIssued"
 	// ReasonRefreshTokenRejected: GitHub refused the refresh token: spent, revoked, or of another App.
 	ReasonRefreshTokenRejected = "RefreshTokenRejected"
 	// ReasonRefreshTokenExpired: the refresh token was not used within its lifetime.

@@ -37,7 +37,10 @@ func (f *Flow) Advance(log logr.Logger, s *scope.Scope, decision rotation.Decisi
 		return Step{Problem: blocked}
 	case s.Token.Spec.DeviceFlow == nil:
 		f.notes.Drop(s.Token.UID)
-		return Step{Problem: why.without}
+		return Step{Problem: why.without, RequeueAt: why.until}
+	case s.Now.Before(why.from):
+		f.notes.Drop(s.Token.UID)
+		return Step{Problem: why.without, RequeueAt: why.from}
 	}
 	if f.options.CheckHost != nil {
 		if refused := f.options.CheckHost(s.Token.Spec.App.Host); refused != nil {
@@ -45,6 +48,9 @@ func (f *Flow) Advance(log logr.Logger, s *scope.Scope, decision rotation.Decisi
 		}
 	}
 	step := f.advance(log, s, why)
+	if step.RequeueAt.IsZero() && !step.Started {
+		step.RequeueAt = why.until
+	}
 	if step.Problem != nil {
 		shown := *step.Problem // The note may hold it too.
 		shown.Aside = decision.Action == rotation.ActionNone

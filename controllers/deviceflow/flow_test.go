@@ -459,6 +459,53 @@ func TestDeviceFlowBesideALivingChainHoldsUpNothing(t *testing.T) {
 	}
 }
 
+// A token that nothing can refresh ends, which is told at once. A code is offered when it would be refreshed otherwise, or
+// when somebody asks for one.
+func TestDeviceFlowOffersACodeBeforeATokenEndsForGood(t *testing.T) {
+	endsForGood := func(s *scope.Scope) { s.Pair.State.RefreshToken = "" }
+	for name, c := range map[string]struct {
+		change func(w *world)
+		at     time.Duration
+		// requeue is when it is looked at next, where no code is offered.
+		requeue time.Duration
+		offered bool
+	}{
+		"long before":                    {requeue: 5 * time.Hour},
+		"when it would be refreshed":     {at: 5 * time.Hour, offered: true},
+		"when somebody asks for a code":  {change: func(w *world) { ask(w, "1") }, offered: true},
+		"when a request was honoured":    {change: func(w *world) { ask(w, "1"); w.scope.Pair.State.RefreshRequestedAt = "1" }, requeue: 5 * time.Hour},
+		"without the device flow":        {change: func(w *world) { w.scope.Token.Spec.DeviceFlow = nil }, requeue: 7 * time.Hour},
+		"with a series that has ended":   {change: endSeries, at: 5 * time.Hour, requeue: 7 * time.Hour},
+		"when it has ended":              {at: 7 * time.Hour, offered: true},
+		"when it ended without the flow": {change: func(w *world) { w.scope.Token.Spec.DeviceFlow = nil }, at: 7 * time.Hour},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, endsForGood)
+			if c.change != nil {
+				c.change(w)
+			}
+			w.Mono += c.at
+			step := w.reconcile()
+			if step.Started != c.offered || !c.offered && (step.Problem == nil || !step.Problem.Unauthorized || !step.Problem.Stalled) {
+				t.Errorf("a code is requested: %t, and %+v is in the way", step.Started, step.Problem)
+			}
+			if want := epoch.Add(c.requeue); c.requeue == 0 && !step.RequeueAt.IsZero() || c.requeue != 0 && !step.RequeueAt.Equal(want) {
+				t.Errorf("it is looked at again at %s, want %s", step.RequeueAt, want)
+			}
+		})
+	}
+}
+
+func ask(w *world, value string) {
+	w.scope.Token.Annotations = map[string]string{v1alpha1.AnnotationRefreshRequestedAt: value}
+}
+
+// endSeries is a person who has refused the code for this very token.
+func endSeries(w *world) {
+	why := loginNeeded(w.scope, rules.Decide(w.scope.Input), nil)
+	w.store(&rotation.DeviceAuthorization{App: testApp, For: seenOf(w.scope, why).purpose, Ended: v1alpha1.ReasonAuthorizationDenied})
+}
+
 // What is shown is a copy: the one in the note is told of again later, perhaps of another chain.
 func TestDeviceFlowTheProblemInANoteIsNotChanged(t *testing.T) {
 	w := newWorld(t, pinned("hubot", 0))

@@ -2,6 +2,7 @@ package deviceflow
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
@@ -17,8 +18,11 @@ type login struct {
 	need string
 	// cause says it to the person, in a sentence; empty when there is nothing to add.
 	cause string
-	// without is the problem where there is no device flow.
+	// without is the problem where there is no device flow, and before codes are offered.
 	without *problem.Problem
+	// from is when the first code is offered, and until when there is a token that works; both are zero when that is not
+	// waited for.
+	from, until time.Time
 }
 
 // loginNeeded says why a person has to log in; nil when the resource has, or may yet get, a usable refresh
@@ -55,11 +59,18 @@ func loginNeeded(s *scope.Scope, decision rotation.Decision, blocked *problem.Pr
 	if wrong := WrongUser(s); wrong != nil {
 		return &login{need: "AnotherUser", cause: anotherUser(state), without: wrong}
 	}
-	if state.RefreshToken == "" && state.Expires() && !s.Now.Before(s.ExpiresAt()) {
-		return &login{
+	if ending := words.Ending(s.Token, state, s.Now); ending != nil {
+		why := &login{
 			need: "NoRefreshToken/" + string(state.AccessToken), cause: "The access token has expired, and there is no refresh token.",
-			without: words.NeedsHuman(s.Token, v1alpha1.ReasonRefreshTokenMissing),
+			without: ending,
 		}
+		if s.Now.Before(state.ExpiresAt) {
+			why.cause, why.until = "The access token ends at "+words.Time(state.ExpiresAt)+", and there is no refresh token.", state.ExpiresAt
+		}
+		if asked := s.Input.RefreshRequestedAt; asked == "" || asked == state.RefreshRequestedAt {
+			why.from = words.LastCall(state)
+		}
+		return why
 	}
 	return nil
 }

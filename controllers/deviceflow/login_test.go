@@ -113,9 +113,16 @@ func TestDeviceFlowLoginNeeded(t *testing.T) {
 		"the account can wait where something else is wrong": {change: pinned("hubot", 0), blocked: blocked},
 		"the last access token has expired": {
 			change: func(s *scope.Scope) { s.Pair.State.RefreshToken = ""; expired(s) },
-			need:   "NoRefreshToken/" + access, cause: "no refresh token", without: v1alpha1.ReasonRefreshTokenMissing,
+			need:   "NoRefreshToken/" + access, cause: "has expired, and there is no refresh token", without: v1alpha1.ReasonRefreshTokenNotIssued,
 		},
-		"it lives on":    {change: func(s *scope.Scope) { s.Pair.State.RefreshToken = "" }},
+		"it lives on": {
+			change: func(s *scope.Scope) { s.Pair.State.RefreshToken = "" },
+			need:   "NoRefreshToken/" + access, cause: "ends at 2026-03-04T09:00:00Z, and there is no refresh token", without: v1alpha1.ReasonRefreshTokenNotIssued,
+		},
+		"nobody knows whether there was a refresh token": {
+			change: func(s *scope.Scope) { s.Pair.State.RefreshToken, s.Pair.State.Incomplete = "", true },
+			need:   "NoRefreshToken/" + access, cause: "ends at", without: v1alpha1.ReasonRefreshTokenMissing,
+		},
 		"it never dies":  {change: func(s *scope.Scope) { s.Pair.State.RefreshToken, s.Pair.State.ExpiresAt = "", time.Time{} }},
 		"a lost Secret":  {change: func(s *scope.Scope) { nobodyLoggedIn(s); s.Input.Backup = true }},
 		"a seed is here": {change: func(s *scope.Scope) { nobodyLoggedIn(s); s.Input.Seed = "seed" }},

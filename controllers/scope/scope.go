@@ -72,7 +72,7 @@ func (s *Scope) ExpiresAt() time.Time {
 // NextRefreshAt is when the pair is due, as the annotation tells consumers; zero when nothing will be
 // refreshed before somebody acts.
 func (s *Scope) NextRefreshAt() time.Time {
-	if s.Pair == nil || !s.Pair.State.Expires() || s.Pair.State.Verdict != nil || s.Pair.State.AccessTokenEnded {
+	if s.Pair == nil || !s.Pair.State.Expires() || s.Pair.State.RefreshToken == "" || s.Pair.State.Verdict != nil || s.Pair.State.AccessTokenEnded {
 		return time.Time{}
 	}
 	return s.Input.Policy.DueAt(&s.Pair.State)

@@ -440,10 +440,11 @@ func pairAfter(live *Pair, policy Policy, record Record, tokens github.Tokens) *
 	if state.AccessTokenEnded {
 		state.AccessTokenEnded, state.RenewedAt = false, record.Reply.SentAt
 	}
-	next.NextRefreshAt = policy.DueAt(state)
-	if tokens.Half { // The access token is the last one of this chain.
+	if next.NextRefreshAt = policy.DueAt(state); refresh == "" {
+		next.NextRefreshAt = time.Time{} // The access token is the last one of this chain.
+	}
+	if tokens.Half {
 		state.Verdict = &Verdict{Reason: ReasonReplyLost, Fingerprint: record.Spent, Time: record.Reply.SentAt}
-		next.NextRefreshAt = time.Time{}
 	}
 	return next
 }

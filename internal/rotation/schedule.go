@@ -34,7 +34,11 @@ func (p Policy) DueAt(s *State) time.Time {
 	spread := min(before/10, (lifetime-before)/2)
 	due := s.ExpiresAt.Add(-before - time.Duration(float64(spread)*fraction(s.Owner)))
 	if latest := s.ExpiresAt.Add(-lifetime / 16); p.HoldUntil.After(due) && latest.After(due) {
-		return earlier(p.HoldUntil, latest)
+		due = earlier(p.HoldUntil, latest)
+	}
+	if end := s.RefreshTokenExpiresAt; !end.IsZero() && end.Before(s.ExpiresAt) {
+		// The refresh token ends first, and must not do so unused.
+		due = earlier(due, p.DueAt(&State{Owner: s.Owner, IssuedAt: s.IssuedAt, ExpiresAt: end}))
 	}
 	return due
 }

@@ -42,6 +42,7 @@ var computed = map[string]stage{
 
 	"ready":                                {kstatus: "Current", argo: "Healthy", argoSays: "works until"},
 	"ready-never-expires":                  {kstatus: "Current", argo: "Healthy", argoSays: "does not expire"},
+	"ready-ends-for-good":                  {kstatus: "Failed", argo: "Degraded", argoSays: "works until 2026-03-04T09:00:00Z"},
 	"ready-refresh-before-too-long":        {kstatus: "Current", argo: "Healthy", argoSays: "choose a shorter one"},
 	"ready-github-down":                    {kstatus: "InProgress", argo: "Healthy", argoSays: "works until"},
 	"ready-outcome-unknown":                {kstatus: "InProgress", argo: "Healthy", argoSays: "works until"},

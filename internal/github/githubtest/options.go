@@ -104,6 +104,8 @@ type App struct {
 
 	// NoExpiry switches token expiry off: no refresh token and no lifetimes in the reply.
 	NoExpiry bool
+	// NoRefreshToken leaves the refresh token out of replies, whose access tokens expire all the same.
+	NoRefreshToken bool
 	// AccessTokenLifetime defaults to DefaultAccessTokenLifetime. It is told in whole seconds, rounded down.
 	AccessTokenLifetime time.Duration
 	// RefreshTokenLifetime defaults to DefaultRefreshTokenLifetime. It is told in whole seconds, rounded down.

@@ -134,10 +134,12 @@ func (s *Server) issue(app *App, user *User, device bool, scope string, previous
 	p.access.fingerprint = Fingerprint(p.access.value)
 	s.tokens[p.access.value] = p
 	if !app.NoExpiry {
+		p.access.expires = now.Add(app.AccessTokenLifetime)
+	}
+	if !app.NoExpiry && !app.NoRefreshToken {
 		p.refresh.value = app.RefreshTokenPrefix + s.newToken(app, app.RefreshTokenLength)
 		p.refresh.fingerprint = Fingerprint(p.refresh.value)
 		s.tokens[p.refresh.value] = p
-		p.access.expires = now.Add(app.AccessTokenLifetime)
 		p.refresh.expires = now.Add(app.RefreshTokenLifetime)
 	}
 	if previous != nil {

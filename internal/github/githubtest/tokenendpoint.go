@@ -91,8 +91,10 @@ func (s *Server) exchange(c *call, app *App) reply {
 // reply is the token endpoint's answer that hands out the pair.
 func (p *pair) reply() reply {
 	f := fields{"access_token": p.access.value, "token_type": "bearer", "scope": p.scope}
-	if p.refresh.value != "" {
+	if !p.access.expires.IsZero() {
 		f["expires_in"] = int64(p.access.expires.Sub(p.issued) / time.Second)
+	}
+	if p.refresh.value != "" {
 		f["refresh_token"] = p.refresh.value
 		f["refresh_token_expires_in"] = int64(p.refresh.expires.Sub(p.issued) / time.Second)
 	}
