@@ -82,7 +82,7 @@ func (c *Controller) Reconcile(ctx context.Context, token *v1alpha1.GitHubUserTo
 		return 0, err
 	}
 	checkAt := c.checks.Sync(logr.FromContextOrDiscard(ctx), s)
-	return requeueAfter(s, decision.At, result.RequeueAt, reportAt, checkAt), nil
+	return requeueAfter(s, decision.At, result.RequeueAt, reportAt, checkAt, s.GoneAt), nil
 }
 
 // acknowledge notes that what was observed has been dealt with: a changed spec was looked at as a whole, and a

@@ -30,6 +30,8 @@ type Scope struct {
 	Failure *problem.Problem
 	// MoveBlocked is why the pair cannot move to the name that the spec asks for; nil when nothing is known.
 	MoveBlocked *problem.Problem
+	// GoneAt is when a pair that was written and is missing from the cache counts as gone; zero when it is not missing.
+	GoneAt time.Time
 	// Input is what Decide looks at.
 	Input rules.Input
 	// Now is the wall clock of this reconcile.
