@@ -298,3 +298,25 @@ func (w *world) notice(res *resource) {
 		}
 	})
 }
+
+// clear is a person who is told that a retained pair is in the way, and decides after a while that it is of no more use.
+func (w *world) clear(res *resource) {
+	if res.clearing || w.calm {
+		return
+	}
+	res.clearing = true
+	w.after(w.between(time.Minute, time.Hour), func() {
+		res.clearing = false
+		if !w.calm && res.token != nil {
+			w.removeInTheWay(res)
+		}
+	})
+}
+
+// removeInTheWay removes a retained pair that stands in the way.
+func (w *world) removeInTheWay(res *resource) {
+	if o := w.secretOf(res); o != nil && o.inTheWay(res) {
+		res.damaged = res.logins
+		w.api.drop(person, o.pair.Ref)
+	}
+}

@@ -39,6 +39,9 @@ func (r reporter) Report(_ context.Context, s *scope.Scope, decision rotation.De
 		w.tracef("REPORT %s by %s: rule %q, in the way: %s", res.namespace, r.life, decision.Rule, reason)
 	}
 	w.judgeReport(r.life, res, s, decision, result)
+	if p := result.Problem; p != nil && p.Reason == v1alpha1.ReasonSecretNotOwned {
+		w.clear(res)
+	}
 	if result.Offered != nil {
 		w.show(res, result.Offered.UserCode)
 	}
