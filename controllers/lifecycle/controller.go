@@ -90,7 +90,7 @@ func (c *Controller) Reconcile(ctx context.Context, token *v1alpha1.GitHubUserTo
 		return 0, err
 	}
 	checkAt := c.checks.Sync(logr.FromContextOrDiscard(ctx), s)
-	return requeueAfter(s, decision.At, result.RequeueAt, reportAt, checkAt, tryAt), nil
+	return requeueAfter(s, decision.At, result.RequeueAt, reportAt, checkAt, tryAt, s.GoneAt), nil
 }
 
 // unheld is the problem of a resource on which admission leaves no finalizer. Its workloads need a token all the same.

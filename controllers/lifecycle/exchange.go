@@ -38,6 +38,12 @@ func (e *exchanges) begin(ctx context.Context, s *scope.Scope, decision rotation
 	if p := checkRoom(s); p != nil {
 		return blocked(p)
 	}
+	if e.rotator.IsSpending(decision.Spends) {
+		// Its end has us look again where it is one of this name's.
+		result := blocked(&problem.Problem{Reason: v1alpha1.ReasonExchanging, Message: "The operator is still at work on another exchange of this refresh token. It goes on when that has ended."})
+		result.RequeueAt = s.Now.Add(rotation.Settle)
+		return result
+	}
 	switch p, err := e.beforehand(ctx, s, decision); {
 	case err != nil:
 		return e.notes.failed(s, err, "Nothing was exchanged, because it could not be found out who owns the refresh token")

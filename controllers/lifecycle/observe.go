@@ -108,7 +108,11 @@ func (o *observer) observePair(ctx context.Context, s *scope.Scope) (misplaced, 
 		cached, s.Ref = former[0], former[0].Ref
 	}
 	mono := o.clock.Monotonic()
-	o.notes.With(s.Token.UID, func(m *note) { s.Pair = m.newest(s.Ref, cached, mono) })
+	o.notes.With(s.Token.UID, func(m *note) {
+		if s.Pair = m.newest(s.Ref, cached, mono); s.Pair != nil && cached == nil {
+			s.GoneAt = s.Now.Add(m.latestSince + arrivalTime - mono) // No event would have us look again.
+		}
+	})
 	if s.Pair == nil {
 		if s.Pair, err = o.hiddenPair(ctx, s.Ref); err != nil {
 			return false, false, err

@@ -32,6 +32,8 @@ type Scope struct {
 	MoveBlocked *problem.Problem
 	// Unheld is why the resource bears no finalizer; nil when it does.
 	Unheld *problem.Problem
+	// GoneAt is when a pair that was written and is missing from the cache counts as gone; zero when it is not missing.
+	GoneAt time.Time
 	// Input is what Decide looks at.
 	Input rules.Input
 	// Now is the wall clock of this reconcile.

@@ -34,6 +34,9 @@ func TestAtWorkWhileAnExchangeLasts(t *testing.T) {
 		if seen = fenced.Intent; !w.rotator.AtWork(seen) {
 			t.Errorf("nobody is said to be at work under %+v", seen)
 		}
+		if !w.rotator.IsSpending(seen.Spends) || w.rotator.IsSpending("another") {
+			t.Error("another token is said to be spent than the one that is")
+		}
 		if w.rotator.AtWork(&Intent{ID: "another"}) || w.rotator.AtWork(nil) {
 			t.Error("somebody is said to be at work under another intent")
 		}
@@ -45,7 +48,7 @@ func TestAtWorkWhileAnExchangeLasts(t *testing.T) {
 	if result.Outcome != Committed || seen == nil {
 		t.Fatalf("the outcome is %s, %v", result.Outcome, result.Err)
 	}
-	if w.rotator.AtWork(seen) || len(w.rotator.atWork) != 0 {
+	if w.rotator.AtWork(seen) || w.rotator.IsSpending(seen.Spends) || len(w.rotator.atWork) != 0 {
 		t.Error("it is said to go on when it has ended")
 	}
 }

@@ -47,8 +47,8 @@ type Rotator struct {
 	sent map[string]string
 	// altered holds, for each owner's UID, the last fence that admission has altered.
 	altered map[string]unsent
-	// atWork are the ids of the intents under which this process is at work right now.
-	atWork map[string]bool
+	// atWork are the tokens with which this process is at work right now, by the ids of the intents.
+	atWork map[string]credential.Fingerprint
 	// unrecorded holds, for each owner's UID, a refusal of GitHub that could not be written down; see record.
 	unrecorded map[string]refusal
 }
@@ -161,7 +161,7 @@ func (r *Rotator) Rotate(ctx context.Context, job Job) Result {
 	defer r.Outbox.Release(job.Owner)
 	began := r.Clock.Monotonic()
 	intent := r.intent(job)
-	defer r.work(intent.ID)()
+	defer r.work(intent.ID, intent.Spends)()
 	fenced, failed := r.fence(ctx, job, intent)
 	if failed == nil {
 		failed = r.confirm(ctx, job, fenced, began)

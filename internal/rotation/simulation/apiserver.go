@@ -209,7 +209,7 @@ func (a *apiServer) put(by writer, sent *rotation.Pair, like *object) *rotation.
 	if before != nil {
 		former = before.pair
 	}
-	stored := a.world.admit(former, sent)
+	stored := a.world.admit(by, former, sent)
 	a.secrets[sent.Ref] = &object{pair: stored, protected: like.protected, labelled: like.labelled}
 	a.written(by, sent.Ref, before, a.secrets[sent.Ref], sent)
 	return lookedAt(stored)

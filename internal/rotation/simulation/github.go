@@ -49,6 +49,8 @@ type issued struct {
 	restoredAt moment
 	// outdated says that a newer login has replaced it.
 	outdated bool
+	// altered says that admission has put something else in its place when it was to be stored.
+	altered bool
 	// refused counts the replies by which a process has heard that GitHub does not take the refresh token.
 	refused int
 	// copied says that a copy of it came back from a backup, destroyed that a person has overwritten it.

@@ -173,10 +173,10 @@ func (w *world) judgeRetry(f *flight) {
 }
 
 // judgeTheft is asked when a token is sent that was issued to another resource: nobody's chain may have stood at it when
-// the fence was written. What a person has damaged, garbled or brought back does not tell whose it is, nor does a cache
+// the fence was written: a pair that is retained is nobody's until it is taken up. What a person has damaged, garbled or brought back does not tell whose it is, nor does a cache
 // that has lost an event.
 func (w *world) judgeTheft(f *flight, p *issued) {
-	if f.life.watch.lost || p.copied || p.restoredAt > 0 || p.storedAt == 0 || p.storedAt > f.fencedAt || max(p.res.damaged, p.res.garbled, p.res.forgetful) >= p.login {
+	if f.life.watch.lost || p.copied || p.restoredAt > 0 || p.storedAt == 0 || max(p.storedAt, p.res.takenUpAt) > f.fencedAt || max(p.res.damaged, p.res.garbled, p.res.forgetful) >= p.login {
 		return
 	}
 	for _, o := range w.secretsOf(p.res) {
@@ -357,6 +357,9 @@ func (w *world) judgeLoss(p *issued, why string, allowed fate) {
 		return
 	}
 	res := p.res
+	if slices.ContainsFunc(w.secretsOf(res), func(o *object) bool { return w.waitingIn(o) == p }) {
+		return // It is imported next.
+	}
 	switch {
 	case p.outdated:
 		p.fate = fateSuperseded
@@ -411,9 +414,9 @@ func (w *world) newerLoginStored(p *issued) bool {
 			return true
 		}
 	}
-	// What a process has received of a newer login, and admission alters, is stored later.
-	return p.res.webhook.until > 0 && slices.ContainsFunc(p.res.received, func(newer *issued) bool {
-		return newer.replaces(p) && (newer.heldBy != nil || newer.kept > 0)
+	// What a process has received of a newer login, and admission has altered, is stored again as soon as that can be.
+	return slices.ContainsFunc(p.res.received, func(newer *issued) bool {
+		return newer.altered && newer.replaces(p) && (newer.heldBy != nil || newer.kept > 0)
 	})
 }
 
@@ -443,6 +446,16 @@ func (w *world) judgeWrite(by writer, res *resource, before, after *object, sent
 	}
 	if after != nil {
 		fresh = w.gitHub.tokens[after.pair.RefreshToken.Reveal()]
+	}
+	if sent != nil && by.life != nil {
+		if p := w.gitHub.tokens[sent.RefreshToken.Reveal()]; p != nil && p != fresh {
+			p.altered = true
+		}
+	}
+	if p := w.waitingIn(before); p != nil && p != w.waitingIn(after) && p != fresh {
+		p.dropped = p.dropped || after == nil && res.goesWithItsPair(before.pair.Owner)
+		p.destroyed = p.destroyed || by.life == nil || sent != nil && sent.SeedToken == before.pair.SeedToken
+		w.judgeLoss(p, "it waited as a login and was overwritten by "+by.String(), fateNone)
 	}
 	if fresh != old {
 		if fresh != nil {
@@ -499,6 +512,19 @@ func (w *world) judgeWrite(by writer, res *resource, before, after *object, sent
 	}
 	w.judgeVerdict(res, after, after.pair.State.Verdict)
 	w.judgeVerdict(res, after, after.pair.State.SeedVerdict)
+}
+
+// waitingIn is the pair whose refresh token waits in a Secret as a login: a commit that found it without a word of whose it
+// is has kept it there.
+func (w *world) waitingIn(o *object) *issued {
+	if o == nil {
+		return nil
+	}
+	p := w.gitHub.tokens[o.pair.SeedToken.Reveal()]
+	if p == nil || p.generation == 0 || o.pair.SeedToken == o.pair.RefreshToken {
+		return nil
+	}
+	return p
 }
 
 // exchangedBefore says whether a process is at work on an exchange for a resource whose token it has sent before a moment.

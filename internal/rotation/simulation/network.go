@@ -243,6 +243,7 @@ func (f *flight) fenced(intent, stored *rotation.Intent) {
 		return
 	}
 	f.fencedAt = f.life.world.now
+	f.res.goesOn(f.life)
 	if p := f.life.world.gitHub.names[intent.Spends]; p != nil {
 		p.fences = append(p.fences, f)
 	}

@@ -323,3 +323,11 @@ func (w *world) attend(res *resource, p *problem.Problem) {
 		}
 	})
 }
+
+// removeInTheWay removes a retained pair that stands in the way.
+func (w *world) removeInTheWay(res *resource) {
+	if o := w.secretOf(res); o != nil && o.inTheWay(res) {
+		res.damaged = res.logins
+		w.api.drop(person, o.pair.Ref)
+	}
+}

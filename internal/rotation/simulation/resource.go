@@ -65,6 +65,10 @@ type resource struct {
 	garbled int
 	// forgetful is the newest login that the chain may not know any more, because an old copy was written over it.
 	forgetful int
+	// knownTo is the process that alone knows of an intent which admission has taken away, nil when there is none, and
+	// knownOf the newest login that there was then.
+	knownTo *life
+	knownOf int
 	// takenUpAt is when a pair that belonged to nobody, or stood nowhere any more, was last taken up; 0 is never.
 	takenUpAt moment
 	// overwrittenAt is when a person last wrote a copy over the pair Secret.

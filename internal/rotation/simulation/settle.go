@@ -22,10 +22,7 @@ func (w *world) finish() {
 
 // mend is a person who does what the resource's condition says.
 func (w *world) mend(res *resource) {
-	if o := w.secretOf(res); o != nil && o.inTheWay(res) {
-		res.damaged = res.logins
-		w.api.drop(person, o.pair.Ref)
-	}
+	w.removeInTheWay(res)
 	if o := w.secretOf(res); o == nil || !o.pair.State.HasToken() || o.pair.State.RefreshToken == "" || o.pair.State.Owner != string(res.token.UID) || o.pair.State.App != rightApp.Key() || o.pair.State.Verdict != nil || o.pair.State.SeedVerdict != nil {
 		w.logIn(res, res.account)
 	}
@@ -93,7 +90,7 @@ func (w *world) whereOf(res *resource) rotation.Ref {
 // must decide which of the two it is to be, and is told so.
 func (o *object) inTheWay(res *resource) bool {
 	return o.pair.Orphan && (o.pair.StateLost && o.labelled || o.pair.State.Retained) &&
-		(o.pair.State.App != rightApp.Key() || !o.pair.State.KnowsSeed(res.seed.Fingerprint(), rightApp.Key()))
+		(o.pair.State.App != rightApp.Key() || o.pair.State.PendingSeed != res.seed.Fingerprint() && !o.pair.State.KnowsSeed(res.seed.Fingerprint(), rightApp.Key()))
 }
 
 // judgeReason asks whether a resource is Ready or says the true reason.
@@ -115,6 +112,8 @@ func (w *world) judgeReason(res *resource) {
 	switch {
 	case !o.pair.State.HasToken() && o.pair.State.Verdict == nil && !res.usesSeed():
 		return // A person has still to enter a code, or to ask for one.
+	case !o.pair.State.HasToken() && o.pair.State.RefreshToken == "" && o.pair.State.Verdict == nil && res.damaged > 0:
+		return // It says that there is no pair: what was pasted there while no process looked is not seen.
 	case o.pair.RefreshToken.IsZero() && o.pair.State.Verdict == nil && res.damaged+res.garbled > 0:
 		return // A person has edited away that the refresh token is lost; it is found out when the access token expires.
 	case o.pair.State.Verdict == nil:
@@ -142,8 +141,8 @@ func (w *world) judgeReady(res *resource) {
 		return
 	}
 	if verdict := o.pair.State.Verdict; verdict != nil {
-		if p := w.gitHub.names[verdict.Fingerprint]; p != nil && max(res.garbled, res.damaged, res.forgetful) >= p.login {
-			return // What was known of the token was gone when it died, which has only just been found out.
+		if p := w.gitHub.names[verdict.Fingerprint]; p != nil && p.login == res.logins && max(res.garbled, res.damaged, res.forgetful) >= p.login {
+			return // What was known of the token was gone when it died, which was found out after everybody was asked to log in.
 		}
 		w.violate("%s: a new login did not mend it: %s", res.namespace, verdict.Reason)
 		return
@@ -229,6 +228,9 @@ var onlyMistakes = Of(GitHubMistaken, APISlow, LabelEdit, RefreshRequested, Watc
 // judgeTruth compares a verdict with what GitHub knows.
 func (w *world) judgeTruth(res *resource, pair *rotation.Pair, verdict *rotation.Verdict) {
 	p := w.gitHub.names[verdict.Fingerprint]
+	if p != nil && p.res != res {
+		return // What became of a token that was copied from another resource only that one knows.
+	}
 	lost := p != nil && p.successor != nil && p.successor.stored == 0 && p.successor.kept == 0
 	// What an earlier incarnation of the resource has done with a token is beyond what the present one can know.
 	doubtful := p != nil && (res.damaged >= p.login || p.revoked || res.forgetful >= p.login || p.successor != nil && !res.is(p.successor.ownerUID()))

@@ -66,7 +66,7 @@ func (w *world) webhookBegins(res *resource, kind Fault) {
 }
 
 // admit is the Secret as it is stored, after the webhook, if there is one, and what comes of that.
-func (w *world) admit(before, sent *rotation.Pair) *rotation.Pair {
+func (w *world) admit(by writer, before, sent *rotation.Pair) *rotation.Pair {
 	altered := w.alter(before, sent)
 	if altered == sent {
 		return sent
@@ -79,10 +79,6 @@ func (w *world) admit(before, sent *rotation.Pair) *rotation.Pair {
 		res.garbled = res.logins
 	case annotationsStripped, orphanStripped:
 		w.forgetState(res)
-	case intentGarbled:
-		if sent.Intent != nil && before != nil && before.Intent != nil {
-			res.forgetful = res.logins // What the former intent was about is gone with it.
-		}
 	case everythingAltered:
 		res.forgetImport(sent)
 		w.forgetState(res)
@@ -90,11 +86,8 @@ func (w *world) admit(before, sent *rotation.Pair) *rotation.Pair {
 	if w.isElsewhere(res, sent.Ref) {
 		res.damaged = res.logins // Of two copies nobody can see any more which is the newer.
 	}
-	if altered.Intent == nil && before != nil && before.Intent != nil && sent.Intent != nil {
-		// Nobody can see any more that somebody is at work, or was, but who has tried to say so.
-		if sent.Intent.ID == before.Intent.ID || len(w.replicas) > 1 || w.cfg.Faults&Of(Kill, PodDeleted, LeaseLost, Terminate) != 0 {
-			res.forgetful = res.logins
-		}
+	if before != nil && before.Intent != nil && sent.Intent != nil && !isIntact(sent.Intent, altered.Intent) {
+		res.loseIntent(by, before.Intent, sent.Intent)
 	}
 	return altered
 }
@@ -143,6 +136,27 @@ func (w *world) alter(before, sent *rotation.Pair) *rotation.Pair {
 		strip(altered)
 	}
 	return altered
+}
+
+// loseIntent is told that an intent is gone with a write that was to keep or to replace it. It has said that somebody is at
+// work, or was, and how many tries before are unresolved. Whoever writes something else into the Secret does not note what
+// goes with it, be it the holder of the intent itself: then nobody knows it any more. Whoever has written a fence over it has
+// waited for its end, has counted it as unresolved, and remembers that its fence did not stand: then it is known as long
+// as this very process goes on, whoever the holder was and whether it lives. When another does, it is forgotten; see fenced.
+func (r *resource) loseIntent(by writer, former, sent *rotation.Intent) {
+	if by.life == nil || sent.ID == former.ID {
+		r.forgetful = r.logins
+		return
+	}
+	r.goesOn(by.life)
+	r.knownTo, r.knownOf = by.life, r.logins
+}
+
+// goesOn is told that a process writes a fence. What another one alone has known of an intent is forgotten.
+func (r *resource) goesOn(l *life) {
+	if r.knownTo != nil && r.knownTo != l {
+		r.forgetful, r.knownTo = max(r.forgetful, r.knownOf), nil
+	}
 }
 
 // isElsewhere says whether another Secret of the operator's stands in the namespace: a backup, or one of another name.
