@@ -23,6 +23,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/controllers"
 	"github.com/githubusertoken/github-user-token-operator/internal/github"
+	"github.com/githubusertoken/github-user-token-operator/internal/namespaces"
 	"github.com/githubusertoken/github-user-token-operator/internal/outbox"
 	"github.com/githubusertoken/github-user-token-operator/internal/ratelimit"
 )
@@ -110,7 +111,8 @@ func run(ctx context.Context, f *flags) error {
 		return fmt.Errorf("open the outbox: %w", err)
 	}
 	defer func() { _ = kept.Close() }()
-	mgr, err := newManager(f)
+	watched := namespaces.New(list(f.namespaces), ctrl.Log.WithName("namespaces"))
+	mgr, err := newManager(f, watched)
 	if err != nil {
 		return err
 	}
@@ -120,7 +122,7 @@ func run(ctx context.Context, f *flags) error {
 	}
 	reconciler, err := controllers.New(mgr, controllers.Options{
 		GitHub: gitHub, Outbox: kept, Holder: kept.Holder(), NewID: uuid.NewString,
-		Namespaces: list(f.namespaces), TokenRequestsPerHour: f.requestsPerHour, UnprovenRequestsPerHour: f.unprovenPerHour,
+		Watched: watched, TokenRequestsPerHour: f.requestsPerHour, UnprovenRequestsPerHour: f.unprovenPerHour,
 		MaxConcurrentExchanges: f.concurrentExchanges, EnableHandoff: f.enableHandoff,
 	})
 	if err != nil {
@@ -148,7 +150,7 @@ func run(ctx context.Context, f *flags) error {
 	return ended
 }
 
-func newManager(f *flags) (manager.Manager, error) {
+func newManager(f *flags, watched *namespaces.Watched) (manager.Manager, error) {
 	scheme := runtime.NewScheme()
 	utilruntime.Must(clientgoscheme.AddToScheme(scheme))
 	utilruntime.Must(v1alpha1.AddToScheme(scheme))
@@ -158,10 +160,11 @@ func newManager(f *flags) (manager.Manager, error) {
 	}
 	config.QPS, config.Burst = float32(f.kubeAPIQPS), f.kubeAPIBurst
 	config.UserAgent = "github-user-token-operator/" + version
+	config.Wrap(watched.Transport)
 	noWait := time.Duration(0)
 	mgr, err := ctrl.NewManager(config, ctrl.Options{
 		Scheme:                  scheme,
-		Cache:                   controllers.CacheOptions(list(f.namespaces)),
+		Cache:                   controllers.CacheOptions(watched),
 		Metrics:                 metricsserver.Options{BindAddress: "0"}, // See serve.go.
 		HealthProbeBindAddress:  "0",
 		LeaderElection:          f.leaderElect,
@@ -178,7 +181,7 @@ func newManager(f *flags) (manager.Manager, error) {
 	if err != nil {
 		return nil, fmt.Errorf("set up the manager: %w", err)
 	}
-	if err := addServers(mgr, f); err != nil {
+	if err := addServers(mgr, f, watched.Ready); err != nil {
 		return nil, err
 	}
 	return mgr, nil

@@ -31,10 +31,11 @@ const (
 	maxScrapes = 4
 )
 
-// addServers adds the servers of the probes and of the metrics to the manager, unless their addresses are 0.
-func addServers(mgr manager.Manager, f *flags) error {
+// addServers adds the servers of the probes and of the metrics to the manager, unless their addresses are 0. ready is what
+// /readyz asks.
+func addServers(mgr manager.Manager, f *flags, ready healthz.Checker) error {
 	if f.probeAddress != "" && f.probeAddress != "0" {
-		probes, err := newProbes(f.probeAddress)
+		probes, err := newProbes(f.probeAddress, ready)
 		if err != nil {
 			return fmt.Errorf("--health-probe-bind-address: %w", err)
 		}
@@ -54,11 +55,11 @@ func addServers(mgr manager.Manager, f *flags) error {
 	return nil
 }
 
-// newProbes serves /healthz and /readyz on an address.
-func newProbes(address string) (*manager.Server, error) {
+// newProbes serves /healthz and /readyz on an address. The process is healthy while it answers.
+func newProbes(address string, ready healthz.Checker) (*manager.Server, error) {
 	mux := http.NewServeMux()
-	for _, path := range []string{"/healthz", "/readyz"} {
-		checks := http.StripPrefix(path, &healthz.Handler{Checks: map[string]healthz.Checker{"ping": healthz.Ping}})
+	for path, check := range map[string]healthz.Checker{"/healthz": healthz.Ping, "/readyz": ready} {
+		checks := http.StripPrefix(path, &healthz.Handler{Checks: map[string]healthz.Checker{"ping": healthz.Ping, "namespaces": check}})
 		mux.Handle(path, checks)
 		mux.Handle(path+"/", checks)
 	}

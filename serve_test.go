@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -9,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 )
 
@@ -50,11 +52,18 @@ func get(t *testing.T, url string, header http.Header) (status int, body string)
 }
 
 func TestProbesAndMetricsAreServed(t *testing.T) {
-	probes, err := newProbes("127.0.0.1:0")
+	var unready error
+	probes, err := newProbes("127.0.0.1:0", func(*http.Request) error { return unready })
 	url := serving(t, probes, err)
 	for _, path := range []string{"/healthz", "/readyz", "/healthz/ping", "/readyz/ping"} {
 		if status, _ := get(t, url+path, nil); status != http.StatusOK {
 			t.Errorf("%s: status %d", path, status)
+		}
+	}
+	unready = errors.New("no namespace can be watched")
+	for path, want := range map[string]int{"/healthz": http.StatusOK, "/readyz": http.StatusInternalServerError} {
+		if status, _ := get(t, url+path, nil); status != want {
+			t.Errorf("%s of an operator that serves nobody: status %d, want %d", path, status, want)
 		}
 	}
 	scraped, err := newMetrics(nil, "127.0.0.1:0", false)
@@ -66,7 +75,7 @@ func TestProbesAndMetricsAreServed(t *testing.T) {
 
 // Whoever reaches the pod can make these servers neither read much, nor keep others out.
 func TestProbesAndMetricsAreBounded(t *testing.T) {
-	probes, err := newProbes("127.0.0.1:0")
+	probes, err := newProbes("127.0.0.1:0", healthz.Ping)
 	if err != nil {
 		t.Fatal(err)
 	}

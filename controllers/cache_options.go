@@ -1,6 +1,9 @@
 package controllers
 
 import (
+	"context"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/selection"
@@ -11,23 +14,32 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/internal/namespaces"
 	"github.com/githubusertoken/github-user-token-operator/internal/paging"
 )
 
 // CacheOptions keep the cache small: of Secrets only the metadata of those that carry the operator's label,
-// and of everything what is looked at, in bounds that no tenant can exceed.
-func CacheOptions(namespaces []string) cache.Options {
+// and of everything what is looked at, in bounds that no tenant can exceed. Nothing waits for a namespace that is forbidden.
+func CacheOptions(watched *namespaces.Watched) cache.Options {
 	ours, err := labels.NewRequirement(v1alpha1.LabelRole, selection.Exists, nil)
 	utilruntime.Must(err)
 	options := cache.Options{
+		DefaultWatchErrorHandler: func(ctx context.Context, reflector *toolscache.Reflector, err error) {
+			if !apierrors.IsForbidden(err) { // That is told once, when it begins.
+				toolscache.DefaultWatchErrorHandler(ctx, reflector, err)
+			}
+		},
 		DefaultTransform: cache.TransformStripManagedFields(),
-		NewInformer:      paging.NewInformer(trim),
+		NewInformer:      watched.Informers(paging.NewInformer(trim)),
 		ByObject: map[client.Object]cache.ByObject{
 			secretMetadata(types.NamespacedName{}): {Label: labels.NewSelector().Add(*ours), Transform: trim},
 			&v1alpha1.GitHubUserToken{}:            {Transform: trim},
 		},
 	}
-	for _, namespace := range namespaces {
+	for _, namespace := range watched.Names() {
+		if namespace == namespaces.All {
+			break
+		}
 		if options.DefaultNamespaces == nil {
 			options.DefaultNamespaces = map[string]cache.Config{}
 		}

@@ -21,7 +21,14 @@ import (
 )
 
 // clusterCache is lifecycle.Cache over the manager's cache.
-type clusterCache struct{ client.Reader }
+type clusterCache struct {
+	client.Reader
+
+	namespaces watchedNamespaces
+}
+
+// watchedNamespaces tell why the cache does not hold a namespace, with nil when it does. *namespaces.Watched implements it.
+type watchedNamespaces interface{ Err(namespace string) error }
 
 var _ lifecycle.Cache = clusterCache{}
 
@@ -83,7 +90,7 @@ func (c clusterCache) Resource(ctx context.Context, name types.NamespacedName) (
 	case err == nil:
 		return &token, true
 	case apierrors.IsNotFound(err):
-		return nil, true
+		return nil, c.namespaces.Err(name.Namespace) == nil
 	case errors.As(err, &notStarted):
 		return nil, false
 	default:

@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -202,4 +203,35 @@ func TestAHoldPutsARefreshOff(t *testing.T) {
 	w.says("octocat", v1alpha1.ConditionReady, `"tomorrow" is no time`)
 	w.presented(1)
 	w.quiet()
+}
+
+// kubectl replace, which Argo CD does for Replace=true, sends the manifest without what others have added: the finalizer is
+// gone, and nothing else says so. It is put back at once, so that the deletion policy is carried out.
+func TestAResourceThatIsReplacedKeepsItsDeletionPolicy(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{})
+	w.seed("octocat", "octocat")
+	token := w.resource("octocat")
+	token.Spec.DeletionPolicy = v1alpha1.DeletionPolicyRetain
+	manifest := token.DeepCopy()
+	w.create(token)
+	before := w.ready("octocat")
+	w.account("octocat")
+	w.settle()
+	for range 3 { // What a login leaves to be done may have the resource looked at once more.
+		version := w.get("octocat").ResourceVersion
+		w.kubectl([]client.Object{manifest}, "replace", "--filename=-")
+		if w.get("octocat").ResourceVersion == version {
+			t.Fatal("nothing was replaced, not even the finalizer")
+		}
+		w.eventually("the finalizer to be put back", func() (bool, string) {
+			finalizers := w.get("octocat").Finalizers
+			return slices.Contains(finalizers, v1alpha1.Finalizer), strings.Join(finalizers, ", ")
+		})
+		w.settle()
+	}
+	w.remove(w.resourceNamed("octocat"))
+	w.gone(w.resourceNamed("octocat"))
+	w.samePair(before, w.alive("octocat-token"))
+	w.presented(1)
 }

@@ -52,8 +52,9 @@ type Reconciler struct {
 	// Clock is the time.
 	Clock rotation.Clock
 
-	lifecycle *lifecycle.Controller
-	outputs   *outputs.Outputs
+	namespaces watchedNamespaces
+	lifecycle  *lifecycle.Controller
+	outputs    *outputs.Outputs
 	// handoff is nil when the operator runs without it.
 	handoff *handoff.Handoff
 	memory  *memory.Store
@@ -66,6 +67,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	var token v1alpha1.GitHubUserToken
 	err := r.Client.Get(ctx, request.NamespacedName, &token)
 	if apierrors.IsNotFound(err) {
+		if r.namespaces.Err(request.Namespace) != nil {
+			return ctrl.Result{}, nil // It may be there all the same. When the cache has it, it comes again.
+		}
 		again, err := r.lifecycle.Gone(ctx, request.NamespacedName)
 		return resultAfter(again), err
 	}

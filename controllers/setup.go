@@ -25,6 +25,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/internal/fairqueue"
 	"github.com/githubusertoken/github-user-token-operator/internal/github"
 	"github.com/githubusertoken/github-user-token-operator/internal/memory"
+	"github.com/githubusertoken/github-user-token-operator/internal/namespaces"
 	"github.com/githubusertoken/github-user-token-operator/internal/outbox"
 	"github.com/githubusertoken/github-user-token-operator/internal/pairsecret"
 	"github.com/githubusertoken/github-user-token-operator/internal/ratelimit"
@@ -43,8 +44,8 @@ type Options struct {
 	NewID func() string
 	// Clock is the time. Default: the real one.
 	Clock rotation.Clock
-	// Namespaces are those that are watched; empty means all.
-	Namespaces []string
+	// Watched are the namespaces that are watched. The manager's cache has been made with them, see CacheOptions.
+	Watched *namespaces.Watched
 	// TokenRequestsPerHour is the limit for each App; 0 means none.
 	TokenRequestsPerHour int
 	// UnprovenRequestsPerHour is the limit for all Apps of a host together that have had no success yet. Default 60.
@@ -73,13 +74,13 @@ func New(mgr manager.Manager, options Options) (*Reconciler, error) {
 		options.MaxConcurrentReconciles = 8
 	}
 	live := guardedReader{mgr.GetAPIReader()}
-	writer := checkedClient{guardedClient{mgr.GetClient()}, live}
+	writer := newCheckedClient(guardedClient{mgr.GetClient()}, live)
 	store := &pairsecret.Store{Client: writer, Live: live}
 	remembered := memory.NewStore()
 	r := &Reconciler{
 		Client: writer, APIReader: live, GitHub: options.GitHub, Outbox: options.Outbox,
 		Recorder: mgr.GetEventRecorder("github-user-token-operator"), Clock: options.Clock,
-		memory: remembered, reports: memory.NewSlot[reported](remembered), queue: &queue{memory: remembered},
+		namespaces: options.Watched, memory: remembered, reports: memory.NewSlot[reported](remembered), queue: &queue{memory: remembered},
 	}
 	run := runner.Options{Limit: options.MaxConcurrentExchanges, Sleep: options.Clock.Sleep, OnDone: r.queue.wake, OnPanic: panicked(mgr.GetLogger())}
 	r.Runner = runner.New(run)
@@ -102,7 +103,7 @@ func New(mgr manager.Manager, options Options) (*Reconciler, error) {
 		}
 	}
 	r.lifecycle = lifecycle.New(lifecycle.Options{
-		Cache: clusterCache{r.Client}, API: clusterAPI{store}, Versions: watch, GitHub: options.GitHub, Limiter: r.Limiter, RevocationLimiter: revocations,
+		Cache: clusterCache{r.Client, options.Watched}, API: clusterAPI{store}, Versions: watch, GitHub: options.GitHub, Limiter: r.Limiter, RevocationLimiter: revocations,
 		Outbox: options.Outbox, Clock: options.Clock, Reporter: reporter{r}, Memory: remembered, Holder: options.Holder, NewID: options.NewID,
 		Runner: r.Runner, CheckRunner: checkRunner, Wake: r.queue.add, Log: mgr.GetLogger(),
 	})
@@ -110,7 +111,8 @@ func New(mgr manager.Manager, options Options) (*Reconciler, error) {
 		return nil, err
 	}
 	collector := &resourceCollector{cache: mgr.GetClient(), runner: r.Runner, outbox: options.Outbox}
-	if err := metrics.Registry.Register(collector); err != nil && !options.SkipNameValidation {
+	err = errors.Join(metrics.Registry.Register(collector), metrics.Registry.Register(options.Watched))
+	if err != nil && !options.SkipNameValidation {
 		return nil, fmt.Errorf("register the metrics: %w", err)
 	}
 	return r, nil
@@ -119,7 +121,7 @@ func New(mgr manager.Manager, options Options) (*Reconciler, error) {
 // newHandoff sets up what tells workloads of new tokens.
 func (r *Reconciler) newHandoff(mgr manager.Manager, options Options) (*handoff.Handoff, error) {
 	return handoff.New(mgr, handoff.Options{
-		Client: r.Client, Namespaces: options.Namespaces, Clock: options.Clock, Memory: r.memory, Start: r.startHandoff, Recorder: r.Recorder,
+		Client: r.Client, Namespaces: options.Watched.Names(), Clock: options.Clock, Memory: r.memory, Start: r.startHandoff, Recorder: r.Recorder,
 		LateOutputs: r.outputs.Late, OutputsPending: r.outputs.Transient,
 	})
 }
@@ -140,7 +142,7 @@ func (r *Reconciler) setupController(mgr manager.Manager, options Options) error
 	err := ctrl.NewControllerManagedBy(mgr).
 		Named("githubusertoken").
 		For(&v1alpha1.GitHubUserToken{}, builder.WithPredicates(predicate.Or(
-			predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{}, deletionBegun(), statusEdited()))).
+			predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{}, deletionBegun(), finalizerTaken(), statusEdited()))).
 		WatchesMetadata(secretMetadata(types.NamespacedName{}), r.secretEvents()).
 		WatchesRawSource(r.queue).
 		WithOptions(controller.Options{

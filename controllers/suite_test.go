@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-logr/logr"
 	"github.com/google/uuid"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -24,6 +25,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/hack/demo/stage"
 	"github.com/githubusertoken/github-user-token-operator/internal/github"
 	"github.com/githubusertoken/github-user-token-operator/internal/github/githubtest"
+	"github.com/githubusertoken/github-user-token-operator/internal/namespaces"
 	"github.com/githubusertoken/github-user-token-operator/internal/outbox"
 	"github.com/githubusertoken/github-user-token-operator/test/suite"
 )
@@ -106,6 +108,8 @@ type world struct {
 	outboxDir  string
 	stop       func()
 	options    worldOptions
+	// watched tells of the namespaces as the operator knows it.
+	watched *namespaces.Watched
 	// namespaces are those that the operator watches; namespace is the first.
 	namespaces []string
 	// meter counts what the operator does.
@@ -173,11 +177,13 @@ func (w *world) startOperator(options worldOptions) {
 	config := rest.CopyConfig(operator)
 	config.QPS = -1
 	config.Wrap(w.meter.wrap)
+	w.watched = namespaces.New(w.namespaces, logr.Discard())
+	config.Wrap(w.watched.Transport)
 	if options.config != nil {
 		options.config(config)
 	}
 	mgr, err := ctrl.NewManager(config, ctrl.Options{
-		Scheme: scheme, Cache: CacheOptions(w.namespaces),
+		Scheme: scheme, Cache: CacheOptions(w.watched),
 		Metrics: metricsserver.Options{BindAddress: "0"}, HealthProbeBindAddress: "0",
 		GracefulShutdownTimeout: new(time.Duration),
 	})
@@ -193,7 +199,7 @@ func (w *world) startOperator(options worldOptions) {
 	w.must(err)
 	controllerOptions := Options{
 		GitHub: gitHub, Outbox: kept, Holder: kept.Holder(), NewID: uuid.NewString,
-		Namespaces: w.namespaces, SkipNameValidation: true, Clock: w.meter,
+		Watched: w.watched, SkipNameValidation: true, Clock: w.meter,
 	}
 	if options.controller != nil {
 		options.controller(&controllerOptions)

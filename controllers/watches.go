@@ -7,6 +7,7 @@ import (
 	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/util/workqueue"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
@@ -26,6 +27,14 @@ import (
 func deletionBegun() predicate.Predicate {
 	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
 		return e.ObjectOld.GetDeletionTimestamp().IsZero() && !e.ObjectNew.GetDeletionTimestamp().IsZero()
+	}}
+}
+
+// finalizerTaken lets the update through that takes our finalizer off a resource, as kubectl replace does: without it nobody
+// would carry out the deletion policy.
+func finalizerTaken() predicate.Predicate {
+	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+		return controllerutil.ContainsFinalizer(e.ObjectOld, v1alpha1.Finalizer) && !controllerutil.ContainsFinalizer(e.ObjectNew, v1alpha1.Finalizer)
 	}}
 }
 
@@ -102,7 +111,7 @@ func (r *Reconciler) newSecretWatch(mgr manager.Manager, options Options) (*secr
 	}
 	pace := secretwatch.NewPace(options.Clock, r.namedSecretChanged)
 	watch := secretwatch.New(secretwatch.Options{
-		Client: metadataClient, Namespaces: options.Namespaces, Log: mgr.GetLogger().WithName("secret-watch"),
+		Client: metadataClient, Namespaces: options.Watched.Names(), Log: mgr.GetLogger().WithName("secret-watch"),
 		Sleep: options.Clock.Sleep, Named: r.isNamed, Marks: marksOf, Changed: pace.Add,
 	})
 	err = mgr.Add(manager.RunnableFunc(func(ctx context.Context) error {

@@ -44,6 +44,11 @@ func (watched) Version(types.NamespacedName) (string, bool) { return "", false }
 func (watched) Learn(types.NamespacedName, string)          {}
 func (watched) Forget(types.NamespacedName)                 {}
 
+// allServed is a cache that holds every namespace.
+type allServed struct{}
+
+func (allServed) Err(string) error { return nil }
+
 // watchWorld is a Reconciler over a cluster that holds one suspended resource. Its cache is the cluster itself.
 type watchWorld struct {
 	*Reconciler
@@ -77,12 +82,12 @@ func newWatchWorld(t *testing.T) *watchWorld {
 		t: t, store: &pairsecret.Store{Client: cluster, Live: cluster}, token: token, name: client.ObjectKeyFromObject(token),
 		Reconciler: &Reconciler{
 			Client: cluster, APIReader: cluster, Recorder: events.NewFakeRecorder(100), Clock: rotation.SystemClock(),
-			memory: remembered, reports: memory.NewSlot[reported](remembered), queue: &queue{memory: remembered},
+			namespaces: allServed{}, memory: remembered, reports: memory.NewSlot[reported](remembered), queue: &queue{memory: remembered},
 		},
 	}
 	w.outputs = outputs.New(outputs.Options{Client: cluster, Live: cluster, Store: w.store, Clock: w.Clock, Memory: remembered})
 	w.lifecycle = lifecycle.New(lifecycle.Options{
-		Cache: clusterCache{cluster}, API: clusterAPI{w.store}, Versions: watched{}, GitHub: gitHub, Limiter: ratelimit.New(ratelimit.Options{}),
+		Cache: clusterCache{cluster, allServed{}}, API: clusterAPI{w.store}, Versions: watched{}, GitHub: gitHub, Limiter: ratelimit.New(ratelimit.Options{}),
 		Clock: w.Clock, Reporter: reporter{w.Reconciler}, Memory: remembered, Wake: w.queue.add, Log: logr.Discard(),
 		Runner: runner.New(runner.Options{Limit: 1}), CheckRunner: runner.New(runner.Options{Limit: 1}),
 	})

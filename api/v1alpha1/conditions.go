@@ -134,7 +134,7 @@ const (
 	// exchange.
 	ReasonAPIServerUnavailable = "APIServerUnavailable"
 	// ReasonAlteredByAdmission: an admission webhook or policy alters what the operator writes to the pair Secret, so that
-	// nothing is exchanged.
+	// nothing is exchanged, and a resource that is being deleted is not released; or to the finalizers of the resource.
 	ReasonAlteredByAdmission = "AlteredByAdmission"
 	// ReasonStatusRefused: the API server refuses the status that the operator has computed, so it says less.
 	ReasonStatusRefused = "StatusRefused"

@@ -1,0 +1,106 @@
+package namespaces
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/go-logr/logr"
+)
+
+// All is the name that stands for all namespaces.
+const All = ""
+
+// errPending: the API server has not answered yet.
+var errPending = errors.New("the API server has not listed its objects yet")
+
+// Watched are the namespaces that are watched. Make it with New; it is safe for concurrent use.
+type Watched struct {
+	names []string
+	log   logr.Logger
+
+	mu        sync.Mutex
+	informers map[string][]*informer
+}
+
+// New is for the given namespaces; none means all.
+func New(names []string, log logr.Logger) *Watched {
+	if len(names) == 0 {
+		names = []string{All}
+	}
+	return &Watched{names: slices.Clone(names), log: log, informers: map[string][]*informer{}}
+}
+
+// Names are the watched namespaces, All for all of them.
+func (w *Watched) Names() []string { return slices.Clone(w.names) }
+
+// Err is nil when the caches hold the namespace, as they do from the first complete list on. Otherwise it says why they do
+// not. Where all namespaces are watched, any is asked about.
+func (w *Watched) Err(namespace string) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.names[0] == All {
+		namespace = All
+	}
+	if len(w.informers[namespace]) == 0 {
+		return errPending
+	}
+	for _, i := range w.informers[namespace] {
+		if err := i.err(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Refused is what the API server answers when it does not let the operator watch a namespace at this time; nil when it
+// does. The caches may hold what stood there before.
+func (w *Watched) Refused(namespace string) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, i := range w.informers[namespace] {
+		if err := i.refused(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Ready is nil when at least one namespace is in the caches and may be watched, and each other one is known to be
+// forbidden. It is a check of /readyz.
+func (w *Watched) Ready(*http.Request) error {
+	served := false
+	var problems []string
+	for _, name := range w.names {
+		refused, err := w.Refused(name), w.Err(name)
+		switch {
+		case refused != nil:
+			problems = append(problems, fmt.Sprintf("%s: %v", title(name), refused))
+		case err != nil:
+			return fmt.Errorf("%s: %w", title(name), err)
+		default:
+			served = true
+		}
+	}
+	if !served {
+		return fmt.Errorf("no namespace can be watched: %s", strings.Join(problems, "; "))
+	}
+	return nil
+}
+
+func title(name string) string {
+	if name == All {
+		return "all namespaces"
+	}
+	return "namespace " + name
+}
+
+// add notes whose objects an informer holds.
+func (w *Watched) add(namespace string, i *informer) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.informers[namespace] = append(w.informers[namespace], i)
+}
