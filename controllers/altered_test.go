@@ -20,6 +20,12 @@ import (
 // it is released. Whoever writes it hears that all is well.
 func (w *world) alter(condition, patch string) (release func()) {
 	w.t.Helper()
+	return w.alterAlso("", "secrets", condition, patch)
+}
+
+// alterAlso is alter for objects of another kind besides.
+func (w *world) alterAlso(group, resource, condition, patch string) (release func()) {
+	w.t.Helper()
 	name, fail := "alter-"+w.namespace, admissionregistrationv1.Fail
 	canary := `object.metadata.name == "canary"`
 	policy := &admissionregistrationv1.MutatingAdmissionPolicy{
@@ -29,7 +35,7 @@ func (w *world) alter(condition, patch string) (release func()) {
 				NamespaceSelector: &metav1.LabelSelector{MatchLabels: map[string]string{corev1.LabelMetadataName: w.namespace}},
 				ResourceRules: []admissionregistrationv1.NamedRuleWithOperations{{RuleWithOperations: admissionregistrationv1.RuleWithOperations{
 					Operations: []admissionregistrationv1.OperationType{admissionregistrationv1.Create, admissionregistrationv1.Update},
-					Rule:       admissionregistrationv1.Rule{APIGroups: []string{""}, APIVersions: []string{"v1"}, Resources: []string{"secrets"}},
+					Rule:       admissionregistrationv1.Rule{APIGroups: []string{"", group}, APIVersions: []string{"*"}, Resources: []string{"secrets", resource}},
 				}}},
 			},
 			FailurePolicy:      &fail,
@@ -52,6 +58,12 @@ func (w *world) alter(condition, patch string) (release func()) {
 		return probe.Labels["altered"] == "true"
 	}
 	w.eventually("Secrets to be altered", func() (bool, string) { return isAltered(), "they are not" })
+	if group == v1alpha1.GroupVersion.Group {
+		w.eventually("the policy to know the kind", func() (bool, string) { // The API server learns of it a while after the CRD.
+			err := admin.Create(w.ctx, w.resource("canary"), client.DryRunAll)
+			return err == nil, fmt.Sprint(err)
+		})
+	}
 	release = func() {
 		w.remove(binding)
 		w.remove(policy)
@@ -63,6 +75,9 @@ func (w *world) alter(condition, patch string) (release func()) {
 	})
 	return release
 }
+
+// ofResource is the condition of a GitHubUserToken.
+const ofResource = `request.kind.kind == "GitHubUserToken"`
 
 // ofPair is the condition of a Secret that is a pair.
 const ofPair = `has(object.metadata.annotations) && "` + v1alpha1.AnnotationState + `" in object.metadata.annotations`
@@ -126,4 +141,21 @@ func TestNothingIsExchangedWhileAdmissionTakesTheIntentAway(t *testing.T) {
 	}
 	release()
 	w.condition("octocat", v1alpha1.ConditionReady, "True", "")
+}
+
+// A write of labels alone may be altered in its data, which an answer without data would not show.
+func TestATokenThatAdmissionAltersInAWriteOfLabelsIsReplacedAtOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{})
+	before := w.start("octocat")
+	release := w.alter(`request.operation == "UPDATE" && `+ofPair+` && "team" in object.metadata.labels && !("team" in oldObject.metadata.labels)`,
+		`JSONPatch{op: "replace", path: "/data/access_token", value: "Z2h1X3JlZGFjdGVk"}`)
+	w.change("octocat", func(token *v1alpha1.GitHubUserToken) { token.Spec.Secret.Labels = v1alpha1.Labels{"team": "a"} })
+	w.eventually("another token", func() (bool, string) {
+		now := w.pair("octocat-token")
+		return refresh(now) != refresh(before) && w.gh.Alive(access(now)), "it is " + now.ResourceVersion
+	})
+	release()
+	w.ready("octocat")
+	w.presented(2)
 }

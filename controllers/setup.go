@@ -74,7 +74,7 @@ func New(mgr manager.Manager, options Options) (*Reconciler, error) {
 		options.MaxConcurrentReconciles = 8
 	}
 	live := guardedReader{mgr.GetAPIReader()}
-	writer := checkedClient{guardedClient{mgr.GetClient()}, live}
+	writer := newCheckedClient(guardedClient{mgr.GetClient()}, live)
 	store := &pairsecret.Store{Client: writer, Live: live}
 	remembered := memory.NewStore()
 	r := &Reconciler{

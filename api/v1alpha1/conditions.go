@@ -136,7 +136,7 @@ const (
 	// exchange.
 	ReasonAPIServerUnavailable = "APIServerUnavailable"
 	// ReasonAlteredByAdmission: an admission webhook or policy alters what the operator writes to the pair Secret, so that
-	// nothing is exchanged.
+	// nothing is exchanged, and a resource that is being deleted is not released; or to the finalizers of the resource.
 	ReasonAlteredByAdmission = "AlteredByAdmission"
 	// ReasonContested: somebody else changes what the operator has written each time it is put right.
 	ReasonContested = "Contested"

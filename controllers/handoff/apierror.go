@@ -2,7 +2,6 @@ package handoff
 
 import (
 	"errors"
-	"fmt"
 	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -28,11 +27,6 @@ func (e *apiError) Error() string { return e.text }
 func isByAdmission(err error) bool {
 	var answer apierrors.APIStatus
 	return errors.As(err, &answer) && strings.HasPrefix(answer.Status().Message, "admission webhook ")
-}
-
-// altered is the error of a write that was made, and of which something else is stored.
-func altered(annotation string) error {
-	return fmt.Errorf("an admission webhook or policy takes off the annotation %s that the operator writes", annotation)
 }
 
 // isForbidden reports whether the API server, or a policy in it, has refused what was asked.

@@ -107,7 +107,7 @@ func (n *podNotifier) annotate(ctx context.Context, pod *corev1.Pod, text string
 	switch {
 	case err == nil && object.Annotations[v1alpha1.AnnotationRefreshedAt] != text:
 		podsNotified.WithLabelValues("failed").Inc()
-		return fmt.Errorf("pod %s: %w", pod.Name, altered(v1alpha1.AnnotationRefreshedAt))
+		return fmt.Errorf("pod %s: an admission webhook or policy takes off the annotation %s that the operator writes", pod.Name, v1alpha1.AnnotationRefreshedAt)
 	case err == nil:
 		podsNotified.WithLabelValues("told").Inc()
 		return nil

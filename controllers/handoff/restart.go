@@ -4,9 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"maps"
-	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -127,11 +124,6 @@ func (r *restarter) send(w workload, annotations map[string]string) error {
 	object := &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: w.name}}
 	object.SetGroupVersionKind(resource.GroupVersion().WithKind(w.kind))
 	err = r.client.Patch(ctx, object, client.RawPatch(types.MergePatchType, body))
-	if err == nil {
-		if key := lost(object, annotations); key != "" {
-			err = altered(key)
-		}
-	}
 	switch {
 	case err == nil:
 		workloadsRestarted.WithLabelValues("restarted").Inc()
@@ -149,39 +141,6 @@ func (r *restarter) send(w workload, annotations map[string]string) error {
 		}
 		return err
 	}
-}
-
-// lost is the annotation of those sent that admission has taken off again; empty when none was, as far as can be told. The
-// answer is metadata alone, for a workload may be large; there the API server keeps account of the fields that are set. How
-// fine that account is, it says of its own kinds only.
-func lost(stored *metav1.PartialObjectMetadata, sent map[string]string) string {
-	if len(stored.ManagedFields) == 0 || stored.GroupVersionKind().Group != "apps" {
-		return ""
-	}
-	set := map[string]bool{}
-	for _, entry := range stored.ManagedFields {
-		var fields struct {
-			Spec struct {
-				Template struct {
-					Metadata struct {
-						Annotations map[string]json.RawMessage `json:"f:annotations"`
-					} `json:"f:metadata"`
-				} `json:"f:template"`
-			} `json:"f:spec"`
-		}
-		if entry.FieldsV1 == nil || json.Unmarshal(entry.FieldsV1.GetRawBytes(), &fields) != nil {
-			continue
-		}
-		for field := range fields.Spec.Template.Metadata.Annotations {
-			set[strings.TrimPrefix(field, "f:")] = true
-		}
-	}
-	for _, key := range slices.Sorted(maps.Keys(sent)) {
-		if !set[key] {
-			return key
-		}
-	}
-	return ""
 }
 
 // isMissing reports whether there is no such workload, or no such kind in this cluster.

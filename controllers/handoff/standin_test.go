@@ -122,15 +122,8 @@ func (s *apiServer) Patch(ctx context.Context, object client.Object, patch clien
 	s.annotations[what] = stored
 	if kind == "Pod" {
 		object.SetAnnotations(stored)
-		return nil
 	}
-	fields := map[string]any{".": struct{}{}}
-	for key := range stored {
-		fields["f:"+key] = struct{}{}
-	}
-	raw, err := json.Marshal(map[string]any{"f:spec": map[string]any{"f:template": map[string]any{"f:metadata": map[string]any{"f:annotations": fields}}}})
-	object.SetManagedFields([]metav1.ManagedFieldsEntry{{FieldsV1: metav1.NewFieldsV1(`{"f:spec":{"f:replicas":{}}}`)}, {FieldsV1: metav1.NewFieldsV1(string(raw))}})
-	return err
+	return nil
 }
 
 // tried is how many patches were tried.

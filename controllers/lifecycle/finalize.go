@@ -176,7 +176,7 @@ func (f *finalizer) putBackToRetain(ctx context.Context, token *v1alpha1.GitHubU
 		}
 		_, err := f.rotator.Restore(ctx, owner, ref)
 		switch {
-		case err == nil, errors.Is(err, rotation.ErrNotFound), errors.Is(err, rotation.ErrNotOwned), errors.Is(err, rotation.ErrExists):
+		case err == nil, errors.Is(err, rotation.ErrNotFound), errors.Is(err, rotation.ErrNotOwned):
 		case errors.Is(err, rotation.ErrOwnerGone):
 			return false, nil
 		default:

@@ -12,6 +12,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 	"github.com/githubusertoken/github-user-token-operator/controllers/words"
+	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 )
 
@@ -267,4 +268,28 @@ func TestADeletedSecretThatWasLetGoOfIsReleased(t *testing.T) {
 			t.Errorf("it is held: %v", err)
 		}
 	})
+}
+
+// While a pair is being put back another manager, whose cache lags behind, begins a login under the same name. The backup is
+// not let go with the Secret that is there now: the two become one first.
+func TestABackupIsKeptWhenALoginHasTakenThePlaceOfThePair(t *testing.T) {
+	w, token := newRetained(t)
+	pair := w.secrets[inPlace]
+	pair.RefreshToken = credential.NewRefreshToken("ghr_stored")
+	pair.State.RefreshToken, pair.Ref, pair.UID = pair.RefreshToken.Fingerprint(), owner.BackupRef(), "backup"
+	w.secrets = map[rotation.Ref]*rotation.Pair{pair.Ref: pair}
+	w.beforeCreate = func() {
+		w.secrets[inPlace] = &rotation.Pair{
+			Ref: inPlace, Owner: owner, UID: "fence", Version: "1", Controlled: true, State: rotation.State{Owner: owner.UID, OwnerName: owner.Name},
+			Intent: &rotation.Intent{ID: "1", Holder: rotation.Holder{Process: "another"}, Spends: "login"},
+		}
+	}
+	if _, err := w.finalizer.finalize(t.Context(), token); !errors.Is(err, rotation.ErrExists) || w.released || len(w.removed) != 0 {
+		t.Fatalf("%v; released: %t, removed %v", err, w.released, w.removed)
+	}
+	w.beforeCreate = nil
+	w.finalizeOnce(t, token)
+	if left := w.secrets[inPlace]; left == nil || !left.IsRetained() || left.RefreshToken != pair.RefreshToken || !slices.Equal(w.removed, []rotation.Ref{owner.BackupRef()}) || !w.released {
+		t.Errorf("left is %+v, removed %v", w.secrets[inPlace], w.removed)
+	}
 }

@@ -36,6 +36,8 @@ type cluster struct {
 	// released says that the resource's finalizer was taken off, and releaseFails why it is not.
 	released     bool
 	releaseFails error
+	// beforeCreate is what happens just before a Secret is created.
+	beforeCreate func()
 	// alters is what admission does to a write, tryFails the error of a dry run, and diesAfter the write that is made and
 	// not answered, once.
 	alters    func(pair *rotation.Pair, when writing)
@@ -58,7 +60,7 @@ type world struct {
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{
-		cluster: &cluster{secrets: map[rotation.Ref]*rotation.Pair{}, unprotected: map[rotation.Ref]bool{}}, clock: &handClock{wall: start, mono: time.Hour}, memory: memory.NewStore(),
+		cluster: &cluster{API: stays{}, secrets: map[rotation.Ref]*rotation.Pair{}, unprotected: map[rotation.Ref]bool{}}, clock: &handClock{wall: start, mono: time.Hour}, memory: memory.NewStore(),
 	}
 	w.Controller = New(Options{
 		Cache: cached{w.cluster}, API: w.cluster, GitHub: w.cluster, Reporter: w.cluster, Limiter: noLimit{}, Clock: w.clock,
@@ -111,6 +113,24 @@ func (c *cluster) Try(_ context.Context, _, next *rotation.Pair) (*rotation.Pair
 	}
 	return c.stored(next, trying), nil
 }
+
+func (c *cluster) Create(_ context.Context, pair *rotation.Pair) (*rotation.Pair, error) {
+	if c.beforeCreate != nil {
+		c.beforeCreate()
+	}
+	if c.secrets[pair.Ref] != nil {
+		return nil, rotation.ErrExists
+	}
+	created := pair.Clone()
+	created.UID, created.Version, created.Controlled = "created", "1", true
+	c.secrets[pair.Ref] = created
+	return created.Clone(), nil
+}
+
+// stays is an API by which no resource is gone.
+type stays struct{ API }
+
+func (stays) Gone(context.Context, rotation.Owner) (bool, error) { return false, nil }
 
 func (c *cluster) Update(_ context.Context, current, next *rotation.Pair) (*rotation.Pair, error) {
 	was := c.secrets[current.Ref]

@@ -44,6 +44,9 @@ func rareConfig(seed uint64, faults Faults) Config {
 	if faults.Has(APIRefused) {
 		cfg.Places = 1 + int(seed%4) // What waits for ever must take none of them.
 	}
+	if faults.Has(WebhookAlters) && faults.Has(ResourceRetained) {
+		cfg.LeaderElection = true // Otherwise one process lets go of a pair while another has still to store the next.
+	}
 	return cfg
 }
 

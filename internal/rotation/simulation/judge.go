@@ -581,8 +581,12 @@ func (w *world) judgeRelease(res *resource, retains bool) {
 	for _, o := range w.secretsOf(res) {
 		switch {
 		case !o.labelled || !o.pair.Orphan:
-		case o.protected && o.pair.State.Retained:
-			w.violate("%s: Secret %s is let go of, and the finalizer holds it", res.namespace, o.pair.Ref.Name)
+		case o.protected && o.pair.State.Retained && w.cfg.LeaderElection:
+			w.after(10*time.Minute, func() { // Another process may just be about to take it off.
+				if now := w.api.secrets[o.pair.Ref]; now != nil && now.pair.Version == o.pair.Version {
+					w.violate("%s: Secret %s is let go of, and the finalizer holds it", res.namespace, o.pair.Ref.Name)
+				}
+			})
 		// What a webhook does that has come since it was tried is remembered by the process that has written, and by no other.
 		case retains && o.pair.StateLost && w.cfg.Faults.Has(WebhookAlters) && res.tried > res.webhook.since:
 			w.violate("%s: Secret %s is let go of, and nobody can tell any more whose it was", res.namespace, o.pair.Ref.Name)

@@ -54,8 +54,11 @@ var rare = map[string]Faults{
 	"altered pair of a later login overwritten":                             Of(WebhookAlters, NewSeed),
 	"answer to an exchange taken for one to a poll":                         Of(HandEdit, Revoked),
 	"own work for a former resource not waited for":                         Of(ResourceRetained, APISlow, GitHubHang),
-	"pair that was just moved not looked for before it is retained":         Of(ResourceRetained, Renamed, SecretImmutable, APISlow),
-	string(BreakCreatedForNobody):                                           Of(ResourceRetained, Renamed, SecretDeleted, APISlow, APIAppliedLate),
+	"pair that was just moved not looked for before it is retained":         Of(ResourceRetained, Renamed, SecretImmutable, APISlow, WatchHeld),
+	"pair let go of without a look at what is stored":                       Of(WebhookAlters, ResourceRetained, APISlow),
+	"pair let go of before it was tried":                                    Of(WebhookAlters, ResourceRetained, APISlow, Kill),
+	"Secret that was let go of left with its finalizer":                     Of(ResourceRetained, Kill, APIReplyLost),
+	string(BreakCreatedForNobody):                                           Of(ResourceRetained, SecretDeleted, SecretImmutable, APISlow, WatchHeld),
 	"older state that was put back trusted":                                 Of(BackupRestored, RefreshRequested, APISlow),
 	"another Secret used for a resource that is gone":                       Of(BackupRestored, APISlow, WatchHeld),
 }
@@ -513,6 +516,32 @@ var mutants = []mutant{
 		"pair not retained on the word of the API server", "controllers/lifecycle/finalize.go",
 		"			if gone, lookErr := f.api.Gone(ctx, owner); gone && lookErr == nil {",
 		"			if gone, lookErr := f.api.Gone(ctx, owner); gone && lookErr == nil || broken(`pair not retained on the word of the API server`) && errors.Is(err, rotation.ErrTerminating) {",
+	},
+	{
+		"pair let go of before it was tried", "controllers/lifecycle/retain.go",
+		"		err = rotation.Compare(pair, next, would)\n",
+		"		err = rotation.Compare(pair, next, would)\n		if broken(`pair let go of before it was tried`) {\n			err = nil\n		}\n",
+	},
+	// Each of these three makes up for the others. The first sits in the break before it.
+	{
+		"pair let go of without a look at what is stored", "controllers/lifecycle/retain.go",
+		"		if broken(`pair let go of before it was tried`) {\n",
+		"		if broken(`pair let go of before it was tried`) || broken(`pair let go of without a look at what is stored`) {\n",
+	},
+	{
+		"pair let go of without a look at what is stored", "controllers/lifecycle/retain.go",
+		"	if err != nil {\n		return fmt.Errorf(\"retain the pair: ",
+		"	if err != nil && !(errors.Is(err, rotation.ErrAltered) && broken(`pair let go of without a look at what is stored`)) {\n		return fmt.Errorf(\"retain the pair: ",
+	},
+	{
+		"pair let go of without a look at what is stored", "controllers/lifecycle/retain.go",
+		"	if err == nil && stored != nil {",
+		"	if err == nil && stored != nil && !broken(`pair let go of without a look at what is stored`) {",
+	},
+	{
+		"Secret that was let go of left with its finalizer", "controllers/lifecycle/finalize.go",
+		"	if isLeft(pair, token.Name) {",
+		"	if isLeft(pair, token.Name) && !broken(`Secret that was let go of left with its finalizer`) {",
 	},
 	// The first of these two makes up for the second.
 	{
