@@ -442,6 +442,11 @@ func TestDeviceFlowWaitsForAPlaceInTheOutbox(t *testing.T) {
 	}
 	w.noPlace, w.result = nil, rotation.Result{Outcome: rotation.Committed}
 	w.Mono += step.RequeueAt.Sub(w.Now())
+	w.turn = w.Now().Add(time.Minute) // The place is given back meanwhile, as reconcile finds.
+	if step := w.reconcile(); step.Started {
+		t.Errorf("it is polled before its turn: %+v", step)
+	}
+	w.turn = time.Time{}
 	if step := w.reconcile(); !step.Started {
 		t.Errorf("when there is a place nothing is polled: %+v", step)
 	}
