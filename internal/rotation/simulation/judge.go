@@ -161,11 +161,13 @@ func (w *world) judgeAgain(f *flight, p *issued) {
 	w.violate("%s: a token was presented once more that was not refused", res.namespace)
 }
 
-// judgeRetry is asked when a write after an exchange has failed: only a pair in the outbox is worth many tries.
+// judgeRetry is asked when a write after an exchange has failed: only a pair in the outbox is worth many tries, or the access
+// token of one that was cut off before its refresh token.
 func (w *world) judgeRetry(f *flight) {
 	f.retries++
 	waits := slices.ContainsFunc(f.life.replica.box.records, func(r rotation.Record) bool {
-		return r.Owner.UID == f.owner.UID && w.pairIn(r.Reply) != nil
+		tokens, _ := r.Reply.Tokens()
+		return r.Owner.UID == f.owner.UID && !tokens.AccessToken.IsZero()
 	})
 	if f.retries > 20 && !waits && f.pair == nil {
 		w.violate("%s: a verdict is tried without end", f.res.namespace)

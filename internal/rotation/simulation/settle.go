@@ -162,12 +162,18 @@ func (w *world) settled(res *resource) *object {
 		w.violate("%s: the Secret belongs to nobody", res.namespace)
 	case o.pair.Deleting:
 		w.violate("%s: the deletion of the Secret is stuck", res.namespace)
-	case o.pair.Intent != nil && !w.fresh(o.pair.Intent) && (o.pair.State.App == rightApp.Key() || !res.appChanged):
+	case o.pair.Intent != nil && !w.fresh(o.pair.Intent) && (o.pair.State.App == rightApp.Key() || !res.appChanged) && !o.isDisowned():
 		w.violate("%s: intent %s was never resolved", res.namespace, o.pair.Intent.ID)
 	default:
 		return w.onlyOne(res, o)
 	}
 	return nil
+}
+
+// isDisowned says of a pair that was put back to an older state, and is to be proven, or replaced by a login: an intent to spend
+// its token came back with it, and is not resolved before.
+func (o *object) isDisowned() bool {
+	return o.pair.State.Owner == rotation.RolledBack && o.pair.Intent.Spends == o.pair.State.RefreshToken
 }
 
 // onlyOne is the resource's Secret, when no other of the operator's is left in its namespace but retained ones.
