@@ -184,7 +184,7 @@ func (p *Pair) holdsReceived() bool {
 
 // isAwaitingLogin reports whether the pair of a later login was stored and altered. Whoever has received it stores it again.
 func (p *Pair) isAwaitingLogin(record Record) bool {
-	if p.holdsReceived() || p.LacksState() || p.State.isGuessed() || record.Base.Incomplete && !p.State.Incomplete {
+	if p.holdsReceived() || p.holdsSpentOf(&record) || p.LacksState() || p.State.isGuessed() || record.Base.Incomplete && !p.State.Incomplete {
 		return false
 	}
 	return slices.ContainsFunc(p.State.Seeds, func(seed SeedRecord) bool {
