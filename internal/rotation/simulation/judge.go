@@ -192,7 +192,9 @@ func (w *world) judgeTheft(f *flight, p *issued) {
 // person has written an old copy over the Secret, in worlds where nobody does anything else to what is stored.
 func (w *world) judgeRolledBack(f *flight, p *issued) {
 	next := p.successor
-	if w.cfg.Faults&^Of(BackupRestored, APISlow, WatchHeld, RefreshRequested, LabelEdit) != 0 || f.job.Decision.Action == rotation.ActionImport {
+	// A login that the seed holds is no matter of copies, whether it is begun or its intent resolved.
+	isLogin := f.job.Pair == nil || f.job.Pair.State.RefreshToken != f.job.Decision.Spends
+	if w.cfg.Faults&^Of(BackupRestored, APISlow, WatchHeld, RefreshRequested, LabelEdit) != 0 || isLogin {
 		return
 	}
 	if next != nil && next.minted != nil && next.minted.life == f.life && next.storedAt > 0 && f.fencedAt > p.res.overwrittenAt && p.res.overwrittenAt > next.storedAt {
@@ -262,12 +264,12 @@ func (w *world) judgeCause(f *flight) {
 }
 
 // mayBeEarlyBy says how long a pair may be exchanged before the time that was announced when it was stored:
-// when the clock was set back, or is not the one by which it was stored, or when the pair was adopted, which
-// changes its jitter.
+// when the clock was set back, or is not the one by which it was stored, or when the pair was adopted, also after it was
+// disowned, which changes its jitter.
 func (w *world) mayBeEarlyBy(f *flight, base *rotation.Pair) time.Duration {
 	p := w.gitHub.names[f.job.Decision.Spends]
 	recovered := base.State.ExpiresAt.Sub(base.State.IssuedAt)+base.State.Shortened != w.cfg.Lifetime || base.State.Incomplete // From the tokens, after an edit.
-	if p == nil || recovered || f.life.setBack || p.ownerUID() != f.owner.UID {
+	if p == nil || recovered || f.life.setBack || p.ownerUID() != f.owner.UID || p.disowned {
 		return w.cfg.Lifetime * 1000
 	}
 	return max(0, base.State.IssuedAt.Sub(epoch.Add(p.issuedAt+f.life.replica.skew)))
@@ -511,6 +513,9 @@ func (w *world) judgeWrite(by writer, res *resource, before, after *object, sent
 	}
 	if before != nil && !before.pair.Controlled && after.pair.Controlled {
 		res.takenUpAt = w.now
+	}
+	if fresh != nil && after.pair.State.Owner == rotation.RolledBack {
+		fresh.disowned = true
 	}
 	w.judgeVerdict(res, after, after.pair.State.Verdict)
 	w.judgeVerdict(res, after, after.pair.State.SeedVerdict)
