@@ -202,10 +202,11 @@ func (w *world) judgeAlive(res *resource, pair *rotation.Pair) {
 	switch {
 	case pair.Intent != nil: // Right now it is being exchanged.
 	case p == nil && pair.RefreshToken.IsZero() && res.damaged+res.garbled > 0: // A person has taken it out, and garbled what was known of it.
+	// Computed from tokens, and from an expiry by a wrong clock, after an edit that took the verdict away as well, or what told
+	// that a token was pasted: what became of the token is found out when it is due by that clock.
+	case p == nil && min(res.damaged, res.garbled) > 0 && pair.State.ExpiresAt.Sub(pair.State.IssuedAt)+pair.State.Shortened != w.cfg.Lifetime:
 	case p == nil:
 		w.violate("%s: Ready with a refresh token that GitHub never issued", res.namespace)
-	// Computed from tokens, and from an expiry by a wrong clock, after an edit that took the verdict away as well: what
-	// became of the token is found out when it is due by that clock.
 	case (p.revoked || p.spent && res.garbled >= p.login) && pair.State.ExpiresAt.Sub(pair.State.IssuedAt)+pair.State.Shortened != w.cfg.Lifetime:
 	case p.spent || p.revoked:
 		w.violate("%s: Ready with a dead refresh token", res.namespace)
