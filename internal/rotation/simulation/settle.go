@@ -147,6 +147,9 @@ func (w *world) judgeReady(res *resource) {
 		w.violate("%s: a new login did not mend it: %s", res.namespace, verdict.Reason)
 		return
 	}
+	if o.pair.Ref != res.ref() {
+		w.violate("%s: the pair stands in Secret %s and not in %s", res.namespace, o.pair.Ref.Name, res.ref().Name)
+	}
 	w.judgeAlive(res, o.pair)
 }
 
