@@ -100,6 +100,19 @@ func (w *world) request(name, value string) {
 	})
 }
 
+// honoured waits until the pair was got that was asked for by this request.
+func (w *world) honoured(name, request string) {
+	w.t.Helper()
+	w.eventually(fmt.Sprintf("request %q of %s to be honoured", request, name), func() (bool, string) {
+		secret := w.find(name + "-token")
+		if secret == nil {
+			return false, "there is no Secret"
+		}
+		state := secret.Annotations[v1alpha1.AnnotationState]
+		return strings.Contains(state, fmt.Sprintf(`"refreshRequestedAt":%q`, request)), state
+	})
+}
+
 // patchSecret applies a JSON merge patch to a Secret.
 func (w *world) patchSecret(name, patch string) {
 	w.t.Helper()
