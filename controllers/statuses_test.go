@@ -163,11 +163,17 @@ func (noCodes) RequestDeviceCode(context.Context, github.App) (github.DeviceAuth
 	return github.DeviceAuthorization{}, &github.Error{Class: github.Misconfigured, Reason: github.DeviceFlowDisabled, Host: "github.com"}
 }
 
+// manyPlaces is an outbox that always has one.
+type manyPlaces struct{}
+
+func (manyPlaces) Take(rotation.Owner) error { return nil }
+func (manyPlaces) Release(rotation.Owner)    {}
+
 // login is what the device flow finds in the way. When there is no code yet GitHub gives out none.
 func login(s *scope.Scope) lifecycle.Result {
 	var works []func()
 	flow := deviceflow.New(deviceflow.Options{
-		GitHub: noCodes{}, Memory: memory.NewStore(), Clock: rotation.SystemClock(), Pause: func(github.App, rotation.Result) {},
+		GitHub: noCodes{}, Outbox: manyPlaces{}, Memory: memory.NewStore(), Clock: rotation.SystemClock(), Pause: func(github.App, rotation.Result) {},
 		Acquire: func(string, ratelimit.Request) (bool, time.Time) { return true, time.Time{} },
 		Runner:  runner.New(runner.Options{Limit: 1, Go: func(_ types.UID, work func()) { works = append(works, work) }}),
 	})

@@ -205,9 +205,9 @@ func TestCacheMarksResourcesThatAreTooLarge(t *testing.T) {
 	}
 }
 
-// Somebody makes 2,000 Secrets with our label and a state of 10,000 logins each: 460 MiB.
+// Somebody makes 200 Secrets with our label and a state of 10,000 logins each: 46 MiB.
 func TestCacheOfForgedPairSecretsIsSmall(t *testing.T) { //nolint:paralleltest // it measures the heap
-	const n, limit = 2000, 64 << 20
+	const n, limit = 200, 6 << 20
 	state := `{"seeds":[` + strings.TrimSuffix(strings.Repeat(`{"fingerprint":"%06d"},`, 10_000), ",") + `]}`
 	numbers := make([]any, 10_000)
 	indexer := toolscache.NewIndexer(toolscache.MetaNamespaceKeyFunc, toolscache.Indexers{
@@ -228,7 +228,7 @@ func TestCacheOfForgedPairSecretsIsSmall(t *testing.T) { //nolint:paralleltest /
 		if err := indexer.Add(forged); err != nil {
 			t.Fatal(err)
 		}
-		if i%100 == 99 && heap() > before+limit {
+		if i%20 == 19 && heap() > before+limit {
 			t.Fatalf("%d of them take %d MiB", i+1, (heap()-before)>>20)
 		}
 	}
@@ -238,7 +238,7 @@ func TestCacheOfForgedPairSecretsIsSmall(t *testing.T) { //nolint:paralleltest /
 
 // Those with states that are just not too long to be ours are indexed like ours.
 func TestCacheOfForgedPairSecretsIsBounded(t *testing.T) { //nolint:paralleltest // it measures the heap
-	const n = 2000
+	const n = 400
 	indexer := toolscache.NewIndexer(toolscache.MetaNamespaceKeyFunc, toolscache.Indexers{indexChainTokens: indexed(chainTokens), indexPairOwner: indexed(pairOwner)})
 	before := heap()
 	for i := range n {

@@ -75,6 +75,7 @@ const (
 	saysType       = "a type that begins with kubernetes.io/ must be the one that belongs to the format"
 	saysHostFormat = "host belongs to the formats BasicAuth, GitCredentials, Netrc and GitHubCLI only"
 	saysWorkload   = "must be the name of a workload of this namespace: lower-case letters, digits and dashes"
+	saysScopes     = "must be scopes such as repo or read:org, one in each entry"
 	saysUsername   = "must consist of letters, digits, dots, dashes and underscores"
 )
 
@@ -89,6 +90,12 @@ var nonsense = []struct{ patch, says string }{
 	{`{"secret":{"name":"pair"},"outputs":[{"name":"pair","format":"Netrc"}]}`, "an output must not have the name of the pair's Secret"},
 	{`{"outputs":[{"name":"octocat-seed","format":"Netrc"}]}`, "an output must not have the name of the seed (refreshTokenRef.name)"},
 	{`{"outputs":[{"name":"github-app","format":"Netrc"}]}`, "an output must not have the name of the client secret's Secret (app.clientSecretRef.name)"},
+
+	{`{"deviceFlow":{"scopes":["repo"]}}`, "a GitHub App (client ID Iv…) knows no scopes: leave out deviceFlow.scopes, and set the permissions in the App"},
+	{`{"app":{"clientID":"Ov23liEXAMPLE"},"deviceFlow":{"scopes":["repo,read:org"]}}`, saysScopes},
+	{`{"app":{"clientID":"Ov23liEXAMPLE"},"deviceFlow":{"scopes":["repo read:org"]}}`, saysScopes},
+	{`{"app":{"clientID":"Ov23liEXAMPLE"},"deviceFlow":{"scopes":["repo","repo"]}}`, "Duplicate value"},
+	{`{"app":{"clientID":"Ov23liEXAMPLE"},"deviceFlow":{"scopes":[""]}}`, "should be at least 1 chars long"},
 
 	{`{"app":{"host":"https://github.com"}}`, saysHost},
 	{`{"app":{"host":"GitHub.com"}}`, saysHost},
@@ -314,6 +321,8 @@ func TestValuesAtTheEdgeAreAccepted(t *testing.T) {
 		`{"refreshTokenRef":{"name":"a.b-c","key":"._-A"}}`,
 		`{"refreshTokenRef":null,"deviceFlow":{}}`,
 		`{"deviceFlow":{}}`,
+		`{"app":{"clientID":"Ov23liEXAMPLE"},"deviceFlow":{"scopes":["repo","read:org","offline_access"]}}`,
+		`{"app":{"clientID":"0123456789abcdef0123"},"deviceFlow":{"scopes":["` + strings.Repeat("a", 64) + `"]}}`,
 		`{"secret":{"name":"` + strings.Repeat("a", 253) + `"}}`, `{"secret":{"name":"1.a-b.c"}}`,
 		`{"secret":{"labels":` + manyKeys(64) + `,"annotations":` + manyKeys(64) + `}}`,
 		`{"secret":{"labels":{"` + strings.Repeat("a", 253) + "/" + strings.Repeat("A", 63) + `":"x"}}}`,

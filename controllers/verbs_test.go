@@ -196,8 +196,8 @@ func (w *world) refused(name string, want refusal) {
 // presented makes sure of how many refresh tokens the stand-in was shown, ever.
 func (w *world) presented(want int) {
 	w.t.Helper()
-	if got := len(w.gh.Presentations()); got != want {
-		w.t.Errorf("%d refresh tokens were presented, want %d", got, want)
+	if got := w.gh.Presentations(); len(got) != want {
+		w.t.Errorf("%d refresh tokens were presented, want %d: %+v", len(got), want, got)
 	}
 }
 

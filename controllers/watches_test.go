@@ -82,7 +82,8 @@ func newWatchWorld(t *testing.T) *watchWorld {
 		t: t, store: &pairsecret.Store{Client: cluster, Live: cluster}, token: token, name: client.ObjectKeyFromObject(token),
 		Reconciler: &Reconciler{
 			Client: cluster, APIReader: cluster, Recorder: events.NewFakeRecorder(100), Clock: rotation.SystemClock(),
-			namespaces: allServed{}, memory: remembered, reports: memory.NewSlot[reported](remembered), queue: &queue{memory: remembered},
+			namespaces: allServed{}, memory: remembered, reports: memory.NewSlot[reported](remembered), contests: memory.NewSlot[contests](remembered),
+			queue: &queue{memory: remembered},
 		},
 	}
 	w.outputs = outputs.New(outputs.Options{Client: cluster, Live: cluster, Store: w.store, Clock: w.Clock, Memory: remembered})

@@ -152,8 +152,6 @@ const (
 	ReasonOutputNotOwned = "OutputNotOwned"
 	// ReasonOutputInvalid: an output cannot be rendered as its spec asks.
 	ReasonOutputInvalid = "OutputInvalid"
-	// ReasonSecretContested: somebody else changes a Secret of the operator's each time it is put right.
-	ReasonSecretContested = "SecretContested"
 	// ReasonOutputNotWritten: the API server refused an output, or did not answer; it is tried again.
 	ReasonOutputNotWritten = "OutputNotWritten"
 )

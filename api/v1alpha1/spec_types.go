@@ -7,6 +7,7 @@ import (
 // GitHubUserTokenSpec says whose token is kept fresh, by which App, and where it goes.
 //
 // +kubebuilder:validation:XValidation:rule="has(self.refreshTokenRef) || has(self.deviceFlow)",message="say where the authorization comes from: refreshTokenRef (a Secret with a refresh token), deviceFlow ({}: a person enters a code), or both"
+// +kubebuilder:validation:XValidation:rule="!has(self.deviceFlow) || !has(self.deviceFlow.scopes) || !self.app.clientID.startsWith('Iv')",message="a GitHub App (client ID Iv…) knows no scopes: leave out deviceFlow.scopes, and set the permissions in the App"
 // +kubebuilder:validation:XValidation:rule="!has(self.outputs) || !has(self.refreshTokenRef) || self.outputs.all(o, o.name != self.refreshTokenRef.name)",message="an output must not have the name of the seed (refreshTokenRef.name)"
 // +kubebuilder:validation:XValidation:rule="!has(self.outputs) || !has(self.app.clientSecretRef) || self.outputs.all(o, o.name != self.app.clientSecretRef.name)",message="an output must not have the name of the client secret's Secret (app.clientSecretRef.name)"
 type GitHubUserTokenSpec struct {
@@ -140,8 +141,18 @@ type ClientSecretReference struct {
 	Key string `json:"key,omitempty"`
 }
 
-// DeviceFlow has no fields: its presence ("deviceFlow: {}") turns the device flow on.
-type DeviceFlow struct{}
+// DeviceFlow turns the device flow on by its presence ("deviceFlow: {}").
+type DeviceFlow struct {
+	// scopes are what an OAuth App asks for, for example repo; offline_access, for a refresh token, is added. They
+	// count for the next code. A GitHub App knows no scopes: what it may do is set in the App. At most 32.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=32
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=64
+	// +kubebuilder:validation:XValidation:rule="self.all(s, s.matches('^[A-Za-z0-9][A-Za-z0-9_:.-]*$'))",message="must be scopes such as repo or read:org, one in each entry"
+	Scopes []string `json:"scopes,omitempty"`
+}
 
 // UserSelector names one GitHub account.
 //

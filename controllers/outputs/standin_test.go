@@ -397,9 +397,10 @@ func newWorld(t *testing.T, outputs ...v1alpha1.Output) *world {
 func newPair(token *v1alpha1.GitHubUserToken, access string) *rotation.Pair {
 	pair := &rotation.Pair{
 		Ref: scope.PairRefOf(token), Owner: scope.OwnerOf(token), Controlled: true, AccessToken: credential.NewAccessToken(access),
+		RefreshToken: credential.NewRefreshToken("ghr_of_" + access),
 	}
 	pair.State = rotation.State{
-		Owner: string(token.UID), App: "github.com/Iv1", AccessToken: pair.AccessToken.Fingerprint(),
+		Owner: string(token.UID), App: "github.com/Iv1", AccessToken: pair.AccessToken.Fingerprint(), RefreshToken: pair.RefreshToken.Fingerprint(),
 		IssuedAt: time.Date(2026, 3, 4, 0, 0, 0, 0, time.UTC), ExpiresAt: time.Date(2026, 3, 4, 8, 0, 0, 0, time.UTC),
 	}
 	pair.NextRefreshAt = (&scope.Scope{Token: token, Pair: pair}).NextRefreshAt()

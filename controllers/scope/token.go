@@ -3,6 +3,7 @@ package scope
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -33,7 +34,11 @@ func PairRefOf(token *v1alpha1.GitHubUserToken) rotation.Ref {
 
 // AppOf is the App without its secret.
 func AppOf(token *v1alpha1.GitHubUserToken) github.App {
-	return github.App{Host: token.Spec.App.Host, ClientID: token.Spec.App.ClientID}
+	app := github.App{Host: token.Spec.App.Host, ClientID: token.Spec.App.ClientID}
+	if token.Spec.DeviceFlow != nil {
+		app.Scope = strings.Join(token.Spec.DeviceFlow.Scopes, " ")
+	}
+	return app
 }
 
 // PolicyOf is what the resource says about when to exchange. A hold-until that is no time is as good as none;

@@ -11,7 +11,7 @@ func ReasonOf(err *github.Error) string {
 	case github.IncorrectClientCredentials, github.UnknownClient:
 		return v1alpha1.ReasonIncorrectClientCredentials
 	case github.UnverifiedEmail, github.AccessDenied, github.ApplicationSuspended, github.UnsupportedGrantType,
-		github.UnauthorizedClient, github.InvalidRequest, github.NotSupported, github.Forbidden:
+		github.UnauthorizedClient, github.InvalidRequest, github.InvalidScope, github.NotSupported, github.Forbidden:
 		return v1alpha1.ReasonAppMisconfigured
 	case github.DeviceFlowDisabled:
 		return v1alpha1.ReasonDeviceFlowDisabled

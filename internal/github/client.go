@@ -147,6 +147,8 @@ type App struct {
 	ClientID string
 	// ClientSecret may be zero: tokens that come from the device flow need none.
 	ClientSecret credential.ClientSecret
+	// Scope is what an OAuth App asks for by the device flow: scopes with blanks between them. See deviceScopes.
+	Scope string
 }
 
 // Key names the App: "host/clientID" with the host in its normal form, and no secret. Rate limits

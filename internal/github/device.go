@@ -2,6 +2,7 @@ package github
 
 import (
 	"context"
+	"errors"
 	"net/url"
 	"regexp"
 	"time"
@@ -45,7 +46,21 @@ func (c *Client) RequestDeviceCode(ctx context.Context, app App) (DeviceAuthoriz
 	if err != nil {
 		return DeviceAuthorization{}, err
 	}
-	reply, err := c.post(ctx, h, deviceCodePath, url.Values{"client_id": {clientID}})
+	wanted, instead := app.deviceScopes()
+	authorization, err := c.requestDeviceCode(ctx, h, clientID, wanted)
+	var refused *Error
+	if wanted != instead && errors.As(err, &refused) && refused.Reason == InvalidScope {
+		return c.requestDeviceCode(ctx, h, clientID, instead)
+	}
+	return authorization, err
+}
+
+func (c *Client) requestDeviceCode(ctx context.Context, h host, clientID, scope string) (DeviceAuthorization, error) {
+	form := url.Values{"client_id": {clientID}}
+	if scope != "" {
+		form.Set("scope", scope)
+	}
+	reply, err := c.post(ctx, h, deviceCodePath, form)
 	if err != nil {
 		return DeviceAuthorization{}, err
 	}

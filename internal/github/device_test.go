@@ -67,6 +67,7 @@ func TestABadDeviceAuthorizationIsRefused(t *testing.T) {
 		reason Reason
 	}{
 		{"the App has no device flow", 400, `{"error":"device_flow_disabled"}`, Misconfigured, DeviceFlowDisabled},
+		{"a scope is not known", 200, `{"error":"invalid_scope"}`, Misconfigured, InvalidScope},
 		{"the App is not known", 404, `{"error":"Not Found"}`, Misconfigured, UnknownClient},
 		{"the page is elsewhere", 200, page("https://evil.example/login/device"), Misconfigured, Redirected},
 		{"the page only looks right", 200, page("https://github.com@evil.example/login/device"), Misconfigured, Redirected},

@@ -66,6 +66,8 @@ const (
 	UnauthorizedClient Reason = "UnauthorizedClient"
 	// InvalidRequest: invalid_request, or a request refused here because a part of it is missing.
 	InvalidRequest Reason = "InvalidRequest"
+	// InvalidScope: invalid_scope, RFC 6749's word for a scope that the host does not know.
+	InvalidScope Reason = "InvalidScope"
 	// DeviceFlowDisabled: device_flow_disabled.
 	DeviceFlowDisabled Reason = "DeviceFlowDisabled"
 	// NotSupported: the host has no such REST endpoint.
@@ -128,6 +130,7 @@ var meanings = map[Reason]meaning{
 	UnsupportedGrantType:       {Misconfigured, "GitHub does not offer this grant to the App: check that the App uses expiring user tokens and that the host is recent enough"},
 	UnauthorizedClient:         {Misconfigured, "the App may not use this grant: check the App's settings"},
 	InvalidRequest:             {Misconfigured, "the request lacks something GitHub needs: check the client ID, the client secret and the refresh token"},
+	InvalidScope:               {Misconfigured, "GitHub does not know one of the scopes that were asked for: correct deviceFlow.scopes"},
 	DeviceFlowDisabled:         {Misconfigured, "the App has no device flow: enable it in the App's settings"},
 	NotSupported:               {Misconfigured, "this GitHub host does not offer the call"},
 	HostMalformed:              {Misconfigured, "the host must be HOST or HOST:PORT, without scheme and path"},

@@ -107,6 +107,7 @@ var codes = map[string]Reason{
 	"unsupported_grant_type":       UnsupportedGrantType,
 	"unauthorized_client":          UnauthorizedClient,
 	"invalid_request":              InvalidRequest,
+	"invalid_scope":                InvalidScope,
 	"server_error":                 ServerError,
 	"temporarily_unavailable":      ServerError,
 	"device_flow_disabled":         DeviceFlowDisabled,

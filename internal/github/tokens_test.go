@@ -175,6 +175,7 @@ func TestEveryFailureIsClassified(t *testing.T) {
 		"unauthorized_client":          {Misconfigured, UnauthorizedClient},
 		"invalid_request":              {Misconfigured, InvalidRequest},
 		"device_flow_disabled":         {Misconfigured, DeviceFlowDisabled},
+		"invalid_scope":                {Misconfigured, InvalidScope},
 		"authorization_pending":        {Transient, AuthorizationPending},
 		"slow_down":                    {Transient, SlowDown},
 		"expired_token":                {Rejected, ExpiredCode},

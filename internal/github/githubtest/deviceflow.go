@@ -43,11 +43,15 @@ func (s *Server) answerDeviceCode(c *call) reply {
 		refused.status = http.StatusBadRequest
 		return refused
 	}
+	scope := scopeOf(app, c.get("scope"))
+	if slices.ContainsFunc(app.InvalidScopes, func(unknown string) bool { return hasScope(scope, unknown) }) {
+		return s.refusal(invalidScope)
+	}
 	d := &device{
 		code:     s.randomString(hexadecimal, 40),
 		userCode: s.randomString(consonants, 4) + "-" + s.randomString(consonants, 4),
 		app:      app,
-		scope:    scopeOf(app, c.get("scope")),
+		scope:    scope,
 		expires:  s.now().Add(app.DeviceCodeLifetime),
 		interval: app.DeviceInterval,
 	}
@@ -72,6 +76,9 @@ func scopeOf(app *App, asked string) string {
 		return app.Scope
 	}
 }
+
+// hasScope reports whether a scope is one of those that a login got.
+func hasScope(scopes, wanted string) bool { return slices.Contains(strings.Split(scopes, ","), wanted) }
 
 // pollDevice is the token endpoint's part of the device flow. The interval is checked before anything else.
 func (s *Server) pollDevice(c *call, app *App) reply {

@@ -125,3 +125,47 @@ func TestADeviceFlowThatCannotBegin(t *testing.T) {
 	want(t, "error for a code of nobody's", poll(t, gh, "0123").text("error"), "incorrect_device_code")
 	want(t, "approval of a code of nobody's", gh.ApproveDevice("ABCD-EFGH", "octocat"), ErrUnknownUserCode)
 }
+
+// That an OAuth App has to ask for its refresh tokens is reported, and not documented: a knob.
+func TestAnOAuthAppHasToAskForItsRefreshToken(t *testing.T) {
+	for scope, c := range map[string]struct {
+		scope   string
+		refresh bool
+	}{
+		"":                     {scope: "repo"},
+		"repo":                 {scope: "repo"},
+		"offline_access":       {scope: "offline_access", refresh: true},
+		"repo, offline_access": {scope: "repo,offline_access", refresh: true},
+	} {
+		t.Run(scope, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				gh := newServer(t)
+				gh.UpdateApp(clientID, func(a *App) { a.Kind, a.Scope, a.OfflineAccess = OAuthApp, "repo", true })
+				r := tokenRequest(url.Values{"client_id": {clientID}, "scope": {scope}})
+				r.URL.Path = "/login/device/code"
+				start := send(t, gh, r)
+				if err := gh.ApproveDevice(start.text("user_code"), "octocat"); err != nil {
+					t.Fatal(err)
+				}
+				got := poll(t, gh, start.text("device_code"))
+				want(t, "expires_in", got.fields["expires_in"], any(28800.0))
+				want(t, "scope", got.text("scope"), c.scope)
+				want(t, "a refresh token", got.text("refresh_token") != "", c.refresh)
+				if c.refresh {
+					parameters := refreshing(got.text("refresh_token"))
+					parameters.Del("client_secret")
+					next := send(t, gh, tokenRequest(parameters))
+					want(t, "scope of the next pair", next.text("scope"), c.scope)
+					want(t, "a refresh token of the next pair", next.text("refresh_token") != "", true)
+				}
+			})
+		})
+	}
+	gh := newServer(t)
+	gh.UpdateApp(clientID, func(a *App) { a.Kind, a.OfflineAccess = OAuthApp, true })
+	want(t, "a refresh token of the web flow", gh.Mint(clientID, "octocat").RefreshToken != "", true)
+	gh.UpdateApp(clientID, func(a *App) { a.InvalidScopes = []string{"repo"} })
+	r := tokenRequest(url.Values{"client_id": {clientID}, "scope": {"gist repo"}})
+	r.URL.Path = "/login/device/code"
+	want(t, "error for a scope that is not known", send(t, gh, r).text("error"), "invalid_scope")
+}

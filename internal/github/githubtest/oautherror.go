@@ -8,6 +8,7 @@ type oauthError string
 const (
 	badRefreshToken            oauthError = "bad_refresh_token"
 	invalidRequest             oauthError = "invalid_request"
+	invalidScope               oauthError = "invalid_scope"
 	badVerificationCode        oauthError = "bad_verification_code"
 	incorrectClientCredentials oauthError = "incorrect_client_credentials"
 	redirectURIMismatch        oauthError = "redirect_uri_mismatch"
@@ -24,6 +25,7 @@ const (
 
 var oauthErrorText = map[oauthError]string{
 	invalidRequest:             "The only code_challenge_method is S256.",
+	invalidScope:               "The scopes requested are invalid.",
 	badRefreshToken:            "The refresh token passed is incorrect or expired.",
 	badVerificationCode:        "The code passed is incorrect or expired.",
 	incorrectClientCredentials: "The client_id and/or client_secret passed are incorrect.",

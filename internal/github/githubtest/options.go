@@ -104,6 +104,12 @@ type App struct {
 
 	// NoExpiry switches token expiry off: no refresh token and no lifetimes in the reply.
 	NoExpiry bool
+	// OfflineAccess gives refresh tokens by the device flow only to those that ask for the scope offline_access, as is
+	// reported of OAuth Apps; it is not documented.
+	OfflineAccess bool
+	// InvalidScopes are refused when a device code is asked for with one of them, with RFC 6749's invalid_scope. What
+	// GitHub does with a scope that it does not know is not documented; by default it gives what was asked for.
+	InvalidScopes []string
 	// NoRefreshToken leaves the refresh token out of replies, whose access tokens expire all the same.
 	NoRefreshToken bool
 	// AccessTokenLifetime defaults to DefaultAccessTokenLifetime. It is told in whole seconds, rounded down.
@@ -197,6 +203,7 @@ func (a App) withDefaults() App {
 	def(&a.DeviceInterval, DefaultDeviceInterval)
 	a.Secrets = append([]string(nil), a.Secrets...)
 	a.CallbackURLs = append([]string(nil), a.CallbackURLs...)
+	a.InvalidScopes = append([]string(nil), a.InvalidScopes...)
 	return a
 }
 

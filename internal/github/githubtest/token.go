@@ -136,7 +136,7 @@ func (s *Server) issue(app *App, user *User, device bool, scope string, previous
 	if !app.NoExpiry {
 		p.access.expires = now.Add(app.AccessTokenLifetime)
 	}
-	if !app.NoExpiry && !app.NoRefreshToken {
+	if !app.NoExpiry && !app.NoRefreshToken && (!app.OfflineAccess || !device || hasScope(scope, "offline_access")) {
 		p.refresh.value = app.RefreshTokenPrefix + s.newToken(app, app.RefreshTokenLength)
 		p.refresh.fingerprint = Fingerprint(p.refresh.value)
 		s.tokens[p.refresh.value] = p

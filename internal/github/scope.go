@@ -1,0 +1,33 @@
+package github
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// offlineAccess is the scope for which GitHub gives an OAuth App a refresh token by the device flow. That is not
+// documented: without it the access token is reported to expire all the same, and to come alone.
+const offlineAccess = "offline_access"
+
+// gitHubAppIDs and oauthAppIDs are how GitHub writes the client IDs of its two kinds of Apps. OAuth Apps of former days,
+// and of an Enterprise Server, have 20 hexadecimal digits.
+var (
+	gitHubAppIDs = regexp.MustCompile(`^Iv`)
+	oauthAppIDs  = regexp.MustCompile(`^(Ov|[0-9a-f]{20}$)`)
+)
+
+// deviceScopes are what is asked for by the device flow, and what is asked for instead when the host does not know one
+// of them: the same without what was added here. A GitHub App knows no scopes and asks for none. Of an App of which
+// nobody can tell what it is, it is as the App says.
+func (a App) deviceScopes() (wanted, instead string) {
+	id, scopes := strings.TrimSpace(a.ClientID), strings.Fields(a.Scope)
+	if gitHubAppIDs.MatchString(id) || len(scopes) == 0 && !oauthAppIDs.MatchString(id) {
+		return "", ""
+	}
+	instead = strings.Join(scopes, " ")
+	if !slices.Contains(scopes, offlineAccess) {
+		scopes = append(scopes, offlineAccess)
+	}
+	return strings.Join(scopes, " "), instead
+}
