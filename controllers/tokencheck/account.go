@@ -81,8 +81,9 @@ func (c *Checks) VerifyAccount(ctx context.Context, app github.App, record rotat
 // not end a pair at once.
 func (c *Checks) verifyWithin(record rotation.Record, tokens github.Tokens) time.Duration {
 	end := record.Reply.SentAt.Add(verifyTime)
-	if !tokens.ExpiresAt.IsZero() && tokens.ExpiresAt.Before(end) {
-		end = tokens.ExpiresAt
+	// By this clock, and not by GitHub's: it is this one that is asked again, and it may be wrong as it was then.
+	if expires := tokens.ExpiresAt.Add(tokens.Shortened); !tokens.ExpiresAt.IsZero() && expires.Before(end) {
+		end = expires
 	}
 	return min(max(end.Sub(c.options.Clock.Now()), deadAfter), verifyTime)
 }

@@ -47,6 +47,12 @@ func TestVerifyAccount(t *testing.T) {
 				tokens.ExpiresAt = w.clock.Now().Add(time.Hour)
 			},
 		},
+		"a clock that was ahead at the exchange ends no pair early": {
+			replies: []reply{outage}, want: rotation.ErrUserUnknown, least: 4 * time.Hour, most: 4*time.Hour + minute,
+			edit: func(w *world, _ *rotation.Record, tokens *github.Tokens) {
+				tokens.ExpiresAt, tokens.Shortened = w.clock.Now().Add(time.Hour), 3*time.Hour
+			},
+		},
 		"GitHub does not say in eight hours": {replies: []reply{outage}, want: rotation.ErrUserUnknown, least: verifyTime, most: verifyTime + minute},
 		"restarts do not make it longer": {
 			replies: []reply{outage}, want: rotation.ErrUserUnknown, least: time.Hour, most: time.Hour + minute,

@@ -148,7 +148,7 @@ func (w *world) judgeAgain(f *flight, p *issued) {
 		if verdict == nil || verdict.Fingerprint != d.Spends {
 			continue
 		}
-		wall := f.life.wall()
+		wall := f.decidedAt // Since then it may have jumped.
 		early := !f.life.setBack && wall.Before(verdict.AgainAt) && verdict.AgainAt.Sub(wall) <= time.Hour
 		if early && (f.job.RefreshRequestedAt == "" || f.job.RefreshRequestedAt == verdict.Asked) {
 			w.violate("%s: a refused token was presented once more before anybody asked for it, and too early", res.namespace)

@@ -174,6 +174,8 @@ type flight struct {
 	owner rotation.Owner
 	// job is the exchange that it makes, and empty if it makes none.
 	job *rotation.Job
+	// decidedAt is the wall clock's time when it was begun.
+	decidedAt time.Time
 	// fencedAt is when its fence was written, and unfenced that admission has altered it.
 	fencedAt moment
 	unfenced bool

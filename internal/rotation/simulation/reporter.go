@@ -56,7 +56,7 @@ var errRefused = errors.New("the API server refuses the status")
 func (r reporter) Starting(_ logr.Logger, _ *v1alpha1.GitHubUserToken, job rotation.Job) {
 	w := r.life.world
 	f := w.current.flight
-	f.owner, f.job = job.Owner, &job
+	f.owner, f.job, f.decidedAt = job.Owner, &job, r.life.wall()
 	w.flightBegins(f)
 }
 

@@ -37,6 +37,23 @@ func Shrink(cfg Config, tries int) Config {
 			cfg = smaller
 		}
 	}
+	return onlyHits(cfg)
+}
+
+// onlyHits leaves out the single faults that do not happen any more, since others were left out. It changes nothing else.
+func onlyHits(cfg Config) Config {
+	if cfg.Only == nil {
+		return cfg
+	}
+	return only(cfg, Run(quiet(cfg)).hits)
+}
+
+// only is a run in which no other faults happen.
+func only(cfg Config, hits []string) Config {
+	cfg.Only = map[string]bool{}
+	for _, hit := range hits {
+		cfg.Only[hit] = true
+	}
 	return cfg
 }
 
@@ -54,18 +71,10 @@ func fewerResources(cfg Config, fails func(Config) bool) Config {
 // fewerFaults leaves out as many single faults as it can: first large parts of them, then small ones.
 func fewerFaults(cfg Config, fails func(Config) bool) Config {
 	hits := Run(quiet(cfg)).hits
-	only := func(kept []string) Config {
-		smaller := cfg
-		smaller.Only = map[string]bool{}
-		for _, hit := range kept {
-			smaller.Only[hit] = true
-		}
-		return smaller
-	}
 	for size := len(hits); size > 0; size /= 2 {
 		for from := 0; from < len(hits); {
 			kept := slices.Delete(slices.Clone(hits), from, min(from+size, len(hits)))
-			if smaller := only(kept); fails(smaller) {
+			if smaller := only(cfg, kept); fails(smaller) {
 				hits, cfg = kept, smaller
 			} else {
 				from += size
