@@ -181,6 +181,11 @@ type User struct {
 	ID int64
 	// EmailUnverified makes the token endpoint answer unverified_user_email.
 	EmailUnverified bool
+	// Suspended makes the REST API answer 403 to the account's tokens. What the token endpoint does is not documented:
+	// it goes on.
+	Suspended bool
+	// SingleSignOn is the value of X-GitHub-SSO that the REST API sends to the account's tokens; default none.
+	SingleSignOn string
 }
 
 func (a App) withDefaults() App {
