@@ -4,9 +4,6 @@ import (
 	"errors"
 	"strings"
 
-	"k8s.io/apimachinery/pkg/api/meta"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 	"github.com/githubusertoken/github-user-token-operator/controllers/words"
@@ -43,11 +40,12 @@ func (c *Checks) Standing(s *scope.Scope) scope.Standing {
 
 // told is what the status says of an account that may do nothing.
 func told(token *v1alpha1.GitHubUserToken) scope.Standing {
-	ready := meta.FindStatusCondition(token.Status.Conditions, v1alpha1.ConditionReady)
-	if ready == nil || ready.Status != metav1.ConditionFalse || !strings.HasPrefix(ready.Message, words.BarredPrefix) {
-		return scope.Standing{}
+	for _, c := range token.Status.Conditions {
+		if c.Type == v1alpha1.ConditionReady && c.Status == "False" && strings.HasPrefix(c.Message, words.BarredPrefix) {
+			return scope.Standing{Reason: c.Reason, Message: c.Message}
+		}
 	}
-	return scope.Standing{Reason: ready.Reason, Message: ready.Message}
+	return scope.Standing{}
 }
 
 // bar takes GitHub's answer that the account may do nothing, and reports whether it is to be believed: when GitHub has said

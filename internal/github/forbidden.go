@@ -65,7 +65,7 @@ func singleSignOn(h host, header http.Header) (detail string, ok bool) {
 		return "", true
 	case kind == "partial-results" && name == "organizations":
 		var ids []string
-		for _, id := range strings.Split(value, ",") {
+		for id := range strings.SplitSeq(value, ",") {
 			if id = strings.TrimSpace(id); organizationID.MatchString(id) && len(ids) < maxOrganizations {
 				ids = append(ids, id)
 			}
