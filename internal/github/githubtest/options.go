@@ -59,6 +59,9 @@ type Options struct {
 	// RevokeLimit is the number of requests an hour from one address to POST /credentials/revoke; default
 	// DefaultRevokeLimit, negative: no limit.
 	RevokeLimit int
+	// RevokeNeedsAuthentication makes POST /credentials/revoke that of an Enterprise Server, which answers 401 without
+	// authentication; github.com answers 403 with it.
+	RevokeNeedsAuthentication bool
 
 	// OnExchange is called after a refresh token was exchanged and before the reply is sent, without any lock held: the
 	// place to make something happen between the two.

@@ -224,11 +224,17 @@ func (s *Server) answerDeleteGrant(c *call) reply {
 	return c.versioned(reply{status: http.StatusNoContent})
 }
 
-// answerRevoke is POST /credentials/revoke. It takes access and refresh tokens, needs no authentication, ends just the
-// tokens that it names, and does not say whether they were any good.
+// answerRevoke is POST /credentials/revoke. It takes access and refresh tokens, and no authentication (an Enterprise Server
+// wants one), ends just the tokens that it names, and does not say whether they were any good.
 func (s *Server) answerRevoke(c *call) reply {
 	if refused := s.precheck(c); refused != nil {
 		return *refused
+	}
+	switch authenticated := c.r.Header.Get("Authorization") != ""; {
+	case s.options.RevokeNeedsAuthentication && !authenticated:
+		return restError(http.StatusUnauthorized, "Requires authentication")
+	case !s.options.RevokeNeedsAuthentication && authenticated:
+		return restError(http.StatusForbidden, "This endpoint takes requests without authentication only.")
 	}
 	limit := s.options.RevokeLimit
 	w, allowed := s.spend("revoke/"+remoteIP(c.r), limit, time.Hour)
