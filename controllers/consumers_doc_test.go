@@ -20,6 +20,22 @@ const consumersDoc = "../docs/consumers.md"
 
 var yamlBlock = regexp.MustCompile("(?s)```yaml\n(.*?)```")
 
+// atHost has a resource use a stand-in for github.com, at an address. Outputs that name github.com name that one then: no
+// output may offer one GitHub's token to another.
+func atHost(token *v1alpha1.GitHubUserToken, host string) {
+	token.Spec.App.Host = host
+	for i := range token.Spec.Outputs {
+		output := &token.Spec.Outputs[i]
+		output.URL = strings.Replace(output.URL, "//github.com/", "//"+host+"/", 1)
+		if output.Host == "api.github.com" {
+			output.Host = host
+		}
+		if output.Format == v1alpha1.OutputFormatDockerConfigJSON && output.Registry == "" {
+			output.Registry = "registry.example.com" // An address has no registry of its own.
+		}
+	}
+}
+
 // TestTheExamplesForConsumersWork applies the examples of docs/consumers.md: the outputs for real, and what
 // reads them as pods, with the API server's own validation.
 func TestTheExamplesForConsumersWork(t *testing.T) {
@@ -56,6 +72,7 @@ func TestTheExamplesForConsumersWork(t *testing.T) {
 			readers = append(readers, content)
 		}
 	}
+	atHost(token, w.site.Host)
 	w.permitHandoff()
 	w.seed("octocat", "octocat")
 	w.create(token)
@@ -117,7 +134,8 @@ func TestTheExamplesForConsumersWork(t *testing.T) {
 	if argo == nil {
 		t.Fatal("there is no example for Argo CD")
 	}
-	argo.Namespace, argo.Spec.App.Host, argo.Name = w.namespace, w.site.Host, "argo"
+	argo.Namespace, argo.Name = w.namespace, "argo"
+	atHost(argo, w.site.Host)
 	argo.Spec.RefreshTokenRef.Name, argo.Spec.Secret.Name = "argo-seed", "argo-token"
 	argo.Spec.App.ClientID = clientID
 	w.seed("argo", "argo")

@@ -273,9 +273,9 @@ func (w *world) startRetained(name string) *corev1.Secret {
 	token := w.resource(name)
 	token.Spec.DeletionPolicy = v1alpha1.DeletionPolicyRetain
 	w.create(token)
-	pair := w.ready(name)
-	w.settle()
-	return pair
+	w.ready(name)
+	w.account(name)
+	return w.alive(name + "-token")
 }
 
 func TestRetainingAndAdoptingLeaveAloneWhatOthersHavePutThere(t *testing.T) {

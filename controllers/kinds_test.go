@@ -94,7 +94,7 @@ func TestATokenThatEndsForGoodIsReportedWhileItWorks(t *testing.T) {
 func TestATokenThatEndsForGoodIsReportedWhenItHasEnded(t *testing.T) {
 	t.Parallel()
 	app := deviceApp()
-	app.AccessTokenLifetime, app.NoRefreshToken = 8*time.Second, true
+	app.AccessTokenLifetime, app.NoRefreshToken = 20*time.Second, true
 	w := newWorld(t, worldOptions{app: app})
 	w.gh.UpdateApp(clientID, func(app *githubtest.App) { app.NoRefreshToken = false })
 	w.seed("octocat", "octocat")
@@ -161,7 +161,7 @@ func TestTokensOfEveryKindAndShapeAreKeptFresh(t *testing.T) {
 
 func TestARefreshTokenThatExpiredUnusedIsReportedAsSuch(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, worldOptions{app: githubtest.App{AccessTokenLifetime: 6 * time.Second, RefreshTokenLifetime: 8 * time.Second}})
+	w := newWorld(t, worldOptions{app: githubtest.App{AccessTokenLifetime: 16 * time.Second, RefreshTokenLifetime: 18 * time.Second}})
 	w.start("octocat")
 	w.change("octocat", func(token *v1alpha1.GitHubUserToken) { token.Spec.Suspend = true })
 	w.eventually("the refresh token to expire", func() (bool, string) {

@@ -1,12 +1,14 @@
 package controllers
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -124,12 +126,26 @@ func TestAnAccessTokenThatGitHubDoesNotKnowIsNotTheEndOfItsPair(t *testing.T) {
 			},
 			own: true,
 		},
-		"as GitHub has refused the refresh token before": {before: func(w *world, _ *corev1.Secret) {
+		"as GitHub has refused the refresh token twice": {before: func(w *world, pair *corev1.Secret) {
+			w.gh.RevokeGrant(clientID, "octocat")
+			w.request("octocat", "1")
+			w.condition("octocat", v1alpha1.ConditionAuthorized, metav1.ConditionFalse, v1alpha1.ReasonRefreshTokenRejected)
+			w.request("octocat", "2")
+			w.eventually("the second refusal", func() (bool, string) {
+				condition := meta.FindStatusCondition(w.get("octocat").Status.Conditions, v1alpha1.ConditionAuthorized)
+				return condition != nil && condition.Status == metav1.ConditionFalse && !strings.Contains(condition.Message, "once more"), fmt.Sprint(condition)
+			})
+			if shown := len(w.gh.PresentationsOf(refresh(pair))); shown != 2 {
+				w.t.Errorf("the refresh token was presented %d times, want 2", shown)
+			}
+			old(w)
+		}},
+		"as GitHub has refused the refresh token once, which may be a mistake": {before: func(w *world, _ *corev1.Secret) {
 			w.gh.RevokeGrant(clientID, "octocat")
 			w.request("octocat", "1")
 			w.condition("octocat", v1alpha1.ConditionAuthorized, metav1.ConditionFalse, v1alpha1.ReasonRefreshTokenRejected)
 			old(w)
-		}},
+		}, own: true},
 		"as it was revoked, which the refresh token's refusal has shown": {before: func(w *world, _ *corev1.Secret) {
 			w.change("octocat", func(token *v1alpha1.GitHubUserToken) {
 				token.Spec.CheckInterval = &metav1.Duration{Duration: checkEvery}

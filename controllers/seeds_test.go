@@ -82,14 +82,15 @@ func TestABadNewSeedDoesNotHurtAWorkingChain(t *testing.T) {
 		w.quiet()
 		w.says("octocat", v1alpha1.ConditionAuthorized, c.says)
 		w.presented(1 + c.presented)
-		w.request("octocat", "1")
+		w.request("octocat", "1") // Which also has a refused login presented once more.
 		w.refreshed("octocat", 2)
 		w.ready("octocat")
+		w.presented(2 + 2*c.presented)
 		// A good login ends it.
 		w.seed("octocat", "octocat")
 		w.refreshed("octocat", 1)
 		w.ready("octocat")
-		w.presented(3 + c.presented)
+		w.presented(3 + 2*c.presented)
 		if message := w.condition("octocat", v1alpha1.ConditionAuthorized, metav1.ConditionTrue, "").Message; message != "The refresh token is believed to be good." {
 			t.Errorf("Authorized still says %q", message)
 		}

@@ -16,7 +16,6 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/controllers/words"
 	"github.com/githubusertoken/github-user-token-operator/internal/problem"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
-	"github.com/githubusertoken/github-user-token-operator/internal/rotation/rules"
 )
 
 // statusOf is the whole status of a resource, from what is known of it now. It is a pure function: a status
@@ -189,7 +188,7 @@ func authorizedCondition(s *scope.Scope, stop *problem.Problem) metav1.Condition
 		condition.Status, condition.Reason, condition.Message = metav1.ConditionUnknown, v1alpha1.ReasonPairUnproven, words.Proving
 	case state != nil && state.Verdict != nil:
 		human := words.NeedsHuman(s.Token, state.Verdict.Reason)
-		condition.Status, condition.Reason, condition.Message = metav1.ConditionFalse, human.Reason, human.Message+words.Again(rules.AgainAt(s.Input, state.Verdict))
+		condition.Status, condition.Reason, condition.Message = metav1.ConditionFalse, human.Reason, human.Message+words.Again(s.AgainAt(state.Verdict))
 	case s.Failure != nil && s.Failure.Ambiguous, s.Pair != nil && s.Pair.Controlled && s.Pair.Intent != nil:
 		condition.Status, condition.Reason = metav1.ConditionUnknown, v1alpha1.ReasonOutcomeUnknown
 		condition.Message = "GitHub's answer to the last exchange did not arrive, so it is not known yet whether the exchange was made. The operator is finding out."
@@ -213,7 +212,7 @@ func authorizedCondition(s *scope.Scope, stop *problem.Problem) metav1.Condition
 		condition.Reason, condition.Message = v1alpha1.ReasonRefreshTokenValid, "The refresh token is believed to be good."
 		if state.SeedVerdict != nil {
 			condition.Message += fmt.Sprintf(" The newer login in the seed was refused (%s), so the chain before it goes on. %s", state.SeedVerdict.Reason, words.WhatToDo(s.Token)) +
-				words.Again(rules.AgainAt(s.Input, state.SeedVerdict))
+				words.Again(s.AgainAt(state.SeedVerdict))
 		} else if s.Seed.Problem != nil {
 			condition.Message += " " + seeds.UnusablePrefix + s.Seed.Problem.Message
 		}

@@ -100,6 +100,19 @@ func (w *world) request(name, value string) {
 	})
 }
 
+// honoured waits until the pair was got that was asked for by this request.
+func (w *world) honoured(name, request string) {
+	w.t.Helper()
+	w.eventually(fmt.Sprintf("request %q of %s to be honoured", request, name), func() (bool, string) {
+		secret := w.find(name + "-token")
+		if secret == nil {
+			return false, "there is no Secret"
+		}
+		state := secret.Annotations[v1alpha1.AnnotationState]
+		return strings.Contains(state, fmt.Sprintf(`"refreshRequestedAt":%q`, request)), state
+	})
+}
+
 // patchSecret applies a JSON merge patch to a Secret.
 func (w *world) patchSecret(name, patch string) {
 	w.t.Helper()
@@ -196,8 +209,8 @@ func (w *world) refused(name string, want refusal) {
 // presented makes sure of how many refresh tokens the stand-in was shown, ever.
 func (w *world) presented(want int) {
 	w.t.Helper()
-	if got := len(w.gh.Presentations()); got != want {
-		w.t.Errorf("%d refresh tokens were presented, want %d", got, want)
+	if got := w.gh.Presentations(); len(got) != want {
+		w.t.Errorf("%d refresh tokens were presented, want %d: %+v", len(got), want, got)
 	}
 }
 

@@ -84,8 +84,9 @@ func (m *note) proofed(state *rotation.State) bool {
 }
 
 // disown takes a pair that was put back to an older state from its resource: nothing is exchanged until it is proven. A
-// login that was under way in that older state is not under way now. Logins that are known to have been imported since are kept in
-// mind, so that they are not imported again.
+// seed that was being imported in that older state is not being imported now. A device code stays: a person may just have entered
+// it, and one of long ago brings nothing. Logins that are known to have been imported since are kept in mind, so that they are
+// not imported again.
 func (a *pairActions) disown(ctx context.Context, s *scope.Scope) Result {
 	const what = "The pair Secret was put back to an older state, and that could not be written down"
 	live, err := a.rotator.Store.Get(ctx, s.Ref)
@@ -107,8 +108,8 @@ func (a *pairActions) disown(ctx context.Context, s *scope.Scope) Result {
 	if next.Intent != nil && next.Intent.Spends != next.State.RefreshToken {
 		next.Intent = nil // Another one is resolved when the pair is proven.
 	}
-	next.SeedToken, next.DeviceCode = credential.RefreshToken{}, credential.DeviceCode{}
-	next.State.Owner, next.State.PendingSeed, next.State.Device = rotation.RolledBack, "", nil
+	next.SeedToken = credential.RefreshToken{}
+	next.State.Owner, next.State.PendingSeed = rotation.RolledBack, ""
 	for _, seed := range seeds {
 		if !slices.ContainsFunc(next.State.Seeds, func(r rotation.SeedRecord) bool { return r.Fingerprint == seed.Fingerprint }) {
 			next.State.Seeds = append(next.State.Seeds, seed)

@@ -7,6 +7,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 )
@@ -83,5 +84,28 @@ func TestAnOlderStateIsToldFromANewBeginning(t *testing.T) {
 	m.startsChain(old)
 	if m.isRolledBack(old, told(9, 9)) {
 		t.Error("a pair that was proven is doubted again")
+	}
+}
+
+// A person may just have entered the code, and the pair of a code reaches us once. A token that was pasted into a new Secret
+// looks older than the chain before, and must not take the code with it.
+func TestADeviceCodeStaysWithAPairThatIsDisowned(t *testing.T) {
+	w := newWorld(t)
+	token := &v1alpha1.GitHubUserToken{ObjectMeta: metav1.ObjectMeta{Namespace: owner.Namespace, Name: owner.Name, UID: uid}}
+	code := credential.NewDeviceCode("entered")
+	pasted := pairAt("2", func(p *rotation.Pair) {
+		p.RefreshToken, p.DeviceCode = credential.NewRefreshToken("pasted"), code
+		p.State.Owner, p.State.Revision, p.State.AccessToken, p.State.RefreshToken = string(uid), 0, "", p.RefreshToken.Fingerprint()
+		p.State.Device = &rotation.DeviceAuthorization{DeviceCode: code.Fingerprint()}
+	})
+	w.notes.With(uid, func(m *note) { m.chain = chainSeen{revision: 3, tokens: tokens{"access", "refresh"}} })
+	w.hold(pasted)
+	result := w.pairs.disown(t.Context(), &scope.Scope{Token: token, Owner: owner, Ref: inPlace, Pair: pasted, Now: start})
+	left, err := w.pairs.rotator.Store.Get(t.Context(), inPlace)
+	if err != nil || result.State != Again || left.State.Owner != rotation.RolledBack {
+		t.Fatalf("it was not disowned: %+v, %v", result, err)
+	}
+	if left.DeviceCode != code || left.State.Device == nil {
+		t.Error("the code is gone")
 	}
 }

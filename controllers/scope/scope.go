@@ -92,3 +92,6 @@ func (s *Scope) NextRefreshAt() time.Time {
 	}
 	return s.Input.Policy.DueAt(&s.Pair.State)
 }
+
+// AgainAt is when a refresh token that GitHub has refused is presented once more; zero when it is not.
+func (s *Scope) AgainAt(verdict *rotation.Verdict) time.Time { return rules.AgainAt(s.Input, verdict) }

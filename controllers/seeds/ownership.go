@@ -107,12 +107,13 @@ func (o *Ownership) Wanting(fingerprint credential.Fingerprint) []types.Namespac
 	return o.claims.names(fingerprint)
 }
 
-// PairChanged wakes the resources that want a token which a changed pair Secret holds no longer. after is nil
-// when the Secret was deleted, or has no controller any more: then it holds none.
+// PairChanged wakes the resources that want a token which a changed pair Secret holds no longer, even if its chain goes back
+// to it: who has a copy of it waits for that. after is nil when the Secret was deleted, or has no controller any more: then it
+// holds none.
 func (o *Ownership) PairChanged(before, after *rotation.State) {
 	held := ChainTokens(after)
 	for _, token := range ChainTokens(before) {
-		if !slices.Contains(held, token) {
+		if !slices.Contains(held, token) || string(before.RefreshToken) == token && after.RefreshToken != before.RefreshToken {
 			o.wake(o.claims.names(credential.Fingerprint(token)))
 		}
 	}

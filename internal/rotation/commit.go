@@ -182,9 +182,10 @@ func (p *Pair) holdsReceived() bool {
 	return !p.LacksState() && !p.State.isGuessed() && p.State.HasToken() && p.isWhole()
 }
 
-// isAwaitingLogin reports whether the pair of a later login was stored and altered. Whoever has received it stores it again.
+// isAwaitingLogin reports whether the pair of a later login was stored and altered. Whoever has received it stores it again. The
+// logins of a pair that was disowned are those of the chain before.
 func (p *Pair) isAwaitingLogin(record Record) bool {
-	if p.holdsReceived() || p.LacksState() || p.State.isGuessed() || record.Base.Incomplete && !p.State.Incomplete {
+	if p.holdsReceived() || p.State.Owner == RolledBack || p.LacksState() || p.State.isGuessed() || record.Base.Incomplete && !p.State.Incomplete {
 		return false
 	}
 	return slices.ContainsFunc(p.State.Seeds, func(seed SeedRecord) bool {

@@ -410,6 +410,14 @@ func TestTwoReplicasWithOneCodeKeepThePair(t *testing.T) {
 			second.Poll(context.Background(), w.job(w.shelf.pair.Clone()))
 		},
 		"the Secret is gone": func(_ *testing.T, w *deviceWorld, _ *Rotator) { w.shelf.pair = nil },
+		"somebody has pasted a token, which the other takes for an older one of the chain, and has offered another code": func(_ *testing.T, w *deviceWorld, _ *Rotator) {
+			p := w.shelf.pair.Clone()
+			p.RefreshToken, p.AccessToken = credential.NewRefreshToken("ghr_pasted"), credential.AccessToken{}
+			p.State.RefreshToken, p.State.AccessToken, p.State.Owner = p.RefreshToken.Fingerprint(), "", RolledBack
+			p.State.Seeds = append(p.State.Seeds, SeedRecord{Fingerprint: "earlier"})
+			p.Version, p.DeviceCode = "pasted", other
+			w.shelf.pair = p
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, pair := range []*Pair{nil, brokenChain()} {

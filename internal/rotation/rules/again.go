@@ -25,6 +25,10 @@ func refusedOnce(in Input) (rotation.Decision, bool) {
 	return rotation.Decision{}, false
 }
 
+// observing is by how much a verdict may seem to come from the future by a clock that is right: Input.Now is from before what
+// is read live, and the clocks of two machines differ a little.
+const observing = time.Minute
+
 // AgainAt is when the token of a verdict is presented once more; zero when it is not. That of a login is, as long as it is
 // still in the seed.
 func AgainAt(in Input, verdict *rotation.Verdict) time.Time {
@@ -32,7 +36,8 @@ func AgainAt(in Input, verdict *rotation.Verdict) time.Time {
 		return time.Time{}
 	}
 	at, asked := verdict.AgainAt, in.RefreshRequestedAt
-	if asked != "" && asked != verdict.Asked || at.Sub(in.Now) > rotation.AgainAfter { // The clock was ahead that wrote it.
+	wasAhead := at.Sub(in.Now) > rotation.AgainAfter+observing // The clock was that wrote it.
+	if asked != "" && asked != verdict.Asked || wasAhead {
 		at = in.Now
 	}
 	switch {

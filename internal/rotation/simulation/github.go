@@ -55,6 +55,8 @@ type issued struct {
 	refused int
 	// copied says that a copy of it came back from a backup, destroyed that a person has overwritten it.
 	copied, destroyed bool
+	// disowned says that it was stored as one that is nobody's until it is proven.
+	disowned bool
 	// misjudged says that GitHub has refused it once although it was good, and refusals counts the refusals that were heard
 	// by the incarnation refusedFor.
 	misjudged  bool

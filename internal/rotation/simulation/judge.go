@@ -161,11 +161,13 @@ func (w *world) judgeAgain(f *flight, p *issued) {
 	w.violate("%s: a token was presented once more that was not refused", res.namespace)
 }
 
-// judgeRetry is asked when a write after an exchange has failed: only a pair in the outbox is worth many tries.
+// judgeRetry is asked when a write after an exchange has failed: only a pair in the outbox is worth many tries, or the access
+// token of one that was cut off before its refresh token.
 func (w *world) judgeRetry(f *flight) {
 	f.retries++
 	waits := slices.ContainsFunc(f.life.replica.box.records, func(r rotation.Record) bool {
-		return r.Owner.UID == f.owner.UID && w.pairIn(r.Reply) != nil
+		tokens, _ := r.Reply.Tokens()
+		return r.Owner.UID == f.owner.UID && !tokens.AccessToken.IsZero()
 	})
 	if f.retries > 20 && !waits && f.pair == nil {
 		w.violate("%s: a verdict is tried without end", f.res.namespace)
@@ -190,7 +192,9 @@ func (w *world) judgeTheft(f *flight, p *issued) {
 // person has written an old copy over the Secret, in worlds where nobody does anything else to what is stored.
 func (w *world) judgeRolledBack(f *flight, p *issued) {
 	next := p.successor
-	if w.cfg.Faults&^Of(BackupRestored, APISlow, WatchHeld, RefreshRequested, LabelEdit) != 0 || f.job.Decision.Action == rotation.ActionImport {
+	// A login that the seed holds is no matter of copies, whether it is begun or its intent resolved.
+	isLogin := f.job.Pair == nil || f.job.Pair.State.RefreshToken != f.job.Decision.Spends
+	if w.cfg.Faults&^Of(BackupRestored, APISlow, WatchHeld, RefreshRequested, LabelEdit) != 0 || isLogin {
 		return
 	}
 	if next != nil && next.minted != nil && next.minted.life == f.life && next.storedAt > 0 && f.fencedAt > p.res.overwrittenAt && p.res.overwrittenAt > next.storedAt {
@@ -260,12 +264,12 @@ func (w *world) judgeCause(f *flight) {
 }
 
 // mayBeEarlyBy says how long a pair may be exchanged before the time that was announced when it was stored:
-// when the clock was set back, or is not the one by which it was stored, or when the pair was adopted, which
-// changes its jitter.
+// when the clock was set back, or is not the one by which it was stored, or when the pair was adopted, also after it was
+// disowned, which changes its jitter.
 func (w *world) mayBeEarlyBy(f *flight, base *rotation.Pair) time.Duration {
 	p := w.gitHub.names[f.job.Decision.Spends]
 	recovered := base.State.ExpiresAt.Sub(base.State.IssuedAt)+base.State.Shortened != w.cfg.Lifetime || base.State.Incomplete // From the tokens, after an edit.
-	if p == nil || recovered || f.life.setBack || p.ownerUID() != f.owner.UID {
+	if p == nil || recovered || f.life.setBack || p.ownerUID() != f.owner.UID || p.disowned {
 		return w.cfg.Lifetime * 1000
 	}
 	return max(0, base.State.IssuedAt.Sub(epoch.Add(p.issuedAt+f.life.replica.skew)))
@@ -509,6 +513,9 @@ func (w *world) judgeWrite(by writer, res *resource, before, after *object, sent
 	}
 	if before != nil && !before.pair.Controlled && after.pair.Controlled {
 		res.takenUpAt = w.now
+	}
+	if fresh != nil && after.pair.State.Owner == rotation.RolledBack {
+		fresh.disowned = true
 	}
 	w.judgeVerdict(res, after, after.pair.State.Verdict)
 	w.judgeVerdict(res, after, after.pair.State.SeedVerdict)

@@ -11,7 +11,7 @@ var rare = map[string]Faults{
 	"ambiguous treated as untouched":                Of(GitHubReplyLost, GitHubFailedAfter),
 	"newer backup overwritten":                      Of(SecretDeleted, SecretImmutable, LabelEdit, APISlow, APIReplyLost, WatchHeld),
 	"doubt forgotten when a later try sent nothing": Of(GitHubReplyLost, GitHubFailedBefore, GitHubRequestLost, GitHubRateLimited, GitHubMisconfigured),
-	"login judged like a refresh":                   Of(NewSeed, Stop, APIPartition, WatchHeld),
+	"login judged like a refresh":                   Of(NewSeed, APIPartition, RefreshRequested),
 	"older copy taken for a newer login":            Of(BackupRestored, APISlow, APIAppliedLate, NewSeed),
 	"edit of somebody else's Secret taken up":       Of(SecretReplaced, HandEdit, LabelEdit, WatchHeld, APISlow),
 	"no look for a backup before a first exchange":  Of(SecretDeleted, SecretImmutable, APISlow, APIAppliedLate, WatchHeld),
@@ -54,6 +54,7 @@ var rare = map[string]Faults{
 	"altered pair of a later login overwritten":                             Of(WebhookAlters, NewSeed),
 	"answer to an exchange taken for one to a poll":                         Of(HandEdit, Revoked),
 	"own work for a former resource not waited for":                         Of(ResourceRetained, APISlow, GitHubHang),
+	"copy of a retained Secret trusted":                                     Of(ResourceRetained, BackupRestored, RefreshRequested),
 	"pair that was just moved not looked for before it is retained":         Of(ResourceRetained, Renamed, SecretImmutable, APISlow, WatchHeld),
 	"pair let go of without a look at what is stored":                       Of(WebhookAlters, ResourceRetained, APISlow),
 	"pair let go of before it was tried":                                    Of(WebhookAlters, ResourceRetained, APISlow, Kill),
@@ -125,10 +126,16 @@ var mutants = []mutant{
 		"	if intent.Spends == state.RefreshToken && (",
 		"	if !broken(`intent resolved with another App`) && intent.Spends == state.RefreshToken && (",
 	},
+	// Each of these two makes up for the other, so that both are broken at once.
 	{
 		"own work for a former resource not waited for", "internal/rotation/rules/input.go",
 		" || in.IntentAtWork\n",
-		" || in.IntentAtWork && !broken(`own work for a former resource not waited for`)\n",
+		" || in.IntentAtWork && !broken(`own work for a former resource not waited for`) && !broken(`exchange beside a pair that waits`)\n",
+	},
+	{
+		"own work for a former resource not waited for", "controllers/lifecycle/exchange.go",
+		"	if e.rotator.IsSpending(decision.Spends) {",
+		"	if e.rotator.IsSpending(decision.Spends) && !broken(`own work for a former resource not waited for`) && !broken(`exchange beside a pair that waits`) {",
 	},
 	{
 		"seed imported again when it was seen", "internal/rotation/rules/exchange.go",
@@ -406,10 +413,16 @@ var mutants = []mutant{
 		"	next.retry = backoff.DueIn(wait.After(next.tries), ",
 		"	if broken(`no pause after a failure`) {\n		wait = backoff.Backoff{}\n	}\n	next.retry = backoff.DueIn(wait.After(next.tries), ",
 	},
+	// The second of these two makes up for the first.
 	{
 		"Secret of somebody else remembered as the pair", "controllers/lifecycle/note.go",
 		"		case pair.Controlled && types.UID(pair.Owner.UID) == uid:\n",
 		"		case pair.Controlled && types.UID(pair.Owner.UID) == uid || broken(`Secret of somebody else remembered as the pair`):\n",
+	},
+	{
+		"Secret of somebody else remembered as the pair", "controllers/lifecycle/note.go",
+		"	case cached == nil && mono-m.latestSince < arrivalTime, ",
+		"	case cached == nil && (mono-m.latestSince < arrivalTime || broken(`Secret of somebody else remembered as the pair`)), ",
 	},
 	{
 		"Secrets of former resources left alone", "controllers/lifecycle/leftovers.go",
@@ -543,7 +556,8 @@ var mutants = []mutant{
 		"	if isLeft(pair, token.Name) {",
 		"	if isLeft(pair, token.Name) && !broken(`Secret that was let go of left with its finalizer`) {",
 	},
-	// The first of these two makes up for the second.
+	// The first of these two makes up for the second, and so does what is known of tokens that this process is at work with:
+	// see "own work for a former resource not waited for", where that is broken too.
 	{
 		"exchange beside a pair that waits", "controllers/lifecycle/controller.go",
 		"	if c.runner.Busy(token.UID) {",

@@ -147,6 +147,9 @@ func (w *world) judgeReady(res *resource) {
 		w.violate("%s: a new login did not mend it: %s", res.namespace, verdict.Reason)
 		return
 	}
+	if o.pair.Ref != res.ref() && w.api.secrets[res.ref()] == nil { // What somebody else has left there is in its way.
+		w.violate("%s: the pair stands in Secret %s and not in %s", res.namespace, o.pair.Ref.Name, res.ref().Name)
+	}
 	w.judgeAlive(res, o.pair)
 }
 
@@ -162,12 +165,18 @@ func (w *world) settled(res *resource) *object {
 		w.violate("%s: the Secret belongs to nobody", res.namespace)
 	case o.pair.Deleting:
 		w.violate("%s: the deletion of the Secret is stuck", res.namespace)
-	case o.pair.Intent != nil && !w.fresh(o.pair.Intent) && (o.pair.State.App == rightApp.Key() || !res.appChanged):
+	case o.pair.Intent != nil && !w.fresh(o.pair.Intent) && (o.pair.State.App == rightApp.Key() || !res.appChanged) && !o.isDisowned():
 		w.violate("%s: intent %s was never resolved", res.namespace, o.pair.Intent.ID)
 	default:
 		return w.onlyOne(res, o)
 	}
 	return nil
+}
+
+// isDisowned says of a pair that was put back to an older state, and is to be proven, or replaced by a login: an intent to spend
+// its token came back with it, and is not resolved before.
+func (o *object) isDisowned() bool {
+	return o.pair.State.Owner == rotation.RolledBack && o.pair.Intent.Spends == o.pair.State.RefreshToken
 }
 
 // onlyOne is the resource's Secret, when no other of the operator's is left in its namespace but retained ones.
@@ -196,10 +205,11 @@ func (w *world) judgeAlive(res *resource, pair *rotation.Pair) {
 	switch {
 	case pair.Intent != nil: // Right now it is being exchanged.
 	case p == nil && pair.RefreshToken.IsZero() && res.damaged+res.garbled > 0: // A person has taken it out, and garbled what was known of it.
+	// Computed from tokens, and from an expiry by a wrong clock, after an edit that took the verdict away as well, or what told
+	// that a token was pasted: what became of the token is found out when it is due by that clock.
+	case p == nil && min(res.damaged, res.garbled) > 0 && pair.State.ExpiresAt.Sub(pair.State.IssuedAt)+pair.State.Shortened != w.cfg.Lifetime:
 	case p == nil:
 		w.violate("%s: Ready with a refresh token that GitHub never issued", res.namespace)
-	// Computed from tokens, and from an expiry by a wrong clock, after an edit that took the verdict away as well: what
-	// became of the token is found out when it is due by that clock.
 	case (p.revoked || p.spent && res.garbled >= p.login) && pair.State.ExpiresAt.Sub(pair.State.IssuedAt)+pair.State.Shortened != w.cfg.Lifetime:
 	case p.spent || p.revoked:
 		w.violate("%s: Ready with a dead refresh token", res.namespace)
