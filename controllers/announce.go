@@ -59,6 +59,9 @@ func (r *Reconciler) announce(token *v1alpha1.GitHubUserToken, stood standing, s
 		case kind == v1alpha1.ConditionAuthorized && current.Status == metav1.ConditionFalse:
 			severity = corev1.EventTypeWarning
 		case kind == v1alpha1.ConditionReady && current.Status == metav1.ConditionFalse && old == metav1.ConditionTrue:
+			if stalled := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionStalled); stalled != nil && stalled.Message == current.Message {
+				continue // It has just been said.
+			}
 			severity = corev1.EventTypeWarning
 		case kind == v1alpha1.ConditionReady && current.Status == metav1.ConditionTrue && old != metav1.ConditionTrue:
 		case kind == v1alpha1.ConditionAuthorized && current.Status == metav1.ConditionTrue && old == metav1.ConditionFalse:

@@ -30,6 +30,7 @@ func statusOf(s *scope.Scope, decision rotation.Decision, result lifecycle.Resul
 	describePair(status, s, result.Offered)
 	status.NextRefreshTime = timeOf(nextRefreshTime(s, decision, stop))
 	setCondition(s, status, readyCondition(s, stop))
+	aside = problem.First(barred(s), aside)
 	setCondition(s, status, authorizedCondition(s, stop))
 	if handedOver != nil {
 		status.LastHandoffTime = handedOver.LastHandoff
@@ -122,12 +123,14 @@ func readyCondition(s *scope.Scope, stop *problem.Problem) metav1.Condition {
 	case state != nil && state.HasToken() && scope.IsAccessTokenDead(state):
 		condition.Reason = state.Verdict.Reason
 		condition.Message = words.Verdict(state.Verdict.Reason) + " " + words.WhatToDo(s.Token)
+	case isBarred(s):
+		condition.Reason, condition.Message = s.Standing.Reason, s.Standing.Message
 	case state != nil && state.HasToken() && !state.Expires():
 		condition.Status, condition.Reason = metav1.ConditionTrue, v1alpha1.ReasonTokenDoesNotExpire
-		condition.Message = "The access token does not expire: expiry is switched off in the App's settings, so there is nothing to refresh."
+		condition.Message = "The access token does not expire: expiry is switched off in the App's settings, so there is nothing to refresh." + standingNote(s)
 	case state != nil && state.HasToken() && s.Now.Before(s.ExpiresAt()):
 		condition.Status, condition.Reason = metav1.ConditionTrue, v1alpha1.ReasonTokenValid
-		condition.Message = fmt.Sprintf("The access token works until %s.", words.Time(s.ExpiresAt())) + clockNote(s) + holdNote(s)
+		condition.Message = fmt.Sprintf("The access token works until %s.", words.Time(s.ExpiresAt())) + clockNote(s) + holdNote(s) + standingNote(s)
 		if s.Input.Policy.TooLong(state) {
 			condition.Reason = v1alpha1.ReasonRefreshBeforeTooLong
 			condition.Message += fmt.Sprintf(" spec.refreshBefore (%s) is not shorter than the token's lifetime (%s), so a quarter of the lifetime is used: choose a shorter one, or leave it out.",
@@ -145,6 +148,28 @@ func readyCondition(s *scope.Scope, stop *problem.Problem) metav1.Condition {
 		condition.Reason, condition.Message = v1alpha1.ReasonPending, "No exchange has been made yet."
 	}
 	return condition
+}
+
+// isBarred reports whether there is a token that would work if GitHub let its account do anything.
+func isBarred(s *scope.Scope) bool {
+	state := s.Stored()
+	return s.Standing.IsBarred() && state != nil && state.HasToken() && (!state.Expires() || s.Now.Before(s.ExpiresAt()))
+}
+
+// barred is the problem of such a token: somebody must act at GitHub, and no exchange is held up.
+func barred(s *scope.Scope) *problem.Problem {
+	if !isBarred(s) || isUnproven(s) || scope.IsAccessTokenDead(s.Stored()) {
+		return nil
+	}
+	return &problem.Problem{Reason: s.Standing.Reason, Message: s.Standing.Message, Stalled: true, Aside: true}
+}
+
+// standingNote is what else GitHub has said of a token that works.
+func standingNote(s *scope.Scope) string {
+	if s.Standing.Message == "" {
+		return ""
+	}
+	return " GitHub says of it: " + s.Standing.Message
 }
 
 // isUnproven reports whether nobody knows yet whether the pair is the current one.

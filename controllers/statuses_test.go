@@ -72,6 +72,8 @@ var stages = []struct {
 	{"ready-rejected", func(s *scope.Scope) { condemn(s, v1alpha1.ReasonRefreshTokenRejected) }, nil, nil},
 	{"ready-revoked", func(s *scope.Scope) { condemn(s, v1alpha1.ReasonRevoked); endAccessToken(s) }, nil, nil},
 	{"ready-access-token-ended", func(s *scope.Scope) { endAccessToken(s); s.Pair.State.RenewedAt = stageNow.Add(-time.Minute) }, nil, nil},
+	{"ready-account-suspended", suspendAccount, nil, nil},
+	{"ready-account-suspended-github-down", func(s *scope.Scope) { dueNow(s); githubDown(s); suspendAccount(s) }, nil, nil},
 	{"ready-access-token-ended-github-down", func(s *scope.Scope) { endAccessToken(s); githubDown(s) }, nil, nil},
 	{"ready-rejected-code-offered", func(s *scope.Scope) { condemn(s, v1alpha1.ReasonRefreshTokenRejected); offerCode(s) }, login, nil},
 	{"ready-rejected-code-denied", func(s *scope.Scope) {
@@ -243,6 +245,14 @@ func condemn(s *scope.Scope, reason string) {
 }
 
 func endAccessToken(s *scope.Scope) { s.Pair.State.AccessTokenEnded = true }
+
+// suspendAccount is what a check has found.
+func suspendAccount(s *scope.Scope) {
+	s.Standing = scope.Standing{
+		Reason:  v1alpha1.ReasonAccountSuspended,
+		Message: words.Barred(&github.Error{Reason: github.AccountSuspended, Host: "github.com"}),
+	}
+}
 
 func githubDown(s *scope.Scope) {
 	s.Failure = &problem.Problem{

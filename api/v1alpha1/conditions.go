@@ -105,6 +105,8 @@ const (
 	// ReasonAppMisconfigured: the App or the account does not allow this: suspended, unverified address,
 	// grant not supported.
 	ReasonAppMisconfigured = "AppMisconfigured"
+	// ReasonAccountSuspended: GitHub has suspended the account, so the access token is good for nothing.
+	ReasonAccountSuspended = "AccountSuspended"
 	// ReasonDeviceFlowDisabled: the device flow is not enabled in the App's settings.
 	ReasonDeviceFlowDisabled = "DeviceFlowDisabled"
 	// ReasonSecretNotOwned: a Secret of the wanted name belongs to somebody else.

@@ -147,6 +147,7 @@ type DeviceFlow struct {
 	// count for the next code. A GitHub App knows no scopes: what it may do is set in the App. At most 32.
 	// +optional
 	// +listType=set
+	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=32
 	// +kubebuilder:validation:items:MinLength=1
 	// +kubebuilder:validation:items:MaxLength=64

@@ -82,6 +82,7 @@ func (c *Controller) Reconcile(ctx context.Context, token *v1alpha1.GitHubUserTo
 		return time.Millisecond, nil
 	}
 	c.acknowledge(s)
+	s.Standing = c.checks.Standing(s)
 	reportAt, err := c.reporter.Report(ctx, s, decision, result)
 	if err != nil {
 		return 0, err
@@ -121,6 +122,7 @@ func (c *Controller) reportRunning(ctx context.Context, token *v1alpha1.GitHubUs
 	if err != nil {
 		return err
 	}
+	s.Standing = c.checks.Standing(s)
 	_, err = c.reporter.Report(ctx, s, rotation.Decision{}, result)
 	return err
 }

@@ -67,7 +67,7 @@ type GitHub interface {
 	// CheckHost says why a host may not be connected to; nil when it may.
 	CheckHost(host string) error
 	RequestDeviceCode(ctx context.Context, app github.App) (github.DeviceAuthorization, error)
-	CheckToken(ctx context.Context, app github.App, token credential.AccessToken) (bool, error)
+	CheckToken(ctx context.Context, app github.App, token credential.AccessToken) (github.Check, error)
 	User(ctx context.Context, host string, token credential.AccessToken) (github.User, error)
 	RevokeToken(ctx context.Context, app github.App, token credential.AccessToken) error
 	RevokeCredentials(ctx context.Context, host string, access credential.AccessToken, refresh credential.RefreshToken) error

@@ -28,7 +28,7 @@ type prover struct {
 	github interface {
 		hostChecker
 		// CheckToken is that of GitHub.
-		CheckToken(ctx context.Context, app github.App, token credential.AccessToken) (bool, error)
+		CheckToken(ctx context.Context, app github.App, token credential.AccessToken) (github.Check, error)
 	}
 	seeds  *seeds.Reader
 	pairs  pairReader
@@ -74,7 +74,7 @@ func (v *prover) proveNow(log logr.Logger, token *v1alpha1.GitHubUserToken, ref 
 	}
 	found, asked := rotation.ProofDead, v.clock.Monotonic()
 	if !pair.AccessToken.IsZero() && pair.AccessToken.Fingerprint() == pair.State.AccessToken {
-		alive, err := v.github.CheckToken(ctx, app, pair.AccessToken)
+		check, err := v.github.CheckToken(ctx, app, pair.AccessToken)
 		if err != nil {
 			p := problem.Problem{Reason: v1alpha1.ReasonGitHubUnavailable, Message: "GitHub could not be asked about the restored pair: " + words.Of(err) + "."}
 			if failed, ok := errors.AsType[*github.Error](err); ok {
@@ -83,7 +83,7 @@ func (v *prover) proveNow(log logr.Logger, token *v1alpha1.GitHubUserToken, ref 
 			fail(p, retry.After(err))
 			return
 		}
-		if alive {
+		if check.Alive {
 			found = rotation.ProofAlive
 		}
 	}

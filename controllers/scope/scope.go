@@ -36,9 +36,22 @@ type Scope struct {
 	GoneAt time.Time
 	// Input is what Decide looks at.
 	Input rules.Input
+	// Standing is what GitHub has said of the access token beside whether it is alive.
+	Standing Standing
 	// Now is the wall clock of this reconcile.
 	Now time.Time
 }
+
+// Standing is what GitHub says of an access token beside whether it is alive; zero when it says nothing.
+type Standing struct {
+	// Reason is why GitHub lets the account do nothing: a condition's reason. Empty when the account may do something.
+	Reason string
+	// Message says it to a person, or what else the token is kept from.
+	Message string
+}
+
+// IsBarred reports whether the account may do nothing, so that the token is good for nothing.
+func (s Standing) IsBarred() bool { return s.Reason != "" }
 
 // Seed is what was found in a seed Secret.
 type Seed struct {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/go-logr/logr"
 
+	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 	"github.com/githubusertoken/github-user-token-operator/controllers/words"
 	"github.com/githubusertoken/github-user-token-operator/internal/github"
 )
@@ -24,12 +25,25 @@ const (
 	// refused: GitHub refused the check because of a wrong client secret. Only a person can correct that, and
 	// GitHub shuts out who sends wrong credentials again and again.
 	refused answer = "refused"
+	// barred: GitHub knows the token, and lets its account do nothing.
+	barred answer = "barred"
 )
 
 // check makes one check of spec.checkInterval.
 func (c *Checks) check(ctx context.Context, t target) {
-	found, retryAfter := c.ask(ctx, t, youngToken)
+	found, retryAfter, standing := c.ask(ctx, t, youngToken)
 	switch found {
+	case barred:
+		believed, now := false, c.options.Clock.Monotonic()
+		c.notes.Peek(t.uid(), func(n *note) {
+			if *n, believed = bar(*n, t, standing); !believed {
+				_, confirm := pace(t.interval)
+				n.checkAt = now + confirm
+			}
+		})
+		if !believed {
+			return // The second answer decides.
+		}
 	case alive:
 		if t.knownDead {
 			c.clearRevoked(ctx, t)
@@ -44,36 +58,42 @@ func (c *Checks) check(ctx context.Context, t target) {
 		c.markRevoked(ctx, t)
 	}
 	now := c.options.Clock.Monotonic()
-	c.notes.Peek(t.uid(), func(n *note) { *n = checked(*n, found, retryAfter, now) })
+	c.notes.Peek(t.uid(), func(n *note) { *n = stand(checked(*n, found, retryAfter, now), found, standing) })
 }
 
-// ask asks GitHub once whether the stored access token is alive. A rate limit, an outage, and a refusal of a
+// ask asks GitHub once whether the stored access token is alive, and what else there is to say of it. A rate limit, an outage, and a refusal of a
 // token that is younger than youngFor say nothing. retryAfter is in how long it is worth to ask again; zero when
 // that is not known.
-func (c *Checks) ask(ctx context.Context, t target, youngFor time.Duration) (found answer, retryAfter time.Duration) {
+func (c *Checks) ask(ctx context.Context, t target, youngFor time.Duration) (found answer, retryAfter time.Duration, standing scope.Standing) {
 	defer func() { tokenChecks.WithLabelValues(string(found)).Inc() }()
 	ctx, cancel := c.options.Clock.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	live, err := c.options.Store.Get(ctx, t.ref)
 	if err != nil || live.AccessToken.Fingerprint() != t.token {
-		return unknown, 0
+		return unknown, 0, scope.Standing{}
 	}
-	isAlive, err := c.options.GitHub.CheckToken(ctx, t.app, live.AccessToken)
+	check, err := c.options.GitHub.CheckToken(ctx, t.app, live.AccessToken)
 	var failed *github.Error
 	switch {
 	case errors.As(err, &failed) && failed.Reason == github.IncorrectClientCredentials:
-		return refused, failed.RetryAfter
+		return refused, failed.RetryAfter, scope.Standing{}
 	case errors.As(err, &failed):
-		return unknown, failed.RetryAfter
+		// What an App is told when it asks with its secret is about whoever owns the App, for all that is known.
+		if standing = standingOf(failed); standing.IsBarred() && t.app.ClientSecret.IsZero() {
+			return barred, failed.RetryAfter, standing
+		} else if standing.IsBarred() {
+			standing = scope.Standing{}
+		}
+		return unknown, failed.RetryAfter, standing
 	case err != nil:
-		return unknown, 0
-	case isAlive:
-		return alive, 0
+		return unknown, 0, scope.Standing{}
+	case check.Alive:
+		return alive, 0, scope.Standing{Message: words.Sentence(check.HidesFrom)}
 	}
 	if age := c.options.Clock.Now().Sub(live.State.IssuedAt); age >= 0 && age < youngFor {
-		return unknown, youngFor - age
+		return unknown, youngFor - age, scope.Standing{}
 	}
-	return dead, 0
+	return dead, 0, scope.Standing{}
 }
 
 // markRevoked writes down that the access token has ended, unless an exchange has ended it: one of this

@@ -84,7 +84,7 @@ func TestTokenCheckWhatAnAnswerSays(t *testing.T) {
 			if c.edit != nil {
 				c.edit(w)
 			}
-			got, retryAfter := w.checks.ask(t.Context(), found, youngToken)
+			got, retryAfter, _ := w.checks.ask(t.Context(), found, youngToken)
 			if got != c.want || retryAfter != c.retryAfter {
 				t.Errorf("the answer is %s, again in %s; want %s, %s", got, retryAfter, c.want, c.retryAfter)
 			}

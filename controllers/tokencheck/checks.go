@@ -24,7 +24,7 @@ const callTimeout = 10 * time.Second
 // GitHub is what the checks call.
 type GitHub interface {
 	// CheckToken reports whether a token is alive. An error says nothing about it.
-	CheckToken(ctx context.Context, app github.App, token credential.AccessToken) (alive bool, err error)
+	CheckToken(ctx context.Context, app github.App, token credential.AccessToken) (github.Check, error)
 	// User is the account of a token.
 	User(ctx context.Context, host string, token credential.AccessToken) (github.User, error)
 	// CheckHost says why a host must not be called; nil when it may be.

@@ -46,7 +46,7 @@ func (c *Checks) Confirm(ctx context.Context, token *v1alpha1.GitHubUserToken, p
 	log := logr.FromContextOrDiscard(ctx)
 	for try, deaths := 1, 0; ; try++ {
 		pause := noticeConfirm
-		switch found, retryAfter := c.ask(ctx, t, noticeYoung); found {
+		switch found, retryAfter, _ := c.ask(ctx, t, noticeYoung); found {
 		case alive:
 			log.Info("GitHub sent a notice, but says that this token is alive")
 			return

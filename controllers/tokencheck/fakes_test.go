@@ -34,8 +34,10 @@ var (
 // reply is an answer of GitHub's: whether the token is alive, whose it is, or why GitHub does not say.
 type reply struct {
 	alive bool
-	user  github.User
-	err   error
+	// hidesFrom is what hides from the token.
+	hidesFrom string
+	user      github.User
+	err       error
 }
 
 // world is a resource with a pair, GitHub with its replies, and Checks between them.
@@ -155,10 +157,10 @@ func (w *world) reply() reply {
 	return r
 }
 
-func (w *world) CheckToken(_ context.Context, app github.App, _ credential.AccessToken) (bool, error) {
+func (w *world) CheckToken(_ context.Context, app github.App, _ credential.AccessToken) (github.Check, error) {
 	w.secretsSent = append(w.secretsSent, app.ClientSecret)
 	r := w.reply()
-	return r.alive, r.err
+	return github.Check{Alive: r.alive, HidesFrom: r.hidesFrom}, r.err
 }
 
 func (w *world) User(context.Context, string, credential.AccessToken) (github.User, error) {

@@ -4,7 +4,7 @@ import "github.com/prometheus/client_golang/prometheus"
 
 var tokenChecks = prometheus.NewCounterVec(prometheus.CounterOpts{
 	Name: "githubusertoken_token_checks_total",
-	Help: "Checks at GitHub whether an access token is alive, by answer (alive, dead, unknown, refused).",
+	Help: "Checks at GitHub whether an access token is alive, by answer (alive, dead, unknown, refused, barred).",
 }, []string{"answer"})
 
 // Metrics are to be registered once in a process.

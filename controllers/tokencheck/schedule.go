@@ -4,6 +4,7 @@ import (
 	"hash/fnv"
 	"time"
 
+	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 	"github.com/githubusertoken/github-user-token-operator/internal/backoff"
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
@@ -44,6 +45,12 @@ type note struct {
 	refused bool
 	// suspect names the token that GitHub has once said is dead.
 	suspect credential.Fingerprint
+	// barredOnce reports that GitHub has once said that the account may do nothing.
+	barredOnce bool
+	// standing is what GitHub has said of the token beside whether it is alive; standingOf names the token of one that
+	// may do nothing.
+	standing   scope.Standing
+	standingOf credential.Fingerprint
 }
 
 // work is what to ask GitHub now.
@@ -84,6 +91,9 @@ func due(n note, t target, now time.Duration) (note, work) {
 	}
 	if n.suspect != t.token {
 		n.suspect = ""
+	}
+	if n.standing.IsBarred() && n.standingOf != t.token {
+		n.standingOf, n.checkAt = t.token, now // It is another token, or only the status has told.
 	}
 	if w.checkToken = now >= n.checkAt; w.checkToken {
 		n.checkAt = now + max(confirm, callTimeout)

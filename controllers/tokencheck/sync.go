@@ -27,7 +27,12 @@ func (c *Checks) Sync(log logr.Logger, s *scope.Scope) (requeueAt time.Time) {
 	}
 	var w work
 	now := c.options.Clock.Monotonic()
-	c.notes.With(t.uid(), func(n *note) { *n, w = due(*n, t, now) })
+	c.notes.With(t.uid(), func(n *note) {
+		if *n == (note{}) {
+			n.standing = told(s.Token)
+		}
+		*n, w = due(*n, t, now)
+	})
 	if w.learnUser || w.checkToken {
 		if err := c.start(log, s.Token, t, w); err != nil {
 			w.next = min(w.next, time.Second+spread(t.owner, 10*time.Second))

@@ -5,6 +5,7 @@ import (
 
 	"github.com/go-logr/logr"
 
+	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 	"github.com/githubusertoken/github-user-token-operator/controllers/words"
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
@@ -18,6 +19,14 @@ func (c *Checks) learnUser(ctx context.Context, t target) {
 		return // It has just been replaced; GitHub is asked again.
 	}
 	user, err := c.user(ctx, t.app.Host, live.AccessToken)
+	standing, isBarred := barringOf(err)
+	c.notes.Peek(t.uid(), func(n *note) {
+		if isBarred {
+			*n, _ = bar(*n, t, standing)
+		} else if err == nil && n.standing.IsBarred() {
+			*n = stand(*n, alive, scope.Standing{})
+		}
+	})
 	if err != nil {
 		log.V(1).Info("GitHub did not say whose the token is", "why", words.Of(err))
 		return

@@ -11,8 +11,11 @@ func ReasonOf(err *github.Error) string {
 	case github.IncorrectClientCredentials, github.UnknownClient:
 		return v1alpha1.ReasonIncorrectClientCredentials
 	case github.UnverifiedEmail, github.AccessDenied, github.ApplicationSuspended, github.UnsupportedGrantType,
-		github.UnauthorizedClient, github.InvalidRequest, github.InvalidScope, github.NotSupported, github.Forbidden:
+		github.UnauthorizedClient, github.InvalidRequest, github.InvalidScope, github.NotSupported, github.Forbidden,
+		github.BillingIssue, github.SingleSignOn, github.AddressNotPermitted:
 		return v1alpha1.ReasonAppMisconfigured
+	case github.AccountSuspended:
+		return v1alpha1.ReasonAccountSuspended
 	case github.DeviceFlowDisabled:
 		return v1alpha1.ReasonDeviceFlowDisabled
 	case github.HostMalformed, github.HostNotAllowed, github.AddressNotAllowed:
@@ -21,7 +24,7 @@ func ReasonOf(err *github.Error) string {
 		return v1alpha1.ReasonCertificateNotTrusted
 	case github.Redirected:
 		return v1alpha1.ReasonRedirected
-	case github.RateLimited:
+	case github.RateLimited, github.LoginAttemptsExceeded:
 		return v1alpha1.ReasonRateLimited
 	case github.HostUnreachable:
 		return v1alpha1.ReasonHostUnreachable

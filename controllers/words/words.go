@@ -32,6 +32,15 @@ const Proving = "The pair Secret was restored from elsewhere, or put back to an 
 // AccessTokenEnded is what conditions say of an access token that GitHub does not accept any more.
 const AccessTokenEnded = "GitHub no longer accepts the access token. The operator is requesting a new one."
 
+// BarredPrefix begins what conditions say of an access token whose account GitHub lets do nothing.
+const BarredPrefix = "GitHub knows the access token, and accepts it for nothing: "
+
+// Barred is what conditions say of an access token whose account GitHub lets do nothing, by GitHub's error. Exchanges go on:
+// the chain has to be alive on the day on which the account is let in again, and a login could not be made meanwhile.
+func Barred(err error) string {
+	return BarredPrefix + Of(err) + ". The operator goes on refreshing the token and asking, and Ready becomes True by itself."
+}
+
 // Verdict is the sentence for a reason of Authorized=False; empty for other reasons.
 func Verdict(reason string) string { return verdicts[reason] }
 

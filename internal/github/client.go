@@ -39,6 +39,8 @@ type Options struct {
 	UserAgent string
 	// ProxyFromEnvironment makes HTTPS_PROXY and NO_PROXY count. Off by default.
 	ProxyFromEnvironment bool
+	// Proxy is asked for the proxy where ProxyFromEnvironment is off. May be nil: there is none.
+	Proxy func(*http.Request) (*url.URL, error)
 	// Timeout bounds a call whose context has no deadline. Default DefaultTimeout.
 	Timeout time.Duration
 	// Now is the clock from which expiry is counted. Default time.Now. Deadlines are always measured on
@@ -98,6 +100,7 @@ func New(options Options) (*Client, error) {
 	if authorities == nil {
 		authorities = fixedAuthorities(options.RootCAs)
 	}
+	c.proxy = options.Proxy
 	if options.ProxyFromEnvironment {
 		c.proxy = http.ProxyFromEnvironment
 	}

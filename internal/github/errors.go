@@ -54,7 +54,7 @@ const (
 	IncorrectClientCredentials Reason = "IncorrectClientCredentials"
 	// UnknownClient: 404, seen for a client ID that the host does not know.
 	UnknownClient Reason = "UnknownClient"
-	// UnverifiedEmail: unverified_user_email.
+	// UnverifiedEmail: unverified_user_email, or 403 with words that say so.
 	UnverifiedEmail Reason = "UnverifiedEmail"
 	// AccessDenied: access_denied; in the device flow, the person pressed Cancel.
 	AccessDenied Reason = "AccessDenied"
@@ -68,6 +68,10 @@ const (
 	InvalidRequest Reason = "InvalidRequest"
 	// InvalidScope: invalid_scope, RFC 6749's word for a scope that the host does not know.
 	InvalidScope Reason = "InvalidScope"
+	// AccountSuspended: 403, with words that say so.
+	AccountSuspended Reason = "AccountSuspended"
+	// BillingIssue: 403, with words that say so.
+	BillingIssue Reason = "BillingIssue"
 	// DeviceFlowDisabled: device_flow_disabled.
 	DeviceFlowDisabled Reason = "DeviceFlowDisabled"
 	// NotSupported: the host has no such REST endpoint.
@@ -85,7 +89,15 @@ const (
 
 	// RateLimited: 429, or 403 with any sign of a rate limit.
 	RateLimited Reason = "RateLimited"
-	// Forbidden: 403 without a sign of a rate limit.
+	// SingleSignOn: 403 of an organization that enforces SAML, to a token without an active session there. Other things
+	// the token may do.
+	SingleSignOn Reason = "SingleSignOn"
+	// AddressNotPermitted: 403 of an organization whose IP allow list does not have our address. From elsewhere the
+	// token may work.
+	AddressNotPermitted Reason = "AddressNotPermitted"
+	// LoginAttemptsExceeded: 403 for whatever is sent, after bad credentials. It passes by itself.
+	LoginAttemptsExceeded Reason = "LoginAttemptsExceeded"
+	// Forbidden: 403 without a sign of a rate limit, or of anything else that is known.
 	Forbidden Reason = "Forbidden"
 	// HostUnreachable: no connection, for a cause found before anything was sent.
 	HostUnreachable Reason = "HostUnreachable"
@@ -131,6 +143,8 @@ var meanings = map[Reason]meaning{
 	UnauthorizedClient:         {Misconfigured, "the App may not use this grant: check the App's settings"},
 	InvalidRequest:             {Misconfigured, "the request lacks something GitHub needs: check the client ID, the client secret and the refresh token"},
 	InvalidScope:               {Misconfigured, "GitHub does not know one of the scopes that were asked for: correct deviceFlow.scopes"},
+	AccountSuspended:           {Misconfigured, "GitHub has suspended the account: have it reinstated by GitHub Support, or by an administrator of the Enterprise Server or enterprise"},
+	BillingIssue:               {Misconfigured, "GitHub lets the account do nothing because of its billing: its owner must settle that"},
 	DeviceFlowDisabled:         {Misconfigured, "the App has no device flow: enable it in the App's settings"},
 	NotSupported:               {Misconfigured, "this GitHub host does not offer the call"},
 	HostMalformed:              {Misconfigured, "the host must be HOST or HOST:PORT, without scheme and path"},
@@ -139,13 +153,16 @@ var meanings = map[Reason]meaning{
 	CertificateNotTrusted:      {Misconfigured, "the host's TLS certificate is not trusted: correct the certificate, or give the operator the CA that signed it"},
 	Redirected:                 {Misconfigured, "the host answered with a redirect, which is never followed: use the name of the GitHub host itself"},
 
-	RateLimited:          {Transient, "GitHub's rate limit is used up; it is tried again later"},
-	Forbidden:            {Transient, "the request was forbidden; it is tried again later: if this stays, check IP allow lists and proxies in front of the host"},
-	HostUnreachable:      {Transient, "the host cannot be reached; it is tried again later: if this stays, check the name, the network and the firewall"},
-	AuthorizationPending: {Transient, "the user code has not been entered yet"},
-	SlowDown:             {Transient, "GitHub asks to poll more slowly"},
-	UnknownError:         {Transient, "GitHub refused the request with an error code unknown to this version; it is tried again later"},
-	TokenInvalid:         {Transient, "GitHub did not accept the access token: it was revoked, has expired, or is only seconds old"},
+	RateLimited:           {Transient, "GitHub's rate limit is used up; it is tried again later"},
+	Forbidden:             {Transient, "the request was forbidden; it is tried again later: if this stays, check IP allow lists and proxies in front of the host"},
+	SingleSignOn:          {Transient, "an organization that enforces SAML single sign-on hides from the token: the account's owner must sign on to it and then authorize the App again"},
+	AddressNotPermitted:   {Transient, "an organization's IP allow list does not permit the operator's address: have it added, or use an App whose addresses the list inherits"},
+	LoginAttemptsExceeded: {Transient, "GitHub answers nothing for a while, because bad credentials were sent too often; it is tried again later"},
+	HostUnreachable:       {Transient, "the host cannot be reached; it is tried again later: if this stays, check the name, the network and the firewall"},
+	AuthorizationPending:  {Transient, "the user code has not been entered yet"},
+	SlowDown:              {Transient, "GitHub asks to poll more slowly"},
+	UnknownError:          {Transient, "GitHub refused the request with an error code unknown to this version; it is tried again later"},
+	TokenInvalid:          {Transient, "GitHub did not accept the access token: it was revoked, has expired, or is only seconds old"},
 
 	Timeout:         {Ambiguous, "GitHub did not answer in time"},
 	NoReply:         {Ambiguous, "the connection broke before GitHub's answer came"},

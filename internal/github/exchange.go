@@ -94,6 +94,7 @@ func (c *Client) singleUseTransport(g *guard) *http.Transport {
 	config, _ := c.trust.current()
 	return &http.Transport{
 		Proxy:                  c.proxy,
+		OnProxyConnectResponse: onProxyConnectResponse,
 		Protocols:              protocols,
 		DisableKeepAlives:      true,
 		DisableCompression:     true,
@@ -136,8 +137,20 @@ func isTimeout(err error) bool {
 	return errors.Is(err, context.DeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout()
 }
 
-// connectError classifies a failure of name resolution, dialling or the TLS handshake.
+// connectError classifies a failure of name resolution, dialling or the TLS handshake, with the host or with the proxy
+// in between.
 func connectError(h host, err error) *Error {
+	if refused, ok := errors.AsType[*proxyRefusal](err); ok {
+		return newError(HostUnreachable, h.String(), refused.Error())
+	}
+	e := unconnected(h, err)
+	if isOfProxy(err) {
+		return e.atProxy()
+	}
+	return e
+}
+
+func unconnected(h host, err error) *Error {
 	var (
 		address     *addressError
 		certificate *tls.CertificateVerificationError

@@ -41,51 +41,69 @@ func (c *Client) User(ctx context.Context, hostname string, token credential.Acc
 	}
 	ctx, cancel := c.bounded(ctx)
 	defer cancel()
+	user, _, err := c.userOf(ctx, h, token)
+	return user, err
+}
+
+func (c *Client) userOf(ctx context.Context, h host, token credential.AccessToken) (User, Check, error) {
 	api, err := c.api(h, "Bearer "+token.Reveal())
 	if err != nil {
-		return User{}, err
+		return User{}, Check{}, err
 	}
 	account, response, err := api.Users.Get(ctx, "")
 	if err != nil {
-		return User{}, c.restError(h, response, err, TokenInvalid)
+		return User{}, Check{}, c.restError(h, response, err, TokenInvalid)
 	}
 	if account.GetLogin() == "" || len(account.GetLogin()) > maxLogin || account.GetID() <= 0 {
-		return User{}, c.restError(h, response, nil, TokenInvalid)
+		return User{}, Check{}, c.restError(h, response, nil, TokenInvalid)
 	}
-	return User{Login: account.GetLogin(), ID: account.GetID()}, nil
+	check := Check{Alive: true}
+	if detail, ok := singleSignOn(h, response.Header); ok {
+		check.HidesFrom = newError(SingleSignOn, h.String(), detail).Error()
+	}
+	return User{Login: account.GetLogin(), ID: account.GetID()}, check, nil
+}
+
+// Check is what GitHub says of a token that it was asked about.
+type Check struct {
+	// Alive says that the token works.
+	Alive bool
+	// HidesFrom tells of organizations that hide from the token until its owner has signed on to them, as far as the
+	// answer says so: an error's text.
+	HidesFrom string
 }
 
 // CheckToken asks whether a token is alive: with the App's endpoint if there is a client secret, and
 // otherwise by using the token. It is dead only if GitHub's API says just that in its own words; a rate
 // limit, an outage or what some proxy answers is an error and says nothing. GitHub may say it of a token that
 // is only seconds old, so do not ask right after an exchange.
-func (c *Client) CheckToken(ctx context.Context, app App, token credential.AccessToken) (alive bool, err error) {
+func (c *Client) CheckToken(ctx context.Context, app App, token credential.AccessToken) (Check, error) {
 	h, clientID, err := c.checkApp(app)
 	if err != nil {
-		return false, err
-	}
-	if app.ClientSecret.IsZero() {
-		_, err := c.User(ctx, app.Host, token)
-		var e *Error
-		if errors.As(err, &e) && e.Reason == TokenInvalid {
-			return false, nil
-		}
-		return err == nil, err
+		return Check{}, err
 	}
 	ctx, cancel := c.bounded(ctx)
 	defer cancel()
+	if app.ClientSecret.IsZero() {
+		_, check, err := c.userOf(ctx, h, token)
+		var e *Error
+		if errors.As(err, &e) && e.Reason == TokenInvalid {
+			return Check{}, nil
+		}
+		return check, err
+	}
 	api, err := c.api(h, basic(clientID, app.ClientSecret))
 	if err != nil {
-		return false, err
+		return Check{}, err
 	}
 	_, response, err := api.Authorizations.Check(ctx, clientID, token.Reveal())
 	switch {
 	case err == nil:
-		return true, nil
+		return Check{Alive: true}, nil
 	case saysNotFound(response):
-		return false, nil
+		return Check{}, nil
 	default:
-		return false, c.restError(h, response, err, IncorrectClientCredentials)
+		return Check{}, c.restError(h, response, err, IncorrectClientCredentials)
 	}
 }
 
@@ -162,7 +180,8 @@ func (c *Client) bounded(ctx context.Context) (context.Context, context.CancelFu
 // be repeated.
 func (c *Client) newRESTTransport(config *tls.Config) *http.Transport {
 	return &http.Transport{
-		Proxy: c.proxy,
+		Proxy:                  c.proxy,
+		OnProxyConnectResponse: onProxyConnectResponse,
 		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
 			return c.dial(ctx, network, address)
 		},
@@ -266,7 +285,12 @@ func (c *Client) restError(h host, response *gogithub.Response, err error, unaut
 	case status == http.StatusTooManyRequests, status == http.StatusForbidden && (reply.RateLimited || reply.speaksOfRateLimit()):
 		reason = RateLimited
 	case status == http.StatusForbidden:
-		reason = Forbidden
+		if detail, ok := singleSignOn(h, response.Header); ok {
+			e := reply.error(SingleSignOn)
+			e.Detail = detail
+			return e
+		}
+		return reply.forbidden(s.message)
 	case status == http.StatusUnauthorized && refused:
 		reason = unauthorized
 	case status == http.StatusNotFound:

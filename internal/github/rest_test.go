@@ -90,6 +90,15 @@ func TestATokenIsDeadOnlyIfGitHubSaysSo(t *testing.T) {
 		{"unauthorized, by a gateway", 401, nil, `{"message":"Unauthorized"}`, want{false, UnreadableReply}, want{false, UnreadableReply}},
 		{"unauthorized, by a proxy", 401, nil, htmlPage, want{false, UnreadableReply}, want{false, UnreadableReply}},
 		{"locked for a while", 403, nil, `{"message":"Forbidden"}`, want{false, Forbidden}, want{false, Forbidden}},
+		{"the account is suspended", 403, nil, `{"message":"Sorry. Your account was suspended."}`, want{false, AccountSuspended}, want{false, AccountSuspended}},
+		{"the account has not paid", 403, nil, `{"message":"Your account has a Billing issue","documentation_url":"https://docs.github.com/rest"}`, want{false, BillingIssue}, want{false, BillingIssue}},
+		{"its address is not verified", 403, nil, `{"message":"At least one email address must be verified to do that."}`, want{false, UnverifiedEmail}, want{false, UnverifiedEmail}},
+		{"too many bad credentials", 403, nil, `{"message":"Maximum number of login attempts exceeded. Please try again later."}`, want{false, LoginAttemptsExceeded}, want{false, LoginAttemptsExceeded}},
+		{"SAML", 403, nil, `{"message":"Resource protected by organization SAML enforcement. You must grant your token access to this organization."}`, want{false, SingleSignOn}, want{false, SingleSignOn}},
+		{"SAML, by the header", 403, map[string]string{"X-GitHub-SSO": "required; url=https://github.com/orgs/octo-org/sso?authorization_request=AZSCKtL4U8yX"}, `{"message":"Forbidden"}`, want{false, SingleSignOn}, want{false, SingleSignOn}},
+		{"an IP allow list", 403, nil, "{\"message\":\"Although you appear to have the correct authorization credentials, the `octo-org` organization has an IP allow list enabled, and 203.0.113.7 is not permitted to access this resource.\"}", want{false, AddressNotPermitted}, want{false, AddressNotPermitted}},
+		{"suspended, in a page", 403, nil, "<html>Sorry. Your account was suspended.</html>", want{false, Forbidden}, want{false, Forbidden}},
+		{"suspended, at another status", 401, nil, `{"message":"Sorry. Your account was suspended."}`, want{false, UnreadableReply}, want{false, UnreadableReply}},
 		{"rate limit", 403, map[string]string{"X-RateLimit-Remaining": "0"}, `{"message":"API rate limit exceeded"}`, want{false, RateLimited}, want{false, RateLimited}},
 		{"secondary rate limit", 429, map[string]string{"Retry-After": "60"}, `{}`, want{false, RateLimited}, want{false, RateLimited}},
 		{"outage", 502, nil, htmlPage, want{false, ServerError}, want{false, ServerError}},
@@ -104,9 +113,9 @@ func TestATokenIsDeadOnlyIfGitHubSaysSo(t *testing.T) {
 			if !secret {
 				app.ClientSecret, want = credential.ClientSecret{}, tc.not
 			}
-			alive, err := s.client(t).CheckToken(t.Context(), app, credential.NewAccessToken(newAccess))
-			if want.reason == "" && err != nil || alive != want.alive {
-				t.Errorf("%s, client secret %t: alive=%t, %v", tc.name, secret, alive, err)
+			check, err := s.client(t).CheckToken(t.Context(), app, credential.NewAccessToken(newAccess))
+			if want.reason == "" && err != nil || check.Alive != want.alive {
+				t.Errorf("%s, client secret %t: alive=%t, %v", tc.name, secret, check.Alive, err)
 			}
 			if want.reason != "" {
 				if e := asError(t, err); e.Reason != want.reason || e.Status != tc.status {

@@ -328,8 +328,8 @@ func TestIdentityAndRevocationAtTheStandIn(t *testing.T) {
 	check := func(want bool) {
 		t.Helper()
 		for _, app := range []github.App{s.app, withoutSecret} {
-			if alive, err := s.client.CheckToken(t.Context(), app, access); err != nil || alive != want {
-				t.Errorf("alive=%t, %v; want %t", alive, err, want)
+			if check, err := s.client.CheckToken(t.Context(), app, access); err != nil || check.Alive != want {
+				t.Errorf("alive=%t, %v; want %t", check.Alive, err, want)
 			}
 		}
 	}

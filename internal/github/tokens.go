@@ -138,7 +138,7 @@ func (r *Reply) failure(f fields, cut bool) *Error {
 	case r.Status == http.StatusTooManyRequests, r.Status == http.StatusForbidden && (r.RateLimited || r.speaksOfRateLimit()):
 		return r.error(RateLimited)
 	case r.Status == http.StatusForbidden:
-		return r.error(Forbidden)
+		return r.forbidden(f.text("message"))
 	case r.Status >= 500:
 		return r.error(ServerError)
 	case codeForm.MatchString(code):
@@ -155,6 +155,17 @@ func (r *Reply) failure(f fields, cut bool) *Error {
 	default:
 		return r.error(UnreadableReply)
 	}
+}
+
+// forbidden is a 403 that is no rate limit.
+func (r *Reply) forbidden(message string) *Error {
+	reason, detail := refusalOf(message)
+	if reason == "" {
+		reason = Forbidden
+	}
+	e := r.error(reason)
+	e.Detail = detail
+	return e
 }
 
 // speaksOfRateLimit looks for the words by which GitHub's REST side announces its secondary limits.

@@ -210,6 +210,8 @@ func TestEveryFailureIsClassified(t *testing.T) {
 		row{"secondary rate limit", 403, `{"message":"You have exceeded a secondary rate limit."}`, Transient, RateLimited},
 		row{"abuse detection", 403, `{"message":"You have triggered an abuse detection mechanism."}`, Transient, RateLimited},
 		row{"forbidden by something else", 403, htmlPage, Transient, Forbidden},
+		row{"the account is suspended", 403, `{"message":"Sorry. Your account was suspended."}`, Misconfigured, AccountSuspended},
+		row{"an IP allow list", 403, `{"message":"the octo-org organization has an IP allow list enabled, and your IP address is not permitted"}`, Transient, AddressNotPermitted},
 		row{"internal error", 500, htmlPage, Ambiguous, ServerError},
 		row{"bad gateway", 502, "Server Error", Ambiguous, ServerError},
 		row{"maintenance of an Enterprise Server", 503, htmlPage, Ambiguous, ServerError},

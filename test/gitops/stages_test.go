@@ -51,6 +51,8 @@ var computed = map[string]stage{
 	"ready-rejected":                       {kstatus: "Failed", argo: "Degraded", argoSays: "works until 2026-03-04T09:00:00Z"},
 	"ready-revoked":                        {kstatus: "Failed", argo: "Degraded", argoSays: "Authorize the App again"},
 	"ready-access-token-ended":             {kstatus: "InProgress", argo: "Degraded", argoSays: "next try"},
+	"ready-account-suspended":              {kstatus: "Failed", argo: "Degraded", argoSays: "GitHub has suspended the account"},
+	"ready-account-suspended-github-down":  {kstatus: "InProgress", argo: "Degraded", argoSays: "GitHub has suspended the account"},
 	"ready-access-token-ended-github-down": {kstatus: "InProgress", argo: "Degraded", argoSays: "an error of its own"},
 	"ready-rejected-code-offered":          {kstatus: "InProgress", argo: "Degraded", argoSays: "WDJB-MJHT"},
 	"ready-rejected-code-denied":           {kstatus: "Failed", argo: "Degraded", argoSays: "denied"},

@@ -59,6 +59,9 @@ type Options struct {
 	// RevokeLimit is the number of requests an hour from one address to POST /credentials/revoke; default
 	// DefaultRevokeLimit, negative: no limit.
 	RevokeLimit int
+	// RevokeNeedsAuthentication makes POST /credentials/revoke that of an Enterprise Server, which answers 401 without
+	// authentication; github.com answers 403 with it.
+	RevokeNeedsAuthentication bool
 
 	// OnExchange is called after a refresh token was exchanged and before the reply is sent, without any lock held: the
 	// place to make something happen between the two.
@@ -181,6 +184,11 @@ type User struct {
 	ID int64
 	// EmailUnverified makes the token endpoint answer unverified_user_email.
 	EmailUnverified bool
+	// Suspended makes the REST API answer 403 to the account's tokens. What the token endpoint does is not documented:
+	// it goes on.
+	Suspended bool
+	// SingleSignOn is the value of X-GitHub-SSO that the REST API sends to the account's tokens; default none.
+	SingleSignOn string
 }
 
 func (a App) withDefaults() App {

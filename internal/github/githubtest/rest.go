@@ -90,6 +90,9 @@ func (s *Server) answerUser(c *call) reply {
 		return s.badCredentialsReply(c)
 	}
 	s.badAuthOf(c).inARow = 0
+	if p.user.Suspended {
+		return restError(http.StatusForbidden, "Sorry. Your account was suspended.")
+	}
 	limit := s.options.RESTLimit
 	w, allowed := s.spend("rest/"+strconv.FormatInt(p.user.ID, 10), limit, time.Hour)
 	def(&limit, documentedRESTLimit)
@@ -99,6 +102,9 @@ func (s *Server) answerUser(c *call) reply {
 	result := jsonReply(http.StatusOK, userJSON(c, p.user))
 	result.rateHeaders(limit, w, "core")
 	result.setHeader("X-OAuth-Scopes", p.scope)
+	if p.user.SingleSignOn != "" {
+		result.setHeader("X-GitHub-SSO", p.user.SingleSignOn)
+	}
 	if !p.access.expires.IsZero() {
 		result.setHeader("GitHub-Authentication-Token-Expiration", p.access.expires.UTC().Format("2006-01-02 15:04:05 UTC"))
 	}
@@ -218,11 +224,17 @@ func (s *Server) answerDeleteGrant(c *call) reply {
 	return c.versioned(reply{status: http.StatusNoContent})
 }
 
-// answerRevoke is POST /credentials/revoke. It takes access and refresh tokens, needs no authentication, ends just the
-// tokens that it names, and does not say whether they were any good.
+// answerRevoke is POST /credentials/revoke. It takes access and refresh tokens, and no authentication (an Enterprise Server
+// wants one), ends just the tokens that it names, and does not say whether they were any good.
 func (s *Server) answerRevoke(c *call) reply {
 	if refused := s.precheck(c); refused != nil {
 		return *refused
+	}
+	switch authenticated := c.r.Header.Get("Authorization") != ""; {
+	case s.options.RevokeNeedsAuthentication && !authenticated:
+		return restError(http.StatusUnauthorized, "Requires authentication")
+	case !s.options.RevokeNeedsAuthentication && authenticated:
+		return restError(http.StatusForbidden, "This endpoint takes requests without authentication only.")
 	}
 	limit := s.options.RevokeLimit
 	w, allowed := s.spend("revoke/"+remoteIP(c.r), limit, time.Hour)

@@ -203,3 +203,27 @@ func TestAnybodyCanRevokeTheTokensTheyHold(t *testing.T) {
 		want(t, "too many", revoke(strings.Fields(strings.Repeat("ghu_x ", 1001))...).status, 422)
 	})
 }
+
+// github.com takes no authentication there, and an Enterprise Server nothing without.
+func TestWhoMayRevokeCredentials(t *testing.T) {
+	for name, c := range map[string]struct {
+		enterprise, authenticated bool
+		status                    int
+	}{
+		"github.com":                          {false, false, 202},
+		"github.com, authenticated":           {false, true, 403},
+		"an Enterprise Server":                {true, false, 401},
+		"an Enterprise Server, authenticated": {true, true, 202},
+	} {
+		t.Run(name, func(t *testing.T) {
+			gh := newServer(t, func(o *Options) { o.RevokeNeedsAuthentication = c.enterprise })
+			pair := gh.Mint(clientID, "octocat")
+			r := restRequest(http.MethodPost, "https://api.github.com/credentials/revoke", map[string]any{"credentials": []string{pair.AccessToken}})
+			if c.authenticated {
+				r.Header.Set("Authorization", "Bearer "+gh.Mint(clientID, "hubot").AccessToken)
+			}
+			want(t, "status", send(t, gh, r).status, c.status)
+			want(t, "the token lives", gh.Alive(pair.AccessToken), c.status != 202)
+		})
+	}
+}

@@ -136,13 +136,13 @@ func (e exchanger) ask(ctx context.Context, host string, effect func()) error {
 func (exchanger) CheckHost(string) error { return nil }
 
 // CheckToken implements lifecycle.GitHub.
-func (e exchanger) CheckToken(ctx context.Context, app github.App, token credential.AccessToken) (alive bool, err error) {
+func (e exchanger) CheckToken(ctx context.Context, app github.App, token credential.AccessToken) (check github.Check, err error) {
 	w := e.life.world
 	err = e.ask(ctx, app.Host, func() {
 		p := w.gitHub.access[token.Reveal()]
-		alive = p != nil && w.works(p) && w.now >= p.refusedUntil && w.now >= p.res.saidDead
+		check.Alive = p != nil && w.works(p) && w.now >= p.refusedUntil && w.now >= p.res.saidDead
 	})
-	return alive, err
+	return check, err
 }
 
 // User implements lifecycle.GitHub.
