@@ -62,9 +62,9 @@ func (r reporter) Report(ctx context.Context, s *scope.Scope, decision rotation.
 	}
 	handedOver := r.handoff.Sync(logr.FromContextOrDiscard(ctx), s)
 	finalizer, finalizerAt := r.finalizerProblem(s)
-	aside := problem.First(metadata, s.MoveBlocked, finalizer, output, handedOver.Problem, s.Unheld)
+	aside := problem.First(metadata, s.RestoreBlocked, s.MoveBlocked, finalizer, output, handedOver.Problem, s.Unheld)
 	wait, err := r.writeStatus(ctx, s.Token, statusOf(s, decision, result, aside, &handedOver))
-	return earliest(s.Now, metadataAt, retryAt(s.MoveBlocked), finalizerAt, outputAt, handedOver.RequeueAt, after(s.Now, wait)), err
+	return earliest(s.Now, metadataAt, retryAt(s.RestoreBlocked), retryAt(s.MoveBlocked), finalizerAt, outputAt, handedOver.RequeueAt, after(s.Now, wait)), err
 }
 
 func retryAt(p *problem.Problem) time.Time {

@@ -55,7 +55,7 @@ func (c *Controller) NamedSecretChanged(token *v1alpha1.GitHubUserToken, secret 
 			}
 		})
 	}
-	c.notes.Peek(token.UID, func(m *note) { m.moveBlocked = nil })
+	c.notes.Peek(token.UID, func(m *note) { m.moveBlocked, m.restoreBlocked = nil, nil })
 	c.wake(scope.NameOf(token))
 }
 

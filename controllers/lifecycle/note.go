@@ -45,6 +45,8 @@ type note struct {
 	failure *failure
 	// moveBlocked is why the pair cannot move to the name that the spec asks for.
 	moveBlocked *failure
+	// restoreBlocked is why a pair Secret that was deleted is not put back.
+	restoreBlocked *failure
 	// held is why a resource that is being deleted is not released yet, and left the Secret that was let go of, without
 	// its tokens, which leftTokens name, as it is to be stored.
 	held       *failure

@@ -88,6 +88,10 @@ func (o *observer) recall(s *scope.Scope, backup *rotation.Pair) {
 			s.MoveBlocked = f.current(s.Now, mono)
 			s.Input.MoveNotBefore = s.MoveBlocked.RetryAt
 		}
+		if f := m.restoreBlocked; f != nil && s.Pair != nil && s.Pair.Deleting {
+			s.RestoreBlocked = f.current(s.Now, mono)
+			s.Input.RestoreNotBefore = s.RestoreBlocked.RetryAt
+		}
 	})
 }
 

@@ -33,10 +33,19 @@ func (a *pairActions) restore(ctx context.Context, s *scope.Scope) Result {
 	restored, err := a.rotator.Restore(ctx, s.Owner, s.Ref)
 	switch {
 	case err == nil:
-		a.notes.With(s.Token.UID, func(m *note) { m.backupGone = s.BackupUID })
+		a.notes.With(s.Token.UID, func(m *note) { m.backupGone, m.restoreBlocked = s.BackupUID, nil })
 		return a.changed(s, restored)
 	case errors.Is(err, rotation.ErrNotOwned), errors.Is(err, rotation.ErrExists):
 		return a.notes.failedWith(s, *words.NotOwned(s.Ref.Name), backoff.Backoff{First: time.Second, Max: retry.Max})
+	case errors.Is(err, rotation.ErrDenied) && s.Pair != nil && s.Pair.Deleting && !s.Input.Backup:
+		p := problem.Problem{
+			Reason: v1alpha1.ReasonAPIServerUnavailable, Aside: true,
+			Message: fmt.Sprintf("Secret %q was deleted, and the API server does not let it be put back: %s. Until then its pair stays in the deleted Secret, which the operator's finalizer holds, and is refreshed there.", s.Ref.Name, words.Of(err)),
+		}
+		a.notes.With(s.Token.UID, func(m *note) {
+			m.restoreBlocked = a.notes.again(m.restoreBlocked, s.Token.Generation, s.Input.RefreshRequestedAt, p, retry.After(err))
+		})
+		return Result{State: Again}
 	default:
 		return a.notes.failed(s, err, "The pair could not be put back")
 	}

@@ -30,6 +30,9 @@ type Scope struct {
 	Failure *problem.Problem
 	// MoveBlocked is why the pair cannot move to the name that the spec asks for; nil when nothing is known.
 	MoveBlocked *problem.Problem
+	// RestoreBlocked is why a pair Secret that was deleted is not put back, while its pair is used where it is; nil when nothing
+	// is known.
+	RestoreBlocked *problem.Problem
 	// Unheld is why the resource bears no finalizer; nil when it does.
 	Unheld *problem.Problem
 	// GoneAt is when a pair that was written and is missing from the cache counts as gone; zero when it is not missing.

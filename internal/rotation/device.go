@@ -46,7 +46,11 @@ func (r *Rotator) Offer(ctx context.Context, job Job, offer DeviceAuthorization,
 	}
 	if errors.Is(err, ErrImmutable) {
 		// It is made anew first, so that whoever made it immutable does not keep everybody from logging in.
-		return nil, fmt.Errorf("%w: %w", ErrConflict, r.makeMutable(ctx, job.Ref).Err)
+		made := r.makeMutable(ctx, job.Ref)
+		if made.Outcome == NotFenced {
+			return nil, made.Err
+		}
+		return nil, fmt.Errorf("%w: %w", ErrConflict, made.Err)
 	}
 	if err == nil || leftNothing(err) {
 		return stored, err

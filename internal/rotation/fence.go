@@ -120,7 +120,7 @@ func (r *Rotator) inspect(ctx context.Context, job Job, fenced *Pair, intent *In
 		return nil, &Result{Outcome: Stale, Pair: taken, Err: errors.Join(errors.New("the Secret's tokens were edited by somebody else"), err)}
 	}
 	switch {
-	case fenced.Deleting:
+	case fenced.Deleting && (job.Pair == nil || !job.Pair.Deleting):
 		// Somebody has just deleted the Secret. It is put back first; the fence moves with it.
 		return nil, &Result{Outcome: Stale, Pair: fenced, Err: errors.New("the Secret is being deleted")}
 	case fenced.Immutable:
@@ -134,6 +134,9 @@ func (r *Rotator) makeMutable(ctx context.Context, ref Ref) *Result {
 	live, err := r.Store.Get(ctx, ref)
 	if err == nil && live.Immutable {
 		live, err = r.replace(ctx, live, live)
+	}
+	if errors.Is(err, ErrDenied) {
+		return &Result{Outcome: NotFenced, Err: fmt.Errorf("the Secret is immutable, and was not replaced: %w", err)}
 	}
 	return &Result{Outcome: Stale, Pair: live, Err: errors.Join(ErrImmutable, err)}
 }

@@ -244,3 +244,53 @@ func TestAReceivedPairIsGivenUpWhenItsOwnerIsGone(t *testing.T) {
 type immutable struct{ *refusing }
 
 func (immutable) Create(context.Context, *Pair) (*Pair, error) { return nil, ErrNotOwned }
+
+// noRoom is a Store in which no Secret can be made, as under a quota that is used up, and whose Secret is immutable.
+type noRoom struct{ *refusing }
+
+func (s noRoom) Update(context.Context, *Pair, *Pair) (*Pair, error) { return nil, ErrImmutable }
+
+func (s noRoom) Create(context.Context, *Pair) (*Pair, error) {
+	return nil, fmt.Errorf("%w: exceeded quota", ErrDenied)
+}
+
+func TestAnImmutableSecretThatCannotBeReplacedIsToldAsSuch(t *testing.T) {
+	w, store, gitHub, _ := newRefusal(pairReply)
+	w.shelf.pair.Immutable = true
+	w.rotator.Store = noRoom{store}
+	result := w.rotator.Rotate(t.Context(), dueJob(w))
+	if result.Outcome != NotFenced || !errors.Is(result.Err, ErrDenied) || gitHub.sent != 0 {
+		t.Errorf("%s after %d requests: %v", result.Outcome, gitHub.sent, result.Err)
+	}
+}
+
+// deleted is a Store whose Secret somebody has deleted, which our finalizer holds.
+type deleted struct{ *refusing }
+
+func (s deleted) Update(ctx context.Context, current, next *Pair) (*Pair, error) {
+	stored, err := s.refusing.Update(ctx, current, next)
+	if err == nil {
+		stored.Deleting = true
+	}
+	return stored, err
+}
+
+// Somebody has deleted the Secret, and it cannot be put back: an exchange that was decided on with that in sight goes on.
+func TestAPairIsExchangedInADeletedSecretWhenThatIsKnown(t *testing.T) {
+	for name, c := range map[string]struct {
+		known bool
+		want  Outcome
+	}{"when it is known": {true, Committed}, "not when it is found out": {false, Stale}} {
+		t.Run(name, func(t *testing.T) {
+			w, store, gitHub, _ := newRefusal(pairReply)
+			store.with = nil
+			w.rotator.Store = deleted{store}
+			job := dueJob(w)
+			job.Pair.Deleting = c.known
+			result := w.rotator.Rotate(t.Context(), job)
+			if result.Outcome != c.want || (gitHub.sent == 1) != c.known {
+				t.Errorf("%s after %d requests: %v", result.Outcome, gitHub.sent, result.Err)
+			}
+		})
+	}
+}

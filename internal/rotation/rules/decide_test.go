@@ -129,6 +129,8 @@ func TestDecide(t *testing.T) {
 		{name: "but not where there are two, of which it may be the older", given: []func(*Input){misplace, due, func(in *Input) { in.Duplicate, in.MoveNotBefore = true, now.Add(time.Second) }}, action: rotation.ActionWait, reason: v1alpha1.ReasonExchanging, rule: "misplaced", at: now.Add(time.Second)},
 
 		{name: "a deleted Secret is put back", given: []func(*Input){deleting}, action: rotation.ActionRestore, rule: "lost Secret"},
+		{name: "while the API server refuses that the chain goes on where it is", given: []func(*Input){deleting, due, func(in *Input) { in.RestoreNotBefore = now.Add(time.Second) }}, action: rotation.ActionRefresh, cause: rotation.CauseDue, spends: "refresh", rule: "due"},
+		{name: "but not beside a backup, which may be the newer", given: []func(*Input){deleting, due, func(in *Input) { in.Backup, in.RestoreNotBefore = true, now.Add(time.Second) }}, action: rotation.ActionRestore, rule: "lost Secret"},
 		{name: "an older state is not trusted", given: []func(*Input){rolled, request}, action: rotation.ActionDisown, rule: "rolled back"},
 		{name: "nor is it while suspended, or when it is due", given: []func(*Input){rolled, suspend, due}, action: rotation.ActionDisown, rule: "rolled back"},
 		{name: "nor with an intent, or another login", given: []func(*Input){rolled, intent("refresh", me), seed("another")}, action: rotation.ActionDisown, rule: "rolled back"},

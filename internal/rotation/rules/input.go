@@ -25,6 +25,9 @@ type Input struct {
 	Duplicate bool
 	// MoveNotBefore is when that may be tried again; zero when nothing is known to be in its way.
 	MoveNotBefore time.Time
+	// RestoreNotBefore is when a pair Secret that was deleted may be put back, after the API server has refused that; zero when
+	// nothing is known to be in its way.
+	RestoreNotBefore time.Time
 	// Edited reports that somebody else has written the pair Secret since this process last looked at its data.
 	Edited bool
 	// RolledBack reports that there was a newer pair than the one that stands in the Secret now, by what this process

@@ -67,11 +67,15 @@ func misplaced(in Input) (rotation.Decision, bool) {
 	return rotation.Decision{Action: rotation.ActionMove}, true
 }
 
+// lostSecret has a deleted Secret put back. While the API server refuses that, as a quota does, the chain goes on in the Secret
+// that was deleted: our finalizer holds it, and workloads read it.
 func lostSecret(in Input) (rotation.Decision, bool) {
-	if in.Backup || (in.Pair != nil && in.Pair.Deleting) {
-		return in.orBackoff(rotation.Decision{Action: rotation.ActionRestore}), true
+	switch {
+	case in.Backup:
+	case in.Pair == nil, !in.Pair.Deleting, in.Now.Before(in.RestoreNotBefore):
+		return rotation.Decision{}, false
 	}
-	return rotation.Decision{}, false
+	return in.orBackoff(rotation.Decision{Action: rotation.ActionRestore}), true
 }
 
 // edited has the data looked at when somebody else has written the Secret: they may have edited its tokens,

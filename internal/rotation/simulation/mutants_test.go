@@ -309,8 +309,8 @@ var mutants = []mutant{
 	},
 	{
 		"deleted Secret not put back", "internal/rotation/rules/secret.go",
-		"\tif in.Backup || (in.Pair != nil && in.Pair.Deleting) {",
-		"\tif !broken(`deleted Secret not put back`) && (in.Backup || (in.Pair != nil && in.Pair.Deleting)) {",
+		"\tcase in.Backup:\n",
+		"\tcase broken(`deleted Secret not put back`):\n\t\treturn rotation.Decision{}, false\n\tcase in.Backup:\n",
 	},
 	{
 		"somebody else's Secret used", "internal/rotation/rules/secret.go",

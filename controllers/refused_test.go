@@ -1,0 +1,95 @@
+package controllers
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/internal/github/githubtest"
+	"github.com/githubusertoken/github-user-token-operator/test/suite"
+)
+
+// fillQuota has the API server refuse each further Secret of the namespace, until it is lifted.
+func (w *world) fillQuota() (lift func()) {
+	w.t.Helper()
+	var secrets corev1.SecretList
+	w.must(admin.List(w.ctx, &secrets, inNamespace(w.namespace)))
+	quota := &corev1.ResourceQuota{
+		ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "secrets"},
+		Spec:       corev1.ResourceQuotaSpec{Hard: corev1.ResourceList{"count/secrets": *resource.NewQuantity(int64(len(secrets.Items)), resource.DecimalSI)}},
+	}
+	w.create(quota)
+	w.eventually("the quota to count", func() (bool, string) {
+		w.must(admin.Get(w.ctx, keyOfObject(quota), quota))
+		used := quota.Status.Used["count/secrets"]
+		return used.Value() == int64(len(secrets.Items)), used.String()
+	})
+	return func() {
+		w.t.Helper()
+		w.remove(quota)
+	}
+}
+
+// reconciling waits until the condition Reconciling of a resource says this.
+func (w *world) reconciling(name, part string) {
+	w.t.Helper()
+	w.eventually("Reconciling of "+name+" to say: "+part, func() (bool, string) {
+		token := w.get(name)
+		condition := meta.FindStatusCondition(token.Status.Conditions, v1alpha1.ConditionReconciling)
+		return condition != nil && condition.Status == metav1.ConditionTrue && strings.Contains(condition.Message, part), suite.Describe(token)
+	})
+}
+
+// A quota keeps a pair Secret that somebody has deleted from being put back. Workloads go on reading it, since the finalizer
+// holds it, and so its pair is refreshed there.
+func TestAPairIsRefreshedInADeletedSecretThatAQuotaKeepsFromBeingPutBack(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{app: githubtest.App{AccessTokenLifetime: 20 * time.Second}})
+	before := w.start("octocat")
+	lift := w.fillQuota()
+	w.remove(w.secretNamed("octocat-token"))
+	w.reconciling("octocat", "exceeded quota")
+	w.condition("octocat", v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonTokenValid)
+	w.request("octocat", "now")
+	w.refreshed("octocat", 2)
+	w.eventually("a token that works in the deleted Secret", func() (bool, string) {
+		now := w.pair("octocat-token")
+		return now.UID == before.UID && now.DeletionTimestamp != nil && refresh(now) != refresh(before) && w.gh.Alive(access(now)), now.ResourceVersion
+	})
+	w.reconciling("octocat", "exceeded quota")
+	w.refreshed("octocat", 3) // The next one is due.
+	w.restart()
+	w.refreshed("octocat", 4)
+	w.reconciling("octocat", "exceeded quota")
+	lift()
+	w.eventually("the Secret to be put back", func() (bool, string) {
+		now := w.find("octocat-token") // Not there for a moment.
+		return now != nil && now.UID != before.UID && now.DeletionTimestamp == nil, fmt.Sprint(now != nil)
+	})
+	w.ready("octocat")
+	w.leftovers("octocat-token")
+}
+
+// A Secret that somebody has made immutable has to be replaced, which a quota may forbid. It is said that it does, and the
+// status tells the truth when the token has expired.
+func TestAQuotaThatKeepsAnImmutableSecretFromBeingReplacedIsTold(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{app: githubtest.App{AccessTokenLifetime: 10 * time.Second}})
+	w.start("octocat")
+	lift := w.fillQuota()
+	w.patchSecret("octocat-token", `{"immutable":true}`)
+	w.says("octocat", v1alpha1.ConditionReady, "The access token expired at")
+	w.says("octocat", v1alpha1.ConditionReady, "exceeded quota")
+	w.condition("octocat", v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonAPIServerUnavailable)
+	w.gh.UpdateApp(clientID, func(app *githubtest.App) { app.AccessTokenLifetime = time.Hour })
+	lift()
+	w.ready("octocat")
+	w.leftovers("octocat-token")
+}
