@@ -12,7 +12,7 @@ type hostChecker interface {
 	CheckHost(host string) error
 }
 
-// checkHost says whether the operator's administrator allows a host.
+// checkHost reports whether the operator's administrator allows a host.
 func checkHost(hosts hostChecker, host string) *problem.Problem {
 	err := hosts.CheckHost(host)
 	if err == nil {

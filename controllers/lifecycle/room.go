@@ -13,7 +13,7 @@ import (
 // takes 256 KiB, and what is written with a new pair must find room: it can be had only once.
 const maxAnnotations = 224 << 10
 
-// checkRoom says whether there is room for the state in the annotations of the pair Secret.
+// checkRoom reports whether there is room for the state in the annotations of the pair Secret.
 func checkRoom(s *scope.Scope) *problem.Problem {
 	annotations := metapatch.Annotations(s.Token.Spec.Secret.Labels, s.Token.Spec.Secret.Annotations)
 	if s.Pair != nil {

@@ -42,7 +42,7 @@ func main() {
 	}
 }
 
-// askedOnce says whether ONCE asks for an end.
+// askedOnce reports whether ONCE asks for an end.
 func askedOnce() bool {
 	value := os.Getenv("ONCE")
 	return value != "" && value != "0" && value != "false"

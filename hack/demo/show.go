@@ -36,7 +36,7 @@ func newShow(out io.Writer, gh *stage.GitHub) *show {
 	}
 }
 
-// seen says whether each of the resources has seen so many rotations.
+// seen reports whether each of the resources has seen so many rotations.
 func (s *show) seen(resources []types.NamespacedName, wanted int) bool {
 	return !slices.ContainsFunc(resources, func(name types.NamespacedName) bool { return s.rotations[name] < wanted })
 }

@@ -132,7 +132,7 @@ var (
 	errCutOff        = errors.New("a certificate in it is cut off or garbled")
 )
 
-// check says whether a content may take the place of the one before. What Go cannot parse is left out where it is used,
+// check reports whether a content may take the place of the one before. What Go cannot parse is left out where it is used,
 // as bundles have such certificates; but there must be one, and none may be cut off: the file is just being written.
 func check(content []byte) error {
 	certificates := 0

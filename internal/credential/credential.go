@@ -83,7 +83,7 @@ func (s secret) Reveal() string {
 	return s.handle.Value()
 }
 
-// IsZero says whether there is no secret.
+// IsZero reports whether there is no secret.
 func (s secret) IsZero() bool { return s == secret{} }
 
 // Fingerprint names the secret without telling it; it is empty when there is no secret.

@@ -75,7 +75,7 @@ func contains(prefixes []netip.Prefix, address netip.Addr) bool {
 	return false
 }
 
-// mayDial says whether an address may be contacted.
+// mayDial reports whether an address may be contacted.
 func mayDial(address netip.Addr, allowed []netip.Prefix) bool {
 	address = address.Unmap().WithZone("")
 	switch {
@@ -94,7 +94,7 @@ func mayDial(address netip.Addr, allowed []netip.Prefix) bool {
 	return contains(unicastPrefixes, address) && (!isISATAP(bytes) || mayDial(last, allowed))
 }
 
-// isISATAP says whether the last four bytes of an address are one of IPv4 that a tunnel leads to (RFC 5214). The
+// isISATAP reports whether the last four bytes of an address are one of IPv4 that a tunnel leads to (RFC 5214). The
 // form may stand under any prefix.
 func isISATAP(address [16]byte) bool {
 	return address[8]&^2 == 0 && address[9] == 0 && address[10] == 0x5e && address[11] == 0xfe

@@ -184,7 +184,7 @@ type Error struct {
 	// RetryAfter is how long GitHub asks to wait, 0 if it does not say. At RateLimited it holds for the
 	// whole App, at SlowDown it is the new polling interval.
 	RetryAfter time.Duration
-	// Sent says whether any byte of the request may have reached the host. REST calls, which may be
+	// Sent reports whether any byte of the request may have reached the host. REST calls, which may be
 	// repeated, leave it false where no reply came.
 	Sent bool
 	// Detail narrows the cause down, in our own words; it may be empty.

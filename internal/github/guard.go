@@ -62,7 +62,7 @@ func (g *guard) end(first bool, written int) {
 	}
 }
 
-// seal says whether anything was sent, and makes that answer final: whatever goroutine still holds the
+// seal reports whether anything was sent, and makes that answer final: whatever goroutine still holds the
 // connection can no longer begin.
 func (g *guard) seal() (sent bool, at time.Time) {
 	g.mu.Lock()

@@ -25,7 +25,7 @@ func (h host) String() string {
 	return name + ":" + h.port
 }
 
-// isLabel says whether s may stand between two dots of a host name.
+// isLabel reports whether s may stand between two dots of a host name.
 func isLabel(s string) bool {
 	if s == "" || len(s) > 63 || s[0] == '-' || s[len(s)-1] == '-' {
 		return false

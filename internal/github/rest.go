@@ -253,7 +253,7 @@ func readSaid(response *gogithub.Response) said {
 	return said{message: f.text("message"), documentation: f.text("documentation_url")}
 }
 
-// isBadCredentials says whether a 401 is about a token that GitHub has looked at. There are others: a gateway's
+// isBadCredentials reports whether a 401 is about a token that GitHub has looked at. There are others: a gateway's
 // own, and GitHub's for a request whose token got lost on the way.
 func (s said) isBadCredentials() bool { return strings.EqualFold(s.message, "Bad credentials") }
 

@@ -54,7 +54,7 @@ func (f *faults) step(operation string) error {
 	return f.failed[operation]
 }
 
-// room says whether a file may grow to a size: on a full file system it may not grow at all.
+// room reports whether a file may grow to a size: on a full file system it may not grow at all.
 func (f *faults) room(path string, size int) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()

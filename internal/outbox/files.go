@@ -8,7 +8,7 @@ import (
 
 // files is what the outbox does to the file system. Tests fail each of these on purpose.
 type files interface {
-	// MemoryBacked says whether a directory is on tmpfs or ramfs.
+	// MemoryBacked reports whether a directory is on tmpfs or ramfs.
 	MemoryBacked(dir string) (bool, error)
 	// Size is how many bytes the file system of a directory has in all.
 	Size(dir string) (uint64, error)

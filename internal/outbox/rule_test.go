@@ -55,7 +55,7 @@ func (m *model) free() int {
 	return free
 }
 
-// gets says whether a namespace that has so many places gets one more, as the documents put it.
+// gets reports whether a namespace that has so many places gets one more, as the documents put it.
 func (m *model) gets(has, free int) bool {
 	lastPart := m.limit / 8
 	return free > 0 && (has == 0 || float64(has) < float64(free-lastPart)/6)

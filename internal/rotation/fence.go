@@ -87,7 +87,7 @@ func (r *Rotator) foundOverwritten(ctx context.Context, job Job, intent *Intent)
 	}
 }
 
-// foundElsewhere says whether the pair stands under another name too, which the cache did not show: the spec has
+// foundElsewhere reports whether the pair stands under another name too, which the cache did not show: the spec has
 // asked for another one since, or somebody has put a backup back late. Whoever creates a Secret under one name sees
 // the one under the other, since it is looked for after that. What was created for nothing is removed again, and
 // otherwise the two become one, before any token is sent.

@@ -91,7 +91,7 @@ func expiresAt(secret *corev1.Secret) time.Time {
 	return at
 }
 
-// lossProblem says whether it is false that the reply is lost: the token that the Secret holds must have been
+// lossProblem reports whether it is false that the reply is lost: the token that the Secret holds must have been
 // exchanged, and what came of it must not be in the Secret.
 func (s *subject) lossProblem(secret *corev1.Secret, ready, authorized *metav1.Condition, token *v1alpha1.GitHubUserToken) string {
 	if authorized.Status != metav1.ConditionFalse || authorized.Reason != v1alpha1.ReasonReplyLost ||
@@ -262,7 +262,7 @@ type killed struct {
 // with its pod, to the Secret.
 const unkept = 3 * time.Second
 
-// judgeLoss says whether a subject's last reply is lost at the end of a random run, and complains unless that was one
+// judgeLoss reports whether a subject's last reply is lost at the end of a random run, and complains unless that was one
 // of the two impossible cases: GitHub made the exchange right before the process was killed, and the reply was not
 // in an outbox that the next process had.
 func (s *subject) judgeLoss() (lost bool) {

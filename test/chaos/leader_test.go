@@ -63,7 +63,7 @@ func TestAStoppedLeaderDoesNotPresentWhatAnotherHasSpent(t *testing.T) {
 	w.judge()
 }
 
-// standsStill says whether the process is stopped by a signal.
+// standsStill reports whether the process is stopped by a signal.
 func (r *replica) standsStill() bool {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", r.life.cmd.Process.Pid))
 	r.w.must(err)

@@ -196,7 +196,7 @@ func (r *replica) ready() bool {
 	return response.StatusCode == http.StatusOK
 }
 
-// over says whether the process has ended.
+// over reports whether the process has ended.
 func (r *replica) over() bool {
 	if r.life == nil {
 		return true

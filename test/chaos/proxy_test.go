@@ -293,7 +293,7 @@ func (p *apiProxy) stream(ctx context.Context, w http.ResponseWriter, response *
 	}
 }
 
-// pass says whether an event goes through, when it is time.
+// pass reports whether an event goes through, when it is time.
 func (p *apiProxy) pass(ctx context.Context, c *apiCall, frame []byte) bool {
 	p.mu.Lock()
 	var matching []*apiFault

@@ -172,14 +172,14 @@ func (w *world) writes(tenants ...*tenant) (reads map[client.ObjectKey]int) {
 	return reads
 }
 
-// keeps says whether a Secret is the tenant's own, with which the operator has nothing to do.
+// keeps reports whether a Secret is the tenant's own, with which the operator has nothing to do.
 func (t *tenant) keeps(name string) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.own[name]
 }
 
-// served says whether this test has subjects in a namespace.
+// served reports whether this test has subjects in a namespace.
 func (w *world) served(namespace string) bool {
 	for key := range w.writable {
 		if key.Namespace == namespace {
@@ -189,7 +189,7 @@ func (w *world) served(namespace string) bool {
 	return false
 }
 
-// owns says whether a namespace is one of this test.
+// owns reports whether a namespace is one of this test.
 func (w *world) owns(namespace string) bool { return slices.Contains(w.namespaces, namespace) }
 
 // tokens are GitHub's tokens wherever they stand, encoded those in base64.

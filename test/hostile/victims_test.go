@@ -225,7 +225,7 @@ func (s *subjects) goOn(during string) {
 	})
 }
 
-// lost says whether a kill has cost one of them its last reply, as it says itself.
+// lost reports whether a kill has cost one of them its last reply, as it says itself.
 func (s *subjects) lost(name string) bool {
 	s.mu.Lock()
 	one := *s.known[name]
@@ -264,7 +264,7 @@ func (s *subject) problem(ctx context.Context, namespace string, kills []time.Ti
 	return "", false
 }
 
-// lostByKill says whether GitHub made the exchange so shortly before a kill that its reply may not have been kept.
+// lostByKill reports whether GitHub made the exchange so shortly before a kill that its reply may not have been kept.
 func lostByKill(newest githubtest.Pair, kills []time.Time) bool {
 	const unkept = 3 * time.Second
 	fingerprint := githubtest.Fingerprint(newest.AccessToken)

@@ -250,7 +250,7 @@ func edited(path string, operation func(*rand.Rand) map[string]any) harm {
 	}
 }
 
-// has says whether something stands at a JSON pointer.
+// has reports whether something stands at a JSON pointer.
 func has(object any, path string) bool {
 	for part := range strings.SplitSeq(strings.TrimPrefix(path, "/"), "/") {
 		if part == "" {

@@ -181,7 +181,7 @@ func each(n int, do func(int)) {
 	working.Wait()
 }
 
-// expected says whether an error is one that the API server gives to who asks for what cannot be, such as a conflict, or
+// expected reports whether an error is one that the API server gives to who asks for what cannot be, such as a conflict, or
 // that comes of an operator or a test that ends.
 func expected(err error) bool {
 	return err == nil || apierrors.ReasonForError(err) != metav1.StatusReasonUnknown

@@ -28,7 +28,7 @@ type operation struct {
 
 func (o operation) String() string { return o.verb + " " + o.resource }
 
-// ofRotations says whether it is about what rotations deal with: leases of the
+// ofRotations reports whether it is about what rotations deal with: leases of the
 // leader election and the like are not.
 func (o operation) ofRotations() bool {
 	resource, _, _ := strings.Cut(o.resource, "/")

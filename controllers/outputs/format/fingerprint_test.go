@@ -24,7 +24,7 @@ func TestOutputFingerprintNeedsNoToken(t *testing.T) {
 // change is a change to what an output is rendered from.
 type change struct {
 	name string
-	// matters says whether the content of some format changes.
+	// matters reports whether the content of some format changes.
 	matters bool
 	apply   func(spec *v1alpha1.Output, pair *rotation.Pair, defaults *format.Defaults)
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/internal/outbox"
 )
 
-// OutboxInMemory says whether the operator's outbox is memory-backed, as it is in a cluster.
+// OutboxInMemory reports whether the operator's outbox is memory-backed, as it is in a cluster.
 func (s *Stage) OutboxInMemory() bool { return s.outbox != nil }
 
 // StartOperator starts the manager under the identity of its ServiceAccount, so

@@ -40,7 +40,7 @@ func (s *Server) Adopt(clientID, login, refreshToken string) (Pair, error) {
 	return p.export(), nil
 }
 
-// Revoke ends a token, and with it the other one of its pair. It says whether the token was alive.
+// Revoke ends a token, and with it the other one of its pair. It reports whether the token was alive.
 func (s *Server) Revoke(token string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -53,7 +53,7 @@ func (s *Server) Revoke(token string) bool {
 }
 
 // RevokeGrant ends every token that a user has of an App, as the user can at github.com/settings, and sends the App's
-// webhook. It says whether there was anything to revoke.
+// webhook. It reports whether there was anything to revoke.
 func (s *Server) RevokeGrant(clientID, login string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -82,7 +82,7 @@ func (s *Server) revokeGrant(app *App, user *User) bool {
 	return revoked
 }
 
-// Expire lets a token, access or refresh, expire at once. It says whether the token was alive.
+// Expire lets a token, access or refresh, expire at once. It reports whether the token was alive.
 func (s *Server) Expire(token string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -243,7 +243,7 @@ func (s *Server) StateOf(token string) (TokenState, bool) {
 	return state, true
 }
 
-// Alive says whether a token, access or refresh, was issued and is neither spent, expired, revoked nor evicted.
+// Alive reports whether a token, access or refresh, was issued and is neither spent, expired, revoked nor evicted.
 func (s *Server) Alive(token string) bool {
 	state, known := s.StateOf(token)
 	return known && state.Alive

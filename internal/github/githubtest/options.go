@@ -100,7 +100,7 @@ type App struct {
 	Secrets []string
 	// Kind is GitHubApp or OAuthApp; default GitHubApp.
 	Kind Kind
-	// DeviceFlow says whether the device flow is enabled.
+	// DeviceFlow reports whether the device flow is enabled.
 	DeviceFlow bool
 	// Suspended makes the token endpoint answer application_suspended.
 	Suspended bool

@@ -232,7 +232,7 @@ func (s *Server) authorizedApps(user *User) []authorizedApp {
 	return out
 }
 
-// authorized says whether the App holds a live token of the user. The caller holds the lock.
+// authorized reports whether the App holds a live token of the user. The caller holds the lock.
 func (s *Server) authorized(app *App, userID int64) bool {
 	now := s.now()
 	for key, g := range s.grants {

@@ -31,7 +31,7 @@ func (s *Server) play(w http.ResponseWriter, c *call, injection *Injection, answ
 	s.transmit(w, c, fault, &result)
 }
 
-// wait keeps the request as long as the fault wants, and says whether to go on.
+// wait keeps the request as long as the fault wants, and reports whether to go on.
 func (s *Server) wait(c *call, injection *Injection) bool {
 	fault := &injection.fault
 	gone := c.r.Context().Done()
@@ -49,7 +49,7 @@ func (s *Server) wait(c *call, injection *Injection) bool {
 	return s.pause(fault.Delay, gone)
 }
 
-// pause waits for d and says whether the client is still there.
+// pause waits for d and reports whether the client is still there.
 func (s *Server) pause(d time.Duration, gone <-chan struct{}) bool {
 	if d <= 0 {
 		return true

@@ -62,7 +62,7 @@ func (t roundTripper) RoundTrip(r *http.Request) (*http.Response, error) {
 	}, nil
 }
 
-// serveRecovered says whether the handler aborted the connection.
+// serveRecovered reports whether the handler aborted the connection.
 func serveRecovered(h http.Handler, w http.ResponseWriter, r *http.Request) (aborted bool) {
 	defer func() {
 		if failure := recover(); failure != nil {

@@ -102,7 +102,7 @@ func (s *Server) Deliveries() []Delivery {
 	return out
 }
 
-// Redeliver sends a webhook once more, as an App's owner can. It says whether there is one of that id.
+// Redeliver sends a webhook once more, as an App's owner can. It reports whether there is one of that id.
 func (s *Server) Redeliver(id string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -145,7 +145,7 @@ func Of(kinds ...Fault) Faults {
 	return set
 }
 
-// Has says whether a kind is in the set.
+// Has reports whether a kind is in the set.
 func (f Faults) Has(kind Fault) bool { return f&(1<<kind) != 0 }
 
 // Without is the set without a kind.
@@ -171,7 +171,7 @@ var people = []Fault{
 	ResourceRevoked, Renamed, StateGarbled, FormatNewer, TokenCopied,
 }
 
-// strikes says whether a fault of this kind happens now to the flight that is under way, where it happens
+// strikes reports whether a fault of this kind happens now to the flight that is under way, where it happens
 // once in so many chances.
 func (w *world) strikes(kind Fault, once int) bool {
 	if w.current == nil || w.current.flight == nil {

@@ -110,10 +110,10 @@ func (g *gitHub) issue(p *issued) *issued {
 	return p
 }
 
-// works says whether GitHub takes the access token of a pair.
+// works reports whether GitHub takes the access token of a pair.
 func (w *world) works(p *issued) bool { return !p.accessDead && w.now < p.issuedAt+w.cfg.Lifetime }
 
-// isGood says whether GitHub has a reason to refuse a refresh token.
+// isGood reports whether GitHub has a reason to refuse a refresh token.
 func (p *issued) isGood() bool { return !p.spent && !p.revoked }
 
 // exchange spends a token. A nil pair means bad_refresh_token.

@@ -224,7 +224,7 @@ func (w *world) judgeTime(f *flight, p *issued) {
 	}
 }
 
-// chainStored says whether the same login is stored at a later generation.
+// chainStored reports whether the same login is stored at a later generation.
 func (w *world) chainStored(p *issued) bool {
 	for _, o := range w.secretsOf(p.res) {
 		if !o.pair.Controlled || w.api.ownerGone(o.pair) {
@@ -382,17 +382,17 @@ func (w *world) judgeLoss(p *issued, why string, allowed fate) {
 	}
 }
 
-// goesWithItsPair says whether a resource is being deleted and takes its pair along.
+// goesWithItsPair reports whether a resource is being deleted and takes its pair along.
 func (r *resource) goesWithItsPair(owner rotation.Owner) bool {
 	return r.is(owner.UID) && r.isDeleting() && !r.retains()
 }
 
-// isOfWrongUser says whether a pair belongs to another account than the one that was asked for.
+// isOfWrongUser reports whether a pair belongs to another account than the one that was asked for.
 func (p *issued) isOfWrongUser() bool {
 	return p.generation == 1 && p.minted != nil && p.minted.job.User != nil && p.minted.job.User.Login != p.user
 }
 
-// dropsPairsOf says whether the incarnation of a resource that a pair was got for is gone, and was not to
+// dropsPairsOf reports whether the incarnation of a resource that a pair was got for is gone, and was not to
 // leave its pair to the next one.
 func (r *resource) dropsPairsOf(uid string) bool {
 	switch {
@@ -424,7 +424,7 @@ func (w *world) newerLoginStored(p *issued) bool {
 	})
 }
 
-// replaces says whether a pair is one of a newer login than another.
+// replaces reports whether a pair is one of a newer login than another.
 func (p *issued) replaces(other *issued) bool {
 	// A seed that was refused for another App is imported when the App is right again, over a login by code; and of
 	// two codes that were offered at once and both entered, the one whose pair is stored first stays.
@@ -534,7 +534,7 @@ func (w *world) waitingIn(o *object) *issued {
 	return p
 }
 
-// exchangedBefore says whether a process is at work on an exchange for a resource whose token it has sent before a moment.
+// exchangedBefore reports whether a process is at work on an exchange for a resource whose token it has sent before a moment.
 func (l *life) exchangedBefore(res *resource, at moment) bool {
 	return slices.ContainsFunc(l.tasks, func(t *task) bool {
 		return t.flight != nil && t.flight.res == res && t.flight.sent != nil && t.flight.sentAt <= at
@@ -632,7 +632,7 @@ func (w *world) judgeVerdict(res *resource, after *object, verdict *rotation.Ver
 	}
 }
 
-// refusedByWrongApp says whether a login is remembered as one to be tried again with the right App.
+// refusedByWrongApp reports whether a login is remembered as one to be tried again with the right App.
 func refusedByWrongApp(pair *rotation.Pair, seed credential.Fingerprint) bool {
 	return slices.Contains(pair.State.Seeds, rotation.SeedRecord{Fingerprint: seed, RefusedFor: wrongApp.Key()})
 }

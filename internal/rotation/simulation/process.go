@@ -121,7 +121,7 @@ func (l *life) newController() *lifecycle.Controller {
 // maxExchanges is how many exchanges one process makes at once: all that are due.
 const maxExchanges = 100_000
 
-// isKill says whether a panic is the end of the simulated process.
+// isKill reports whether a panic is the end of the simulated process.
 func isKill(cause any) bool { return cause == any(errKilled) }
 
 func (l *life) newID() string {
@@ -144,7 +144,7 @@ func (l *life) do(fn func()) {
 	}
 }
 
-// struck lets disaster befall a process just before one of its tasks goes on. It says whether it did.
+// struck lets disaster befall a process just before one of its tasks goes on. It reports whether it did.
 func (l *life) struck(t *task, wait uint64) bool {
 	w := l.world
 	if t.flight == nil {

@@ -104,7 +104,7 @@ func (r *resource) owner(incarnation int) rotation.Owner {
 	return rotation.Owner{Namespace: r.namespace, Name: resourceName, UID: r.namespace + "-" + strconv.Itoa(incarnation)}
 }
 
-// isNow says whether a resource is there to stay. One that goes takes its fence with it.
+// isNow reports whether a resource is there to stay. One that goes takes its fence with it.
 func (r *resource) isNow(owner rotation.Owner) bool {
 	return r.is(owner.UID) && !r.isDeleting()
 }
@@ -115,7 +115,7 @@ func (r *resource) isDeleting() bool {
 	return r.token != nil && !r.token.DeletionTimestamp.IsZero()
 }
 
-// retains says whether a resource leaves its pair behind when it is deleted.
+// retains reports whether a resource leaves its pair behind when it is deleted.
 func (r *resource) retains() bool {
 	return r.token.Spec.DeletionPolicy == v1alpha1.DeletionPolicyRetain
 }
@@ -274,7 +274,7 @@ func (w *world) annotate(token *v1alpha1.GitHubUserToken, name string) {
 	token.Annotations[name] = fmt.Sprint(w.now)
 }
 
-// departs says whether a resource does not exist, or will soon not exist any more.
+// departs reports whether a resource does not exist, or will soon not exist any more.
 func (w *world) departs(owner rotation.Owner) bool {
 	return !w.resources[owner.Namespace].isNow(owner)
 }

@@ -187,7 +187,7 @@ func (s *scheduler) sleep(ctx context.Context, d time.Duration) error {
 }
 
 // roundTrip sends something over a network: it takes effect after out, and the answer is back after
-// another back. A negative time means that it is lost on that way. It says whether the answer came before
+// another back. A negative time means that it is lost on that way. It reports whether the answer came before
 // the deadline, and before ctx was cancelled.
 func (s *scheduler) roundTrip(ctx context.Context, deadline moment, out, back time.Duration, effect func()) bool {
 	t := s.current

@@ -220,7 +220,7 @@ func (w *world) judgeAlive(res *resource, pair *rotation.Pair) {
 	}
 }
 
-// mayBeSpent says whether the last process that sent a token had a reason to think that it was spent before:
+// mayBeSpent reports whether the last process that sent a token had a reason to think that it was spent before:
 // it had sent it itself, or another process had begun to.
 func (p *issued) mayBeSpent() bool {
 	if len(p.flights) == 0 {

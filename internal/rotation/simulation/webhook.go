@@ -159,7 +159,7 @@ func (r *resource) goesOn(l *life) {
 	}
 }
 
-// isElsewhere says whether another Secret of the operator's stands in the namespace: a backup, or one of another name.
+// isElsewhere reports whether another Secret of the operator's stands in the namespace: a backup, or one of another name.
 func (w *world) isElsewhere(res *resource, ref rotation.Ref) bool {
 	return slices.ContainsFunc(w.secretsOf(res), func(o *object) bool { return o.labelled && o.pair.Ref != ref })
 }
@@ -198,7 +198,7 @@ func (r *resource) forgetImport(sent *rotation.Pair) {
 	}
 }
 
-// isIntact says whether a fence is stored as it was written.
+// isIntact reports whether a fence is stored as it was written.
 func isIntact(sent, stored *rotation.Intent) bool {
 	return stored != nil && stored.ID == sent.ID && stored.Holder == sent.Holder && stored.Spends == sent.Spends
 }
