@@ -219,7 +219,7 @@ func (f *finalizer) releaseSecret(ctx context.Context, token *v1alpha1.GitHubUse
 	if isLeft(pair, token.Name) {
 		return f.unprotect(ctx, pair)
 	}
-	if !pair.Controlled || pair.Owner.UID != string(token.UID) {
+	if !pair.GoesWith(string(token.UID)) {
 		return nil
 	}
 	switch {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"k8s.io/apimachinery/pkg/types"
 
@@ -65,6 +66,18 @@ func (o *observer) secretsOf(ctx context.Context, token *v1alpha1.GitHubUserToke
 	}
 	for _, pair := range former {
 		refs = append(refs, pair.Ref)
+	}
+	if token.DeletionTimestamp.IsZero() {
+		return refs, nil
+	}
+	named, err := o.cache.SecretsFor(ctx, scope.NameOf(token)) // The garbage collector may have orphaned one under a former name.
+	if err != nil {
+		return nil, fmt.Errorf("look for orphaned Secrets: %w", err)
+	}
+	for _, pair := range named {
+		if pair.GoesWith(string(token.UID)) && !slices.Contains(refs, pair.Ref) {
+			refs = append(refs, pair.Ref)
+		}
 	}
 	return refs, nil
 }

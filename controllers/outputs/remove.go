@@ -38,7 +38,7 @@ func (o *Outputs) removeSurplus(ctx context.Context, token *v1alpha1.GitHubUserT
 	}
 	for _, name := range slices.Sorted(maps.Keys(found)) {
 		meta := found[name]
-		if wanted[name] || !meta.DeletionTimestamp.IsZero() || !metav1.IsControlledBy(meta, token) || !IsOutputOf(token, meta) {
+		if wanted[name] || !meta.DeletionTimestamp.IsZero() || !goesWith(token, meta) || !IsOutputOf(token, meta) {
 			continue
 		}
 		if token.DeletionTimestamp.IsZero() && !o.notes.mayRemove(token.UID, name, meta) {
@@ -51,6 +51,12 @@ func (o *Outputs) removeSurplus(ctx context.Context, token *v1alpha1.GitHubUserT
 		}
 		logf.FromContext(ctx).Error(o.scrubbedMetadata(ctx, token, name, err), "An output could not be removed", "output", name)
 	}
+}
+
+// goesWith reports whether a Secret is the resource's, or was until its resource was deleted with its Secrets orphaned
+// (kubectl delete --cascade=orphan).
+func goesWith(token *v1alpha1.GitHubUserToken, meta *metav1.ObjectMeta) bool {
+	return metav1.IsControlledBy(meta, token) || !token.DeletionTimestamp.IsZero() && metav1.GetControllerOfNoCopy(meta) == nil
 }
 
 // delete deletes the very Secret that was looked at, if it is an output still: under its version, for it may hold

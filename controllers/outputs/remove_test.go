@@ -57,8 +57,16 @@ func TestOutputsAreRemovedWithTheirResource(t *testing.T) {
 		"one of a former resource of this name stays": {
 			func(w *world) { w.token.UID = types.UID("uid-2") }, nil, true,
 		},
-		"one without a controller stays": {
-			func(w *world) { w.server.edit("out", func(s *corev1.Secret) { s.OwnerReferences = nil }) }, nil, true,
+		"one that was orphaned goes": {
+			func(w *world) { w.server.edit("out", func(s *corev1.Secret) { s.OwnerReferences = nil }) }, []string{"delete out"}, false,
+		},
+		"one without a controller that bears no mark of ours stays": {
+			func(w *world) {
+				w.server.edit("out", func(s *corev1.Secret) {
+					s.OwnerReferences = nil
+					delete(s.Annotations, v1alpha1.AnnotationSource)
+				})
+			}, nil, true,
 		},
 		"a pair under the label of an output stays": {
 			func(w *world) {

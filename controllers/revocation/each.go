@@ -30,7 +30,7 @@ func (r *Revoker) revokeEach(ctx context.Context, token *v1alpha1.GitHubUserToke
 			continue
 		case err != nil:
 			return remains{}, err
-		case !live.Controlled || live.Owner.UID != string(token.UID):
+		case !live.GoesWith(string(token.UID)):
 			continue
 		}
 		p := pair{

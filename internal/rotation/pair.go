@@ -81,6 +81,12 @@ func (p *Pair) AsRetained() *Pair {
 	return next
 }
 
+// GoesWith reports whether the pair goes with a resource that is deleted: it is its controller, or was until somebody has had
+// its Secrets orphaned (kubectl delete --cascade=orphan), which does not let go of a pair.
+func (p *Pair) GoesWith(uid string) bool {
+	return p.Controlled && p.Owner.UID == uid || p.Orphan && !p.State.Retained && p.State.Owner == uid
+}
+
 // IsRetained reports whether this is the very Secret that was retained, and not a copy of it that came from a backup.
 func (p *Pair) IsRetained() bool { return p.State.Retained && p.State.RetainedAs == p.UID }
 
