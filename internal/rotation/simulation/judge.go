@@ -124,12 +124,19 @@ func (w *world) judgeOutbox(f *flight) {
 // judgeRefused is asked when a token is sent: the process that GitHub has refused it to does not send it again, in worlds
 // where nobody interferes with what is stored.
 func (w *world) judgeRefused(f *flight, p *issued) {
-	if w.judgeAgain(f, p); f.job.Decision.Cause == rotation.CauseAgain {
+	if w.judgeAgain(f, p); f.job.Decision.Cause == rotation.CauseAgain || p.refusals == 1 && f.resolvesAgain() {
 		return
 	}
 	if p.refusedTo == f.life && w.cfg.Faults&^Of(APIRefused, APINotFound, StatusRefused, APISlow, Revoked, RefreshRequested, LabelEdit) == 0 {
 		w.violate("%s: a token was sent again that GitHub has refused to %s", f.res.namespace, f.life)
 	}
+}
+
+// resolvesAgain reports whether a token is sent because its second presentation was decided on and may not have been made: the
+// fence of that one stands beside the verdict, and nobody knows what became of it.
+func (f *flight) resolvesAgain() bool {
+	d, pair := f.job.Decision, f.job.Pair
+	return d.Cause == rotation.CauseIntent && pair != nil && pair.State.Verdict != nil && pair.State.Verdict.Fingerprint == d.Spends
 }
 
 // judgeAgain is asked when a token is sent: GitHub may have refused it by mistake, so that it is presented once more, and not
