@@ -21,12 +21,12 @@ func TestPodsReadTheNewTokenByHandoff(t *testing.T) {
 	measured := measure(t, "handoff", rotations)
 	t.Logf("with handoff, %d rotations, %d pods: each pod %s; the slowest pod of each rotation %s; of that the operator's share, until it has told the last pod, %s",
 		rotations, readers, measured.each, measured.slowest, measured.told)
-	limit := promised
-	if rotations < 100 { // then the 99th percentile is that of one unlucky moment of the machine
-		limit = 10 * time.Second
+	percentile, limit := 99, promised
+	if rotations < 100 { // Then the 99th percentile is one moment in which the machine did something else.
+		percentile, limit = 90, 2*promised
 	}
-	if p99 := measured.slowest.percentile(99); p99 >= limit {
-		t.Errorf("p99 is %s, not below %s", p99, limit)
+	if reached := measured.slowest.percentile(percentile); reached >= limit {
+		t.Errorf("p%d is %s, not below %s", percentile, reached, limit)
 	}
 	checkLedger(t)
 }
