@@ -7,6 +7,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -92,4 +93,42 @@ func TestAQuotaThatKeepsAnImmutableSecretFromBeingReplacedIsTold(t *testing.T) {
 	lift()
 	w.ready("octocat")
 	w.leftovers("octocat-token")
+}
+
+// Somebody takes the operator's right to write Secrets away. Nothing is sent, the status quotes the refusal and tells the truth at
+// the expiry, and a Role that is put right is noticed soon, although nothing tells of it.
+func TestAMissingPermissionIsToldAndHeals(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{noOperator: true, app: githubtest.App{AccessTokenLifetime: 20 * time.Second}})
+	w.inRoles()(w.namespace)
+	w.startOperator(w.options)
+	w.start("octocat")
+	whole := &rbacv1.RoleBinding{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "operator"}}
+	w.must(admin.Get(w.ctx, keyOfObject(whole), whole))
+	role := &rbacv1.Role{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "reader"}, Rules: []rbacv1.PolicyRule{
+		{APIGroups: []string{""}, Resources: []string{"secrets"}, Verbs: []string{"get", "list", "watch"}},
+		{APIGroups: []string{v1alpha1.GroupVersion.Group}, Resources: []string{"*"}, Verbs: []string{"*"}},
+		{APIGroups: []string{"events.k8s.io", ""}, Resources: []string{"events"}, Verbs: []string{"*"}},
+	}}
+	w.create(role)
+	w.create(&rbacv1.RoleBinding{
+		ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "reader"},
+		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: role.Name}, Subjects: whole.Subjects,
+	})
+	w.remove(whole)
+	sent := len(w.gh.Presentations())
+	w.reconciling("octocat", `cannot patch resource "secrets"`)
+	w.says("octocat", v1alpha1.ConditionReady, "The access token expired at")
+	w.says("octocat", v1alpha1.ConditionReady, `cannot patch resource "secrets"`)
+	if now := len(w.gh.Presentations()); now > sent+1 { // The right may have gone just after an exchange had begun.
+		t.Errorf("%d tokens were sent meanwhile", now-sent)
+	}
+	w.gh.UpdateApp(clientID, func(app *githubtest.App) { app.AccessTokenLifetime = time.Hour })
+	w.create(&rbacv1.RoleBinding{
+		ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: whole.Name}, RoleRef: whole.RoleRef, Subjects: whole.Subjects,
+	})
+	suite.Eventually(t, time.Minute, "a token that works", func() (bool, string) {
+		return w.gh.Alive(access(w.pair("octocat-token"))), suite.Describe(w.get("octocat"))
+	})
+	w.ready("octocat")
 }
