@@ -98,15 +98,17 @@ func (w *world) contest(kind client.ObjectList, name string, undo func(context.C
 	if now := len(w.gh.Exchanges()); now != exchanges {
 		w.t.Errorf("%d exchanges were made", now-exchanges)
 	}
-	w.meter.leap(contestRest)
-	w.touch("octocat")
-	w.settle()
-	w.meter.leap(contestRest)
-	w.touch("octocat")
-	w.eventually("the contest to be over", func() (bool, string) {
+	over := func() (bool, string) {
 		token := w.get("octocat")
 		return meta.FindStatusCondition(token.Status.Conditions, v1alpha1.ConditionReconciling) == nil, suite.Describe(token)
-	})
+	}
+	for leaps, isOver := 0, false; leaps < 10 && !isOver; leaps++ { // It is put right, then told of for a while, then over.
+		w.meter.leap(contestRest)
+		w.touch("octocat")
+		w.settle()
+		isOver, _ = over()
+	}
+	w.eventually("the contest to be over", over)
 }
 
 func TestAnOutputThatAnotherControllerChangesBack(t *testing.T) {
