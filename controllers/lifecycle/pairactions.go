@@ -40,7 +40,7 @@ func (a *pairActions) restore(ctx context.Context, s *scope.Scope) Result {
 	case errors.Is(err, rotation.ErrDenied) && s.Pair != nil && s.Pair.Deleting && !s.Input.Backup:
 		p := problem.Problem{
 			Reason: v1alpha1.ReasonAPIServerUnavailable, Aside: true,
-			Message: fmt.Sprintf("Secret %q was deleted, and the API server does not let it be put back: %s. Until then its pair stays in the deleted Secret, which the operator's finalizer holds, and is refreshed there.", s.Ref.Name, words.Of(err)),
+			Message: fmt.Sprintf("Secret %q was deleted, and the API server does not let it be put back: %s. Remove what refuses that, such as a quota. Until then its pair stays in the deleted Secret, which the operator's finalizer holds, and is refreshed there when it is due.", s.Ref.Name, words.Of(err)),
 		}
 		a.notes.With(s.Token.UID, func(m *note) {
 			m.restoreBlocked = a.notes.again(m.restoreBlocked, s.Token.Generation, s.Input.RefreshRequestedAt, p, retry.After(err))

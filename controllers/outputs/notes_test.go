@@ -72,7 +72,7 @@ func TestOutputRetryTimes(t *testing.T) {
 	}{
 		"the first failure":                           {[]*problem.Problem{retried("")}, time.Second},
 		"each further one doubles the wait":           {[]*problem.Problem{retried(""), retried(""), retried("")}, 4 * time.Second},
-		"up to five minutes":                          {[]*problem.Problem{retried(""), retried(""), retried(""), retried(""), retried(""), retried(""), retried(""), retried(""), retried(""), retried("")}, 5 * time.Minute},
+		"up to half a minute":                         {[]*problem.Problem{retried(""), retried(""), retried(""), retried(""), retried(""), retried(""), retried(""), retried(""), retried(""), retried("")}, 30 * time.Second},
 		"another reason begins anew":                  {[]*problem.Problem{retried(""), retried(""), another()}, time.Second},
 		"a success begins anew":                       {[]*problem.Problem{retried(""), retried(""), nil, retried("")}, time.Second},
 		"what waits for somebody is looked at rarely": {[]*problem.Problem{stalled("")}, 5 * time.Minute},

@@ -8,8 +8,8 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/internal/problem"
 )
 
-// pauses are those between two tries to write an output.
-var pauses = backoff.Backoff{First: time.Second, Max: retry.Max}
+// pauses are those between two tries to write an output that the API server refuses, or does not answer to.
+var pauses = backoff.Backoff{First: time.Second, Max: retry.RefusedMax}
 
 // trouble is why an output could not be written, and when it is tried again.
 type trouble struct {
@@ -38,6 +38,6 @@ func (t *trouble) wait(disturbed bool) time.Duration {
 	case disturbed:
 		return 0
 	default:
-		return pauses.Max // A change is noticed at once; this is for one that was missed.
+		return retry.Max // A change is noticed at once; this is for one that was missed.
 	}
 }

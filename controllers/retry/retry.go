@@ -16,9 +16,9 @@ const (
 	Conflict = 200 * time.Millisecond
 	// first is the first wait after a failure that nothing is known about.
 	first = 2 * time.Second
-	// refusedMax is the longest wait where the API server refuses a write: a quota, a policy or a Role that is mended tells
+	// RefusedMax is the longest wait where the API server refuses a write: a quota, a policy or a Role that is mended tells
 	// nobody.
-	refusedMax = 30 * time.Second
+	RefusedMax = 30 * time.Second
 	// misconfigured is the first wait where somebody has to change something. What they change is a reason to
 	// try at once.
 	misconfigured = 10 * time.Second
@@ -32,7 +32,7 @@ func After(err error) backoff.Backoff {
 	wait := first
 	switch {
 	case errors.Is(err, rotation.ErrDenied):
-		return backoff.Backoff{First: first, Max: refusedMax}
+		return backoff.Backoff{First: first, Max: RefusedMax}
 	case !errors.As(err, &failed):
 	case failed.RetryAfter > 0 && failed.Reason == github.RateLimited:
 		wait = failed.RetryAfter

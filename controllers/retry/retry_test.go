@@ -2,6 +2,7 @@ package retry
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -28,6 +29,14 @@ func TestAfter(t *testing.T) {
 				t.Errorf("got %v, want %v", got, c.want)
 			}
 		})
+	}
+}
+
+// A quota that is lifted, or a Role that is put right, tells nobody.
+func TestARefusedWriteIsTriedAgainSoon(t *testing.T) {
+	refused := fmt.Errorf("%w: exceeded quota", rotation.ErrDenied)
+	if first, later := After(refused).After(1), After(refused).After(100); first != 2*time.Second || later != 30*time.Second {
+		t.Errorf("it is tried again after %v, and later after %v", first, later)
 	}
 }
 
