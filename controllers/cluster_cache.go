@@ -52,6 +52,26 @@ func (c clusterCache) SecretsFor(ctx context.Context, name types.NamespacedName)
 	return c.pairs(ctx, client.InNamespace(name.Namespace), client.MatchingLabels{v1alpha1.LabelOwner: v1alpha1.OwnerLabel(name.Name)})
 }
 
+// CodesFor implements lifecycle.Cache.
+func (c clusterCache) CodesFor(ctx context.Context, name types.NamespacedName) ([]lifecycle.Code, error) {
+	var secrets metav1.PartialObjectMetadataList
+	secrets.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("SecretList"))
+	err := c.List(ctx, &secrets, client.InNamespace(name.Namespace), client.UnsafeDisableDeepCopy,
+		client.MatchingLabels{v1alpha1.LabelRole: v1alpha1.RoleLogin, v1alpha1.LabelOwner: v1alpha1.OwnerLabel(name.Name)})
+	if err != nil {
+		return nil, fmt.Errorf("look for device codes in the cache: %w", err)
+	}
+	var codes []lifecycle.Code
+	for i := range secrets.Items {
+		if meta := &secrets.Items[i].ObjectMeta; pairsecret.IsLogin(meta) {
+			codes = append(codes, lifecycle.Code{
+				Ref: rotation.Ref{Namespace: meta.Namespace, Name: meta.Name}, Orphan: metav1.GetControllerOfNoCopy(meta) == nil,
+			})
+		}
+	}
+	return codes, nil
+}
+
 // ChainsWith implements lifecycle.Cache.
 func (c clusterCache) ChainsWith(ctx context.Context, token credential.Fingerprint) ([]seeds.Chain, error) {
 	pairs, err := c.pairs(ctx, client.MatchingFields{indexChainTokens: string(token)})

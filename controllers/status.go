@@ -211,8 +211,7 @@ func authorizedCondition(s *scope.Scope, stop *problem.Problem) metav1.Condition
 	default:
 		condition.Reason, condition.Message = v1alpha1.ReasonRefreshTokenValid, "The refresh token is believed to be good."
 		if state.SeedVerdict != nil {
-			condition.Message += fmt.Sprintf(" The newer login in the seed was refused (%s), so the chain before it goes on. %s", state.SeedVerdict.Reason, words.WhatToDo(s.Token)) +
-				words.Again(s.AgainAt(state.SeedVerdict))
+			condition.Message += " " + words.OfSeed(s.Token, state.SeedVerdict.Reason) + words.Again(s.AgainAt(state.SeedVerdict))
 		} else if s.Seed.Problem != nil {
 			condition.Message += " " + seeds.UnusablePrefix + s.Seed.Problem.Message
 		}

@@ -38,6 +38,8 @@ const (
 	RolePair = "pair"
 	// RoleBackup marks a Secret that keeps a pair safe while the pair Secret is being replaced.
 	RoleBackup = "backup"
+	// RoleLogin marks a Secret that holds a device code while a person is being waited for.
+	RoleLogin = "login"
 	// RoleOutput marks a Secret that is derived from a pair.
 	RoleOutput = "output"
 
@@ -60,7 +62,7 @@ const (
 	Finalizer = "githubusertoken.dev/pair-protection"
 )
 
-// Keys of the pair Secret.
+// Keys of the pair Secret. They change with the pair, and for nothing else.
 const (
 	// KeyAccessToken is the access token.
 	KeyAccessToken = "access_token"
@@ -72,9 +74,11 @@ const (
 	KeyExpiresAt = "expires_at"
 	// KeyRefreshTokenExpiresAt is when the refresh token expires (RFC 3339).
 	KeyRefreshTokenExpiresAt = "refresh_token_expires_at"
-	// KeySeedRefreshToken is the refresh token of a new login, only while it is being exchanged.
+	// KeySeedRefreshToken is the refresh token of a login that somebody has put into the Secret by hand. Earlier versions put
+	// that of every login there while it was being exchanged.
 	KeySeedRefreshToken = "seed_refresh_token"
-	// KeyDeviceCode is the secret half of a device authorization, only while a person is being waited for.
+	// KeyDeviceCode is the secret half of a device authorization. It stands in a Secret of its own, with RoleLogin; earlier
+	// versions had it in the pair Secret.
 	KeyDeviceCode = "device_code"
 )
 

@@ -27,6 +27,8 @@ func (c *Controller) act(ctx context.Context, s *scope.Scope, decision rotation.
 		return c.takeUpForeign(ctx, s, decision)
 	case rotation.ActionDisown:
 		return c.pairs.disown(ctx, s)
+	case rotation.ActionGiveUp:
+		return c.pairs.giveUp(ctx, s)
 	case rotation.ActionReclaim:
 		return c.pairs.reclaim(ctx, s)
 	case rotation.ActionImport, rotation.ActionRefresh, rotation.ActionResolve:

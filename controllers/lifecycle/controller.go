@@ -45,6 +45,7 @@ type Controller struct {
 	ownership *seeds.Ownership
 	finalizer *finalizer
 	releaser  *releaser
+	codes     codes
 }
 
 // Reconcile brings one resource forward: it observes, decides, acts, and reports. It never waits for GitHub. It
@@ -91,6 +92,10 @@ func (c *Controller) Reconcile(ctx context.Context, token *v1alpha1.GitHubUserTo
 		return 0, err
 	}
 	checkAt := c.checks.Sync(logr.FromContextOrDiscard(ctx), s)
+	if err := c.codes.sweep(ctx, s); err != nil { // It can wait, and holds nothing up.
+		logr.FromContextOrDiscard(ctx).Info("A device code that is of no more use is still there", "why", words.Of(err))
+		tryAt = earliest(tryAt, s.Now.Add(sweepPause))
+	}
 	return requeueAfter(s, decision.At, result.RequeueAt, reportAt, checkAt, tryAt, s.GoneAt), nil
 }
 
@@ -100,6 +105,9 @@ func unheld() *problem.Problem {
 	p.Aside = true
 	return p
 }
+
+// sweepPause is until a device code that could not be removed is removed.
+const sweepPause = time.Minute
 
 // unheldPause is until the finalizer is tried again.
 const unheldPause = time.Minute

@@ -41,7 +41,7 @@ func (e *exchanges) begin(ctx context.Context, s *scope.Scope, decision rotation
 	if e.rotator.IsSpending(decision.Spends) {
 		// Its end has us look again where it is one of this name's.
 		result := blocked(&problem.Problem{Reason: v1alpha1.ReasonExchanging, Message: "The operator is still at work on another exchange of this refresh token. It goes on when that has ended."})
-		result.RequeueAt = s.Now.Add(rotation.Settle)
+		result.RequeueAt = s.Now.Add(rotation.IntentTimeout)
 		return result
 	}
 	switch p, err := e.beforehand(ctx, s, decision); {
@@ -60,7 +60,7 @@ func (e *exchanges) prepare(ctx context.Context, s *scope.Scope, decision rotati
 		RefreshRequestedAt: s.Input.RefreshRequestedAt, User: scope.PinOf(s.Token), Pair: s.Pair, Decision: decision,
 		Labels: s.Token.Spec.Secret.Labels, Annotations: metapatch.Annotations(s.Token.Spec.Secret.Labels, s.Token.Spec.Secret.Annotations),
 	}
-	if decision.Action == rotation.ActionImport {
+	if decision.Action == rotation.ActionImport || s.Pair != nil && s.Pair.LoginFromSeed() == decision.Spends {
 		p, err := e.prepareImport(ctx, s, &job)
 		if err != nil {
 			return e.notes.failed(s, err, "Nothing was exchanged, because the seed could not be read")
@@ -128,24 +128,28 @@ func (e *exchanges) acquire(ctx context.Context, s *scope.Scope, job rotation.Jo
 	}
 }
 
-// prepareImport puts the seed's token into the job, when no other resource owns it.
+// prepareImport puts the seed's token into the job, as the seed holds it now, when no other resource owns it. That of a login
+// whose exchange is to be resolved was asked about before it was fenced.
 func (e *exchanges) prepareImport(ctx context.Context, s *scope.Scope, job *rotation.Job) (*problem.Problem, error) {
-	if s.Pair != nil && s.Pair.State.PendingSeed == job.Decision.Spends && s.Seed.Fingerprint == "" {
-		return nil, nil // The pair Secret holds it since an earlier try.
+	isResolved := job.Decision.Action != rotation.ActionImport
+	if !isResolved && s.Pair != nil && s.Pair.State.PendingSeed == job.Decision.Spends {
+		return nil, nil // It waits in the pair Secret.
 	}
 	found, token, err := e.seeds.Read(ctx, s.Token)
 	if err != nil {
 		return nil, err
 	}
-	if found.Problem != nil {
+	if found.Problem != nil && !isResolved {
 		return found.Problem, nil
 	}
 	if found.Fingerprint != job.Decision.Spends {
 		return &problem.Problem{Reason: v1alpha1.ReasonExchanging, Message: "The seed has just changed.", RetryAt: s.Now.Add(100 * time.Millisecond)}, nil
 	}
-	p, err := e.ownership.Claim(ctx, s.Token, found.Fingerprint)
-	if p != nil || err != nil {
-		return p, err
+	if !isResolved {
+		p, err := e.ownership.Claim(ctx, s.Token, found.Fingerprint)
+		if p != nil || err != nil {
+			return p, err
+		}
 	}
 	job.Seed, job.SeedVersion = token, found.Version
 	return nil, nil

@@ -42,6 +42,7 @@ type finalizer struct {
 	}
 	clock rotation.Clock
 	notes notes
+	codes codes
 }
 
 // finalize carries out the deletionPolicy and releases the resource. It returns when to come back; zero when
@@ -94,6 +95,9 @@ func (f *finalizer) release(ctx context.Context, token *v1alpha1.GitHubUserToken
 			return err
 		}
 		refs = append(refs, left...)
+	}
+	if err := f.codes.removeAll(ctx, scope.OwnerOf(token)); err != nil {
+		return err
 	}
 	for _, ref := range refs {
 		if err := f.releaseSecret(ctx, token, ref, retain); err != nil {
@@ -221,6 +225,9 @@ func (f *finalizer) releaseSecret(ctx context.Context, token *v1alpha1.GitHubUse
 	}
 	if !pair.GoesWith(string(token.UID)) {
 		return nil
+	}
+	if err := f.codes.removeNamed(ctx, scope.OwnerOf(token), &pair.State); err != nil {
+		return err
 	}
 	switch {
 	case retain && pair.Deleting && ref != scope.OwnerOf(token).BackupRef():

@@ -10,6 +10,8 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/internal/memory"
 	"github.com/githubusertoken/github-user-token-operator/internal/problem"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
+	"github.com/githubusertoken/github-user-token-operator/internal/rotation/amend"
+	"github.com/githubusertoken/github-user-token-operator/internal/rotation/compared"
 )
 
 // New makes a Controller of its parts. Each is given what it needs and no more; none knows the Controller.
@@ -31,14 +33,14 @@ func New(options Options) *Controller {
 	})
 	commits := commits{notes: notes, reporter: options.Reporter, standAside: options.Runner.StandAside, wake: options.Wake}
 	rotator := &rotation.Rotator{
-		Store: ownStore{rotation.Compared{Store: options.API}, notes}, Exchanger: options.GitHub, Poller: options.GitHub, Outbox: options.Outbox,
+		Store: ownStore{compared.Store{Store: options.API}, notes}, Exchanger: options.GitHub, Poller: options.GitHub, Codes: options.API, Outbox: options.Outbox,
 		Clock: options.Clock, Me: options.Holder, NewID: options.NewID, OnRetry: commits.retried,
 		Confirm: confirmer{options.Cache, options.Clock}.owner,
 	}
 	observer.atWork = rotator.AtWork
 	finder := finder{cache: options.Cache, resources: options.API}
 	checks := tokencheck.New(tokencheck.Options{
-		GitHub: options.GitHub, Store: options.API, Rotator: rotator, ClientSecret: reader.ClientSecret,
+		GitHub: options.GitHub, Store: options.API, Amender: amend.Amender{Store: rotator.Store, Clock: options.Clock}, ClientSecret: reader.ClientSecret,
 		Runner: options.CheckRunner, Busy: options.Runner.Busy, RememberNewer: notes.read, Wake: options.Wake, Wanted: finder.isWanted,
 		StandAside: options.Runner.StandAside, ReportTrouble: commits.report, Memory: options.Memory, Clock: options.Clock,
 	})
@@ -63,8 +65,10 @@ func New(options Options) *Controller {
 		hosts: options.GitHub, seeds: reader, ownership: ownership, limiter: options.Limiter, outbox: options.Outbox, runner: options.Runner,
 		rotator: rotator, outcomes: outcomes, notes: notes,
 	}
+	codes := codes{cache: options.Cache, api: options.API}
 	return &Controller{
-		api: options.API, reporter: options.Reporter, runner: options.Runner, wake: options.Wake, notes: notes,
+		codes: codes,
+		api:   options.API, reporter: options.Reporter, runner: options.Runner, wake: options.Wake, notes: notes,
 		seeds: reader, registry: registry, observer: observer, exchanges: exchanges, replays: replays, checks: checks, ownership: ownership,
 		pairs: &pairActions{
 			rotator: rotator, resources: options.API, seeds: reader, notes: notes, isOutput: options.Reporter.IsOutput,
@@ -81,10 +85,11 @@ func New(options Options) *Controller {
 		}),
 		finalizer: &finalizer{
 			api: options.API, observer: observer, exchanges: exchanges, rotator: rotator, revoker: revoker, registry: registry,
-			reporter: options.Reporter, clock: options.Clock, notes: notes,
+			reporter: options.Reporter, clock: options.Clock, notes: notes, codes: codes,
 		},
 		releaser: &releaser{
 			cache: options.Cache, api: options.API, registry: registry, orphans: memory.NewSlot[orphan](options.Memory), clock: options.Clock,
+			codes: codes,
 		},
 	}
 }

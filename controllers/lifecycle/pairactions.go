@@ -115,6 +115,24 @@ func (a *pairActions) stays(ctx context.Context, s *scope.Scope) error {
 	return nil
 }
 
+// giveUp ends the import of a login of unknown outcome whose token the seed, read live, does not hold any more.
+func (a *pairActions) giveUp(ctx context.Context, s *scope.Scope) Result {
+	const what = "The seed does not hold the refresh token any more whose exchange has an unknown outcome, and that could not be written down"
+	found, _, err := a.seeds.Read(ctx, s.Token)
+	if err != nil {
+		return a.notes.failed(s, err, what)
+	}
+	if found.Fingerprint != "" && found.Fingerprint == s.Pair.LoginFromSeed() {
+		return Result{State: Again} // It has come back.
+	}
+	left, err := a.rotator.GiveUp(ctx, s.Owner, s.Pair)
+	if err != nil {
+		return a.notes.failed(s, err, what)
+	}
+	logr.FromContextOrDiscard(ctx).Info("A login of unknown outcome was given up: the seed does not hold its refresh token any more")
+	return a.changed(s, left)
+}
+
 // move brings a pair that stands under a former spec.secret.name to the current one. While that is taken by
 // somebody else's Secret, or the API server refuses, the chain goes on under the former.
 func (a *pairActions) move(ctx context.Context, s *scope.Scope) Result {
@@ -176,7 +194,7 @@ func (a *pairActions) recoverState(ctx context.Context, s *scope.Scope) Result {
 		if err != nil {
 			return a.notes.failed(s, err, what)
 		}
-		if found.Fingerprint != "" {
+		if found.Fingerprint != "" && found.Fingerprint != live.LoginFromSeed() {
 			next.State.Seeds = append(next.State.Seeds, rotation.SeedRecord{Fingerprint: found.Fingerprint})
 		}
 		next.State.SeedVersion = found.Version

@@ -27,6 +27,8 @@ type Cache interface {
 	PairsOf(ctx context.Context, owner rotation.Owner) ([]*rotation.Pair, error)
 	// SecretsFor are the pair Secrets and backups that were made for a resource of a name, whether it exists or not.
 	SecretsFor(ctx context.Context, name types.NamespacedName) ([]*rotation.Pair, error)
+	// CodesFor are the Secrets that hold device codes for a resource of a name, whether it exists or not.
+	CodesFor(ctx context.Context, name types.NamespacedName) ([]Code, error)
 	// ChainsWith are the pair Secrets whose chain goes back to a refresh token, stands at it, or is importing it.
 	ChainsWith(ctx context.Context, token credential.Fingerprint) ([]seeds.Chain, error)
 	// Resource is a resource by name; nil when the cache has none. started is false before there is a cache.
@@ -38,8 +40,11 @@ type Cache interface {
 // API is the API server itself, past every cache.
 type API interface {
 	rotation.Store
+	rotation.Codes
 	seeds.Source
 
+	// RemoveCode removes the Secret of a device code. One that is gone already is no error.
+	RemoveCode(ctx context.Context, ref rotation.Ref) error
 	// Metadata reads the metadata of any Secret. Errors: rotation.ErrNotFound, or unknown.
 	Metadata(ctx context.Context, ref rotation.Ref) (*rotation.Pair, error)
 	// Try is Update as a dry run: it returns what would be stored, after admission, and nothing is written.

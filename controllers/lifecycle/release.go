@@ -35,6 +35,7 @@ type releaser struct {
 	orphans   memory.Slot[orphan]
 	leftovers leftovers
 	clock     rotation.Clock
+	codes     codes
 }
 
 // changed is told of each Secret that the cache shows anew, or differently.
@@ -81,7 +82,7 @@ func (r *releaser) gone(ctx context.Context, name types.NamespacedName) (again t
 		}
 		r.orphans.Drop(types.UID(pair.UID))
 	}
-	return again, nil
+	return again, r.codes.removeOrphans(ctx, name)
 }
 
 // mayComeBack says for how long to wait for the resource of a Secret that is being deleted. Kubernetes deletes

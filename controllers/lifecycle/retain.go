@@ -11,6 +11,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
+	"github.com/githubusertoken/github-user-token-operator/internal/rotation/compared"
 )
 
 // letGo leaves a pair behind for the next resource of its owner's name. What admission makes of that nobody could mend
@@ -21,7 +22,7 @@ func (f *finalizer) letGo(ctx context.Context, uid types.UID, pair, next *rotati
 	would, err := f.api.Try(ctx, pair, next)
 	switch {
 	case err == nil:
-		err = rotation.Compare(pair, next, would)
+		err = compared.Compare(pair, next, would)
 	case errors.Is(err, rotation.ErrNotFound):
 		return nil
 	case errors.Is(err, rotation.ErrDenied):
@@ -45,7 +46,7 @@ func (f *finalizer) letGo(ctx context.Context, uid types.UID, pair, next *rotati
 func (f *finalizer) unprotect(ctx context.Context, left *rotation.Pair) error {
 	stored, err := f.api.Release(ctx, left)
 	if err == nil && stored != nil {
-		err = rotation.Compare(left, left, stored)
+		err = compared.Compare(left, left, stored)
 	}
 	if err != nil {
 		return fmt.Errorf("take the finalizer off the retained pair: %w", err)
@@ -87,7 +88,7 @@ func (f *finalizer) amiss(uid types.UID, pair *rotation.Pair) (next *rotation.Pa
 		}
 		next = pair.Clone()
 		next.State, next.StateLost, next.Intent, next.Orphan = m.left.State.Clone(), false, m.left.Intent, true
-		if rotation.Compare(pair, next, pair) == nil {
+		if compared.Compare(pair, next, pair) == nil {
 			next = nil
 		}
 	})

@@ -9,7 +9,6 @@ import (
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
-	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 )
 
@@ -105,11 +104,11 @@ func (a *pairActions) disown(ctx context.Context, s *scope.Scope) Result {
 		return a.notes.failed(s, rotation.ErrConflict, what)
 	}
 	next := live.Clone()
+	next.ForgetLogin()
 	if next.Intent != nil && next.Intent.Spends != next.State.RefreshToken {
 		next.Intent = nil // Another one is resolved when the pair is proven.
 	}
-	next.SeedToken = credential.RefreshToken{}
-	next.State.Owner, next.State.PendingSeed = rotation.RolledBack, ""
+	next.State.Owner = rotation.RolledBack
 	for _, seed := range seeds {
 		if !slices.ContainsFunc(next.State.Seeds, func(r rotation.SeedRecord) bool { return r.Fingerprint == seed.Fingerprint }) {
 			next.State.Seeds = append(next.State.Seeds, seed)

@@ -14,7 +14,7 @@ import (
 // restore from a backup. A pair or its backup is no output, whatever its labels say.
 func IsOutputOf(token *v1alpha1.GitHubUserToken, meta *metav1.ObjectMeta) bool {
 	role := meta.Labels[v1alpha1.LabelRole]
-	if role == v1alpha1.RolePair || role == v1alpha1.RoleBackup || meta.Annotations[v1alpha1.AnnotationState] != "" ||
+	if role == v1alpha1.RolePair || role == v1alpha1.RoleBackup || role == v1alpha1.RoleLogin || meta.Annotations[v1alpha1.AnnotationState] != "" ||
 		slices.Contains(meta.Finalizers, v1alpha1.Finalizer) {
 		return false
 	}

@@ -63,6 +63,9 @@ func isSettled(token *v1alpha1.GitHubUserToken, pair *rotation.Pair, latest stri
 	if pair == nil || !pair.Controlled || (!pair.State.HasToken() && pair.State.PendingSeed == "") {
 		return false
 	}
+	if pair.LoginFromSeed() != "" {
+		return false // What becomes of it depends on whether the seed still holds it.
+	}
 	ref := seedOf(token)
 	switch {
 	case known && latest == "":

@@ -103,7 +103,7 @@ func (c *Checks) markRevoked(ctx context.Context, t target) {
 		return
 	}
 	log := logr.FromContextOrDiscard(ctx)
-	amended, revoked, err := c.options.Rotator.MarkRevoked(ctx, t.owner, t.ref, t.token)
+	amended, revoked, err := c.options.Amender.MarkRevoked(ctx, t.owner, t.ref, t.token)
 	if err != nil {
 		log.Info("A revocation could not be written down; a later check finds it again", "why", words.Of(err))
 		return
@@ -118,7 +118,7 @@ func (c *Checks) markRevoked(ctx context.Context, t target) {
 // clearRevoked takes back that the access token has ended.
 func (c *Checks) clearRevoked(ctx context.Context, t target) {
 	log := logr.FromContextOrDiscard(ctx)
-	amended, cleared, err := c.options.Rotator.ClearRevoked(ctx, t.owner, t.ref, t.policy, t.token)
+	amended, cleared, err := c.options.Amender.ClearRevoked(ctx, t.owner, t.ref, t.policy, t.token)
 	if err != nil {
 		log.Info("That the access token is alive after all could not be written down", "why", words.Of(err))
 		return

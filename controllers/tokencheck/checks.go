@@ -36,8 +36,8 @@ type Store interface {
 	Get(ctx context.Context, ref rotation.Ref) (*rotation.Pair, error)
 }
 
-// Rotator writes down what was found, as *rotation.Rotator does.
-type Rotator interface {
+// Amender writes down what was found, as amend.Amender does.
+type Amender interface {
 	MarkRevoked(ctx context.Context, owner rotation.Owner, ref rotation.Ref, token credential.Fingerprint) (*rotation.Pair, bool, error)
 	ClearRevoked(ctx context.Context, owner rotation.Owner, ref rotation.Ref, policy rotation.Policy, token credential.Fingerprint) (*rotation.Pair, bool, error)
 	LearnUser(ctx context.Context, owner rotation.Owner, read *rotation.Pair, user rotation.User) (*rotation.Pair, bool, error)
@@ -47,7 +47,7 @@ type Rotator interface {
 type Options struct {
 	GitHub  GitHub
 	Store   Store
-	Rotator Rotator
+	Amender Amender
 	// ClientSecret reads the App's client secret live. Without one the token itself is tried.
 	ClientSecret func(context.Context, *v1alpha1.GitHubUserToken) (credential.ClientSecret, *problem.Problem, error)
 	// Runner runs the checks. It is none of the exchanges', has the limit MaxChecks, and its OnDone has the

@@ -3,7 +3,7 @@
 // not known, and before the first pair of a login is stored where spec.user names an account.
 //
 // That a token is dead is believed only when GitHub says so twice in a row, in its own words, of a token that
-// is not new. What is found is written by the Rotator, under the Secret's resourceVersion, so that an exchange
+// is not new. What is found is written by an Amender, under the Secret's resourceVersion, so that an exchange
 // which has ended the token meanwhile is not taken for a revocation. Everything but VerifyAccount has a limit
 // of its own, MaxChecks, and no exchange waits for it.
 //

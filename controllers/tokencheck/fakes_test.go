@@ -87,7 +87,7 @@ func newWorld(t *testing.T, replies ...reply) *world {
 	}
 	w.runner = runner.New(runner.Options{Limit: MaxChecks, Go: w.queued.Go})
 	w.checks = New(Options{
-		GitHub: w, Store: w, Rotator: w, Runner: w.runner, Memory: w.memory, Clock: w.clock,
+		GitHub: w, Store: w, Amender: w, Runner: w.runner, Memory: w.memory, Clock: w.clock,
 		ClientSecret: func(context.Context, *v1alpha1.GitHubUserToken) (credential.ClientSecret, *problem.Problem, error) {
 			if w.secretErr != nil {
 				return credential.ClientSecret{}, nil, w.secretErr

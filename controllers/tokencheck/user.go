@@ -31,7 +31,7 @@ func (c *Checks) learnUser(ctx context.Context, t target) {
 		log.V(1).Info("GitHub did not say whose the token is", "why", words.Of(err))
 		return
 	}
-	amended, _, err := c.options.Rotator.LearnUser(ctx, t.owner, live, user)
+	amended, _, err := c.options.Amender.LearnUser(ctx, t.owner, live, user)
 	if err != nil {
 		log.V(1).Info("Whose the token is could not be written down", "why", words.Of(err))
 		return

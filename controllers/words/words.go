@@ -63,6 +63,14 @@ func NeedsHuman(token *v1alpha1.GitHubUserToken, reason string) *problem.Problem
 	}
 }
 
+// OfSeed is what conditions say of the verdict on a login while the chain before it goes on.
+func OfSeed(token *v1alpha1.GitHubUserToken, reason string) string {
+	if reason == v1alpha1.ReasonOutcomeUnknown {
+		return "The refresh token of a newer login was sent to GitHub, no answer is known, and the seed does not hold it any more, so the chain before it goes on. Put that refresh token back to have it tried once more. Or: " + WhatToDo(token)
+	}
+	return fmt.Sprintf("The newer login in the seed was refused (%s), so the chain before it goes on. %s", reason, WhatToDo(token))
+}
+
 // Again says when a token that GitHub has refused is presented once more; empty when it is not.
 func Again(at time.Time) string {
 	if at.IsZero() {

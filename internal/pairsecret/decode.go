@@ -13,6 +13,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
+	"github.com/githubusertoken/github-user-token-operator/internal/rotation/recovery"
 )
 
 // FromMetadata is what a Secret's metadata tells of a pair. stateLost reports that the annotation with the
@@ -28,7 +29,7 @@ func FromMetadata(meta *metav1.ObjectMeta) (pair *rotation.Pair, stateLost bool)
 		Labels:      meta.Labels,
 		Annotations: meta.Annotations,
 	}
-	if controller := metav1.GetControllerOfNoCopy(meta); controller != nil && isOurs(controller) && !isOutput(meta) {
+	if controller := metav1.GetControllerOfNoCopy(meta); controller != nil && isOurs(controller) && !isOutput(meta) && !IsLogin(meta) {
 		pair.Controlled = true
 		pair.Owner = rotation.Owner{Namespace: meta.Namespace, Name: controller.Name, UID: string(controller.UID)}
 	}
@@ -79,7 +80,7 @@ func FromSecret(secret *corev1.Secret) *rotation.Pair {
 	pair.SeedToken = credential.NewRefreshToken(string(secret.Data[v1alpha1.KeySeedRefreshToken]))
 	pair.DeviceCode = credential.NewDeviceCode(string(secret.Data[v1alpha1.KeyDeviceCode]))
 	if stateLost {
-		pair.State = rotation.StateFromTokens(pair, timeFromData(secret, v1alpha1.KeyExpiresAt), timeFromData(secret, v1alpha1.KeyRefreshTokenExpiresAt))
+		pair.State = recovery.StateFromTokens(pair, timeFromData(secret, v1alpha1.KeyExpiresAt), timeFromData(secret, v1alpha1.KeyRefreshTokenExpiresAt))
 	}
 	return pair
 }

@@ -1,73 +1,10 @@
 package rotation
 
-import (
-	"context"
-	"errors"
-	"fmt"
-	"strings"
-
-	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
-	"github.com/githubusertoken/github-user-token-operator/internal/credential"
-	"github.com/githubusertoken/github-user-token-operator/internal/jsonfields"
-)
+import "errors"
 
 // ErrAltered: the write was made, but what is stored is not what was written: admission has altered it on its way, and the
-// API server has answered as if nothing were wrong.
+// API server has answered as if nothing were wrong. Package compared finds it out.
 var ErrAltered = errors.New("an admission webhook or policy alters what the operator writes")
-
-// Compared is a Store that compares what is stored with what was written. With ErrAltered its Create and Update return
-// the Secret as it is stored. Labels, annotations and keys that are not the pair's are of no concern.
-type Compared struct{ Store }
-
-// Create implements Store.
-func (s Compared) Create(ctx context.Context, pair *Pair) (*Pair, error) {
-	stored, err := s.Store.Create(ctx, pair)
-	if err != nil {
-		return stored, err
-	}
-	sent := new(*pair)
-	sent.Controlled, sent.Orphan = true, false
-	return stored, Compare(new(Pair), sent, stored)
-}
-
-// Update implements Store.
-func (s Compared) Update(ctx context.Context, current, next *Pair) (*Pair, error) {
-	stored, err := s.Store.Update(ctx, current, next)
-	if err != nil {
-		return stored, err
-	}
-	return stored, Compare(current, next, stored)
-}
-
-// Compare is ErrAltered with what is stored otherwise than it was sent; nil when nothing is. Data of which the writer knew
-// nothing, as when it had only the metadata, are not compared.
-func Compare(current, sent, stored *Pair) error {
-	var altered []string
-	differs := func(what string, is bool) {
-		if is {
-			altered = append(altered, what)
-		}
-	}
-	differs("the owner reference", sent.Controlled && !stored.belongsTo(sent.Owner) || sent.Orphan && !stored.Orphan)
-	differs("annotation "+v1alpha1.AnnotationState, stored.StateLost && !sent.StateLost || !jsonfields.Same(sent.State, stored.State))
-	differs("annotation "+v1alpha1.AnnotationIntent, !jsonfields.Same(sent.Intent, stored.Intent))
-	for _, key := range []struct {
-		name                  string
-		current, sent, stored credential.Fingerprint
-	}{
-		{v1alpha1.KeyAccessToken, current.AccessToken.Fingerprint(), sent.AccessToken.Fingerprint(), stored.AccessToken.Fingerprint()},
-		{v1alpha1.KeyRefreshToken, current.RefreshToken.Fingerprint(), sent.RefreshToken.Fingerprint(), stored.RefreshToken.Fingerprint()},
-		{v1alpha1.KeySeedRefreshToken, current.SeedToken.Fingerprint(), sent.SeedToken.Fingerprint(), stored.SeedToken.Fingerprint()},
-		{v1alpha1.KeyDeviceCode, current.DeviceCode.Fingerprint(), sent.DeviceCode.Fingerprint(), stored.DeviceCode.Fingerprint()},
-	} {
-		known := key.current != "" || key.sent != ""
-		differs("key "+key.name, known && key.sent != key.stored)
-	}
-	if len(altered) == 0 {
-		return nil
-	}
-	return fmt.Errorf("%w: in Secret %s/%s, %s is not as it was written", ErrAltered, stored.Ref.Namespace, stored.Ref.Name, strings.Join(altered, ", "))
-}
 
 // unsent is a fence under which nothing was sent, since admission has altered it.
 type unsent struct {

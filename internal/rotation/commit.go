@@ -207,7 +207,8 @@ func (p *Pair) keepAsLogin(pasted credential.RefreshToken, record Record) {
 	if isKnown || !p.SeedToken.IsZero() {
 		return
 	}
-	p.SeedToken, state.PendingSeed = pasted, token
+	p.SeedToken = pasted
+	p.endLogin("")
 }
 
 // lastKnown is the Secret as it was at the fence, without its tokens: what there is to go on from when it is
@@ -221,7 +222,7 @@ func lastKnown(record Record) *Pair {
 func leftBehind(live *Pair, record Record) bool {
 	isOurs := live.State.Owner == record.Owner.UID
 	return live.Orphan && (live.State.Retained || isOurs) &&
-		(live.holdsSpentOf(&record) || live.State.descendsFrom(&record) || isOurs && !live.holdsReceived())
+		(live.isAtSpentOf(&record) || live.State.descendsFrom(&record) || isOurs && !live.holdsReceived())
 }
 
 // commitElsewhere stores the pair where its Secret is not in its place: under the name to which it has moved since
@@ -254,7 +255,7 @@ func (r *Rotator) commitToRetained(ctx context.Context, policy Policy, record Re
 			return Result{}, err
 		}
 		goesWithOwner := live != nil && live.Controlled && live.Owner.UID == record.Owner.UID
-		if live != nil && !goesWithOwner && (live.holdsSpentOf(&record) || leftBehind(live, record)) {
+		if live != nil && !goesWithOwner && (live.isAtSpentOf(&record) || leftBehind(live, record)) {
 			return r.commitTo(ctx, policy, record, tokens, ref)
 		}
 	}
@@ -297,7 +298,7 @@ func (r *Rotator) commitToBackup(ctx context.Context, next *Pair) (Result, error
 // and their pair stays.
 func movedOn(live *Pair, record Record) bool {
 	switch refresh := live.RefreshToken.Fingerprint(); {
-	case live.holdsSpentOf(&record):
+	case live.isAtSpentOf(&record):
 		return false
 	case live.Controlled && live.Owner.UID != record.Owner.UID && !live.State.descendsFrom(&record) && !tookOver(live, record):
 		return true // A new resource of the same name has begun a chain of its own.
@@ -379,7 +380,7 @@ func pairAfter(live *Pair, policy Policy, record Record, tokens github.Tokens) *
 	state := &next.State
 	access, refresh := tokens.AccessToken.Fingerprint(), tokens.RefreshToken.Fingerprint()
 	isCounted := state.AccessToken == access && state.RefreshToken == refresh || // It was stored, and altered.
-		!live.holdsReceived() && !live.holdsSpentOf(&record) && state.Revision > record.Base.Revision
+		!live.holdsReceived() && !live.isAtSpentOf(&record) && state.Revision > record.Base.Revision
 	if record.Login || state.Owner == "" {
 		owner := record.Owner
 		if live.Controlled {
@@ -406,24 +407,8 @@ func pairAfter(live *Pair, policy Policy, record Record, tokens github.Tokens) *
 		}
 		state.SeedVerdict = nil
 		state.Device = nil
-		next.DeviceCode = credential.DeviceCode{}
 	}
-	if chain := live.RefreshToken.Fingerprint(); state.PendingSeed == chain && chain != record.Spent {
-		state.PendingSeed = "" // Whoever has put the chain's own token there: it is no login, now even less so.
-	}
-	if login := live.SeedToken.Fingerprint(); login == record.Spent || login == live.RefreshToken.Fingerprint() {
-		next.SeedToken = credential.RefreshToken{}
-	}
-	if state.PendingSeed == record.Spent {
-		state.PendingSeed = ""
-	}
-	if login := next.SeedToken.Fingerprint(); state.HasImported(login) {
-		// Somebody has fenced it while the Secret was away for a moment. This chain goes back to it: it is spent.
-		next.SeedToken, state.PendingSeed = credential.RefreshToken{}, ""
-		if next.Intent != nil && next.Intent.Spends == login {
-			next.Intent = nil
-		}
-	}
+	next.withoutLeftovers(live, record.Spent)
 	if record.RefreshRequestedAt != "" {
 		state.RefreshRequestedAt = record.RefreshRequestedAt
 	}
@@ -434,6 +419,7 @@ func pairAfter(live *Pair, policy Policy, record Record, tokens github.Tokens) *
 	}
 	state.Former = state.Former.With(state.RefreshToken).With(record.Spent)
 	state.AccessToken, state.RefreshToken = access, refresh
+	next.endLogin(record.Spent)
 	state.IssuedAt = record.Reply.SentAt
 	state.ExpiresAt, state.Shortened, state.Restored = tokens.ExpiresAt, tokens.Shortened, false
 	state.RefreshTokenExpiresAt = tokens.RefreshTokenExpiresAt

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"time"
-
-	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 )
 
 // ErrTokenInUse says that the token of a login belongs to another resource.
@@ -31,16 +29,16 @@ func (r *Rotator) confirm(ctx context.Context, job Job, fenced *Pair, began time
 	}
 }
 
-// giveWay takes back a fence of a login whose token is not this resource's to spend, with the token, and the Secret if it
+// giveWay takes back a fence of a login whose token is not this resource's to spend, and removes the Secret if it
 // was made for nothing else. What it cannot take back is resolved like any intent.
 func (r *Rotator) giveWay(ctx context.Context, job Job, fenced *Pair) (*Pair, error) {
 	state := &fenced.State
-	if !fenced.hasTokens() && state.RefreshToken == "" && state.Verdict == nil && fenced.DeviceCode.IsZero() && len(state.Seeds) == 0 {
+	if !fenced.hasTokens() && state.RefreshToken == "" && state.Verdict == nil && state.Device == nil && len(state.Seeds) == 0 {
 		return nil, r.Store.Remove(ctx, fenced)
 	}
 	next := fenced.Clone()
-	next.Intent, next.SeedToken = nil, credential.RefreshToken{}
-	next.State.PendingSeed, next.State.SeedVersion = "", ""
+	next.Intent, next.State.SeedVersion = nil, ""
+	next.endLogin(fenced.Intent.Spends)
 	if job.Pair != nil && job.Pair.State.PendingSeed == "" {
 		next.State.SeedVersion = job.Pair.State.SeedVersion
 	}

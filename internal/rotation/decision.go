@@ -7,9 +7,9 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/internal/problem"
 )
 
-// Settle is how long somebody else's intent is left alone, counted on the local monotonic clock from when
+// IntentTimeout is how long somebody else's intent is left alone, counted on the local monotonic clock from when
 // this process first saw it: the longest time in which its holder can still be sending or reading.
-const Settle = FenceTimeout + ExchangeTimeout
+const IntentTimeout = FenceTimeout + ExchangeTimeout
 
 // Action is what is to be done now.
 type Action int
@@ -37,6 +37,8 @@ const (
 	ActionDisown
 	// ActionProve: ask GitHub whether the access token of a restored pair is alive.
 	ActionProve
+	// ActionGiveUp: end the import of a login of unknown outcome whose token the seed does not hold any more.
+	ActionGiveUp
 	// ActionImport: exchange the seed's token.
 	ActionImport
 	// ActionRefresh: exchange the chain's token.

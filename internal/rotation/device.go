@@ -27,40 +27,57 @@ type Poller interface {
 	PollDevice(ctx context.Context, app github.App, code credential.DeviceCode) (*github.Reply, error)
 }
 
+// Codes keeps device codes, each in a Secret of its own, which belongs to the resource: the pair Secret is mounted, and its
+// data change with the pair alone.
+type Codes interface {
+	// KeepCode stores a device code of a resource. Errors: those of Store.Create, and ErrAltered.
+	KeepCode(ctx context.Context, owner Owner, code credential.DeviceCode) error
+	// Code reads the device code of a name. Errors: ErrNotFound, or unknown.
+	Code(ctx context.Context, owner Owner, name credential.Fingerprint) (credential.DeviceCode, error)
+}
+
 // Offer stores a device authorization, so that it survives this process, before anybody is shown its user
-// code. The Secret is made if there is none. Otherwise it must still be as the job knows it, which keeps two
-// replicas from showing two codes. An offer that is not stored costs nothing: its code expires unused.
-// Errors: those of Store.Create and Store.Update.
+// code: the device code in a Secret of its own, and then, in the pair Secret, its public half, which names it. The pair
+// Secret is made if there is none. Otherwise it must still be as the job knows it, which keeps two
+// replicas from showing two codes. An offer that is not stored costs nothing: its code expires unused, and is removed.
+// Errors: those of Codes.KeepCode, Store.Create and Store.Update.
 func (r *Rotator) Offer(ctx context.Context, job Job, offer DeviceAuthorization, code credential.DeviceCode) (*Pair, error) {
 	writing, cancel := r.Clock.WithTimeout(ctx, FenceTimeout)
 	defer cancel()
+	if err := r.keepCode(writing, job.Owner, code); err != nil {
+		return nil, err
+	}
 	var stored *Pair
 	var err error
 	if job.Pair == nil {
 		stored, err = r.Store.Create(writing, withOffer(&Pair{
 			Ref: job.Ref, Owner: job.Owner, Labels: job.Labels, Annotations: job.Annotations,
 			State: State{Owner: job.Owner.UID, OwnerName: job.Owner.Name},
-		}, job, offer, code))
+		}, job, offer))
 	} else {
-		stored, err = r.Store.Update(writing, job.Pair, withOffer(job.Pair.Clone(), job, offer, code))
-	}
-	if errors.Is(err, ErrImmutable) {
-		// It is made anew first, so that whoever made it immutable does not keep everybody from logging in.
-		made := r.makeMutable(ctx, job.Ref)
-		if made.Outcome == NotFenced {
-			return nil, made.Err
-		}
-		return nil, fmt.Errorf("%w: %w", ErrConflict, made.Err)
+		stored, err = r.Store.Update(writing, job.Pair, withOffer(job.Pair.Clone(), job, offer))
 	}
 	if err == nil || leftNothing(err) {
 		return stored, err
 	}
 	// The write may have been applied although its reply was lost: look, and do not write again.
 	live, readErr := r.Store.Get(ctx, job.Ref)
-	if readErr != nil || !live.holdsCode(offer.DeviceCode) || live.State.Device == nil || live.State.Device.DeviceCode != offer.DeviceCode {
-		return nil, fmt.Errorf("store the device code: %w", err)
+	if readErr != nil || !live.offers(offer.DeviceCode) {
+		return nil, fmt.Errorf("store the device authorization: %w", err)
 	}
 	return live, nil
+}
+
+// keepCode stores a device code. A write that may have been applied although its reply was lost is read back.
+func (r *Rotator) keepCode(ctx context.Context, owner Owner, code credential.DeviceCode) error {
+	err := r.Codes.KeepCode(ctx, owner, code)
+	if err == nil || errors.Is(err, ErrAltered) || leftNothing(err) && !errors.Is(err, ErrExists) {
+		return err
+	}
+	if _, readErr := r.Codes.Code(ctx, owner, code.Fingerprint()); readErr != nil {
+		return fmt.Errorf("store the device code: %w", err)
+	}
+	return nil
 }
 
 // leftNothing reports whether an error of a Store means that nothing was written.
@@ -73,8 +90,7 @@ func leftNothing(err error) bool {
 	return false
 }
 
-func withOffer(next *Pair, job Job, offer DeviceAuthorization, code credential.DeviceCode) *Pair {
-	next.DeviceCode = code
+func withOffer(next *Pair, job Job, offer DeviceAuthorization) *Pair {
 	next.State.Device = &offer
 	if !next.State.HasToken() && next.State.RefreshToken == "" {
 		next.State.App = job.App.Key()
@@ -82,7 +98,7 @@ func withOffer(next *Pair, job Job, offer DeviceAuthorization, code credential.D
 	return next
 }
 
-// Poll asks GitHub once whether the person has entered the code that the Secret holds, and stores the pair
+// Poll asks GitHub once whether the person has entered the code that the Secret names, and stores the pair
 // if so. A poll that succeeds is as destructive as an exchange: GitHub gives the pair out once. So the reply
 // is kept before anybody looks into it, nothing cancels the rest, and nothing is asked while a reply could
 // not be kept. It needs no fence: a code that is redeemed twice yields one pair, and whoever asks too late
@@ -101,17 +117,25 @@ func (r *Rotator) Poll(ctx context.Context, job Job) Result {
 	case errors.Is(err, ErrNotFound):
 		return Result{Outcome: Stale, Err: err}
 	case err != nil:
+		return Result{Outcome: NotFenced, Err: fmt.Errorf("read which device code is offered: %w", err)}
+	case !live.belongsTo(job.Owner), live.Deleting, !live.offers(job.Decision.Spends):
+		return Result{Outcome: Stale, Pair: live, Err: errors.New("the Secret names another device code")}
+	}
+	code := live.DeviceCode // Where an older version has stored it.
+	if code.Fingerprint() != job.Decision.Spends {
+		code, err = r.Codes.Code(ctx, job.Owner, job.Decision.Spends)
+	}
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return Result{Outcome: Rejected, Pair: live, Err: errors.New("the device code was removed")}
+	case err != nil:
 		return Result{Outcome: NotFenced, Err: fmt.Errorf("read the device code: %w", err)}
-	case !live.belongsTo(job.Owner), live.Deleting, live.State.Device == nil, live.State.Device.DeviceCode != job.Decision.Spends:
-		return Result{Outcome: Stale, Pair: live, Err: errors.New("the Secret holds another device code")}
-	case !live.holdsCode(job.Decision.Spends):
-		return Result{Outcome: Rejected, Pair: live, Err: errors.New("the device code was taken out of the Secret")}
 	}
 	ctx = context.WithoutCancel(ctx)
 	sending, cancel := r.Clock.WithTimeout(ctx, ExchangeTimeout)
 	defer cancel()
 	began := r.Clock.Monotonic()
-	reply, err := r.Poller.PollDevice(sending, job.App, live.DeviceCode)
+	reply, err := r.Poller.PollDevice(sending, job.App, code)
 	took := r.Clock.Monotonic() - began
 	if err != nil {
 		return r.settlePoll(ctx, live, err)
@@ -169,13 +193,13 @@ func (r *Rotator) note(ctx context.Context, live, next *Pair) *Pair {
 // somebody else who is at work are left as they are.
 func codeEnded(live *Pair, reason string) *Pair {
 	next := live.Clone()
-	next.DeviceCode = credential.DeviceCode{}
 	if next.State.Device != nil {
 		next.State.Device.Ended = reason
 	}
 	return next
 }
 
-func (p *Pair) holdsCode(code credential.Fingerprint) bool {
-	return code != "" && p.DeviceCode.Fingerprint() == code
+// offers reports whether a device code is the one that a person can enter, or could.
+func (p *Pair) offers(code credential.Fingerprint) bool {
+	return code != "" && p.State.Device != nil && p.State.Device.DeviceCode == code
 }

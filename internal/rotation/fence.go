@@ -10,8 +10,8 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/internal/jsonfields"
 )
 
-// fence writes the intent, and for a new login its token, to the pair Secret, and returns the Secret as it
-// then stands. It proves three things before anything is burnt: the cache is not stale, nobody else is at
+// fence writes the intent to the pair Secret, and for a login from the seed which one that is, and returns the Secret as it
+// then stands. No data is written: the token of a login stays in the seed. It proves three things before anything is burnt: the cache is not stale, nobody else is at
 // work, and the API server stores this very write now, as it is.
 func (r *Rotator) fence(ctx context.Context, job Job, intent *Intent) (*Pair, *Result) {
 	writing, cancel := r.Clock.WithTimeout(ctx, FenceTimeout)
@@ -115,7 +115,7 @@ func (r *Rotator) foundElsewhere(ctx context.Context, job Job, fenced *Pair) *Re
 
 // inspect looks at the fenced Secret's data for what its metadata could not tell.
 func (r *Rotator) inspect(ctx context.Context, job Job, fenced *Pair, intent *Intent) (*Pair, *Result) {
-	if _, held := fenced.token(intent.Spends); !held {
+	if _, held := job.token(fenced); !held {
 		taken, err := r.TakeUp(ctx, job.Owner, fenced)
 		return nil, &Result{Outcome: Stale, Pair: taken, Err: errors.Join(errors.New("the Secret's tokens were edited by somebody else"), err)}
 	}
@@ -152,18 +152,18 @@ func (r *Rotator) TakeUp(ctx context.Context, owner Owner, live *Pair) (*Pair, e
 	}
 	state := &live.State
 	sameAccess, sameRefresh := live.AccessToken.Fingerprint() == state.AccessToken, live.RefreshToken.Fingerprint() == state.RefreshToken
-	login := live.SeedToken.Fingerprint()
-	if login != state.PendingSeed && state.KnowsSeed(login, state.App) {
-		login = "" // The chain's own token is no login, nor is one that was dealt with, whoever has put it there.
-	}
+	login := live.login()
 	samePending := login == state.PendingSeed
-	held := live.Intent == nil || live.Holds(live.Intent.Spends)
+	held := live.Intent == nil || live.isAt(live.Intent.Spends)
 	if sameAccess && sameRefresh && samePending && held {
 		return live, nil
 	}
 	next := live.Clone()
 	if !held {
 		next.Intent = nil
+	}
+	if !samePending { // Its intent is garbled or gone, or its token was taken out of the data.
+		next.State.Unanswered = state.Unanswered.With(state.PendingSeed)
 	}
 	next.State.PendingSeed = login
 	switch {
@@ -189,13 +189,16 @@ func (r *Rotator) TakeUp(ctx context.Context, owner Owner, live *Pair) (*Pair, e
 }
 
 func (r *Rotator) intent(job Job) *Intent {
-	intent := &Intent{ID: r.NewID(), Holder: r.Me, Spends: job.Decision.Spends, App: job.App.Key(), StartedAt: r.Clock.Now()}
-	before := r.before(job, intent)
-	if before == nil {
-		return intent
+	intent := &Intent{
+		ID: r.NewID(), Holder: r.Me, Spends: job.Decision.Spends, Login: !job.Seed.IsZero(), App: job.App.Key(), StartedAt: r.Clock.Now(),
 	}
-	intent.Unresolved = before.Unresolved
-	if !r.isUntouched(job.Owner, before) {
+	before := r.before(job, intent)
+	if before != nil {
+		intent.Unresolved = before.Unresolved
+	} else if job.Pair != nil && job.Pair.State.Unanswered.Has(intent.Spends) {
+		intent.Unresolved = 1
+	}
+	if before != nil && !r.isUntouched(job.Owner, before) {
 		intent.Unresolved++
 	}
 	return intent
@@ -205,7 +208,7 @@ func (r *Rotator) intent(job Job) *Intent {
 func (r *Rotator) firstPair(job Job, intent *Intent) *Pair {
 	return &Pair{
 		Ref: job.Ref, Owner: job.Owner, Labels: job.Labels, Annotations: job.Annotations,
-		Intent: intent, SeedToken: job.Seed,
+		Intent: intent,
 		State: State{
 			Owner: job.Owner.UID, OwnerName: job.Owner.Name, App: job.App.Key(),
 			PendingSeed: intent.Spends, SeedVersion: job.SeedVersion,
@@ -213,13 +216,12 @@ func (r *Rotator) firstPair(job Job, intent *Intent) *Pair {
 	}
 }
 
-// withFence is the known metadata with the intent, and for a new login with its token.
+// withFence is the known metadata with the intent, and for a login from the seed with which one that is.
 func withFence(job Job, intent *Intent) *Pair {
 	next := job.Pair.Clone()
 	next.Intent = intent
 	next.State.setAgain(intent.Spends, time.Time{}) // It is presented now, and not once more.
-	if job.Decision.Action == ActionImport && !job.Seed.IsZero() {
-		next.SeedToken = job.Seed
+	if intent.Login {
 		next.State.PendingSeed = intent.Spends
 		next.State.SeedVersion = job.SeedVersion
 		if !next.State.HasToken() && next.State.RefreshToken == "" {

@@ -26,6 +26,8 @@ type Intent struct {
 	Holder Holder `json:"holder"`
 	// Spends names the token that is exchanged.
 	Spends credential.Fingerprint `json:"spends"`
+	// Login says that it is the token of a login and stands in the seed, and not in this Secret.
+	Login bool `json:"login,omitempty"`
 	// App is the App (host/clientID) to which the token is sent.
 	App string `json:"app,omitempty"`
 	// Unresolved counts the earlier exchanges of the same token with the same App whose outcome is not known. A

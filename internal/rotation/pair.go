@@ -24,6 +24,14 @@ func (o Owner) BackupRef() Ref {
 	return Ref{Namespace: o.Namespace, Name: "github-user-token-backup-" + o.UID}
 }
 
+// CodePrefix begins the names of the Secrets that hold the device codes of the owner.
+func (o Owner) CodePrefix() string { return "github-user-token-login-" + o.UID + "-" }
+
+// CodeRef names the Secret that holds a device code of the owner.
+func (o Owner) CodeRef(code credential.Fingerprint) Ref {
+	return Ref{Namespace: o.Namespace, Name: o.CodePrefix() + string(code)}
+}
+
 // Pair is the pair Secret. The tokens are empty when only its metadata was read.
 type Pair struct {
 	Ref   Ref
@@ -55,9 +63,10 @@ type Pair struct {
 	AccessToken  credential.AccessToken
 	RefreshToken credential.RefreshToken
 	TokenType    string
-	// SeedToken is the refresh token of a new login while it is being exchanged.
+	// SeedToken is the refresh token of a login that waits in the Secret itself: somebody has put it there, or a version of
+	// the operator from before Intent.Login.
 	SeedToken credential.RefreshToken
-	// DeviceCode is the secret half of a device authorization while a person is waited for.
+	// DeviceCode is a device code that an older version has stored here. Now each stands in a Secret of its own; see Codes.
 	DeviceCode credential.DeviceCode
 
 	// Labels and Annotations are extra metadata that the resource asks for.
@@ -75,6 +84,9 @@ func (p *Pair) AsRetained() *Pair {
 	next := p.Clone()
 	next.Owner, next.Controlled, next.Orphan = Owner{}, false, true
 	next.State.Retained = true
+	if p.DeviceCode.IsZero() {
+		next.State.Device = nil // Its code stands in a Secret of the resource's, and goes with it.
+	}
 	if p.isBound() {
 		next.State.RetainedAs = p.UID
 	}
@@ -109,19 +121,23 @@ func (p *Pair) WithoutTokens() *Pair {
 	return stripped
 }
 
-// Holds reports whether the stored data still holds the token that an exchange spends: the refresh token of the chain,
-// or the token of a new login.
+// Holds reports whether the stored data holds a refresh token: that of the chain, or of a login that waits there.
 func (p *Pair) Holds(spent credential.Fingerprint) bool {
 	_, held := p.token(spent)
 	return held
 }
 
-// holdsSpentOf reports whether the stored data still holds what a reply was got for.
-func (p *Pair) holdsSpentOf(record *Record) bool {
+// isAt reports whether the Secret stands at the token that an exchange spends: it holds it, or is importing it from the seed.
+func (p *Pair) isAt(spent credential.Fingerprint) bool {
+	return p.Holds(spent) || spent != "" && spent == p.LoginFromSeed()
+}
+
+// isAtSpentOf reports whether the Secret still stands at what a reply was got for.
+func (p *Pair) isAtSpentOf(record *Record) bool {
 	if record.Code {
-		return p.holdsCode(record.Spent)
+		return p.offers(record.Spent)
 	}
-	return p.Holds(record.Spent)
+	return p.isAt(record.Spent)
 }
 
 // holdsPairOf reports whether both tokens of another pair are stored, and are those that the state speaks of. One of

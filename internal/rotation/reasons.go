@@ -9,7 +9,7 @@ import (
 // verdictReasons are the reasons of a Verdict.
 var verdictReasons = []string{
 	ReasonRefreshTokenMissing, ReasonRefreshTokenRejected, ReasonRefreshTokenExpired, ReasonReplyLost, ReasonRevoked, ReasonWrongUser,
-	ReasonUserUnknown, ReasonRefreshTokenMalformed,
+	ReasonUserUnknown, ReasonRefreshTokenMalformed, ReasonOutcomeUnknown,
 }
 
 // seriesReasons are the reasons for which a series of device codes ends: nobody entered one, or somebody did whose pair is

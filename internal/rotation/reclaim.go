@@ -3,8 +3,6 @@ package rotation
 import (
 	"context"
 	"fmt"
-
-	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 )
 
 // Proof is what GitHub says of the access token of a pair that was restored from a backup, or copied from
@@ -40,9 +38,9 @@ func (r *Rotator) Reclaim(ctx context.Context, owner Owner, former *Pair) (*Pair
 	live.Controlled = false // Its controller is gone.
 	next := live.Clone()
 	next.Owner, next.Controlled, next.Orphan = owner, true, false
+	next.ForgetLogin()
 	next.Intent = nil
-	next.SeedToken, next.DeviceCode = credential.RefreshToken{}, credential.DeviceCode{}
-	next.State.PendingSeed, next.State.Device, next.State.Restored = "", nil, true
+	next.State.Device, next.State.Restored = nil, true
 	var reclaimed *Pair
 	if live.Deleting || live.Immutable {
 		reclaimed, err = r.replace(ctx, next, live)

@@ -20,7 +20,7 @@ const verdictTries = 6
 
 // refusal is a token that GitHub refused.
 type refusal struct {
-	verdict verdict
+	finding finding
 	// cause is GitHub's answer.
 	cause error
 	// pair is the Secret as it was last seen.
@@ -31,7 +31,7 @@ type refusal struct {
 // is safe: whoever wants to send the token again has to write a fence over the intent first, and this process, which
 // knows what GitHub said, writes the verdict in place of that.
 func (r *Rotator) record(ctx context.Context, owner Owner, ref Ref, refused refusal) Result {
-	result, err := r.condemn(ctx, owner, ref, &refused.verdict, Result{Outcome: Rejected, Err: refused.cause}, UnwrittenVerdict)
+	result, err := r.condemn(ctx, owner, ref, &refused.finding, Result{Outcome: Rejected, Err: refused.cause}, UnwrittenVerdict)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.unrecorded, owner.UID)
@@ -55,9 +55,9 @@ func (r *Rotator) unrecordedFor(job Job) (refused refusal, left bool) {
 	defer r.mu.Unlock()
 	refused, left = r.unrecorded[job.Owner.UID]
 	if intent := job.Pair.Intent; intent != nil {
-		left = left && refused.verdict.intentID == intent.ID
+		left = left && refused.finding.intentID == intent.ID
 	} else {
-		left = left && refused.verdict.altered // The intent was taken back with the verdict, of which admission has left nothing.
+		left = left && refused.finding.altered // The intent was taken back with the verdict, of which admission has left nothing.
 	}
-	return refused, left && refused.verdict.spent == job.Decision.Spends
+	return refused, left && refused.finding.spent == job.Decision.Spends
 }

@@ -294,3 +294,22 @@ func TestAPairIsExchangedInADeletedSecretWhenThatIsKnown(t *testing.T) {
 		})
 	}
 }
+
+func TestTheRefusalAfterADeadAccessTokenIsARevocation(t *testing.T) {
+	pair := goodChain()
+	pair.Intent = &Intent{ID: "1", Spends: pair.State.RefreshToken}
+	for ended, want := range map[bool]string{true: ReasonRevoked, false: ReasonRefreshTokenRejected} {
+		pair.State.AccessTokenEnded = ended
+		next, reason := pairCondemned(pair, finding{spent: pair.State.RefreshToken, intentID: "1"}, deviceNow)
+		if reason != want || next.State.Verdict.Reason != want || next.State.AccessTokenEnded != ended {
+			t.Errorf("ended %t: %s, %+v", ended, reason, next.State)
+		}
+	}
+}
+
+func goodChain() *Pair {
+	pair := brokenChain()
+	pair.State.Verdict = nil
+	pair.NextRefreshAt = deviceNow.Add(5 * time.Hour)
+	return pair
+}

@@ -171,17 +171,23 @@ func withIntentOf(pair, other *Pair) *Pair {
 	return next
 }
 
-// withLoginOf is the pair with the login that is just being imported into another copy.
+// withLoginOf is the pair with the login that is just being imported into another copy, or waits there.
 func withLoginOf(pair, other *Pair) *Pair {
-	login := other.SeedToken.Fingerprint()
-	if login == "" || !pair.SeedToken.IsZero() || pair.State.HasImported(login) {
-		return pair
+	next, login := pair.Clone(), other.LoginFromSeed()
+	if waiting := other.SeedToken.Fingerprint(); waiting != "" && pair.SeedToken.IsZero() && !pair.State.HasImported(waiting) {
+		next.SeedToken = other.SeedToken
+		if login == "" && other.Intent != nil && other.Intent.Spends == waiting {
+			login = waiting
+		}
 	}
-	next := pair.Clone()
-	next.SeedToken, next.State.PendingSeed, next.State.SeedVersion = other.SeedToken, login, other.State.SeedVersion
-	if next.Intent == nil && other.Intent != nil && other.Intent.Spends == login {
-		next.Intent = new(*other.Intent)
+	switch {
+	case login == "" || login == pair.LoginFromSeed() || pair.State.HasImported(login):
+	case next.Intent == nil:
+		next.Intent, next.State.SeedVersion = new(*other.Intent), other.State.SeedVersion
+	default:
+		next.State.Unanswered = next.State.Unanswered.With(login) // Another exchange is under way.
 	}
+	next.endLogin("")
 	return next
 }
 

@@ -27,8 +27,9 @@ type Rotator struct {
 	Me        Holder
 	// NewID makes an id for an intent.
 	NewID func() string
-	// Poller asks about device authorizations. May be nil when there are none.
+	// Poller asks about device authorizations, and Codes keeps their device codes. May be nil when there are none.
 	Poller Poller
+	Codes  Codes
 	// Admit says whose a pair is, and whether that is the account that the resource asks for. It is called for
 	// the first pair of a login when the resource names an account, and may take its time: the pair is in the
 	// outbox. Errors: ErrWrongUser, ErrUserUnknown, ErrPairDead or ErrOwnerGone; with any of them the pair is not stored.
@@ -77,7 +78,7 @@ type Job struct {
 	Pair *Pair
 	// Decision is what to do. It must be one that exchanges.
 	Decision Decision
-	// Seed is the token of a new login. It may be empty when the pair Secret already holds it.
+	// Seed is the token of a login as the seed holds it now. It is empty where the pair Secret holds what is spent.
 	Seed credential.RefreshToken
 	// SeedVersion is the version of the seed Secret that was examined.
 	SeedVersion string
@@ -89,10 +90,18 @@ type Job struct {
 // isLogin reports whether the job exchanges the token of a new login, and not the chain's own. The decision tells, and
 // what was known of the pair when it was made: anybody may put the same token under two keys of the Secret.
 func (j *Job) isLogin() bool {
-	if j.Decision.Action == ActionImport {
+	if j.Decision.Action == ActionImport || !j.Seed.IsZero() {
 		return true
 	}
 	return j.Pair != nil && j.Decision.Spends == j.Pair.State.PendingSeed && j.Decision.Spends != j.Pair.State.RefreshToken
+}
+
+// token is what the job spends: the token in the seed, or the one in the Secret as it was fenced.
+func (j *Job) token(fenced *Pair) (credential.RefreshToken, bool) {
+	if !j.Seed.IsZero() {
+		return j.Seed, true
+	}
+	return fenced.token(j.Decision.Spends)
 }
 
 // Outcome is what became of a job.
@@ -152,6 +161,9 @@ type Result struct {
 // neither ctx nor anything else cancels it; only its own deadline ends it. The deadline is counted from
 // the beginning of the fence, because others wait that long before they touch the token.
 func (r *Rotator) Rotate(ctx context.Context, job Job) Result {
+	if !job.Seed.IsZero() && job.Seed.Fingerprint() != job.Decision.Spends {
+		return Result{Outcome: Stale, Pair: job.Pair, Err: errors.New("the seed holds another token by now")}
+	}
 	if refused, left := r.unrecordedFor(job); left {
 		return r.record(ctx, job.Owner, job.Ref, refused)
 	}
@@ -175,8 +187,8 @@ func (r *Rotator) Rotate(ctx context.Context, job Job) Result {
 	if r.Clock.Monotonic()-began >= FenceTimeout {
 		return Result{Outcome: NotFenced, Pair: fenced, Err: errors.New("the API server took too long to accept the fence")}
 	}
-	token, _ := fenced.token(fenced.Intent.Spends)
-	result := r.exchange(ctx, job, fenced, token, Settle-(r.Clock.Monotonic()-began))
+	token, _ := job.token(fenced)
+	result := r.exchange(ctx, job, fenced, token, IntentTimeout-(r.Clock.Monotonic()-began))
 	result.Resolved = fenced.Intent.Unresolved > 0 && result.Outcome != Unknown
 	return result
 }
@@ -269,7 +281,7 @@ func (r *Rotator) refuse(ctx context.Context, app github.App, record Record, tok
 		reason = ReasonUserUnknown
 	}
 	if result.Outcome != Discarded {
-		result, _ = r.condemn(ctx, record.Owner, record.Ref, &verdict{
+		result, _ = r.condemn(ctx, record.Owner, record.Ref, &finding{
 			reason: reason, spent: record.Spent, app: record.App, intentID: record.ID, code: record.Code,
 		}, result, UnwrittenRefusal)
 	}

@@ -20,6 +20,7 @@ const (
 	ReasonRevoked               = v1alpha1.ReasonRevoked
 	ReasonWrongUser             = v1alpha1.ReasonWrongUser
 	ReasonUserUnknown           = v1alpha1.ReasonUserUnknown
+	ReasonOutcomeUnknown        = v1alpha1.ReasonOutcomeUnknown
 )
 
 // settle deals with an exchange that brought no pair.
@@ -34,7 +35,9 @@ func (r *Rotator) settle(ctx context.Context, job Job, fenced *Pair, err error) 
 		return Result{Outcome: Unknown, Pair: fenced, Err: failure}
 	case github.Rejected:
 		return r.record(context.WithoutCancel(ctx), job.Owner, fenced.Ref, refusal{
-			verdict: verdict{spent: fenced.Intent.Spends, app: job.App.Key(), intentID: fenced.Intent.ID, asked: job.RefreshRequestedAt}, cause: failure, pair: fenced,
+			finding: finding{
+				spent: fenced.Intent.Spends, app: job.App.Key(), intentID: fenced.Intent.ID, asked: job.RefreshRequestedAt, fromSeed: fenced.Intent.Login,
+			}, cause: failure, pair: fenced,
 		})
 	default:
 		r.markUntouched(job.Owner, fenced.Intent)
@@ -50,6 +53,10 @@ func (r *Rotator) clearIntent(ctx context.Context, job Job, fenced *Pair) *Pair 
 	}
 	next := fenced.Clone()
 	next.Intent = nil
+	if fenced.LoginFromSeed() != "" {
+		next.State.SeedVersion = "" // It is looked at again.
+		next.endLogin(fenced.Intent.Spends)
+	}
 	if job.Pair != nil {
 		if before := job.Pair.State.verdictOn(fenced.Intent.Spends); before != nil {
 			next.State.setAgain(before.Fingerprint, before.AgainAt) // GitHub has not looked at it.
@@ -62,8 +69,8 @@ func (r *Rotator) clearIntent(ctx context.Context, job Job, fenced *Pair) *Pair 
 	return cleared
 }
 
-// verdict is a token, or a device code, that is of no more use.
-type verdict struct {
+// finding is what an exchange or a poll has found out: that a token, or a device code, is of no more use.
+type finding struct {
 	// reason is found out when it is empty.
 	reason   string
 	spent    credential.Fingerprint
@@ -73,6 +80,8 @@ type verdict struct {
 	asked string
 	// code says that it is a device code, which is redeemed without an intent.
 	code bool
+	// fromSeed says that it is the token of a login that the seed holds.
+	fromSeed bool
 	// altered says that the verdict was written, and the intent taken back with it, but that something else was stored.
 	altered bool
 }
@@ -81,7 +90,7 @@ type verdict struct {
 // this intent. Otherwise another replica has succeeded or is at work, and nothing is written: a failure
 // never overwrites a token. The error is why a verdict could not be written, after some tries; that a received pair is
 // not wanted is tried until it is written. What is learnt on the way stays in v.
-func (r *Rotator) condemn(ctx context.Context, owner Owner, ref Ref, v *verdict, result Result, what Unwritten) (Result, error) {
+func (r *Rotator) condemn(ctx context.Context, owner Owner, ref Ref, v *finding, result Result, what Unwritten) (Result, error) {
 	for absent, failures := 0, 1; ; failures++ {
 		condemned, err := r.attempt(ctx, func(ctx context.Context) (Result, error) {
 			return r.tryCondemn(ctx, owner, ref, *v, result)
@@ -111,7 +120,7 @@ var errBeingReplaced = errors.New("the Secret is being replaced")
 const replacementTries = 6
 
 // tryCondemn makes one attempt; an error means that there must be another.
-func (r *Rotator) tryCondemn(ctx context.Context, owner Owner, ref Ref, v verdict, result Result) (Result, error) {
+func (r *Rotator) tryCondemn(ctx context.Context, owner Owner, ref Ref, v finding, result Result) (Result, error) {
 	live, err := r.Store.Get(ctx, ref)
 	switch {
 	case errors.Is(err, ErrNotFound):
@@ -158,18 +167,18 @@ func (r *Rotator) tryCondemn(ctx context.Context, owner Owner, ref Ref, v verdic
 
 // holdsForVerdict reports whether a verdict is about what the Secret still holds: a token under this very
 // intent, or a device code, which is redeemed without one.
-func (p *Pair) holdsForVerdict(v verdict) bool {
+func (p *Pair) holdsForVerdict(v finding) bool {
 	if v.code {
-		return p.holdsCode(v.spent)
+		return p.offers(v.spent)
 	}
-	if p.Intent == nil {
-		return v.altered && p.Holds(v.spent)
+	if p.Intent == nil { // Of a login from the seed nothing but the intent tells.
+		return v.altered && (p.Holds(v.spent) || v.fromSeed)
 	}
-	return p.Holds(v.spent) && p.Intent.ID == v.intentID
+	return p.isAt(v.spent) && p.Intent.ID == v.intentID
 }
 
 // saysVerdict reports whether a verdict is stored.
-func (p *Pair) saysVerdict(v verdict) bool {
+func (p *Pair) saysVerdict(v finding) bool {
 	if v.code {
 		return p.State.Device == nil || p.State.Device.Ended != ""
 	}
@@ -179,38 +188,34 @@ func (p *Pair) saysVerdict(v verdict) bool {
 
 // pairCondemned is the Secret with the verdict in its state. A login that was refused does not condemn
 // the chain that was there before it.
-func pairCondemned(live *Pair, v verdict, now time.Time) (*Pair, string) {
+func pairCondemned(live *Pair, v finding, now time.Time) (*Pair, string) {
 	if v.code {
 		return codeEnded(live, v.reason), v.reason
 	}
 	next := live.Clone()
 	next.Intent = nil
-	state := &next.State
+	state, isChain := &next.State, live.RefreshToken.Fingerprint() == v.spent
 	if v.reason == "" {
 		v.reason = ReasonRefreshTokenRejected
 		switch {
-		case live.RefreshToken.Fingerprint() == v.spent && state.AccessTokenEnded:
+		case isChain && state.AccessTokenEnded:
 			v.reason = ReasonRevoked // GitHub said so before the exchange was begun.
 		case live.Intent.Unresolved > 0:
 			v.reason = ReasonReplyLost
-		case live.RefreshToken.Fingerprint() == v.spent && !state.RefreshTokenExpiresAt.IsZero() && now.After(state.RefreshTokenExpiresAt):
+		case isChain && !state.RefreshTokenExpiresAt.IsZero() && now.After(state.RefreshTokenExpiresAt):
 			v.reason = ReasonRefreshTokenExpired
 		}
 	}
 	found := &Verdict{Reason: v.reason, Fingerprint: v.spent, Time: now}
-	isFirst := state.verdictOn(v.spent) == nil || !state.KnowsSeed(v.spent, v.app) // Another App's says nothing.
+	// Another App's verdict on a login says nothing. Of one that was refused the record tells: its verdict goes with a later login.
+	isFirst := isChain && state.verdictOn(v.spent) == nil || !isChain && !state.KnowsSeed(v.spent, v.app)
 	if v.reason == ReasonRefreshTokenRejected && isFirst && !state.isDoubtful() {
 		found.AgainAt, found.Asked = now.Add(AgainAfter), v.asked
 	}
-	if live.SeedToken.Fingerprint() == v.spent {
-		next.SeedToken, state.PendingSeed = credential.RefreshToken{}, "" // Also when somebody has put the chain's own token there.
-	}
-	if state.PendingSeed == v.spent {
-		state.PendingSeed = ""
-	}
-	if live.RefreshToken.Fingerprint() == v.spent {
+	if isChain {
 		state.Verdict = found
 		next.NextRefreshAt = time.Time{}
+		next.endLogin(v.spent)
 		return next, v.reason
 	}
 	record := SeedRecord{Fingerprint: v.spent, RefusedFor: v.app}
@@ -220,6 +225,7 @@ func pairCondemned(live *Pair, v verdict, now time.Time) (*Pair, string) {
 		state.SeedVersion = "" // It is looked at again when spec.app changes.
 	}
 	state.recordSeed(record)
+	next.endLogin(v.spent)
 	if state.HasToken() || state.RefreshToken != "" {
 		state.SeedVerdict = found
 	} else {

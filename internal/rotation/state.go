@@ -46,8 +46,12 @@ type State struct {
 	// Incomplete says that the state was once computed from the tokens, so that logins before are not known. Without an App
 	// it is just that; see Pair.LacksState.
 	Incomplete bool `json:"incomplete,omitempty"`
-	// PendingSeed names the token under seed_refresh_token, while a login is being imported.
+	// PendingSeed names the token of a login that is being imported: from the seed, where the intent says so, or from the
+	// Secret's own data.
 	PendingSeed credential.Fingerprint `json:"pendingSeed,omitempty"`
+	// Unanswered are the tokens of logins that are not being imported any more, and of which nobody knows whether GitHub has
+	// exchanged them. One that comes back with the seed has been tried before.
+	Unanswered credential.Trail `json:"unanswered,omitempty"`
 	// SeedVersion says which version of the seed Secret was last examined, so that it is not read again.
 	SeedVersion string `json:"seedVersion,omitempty"`
 	// SeedVerdict says why the newest login was refused, while the chain before it goes on.
@@ -81,8 +85,8 @@ type User struct {
 	ID    int64  `json:"id"`
 }
 
-// DeviceAuthorization is the public half of a device authorization. The device code itself is in the
-// Secret's data.
+// DeviceAuthorization is the public half of a device authorization. The device code itself is in a Secret of its own,
+// which DeviceCode names; see Owner.CodeRef.
 type DeviceAuthorization struct {
 	UserCode        string                 `json:"userCode"`
 	VerificationURI string                 `json:"verificationURI"`

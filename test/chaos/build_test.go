@@ -42,7 +42,7 @@ var breaks = map[string][]patch{
 		{"internal/github/guard.go", "if first && (g.sealed || !time.Now().Before(g.deadline)) {", "if first && g.sealed {"},
 	},
 	"the intent of somebody else is not waited for": {
-		{"internal/rotation/rules/input.go", "in.Pair.Intent.Standing(in.Me) == rotation.StandingForeign && in.IntentSeen < rotation.Settle", "in.Pair.Intent.Standing(in.Me) == rotation.StandingForeign && in.IntentSeen < 0"},
+		{"internal/rotation/rules/input.go", "in.Pair.Intent.Standing(in.Me) == rotation.StandingForeign && in.IntentSeen < rotation.IntentTimeout", "in.Pair.Intent.Standing(in.Me) == rotation.StandingForeign && in.IntentSeen < 0"},
 	},
 	"a commit that meets a conflict gives up": {
 		{"internal/rotation/commit.go", "\t\tlive = nil\n\t\tif errors.Is(err, ErrConflict)",

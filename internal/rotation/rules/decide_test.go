@@ -109,7 +109,7 @@ func TestDecide(t *testing.T) {
 		}), seed("another")}, action: rotation.ActionBlocked, reason: v1alpha1.ReasonSecretNotOwned, rule: "foreign Secret"},
 		{name: "our own pair without its owner reference is adopted", given: []func(*Input){pair(func(p *rotation.Pair) { p.Controlled, p.Orphan = false, true })}, action: rotation.ActionAdopt, rule: "retained"},
 		{name: "not again too soon after a failure", given: []func(*Input){pair(func(p *rotation.Pair) { p.Controlled, p.Orphan = false, true }), failed}, action: rotation.ActionWait, reason: v1alpha1.ReasonGitHubUnavailable, rule: "retained", at: now.Add(time.Minute)},
-		{name: "a Secret of a former resource is taken hold of", given: []func(*Input){pair(func(p *rotation.Pair) { p.Controlled, p.Owner.UID, p.State.Owner = false, "former", "former" })}, action: rotation.ActionReclaim, rule: "restored"},
+		{name: "a Secret of a former resource is taken hold of", given: []func(*Input){pair(func(p *rotation.Pair) { p.Controlled, p.Owner.UID, p.State.Owner = false, "former", "former" })}, action: rotation.ActionReclaim, rule: "reclaimable"},
 		{name: "a Secret of somebody else is not touched", given: []func(*Input){foreign}, action: rotation.ActionBlocked, reason: v1alpha1.ReasonSecretNotOwned, rule: "foreign Secret"},
 		{name: "whatever is asked for", given: []func(*Input){foreign, due, request, edit, misplace, deleting}, action: rotation.ActionBlocked, reason: v1alpha1.ReasonSecretNotOwned, rule: "foreign Secret"},
 
@@ -124,7 +124,7 @@ func TestDecide(t *testing.T) {
 		{name: "also while suspended or being deleted", given: []func(*Input){misplace, suspend, deleting}, action: rotation.ActionMove, rule: "misplaced"},
 		{name: "not before its intent is settled", given: []func(*Input){misplace, intent("refresh", me)}, action: rotation.ActionResolve, cause: rotation.CauseIntent, spends: "refresh", rule: "intent left"},
 		{name: "where there are two they become one before the intent of the former is resolved", given: []func(*Input){misplace, intent("refresh", me), func(in *Input) { in.Duplicate = true }}, action: rotation.ActionMove, rule: "misplaced"},
-		{name: "but not while somebody may be at work on it", given: []func(*Input){misplace, intent("refresh", peer), func(in *Input) { in.Duplicate = true }}, action: rotation.ActionWait, reason: v1alpha1.ReasonOutcomeUnknown, rule: "intent left", at: now.Add(rotation.Settle)},
+		{name: "but not while somebody may be at work on it", given: []func(*Input){misplace, intent("refresh", peer), func(in *Input) { in.Duplicate = true }}, action: rotation.ActionWait, reason: v1alpha1.ReasonOutcomeUnknown, rule: "intent left", at: now.Add(rotation.IntentTimeout)},
 		{name: "while something is in the way the chain goes on", given: []func(*Input){misplace, due, func(in *Input) { in.MoveNotBefore = now.Add(time.Second) }}, action: rotation.ActionRefresh, cause: rotation.CauseDue, spends: "refresh", rule: "due"},
 		{name: "but not where there are two, of which it may be the older", given: []func(*Input){misplace, due, func(in *Input) { in.Duplicate, in.MoveNotBefore = true, now.Add(time.Second) }}, action: rotation.ActionWait, reason: v1alpha1.ReasonExchanging, rule: "misplaced", at: now.Add(time.Second)},
 
@@ -134,7 +134,7 @@ func TestDecide(t *testing.T) {
 		{name: "an older state is not trusted", given: []func(*Input){rolled, request}, action: rotation.ActionDisown, rule: "rolled back"},
 		{name: "nor is it while suspended, or when it is due", given: []func(*Input){rolled, suspend, due}, action: rotation.ActionDisown, rule: "rolled back"},
 		{name: "nor with an intent, or another login", given: []func(*Input){rolled, intent("refresh", me), seed("another")}, action: rotation.ActionDisown, rule: "rolled back"},
-		{name: "not while somebody may be at work on it", given: []func(*Input){rolled, intent("refresh", peer)}, action: rotation.ActionWait, reason: v1alpha1.ReasonOutcomeUnknown, rule: "rolled back", at: now.Add(rotation.Settle)},
+		{name: "not while somebody may be at work on it", given: []func(*Input){rolled, intent("refresh", peer)}, action: rotation.ActionWait, reason: v1alpha1.ReasonOutcomeUnknown, rule: "rolled back", at: now.Add(rotation.IntentTimeout)},
 		{name: "not again too soon after that failed", given: []func(*Input){rolled, failed}, action: rotation.ActionWait, reason: v1alpha1.ReasonGitHubUnavailable, rule: "rolled back", at: now.Add(time.Minute)},
 		{name: "that of somebody else is not touched, whatever it was", given: []func(*Input){rolled, foreign}, action: rotation.ActionBlocked, reason: v1alpha1.ReasonSecretNotOwned, rule: "foreign Secret"},
 		{name: "a backup is put back", given: []func(*Input){absent, func(in *Input) { in.Backup = true }}, action: rotation.ActionRestore, rule: "lost Secret"},
@@ -149,10 +149,10 @@ func TestDecide(t *testing.T) {
 
 		{name: "an intent of this process is resolved", given: []func(*Input){intent("refresh", me)}, action: rotation.ActionResolve, cause: rotation.CauseIntent, spends: "refresh", rule: "intent left"},
 		{name: "one of an earlier life of this outbox too", given: []func(*Input){intent("refresh", rotation.Holder{Outbox: "mine", Process: "1"})}, action: rotation.ActionResolve, cause: rotation.CauseIntent, spends: "refresh", rule: "intent left"},
-		{name: "another's is left alone while they may be at work", given: []func(*Input){intent("refresh", peer), func(in *Input) { in.IntentSeen = rotation.Settle - time.Second }}, action: rotation.ActionWait, reason: v1alpha1.ReasonOutcomeUnknown, rule: "intent left", at: now.Add(time.Second)},
-		{name: "and resolved when they cannot be any more", given: []func(*Input){intent("refresh", peer), func(in *Input) { in.IntentSeen = rotation.Settle }}, action: rotation.ActionResolve, cause: rotation.CauseIntent, spends: "refresh", rule: "intent left"},
-		{name: "not while this process is at work on it for a former resource", given: []func(*Input){intent("refresh", me), func(in *Input) { in.IntentAtWork, in.IntentSeen = true, time.Hour }}, action: rotation.ActionWait, reason: v1alpha1.ReasonOutcomeUnknown, rule: "intent left", at: now.Add(rotation.Settle)},
-		{name: "nor one of an earlier life that is being replayed", given: []func(*Input){intent("refresh", rotation.Holder{Outbox: "mine", Process: "1"}), func(in *Input) { in.IntentAtWork = true }}, action: rotation.ActionWait, reason: v1alpha1.ReasonOutcomeUnknown, rule: "intent left", at: now.Add(rotation.Settle)},
+		{name: "another's is left alone while they may be at work", given: []func(*Input){intent("refresh", peer), func(in *Input) { in.IntentSeen = rotation.IntentTimeout - time.Second }}, action: rotation.ActionWait, reason: v1alpha1.ReasonOutcomeUnknown, rule: "intent left", at: now.Add(time.Second)},
+		{name: "and resolved when they cannot be any more", given: []func(*Input){intent("refresh", peer), func(in *Input) { in.IntentSeen = rotation.IntentTimeout }}, action: rotation.ActionResolve, cause: rotation.CauseIntent, spends: "refresh", rule: "intent left"},
+		{name: "not while this process is at work on it for a former resource", given: []func(*Input){intent("refresh", me), func(in *Input) { in.IntentAtWork, in.IntentSeen = true, time.Hour }}, action: rotation.ActionWait, reason: v1alpha1.ReasonOutcomeUnknown, rule: "intent left", at: now.Add(rotation.IntentTimeout)},
+		{name: "nor one of an earlier life that is being replayed", given: []func(*Input){intent("refresh", rotation.Holder{Outbox: "mine", Process: "1"}), func(in *Input) { in.IntentAtWork = true }}, action: rotation.ActionWait, reason: v1alpha1.ReasonOutcomeUnknown, rule: "intent left", at: now.Add(rotation.IntentTimeout)},
 		{name: "before a new login is imported", given: []func(*Input){intent("refresh", me), seed("another")}, action: rotation.ActionResolve, cause: rotation.CauseIntent, spends: "refresh", rule: "intent left"},
 		{name: "not with another App", given: []func(*Input){intent("refresh", me), func(in *Input) { in.App = other }}, action: rotation.ActionBlocked, reason: v1alpha1.ReasonAppChanged, rule: "changed App", at: now.Add(7 * time.Hour)},
 		{name: "not of a pair that is not proven", given: []func(*Input){intent("refresh", me), pair(func(p *rotation.Pair) { p.State.Owner = "former" })}, action: rotation.ActionProve, rule: "unproven pair"},
@@ -238,7 +238,7 @@ func TestDecideRulesStandInTheirOrder(t *testing.T) {
 		names = append(names, rule.name)
 	}
 	want := []string{
-		"newer format", "retained", "restored", "foreign Secret", "garbled state", "misplaced", "lost Secret", "edited", "rolled back", "suspended",
+		"newer format", "retained", "reclaimable", "foreign Secret", "garbled state", "misplaced", "lost Secret", "edited", "rolled back", "suspended",
 		"intent left", "new seed", "no pair", "unproven pair", "changed App", "refused once", "condemned", "never expires", "requested", "without token", "due",
 	}
 	if !slices.Equal(names, want) {

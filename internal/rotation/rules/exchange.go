@@ -28,18 +28,22 @@ func intentLeft(in Input) (rotation.Decision, bool) {
 		return rotation.Decision{}, false // The chain's token is not for this App, or not ours to spend: see below.
 	}
 	if in.intentMayBeAtWork() {
-		decision := wait(v1alpha1.ReasonOutcomeUnknown, in.Now.Add(rotation.Settle-in.IntentSeen))
+		decision := wait(v1alpha1.ReasonOutcomeUnknown, in.Now.Add(rotation.IntentTimeout-in.IntentSeen))
 		if in.IntentAtWork {
 			// Its end has us look again, and nobody knows when that is: a time that is told would be moved at each look.
-			decision.At, decision.Problem.RetryAt = in.Now.Add(rotation.Settle), time.Time{}
+			decision.At, decision.Problem.RetryAt = in.Now.Add(rotation.IntentTimeout), time.Time{}
 		}
 		return decision, true
+	}
+	if login := in.Pair.LoginFromSeed(); login != "" && login != in.Seed {
+		// The seed holds its token no longer: it cannot be found out. What was there before, or is in the seed now, goes on.
+		return in.orBackoff(rotation.Decision{Action: rotation.ActionGiveUp}), true
 	}
 	return in.orBackoff(rotation.Decision{Action: rotation.ActionResolve, Cause: rotation.CauseIntent, Spends: intent.Spends}), true
 }
 
 func newSeed(in Input) (rotation.Decision, bool) {
-	if in.Pair != nil && in.Pair.State.PendingSeed != "" && (in.Seed == "" || in.Seed == in.Pair.State.PendingSeed) {
+	if in.Pair != nil && in.Pair.State.PendingSeed != "" { // It waits in the pair Secret. What is in the seed comes after it.
 		return in.orBackoff(rotation.Decision{Action: rotation.ActionImport, Cause: rotation.CauseNewSeed, Spends: in.Pair.State.PendingSeed}), true
 	}
 	if in.Seed == "" || (in.Pair != nil && in.Pair.State.KnowsSeed(in.Seed, in.App)) {

@@ -35,7 +35,8 @@ type Input struct {
 	RolledBack bool
 	// Backup says that a backup of the pair exists.
 	Backup bool
-	// Seed names the refresh token in the seed Secret, when it had to be looked at; empty otherwise.
+	// Seed names the refresh token in the seed Secret, when it had to be looked at; empty otherwise. While a login is being
+	// imported from there it is looked at.
 	Seed credential.Fingerprint
 	// Proof is what GitHub says of a pair that was restored from elsewhere.
 	Proof rotation.Proof
@@ -59,7 +60,7 @@ type Input struct {
 
 // intentMayBeAtWork reports whether somebody may still be at work on the pair's intent.
 func (in Input) intentMayBeAtWork() bool {
-	return in.Pair.Intent.Standing(in.Me) == rotation.StandingForeign && in.IntentSeen < rotation.Settle || in.IntentAtWork
+	return in.Pair.Intent.Standing(in.Me) == rotation.StandingForeign && in.IntentSeen < rotation.IntentTimeout || in.IntentAtWork
 }
 
 // provable reports whether GitHub can be asked for a proof: not about an access token that has expired.

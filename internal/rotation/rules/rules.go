@@ -29,7 +29,7 @@ const (
 var rules = [...]rule{
 	{"newer format", newerFormat},     // what a newer version has written is left alone
 	{"retained", retained},            // a pair that an earlier resource of this name left for us
-	{"restored", restored},            // a pair that came back from a backup is ours, if not yet to be trusted
+	{"reclaimable", reclaimable},      // a pair that came back from a backup is ours, if not yet to be trusted
 	{"foreign Secret", foreignSecret}, // never touch what is not ours
 	{"garbled state", garbledState},   // what is known of the pair is computed from its data
 	{"misplaced", misplaced},          // a pair under a former name follows the spec

@@ -94,15 +94,15 @@ func rolledBack(in Input) (rotation.Decision, bool) {
 		return rotation.Decision{}, false
 	}
 	if in.Pair.Intent != nil && in.intentMayBeAtWork() {
-		return wait(v1alpha1.ReasonOutcomeUnknown, in.Now.Add(max(rotation.Settle-in.IntentSeen, time.Second))), true
+		return wait(v1alpha1.ReasonOutcomeUnknown, in.Now.Add(max(rotation.IntentTimeout-in.IntentSeen, time.Second))), true
 	}
 	return in.orBackoff(rotation.Decision{Action: rotation.ActionDisown}), true
 }
 
-// restored recognises a pair Secret that belonged to a former resource of this name and App, and came back
+// reclaimable recognises a pair Secret that belonged to a former resource of this name and App, and came back
 // from a backup: with the owner reference to that resource, or without any. A pair that was retained is
 // another matter, see there.
-func restored(in Input) (rotation.Decision, bool) {
+func reclaimable(in Input) (rotation.Decision, bool) {
 	if in.Pair == nil || in.Pair.Controlled || in.Pair.IsRetained() {
 		return rotation.Decision{}, false
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
+	"github.com/githubusertoken/github-user-token-operator/internal/rotation/recovery"
 )
 
 // apiServer is the truth: Secrets and resources, changed by one write at a time. Its methods take no time;
@@ -219,7 +220,7 @@ func (a *apiServer) put(by writer, sent *rotation.Pair, like *object) *rotation.
 func lookedAt(stored *rotation.Pair) *rotation.Pair {
 	pair := stored.Clone()
 	if pair.StateLost {
-		pair.State = rotation.StateFromTokens(pair, stored.State.ExpiresAt, time.Time{})
+		pair.State = recovery.StateFromTokens(pair, stored.State.ExpiresAt, time.Time{})
 	}
 	return pair
 }

@@ -81,7 +81,7 @@ func (w *world) judgeSend(f *flight, token credential.RefreshToken, app github.A
 	if p.generation > 0 && p.app != app.Key() && max(res.garbled, res.damaged) < p.login {
 		w.violate("%s: a token of one App was sent to another", name)
 	}
-	if w.now > f.fencedAt+rotation.Settle {
+	if w.now > f.fencedAt+rotation.IntentTimeout {
 		w.violate("%s: a token was sent when its fence was no longer respected", name)
 	}
 	// Between the fence and the sending a holder that was thought to be dead may come back and commit, and a retained

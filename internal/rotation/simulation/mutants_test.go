@@ -179,8 +179,8 @@ var mutants = []mutant{
 	},
 	{
 		"deadline counted from the sending", "rotator.go",
-		"token, Settle-(r.Clock.Monotonic()-began))",
-		"token, map[bool]time.Duration{true: Settle, false: Settle - (r.Clock.Monotonic() - began)}[broken(`deadline counted from the sending`)])",
+		"token, IntentTimeout-(r.Clock.Monotonic()-began))",
+		"token, map[bool]time.Duration{true: IntentTimeout, false: IntentTimeout - (r.Clock.Monotonic() - began)}[broken(`deadline counted from the sending`)])",
 	},
 	{
 		"outbox not asked before an exchange", "rotator.go",
@@ -210,12 +210,12 @@ var mutants = []mutant{
 	{
 		"ambiguous treated as rejected", "settle.go",
 		"	case github.Ambiguous:\n",
-		"	case github.Ambiguous:\n		if broken(`ambiguous treated as rejected`) {\n			return r.record(ctx, job.Owner, fenced.Ref, refusal{verdict: verdict{spent: fenced.Intent.Spends, app: job.App.Key(), intentID: fenced.Intent.ID}, cause: failure, pair: fenced})\n		}\n",
+		"	case github.Ambiguous:\n		if broken(`ambiguous treated as rejected`) {\n			return r.record(ctx, job.Owner, fenced.Ref, refusal{finding: finding{spent: fenced.Intent.Spends, app: job.App.Key(), intentID: fenced.Intent.ID}, cause: failure, pair: fenced})\n		}\n",
 	},
 	{
 		"untouched treated as rejected", "settle.go",
 		"		r.markUntouched(job.Owner, fenced.Intent)\n		return Result{Outcome: Untouched",
-		"		if broken(`untouched treated as rejected`) {\n			return r.record(ctx, job.Owner, fenced.Ref, refusal{verdict: verdict{spent: fenced.Intent.Spends, app: job.App.Key(), intentID: fenced.Intent.ID}, cause: failure, pair: fenced})\n		}\n		r.markUntouched(job.Owner, fenced.Intent)\n		return Result{Outcome: Untouched",
+		"		if broken(`untouched treated as rejected`) {\n			return r.record(ctx, job.Owner, fenced.Ref, refusal{finding: finding{spent: fenced.Intent.Spends, app: job.App.Key(), intentID: fenced.Intent.ID}, cause: failure, pair: fenced})\n		}\n		r.markUntouched(job.Owner, fenced.Intent)\n		return Result{Outcome: Untouched",
 	},
 	{
 		"rejection believed without a live look", "settle.go",
