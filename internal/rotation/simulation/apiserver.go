@@ -15,6 +15,7 @@ type apiServer struct {
 	world   *world
 	version int
 	secrets map[rotation.Ref]*object
+	codes   map[rotation.Ref]*storedCode
 	// down and deny end at these times.
 	down moment
 }

@@ -82,6 +82,10 @@ const (
 	ClockAhead
 	// Of GitHub again: it refuses a good token once.
 	GitHubMistaken
+	// Of people again: they delete the seed, have a tool put the former token back into it, or delete a device code.
+	SeedDeleted
+	SeedReverted
+	CodeDeleted
 
 	faultCount
 )
@@ -104,6 +108,7 @@ var faultNames = [faultCount]string{
 	"API writes refused for ever", "API create answered with 404", "status refused",
 	"clock ahead at an exchange, then set right",
 	"GitHub refuses a good token once",
+	"seed deleted", "seed put back to its former token", "device code deleted",
 }
 
 func (f Fault) String() string { return faultNames[f] }
@@ -168,7 +173,7 @@ func (f Faults) String() string {
 var people = []Fault{
 	LabelEdit, NewSeed, WrongUserSeed, SecretDeleted, SecretForceDeleted, SecretReplaced, SecretImmutable, HandEdit,
 	RefreshRequested, Suspended, AppChanged, ResourceDeleted, ResourceRetained, NamespaceDeleted, Revoked, BackupRestored, SaidDead,
-	ResourceRevoked, Renamed, StateGarbled, FormatNewer, TokenCopied,
+	ResourceRevoked, Renamed, StateGarbled, FormatNewer, TokenCopied, SeedDeleted, SeedReverted, CodeDeleted,
 }
 
 // strikes reports whether a fault of this kind happens now to the flight that is under way, where it happens

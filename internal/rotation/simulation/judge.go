@@ -471,7 +471,7 @@ func (w *world) judgeWrite(by writer, res *resource, before, after *object, sent
 	if fresh != old {
 		if fresh != nil {
 			fresh.stored++
-			if by.life != nil && before != nil && !before.pair.SeedToken.IsZero() && fresh.isOfWrongUser() && fresh.storedAt == 0 {
+			if by.life != nil && before != nil && before.pair.State.PendingSeed != "" && fresh.isOfWrongUser() && fresh.storedAt == 0 {
 				w.violate("%s: the pair of another account was stored", res.namespace)
 			}
 			if old == nil && fresh.generation > 1 && fresh.storedAt == 0 {
@@ -518,6 +518,7 @@ func (w *world) judgeWrite(by writer, res *resource, before, after *object, sent
 	if after == nil {
 		return
 	}
+	w.judgeData(res, before, sent)
 	if before != nil && !before.pair.Controlled && after.pair.Controlled {
 		res.takenUpAt = w.now
 	}
@@ -626,6 +627,7 @@ func (w *world) judgeVerdict(res *resource, after *object, verdict *rotation.Ver
 		p.successor.overdue = true
 	}
 	switch {
+	case verdict.Reason == rotation.ReasonOutcomeUnknown: // Nobody says that it is of no more use.
 	case verdict.Reason == rotation.ReasonRefreshTokenMissing:
 		if !after.pair.RefreshToken.IsZero() {
 			w.violate("%s: said to hold no refresh token, and holds one", res.namespace)

@@ -264,8 +264,5 @@ func (s store) pretendFence(ctx context.Context, current, next *rotation.Pair) (
 	}
 	s.life.world.current.flight.fenced(next.Intent, next.Intent)
 	live.Intent, live.State = next.Intent, next.State
-	if !next.SeedToken.IsZero() {
-		live.SeedToken = next.SeedToken
-	}
 	return live, nil
 }

@@ -122,6 +122,10 @@ func (w *world) interfere(kind Fault, res *resource) {
 		w.restoreBackup(res, ref)
 	case TokenCopied:
 		w.copyToken(res, later)
+	case SeedDeleted, SeedReverted:
+		w.takeSeed(kind, res, later)
+	case CodeDeleted:
+		w.api.dropCodes(res.namespace, func(*storedCode) bool { return true })
 	case SaidDead:
 		// GitHub is mistaken for a while, and sends notice.
 		res.saidDead = w.now + w.mostly(10*time.Second, 10*time.Minute)
@@ -129,6 +133,30 @@ func (w *world) interfere(kind Fault, res *resource) {
 			w.lives[w.chance().IntN(len(w.lives))].notice(res)
 		}
 	}
+}
+
+// takeSeed takes the token out of the seed: the Secret is deleted, or has the former one again, which is spent. Later
+// somebody puts it back, or logs in anew.
+func (w *world) takeSeed(kind Fault, res *resource, later time.Duration) {
+	token, former := res.seed, w.gitHub.tokens[res.formerSeed.Reveal()]
+	switch {
+	case token.IsZero() || kind == SeedReverted && (former == nil || !former.spent || former.res != res || res.formerSeed == token):
+		return
+	case kind == SeedReverted:
+		w.reseed(res, res.formerSeed)
+	default:
+		w.unseed(res)
+	}
+	taken := res.seed
+	w.after(later, func() {
+		switch {
+		case res.seed != taken:
+		case res.rng.IntN(3) == 0:
+			w.logIn(res, res.account)
+		default:
+			w.reseed(res, token)
+		}
+	})
 }
 
 // copyToken puts the current refresh token of a resource into the seed of the next one. Later somebody sees that, and that
@@ -215,12 +243,13 @@ func (w *world) handEdit(res *resource, ref rotation.Ref) {
 		if !o.pair.SeedToken.IsZero() {
 			res.forgetful = res.logins // It is not seen any more what is being exchanged.
 		}
+		res.pasted = true
 		w.api.edit(ref, func(p *rotation.Pair) { p.SeedToken = p.RefreshToken })
 	case 3:
 		res.damaged = res.logins
 		w.api.edit(ref, func(p *rotation.Pair) { p.RefreshToken = credential.RefreshToken{} })
 	default:
-		res.damaged = res.logins
+		res.damaged, res.pasted = res.logins, true
 		w.api.edit(ref, func(p *rotation.Pair) { p.RefreshToken = credential.NewRefreshToken("ghr_garbage") })
 	}
 }
@@ -237,6 +266,7 @@ func (w *world) deleteResource(res *resource, policy v1alpha1.DeletionPolicy, na
 		for _, ref := range res.refs() {
 			_ = w.api.remove(person, ref, "", "")
 		}
+		w.api.dropCodes(res.namespace, func(*storedCode) bool { return true })
 	}
 	w.change(res, func(token *v1alpha1.GitHubUserToken) {
 		token.DeletionTimestamp = new(metav1.NewTime(epoch.Add(w.now)))

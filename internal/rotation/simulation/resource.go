@@ -87,6 +87,10 @@ type resource struct {
 	loggingIn bool
 	// attending says that a person will look at what stands in the way.
 	attending bool
+	// pasted says that a person has put something into the pair Secret that may count as a login.
+	pasted bool
+	// formerSeed is the token that was in the seed Secret before.
+	formerSeed credential.RefreshToken
 	// shown is the code that a person was shown last.
 	shown string
 	// warned says that an event has told of a token which outlives its resource.
@@ -234,6 +238,9 @@ func (w *world) dropResource(token *v1alpha1.GitHubUserToken) {
 			w.collectGarbage(ref)
 		}
 	}
+	w.after(w.between(time.Second, 30*time.Second), func() {
+		w.api.dropCodes(res.namespace, func(code *storedCode) bool { return code.owner.UID == uid })
+	})
 }
 
 // collectGarbage deletes a Secret whose owner is gone, some time later.
@@ -259,8 +266,22 @@ func (w *world) logIn(res *resource, user string) {
 
 // reseed puts a refresh token into the seed Secret of a resource.
 func (w *world) reseed(res *resource, token credential.RefreshToken) {
+	if !res.seed.IsZero() && res.seed != token {
+		res.formerSeed = res.seed
+	}
 	res.seed = token
 	res.seedVersion = w.api.next()
+	w.tellSeed(res)
+}
+
+// unseed deletes the seed Secret of a resource.
+func (w *world) unseed(res *resource) {
+	res.seed, res.seedVersion = credential.RefreshToken{}, ""
+	w.api.version++
+	w.tellSeed(res)
+}
+
+func (w *world) tellSeed(res *resource) {
 	for _, l := range w.lives {
 		l.watch.seedChanged(res)
 	}

@@ -118,7 +118,7 @@ func newWorld(cfg Config) *world {
 		cfg:       cfg, resources: map[string]*resource{}, pairs: map[*github.Reply]*issued{},
 		report: &Report{Outcomes: map[rotation.Outcome]int{}, Verdicts: map[string]int{}, Fates: map[string]int{}},
 	}
-	w.api = &apiServer{world: w, secrets: map[rotation.Ref]*object{}}
+	w.api = &apiServer{world: w, secrets: map[rotation.Ref]*object{}, codes: map[rotation.Ref]*storedCode{}}
 	w.gitHub = &gitHub{world: w, tokens: map[string]*issued{}, access: map[string]*issued{}, names: map[credential.Fingerprint]*issued{}, codes: map[string]*deviceCode{}}
 	for i := range cfg.Resources {
 		res := &resource{number: i, plain: cfg.Plain, rng: rand.New(rand.NewPCG(cfg.Seed, uint64(i))), namespace: fmt.Sprintf("ns%d", i), account: fmt.Sprintf("user%d", i), honoured: map[string]*issued{}, verdicts: map[rotation.Verdict]bool{}, retained: map[string]bool{}}

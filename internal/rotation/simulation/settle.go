@@ -110,6 +110,8 @@ func (w *world) judgeReason(res *resource) {
 		return // It says that the chain is another App's.
 	}
 	switch {
+	case !o.pair.State.HasToken() && o.pair.State.RefreshToken == "" && o.pair.State.Verdict == nil && res.usesSeed() && (res.seedVersion == "" || o.pair.State.KnowsSeed(res.seed.Fingerprint(), rightApp.Key())):
+		return // It says that the seed holds no refresh token of use.
 	case !o.pair.State.HasToken() && o.pair.State.Verdict == nil && !res.usesSeed():
 		return // A person has still to enter a code, or to ask for one.
 	case !o.pair.State.HasToken() && o.pair.State.RefreshToken == "" && o.pair.State.Verdict == nil && res.damaged > 0:
@@ -187,6 +189,7 @@ func (w *world) onlyOne(res *resource, kept *object) *object {
 			return nil
 		}
 	}
+	w.judgeCodes(res, kept.pair)
 	return kept
 }
 
@@ -254,6 +257,8 @@ func (w *world) judgeTruth(res *resource, pair *rotation.Pair, verdict *rotation
 		isTrue = isTrue || p == nil || half || (doubtful || lost && (p.successor.fate != fateWrongUser || p.successor.overdue)) && p.mayBeSpent()
 	case rotation.ReasonRefreshTokenRejected:
 		isTrue = isTrue || p == nil || doubtful || p.spent && res.appChanged || p.spent && (!lost || p.login != res.logins || !res.is(p.successor.ownerUID()))
+	case rotation.ReasonOutcomeUnknown:
+		isTrue = res.seed.Fingerprint() != verdict.Fingerprint
 	case rotation.ReasonRevoked:
 		isTrue = p == nil || doubtful || pair.State.AccessTokenEnded && p.spent
 	case rotation.ReasonWrongUser:

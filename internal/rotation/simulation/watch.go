@@ -20,6 +20,7 @@ type watch struct {
 	life *life
 	// secrets are those with the operator's label, by namespace and name.
 	secrets map[string]map[string]*rotation.Pair
+	codes   map[rotation.Ref]bool
 	tokens  map[string]*v1alpha1.GitHubUserToken
 	// versions are those of all Secrets that a resource names; empty for one that is gone.
 	versions map[types.NamespacedName]string
@@ -64,6 +65,10 @@ func (wa *watch) list() {
 		if o.labelled {
 			wa.set(ref, o.seen())
 		}
+	}
+	wa.codes = map[rotation.Ref]bool{}
+	for ref := range w.api.codes {
+		wa.codes[ref] = true
 	}
 	wa.tokens = map[string]*v1alpha1.GitHubUserToken{}
 	for _, res := range w.all {
@@ -151,7 +156,10 @@ func (wa *watch) tokenChanged(res *resource) {
 }
 
 func (wa *watch) seedChanged(res *resource) {
-	version := seedUID(res) + "/" + res.seedVersion
+	version := ""
+	if res.seedVersion != "" {
+		version = seedUID(res) + "/" + res.seedVersion
+	}
 	wa.deliver(&wa.others, res.namespace, func() {
 		wa.named(types.NamespacedName{Namespace: res.namespace, Name: seedName}, version)
 	})
