@@ -17,6 +17,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
+	"github.com/githubusertoken/github-user-token-operator/internal/rotation/compared"
 )
 
 var (
@@ -145,7 +146,7 @@ func TestAPairThatIsGivenAnOwnerIsNotLetGoOf(t *testing.T) {
 			if err != nil || left.Orphan != c.orphan {
 				t.Errorf("it is let go of: %t, want %t (%v)", left.Orphan, c.orphan, err)
 			}
-			if err := rotation.Compare(pair, pair.AsRetained(), left); (err == nil) != c.orphan || err != nil && !strings.Contains(err.Error(), "the owner reference") {
+			if err := compared.Compare(pair, pair.AsRetained(), left); (err == nil) != c.orphan || err != nil && !strings.Contains(err.Error(), "the owner reference") {
 				t.Errorf("it counts as altered: %v", err)
 			}
 			// The same when the finalizer is taken off.

@@ -1,20 +1,49 @@
 package rotation
 
 import (
+	"context"
 	"errors"
-	"strings"
 	"testing"
 	"testing/synctest"
 
-	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
+	"github.com/githubusertoken/github-user-token-operator/internal/jsonfields"
 )
+
+// compared says of each write whether something else is stored than was written, as the Store of package compared does.
+type compared struct{ Store }
+
+func (c compared) Create(ctx context.Context, pair *Pair) (*Pair, error) {
+	stored, err := c.Store.Create(ctx, pair)
+	return stored, errors.Join(err, c.compare(pair, stored))
+}
+
+func (c compared) Update(ctx context.Context, current, next *Pair) (*Pair, error) {
+	stored, err := c.Store.Update(ctx, current, next)
+	return stored, errors.Join(err, c.compare(next, stored))
+}
+
+func (compared) compare(sent, stored *Pair) error {
+	if stored == nil || jsonfields.Same(sent.State, stored.State) && jsonfields.Same(sent.Intent, stored.Intent) && sent.AccessToken == stored.AccessToken &&
+		sent.RefreshToken == stored.RefreshToken && sent.StateLost == stored.StateLost && sent.Controlled == stored.Controlled {
+		return nil
+	}
+	return ErrAltered
+}
+
+// guessed is a state that was computed from the tokens.
+func guessed(p *Pair) State {
+	return State{
+		Owner: p.Owner.UID, OwnerName: p.Owner.Name, Revision: 1, Incomplete: true, AccessToken: p.AccessToken.Fingerprint(),
+		RefreshToken: p.RefreshToken.Fingerprint(), ExpiresAt: deviceNow.AddDate(0, 0, 1), IssuedAt: deviceNow,
+	}
+}
 
 // newAdmittedWorld is a world with a stored chain, whose writes are compared with what is stored.
 func newAdmittedWorld(t *testing.T, pair *Pair) *deviceWorld {
 	t.Helper()
 	w := newDeviceWorld()
-	w.rotator.Store = Compared{w.shelf}
+	w.rotator.Store = compared{w.shelf}
 	if _, err := w.shelf.put(pair); err != nil {
 		t.Fatal(err)
 	}
@@ -30,7 +59,7 @@ var alterations = map[string]func(*Pair){
 	"drops all tokens":        func(p *Pair) { p.AccessToken, p.RefreshToken = credential.AccessToken{}, credential.RefreshToken{} },
 	"alters everything": func(p *Pair) {
 		p.AccessToken, p.RefreshToken = credential.NewAccessToken("ghu_redacted"), credential.NewRefreshToken("ghr_redacted")
-		p.State, p.StateLost, p.Intent = StateFromTokens(p, deviceNow.AddDate(0, 0, 1), deviceNow.AddDate(0, 6, 0)), true, nil
+		p.State, p.StateLost, p.Intent = guessed(p), true, nil
 	},
 }
 
@@ -44,7 +73,7 @@ func TestNothingIsSentUnderAFenceThatAdmissionHasAltered(t *testing.T) {
 		"makes it unreadable":       func(p *Pair) { p.Intent = &Intent{ID: "unreadable", Unresolved: 1} },
 		"makes it somebody else's":  func(p *Pair) { p.Intent.Holder = Holder{Process: "other"} },
 		"forgets the earlier tries": func(p *Pair) { p.Intent.Unresolved = 7 },
-		"takes the state away":      func(p *Pair) { p.State, p.StateLost = StateFromTokens(p, deviceNow, deviceNow), true },
+		"takes the state away":      func(p *Pair) { p.State, p.StateLost = guessed(p), true },
 		"changes the state":         func(p *Pair) { p.State.Seeds = nil },
 		"takes the owner away":      func(p *Pair) { p.Controlled, p.Orphan = false, true },
 	} {
@@ -55,9 +84,6 @@ func TestNothingIsSentUnderAFenceThatAdmissionHasAltered(t *testing.T) {
 			if result.Outcome != NotFenced || !errors.Is(result.Err, ErrAltered) || w.box.kept != 0 {
 				t.Fatalf("the outcome is %s (%v), and %d replies were received", result.Outcome, result.Err, w.box.kept)
 			}
-			if !strings.Contains(result.Err.Error(), "team-a/octocat") {
-				t.Errorf("it is not said which Secret it is: %v", result.Err)
-			}
 			// The webhook is gone. What it has left does not say that anything was sent.
 			w.shelf.admit = nil
 			w.shelf.edit(func(p *Pair) { p.Controlled, p.Orphan, p.State, p.StateLost = true, false, goodChain().State, false })
@@ -67,17 +93,6 @@ func TestNothingIsSentUnderAFenceThatAdmissionHasAltered(t *testing.T) {
 				t.Errorf("the outcome is %s, %s: what was not sent counts as sent", result.Outcome, result.Reason)
 			}
 		})
-	}
-}
-
-func TestALabelOfAWebhookAltersNothing(t *testing.T) {
-	w := newAdmittedWorld(t, goodChain())
-	w.shelf.admit = func(p *Pair) {
-		p.Labels, p.Annotations = map[string]string{"policies.example.com/seen": "true"}, map[string]string{"policies.example.com/seen": "true"}
-		p.DeviceCode = credential.NewDeviceCode("junk")
-	}
-	if result := exchanged(t, w, dueNow(w.shelf.pair), pairReply); result.Outcome != Committed || result.Conflicts != 0 {
-		t.Errorf("the outcome is %s (%v)", result.Outcome, result.Err)
 	}
 }
 
@@ -202,7 +217,7 @@ func TestAPairThatWasAlteredIsReplayed(t *testing.T) {
 
 func TestAVerdictThatAdmissionAltersIsStoredAgain(t *testing.T) {
 	for name, alter := range map[string]func(*Pair){
-		"takes the state away":   func(p *Pair) { p.State, p.StateLost = StateFromTokens(p, deviceNow, deviceNow), true },
+		"takes the state away":   func(p *Pair) { p.State, p.StateLost = guessed(p), true },
 		"takes the verdict away": func(p *Pair) { p.State.Verdict = nil },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -247,7 +262,7 @@ func TestNoCopyIsRemovedForOneThatAdmissionHasAltered(t *testing.T) {
 			deleted := goodChain()
 			deleted.Deleting = true
 			stored := &shelves{byRef: map[Ref]*Pair{deleted.Ref: deleted}, admit: alter}
-			rotator := &Rotator{Store: Compared{stored}, Clock: SystemClock()}
+			rotator := &Rotator{Store: compared{stored}, Clock: SystemClock()}
 			if _, err := rotator.Restore(t.Context(), deviceOwner, deleted.Ref); !errors.Is(err, ErrAltered) {
 				t.Fatalf("the error is %v", err)
 			}
@@ -259,32 +274,17 @@ func TestNoCopyIsRemovedForOneThatAdmissionHasAltered(t *testing.T) {
 }
 
 func TestAnOfferThatAdmissionAltersIsNotMade(t *testing.T) {
-	for name, alter := range map[string]func(*Pair){
-		"takes the code away":  func(p *Pair) { p.DeviceCode = credential.DeviceCode{} },
-		"takes the state away": func(p *Pair) { p.State.Device = nil },
+	for name, alter := range map[string]func(*deviceWorld){
+		"takes the code away":  func(w *deviceWorld) { w.codes.altered = true },
+		"takes the state away": func(w *deviceWorld) { w.shelf.admit = func(p *Pair) { p.State.Device = nil } },
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newAdmittedWorld(t, goodChain())
-			w.shelf.admit = alter
+			alter(w)
 			if _, err := w.rotator.Offer(t.Context(), w.job(w.shelf.pair.Clone()), anOffer(deviceCode), deviceCode); !errors.Is(err, ErrAltered) {
 				t.Errorf("the error is %v", err)
 			}
 		})
-	}
-}
-
-func TestAnAlteredWriteIsNamedByItsKeysOnly(t *testing.T) {
-	sent, stored := goodChain(), goodChain()
-	alterations["redacts the tokens"](stored)
-	stored.Intent = &Intent{ID: "1"}
-	text := Compare(new(Pair), sent, stored).Error()
-	for _, want := range []string{v1alpha1.KeyAccessToken, v1alpha1.KeyRefreshToken, v1alpha1.AnnotationIntent} {
-		if !strings.Contains(text, want) {
-			t.Errorf("%s is not named: %s", want, text)
-		}
-	}
-	if strings.Contains(text, "ghu_") || strings.Contains(text, "ghr_") {
-		t.Error("a token is quoted")
 	}
 }
 
@@ -298,11 +298,11 @@ func TestOfTwoCopiesTheOneCountsOfWhichMoreIsKnown(t *testing.T) {
 		}
 	})
 	t.Run("what was computed from altered tokens goes after what was written", func(t *testing.T) {
-		first, guessed := goodChain(), goodChain()
+		first, computed := goodChain(), goodChain()
 		first.State.Revision = 1
-		alterations["alters everything"](guessed)
-		guessed.StateLost, guessed.State.Seeds = false, first.State.Seeds
-		if got := newer(guessed, first); got.RefreshToken.Reveal() != "ghr_old" {
+		alterations["alters everything"](computed)
+		computed.StateLost, computed.State.Seeds = false, first.State.Seeds
+		if got := newer(computed, first); got.RefreshToken.Reveal() != "ghr_old" {
 			t.Error("the altered one counts")
 		}
 	})

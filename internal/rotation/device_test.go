@@ -183,7 +183,39 @@ var (
 	deviceCode  = credential.NewDeviceCode(secretID)
 )
 
+// codes are the Secrets of device codes. lose has the reply of the next write be lost, altered has admission alter it.
+type codes struct {
+	stored        map[credential.Fingerprint]credential.DeviceCode
+	lose, altered bool
+}
+
+func (c *codes) KeepCode(_ context.Context, owner Owner, code credential.DeviceCode) error {
+	if owner != deviceOwner {
+		return ErrOwnerGone
+	}
+	if c.altered {
+		return ErrAltered
+	}
+	if c.stored == nil {
+		c.stored = map[credential.Fingerprint]credential.DeviceCode{}
+	}
+	c.stored[code.Fingerprint()] = code
+	if c.lose {
+		return errNoReply
+	}
+	return nil
+}
+
+func (c *codes) Code(_ context.Context, owner Owner, name credential.Fingerprint) (credential.DeviceCode, error) {
+	code, there := c.stored[name]
+	if !there || owner != deviceOwner {
+		return credential.DeviceCode{}, ErrNotFound
+	}
+	return code, nil
+}
+
 type deviceWorld struct {
+	codes   *codes
 	rotator *Rotator
 	shelf   *shelf
 	box     *box
@@ -191,10 +223,10 @@ type deviceWorld struct {
 }
 
 func newDeviceWorld() *deviceWorld {
-	w := &deviceWorld{shelf: &shelf{}, box: &box{}, page: &page{}}
+	w := &deviceWorld{shelf: &shelf{}, box: &box{}, page: &page{}, codes: &codes{}}
 	ids := 0
 	w.rotator = &Rotator{
-		Store: w.shelf, Outbox: w.box, Clock: SystemClock(), Poller: w.page, Me: Holder{Outbox: "a", Process: "1"},
+		Store: w.shelf, Outbox: w.box, Clock: SystemClock(), Poller: w.page, Codes: w.codes, Me: Holder{Outbox: "a", Process: "1"},
 		NewID: func() string { ids++; return strconv.Itoa(ids) },
 	}
 	return w
@@ -244,8 +276,10 @@ func TestACodeIsStoredBeforeItIsShown(t *testing.T) {
 	w := newDeviceWorld()
 	stored := w.offer(t, nil)
 	switch {
-	case stored.DeviceCode != deviceCode || stored.State.Device == nil:
-		t.Error("the code is not in the Secret")
+	case w.codes.stored[deviceCode.Fingerprint()] != deviceCode || stored.State.Device == nil || !stored.offers(deviceCode.Fingerprint()):
+		t.Error("the code is not in a Secret of its own, or the pair Secret does not name it")
+	case !stored.DeviceCode.IsZero():
+		t.Error("the code is in the pair Secret")
 	case stored.State.Owner != "uid" || stored.State.App != deviceApp.Key():
 		t.Errorf("the Secret is bound to %q and %q", stored.State.Owner, stored.State.App)
 	case stored.State.HasToken() || stored.Intent != nil:
@@ -278,10 +312,12 @@ func TestAnOfferThatMeetsSomethingNewerIsNotMade(t *testing.T) {
 }
 
 func TestAnOfferWhoseReplyWasLostIsReadBack(t *testing.T) {
-	w := newDeviceWorld()
-	w.shelf.lose = true
-	if stored := w.offer(t, nil); stored.DeviceCode != deviceCode {
-		t.Error("the code that was stored is not seen")
+	for _, lose := range []func(*deviceWorld){func(w *deviceWorld) { w.shelf.lose = true }, func(w *deviceWorld) { w.codes.lose = true }} {
+		w := newDeviceWorld()
+		lose(w)
+		if stored := w.offer(t, nil); !stored.offers(deviceCode.Fingerprint()) || len(w.codes.stored) != 1 {
+			t.Error("the code that was stored is not seen")
+		}
 	}
 }
 
@@ -324,18 +360,17 @@ func TestAPollThatBringsNoPair(t *testing.T) {
 		outcome  Outcome
 		reason   string
 		interval time.Duration
-		gone     bool // the code from the Secret
 	}{
-		{"the person has not come yet", `{"error":"authorization_pending"}`, nil, Untouched, "", 5 * time.Second, false},
-		{"GitHub asks to slow down", `{"error":"slow_down","interval":10}`, nil, Untouched, "", 10 * time.Second, false},
-		{"GitHub asks to slow down and does not say how", `{"error":"slow_down"}`, nil, Untouched, "", 10 * time.Second, false},
-		{"the code has expired", `{"error":"expired_token"}`, nil, Rejected, "", 5 * time.Second, false},
-		{"the code is not known", `{"error":"incorrect_device_code"}`, nil, Rejected, "", 5 * time.Second, false},
-		{"the person has cancelled", `{"error":"access_denied"}`, nil, Rejected, ReasonAuthorizationDenied, 5 * time.Second, true},
-		{"the App is suspended", `{"error":"application_suspended"}`, nil, Untouched, "", 5 * time.Second, false},
-		{"the reply is cut", `{"access_token":"ghu_ne`, nil, Unknown, "", 5 * time.Second, false},
-		{"no connection", "", &github.Error{Class: github.Transient, Reason: github.HostUnreachable}, Untouched, "", 5 * time.Second, false},
-		{"no reply", "", &github.Error{Class: github.Ambiguous, Reason: github.NoReply, Sent: true}, Unknown, "", 5 * time.Second, false},
+		{"the person has not come yet", `{"error":"authorization_pending"}`, nil, Untouched, "", 5 * time.Second},
+		{"GitHub asks to slow down", `{"error":"slow_down","interval":10}`, nil, Untouched, "", 10 * time.Second},
+		{"GitHub asks to slow down and does not say how", `{"error":"slow_down"}`, nil, Untouched, "", 10 * time.Second},
+		{"the code has expired", `{"error":"expired_token"}`, nil, Rejected, "", 5 * time.Second},
+		{"the code is not known", `{"error":"incorrect_device_code"}`, nil, Rejected, "", 5 * time.Second},
+		{"the person has cancelled", `{"error":"access_denied"}`, nil, Rejected, ReasonAuthorizationDenied, 5 * time.Second},
+		{"the App is suspended", `{"error":"application_suspended"}`, nil, Untouched, "", 5 * time.Second},
+		{"the reply is cut", `{"access_token":"ghu_ne`, nil, Unknown, "", 5 * time.Second},
+		{"no connection", "", &github.Error{Class: github.Transient, Reason: github.HostUnreachable}, Untouched, "", 5 * time.Second},
+		{"no reply", "", &github.Error{Class: github.Ambiguous, Reason: github.NoReply, Sent: true}, Unknown, "", 5 * time.Second},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := newDeviceWorld()
@@ -351,8 +386,8 @@ func TestAPollThatBringsNoPair(t *testing.T) {
 				t.Errorf("got %s %q (%v)", result.Outcome, result.Reason, result.Err)
 			case live.State.Device.Interval != c.interval:
 				t.Errorf("the interval is %s", live.State.Device.Interval)
-			case live.State.Device.Ended != c.reason || live.DeviceCode.IsZero() != c.gone:
-				t.Errorf("the code ended for %q and is in the Secret: %v", live.State.Device.Ended, !live.DeviceCode.IsZero())
+			case live.State.Device.Ended != c.reason:
+				t.Errorf("the code ended for %q", live.State.Device.Ended)
 			case live.AccessToken.Reveal() != "ghu_old" || live.State.Verdict == nil:
 				t.Error("the chain was touched")
 			case len(w.box.records) != 0:
@@ -371,7 +406,7 @@ func TestNothingIsPolledWhenItsReplyCouldNotBeKeptOrTheCodeIsAnother(t *testing.
 		"the Secret has gone":             {func(w *deviceWorld) { w.shelf.pair = nil }, Stale},
 		"another code is in the Secret":   {func(w *deviceWorld) { w.shelf.edit(func(p *Pair) { p.State.Device.DeviceCode = "other" }) }, Stale},
 		"a login has come by another way": {func(w *deviceWorld) { w.shelf.edit(func(p *Pair) { p.State.Device = nil }) }, Stale},
-		"somebody took the code out":      {func(w *deviceWorld) { w.shelf.edit(func(p *Pair) { p.DeviceCode = credential.DeviceCode{} }) }, Rejected},
+		"somebody has deleted the code":   {func(w *deviceWorld) { clear(w.codes.stored) }, Rejected},
 		"the Secret is being deleted":     {func(w *deviceWorld) { w.shelf.edit(func(p *Pair) { p.Deleting = true }) }, Stale},
 		"the Secret is somebody else's":   {func(w *deviceWorld) { w.shelf.edit(func(p *Pair) { p.Controlled = false }) }, Stale},
 	} {
@@ -415,7 +450,8 @@ func TestTwoReplicasWithOneCodeKeepThePair(t *testing.T) {
 			p.RefreshToken, p.AccessToken = credential.NewRefreshToken("ghr_pasted"), credential.AccessToken{}
 			p.State.RefreshToken, p.State.AccessToken, p.State.Owner = p.RefreshToken.Fingerprint(), "", RolledBack
 			p.State.Seeds = append(p.State.Seeds, SeedRecord{Fingerprint: "earlier"})
-			p.Version, p.DeviceCode = "pasted", other
+			p.State.Device = new(anOffer(other))
+			p.Version = "pasted"
 			w.shelf.pair = p
 		},
 	} {
@@ -424,7 +460,7 @@ func TestTwoReplicasWithOneCodeKeepThePair(t *testing.T) {
 				w := newDeviceWorld()
 				w.shelf.pair = pair
 				job := w.job(w.offer(t, pair))
-				second := &Rotator{Store: w.shelf, Outbox: &box{}, Clock: SystemClock(), NewID: func() string { return "second" }}
+				second := &Rotator{Store: w.shelf, Codes: w.codes, Outbox: &box{}, Clock: SystemClock(), NewID: func() string { return "second" }}
 				w.page.reply = said(pairReply)
 				w.page.during = func() { meanwhile(t, w, second) }
 				result := w.rotator.Poll(context.Background(), job)
@@ -450,7 +486,7 @@ func TestASeedThatCameMeanwhileWins(t *testing.T) {
 				p.AccessToken, p.RefreshToken = credential.NewAccessToken("ghu_seed"), credential.NewRefreshToken("ghr_seed")
 				p.State.AccessToken, p.State.RefreshToken = p.AccessToken.Fingerprint(), p.RefreshToken.Fingerprint()
 				p.State.Seeds = append(p.State.Seeds, SeedRecord{Fingerprint: "newer"})
-				p.State.Verdict, p.State.Device, p.DeviceCode = nil, nil, credential.DeviceCode{}
+				p.State.Verdict, p.State.Device = nil, nil
 				p.State.Revision++
 			})
 		}
@@ -469,14 +505,14 @@ func TestASeedThatCameMeanwhileWins(t *testing.T) {
 		seed := credential.NewRefreshToken("ghr_seed")
 		w.page.during = func() {
 			w.shelf.edit(func(p *Pair) {
-				p.SeedToken, p.State.PendingSeed = seed, seed.Fingerprint()
-				p.Intent = &Intent{ID: "other", Holder: Holder{Process: "other"}, Spends: seed.Fingerprint()}
+				p.State.PendingSeed = seed.Fingerprint()
+				p.Intent = &Intent{ID: "other", Holder: Holder{Process: "other"}, Spends: seed.Fingerprint(), Login: true}
 			})
 		}
 		if result := w.rotator.Poll(context.Background(), job); result.Outcome != Committed {
 			t.Errorf("got %s (%v)", result.Outcome, result.Err)
 		}
-		if live := w.shelf.pair; live.Intent == nil || live.SeedToken != seed || live.State.PendingSeed != seed.Fingerprint() {
+		if live := w.shelf.pair; live.Intent == nil || live.State.PendingSeed != seed.Fingerprint() {
 			t.Error("the import that is under way was disturbed")
 		}
 	})
@@ -489,14 +525,14 @@ func TestARefusedSeedLeavesTheCode(t *testing.T) {
 	w.offer(t, w.shelf.pair)
 	seed := credential.NewRefreshToken("ghr_seed")
 	w.shelf.edit(func(p *Pair) {
-		p.SeedToken, p.State.PendingSeed = seed, seed.Fingerprint()
-		p.Intent = &Intent{ID: "import", Holder: w.rotator.Me, Spends: seed.Fingerprint()}
+		p.State.PendingSeed = seed.Fingerprint()
+		p.Intent = &Intent{ID: "import", Holder: w.rotator.Me, Spends: seed.Fingerprint(), Login: true}
 	})
-	result, err := w.rotator.condemn(context.Background(), deviceOwner, w.shelf.pair.Ref, &verdict{
+	result, err := w.rotator.condemn(context.Background(), deviceOwner, w.shelf.pair.Ref, &finding{
 		spent: seed.Fingerprint(), app: deviceApp.Key(), intentID: "import",
 	}, Result{Outcome: Rejected}, UnwrittenVerdict)
 	live := w.shelf.pair
-	if err != nil || result.Outcome != Rejected || live.DeviceCode != deviceCode || live.State.Device == nil || !live.SeedToken.IsZero() {
+	if err != nil || result.Outcome != Rejected || !live.offers(deviceCode.Fingerprint()) || live.State.PendingSeed != "" {
 		t.Errorf("%s; the code: %v", result.Outcome, live.State.Device)
 	}
 }
@@ -542,7 +578,7 @@ func TestAPairThatIsNotAdmittedNeverReachesTheSecret(t *testing.T) {
 				t.Error("the pair was not ended at GitHub")
 			case live.AccessToken.Reveal() != "ghu_old" || live.State.Verdict.Reason != ReasonRefreshTokenRejected || live.Intent == nil:
 				t.Errorf("the chain or somebody else's intent was touched: %+v", live.State)
-			case live.State.Device.Ended != c.ended || live.DeviceCode.IsZero() != (c.ended != ""):
+			case live.State.Device.Ended != c.ended:
 				t.Errorf("the code ended for %q", live.State.Device.Ended)
 			case len(w.box.records) != 0:
 				t.Error("the reply was left in the outbox")
@@ -572,7 +608,7 @@ func TestAnAdmittedPairIsStoredWithItsAccount(t *testing.T) {
 func TestAPollIsReplayed(t *testing.T) {
 	for name, meanwhile := range map[string]func(*shelf){
 		"nothing has happened":            func(*shelf) {},
-		"another code is offered":         func(s *shelf) { s.edit(func(p *Pair) { p.DeviceCode = credential.NewDeviceCode("other") }) },
+		"another code is offered":         func(s *shelf) { s.edit(func(p *Pair) { p.State.Device.DeviceCode = "other" }) },
 		"the Secret was deleted by force": func(s *shelf) { s.pair = nil },
 	} {
 		t.Run(name, func(t *testing.T) {

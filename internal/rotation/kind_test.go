@@ -126,11 +126,12 @@ func TestWhatStandsAsADeviceCodeIsNoToken(t *testing.T) {
 	if !movedOn(live, record) {
 		t.Error("a replay would overwrite the chain that has gone on")
 	}
-	if live.holdsForVerdict(verdict{spent: spent.Fingerprint(), intentID: "1"}) {
+	if live.holdsForVerdict(finding{spent: spent.Fingerprint(), intentID: "1"}) {
 		t.Error("a verdict would be written under the intent of somebody else")
 	}
+	live.State.Device = &DeviceAuthorization{DeviceCode: spent.Fingerprint()}
 	record.Code = true
-	if movedOn(live, record) || !live.holdsForVerdict(verdict{spent: spent.Fingerprint(), code: true}) {
+	if movedOn(live, record) || !live.holdsForVerdict(finding{spent: spent.Fingerprint(), code: true}) {
 		t.Error("of a code it is said that it is gone")
 	}
 }

@@ -46,6 +46,10 @@ func TestDecide(t *testing.T) {
 	intent := func(spends credential.Fingerprint, holder rotation.Holder) func(*Input) {
 		return pair(func(p *rotation.Pair) { p.Intent = &rotation.Intent{ID: "1", Holder: holder, Spends: spends, App: app} })
 	}
+	loginLeft := pair(func(p *rotation.Pair) {
+		p.Intent = &rotation.Intent{ID: "1", Holder: me, Spends: "login", Login: true, App: app}
+		p.State.PendingSeed = "login"
+	})
 	failed := func(in *Input) {
 		in.Failure = &problem.Problem{Reason: v1alpha1.ReasonGitHubUnavailable, RetryAt: now.Add(time.Minute)}
 	}
@@ -170,7 +174,13 @@ func TestDecide(t *testing.T) {
 			p.State.Seeds = append(p.State.Seeds, rotation.SeedRecord{Fingerprint: "bad", RefusedFor: other})
 		})}, action: rotation.ActionImport, cause: rotation.CauseNewSeed, spends: "bad", rule: "new seed"},
 		{name: "an import that was begun goes on", given: []func(*Input){pair(func(p *rotation.Pair) { p.State.PendingSeed = "pending" })}, action: rotation.ActionImport, cause: rotation.CauseNewSeed, spends: "pending", rule: "new seed"},
-		{name: "unless the seed has changed since", given: []func(*Input){pair(func(p *rotation.Pair) { p.State.PendingSeed = "pending" }), seed("another")}, action: rotation.ActionImport, cause: rotation.CauseNewSeed, spends: "another", rule: "new seed"},
+		{name: "also where the seed holds another by now, which comes after it", given: []func(*Input){pair(func(p *rotation.Pair) { p.State.PendingSeed = "pending" }), seed("another")}, action: rotation.ActionImport, cause: rotation.CauseNewSeed, spends: "pending", rule: "new seed"},
+		{name: "the outcome of a login is found out with the token in the seed", given: []func(*Input){loginLeft, seed("login")}, action: rotation.ActionResolve, cause: rotation.CauseIntent, spends: "login", rule: "intent left"},
+		{name: "it is given up when the seed holds another", given: []func(*Input){loginLeft, seed("another")}, action: rotation.ActionGiveUp, rule: "intent left"},
+		{name: "or none", given: []func(*Input){loginLeft}, action: rotation.ActionGiveUp, rule: "intent left"},
+		{name: "not while somebody may be at work on it", given: []func(*Input){loginLeft, func(in *Input) { in.Pair.Intent.Holder = peer }}, action: rotation.ActionWait, reason: v1alpha1.ReasonOutcomeUnknown, rule: "intent left", at: now.Add(rotation.IntentTimeout)},
+		{name: "nor at once after a failure", given: []func(*Input){loginLeft, failed}, action: rotation.ActionWait, reason: v1alpha1.ReasonGitHubUnavailable, rule: "intent left", at: now.Add(time.Minute)},
+		{name: "an intent that is said to be a login's and spends the chain's token is the chain's", given: []func(*Input){intent("refresh", me), func(in *Input) { in.Pair.Intent.Login = true }}, action: rotation.ActionResolve, cause: rotation.CauseIntent, spends: "refresh", rule: "intent left"},
 
 		{name: "without a seed there is nothing to work with", given: []func(*Input){absent}, action: rotation.ActionBlocked, reason: rotation.ReasonRefreshTokenMissing, rule: "no pair"},
 		{name: "nor in a Secret without tokens", given: []func(*Input){pair(func(p *rotation.Pair) { p.State = rotation.State{Owner: "uid"} })}, action: rotation.ActionBlocked, reason: rotation.ReasonRefreshTokenMissing, rule: "no pair"},

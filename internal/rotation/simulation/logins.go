@@ -5,6 +5,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"time"
 
 	"k8s.io/apimachinery/pkg/types"
 
@@ -43,6 +44,9 @@ func (s store) KeepCode(ctx context.Context, owner rotation.Owner, code credenti
 				stored.code, err = credential.NewDeviceCode("altered"), rotation.ErrAltered
 			}
 			w.api.setCode(ref, stored)
+			if !res.is(owner.UID) {
+				w.collectCodes(res, owner.UID)
+			}
 		}
 	})
 	if failed != nil {
@@ -110,6 +114,13 @@ func (a *apiServer) dropCodes(namespace string, unwanted func(*storedCode) bool)
 	for _, ref := range refs {
 		a.setCode(ref, nil)
 	}
+}
+
+// collectCodes deletes the codes of a resource that is gone, some time later, as the garbage collector does.
+func (w *world) collectCodes(res *resource, uid string) {
+	w.after(w.between(time.Second, 30*time.Second), func() {
+		w.api.dropCodes(res.namespace, func(code *storedCode) bool { return code.owner.UID == uid })
+	})
 }
 
 // codeChanged brings an event about the Secret of a device code.

@@ -238,9 +238,7 @@ func (w *world) dropResource(token *v1alpha1.GitHubUserToken) {
 			w.collectGarbage(ref)
 		}
 	}
-	w.after(w.between(time.Second, 30*time.Second), func() {
-		w.api.dropCodes(res.namespace, func(code *storedCode) bool { return code.owner.UID == uid })
-	})
+	w.collectCodes(res, uid)
 }
 
 // collectGarbage deletes a Secret whose owner is gone, some time later.
