@@ -147,7 +147,7 @@ func (w *world) judgeAgain(f *flight, p *issued) {
 		return
 	}
 	// With another App a login is tried again, and has a verdict of its own.
-	known := max(res.garbled, res.damaged, res.forgetful) < p.login && !p.copied && p.restoredAt == 0 && !res.appChanged
+	known := p.res == res && max(res.garbled, res.damaged, res.forgetful) < p.login && !p.copied && p.restoredAt == 0 && !res.appChanged
 	if p.refusals > 1 && p.refusedFor == f.owner.UID && known {
 		w.violate("%s: a token was presented once more although GitHub had refused it %d times", res.namespace, p.refusals)
 	}

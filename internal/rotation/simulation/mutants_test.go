@@ -54,6 +54,10 @@ var rare = map[string]Faults{
 	"altered pair of a later login overwritten":                             Of(WebhookAlters, NewSeed),
 	"answer to an exchange taken for one to a poll":                         Of(HandEdit, Revoked),
 	"own work for a former resource not waited for":                         Of(ResourceRetained, APISlow, GitHubHang),
+	"token sent that the seed holds by now":                                 Of(SeedReverted, NewSeed, WatchHeld),
+	"login never given up":                                                  Of(SeedDeleted, SeedReverted, GitHubReplyLost, GitHubFailedAfter),
+	"login that was given up forgotten":                                     Of(SeedDeleted, SeedReverted, GitHubReplyLost, GitHubFailedAfter),
+	"leftovers taken out without a new pair":                                Of(HandEdit, NewSeed, Revoked),
 	"copy of a retained Secret trusted":                                     Of(ResourceRetained, BackupRestored, RefreshRequested),
 	"pair that was just moved not looked for before it is retained":         Of(ResourceRetained, Renamed, SecretImmutable, APISlow, WatchHeld),
 	"pair let go of without a look at what is stored":                       Of(WebhookAlters, ResourceRetained, APISlow),
@@ -103,8 +107,8 @@ var mutants = []mutant{
 	},
 	{
 		"imported seed left pending", "commit.go",
-		"	if state.PendingSeed == record.Spent {",
-		"	if state.PendingSeed == record.Spent && !broken(`imported seed left pending`) {",
+		"	next.endLogin(record.Spent)\n",
+		"	if !broken(`imported seed left pending`) {\n		next.endLogin(record.Spent)\n	}\n",
 	},
 	{
 		"success does not clear the verdict", "commit.go",
@@ -269,8 +273,8 @@ var mutants = []mutant{
 	},
 	{
 		"edited token not noticed at the fence", "fence.go",
-		"\tif _, held := fenced.token(intent.Spends); !held {",
-		"\tif _, held := fenced.token(intent.Spends); !held && !broken(`edited token not noticed at the fence`) {",
+		"\tif _, held := job.token(fenced); !held {",
+		"\tif _, held := job.token(fenced); !held && !broken(`edited token not noticed at the fence`) {",
 	},
 	{
 		"edit of somebody else's Secret taken up", "fence.go",
@@ -339,7 +343,7 @@ var mutants = []mutant{
 	},
 
 	{
-		"what admission has stored not looked at", "altered.go",
+		"what admission has stored not looked at", "internal/rotation/compared/store.go",
 		"	if len(altered) == 0 {",
 		"	if len(altered) == 0 || broken(`what admission has stored not looked at`) {",
 	},
@@ -370,6 +374,54 @@ var mutants = []mutant{
 		"	if r.Confirm == nil || broken(`token of another chain not looked for before it is sent`) || ",
 	},
 
+	// What a login is, and that its token stays in the seed, and its code in a Secret of its own.
+	{
+		"token of a login put into the pair Secret", "fence.go",
+		"	if intent.Login {\n",
+		"	if intent.Login {\n		if broken(`token of a login put into the pair Secret`) {\n			next.SeedToken = job.Seed\n		}\n",
+	},
+	{
+		"intent does not say that it spends a login", "fence.go",
+		"Login: !job.Seed.IsZero(), App",
+		"Login: !job.Seed.IsZero() && !broken(`intent does not say that it spends a login`), App",
+	},
+	// Each of these two makes up for the other, so that both are broken at once.
+	{
+		"token sent that the seed holds by now", "rotator.go",
+		"	if !job.Seed.IsZero() && job.Seed.Fingerprint() != job.Decision.Spends {",
+		"	if !job.Seed.IsZero() && job.Seed.Fingerprint() != job.Decision.Spends && !broken(`token sent that the seed holds by now`) {",
+	},
+	{
+		"token sent that the seed holds by now", "controllers/lifecycle/exchange.go",
+		"	if found.Fingerprint != job.Decision.Spends {",
+		"	if found.Fingerprint != job.Decision.Spends && !broken(`token sent that the seed holds by now`) {",
+	},
+	{
+		"login never given up", "internal/rotation/rules/exchange.go",
+		"login != \"\" && login != in.Seed {",
+		"login != \"\" && login != in.Seed && !broken(`login never given up`) {",
+	},
+	{
+		"login that was given up forgotten", "login.go",
+		"		state.Unanswered = state.Unanswered.With(login)\n",
+		"		if !broken(`login that was given up forgotten`) {\n			state.Unanswered = state.Unanswered.With(login)\n		}\n",
+	},
+	{
+		"leftovers taken out without a new pair", "settle.go",
+		"	next.endLogin(v.spent)\n	if state.HasToken()",
+		"	next.endLogin(v.spent)\n	if broken(`leftovers taken out without a new pair`) {\n		next.SeedToken, next.DeviceCode = credential.RefreshToken{}, credential.DeviceCode{}\n	}\n	if state.HasToken()",
+	},
+	{
+		"device code put into the pair Secret", "device.go",
+		"	next.State.Device = &offer\n",
+		"	next.State.Device = &offer\n	if broken(`device code put into the pair Secret`) {\n		next.DeviceCode = credential.NewDeviceCode(string(offer.DeviceCode))\n	}\n",
+	},
+	{
+		"device code left when it is of no more use", "controllers/lifecycle/codes.go",
+		"		if !c.isOf(code, s.Owner) || code.Ref == kept {",
+		"		if !c.isOf(code, s.Owner) || code.Ref == kept || broken(`device code left when it is of no more use`) {",
+	},
+
 	// Rules that the manager and the simulation share outside of the protocol.
 	{
 		"expiry by a clock that was set back not capped", "controllers/lifecycle/note.go",
@@ -384,8 +436,8 @@ var mutants = []mutant{
 	},
 	{
 		"refused token presented again without end", "settle.go",
-		"	isFirst := state.verdictOn(v.spent) == nil || ",
-		"	isFirst := broken(`refused token presented again without end`) || state.verdictOn(v.spent) == nil || ",
+		"	isFirst := isChain && ",
+		"	isFirst := broken(`refused token presented again without end`) || isChain && ",
 	},
 	// So are these.
 	{
@@ -532,8 +584,8 @@ var mutants = []mutant{
 	},
 	{
 		"pair let go of before it was tried", "controllers/lifecycle/retain.go",
-		"		err = rotation.Compare(pair, next, would)\n",
-		"		err = rotation.Compare(pair, next, would)\n		if broken(`pair let go of before it was tried`) {\n			err = nil\n		}\n",
+		"		err = compared.Compare(pair, next, would)\n",
+		"		err = compared.Compare(pair, next, would)\n		if broken(`pair let go of before it was tried`) {\n			err = nil\n		}\n",
 	},
 	// Each of these three makes up for the others. The first sits in the break before it.
 	{

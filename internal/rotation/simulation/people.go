@@ -150,7 +150,7 @@ func (w *world) takeSeed(kind Fault, res *resource, later time.Duration) {
 	taken := res.seed
 	w.after(later, func() {
 		switch {
-		case res.seed != taken:
+		case res.seed != taken || res.rng.IntN(4) == 0:
 		case res.rng.IntN(3) == 0:
 			w.logIn(res, res.account)
 		default:

@@ -63,6 +63,8 @@ type resource struct {
 	damaged int
 	// garbled is the newest login of whose chain a person may have made the state unreadable.
 	garbled int
+	// redacted says that admission has put other values in the place of its tokens and taken away what was known of them.
+	redacted bool
 	// forgetful is the newest login that the chain may not know any more, because an old copy was written over it.
 	forgetful int
 	// knownTo is the process that alone knows of an intent which admission has taken away, nil when there is none, and

@@ -98,6 +98,9 @@ func (w *world) judgeReason(res *resource) {
 	if o := w.secretOf(res); o != nil && res.token != nil && o.inTheWay(res) {
 		return
 	}
+	if res.usesSeed() && res.seedVersion == "" && res.token != nil && w.secretOf(res) == nil {
+		return // It says that there is no seed.
+	}
 	o := w.settled(res)
 	if o == nil {
 		return
@@ -210,7 +213,7 @@ func (w *world) judgeAlive(res *resource, pair *rotation.Pair) {
 	case p == nil && pair.RefreshToken.IsZero() && res.damaged+res.garbled > 0: // A person has taken it out, and garbled what was known of it.
 	// Computed from tokens, and from an expiry by a wrong clock, after an edit that took the verdict away as well, or what told
 	// that a token was pasted: what became of the token is found out when it is due by that clock.
-	case p == nil && min(res.damaged, res.garbled) > 0 && pair.State.ExpiresAt.Sub(pair.State.IssuedAt)+pair.State.Shortened != w.cfg.Lifetime:
+	case p == nil && res.garbled > 0 && (res.damaged > 0 || res.redacted) && pair.State.ExpiresAt.Sub(pair.State.IssuedAt)+pair.State.Shortened != w.cfg.Lifetime:
 	case p == nil:
 		w.violate("%s: Ready with a refresh token that GitHub never issued", res.namespace)
 	case (p.revoked || p.spent && res.garbled >= p.login) && pair.State.ExpiresAt.Sub(pair.State.IssuedAt)+pair.State.Shortened != w.cfg.Lifetime:

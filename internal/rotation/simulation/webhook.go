@@ -80,6 +80,7 @@ func (w *world) admit(by writer, before, sent *rotation.Pair) *rotation.Pair {
 	case annotationsStripped, orphanStripped:
 		w.forgetState(res)
 	case everythingAltered:
+		res.redacted = true
 		res.forgetImport(sent)
 		w.forgetState(res)
 	}
