@@ -236,7 +236,7 @@ func (w *world) receive(name string) {
 	w.must(err)
 	token, secret := w.get(name), w.pair(name+"-token")
 	state, _ := pairsecret.FromMetadata(&secret.ObjectMeta)
-	code := credential.NewDeviceCode(string(secret.Data[v1alpha1.KeyDeviceCode]))
+	code := credential.NewDeviceCode(w.deviceCode(name))
 	reply, err := client.PollDevice(w.ctx, scope.AppOf(token), code)
 	w.must(err)
 	w.must(box.Keep(rotation.Record{
@@ -251,13 +251,13 @@ func TestNothingOfADeviceFlowIsTold(t *testing.T) {
 	w, gate := gated(t)
 	w.create(w.withoutSeed("octocat"))
 	first := w.code("octocat")
-	canaries := []string{string(w.pair("octocat-token").Data[v1alpha1.KeyDeviceCode])}
+	canaries := []string{w.deviceCode("octocat")}
 	w.must(w.gh.DenyDevice(first))
 	w.condition("octocat", v1alpha1.ConditionAuthorized, "False", v1alpha1.ReasonAuthorizationDenied)
 	failing := w.gh.Inject(githubtest.NotJSON().Times(2))
 	w.request("octocat", "again")
 	second := w.code("octocat", first)
-	canaries = append(canaries, string(w.pair("octocat-token").Data[v1alpha1.KeyDeviceCode]))
+	canaries = append(canaries, w.deviceCode("octocat"))
 	w.eventually("two polls that fail", func() (bool, string) { return failing.Hits() == 2, "" })
 	gate.shut.Store(true)
 	w.enter(second, "octocat")

@@ -7,8 +7,10 @@ import (
 	"testing"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/controllers/runner"
@@ -33,8 +35,34 @@ func (w *world) noCode(name string) {
 		w.t.Errorf("%s still shows the code %s", name, shown.UserCode)
 	}
 	if secret := w.find(name + "-token"); secret != nil && secret.Data[v1alpha1.KeyDeviceCode] != nil {
-		w.t.Errorf("the device code of %s was left in the Secret", name)
+		w.t.Errorf("the device code of %s was left in the pair Secret", name)
 	}
+	w.eventually("the device code of "+name+" to be removed", func() (bool, string) {
+		left := w.codesOf(name)
+		return len(left) == 0, fmt.Sprint(len(left))
+	})
+}
+
+// codesOf are the Secrets with device codes of a resource.
+func (w *world) codesOf(name string) []corev1.Secret {
+	w.t.Helper()
+	var list corev1.SecretList
+	w.must(admin.List(w.ctx, &list, inNamespace(w.namespace), client.MatchingLabels{v1alpha1.LabelRole: v1alpha1.RoleLogin, v1alpha1.LabelOwner: name}))
+	return list.Items
+}
+
+// deviceCode is the device code that is offered for a resource.
+func (w *world) deviceCode(name string) string {
+	w.t.Helper()
+	code := ""
+	w.eventually("one device code of "+name, func() (bool, string) {
+		codes := w.codesOf(name)
+		if len(codes) == 1 {
+			code = string(codes[0].Data[v1alpha1.KeyDeviceCode])
+		}
+		return len(codes) == 1, fmt.Sprint(len(codes))
+	})
+	return code
 }
 
 // eventsOf are the notes of the events of one reason about a resource. One that was repeated counts as often.
@@ -540,10 +568,8 @@ func TestAPollUnderWayIsFinishedBeforeTheOperatorEnds(t *testing.T) {
 	held.Release()
 	<-ended
 	secret := w.alive("octocat-token")
-	if secret.Data[v1alpha1.KeyDeviceCode] != nil {
-		t.Error("the device code was left in the Secret")
-	}
 	w.startOperator(w.options)
 	w.samePair(secret, w.ready("octocat"))
+	w.noCode("octocat")
 	w.quiet()
 }

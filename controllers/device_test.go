@@ -63,10 +63,8 @@ func TestAPersonAuthorizesByEnteringTheCodeThatTheStatusShows(t *testing.T) {
 		t.Errorf("the code is said to be good for %s", left)
 	}
 	w.enter(code, "octocat")
-	secret := w.ready("octocat")
-	if secret.Data[v1alpha1.KeyDeviceCode] != nil {
-		t.Error("the device code was left in the Secret")
-	}
+	w.ready("octocat")
+	w.noCode("octocat")
 	token = w.get("octocat")
 	if token.Status.Authorization != nil || token.Status.RefreshCount != 1 {
 		t.Errorf("unexpected status: %+v", token.Status)

@@ -3,6 +3,7 @@ package lifecycle
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -30,6 +31,8 @@ type cluster struct {
 	secrets  map[rotation.Ref]*rotation.Pair
 	resource *v1alpha1.GitHubUserToken
 	removed  []rotation.Ref
+	// codes are the Secrets with device codes.
+	codes []Code
 	// retained are those of which the finalizer was taken off, and unprotected the same as a set.
 	retained    []rotation.Ref
 	unprotected map[rotation.Ref]bool
@@ -85,6 +88,14 @@ func (c *cluster) Remove(_ context.Context, pair *rotation.Pair) error {
 	if c.fails == nil {
 		c.removed = append(c.removed, pair.Ref)
 		delete(c.secrets, pair.Ref)
+	}
+	return c.fails
+}
+
+func (c *cluster) RemoveCode(_ context.Context, ref rotation.Ref) error {
+	if c.fails == nil {
+		c.removed = append(c.removed, ref)
+		c.codes = slices.DeleteFunc(c.codes, func(code Code) bool { return code.Ref == ref })
 	}
 	return c.fails
 }
@@ -219,6 +230,10 @@ func (c cached) SecretsFor(context.Context, types.NamespacedName) (all []*rotati
 		all = append(all, pair)
 	}
 	return all, nil
+}
+
+func (c cached) CodesFor(context.Context, types.NamespacedName) ([]Code, error) {
+	return c.codes, nil
 }
 
 func (c cached) ChainsWith(context.Context, credential.Fingerprint) ([]seeds.Chain, error) {

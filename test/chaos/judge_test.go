@@ -26,6 +26,7 @@ import (
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/internal/github/githubtest"
+	"github.com/githubusertoken/github-user-token-operator/internal/pairsecret"
 	"github.com/githubusertoken/github-user-token-operator/test/suite"
 )
 
@@ -64,7 +65,7 @@ func (s *subject) problem() string {
 		return "the Secret does not hold the newest pair; " + suite.Describe(token)
 	case !s.w.gh.Alive(newest.AccessToken), !s.w.gh.Alive(newest.RefreshToken):
 		return "the newest pair is dead; " + suite.Describe(token)
-	case len(secret.Data[v1alpha1.KeySeedRefreshToken]) != 0:
+	case len(secret.Data[v1alpha1.KeySeedRefreshToken]) != 0 || loginUnderWay(secret) != "":
 		return "a login is left under import; " + suite.Describe(token)
 	case ready.Status != metav1.ConditionTrue, authorized.Status != metav1.ConditionTrue:
 		return suite.Describe(token)
@@ -239,14 +240,19 @@ func (w *world) watchForDoubleSpends(p githubtest.Presentation) {
 		}
 		for _, secret := range secrets.Items {
 			state, known := w.gh.StateOf(string(secret.Data[v1alpha1.KeyRefreshToken]))
-			importing := string(secret.Data[v1alpha1.KeySeedRefreshToken])
-			if known && state.User == p.User && state.Fingerprint != p.Fingerprint && githubtest.Fingerprint(importing) != p.Fingerprint {
+			if known && state.User == p.User && state.Fingerprint != p.Fingerprint && loginUnderWay(&secret) != p.Fingerprint {
 				w.mu.Lock()
 				w.stored = append(w.stored, fmt.Sprintf("%s: a refresh token was presented after its successor was stored", secret.Name))
 				w.mu.Unlock()
 			}
 		}
 	}
+}
+
+// loginUnderWay names the token of a login that is being imported; empty when there is none.
+func loginUnderWay(secret *corev1.Secret) string {
+	pair, _ := pairsecret.FromMetadata(&secret.ObjectMeta)
+	return string(pair.LoginFromSeed())
 }
 
 // history is when the operator was killed at random, and what was in its outbox then.

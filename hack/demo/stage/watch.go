@@ -2,8 +2,10 @@ package stage
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -89,7 +91,13 @@ func (s *Stage) Watch(ctx context.Context, w Watcher) error {
 	if err != nil {
 		return fmt.Errorf("set up a watch: %w", err)
 	}
-	t := &tracker{known: map[types.NamespacedName]pair{}, tell: w.Pair}
+	reader, err := client.New(s.Plane.AdminConfig(), client.Options{Scheme: scheme})
+	if err != nil {
+		return fmt.Errorf("make a client for seeds: %w", err)
+	}
+	t := &tracker{known: map[types.NamespacedName]pair{}, tell: w.Pair, seed: func(namespace, fingerprint string) credential.RefreshToken {
+		return seedNamed(ctx, reader, namespace, fingerprint)
+	}}
 	handlers := map[client.Object]toolscache.ResourceEventHandler{
 		&corev1.Secret{}: toolscache.ResourceEventHandlerFuncs{
 			AddFunc:    func(object any) { t.saw(object.(*corev1.Secret), time.Now()) },
@@ -147,7 +155,7 @@ type pair struct {
 	uid           types.UID
 	deleting      bool
 	access        credential.AccessToken
-	refresh, seed credential.RefreshToken
+	refresh, seed credential.RefreshToken // The seed is that of a login under way.
 }
 
 // tracker makes changes out of versions. It reads Secrets as any consumer could,
@@ -155,6 +163,37 @@ type pair struct {
 type tracker struct {
 	known map[types.NamespacedName]pair
 	tell  func(Change)
+	// seed finds the token in a seed by its fingerprint; zero when there is none.
+	seed func(namespace, fingerprint string) credential.RefreshToken
+}
+
+// seedNamed finds a token of a fingerprint in the Secrets of a namespace that are not the operator's.
+func seedNamed(ctx context.Context, reader client.Reader, namespace, fingerprint string) credential.RefreshToken {
+	var secrets corev1.SecretList
+	if reader.List(ctx, &secrets, client.InNamespace(namespace)) != nil {
+		return credential.RefreshToken{}
+	}
+	for _, secret := range secrets.Items {
+		for _, value := range secret.Data {
+			token := credential.NewRefreshToken(strings.TrimSpace(string(value)))
+			if secret.Labels[v1alpha1.LabelRole] == "" && string(token.Fingerprint()) == fingerprint {
+				return token
+			}
+		}
+	}
+	return credential.RefreshToken{}
+}
+
+// loginIn names the token of a login that is being exchanged, as the annotation with the intent does; empty when there is none.
+func loginIn(secret *corev1.Secret) string {
+	var intent struct {
+		Spends string `json:"spends"`
+		Login  bool   `json:"login"`
+	}
+	if json.Unmarshal([]byte(secret.Annotations[v1alpha1.AnnotationIntent]), &intent) != nil || !intent.Login {
+		return ""
+	}
+	return intent.Spends
 }
 
 func (t *tracker) saw(secret *corev1.Secret, at time.Time) {
@@ -168,9 +207,11 @@ func (t *tracker) saw(secret *corev1.Secret, at time.Time) {
 		uid:      secret.UID, deleting: secret.DeletionTimestamp != nil,
 		access:  credential.NewAccessToken(string(secret.Data[v1alpha1.KeyAccessToken])),
 		refresh: credential.NewRefreshToken(string(secret.Data[v1alpha1.KeyRefreshToken])),
-		seed:    credential.NewRefreshToken(string(secret.Data[v1alpha1.KeySeedRefreshToken])),
 	}
 	before := t.known[name]
+	if login := loginIn(secret); login != "" {
+		current.seed = t.seed(secret.Namespace, login)
+	}
 	t.known[name] = current
 	kind, happened := compare(before, current)
 	if !happened {

@@ -10,17 +10,23 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 	"github.com/githubusertoken/github-user-token-operator/internal/github/githubtest"
 )
 
-// version is a pair Secret at one moment.
+// version is a pair Secret at one moment, while a seed is imported if one is named.
 func version(uid, access, refresh, seed string) *corev1.Secret {
+	intent := ""
+	if seed != "" {
+		intent = `{"spends":"` + seed + `","login":true}`
+	}
 	return &corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{
 			Namespace: "team-a", Name: "octocat-token", UID: types.UID(uid), Labels: map[string]string{v1alpha1.LabelOwner: "octocat"},
+			Annotations: map[string]string{v1alpha1.AnnotationIntent: intent},
 		},
 		Data: map[string][]byte{
-			v1alpha1.KeyAccessToken: []byte(access), v1alpha1.KeyRefreshToken: []byte(refresh), v1alpha1.KeySeedRefreshToken: []byte(seed),
+			v1alpha1.KeyAccessToken: []byte(access), v1alpha1.KeyRefreshToken: []byte(refresh),
 		},
 	}
 }
@@ -28,6 +34,7 @@ func version(uid, access, refresh, seed string) *corev1.Secret {
 func TestChangesAreMadeOutOfVersions(t *testing.T) {
 	var told []Change
 	tracked := tracker{known: map[types.NamespacedName]pair{}, tell: func(change Change) { told = append(told, change) }}
+	tracked.seed = func(_, name string) credential.RefreshToken { return credential.NewRefreshToken(name) }
 	deleting := version("1", "access3", "refresh3", "")
 	deleting.DeletionTimestamp = &metav1.Time{Time: time.Now()}
 	for _, secret := range []*corev1.Secret{
