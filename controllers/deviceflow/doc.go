@@ -2,8 +2,8 @@
 // login and spec.deviceFlow is set.
 //
 // Each step is a short piece of work of its own, begun by a reconcile: request a code and store it, show it,
-// poll whether it was entered. Advance takes one such step. The pair Secret is the truth about the flow: a code is
-// stored there before anybody sees it, with the series it belongs to, so that a restart or another leader goes on
+// poll whether it was entered. Advance takes one such step. The pair Secret is the truth about the flow: its state
+// names a code before anybody sees it, with the series it belongs to, and the code is in a Secret of its own, so that a restart or another leader goes on
 // with the same code. What this process remembers beside it, one note for each resource that needs a login, is
 // when to ask GitHub again; losing it costs no more than one poll interval, or one poll of a dead code.
 //

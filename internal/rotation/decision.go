@@ -43,7 +43,7 @@ const (
 	ActionImport
 	// ActionRefresh: exchange the chain's token.
 	ActionRefresh
-	// ActionResolve: find out what became of an exchange, by making it again.
+	// ActionResolve: find out what became of an exchange, by making it again: with the chain's token, or that in the seed.
 	ActionResolve
 )
 

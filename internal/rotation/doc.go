@@ -14,7 +14,7 @@
 //
 // What the pair Secret goes through:
 //
-//	          create with seed + intent             commit
+//	           create with intent                   commit
 //	(absent) ──────────────────────────▶ fenced ──────────────▶ settled ─┐
 //	                                      ▲  │                    ▲  │   │ fence
 //	                                      │  │ outcome unknown:   │  │   │
@@ -22,6 +22,9 @@
 //	                                      └─ fenced ──────────────┴──┼─ fenced
 //	                                          rejected: verdict      │
 //	                                          untouched: intent cleared
+//
+// What the Secret holds changes with the pair alone: the token of a login is sent from the seed, and a device code stands in
+// a Secret of its own.
 //
 // Two rules settle every race. Success beats everything: a pair that was received is committed as long as
 // the stored token is the one it was exchanged for. Failure never overwrites a token: a rejection is
