@@ -60,7 +60,8 @@ func (e *exchanges) prepare(ctx context.Context, s *scope.Scope, decision rotati
 		RefreshRequestedAt: s.Input.RefreshRequestedAt, User: scope.PinOf(s.Token), Pair: s.Pair, Decision: decision,
 		Labels: s.Token.Spec.Secret.Labels, Annotations: metapatch.Annotations(s.Token.Spec.Secret.Labels, s.Token.Spec.Secret.Annotations),
 	}
-	if decision.Action == rotation.ActionImport || s.Pair != nil && s.Pair.LoginFromSeed() == decision.Spends {
+	isLogin := decision.Spends != "" && s.Pair != nil && s.Pair.LoginFromSeed() == decision.Spends
+	if decision.Action == rotation.ActionImport || isLogin {
 		p, err := e.prepareImport(ctx, s, &job)
 		if err != nil {
 			return e.notes.failed(s, err, "Nothing was exchanged, because the seed could not be read")
@@ -132,7 +133,7 @@ func (e *exchanges) acquire(ctx context.Context, s *scope.Scope, job rotation.Jo
 // whose exchange is to be resolved was asked about before it was fenced.
 func (e *exchanges) prepareImport(ctx context.Context, s *scope.Scope, job *rotation.Job) (*problem.Problem, error) {
 	isResolved := job.Decision.Action != rotation.ActionImport
-	if !isResolved && s.Pair != nil && s.Pair.State.PendingSeed == job.Decision.Spends {
+	if !isResolved && s.Pair != nil && s.Pair.State.PendingSeed == job.Decision.Spends && s.Seed.Fingerprint != job.Decision.Spends {
 		return nil, nil // It waits in the pair Secret.
 	}
 	found, token, err := e.seeds.Read(ctx, s.Token)
