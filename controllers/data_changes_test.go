@@ -222,7 +222,9 @@ func TestDeviceCodesGo(t *testing.T) {
 		w.deviceCode(name)
 		w.orphanAndDelete(name)
 		w.gone(w.resourceNamed(name))
-		w.noCode(name)
+		w.eventually("the device code of "+name+" to be removed", func() (bool, string) {
+			return len(w.codesOf(name)) == 0, "it is there"
+		})
 	}
 }
 

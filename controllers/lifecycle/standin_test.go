@@ -233,7 +233,7 @@ func (c cached) SecretsFor(context.Context, types.NamespacedName) (all []*rotati
 }
 
 func (c cached) CodesFor(context.Context, types.NamespacedName) ([]Code, error) {
-	return c.codes, nil
+	return slices.Clone(c.codes), nil
 }
 
 func (c cached) ChainsWith(context.Context, credential.Fingerprint) ([]seeds.Chain, error) {
