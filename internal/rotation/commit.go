@@ -189,8 +189,7 @@ func (p *Pair) isAwaitingLogin(record Record) bool {
 		return false
 	}
 	return slices.ContainsFunc(p.State.Seeds, func(seed SeedRecord) bool {
-		isKnown := func(known SeedRecord) bool { return known.Fingerprint == seed.Fingerprint }
-		return seed.RefusedFor == "" && seed.Fingerprint != record.Spent && !slices.ContainsFunc(record.Base.Seeds, isKnown)
+		return seed.RefusedFor == "" && seed.Fingerprint != record.Spent && !record.Base.hasHeardOf(seed.Fingerprint)
 	})
 }
 

@@ -163,9 +163,12 @@ func (s *State) hasLoginBeyond(other *State) bool {
 
 // hasNewLogin reports whether this chain has imported a login that the other one has not even heard of.
 func (s *State) hasNewLogin(other *State) bool {
-	return slices.ContainsFunc(s.Seeds, func(r SeedRecord) bool {
-		return r.RefusedFor == "" && !slices.ContainsFunc(other.Seeds, func(o SeedRecord) bool { return o.Fingerprint == r.Fingerprint })
-	})
+	return slices.ContainsFunc(s.Seeds, func(r SeedRecord) bool { return r.RefusedFor == "" && !other.hasHeardOf(r.Fingerprint) })
+}
+
+// hasHeardOf reports whether a login was imported, refused, or given up.
+func (s *State) hasHeardOf(login credential.Fingerprint) bool {
+	return s.Unanswered.Has(login) || slices.ContainsFunc(s.Seeds, func(r SeedRecord) bool { return r.Fingerprint == login })
 }
 
 // recordSeed remembers a login and forgets the oldest beyond MaxSeeds.

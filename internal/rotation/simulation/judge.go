@@ -260,7 +260,7 @@ func (w *world) judgeCause(f *flight) {
 			w.violate("%s: exchanged for an access token that has ended, %v after the last time", name, since)
 		}
 	case rotation.CauseRequested:
-		if p := f.res.honoured[f.job.RefreshRequestedAt]; p != nil && p.stored > 0 && (w.cfg.LeaderElection || f.res.garbled < p.login) {
+		if p := f.res.honoured[f.job.RefreshRequestedAt]; p != nil && p.stored > 0 && f.fencedAt > p.storedAt && (w.cfg.LeaderElection || f.res.garbled < p.login) {
 			w.violate("%s: one request for a refresh was honoured twice", name)
 		}
 	case rotation.CauseIntent:

@@ -398,8 +398,8 @@ var mutants = []mutant{
 	},
 	{
 		"login never given up", "internal/rotation/rules/exchange.go",
-		"login != \"\" && login != in.Seed {",
-		"login != \"\" && login != in.Seed && !broken(`login never given up`) {",
+		"rotation.Decision{Action: rotation.ActionGiveUp})",
+		"rotation.Decision{Action: map[bool]rotation.Action{false: rotation.ActionGiveUp, true: rotation.ActionNone}[broken(`login never given up`)]})",
 	},
 	{
 		"login that was given up forgotten", "login.go",

@@ -98,7 +98,7 @@ func (w *world) judgeReason(res *resource) {
 	if o := w.secretOf(res); o != nil && res.token != nil && o.inTheWay(res) {
 		return
 	}
-	if res.usesSeed() && res.seedVersion == "" && res.token != nil && w.secretOf(res) == nil {
+	if o := w.secretOf(res); res.usesSeed() && res.seedVersion == "" && res.token != nil && (o == nil || !o.pair.Controlled) {
 		return // It says that there is no seed.
 	}
 	o := w.settled(res)
