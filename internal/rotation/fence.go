@@ -195,7 +195,7 @@ func (r *Rotator) intent(job Job) *Intent {
 	before := r.before(job, intent)
 	if before != nil {
 		intent.Unresolved = before.Unresolved
-	} else if job.Pair != nil && job.Pair.State.Unanswered.Has(intent.Spends) {
+	} else if intent.Login && job.Pair != nil && job.Pair.State.Unanswered.Has(intent.Spends) {
 		intent.Unresolved = 1
 	}
 	if before != nil && !r.isUntouched(job.Owner, before) {

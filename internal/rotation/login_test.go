@@ -410,6 +410,37 @@ func TestLoginOfACopyIsTriedAgainOnlyFromTheSeed(t *testing.T) {
 	}
 }
 
+// What somebody has put beside the chain's token is no word about that.
+func TestTheTokenOfAChainIsNoUnansweredLogin(t *testing.T) {
+	pair := goodChain()
+	pair.SeedToken = pair.RefreshToken
+	pair.ForgetLogin()
+	w, _, _ := newLogin(pair, badToken)
+	if result := w.rotator.Rotate(t.Context(), dueJob(w)); result.Outcome != Rejected || result.Reason != ReasonRefreshTokenRejected {
+		t.Errorf("%s, %s", result.Outcome, result.Reason)
+	}
+}
+
+// A pair of a login that was given up is committed late, and the pair of the next login, whose fence knew of that, stays or comes.
+func TestThePairOfANextLoginDoesNotGiveWayToOneThatWasGivenUp(t *testing.T) {
+	base := goodChain().State
+	base.Unanswered = base.Unanswered.With(theSeed.Fingerprint())
+	live := goodChain()
+	live.AccessToken, live.RefreshToken = credential.NewAccessToken("ghu_late"), credential.NewRefreshToken("ghr_late")
+	live.State.AccessToken, live.State.RefreshToken = live.AccessToken.Fingerprint(), live.RefreshToken.Fingerprint()
+	live.State.recordSeed(SeedRecord{Fingerprint: theSeed.Fingerprint()})
+	w, _, _ := newLogin(live, pairReply)
+	record := Record{ID: "next", Ref: live.Ref, Owner: deviceOwner, App: deviceApp.Key(), Spent: "next", Login: true, SecretUID: "secret", Base: base, Reply: said(pairReply)}
+	if result := w.rotator.Replay(t.Context(), deviceApp, record); result.Outcome != Committed {
+		t.Errorf("the outcome is %s", result.Outcome)
+	}
+	record.Base.Unanswered = ""
+	w, _, _ = newLogin(live, pairReply)
+	if result := w.rotator.Replay(t.Context(), deviceApp, record); result.Outcome != Superseded {
+		t.Errorf("of one that it has never heard of the outcome is %s", result.Outcome)
+	}
+}
+
 // Of two copies the one that gives way may have the login that is just being imported.
 func TestLoginGoesAlongWithTheCopyThatCounts(t *testing.T) {
 	fence := func(spends credential.Fingerprint) *Pair {
