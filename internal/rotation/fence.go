@@ -162,9 +162,6 @@ func (r *Rotator) TakeUp(ctx context.Context, owner Owner, live *Pair) (*Pair, e
 	if !held {
 		next.Intent = nil
 	}
-	if !samePending { // Its intent is garbled or gone, or its token was taken out of the data.
-		next.State.Unanswered = state.Unanswered.With(state.PendingSeed)
-	}
 	next.State.PendingSeed = login
 	switch {
 	case !sameRefresh && live.RefreshToken.IsZero():
