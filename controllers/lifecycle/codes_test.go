@@ -71,7 +71,7 @@ func TestOrphanedCodesGoWhenNoResourceBearsTheirName(t *testing.T) {
 	w := newWorld(t)
 	orphan, held := owner.CodeRef("orphan"), owner.CodeRef("held")
 	w.cluster.codes = []Code{{Ref: orphan, Orphan: true}, {Ref: held}}
-	if _, err := w.Controller.Gone(t.Context(), types.NamespacedName{Namespace: owner.Namespace, Name: owner.Name}); err != nil || !slices.Equal(w.removed, []rotation.Ref{orphan}) {
+	if _, err := w.Gone(t.Context(), types.NamespacedName{Namespace: owner.Namespace, Name: owner.Name}); err != nil || !slices.Equal(w.removed, []rotation.Ref{orphan}) {
 		t.Errorf("removed were %v (%v)", w.removed, err)
 	}
 }

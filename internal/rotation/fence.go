@@ -59,7 +59,7 @@ func (r *Rotator) fence(ctx context.Context, job Job, intent *Intent) (*Pair, *R
 			return nil, stop
 		}
 	}
-	return r.inspect(ctx, job, fenced, intent)
+	return r.inspect(ctx, job, fenced)
 }
 
 // foundBackup reports whether the Secret has no tokens, or old ones, only because it is being replaced. The backup was
@@ -114,7 +114,7 @@ func (r *Rotator) foundElsewhere(ctx context.Context, job Job, fenced *Pair) *Re
 }
 
 // inspect looks at the fenced Secret's data for what its metadata could not tell.
-func (r *Rotator) inspect(ctx context.Context, job Job, fenced *Pair, intent *Intent) (*Pair, *Result) {
+func (r *Rotator) inspect(ctx context.Context, job Job, fenced *Pair) (*Pair, *Result) {
 	if _, held := job.token(fenced); !held {
 		taken, err := r.TakeUp(ctx, job.Owner, fenced)
 		return nil, &Result{Outcome: Stale, Pair: taken, Err: errors.Join(errors.New("the Secret's tokens were edited by somebody else"), err)}
