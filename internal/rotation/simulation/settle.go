@@ -263,7 +263,7 @@ func (w *world) judgeTruth(res *resource, pair *rotation.Pair, verdict *rotation
 	case rotation.ReasonOutcomeUnknown:
 		isTrue = res.seed.Fingerprint() != verdict.Fingerprint
 	case rotation.ReasonRevoked:
-		isTrue = p == nil || doubtful || pair.State.AccessTokenEnded && p.spent
+		isTrue = isTrue || p == nil || doubtful || pair.State.AccessTokenEnded && p.spent
 	case rotation.ReasonWrongUser:
 		isTrue = p == nil || res.token.Spec.User == nil || p.user != res.token.Spec.User.Login
 	}
