@@ -99,6 +99,9 @@ func (a clusterAPI) patchFinalizers(ctx context.Context, token *v1alpha1.GitHubU
 	if apierrors.IsNotFound(err) {
 		return nil, nil //nolint:nilnil // it is gone, and nothing is to be done about it
 	}
+	if apierrors.IsConflict(err) {
+		return nil, fmt.Errorf("write the resource's finalizers: %w", rotation.ErrConflict)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("write the resource's finalizers %v: %w", finalizers, err)
 	}

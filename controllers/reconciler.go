@@ -25,13 +25,12 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 )
 
-// +kubebuilder:rbac:groups=githubusertoken.dev,resources=githubusertokens,verbs=get;list;watch;update;patch
-// +kubebuilder:rbac:groups=githubusertoken.dev,resources=githubusertokens/status,verbs=get;update;patch
+// +kubebuilder:rbac:groups=githubusertoken.dev,resources=githubusertokens,verbs=get;list;watch;patch
+// +kubebuilder:rbac:groups=githubusertoken.dev,resources=githubusertokens/status,verbs=patch
 // +kubebuilder:rbac:groups=githubusertoken.dev,resources=githubusertokens/finalizers,verbs=update
 // +kubebuilder:rbac:groups="",resources=secrets,verbs=get;list;watch;create;update;patch;delete
 // +kubebuilder:rbac:groups="",resources=namespaces,verbs=get
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
-// +kubebuilder:rbac:groups="",resources=events,verbs=create;patch
 
 // Reconciler reconciles GitHubUserToken. Make it with New.
 type Reconciler struct {

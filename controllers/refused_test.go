@@ -2,15 +2,19 @@ package controllers
 
 import (
 	"fmt"
+	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/internal/github/githubtest"
@@ -131,4 +135,47 @@ func TestAMissingPermissionIsToldAndHeals(t *testing.T) {
 		return w.gh.Alive(access(w.pair("octocat-token"))), suite.Describe(w.get("octocat"))
 	})
 	w.ready("octocat")
+}
+
+// A policy refuses the operator's finalizer on a resource. The token is fetched and refreshed all the same, the status quotes the
+// refusal, and the finalizer is there soon after it is allowed.
+func TestAFinalizerThatIsRefusedIsToldAndStopsNoRefresh(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{app: githubtest.App{AccessTokenLifetime: 8 * time.Second}})
+	release := w.deny(http.StatusForbidden, v1alpha1.GroupVersion.Group, "githubusertokens")
+	w.seed("hubot", "hubot")
+	w.create(w.resource("hubot"))
+	w.isDenied(w.resourceNamed("hubot"))
+	w.remove(w.resourceNamed("hubot"))
+	w.seed("octocat", "octocat")
+	w.create(w.resource("octocat"))
+	w.refreshed("octocat", 3)
+	w.reconciling("octocat", "no such thing")
+	w.condition("octocat", v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonTokenValid)
+	release()
+	suite.Eventually(t, time.Minute, "the finalizer", func() (bool, string) {
+		token := w.get("octocat")
+		return slices.Contains(token.Finalizers, v1alpha1.Finalizer), suite.Describe(token)
+	})
+	w.eventually("the status to say nothing of it any more", func() (bool, string) {
+		token := w.get("octocat")
+		return meta.FindStatusCondition(token.Status.Conditions, v1alpha1.ConditionReconciling) == nil, suite.Describe(token)
+	})
+}
+
+// A policy keeps the operator from releasing a resource that is deleted, whose namespace would be stuck without a word.
+func TestADeletionThatIsRefusedIsToldAndHeals(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{})
+	w.start("octocat")
+	release := w.deny(http.StatusForbidden, "", "secrets")
+	w.remove(w.get("octocat"))
+	w.reconciling("octocat", "cannot be released yet")
+	w.reconciling("octocat", "no such thing")
+	release()
+	suite.Eventually(t, time.Minute, "the resource to go", func() (bool, string) {
+		token := &v1alpha1.GitHubUserToken{}
+		err := admin.Get(w.ctx, types.NamespacedName{Namespace: w.namespace, Name: "octocat"}, token)
+		return apierrors.IsNotFound(err), suite.Describe(token)
+	})
 }

@@ -3,6 +3,7 @@ package controllers
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"hash/fnv"
 	"time"
@@ -19,6 +20,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/controllers/lifecycle"
 	"github.com/githubusertoken/github-user-token-operator/controllers/outputs"
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
+	"github.com/githubusertoken/github-user-token-operator/controllers/words"
 	"github.com/githubusertoken/github-user-token-operator/internal/problem"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 )
@@ -48,23 +50,34 @@ func (r reporter) Report(ctx context.Context, s *scope.Scope, decision rotation.
 		return after(s.Now, wait), err
 	}
 	defer r.forgetContests(s.Token.UID)
+	var failed error // It is told, and the caller tries again.
 	var metadata *problem.Problem
 	var metadataAt time.Time
 	if decision.Problem == nil || decision.Problem.Reason != v1alpha1.ReasonStateFormatTooNew {
-		var err error
-		if metadata, metadataAt, err = r.syncMetadata(ctx, s); err != nil {
-			return time.Time{}, err
+		if metadata, metadataAt, failed = r.syncMetadata(ctx, s); failed != nil {
+			metadata = unsynced("The labels and annotations of the pair Secret could not be brought into line", failed)
 		}
 	}
 	output, outputAt, err := r.outputs.Sync(ctx, s)
 	if err != nil {
-		return time.Time{}, err
+		output, failed = unsynced("The outputs could not be brought into line", err), errors.Join(failed, err)
 	}
 	handedOver := r.handoff.Sync(logr.FromContextOrDiscard(ctx), s)
 	finalizer, finalizerAt := r.finalizerProblem(s)
 	aside := problem.First(metadata, s.RestoreBlocked, s.MoveBlocked, finalizer, output, handedOver.Problem, s.Unheld)
 	wait, err := r.writeStatus(ctx, s.Token, statusOf(s, decision, result, aside, &handedOver))
-	return earliest(s.Now, metadataAt, retryAt(s.RestoreBlocked), retryAt(s.MoveBlocked), finalizerAt, outputAt, handedOver.RequeueAt, after(s.Now, wait)), err
+	return earliest(s.Now, metadataAt, retryAt(s.RestoreBlocked), retryAt(s.MoveBlocked), finalizerAt, outputAt, handedOver.RequeueAt, after(s.Now, wait)), errors.Join(failed, err)
+}
+
+// unsynced is the problem of what could not be brought into line, and holds up no exchange.
+func unsynced(what string, err error) *problem.Problem {
+	return &problem.Problem{Reason: v1alpha1.ReasonAPIServerUnavailable, Message: what + ": " + words.Of(err) + ". It is tried again.", Aside: true}
+}
+
+// ReportUnknown implements lifecycle.Reporter. What the status tells stays, but for a token that has expired meanwhile.
+func (r reporter) ReportUnknown(ctx context.Context, token *v1alpha1.GitHubUserToken, p *problem.Problem) error {
+	_, err := r.writeStatus(ctx, token, statusUnknown(token, p, r.Clock.Now()))
+	return err
 }
 
 func retryAt(p *problem.Problem) time.Time {

@@ -44,6 +44,26 @@ func statusOf(s *scope.Scope, decision rotation.Decision, result lifecycle.Resul
 	return status
 }
 
+// statusUnknown is the status of a resource of which it could not be found out how it stands: as it was, with the reason, and
+// without a token that has expired.
+func statusUnknown(token *v1alpha1.GitHubUserToken, p *problem.Problem, now time.Time) *v1alpha1.GitHubUserTokenStatus {
+	s := &scope.Scope{Token: token, Now: now}
+	status := token.Status.DeepCopy()
+	expires := status.AccessTokenExpirationTime
+	switch ready := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionReady); {
+	case ready == nil:
+		setCondition(s, status, metav1.Condition{Type: v1alpha1.ConditionReady, Status: metav1.ConditionFalse, Reason: p.Reason, Message: p.Message})
+	case ready.Status == metav1.ConditionTrue && expires != nil && !now.Before(expires.Time):
+		setCondition(s, status, metav1.Condition{
+			Type: v1alpha1.ConditionReady, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonTokenExpired,
+			Message: fmt.Sprintf("The access token expired at %s. %s", words.Time(expires.Time), p.Message),
+		})
+	}
+	setOrRemove(s, status, v1alpha1.ConditionReconciling, true, p)
+	setOrRemove(s, status, v1alpha1.ConditionStalled, false, nil)
+	return status
+}
+
 // steady keeps the time of the next try that the status tells already when a fresh estimate is about the
 // same: an estimate that moves a little at each look must not make each look a write.
 func steady(told *metav1.Time, now time.Time, stop *problem.Problem) *problem.Problem {
@@ -189,7 +209,7 @@ func authorizedCondition(s *scope.Scope, stop *problem.Problem) metav1.Condition
 	case state != nil && state.Verdict != nil:
 		human := words.NeedsHuman(s.Token, state.Verdict.Reason)
 		condition.Status, condition.Reason, condition.Message = metav1.ConditionFalse, human.Reason, human.Message+words.Again(s.AgainAt(state.Verdict))
-	case s.Failure != nil && s.Failure.Ambiguous, s.Pair != nil && s.Pair.Controlled && s.Pair.Intent != nil:
+	case s.Failure != nil && s.Failure.Ambiguous, s.Pair != nil && s.Pair.Controlled && s.Pair.Intent != nil && !s.IntentUntouched:
 		condition.Status, condition.Reason = metav1.ConditionUnknown, v1alpha1.ReasonOutcomeUnknown
 		condition.Message = "GitHub's answer to the last exchange did not arrive, so it is not known yet whether the exchange was made. The operator is finding out."
 		if s.Failure == nil && stop != nil && stop.Reason == condition.Reason {

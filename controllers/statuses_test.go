@@ -370,3 +370,45 @@ func TestTheStatusTellsOfAWrongClock(t *testing.T) {
 		t.Errorf("the next refresh is said to be at %s", next)
 	}
 }
+
+// An intent under which nothing was sent is no sign that an answer is missing.
+func TestStatusOfAnIntentThatNothingCameOf(t *testing.T) {
+	for untouched, want := range map[bool]string{true: v1alpha1.ReasonRefreshTokenValid, false: v1alpha1.ReasonOutcomeUnknown} {
+		s := stageScope()
+		s.Pair.Intent, s.IntentUntouched = &rotation.Intent{ID: "1", Spends: s.Pair.State.RefreshToken}, untouched
+		status := statusOf(s, rotation.Decision{}, lifecycle.Result{}, nil, nil)
+		if found := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionAuthorized); found.Reason != want {
+			t.Errorf("untouched: %t, and the reason is %s", untouched, found.Reason)
+		}
+	}
+}
+
+// When it cannot be found out how a resource stands, what its status tells stays, but for a token that has expired.
+func TestStatusOfAResourceOfWhichNothingCanBeFoundOut(t *testing.T) {
+	s := stageScope()
+	s.Token.Status = *statusOf(s, rotation.Decision{}, lifecycle.Result{}, nil, nil)
+	p := words.Unknown(errors.New("secrets is forbidden"))
+	for name, c := range map[string]struct {
+		now    time.Time
+		status v1alpha1.GitHubUserTokenStatus
+		ready  metav1.ConditionStatus
+		says   string
+	}{
+		"while the token works":     {stageNow, s.Token.Status, metav1.ConditionTrue, "works until"},
+		"when it has expired":       {s.Pair.State.ExpiresAt, s.Token.Status, metav1.ConditionFalse, "secrets is forbidden"},
+		"when nothing was told yet": {stageNow, v1alpha1.GitHubUserTokenStatus{}, metav1.ConditionFalse, "secrets is forbidden"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			token := s.Token.DeepCopy()
+			token.Status = c.status
+			status := statusUnknown(token, p, c.now)
+			ready, reconciling := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionReady), meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionReconciling)
+			if ready == nil || ready.Status != c.ready || !strings.Contains(ready.Message, c.says) {
+				t.Errorf("Ready is %+v", ready)
+			}
+			if reconciling == nil || !strings.Contains(reconciling.Message, "secrets is forbidden") {
+				t.Errorf("Reconciling is %+v", reconciling)
+			}
+		})
+	}
+}

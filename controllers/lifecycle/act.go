@@ -61,6 +61,10 @@ func (c *Controller) takeUpForeign(ctx context.Context, s *scope.Scope, decision
 	return c.pairs.adopt(ctx, s)
 }
 
+// foreignPause is until a Secret that is somebody else's is looked at again: that it is gone is told, but a watch that begins
+// anew does not tell of what went meanwhile.
+const foreignPause = 5 * time.Minute
+
 // rest is what is done when nothing can be done about the pair: a Secret in its place that nobody wants any
 // more is released, and a person may be offered a code.
 func (c *Controller) rest(ctx context.Context, s *scope.Scope, decision rotation.Decision) Result {
@@ -69,7 +73,9 @@ func (c *Controller) rest(ctx context.Context, s *scope.Scope, decision rotation
 		if err := c.releaser.releaseFormer(ctx, s); err != nil {
 			return c.notes.failed(s, err, "The Secret of a former resource of this name could not be released")
 		}
-		return blocked(p)
+		result := blocked(p)
+		result.RequeueAt = s.Now.Add(foreignPause)
+		return result
 	}
 	step := c.device.Advance(logr.FromContextOrDiscard(ctx), s, decision, p)
 	result := blocked(step.Problem)

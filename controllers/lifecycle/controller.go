@@ -3,7 +3,6 @@ package lifecycle
 import (
 	"context"
 	"errors"
-	"slices"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -11,12 +10,12 @@ import (
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/controllers/deviceflow"
+	"github.com/githubusertoken/github-user-token-operator/controllers/retry"
 	"github.com/githubusertoken/github-user-token-operator/controllers/runner"
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 	"github.com/githubusertoken/github-user-token-operator/controllers/seeds"
 	"github.com/githubusertoken/github-user-token-operator/controllers/tokencheck"
 	"github.com/githubusertoken/github-user-token-operator/controllers/words"
-	"github.com/githubusertoken/github-user-token-operator/internal/problem"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation/rules"
 )
@@ -58,21 +57,17 @@ func (c *Controller) Reconcile(ctx context.Context, token *v1alpha1.GitHubUserTo
 	if !token.DeletionTimestamp.IsZero() {
 		return c.finalizer.finalize(ctx, token)
 	}
-	altered := false
-	if !slices.Contains(token.Finalizers, v1alpha1.Finalizer) {
-		held, err := c.api.AddFinalizer(ctx, token)
-		if altered = errors.Is(err, ErrFinalizerAltered); held == nil || err != nil && !altered {
-			return 0, err
-		}
-		token = held
+	token, unheld, err := c.hold(ctx, token)
+	if token == nil || err != nil {
+		return 0, err
 	}
 	s, err := c.observer.observe(ctx, token)
 	if err != nil {
-		return 0, err
+		return 0, errors.Join(err, c.reporter.ReportUnknown(ctx, token, words.Unknown(err)))
 	}
 	tryAt := time.Time{}
-	if altered {
-		s.Unheld, tryAt = unheld(), s.Now.Add(unheldPause)
+	if unheld != nil {
+		s.Unheld, tryAt = unheld, s.Now.Add(unheldPause)
 	}
 	decision := rules.Decide(s.Input)
 	result := c.act(ctx, s, decision)
@@ -81,6 +76,9 @@ func (c *Controller) Reconcile(ctx context.Context, token *v1alpha1.GitHubUserTo
 		return 0, nil
 	case Again:
 		return time.Millisecond, nil
+	}
+	if s.Seed.Unread != nil {
+		result.RequeueAt = earliest(result.RequeueAt, s.Now.Add(retry.RefusedMax))
 	}
 	c.acknowledge(s)
 	s.Standing = c.checks.Standing(s)
@@ -96,26 +94,21 @@ func (c *Controller) Reconcile(ctx context.Context, token *v1alpha1.GitHubUserTo
 		logr.FromContextOrDiscard(ctx).Info("A device code that is of no more use is still there", "why", words.Of(err))
 		tryAt = earliest(tryAt, s.Now.Add(sweepPause))
 	}
+	if s.Seed.Unread != nil {
+		return 0, s.Seed.Unread // The caller tries again, within half a minute.
+	}
 	return requeueAfter(s, decision.At, result.RequeueAt, reportAt, checkAt, tryAt, s.GoneAt), nil
-}
-
-// unheld is the problem of a resource on which admission leaves no finalizer. Its workloads need a token all the same.
-func unheld() *problem.Problem {
-	p := words.FinalizerAltered("spec.deletionPolicy cannot be carried out when this resource is deleted", ErrFinalizerAltered)
-	p.Aside = true
-	return p
 }
 
 // sweepPause is until a device code that could not be removed is removed.
 const sweepPause = time.Minute
 
-// unheldPause is until the finalizer is tried again.
-const unheldPause = time.Minute
-
 // acknowledge notes that what was observed has been dealt with: a changed spec was looked at as a whole, and a
 // token that is no longer in the seed is not claimed any more.
 func (c *Controller) acknowledge(s *scope.Scope) {
-	c.notes.With(s.Token.UID, func(m *note) { m.generation = s.Token.Generation })
+	if s.Seed.Unread == nil {
+		c.notes.With(s.Token.UID, func(m *note) { m.generation = s.Token.Generation })
+	}
 	c.ownership.Release(s.Token, s.Seed, s.Pair)
 }
 

@@ -55,6 +55,10 @@ func (e *exchanges) begin(ctx context.Context, s *scope.Scope, decision rotation
 
 // prepare reads what an exchange takes, and starts it.
 func (e *exchanges) prepare(ctx context.Context, s *scope.Scope, decision rotation.Decision) Result {
+	of := runner.Subject{UID: s.Token.UID, Namespace: s.Token.Namespace, Host: s.Token.Spec.App.Host}
+	if e.runner.Full(of) {
+		return e.full(s)
+	}
 	job := rotation.Job{
 		Owner: s.Owner, Ref: s.Ref, App: scope.AppOf(s.Token), Policy: s.Input.Policy,
 		RefreshRequestedAt: s.Input.RefreshRequestedAt, User: scope.PinOf(s.Token), Pair: s.Pair, Decision: decision,
@@ -78,37 +82,32 @@ func (e *exchanges) prepare(ctx context.Context, s *scope.Scope, decision rotati
 		return blocked(p)
 	}
 	job.App.ClientSecret = secret
-	return blockedOrStarted(e.acquire(ctx, s, job))
+	return e.acquire(ctx, s, of, job)
 }
 
-func blockedOrStarted(p *problem.Problem) Result {
-	if p != nil {
-		return blocked(p)
-	}
-	return Result{State: Started}
+// full is the result for a resource that waits for other exchanges to end. When it is tried again is not told: it would be
+// another time at each look, and each look a write.
+func (e *exchanges) full(s *scope.Scope) Result {
+	p := &problem.Problem{Reason: v1alpha1.ReasonExchanging, Message: "Waiting for other exchanges to end."}
+	return Result{State: Blocked, Problem: p, RequeueAt: s.Now.Add(placePause)}
 }
 
 // acquire starts the exchange when the rate limit and the number of exchanges allow it; otherwise it says what
 // is waited for.
-func (e *exchanges) acquire(ctx context.Context, s *scope.Scope, job rotation.Job) *problem.Problem {
+func (e *exchanges) acquire(ctx context.Context, s *scope.Scope, of runner.Subject, job rotation.Job) Result {
 	// Who has no token yet waits from the beginning: a time that does not change, so that looking again does
 	// not cost the place in the queue.
 	expiry := s.Token.CreationTimestamp.Time
 	if s.Pair != nil && s.Pair.State.Expires() {
 		expiry = s.Pair.State.ExpiresAt
 	}
-	full := &problem.Problem{Reason: v1alpha1.ReasonExchanging, Message: "Waiting for other exchanges to end.", RetryAt: s.Now.Add(time.Second)}
 	token := s.Token
-	of := runner.Subject{UID: token.UID, Namespace: token.Namespace, Host: token.Spec.App.Host}
-	if e.runner.Full(of) {
-		return full
-	}
 	request := ratelimit.Request{ID: string(token.UID), Namespace: token.Namespace, Expiry: expiry}
 	if ok, estimate := e.limiter.Acquire(job.App.Key(), request); !ok {
-		return &problem.Problem{
+		return blocked(&problem.Problem{
 			Reason:  v1alpha1.ReasonRateLimited,
 			Message: "The App's limit of token requests is used up. Resources whose tokens expire first go first.", RetryAt: estimate,
-		}
+		})
 	}
 	log := logr.FromContextOrDiscard(ctx)
 	err := e.runner.Start(of, func() {
@@ -118,14 +117,14 @@ func (e *exchanges) acquire(ctx context.Context, s *scope.Scope, job rotation.Jo
 	})
 	switch {
 	case errors.Is(err, runner.ErrDraining):
-		return &problem.Problem{Reason: v1alpha1.ReasonExchanging, Message: "The operator is shutting down; the next one goes on."}
+		return blocked(&problem.Problem{Reason: v1alpha1.ReasonExchanging, Message: "The operator is shutting down; the next one goes on."})
 	case errors.Is(err, runner.ErrFull):
-		return full
+		return e.full(s)
 	case errors.Is(err, runner.ErrBusy):
 		e.outbox.Release(job.Owner)
-		return nil // Work that is already under way will have the resource reconciled.
+		return Result{State: Started} // Work that is already under way will have the resource reconciled.
 	default:
-		return nil
+		return Result{State: Started}
 	}
 }
 

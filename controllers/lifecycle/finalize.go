@@ -12,6 +12,8 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/controllers/revocation"
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 	"github.com/githubusertoken/github-user-token-operator/controllers/words"
+	"github.com/githubusertoken/github-user-token-operator/internal/backoff"
+	"github.com/githubusertoken/github-user-token-operator/internal/problem"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation/rules"
 )
@@ -36,8 +38,9 @@ type finalizer struct {
 	revoker   *revocation.Revoker
 	registry  *registry
 	reporter  interface {
-		// Report and RemoveOutputs are those of Reporter.
+		// Report, ReportUnknown and RemoveOutputs are those of Reporter.
 		Report(ctx context.Context, s *scope.Scope, decision rotation.Decision, result Result) (requeueAt time.Time, err error)
+		ReportUnknown(ctx context.Context, token *v1alpha1.GitHubUserToken, p *problem.Problem) error
 		RemoveOutputs(ctx context.Context, token *v1alpha1.GitHubUserToken) error
 	}
 	clock rotation.Clock
@@ -46,8 +49,34 @@ type finalizer struct {
 }
 
 // finalize carries out the deletionPolicy and releases the resource. It returns when to come back; zero when
-// the resource may go, or when an event will bring us back.
+// the resource may go, or when an event will bring us back. What keeps it from being released is told, and tried again.
 func (f *finalizer) finalize(ctx context.Context, token *v1alpha1.GitHubUserToken) (time.Duration, error) {
+	again, err := f.carryOut(ctx, token)
+	if err == nil || isPassing(err) || !f.isWorthTelling(token, err) {
+		return again, err
+	}
+	again, tellErr := f.hold(ctx, token, err)
+	if tellErr != nil {
+		return 0, errors.Join(err, tellErr)
+	}
+	return again, nil
+}
+
+// isWorthTelling reports whether what keeps a resource from being released is more than one answer that did not arrive.
+func (f *finalizer) isWorthTelling(token *v1alpha1.GitHubUserToken, err error) bool {
+	if errors.Is(err, rotation.ErrDenied) || errors.Is(err, rotation.ErrAltered) {
+		return true
+	}
+	failures := 0
+	f.notes.With(token.UID, func(m *note) { m.unreleased++; failures = m.unreleased })
+	return failures > quietFailures
+}
+
+// quietFailures is how many tries to release a resource may fail before the status tells of it.
+const quietFailures = 2
+
+// carryOut is finalize without the telling.
+func (f *finalizer) carryOut(ctx context.Context, token *v1alpha1.GitHubUserToken) (time.Duration, error) {
 	if !slices.Contains(token.Finalizers, v1alpha1.Finalizer) {
 		f.registry.forget(token.UID)
 		return 0, nil
@@ -64,10 +93,7 @@ func (f *finalizer) finalize(ctx context.Context, token *v1alpha1.GitHubUserToke
 	if err := f.reporter.RemoveOutputs(ctx, token); err != nil {
 		return 0, err
 	}
-	switch err := f.release(ctx, token); {
-	case errors.Is(err, rotation.ErrAltered):
-		return f.hold(ctx, token, err)
-	case err != nil:
+	if err := f.release(ctx, token); err != nil {
 		return 0, err
 	}
 	f.registry.forget(token.UID)
@@ -107,19 +133,22 @@ func (f *finalizer) release(ctx context.Context, token *v1alpha1.GitHubUserToken
 	return f.api.RemoveFinalizer(ctx, token)
 }
 
-// hold keeps a resource whose release admission has altered, and has its status say so. It returns when to come back.
-func (f *finalizer) hold(ctx context.Context, token *v1alpha1.GitHubUserToken, altered error) (time.Duration, error) {
-	p := words.AlteredByAdmission("The resource is being deleted and cannot be released yet", altered)
-	if errors.Is(altered, ErrFinalizerAltered) {
-		p = words.FinalizerAltered("The resource is being deleted and cannot be released yet", altered)
+// hold keeps a resource that could not be released, and has its status say why. It returns when to come back.
+func (f *finalizer) hold(ctx context.Context, token *v1alpha1.GitHubUserToken, cause error) (time.Duration, error) {
+	p, wait := words.Unreleased(cause), backoff.Backoff{First: firstHold, Max: retry.RefusedMax}
+	switch {
+	case errors.Is(cause, ErrFinalizerAltered):
+		p, wait = words.FinalizerAltered("The resource is being deleted and cannot be released yet", cause), retry.After(cause)
+	case errors.Is(cause, rotation.ErrAltered):
+		p, wait = words.AlteredByAdmission("The resource is being deleted and cannot be released yet", cause), retry.After(cause)
 	}
 	f.notes.With(token.UID, func(m *note) {
-		m.held = f.notes.again(m.held, token.Generation, scope.RequestOf(token), *p, retry.After(altered))
+		m.held = f.notes.again(m.held, token.Generation, scope.RequestOf(token), *p, wait)
 		p = m.held.current(f.clock.Now(), f.clock.Monotonic())
 	})
 	s, err := f.observer.observe(ctx, token)
 	if err != nil {
-		return 0, err
+		return f.heldFor(token), f.reporter.ReportUnknown(ctx, token, p)
 	}
 	if _, err := f.reporter.Report(ctx, s, rotation.Decision{}, blocked(p)); err != nil {
 		return 0, err
@@ -127,7 +156,10 @@ func (f *finalizer) hold(ctx context.Context, token *v1alpha1.GitHubUserToken, a
 	return f.heldFor(token), nil
 }
 
-// heldFor is for how long a resource is held after its release was altered. Somebody who has changed its spec, or asks for
+// firstHold is the first wait of a resource that could not be released.
+const firstHold = 200 * time.Millisecond
+
+// heldFor is for how long a resource is held after it could not be released. Somebody who has changed its spec, or asks for
 // it by annotation, has it tried at once.
 func (f *finalizer) heldFor(token *v1alpha1.GitHubUserToken) (wait time.Duration) {
 	now, mono := f.clock.Now(), f.clock.Monotonic()

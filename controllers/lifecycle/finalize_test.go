@@ -1,12 +1,15 @@
 package lifecycle
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers/retry"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 )
 
@@ -36,6 +39,36 @@ func TestAPairUnderAFormerNameThatTheCacheDoesNotShowIsRetained(t *testing.T) {
 			}
 			if !slices.Equal(w.retained, c.retained) || w.released != c.released {
 				t.Errorf("%v were retained, and the resource was released: %t", w.retained, w.released)
+			}
+		})
+	}
+}
+
+// Whatever keeps a resource from being released is told: nobody looks into the log of the operator to learn why a namespace
+// is stuck.
+func TestFinalizerTellsWhyAResourceIsNotReleased(t *testing.T) {
+	denied := fmt.Errorf("%w: exceeded quota: secrets", rotation.ErrDenied)
+	for name, refuse := range map[string]func(*world){
+		"the Secret may not be removed":               func(w *world) { w.fails = denied },
+		"the resource's finalizer may not be removed": func(w *world) { w.releaseFails = denied },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, token := newRetained(t)
+			token.Spec.DeletionPolicy = v1alpha1.DeletionPolicyDelete
+			refuse(w)
+			for range 10 {
+				wait := w.finalizeOnce(t, token)
+				if wait <= 0 || wait > retry.RefusedMax {
+					t.Fatalf("again after %s", wait)
+				}
+				w.clock.pass(wait)
+			}
+			if len(w.reported) < 10 || w.reported[0] == nil || !strings.Contains(w.reported[0].Message, "exceeded quota: secrets") {
+				t.Errorf("said is %+v", w.reported)
+			}
+			w.fails, w.releaseFails = nil, nil
+			if wait := w.finalizeOnce(t, token); wait != 0 || !w.released {
+				t.Errorf("again after %s, released: %t", wait, w.released)
 			}
 		})
 	}

@@ -15,29 +15,42 @@ import (
 // leftovers are the pair Secrets and backups that are being deleted, by the name of the resource that they were
 // made for. Those of a former resource of a name are of no use to the one that bears it now, and nobody but us
 // takes our finalizer off them.
+//
+// Whose a Secret is stands in its annotations, where anybody can write, and write something else each time: a Secret stands
+// under one name, the last one.
 type leftovers struct {
 	mu     sync.Mutex
 	byName map[types.NamespacedName][]rotation.Ref
+	nameOf map[rotation.Ref]types.NamespacedName
 }
+
+// maxName is how long the name of a resource can be.
+const maxName = 253
 
 // see notes a Secret as the cache shows it now, or that it is gone.
 func (l *leftovers) see(pair *rotation.Pair, gone bool) {
 	name, ok := OwnerOf(pair)
-	if !ok {
-		return
-	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	refs := slices.DeleteFunc(l.byName[name], func(ref rotation.Ref) bool { return ref == pair.Ref })
-	if !gone && pair.Deleting && (pair.Controlled || isLeft(pair, name.Name)) {
-		refs = append(refs, pair.Ref)
+	l.drop(pair.Ref)
+	if gone || !ok || len(name.Name) > maxName || !pair.Deleting || !pair.Controlled && !isLeft(pair, name.Name) {
+		return
 	}
-	switch {
-	case len(refs) > 0 && l.byName == nil:
-		l.byName = map[types.NamespacedName][]rotation.Ref{name: refs}
-	case len(refs) > 0:
-		l.byName[name] = refs
-	default:
+	if l.byName == nil {
+		l.byName, l.nameOf = map[types.NamespacedName][]rotation.Ref{}, map[rotation.Ref]types.NamespacedName{}
+	}
+	l.byName[name], l.nameOf[pair.Ref] = append(l.byName[name], pair.Ref), name
+}
+
+// drop forgets a Secret.
+func (l *leftovers) drop(secret rotation.Ref) {
+	name, known := l.nameOf[secret]
+	if !known {
+		return
+	}
+	delete(l.nameOf, secret)
+	l.byName[name] = slices.DeleteFunc(l.byName[name], func(ref rotation.Ref) bool { return ref == secret })
+	if len(l.byName[name]) == 0 {
 		delete(l.byName, name)
 	}
 }

@@ -37,7 +37,7 @@ func New(options Options) *Controller {
 		Clock: options.Clock, Me: options.Holder, NewID: options.NewID, OnRetry: commits.retried,
 		Confirm: confirmer{options.Cache, options.Clock}.owner,
 	}
-	observer.atWork = rotator.AtWork
+	observer.atWork, observer.untouched = rotator.AtWork, rotator.IsUntouched
 	finder := finder{cache: options.Cache, resources: options.API}
 	checks := tokencheck.New(tokencheck.Options{
 		GitHub: options.GitHub, Store: options.API, Amender: amend.Amender{Store: rotator.Store, Clock: options.Clock}, ClientSecret: reader.ClientSecret,

@@ -49,7 +49,9 @@ type note struct {
 	restoreBlocked *failure
 	// held is why a resource that is being deleted is not released yet, and left the Secret that was let go of, without
 	// its tokens, which leftTokens name, as it is to be stored.
-	held       *failure
+	held *failure
+	// unreleased is how many tries to release it have failed.
+	unreleased int
 	left       *rotation.Pair
 	leftTokens tokens
 	// committing says why a received pair is not stored yet; nil when there is nothing to say.

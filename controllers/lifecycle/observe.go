@@ -8,6 +8,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 	"github.com/githubusertoken/github-user-token-operator/controllers/seeds"
+	"github.com/githubusertoken/github-user-token-operator/controllers/words"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation/rules"
 )
@@ -29,6 +30,8 @@ type observer struct {
 	clock rotation.Clock
 	// atWork is that of rotation.Rotator.
 	atWork func(*rotation.Intent) bool
+	// untouched is IsUntouched of rotation.Rotator.
+	untouched func(rotation.Owner, *rotation.Intent) bool
 	// me is this process, as it stands in intents.
 	me rotation.Holder
 }
@@ -51,7 +54,7 @@ func (o *observer) observe(ctx context.Context, token *v1alpha1.GitHubUserToken)
 	newSpec := false
 	o.notes.Peek(token.UID, func(m *note) { newSpec = m.generation != 0 && m.generation != token.Generation })
 	if s.Seed, err = o.seeds.Look(ctx, token, s.Pair, newSpec); err != nil {
-		return nil, err
+		s.Seed = scope.Seed{Problem: words.Unread(err), Unread: err} // The chain that there is goes on.
 	}
 	s.Input = rules.Input{
 		Owner: s.Owner, App: scope.AppOf(token).Key(), Policy: scope.PolicyOf(token), Suspended: token.Spec.Suspend,
@@ -59,7 +62,7 @@ func (o *observer) observe(ctx context.Context, token *v1alpha1.GitHubUserToken)
 		Vouched: scope.IsVouched(token), Me: o.me, Now: s.Now,
 	}
 	if s.Pair != nil {
-		s.Input.IntentAtWork = o.atWork(s.Pair.Intent)
+		s.Input.IntentAtWork, s.IntentUntouched = o.atWork(s.Pair.Intent), o.untouched(s.Owner, s.Pair.Intent)
 	}
 	o.recall(s, backup)
 	return s, nil

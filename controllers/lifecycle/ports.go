@@ -14,6 +14,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/controllers/seeds"
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 	"github.com/githubusertoken/github-user-token-operator/internal/github"
+	"github.com/githubusertoken/github-user-token-operator/internal/problem"
 	"github.com/githubusertoken/github-user-token-operator/internal/ratelimit"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 )
@@ -101,6 +102,8 @@ type Reporter interface {
 	// Report is called at the end of a reconcile that has started nothing. It returns when it has something to do
 	// again; zero when only a change can make a difference.
 	Report(ctx context.Context, s *scope.Scope, decision rotation.Decision, result Result) (requeueAt time.Time, err error)
+	// ReportUnknown is called in its place when it could not be found out how a resource stands.
+	ReportUnknown(ctx context.Context, token *v1alpha1.GitHubUserToken, p *problem.Problem) error
 	// Starting is told of an exchange, or of a step of the device flow, that begins.
 	Starting(log logr.Logger, token *v1alpha1.GitHubUserToken, job rotation.Job)
 	// Stored is called right after a pair was stored, in the work that has stored it. replayed says that it came from

@@ -1,6 +1,8 @@
 package lifecycle
 
 import (
+	"sync"
+
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
@@ -20,11 +22,22 @@ type registry struct {
 	rotator   *rotation.Rotator
 	// cancel takes a resource out of the queue for the rate limit.
 	cancel func(id string)
+
+	mu sync.Mutex
+	// gone are resources that were seen to be gone, of which only the name is remembered, and order the same with the first
+	// in front. One that has turned up after all stands in order only.
+	gone  map[types.UID]struct{}
+	order []types.UID
 }
+
+// maxGone is of how many resources that are gone the name is remembered. Of more, Secrets that bear our finalizer wait for a
+// resource that might come from a backup.
+const maxGone = 10000
 
 // learn remembers the name of a resource, and forgets those that bore it before: that they are gone may never have
 // been seen, and what they claimed is free.
 func (r *registry) learn(token *v1alpha1.GitHubUserToken) {
+	r.turnUp(token.UID)
 	r.memory.Learn(token.UID, scope.NameOf(token))
 	for _, uid := range r.memory.UIDs(scope.NameOf(token)) {
 		if uid != token.UID && !r.runner.Busy(uid) {
@@ -48,8 +61,38 @@ func (r *registry) forgetAll(name types.NamespacedName) {
 		if !r.runner.Busy(uid) {
 			r.forget(uid)
 			r.memory.Learn(uid, name)
+			r.bury(uid)
 		}
 	}
+}
+
+// bury notes that a resource is gone, and forgets the name of the one that has been gone for longest when there are too many.
+func (r *registry) bury(uid types.UID) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if _, known := r.gone[uid]; known {
+		return
+	}
+	if r.gone == nil {
+		r.gone = map[types.UID]struct{}{}
+	}
+	r.gone[uid] = struct{}{}
+	if r.order = append(r.order, uid); len(r.order) <= maxGone {
+		return
+	}
+	first := r.order[0]
+	r.order = r.order[1:]
+	if _, gone := r.gone[first]; gone {
+		delete(r.gone, first)
+		r.memory.Forget(first)
+	}
+}
+
+// turnUp notes that a resource is there.
+func (r *registry) turnUp(uid types.UID) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.gone, uid)
 }
 
 // knows reports whether this process has ever seen a resource, or was told of it.

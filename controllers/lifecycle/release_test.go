@@ -2,7 +2,9 @@ package lifecycle
 
 import (
 	"errors"
+	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -206,5 +208,30 @@ func TestReleaseOfTheSecretInThePlaceOfThePair(t *testing.T) {
 				t.Errorf("it was removed: %t", removed)
 			}
 		})
+	}
+}
+
+// Whose a Secret is stands in its annotations, where anybody can write something else each second.
+func TestReleaseRemembersOneNameForEachSecret(t *testing.T) {
+	l := &leftovers{}
+	secret := orphaned("s", func(p *rotation.Pair) { p.Controlled, p.Orphan, p.State.Retained = false, true, true })
+	for n := range 100 {
+		secret.Owner, secret.State.OwnerName = rotation.Owner{}, fmt.Sprintf("name-%d", n)
+		l.see(secret, false)
+	}
+	if len(l.byName) != 1 || len(l.nameOf) != 1 {
+		t.Fatalf("%d names and %d Secrets are remembered, want one of each", len(l.byName), len(l.nameOf))
+	}
+	secret.State.OwnerName = strings.Repeat("n", maxName+1)
+	l.see(secret, false)
+	if len(l.byName)+len(l.nameOf) != 0 {
+		t.Error("a name is remembered that no resource can have")
+	}
+	secret.State.OwnerName = "octocat"
+	l.see(secret, false)
+	secret.State.OwnerName = "hubot" // The last that is heard of it may tell of yet another.
+	l.see(secret, true)
+	if len(l.byName)+len(l.nameOf) != 0 {
+		t.Error("a Secret that is gone is remembered")
 	}
 }

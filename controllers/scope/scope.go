@@ -37,6 +37,8 @@ type Scope struct {
 	Unheld *problem.Problem
 	// GoneAt is when a pair that was written and is missing from the cache counts as gone; zero when it is not missing.
 	GoneAt time.Time
+	// IntentUntouched reports that nothing came of the intent in the pair Secret: its token is as good as before.
+	IntentUntouched bool
 	// Input is what Decide looks at.
 	Input rules.Input
 	// Standing is what GitHub has said of the access token beside whether it is alive.
@@ -64,6 +66,8 @@ type Seed struct {
 	Fingerprint credential.Fingerprint
 	// Problem is why there is no refresh token.
 	Problem *problem.Problem
+	// Unread is why the seed could not be read, so that it is not known what it holds; Problem says it to a person.
+	Unread error
 }
 
 // Stored is the state of the pair, when there is one and it is the resource's own; nil otherwise.

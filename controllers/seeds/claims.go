@@ -48,6 +48,8 @@ type claims struct {
 	mu      sync.Mutex // Taken before the memory's own lock.
 	own     memory.Slot[claim]
 	byToken map[credential.Fingerprint]map[types.UID]struct{}
+	// indexed is the token under which a resource stands in that index: one at most.
+	indexed map[types.UID]credential.Fingerprint
 	// losses counts what has ended a horizon, and settled has, by namespace, the youngest resource up to which all older
 	// ones of it have been looked at.
 	losses  uint64
@@ -85,7 +87,7 @@ func (c *claims) lose(namespace string) {
 }
 
 func newClaims(store *memory.Store) *claims {
-	return &claims{own: memory.NewSlot[claim](store), byToken: map[credential.Fingerprint]map[types.UID]struct{}{}, settled: map[string]claim{}}
+	return &claims{own: memory.NewSlot[claim](store), byToken: map[credential.Fingerprint]map[types.UID]struct{}{}, indexed: map[types.UID]credential.Fingerprint{}, settled: map[string]claim{}}
 }
 
 // enter records which token a resource wants; none when it is empty. It replaces what the resource wanted
@@ -166,10 +168,8 @@ func (c *claims) forget(uid types.UID) []types.NamespacedName {
 		c.drop(mine)
 		return names(c.wanting(mine.token))
 	}
-	for token, uids := range c.byToken { // The memory has forgotten it already. It stands under one token at most.
-		if _, ok := uids[uid]; ok {
-			return names(c.wanting(token))
-		}
+	if token, ok := c.indexed[uid]; ok { // The memory has forgotten it already.
+		return names(c.wanting(token))
 	}
 	return nil
 }
@@ -228,6 +228,7 @@ func (c *claims) set(wanted claim) {
 		c.byToken[wanted.token] = map[types.UID]struct{}{}
 	}
 	c.byToken[wanted.token][wanted.uid] = struct{}{}
+	c.indexed[wanted.uid] = wanted.token
 }
 
 func (c *claims) drop(mine claim) {
@@ -238,6 +239,9 @@ func (c *claims) drop(mine claim) {
 
 func (c *claims) unindex(uid types.UID, token credential.Fingerprint) {
 	delete(c.byToken[token], uid)
+	if c.indexed[uid] == token {
+		delete(c.indexed, uid)
+	}
 	if len(c.byToken[token]) == 0 {
 		delete(c.byToken, token)
 	}

@@ -89,6 +89,9 @@ func (o *Ownership) Claim(ctx context.Context, token *v1alpha1.GitHubUserToken, 
 // found is what Look has returned: when it looked at nothing, nothing is given up. A claim to the token of a pair that is
 // still to be taken up stays.
 func (o *Ownership) Release(token *v1alpha1.GitHubUserToken, found scope.Seed, pair *rotation.Pair) {
+	if found.Unread != nil {
+		return
+	}
 	if isForeign(token, pair) && o.claims.held(token.UID) == pair.State.RefreshToken {
 		return
 	}

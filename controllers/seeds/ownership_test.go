@@ -535,6 +535,31 @@ func TestOwnerIndexHoldsNamesOnly(t *testing.T) {
 	}
 }
 
+// A hundred thousand resources are deleted beside a hundred thousand claims.
+func TestOwnerIndexIsNotSearchedForAResourceWithoutAClaim(t *testing.T) {
+	store := memory.NewStore()
+	c := newClaims(store)
+	for n := range 1000 {
+		c.enter(claim{uid: types.UID(fmt.Sprint(n)), name: in("octocat"), token: credential.Fingerprint(fmt.Sprint(n % 500))})
+	}
+	if len(c.indexed) != 1000 {
+		t.Fatalf("%d resources are indexed", len(c.indexed))
+	}
+	for n := range 500 {
+		uid := types.UID(fmt.Sprint(n))
+		store.Forget(uid)
+		if others := c.forget(uid); len(others) != 1 {
+			t.Fatalf("others that want the token of %s: %v", uid, others)
+		}
+		if _, indexed := c.indexed[uid]; indexed {
+			t.Fatalf("%s is indexed still", uid)
+		}
+	}
+	if len(c.forget("of no claim")) != 0 {
+		t.Error("somebody waits for a resource without a claim")
+	}
+}
+
 func TestOwnerIsNeverAskedForWithoutAToken(t *testing.T) {
 	store := memory.NewStore()
 	c := newClaims(store)

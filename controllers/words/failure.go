@@ -80,6 +80,40 @@ func FinalizerAltered(what string, err error) *problem.Problem {
 	}
 }
 
+// FinalizerRefused is the problem of a resource whose own finalizer the API server does not write.
+func FinalizerRefused(what string, err error) *problem.Problem {
+	return &problem.Problem{
+		Reason: v1alpha1.ReasonAPIServerUnavailable,
+		Message: what + ", because the operator's finalizer could not be written: " + Of(err) +
+			". Its token is refreshed all the same, and the finalizer is tried again. Have what refuses that let the operator patch GitHubUserTokens.",
+	}
+}
+
+// Unreleased is the problem of a resource that is being deleted and could not be released, for another reason than that
+// admission has altered something.
+func Unreleased(err error) *problem.Problem {
+	return &problem.Problem{
+		Reason:  v1alpha1.ReasonAPIServerUnavailable,
+		Message: "The resource is being deleted and cannot be released yet: " + Of(err) + ". It is tried again, within half a minute of whatever refuses it being removed.",
+	}
+}
+
+// Unknown is the problem of a resource of which it could not be found out how it stands.
+func Unknown(err error) *problem.Problem {
+	return &problem.Problem{
+		Reason:  v1alpha1.ReasonAPIServerUnavailable,
+		Message: "It could not be found out how this resource stands, so that nothing is exchanged: " + Of(err) + ". It is tried again.",
+	}
+}
+
+// Unread is the problem of a seed that could not be read. What the resource has goes on.
+func Unread(err error) *problem.Problem {
+	return &problem.Problem{
+		Reason:  v1alpha1.ReasonAPIServerUnavailable,
+		Message: "The seed could not be looked at: " + Of(err) + ". It is tried again.",
+	}
+}
+
 // Altered says who has altered a pair Secret, and what to do.
 func Altered(err error) string {
 	return Of(err) + ". Change that webhook or policy so that it leaves alone the Secrets that have the label " + v1alpha1.LabelRole + "."

@@ -319,6 +319,12 @@ func (r *Rotator) isUntouched(owner Owner, intent *Intent) bool {
 	return intent.Holder == r.Me && r.sent[owner.UID] != intent.ID
 }
 
+// IsUntouched reports whether it is known that nothing came of an intent: this process has written it and sent nothing under
+// it, or GitHub has not looked at what was sent.
+func (r *Rotator) IsUntouched(owner Owner, intent *Intent) bool {
+	return intent != nil && r.isUntouched(owner, intent) && !r.AtWork(intent)
+}
+
 // Forget drops what is remembered of a resource that is gone.
 func (r *Rotator) Forget(owner Owner) {
 	r.mu.Lock()

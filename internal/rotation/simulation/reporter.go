@@ -16,6 +16,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/controllers/lifecycle"
 	"github.com/githubusertoken/github-user-token-operator/controllers/revocation"
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
+	"github.com/githubusertoken/github-user-token-operator/internal/problem"
 	"github.com/githubusertoken/github-user-token-operator/internal/ratelimit"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 )
@@ -47,6 +48,16 @@ func (r reporter) Report(_ context.Context, s *scope.Scope, decision rotation.De
 		return time.Time{}, errRefused
 	}
 	return time.Time{}, nil
+}
+
+// ReportUnknown implements lifecycle.Reporter.
+func (r reporter) ReportUnknown(_ context.Context, token *v1alpha1.GitHubUserToken, p *problem.Problem) error {
+	w := r.life.world
+	w.attend(w.resources[token.Namespace], p)
+	if w.strikes(StatusRefused, 200) {
+		return errRefused
+	}
+	return nil
 }
 
 // errRefused is the API server's answer to a status.

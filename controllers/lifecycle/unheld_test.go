@@ -1,0 +1,118 @@
+package lifecycle
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
+	"github.com/githubusertoken/github-user-token-operator/controllers/seeds"
+	"github.com/githubusertoken/github-user-token-operator/internal/problem"
+	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
+)
+
+// refusing is an API server that refuses what it is told to.
+type refusing struct {
+	*told
+
+	finalizer, secret error
+	unheld            *problem.Problem
+	unknown           *problem.Problem
+}
+
+func (r *refusing) AddFinalizer(_ context.Context, token *v1alpha1.GitHubUserToken) (*v1alpha1.GitHubUserToken, error) {
+	return token, r.finalizer
+}
+
+func (r *refusing) ReadSecret(context.Context, types.NamespacedName) (*seeds.Secret, error) {
+	return nil, r.secret
+}
+
+func (r *refusing) Metadata(ctx context.Context, ref rotation.Ref) (*rotation.Pair, error) {
+	if r.secret != nil {
+		return nil, r.secret
+	}
+	return r.told.Metadata(ctx, ref)
+}
+
+func (r *refusing) Report(ctx context.Context, s *scope.Scope, decision rotation.Decision, result Result) (time.Time, error) {
+	r.unheld = s.Unheld
+	if result.Problem == nil && s.Seed.Unread != nil {
+		result.Problem = s.Seed.Problem
+	}
+	return r.told.Report(ctx, s, decision, result)
+}
+
+func (r *refusing) ReportUnknown(_ context.Context, _ *v1alpha1.GitHubUserToken, p *problem.Problem) error {
+	r.unknown = p
+	return nil
+}
+
+func newRefusing(t *testing.T) (*world, *refusing) {
+	t.Helper()
+	w, told, _ := newTold(t)
+	r := &refusing{told: told}
+	w.api, w.reporter = r, r
+	w.observer.metadata = r
+	w.observer.seeds = seeds.NewReader(seeds.ReaderOptions{Source: r, Versions: unknownVersions{}})
+	w.observer.versions = unknownVersions{}
+	return w, r
+}
+
+// unknownVersions knows of no Secret.
+type unknownVersions struct{ seeds.Versions }
+
+func (unknownVersions) Version(types.NamespacedName) (string, bool) { return "", false }
+func (unknownVersions) Learn(types.NamespacedName, string)          {}
+
+var errWebhook = errors.New(`admission webhook "policy.example.com" denied the request: not today`)
+
+func TestFinalizerThatIsRefusedStopsNoRefresh(t *testing.T) {
+	w, r := newRefusing(t)
+	token := tokenOf(uid)
+	token.Finalizers = nil
+	r.finalizer = errWebhook
+	again, err := w.Reconcile(t.Context(), token)
+	if err != nil || again <= 0 || again > unheldPause+time.Second {
+		t.Errorf("again after %s, %v", again, err)
+	}
+	if r.unheld == nil || !r.unheld.Aside || !strings.Contains(r.unheld.Message, "not today") {
+		t.Errorf("said is %+v", r.unheld)
+	}
+	r.finalizer = fmt.Errorf("write: %w", rotation.ErrConflict)
+	r.unheld = nil
+	if _, err := w.Reconcile(t.Context(), token); !errors.Is(err, rotation.ErrConflict) || r.unheld != nil {
+		t.Errorf("somebody has just changed it, and %v, %+v", err, r.unheld)
+	}
+}
+
+func TestSeedThatCannotBeReadIsToldAndTheChainGoesOn(t *testing.T) {
+	w, r := newRefusing(t)
+	token := tokenOf(uid)
+	token.Spec.RefreshTokenRef = &v1alpha1.RefreshTokenReference{Name: "seed", Key: "refresh_token"}
+	r.secret = errWebhook
+	if _, err := w.Reconcile(t.Context(), token); !errors.Is(err, errWebhook) {
+		t.Errorf("it is not tried again: %v", err)
+	}
+	if r.last.Problem == nil || !strings.Contains(r.last.Problem.Message, "not today") || r.unknown != nil {
+		t.Errorf("said is %+v, and unknown %+v", r.last.Problem, r.unknown)
+	}
+}
+
+func TestResourceOfWhichNothingCanBeFoundOutIsTold(t *testing.T) {
+	w, r := newRefusing(t)
+	clear(w.secrets)
+	r.secret = errWebhook
+	if _, err := w.Reconcile(t.Context(), tokenOf(uid)); !errors.Is(err, errWebhook) {
+		t.Errorf("it is not tried again: %v", err)
+	}
+	if r.unknown == nil || !strings.Contains(r.unknown.Message, "not today") {
+		t.Errorf("said is %+v", r.unknown)
+	}
+}
