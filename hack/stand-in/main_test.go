@@ -187,6 +187,7 @@ func TestEverySettingOfAnApp(t *testing.T) {
 		"--app", "client_id=a,client_secret=b,client_secret=c,name=N,callback=https://x/cb,webhook=https://y,webhook_secret=w," +
 			"device_flow,oauth_app,no_expiry,auto_approve,strings",
 		"--name", "localhost,127.0.0.1", "--name", "host.docker.internal", "--max-tokens", "-1", "--rate-limit", "2000",
+		"--max-creations", "-2", "--device-code-entries", "-3",
 	}, &output{})
 	if err != nil {
 		t.Fatalf("parse: %v", err)
@@ -194,7 +195,8 @@ func TestEverySettingOfAnApp(t *testing.T) {
 	app := f.options.Apps[0]
 	if len(app.Secrets) != 2 || app.Name != "N" || app.Kind != githubtest.OAuthApp || !app.DeviceFlow || !app.NoExpiry ||
 		!app.AutoApprove || !app.NumbersAsStrings || app.CallbackURLs[0] != "https://x/cb" || app.WebhookURL != "https://y" ||
-		app.WebhookSecret != "w" || app.MaxTokens != -1 || app.RateLimit.Limit != 2000 {
+		app.WebhookSecret != "w" || app.MaxTokens != -1 || app.RateLimit.Limit != 2000 ||
+		app.MaxCreations != -2 || app.DeviceCodeEntries != -3 {
 		t.Errorf("the App was read as %+v", app)
 	}
 	if len(f.names) != 3 {

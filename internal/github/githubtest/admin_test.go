@@ -2,6 +2,7 @@ package githubtest
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -97,13 +98,16 @@ func TestTheAdminSideTellsNoTokenUnlessAsked(t *testing.T) {
 
 func TestTheAdminSideChangesAnApp(t *testing.T) {
 	gh := newServer(t)
-	change := `{"accessTokenLifetime":"30s","refreshTokenLifetime":"1h","secrets":["new"],"deviceFlow":false,"rateLimit":1,"maxTokens":-1}`
+	change := `{"accessTokenLifetime":"30s","refreshTokenLifetime":"1h","secrets":["new"],"deviceFlow":false,"rateLimit":1,"maxTokens":-1,"maxCreations":-1,"deviceCodeEntries":1}`
 	want(t, "status", admin(t, gh, "PATCH", "/apps/"+clientID, change, nil), 200)
 	pair := gh.Mint(clientID, "octocat")
 	want(t, "lifetime", time.Until(pair.AccessTokenExpiresAt) <= 30*time.Second, true)
 	want(t, "old secret", refresh(t, gh, pair.RefreshToken).text("error"), "incorrect_client_credentials")
 	want(t, "over the limit", refresh(t, gh, pair.RefreshToken).status, 403)
 	want(t, "device flow", deviceCode(t, gh).status, 400)
+	gh.UpdateApp(clientID, func(a *App) {
+		want(t, "limits", fmt.Sprint(a.MaxTokens, a.MaxCreations, a.DeviceCodeEntries), "-1 -1 1")
+	})
 	var apps []struct {
 		AccessTokenLifetime string `json:"accessTokenLifetime"`
 	}

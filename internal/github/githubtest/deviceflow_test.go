@@ -126,6 +126,52 @@ func TestADeviceFlowThatCannotBegin(t *testing.T) {
 	want(t, "approval of a code of nobody's", gh.ApproveDevice("ABCD-EFGH", "octocat"), ErrUnknownUserCode)
 }
 
+func TestDeviceFlowTakesFiftyCodesAnHourForAnApp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		gh := newServer(t)
+		gh.AddApp(App{ClientID: "Iv23liOther", DeviceFlow: true})
+		for i := range DefaultDeviceCodeEntries {
+			userCode := deviceCode(t, gh).text("user_code")
+			if i%2 == 0 {
+				want(t, "approval", gh.ApproveDevice(userCode, "octocat"), nil)
+			} else {
+				want(t, "denial", gh.DenyDevice(userCode), nil)
+			}
+		}
+		start := deviceCode(t, gh)
+		want(t, "the 51st", gh.ApproveDevice(start.text("user_code"), "hubot"), ErrTooManyUserCodes)
+		want(t, "a code of nobody's", gh.ApproveDevice("BCDF-GHJK", "hubot"), ErrUnknownUserCode)
+		want(t, "poll", poll(t, gh, start.text("device_code")).text("error"), "authorization_pending")
+		b := newBrowser(t, gh)
+		b.open("/login/device")
+		b.signIn("hubot")
+		b.submit(url.Values{"user_code": {start.text("user_code")}})
+		b.shows("Too many codes")
+		want(t, "status", b.status, http.StatusTooManyRequests)
+
+		r := tokenRequest(url.Values{"client_id": {"Iv23liOther"}})
+		r.URL.Path = "/login/device/code"
+		want(t, "another App's", gh.ApproveDevice(send(t, gh, r).text("user_code"), "octocat"), nil)
+		time.Sleep(time.Hour)
+		want(t, "an hour later", gh.ApproveDevice(deviceCode(t, gh).text("user_code"), "hubot"), nil)
+		gh.UpdateApp(clientID, func(a *App) { a.DeviceCodeEntries = -1 })
+		for range 2 * DefaultDeviceCodeEntries {
+			want(t, "without a limit", gh.DenyDevice(deviceCode(t, gh).text("user_code")), nil)
+		}
+	})
+}
+
+func TestDeviceFlowCountsACodeOnceThatIsEnteredAndConfirmed(t *testing.T) {
+	gh := newServer(t, func(o *Options) { o.Apps[0].DeviceCodeEntries = 1 })
+	b := newBrowser(t, gh)
+	b.open("/login/device")
+	b.signIn("octocat")
+	b.submit(url.Values{"user_code": {deviceCode(t, gh).text("user_code")}})
+	b.shows("Authorize")
+	b.submit(url.Values{"decision": {"continue"}})
+	b.shows("Congratulations")
+}
+
 // That an OAuth App has to ask for its refresh tokens is reported, and not documented: a knob.
 func TestAnOAuthAppHasToAskForItsRefreshToken(t *testing.T) {
 	for scope, c := range map[string]struct {
