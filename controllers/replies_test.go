@@ -147,6 +147,31 @@ func TestAnOddReplyWithAPairIsTaken(t *testing.T) {
 	})
 }
 
+// The access token alone does not tell whether a pair is stored: the one of before may come with a new refresh token.
+func TestReplyWithTheAccessTokenOfBeforeIsStored(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{})
+	w.seed("octocat", "octocat")
+	w.create(w.resource("octocat"))
+	w.ready("octocat")
+	before := w.pair("octocat-token")
+	w.gh.Inject(githubtest.WithField("access_token", access(before)))
+	w.request("octocat", "1")
+	w.refreshed("octocat", 2)
+	stored := w.pair("octocat-token")
+	next, exchanged := w.gh.Successor(refresh(before))
+	if !exchanged || access(stored) != access(before) || refresh(stored) != next.RefreshToken {
+		t.Fatalf("exchanged: %v; the new refresh token is stored: %v", exchanged, refresh(stored) == next.RefreshToken)
+	}
+	w.quiet()
+	w.presented(2)
+	// The chain goes on from it.
+	w.request("octocat", "2")
+	w.refreshed("octocat", 3)
+	w.ready("octocat")
+	w.presented(3)
+}
+
 // Only a rate limit can keep a token from being refreshed for longer than retry.Max: a maintenance page may ask
 // for a day, and the token would expire.
 func TestAnOutageThatAsksForADayIsLookedAtSooner(t *testing.T) {
