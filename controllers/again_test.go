@@ -13,7 +13,7 @@ import (
 
 // GitHub refuses a good refresh token once: an hour later it is presented once more, or at once when somebody asks, and the chain
 // goes on without a login.
-func TestATokenThatGitHubRefusesByMistakeIsPresentedOnceMore(t *testing.T) {
+func TestRefusalTokenThatGitHubRefusesByMistakeIsPresentedOnceMore(t *testing.T) {
 	t.Parallel()
 	for name, lift := range map[string]func(*world){
 		"when a person asks": func(w *world) { w.request("octocat", "please") },
@@ -44,7 +44,7 @@ func TestATokenThatGitHubRefusesByMistakeIsPresentedOnceMore(t *testing.T) {
 }
 
 // A token that is refused twice waits for a login, whatever is asked, restarted or applied again.
-func TestATokenThatIsRefusedTwiceIsNotPresentedAgain(t *testing.T) {
+func TestRefusalTokenThatIsRefusedTwiceIsNotPresentedAgain(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	w.start("octocat")
@@ -68,7 +68,7 @@ func TestATokenThatIsRefusedTwiceIsNotPresentedAgain(t *testing.T) {
 }
 
 // The first login of a resource too can be refused by mistake.
-func TestASeedThatGitHubRefusesByMistakeIsPresentedOnceMoreWhenAPersonAsks(t *testing.T) {
+func TestRefusalSeedThatGitHubRefusesByMistakeIsPresentedOnceMoreWhenAPersonAsks(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	w.gh.Inject(githubtest.OAuthError("bad_refresh_token"))

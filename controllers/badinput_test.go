@@ -26,7 +26,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/test/suite"
 )
 
-func TestASeedThatCannotBeUsedSpendsNothingAndHeals(t *testing.T) {
+func TestInputSeedThatCannotBeUsedSpendsNothingAndHeals(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	const key = "refresh_token"
@@ -85,7 +85,7 @@ func TestASeedThatCannotBeUsedSpendsNothingAndHeals(t *testing.T) {
 	w.presented(len(cases))
 }
 
-func TestWhiteSpaceAroundTheSeedAndTheClientSecretIsIgnored(t *testing.T) {
+func TestInputWhiteSpaceAroundTheSeedAndTheClientSecretIsIgnored(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	seed := w.login("octocat")
@@ -100,7 +100,7 @@ func TestWhiteSpaceAroundTheSeedAndTheClientSecretIsIgnored(t *testing.T) {
 	w.presented(1)
 }
 
-func TestAMissingClientSecretSpendsNothingAndHeals(t *testing.T) {
+func TestInputMissingClientSecretSpendsNothingAndHeals(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	cases := map[string]struct {
@@ -135,7 +135,7 @@ func TestAMissingClientSecretSpendsNothingAndHeals(t *testing.T) {
 	w.presented(len(cases))
 }
 
-func TestAWrongClientSecretSpendsNothingAndHealsAtOnce(t *testing.T) {
+func TestInputWrongClientSecretSpendsNothingAndHealsAtOnce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	w.secret("github-app", map[string]string{"client_secret": "wrong"})
@@ -173,7 +173,7 @@ func TestAWrongClientSecretSpendsNothingAndHealsAtOnce(t *testing.T) {
 	w.presented(4)
 }
 
-func TestAHostThatIsNotAllowedIsNeverContacted(t *testing.T) {
+func TestInputHostThatIsNotAllowedIsNeverContacted(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	w.seed("octocat", "octocat")
@@ -190,7 +190,7 @@ func TestAHostThatIsNotAllowedIsNeverContacted(t *testing.T) {
 	w.presented(1)
 }
 
-func TestAHostThatCannotBeReachedIsTriedAgain(t *testing.T) {
+func TestInputHostThatCannotBeReachedIsTriedAgain(t *testing.T) {
 	t.Parallel()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -215,7 +215,7 @@ func TestAHostThatCannotBeReachedIsTriedAgain(t *testing.T) {
 	w.presented(1)
 }
 
-func TestAHostWithACertificateOfAnotherAuthorityGetsNoToken(t *testing.T) {
+func TestInputHostWithACertificateOfAnotherAuthorityGetsNoToken(t *testing.T) {
 	t.Parallel()
 	other, err := githubtest.NewCA("other")
 	if err != nil {
@@ -239,7 +239,7 @@ func TestAHostWithACertificateOfAnotherAuthorityGetsNoToken(t *testing.T) {
 	w.presented(1)
 }
 
-func TestARedirectIsNeverFollowed(t *testing.T) {
+func TestInputRedirectIsNeverFollowed(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	codes := []int{301, 302, 303, 307, 308}
@@ -272,7 +272,7 @@ func TestARedirectIsNeverFollowed(t *testing.T) {
 	}
 }
 
-func TestASecretThatBelongsToSomebodyElseIsNotTouched(t *testing.T) {
+func TestInputSecretThatBelongsToSomebodyElseIsNotTouched(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	owner := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "owner"}}
@@ -314,7 +314,7 @@ func TestASecretThatBelongsToSomebodyElseIsNotTouched(t *testing.T) {
 	w.presented(len(foreign))
 }
 
-func TestARefreshBeforeLongerThanTheLifetimeIsReportedAndDoesNotLoop(t *testing.T) {
+func TestInputRefreshBeforeLongerThanTheLifetimeIsReportedAndDoesNotLoop(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{app: githubtest.App{AccessTokenLifetime: time.Hour}})
 	w.seed("octocat", "octocat")
@@ -336,7 +336,7 @@ func TestARefreshBeforeLongerThanTheLifetimeIsReportedAndDoesNotLoop(t *testing.
 	w.presented(1)
 }
 
-func TestASpentRefreshTokenIsPresentedOnceAndTheNextLoginHeals(t *testing.T) {
+func TestInputSpentRefreshTokenIsPresentedOnceAndTheNextLoginHeals(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{spendsTwice: true})
 	seed := w.seed("octocat", "octocat")
@@ -358,7 +358,7 @@ func TestASpentRefreshTokenIsPresentedOnceAndTheNextLoginHeals(t *testing.T) {
 	w.presented(3)
 }
 
-func TestARefreshTokenOfAnotherAppIsRejectedAndWorksWithItsOwn(t *testing.T) {
+func TestInputRefreshTokenOfAnotherAppIsRejectedAndWorksWithItsOwn(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	const right = "Iv23liRIGHT"
@@ -380,7 +380,7 @@ func TestARefreshTokenOfAnotherAppIsRejectedAndWorksWithItsOwn(t *testing.T) {
 
 // A label that no Secret can have may have been stored before the CRD refused it. What the API server refuses then
 // is told, and neither the pair nor its refresh suffers.
-func TestLabelsThatTheAPIServerRefusesAreReportedAndRotationsGoOn(t *testing.T) {
+func TestInputLabelsThatTheAPIServerRefusesAreReportedAndRotationsGoOn(t *testing.T) {
 	t.Parallel()
 	const refused = "not-a-value"
 	w := newWorld(t, worldOptions{config: func(config *rest.Config) {

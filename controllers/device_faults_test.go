@@ -56,7 +56,7 @@ func gated(t *testing.T) (*world, *secretGate) {
 	return newWorld(t, worldOptions{app: deviceApp(), config: gate.config}), gate
 }
 
-func TestNoCodeIsShownBeforeItIsStored(t *testing.T) {
+func TestDeviceFlowNoCodeIsShownBeforeItIsStored(t *testing.T) {
 	t.Parallel()
 	w, gate := gated(t)
 	gate.shut.Store(true)
@@ -75,7 +75,7 @@ func TestNoCodeIsShownBeforeItIsStored(t *testing.T) {
 	w.ready("octocat")
 }
 
-func TestAPairThatCannotBeStoredIsKeptUntilItCan(t *testing.T) {
+func TestDeviceFlowPairThatCannotBeStoredIsKeptUntilItCan(t *testing.T) {
 	t.Parallel()
 	w, gate := gated(t)
 	w.create(w.withoutSeed("octocat"))
@@ -93,7 +93,7 @@ func TestAPairThatCannotBeStoredIsKeptUntilItCan(t *testing.T) {
 	w.presented(0)
 }
 
-func TestAPollThatFailsIsMadeAgainAndTheCodeStays(t *testing.T) {
+func TestDeviceFlowPollThatFailsIsMadeAgainAndTheCodeStays(t *testing.T) {
 	t.Parallel()
 	each(t, map[string]githubtest.Fault{
 		"502":                    githubtest.BadGateway(),
@@ -121,7 +121,7 @@ func TestAPollThatFailsIsMadeAgainAndTheCodeStays(t *testing.T) {
 	})
 }
 
-func TestACodeThatGitHubDoesNotGiveOutIsAskedForAgain(t *testing.T) {
+func TestDeviceFlowCodeThatGitHubDoesNotGiveOutIsAskedForAgain(t *testing.T) {
 	t.Parallel()
 	each(t, map[string]struct {
 		fault  githubtest.Fault
@@ -154,7 +154,7 @@ func TestACodeThatGitHubDoesNotGiveOutIsAskedForAgain(t *testing.T) {
 }
 
 // GitHub gives the pair out once. When its reply is lost nothing can bring it back: another code is offered.
-func TestAPairWhoseReplyWasLostIsAskedForByAnotherCode(t *testing.T) {
+func TestDeviceFlowPairWhoseReplyWasLostIsAskedForByAnotherCode(t *testing.T) {
 	t.Parallel()
 	w := withDevice(t, 0)
 	w.create(w.withoutSeed("octocat"))
@@ -172,7 +172,7 @@ func TestAPairWhoseReplyWasLostIsAskedForByAnotherCode(t *testing.T) {
 
 // The process dies between GitHub's reply and the commit: the outbox has the pair, and the next process
 // stores it, or refuses it if it is another account's.
-func TestAPairInTheOutboxIsDealtWithAtTheNextStart(t *testing.T) {
+func TestDeviceFlowPairInTheOutboxIsDealtWithAtTheNextStart(t *testing.T) {
 	t.Parallel()
 	each(t, map[string]struct {
 		enters string
@@ -246,7 +246,7 @@ func (w *world) receive(name string) {
 }
 
 // What the device flow handles is as secret as what it brings.
-func TestNothingOfADeviceFlowIsTold(t *testing.T) {
+func TestDeviceFlowNothingOfADeviceFlowIsTold(t *testing.T) {
 	t.Parallel()
 	w, gate := gated(t)
 	w.create(w.withoutSeed("octocat"))

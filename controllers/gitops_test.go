@@ -47,7 +47,7 @@ func (w *world) manifests(name, refreshToken string) (seed *corev1.Secret, token
 	return seed, token
 }
 
-func TestArgoCDsTrackingIsNotCopiedToSecrets(t *testing.T) {
+func TestGitOpsArgoCDsTrackingIsNotCopiedToSecrets(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	seed, token := w.manifests("octocat", w.login("octocat"))
@@ -73,7 +73,7 @@ func TestArgoCDsTrackingIsNotCopiedToSecrets(t *testing.T) {
 	}
 }
 
-func TestApplyingAgainForEverChangesNothing(t *testing.T) {
+func TestGitOpsApplyingAgainForEverChangesNothing(t *testing.T) {
 	t.Parallel()
 	each(t, map[string][]string{
 		"client-side": {"apply", "-f", "-"},
@@ -99,7 +99,7 @@ func TestApplyingAgainForEverChangesNothing(t *testing.T) {
 	})
 }
 
-func TestPruneRemovesWhatLeftGitAndNothingElse(t *testing.T) {
+func TestGitOpsPruneRemovesWhatLeftGitAndNothingElse(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	seed, token := w.manifests("octocat", w.login("octocat"))
@@ -129,7 +129,7 @@ func TestPruneRemovesWhatLeftGitAndNothingElse(t *testing.T) {
 	w.presented(1)
 }
 
-func TestReplacingByForceIsDeletionAndCreation(t *testing.T) {
+func TestGitOpsReplacingByForceIsDeletionAndCreation(t *testing.T) {
 	t.Parallel()
 	t.Run("a retained pair is taken up again", func(t *testing.T) {
 		t.Parallel()
@@ -163,7 +163,7 @@ func TestReplacingByForceIsDeletionAndCreation(t *testing.T) {
 	})
 }
 
-func TestAHoldPutsARefreshOff(t *testing.T) {
+func TestGitOpsHoldPutsARefreshOff(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{app: githubtest.App{AccessTokenLifetime: time.Hour}})
 	w.startWith("octocat", v1alpha1.Output{Name: "out", Format: v1alpha1.OutputFormatOpaque})
@@ -207,7 +207,7 @@ func TestAHoldPutsARefreshOff(t *testing.T) {
 
 // kubectl replace, which Argo CD does for Replace=true, sends the manifest without what others have added: the finalizer is
 // gone, and nothing else says so. It is put back at once, so that the deletion policy is carried out.
-func TestAResourceThatIsReplacedKeepsItsDeletionPolicy(t *testing.T) {
+func TestGitOpsResourceThatIsReplacedKeepsItsDeletionPolicy(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	w.seed("octocat", "octocat")

@@ -12,7 +12,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/test/suite"
 )
 
-func TestThePairMovesWhenItsSecretIsGivenAnotherName(t *testing.T) {
+func TestMoveOfThePairWhenItsSecretIsGivenAnotherName(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	before := w.start("octocat")
@@ -65,7 +65,7 @@ func TestThePairMovesWhenItsSecretIsGivenAnotherName(t *testing.T) {
 }
 
 // However long the name was taken: the pair does not wait for the next try, of which there are few by then.
-func TestThePairMovesAsSoonAsTheNameThatItWaitsForIsFree(t *testing.T) {
+func TestMoveOfThePairAsSoonAsTheNameThatItWaitsForIsFree(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	before := w.start("octocat")
@@ -99,7 +99,7 @@ func TestThePairMovesAsSoonAsTheNameThatItWaitsForIsFree(t *testing.T) {
 	w.presented(1)
 }
 
-func TestAMoveThatWasCutShortIsFinishedWithoutAnExchange(t *testing.T) {
+func TestMoveThatWasCutShortIsFinishedWithoutAnExchange(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	before := w.start("octocat")

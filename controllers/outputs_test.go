@@ -115,7 +115,7 @@ func TestOutputsAreWrittenInEachFormatAndFollowTheToken(t *testing.T) {
 	w.quiet()
 }
 
-func TestARotationCostsOneWriteForEachOutput(t *testing.T) {
+func TestOutputRotationCostsOneWriteForEachOutput(t *testing.T) {
 	t.Parallel()
 	for _, k := range []int{0, 1, 6, 16} {
 		t.Run(fmt.Sprint(k), func(t *testing.T) {
@@ -144,7 +144,7 @@ func TestARotationCostsOneWriteForEachOutput(t *testing.T) {
 	}
 }
 
-func TestAllOutputsAreWrittenWithinASecondOfTheOldTokensDeath(t *testing.T) {
+func TestOutputAllOutputsAreWrittenWithinASecondOfTheOldTokensDeath(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	outputs := allFormats("octocat")
@@ -206,7 +206,7 @@ func (w *world) watchOutputs(count int) func() time.Time {
 	}
 }
 
-func TestAnOutputThatSomebodyChangesIsRestoredWithoutAnExchange(t *testing.T) {
+func TestOutputThatSomebodyChangesIsRestoredWithoutAnExchange(t *testing.T) {
 	t.Parallel()
 	edit := func(change func(*corev1.Secret)) func(*world, *corev1.Secret) {
 		return func(w *world, secret *corev1.Secret) {
@@ -267,7 +267,7 @@ func TestAnOutputThatSomebodyChangesIsRestoredWithoutAnExchange(t *testing.T) {
 	}
 }
 
-func TestAStartWithOutputsThatAreRightReadsAndWritesNoSecret(t *testing.T) {
+func TestOutputStartWithOutputsThatAreRightReadsAndWritesNoSecret(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	w.startWith("octocat", allFormats("octocat")...)
@@ -288,7 +288,7 @@ func TestAStartWithOutputsThatAreRightReadsAndWritesNoSecret(t *testing.T) {
 	}
 }
 
-func TestAnEditWhileTheOperatorIsDownIsNoticedAfterwards(t *testing.T) {
+func TestOutputEditWhileTheOperatorIsDownIsNoticedAfterwards(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	pair := w.startWith("octocat", allFormats("octocat")...)
@@ -349,7 +349,7 @@ func TestOutputsFollowTheSpec(t *testing.T) {
 	w.quiet()
 }
 
-func TestAForeignSecretOfAnOutputsNameIsNeverTouched(t *testing.T) {
+func TestOutputForeignSecretOfAnOutputsNameIsNeverTouched(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	w.secret("taken", map[string]string{"theirs": "x"})
@@ -385,7 +385,7 @@ func TestAForeignSecretOfAnOutputsNameIsNeverTouched(t *testing.T) {
 	})
 }
 
-func TestTwoResourcesWithOneOutputNameDoNotFight(t *testing.T) {
+func TestOutputTwoResourcesWithOneOutputNameDoNotFight(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	pair := w.startWith("first", v1alpha1.Output{Name: "shared", Format: v1alpha1.OutputFormatOpaque})
@@ -420,7 +420,7 @@ func TestOutputsGoWithTheirResource(t *testing.T) {
 	}
 }
 
-func TestAnOutputThatTheAPIServerRefusesIsReportedAndRotationsGoOn(t *testing.T) {
+func TestOutputThatTheAPIServerRefusesIsReportedAndRotationsGoOn(t *testing.T) {
 	t.Parallel()
 	each(t, map[string]githubtest.App{"tokens as ever": {}, "tokens with dots": {LongTokens: true}}, refuseAnOutput)
 }
@@ -494,7 +494,7 @@ func TestOutputsAreRestoredAfterACrashBetweenTheCommitAndThem(t *testing.T) {
 	}
 }
 
-func TestTheHostOfOutputsIsThatOfTheTokenAndNotOfAnEditedSpec(t *testing.T) {
+func TestOutputHostOfOutputsIsThatOfTheTokenAndNotOfAnEditedSpec(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{app: githubtest.App{}})
 	pair := w.startWith("octocat", v1alpha1.Output{Name: "out", Format: v1alpha1.OutputFormatGitCredentials})

@@ -28,7 +28,7 @@ func counted(t *testing.T, name, value string) (sum float64) {
 }
 
 // A person revokes the App at GitHub, and authorizes it again by the code that is offered then.
-func TestARevokedGrantIsNoticedWithinTheIntervalAndRepairedByACode(t *testing.T) {
+func TestDeviceFlowRevokedGrantIsNoticedWithinTheIntervalAndRepairedByACode(t *testing.T) {
 	t.Parallel()
 	w := withDevice(t, 0)
 	token := w.withoutSeed("octocat")
@@ -63,7 +63,7 @@ func TestARevokedGrantIsNoticedWithinTheIntervalAndRepairedByACode(t *testing.T)
 }
 
 // GitHub refuses for good: nothing is gained by asking again, and the resource goes at once.
-func TestARevocationThatGitHubRefusesHoldsUpNothing(t *testing.T) {
+func TestDeviceFlowRevocationThatGitHubRefusesHoldsUpNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	pair := w.revocable("octocat", func(token *v1alpha1.GitHubUserToken) { token.Spec.App.ClientSecretRef = nil })
@@ -86,7 +86,7 @@ func TestARevocationThatGitHubRefusesHoldsUpNothing(t *testing.T) {
 	}
 }
 
-func TestAWrongClientSecretIsNoReasonForACode(t *testing.T) {
+func TestDeviceFlowWrongClientSecretIsNoReasonForACode(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{app: deviceApp()})
 	seed := w.seed("octocat", "octocat")

@@ -15,7 +15,7 @@ import (
 
 // What comes in place of a pair, before GitHub has looked at the request: nothing is lost, and the next try
 // succeeds.
-func TestAReplyWithoutAPairCostsNothingWhenGitHubDidNotExchange(t *testing.T) {
+func TestReplyWithoutAPairCostsNothingWhenGitHubDidNotExchange(t *testing.T) {
 	t.Parallel()
 	cases := map[string]struct {
 		fault  githubtest.Fault
@@ -67,7 +67,7 @@ func TestAReplyWithoutAPairCostsNothingWhenGitHubDidNotExchange(t *testing.T) {
 
 // What comes in place of a pair after GitHub has made the exchange: the pair is lost, and that is what the
 // resource says, after one more try that proves it. The next login heals.
-func TestALostReplyIsReportedAsSuch(t *testing.T) {
+func TestReplyLostReplyIsReportedAsSuch(t *testing.T) {
 	t.Parallel()
 	each(t, map[string]githubtest.Fault{
 		"502":                                   githubtest.BadGateway().AfterCommit(),
@@ -100,7 +100,7 @@ func TestALostReplyIsReportedAsSuch(t *testing.T) {
 }
 
 // The new access token arrived and the new refresh token did not: workloads go on for as long as it lives.
-func TestHalfAPairIsUsedWhileItLives(t *testing.T) {
+func TestReplyHalfAPairIsUsedWhileItLives(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	before := w.start("octocat")
@@ -119,7 +119,7 @@ func TestHalfAPairIsUsedWhileItLives(t *testing.T) {
 }
 
 // A reply that is odd but holds a pair is a success: there is no other pair.
-func TestAnOddReplyWithAPairIsTaken(t *testing.T) {
+func TestReplyOddReplyWithAPairIsTaken(t *testing.T) {
 	t.Parallel()
 	each(t, map[string]githubtest.Fault{
 		"10 MB behind the pair":            githubtest.HugeBody(10 << 20),
@@ -174,7 +174,7 @@ func TestReplyWithTheAccessTokenOfBeforeIsStored(t *testing.T) {
 
 // Only a rate limit can keep a token from being refreshed for longer than retry.Max: a maintenance page may ask
 // for a day, and the token would expire.
-func TestAnOutageThatAsksForADayIsLookedAtSooner(t *testing.T) {
+func TestReplyOutageThatAsksForADayIsLookedAtSooner(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	w.start("octocat")
@@ -192,7 +192,7 @@ func TestAnOutageThatAsksForADayIsLookedAtSooner(t *testing.T) {
 	w.presented(4)
 }
 
-func TestARateLimitIsKeptTo(t *testing.T) {
+func TestReplyRateLimitIsKeptTo(t *testing.T) {
 	t.Parallel()
 	each(t, map[string]struct {
 		fault   func() githubtest.Fault

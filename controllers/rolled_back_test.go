@@ -28,7 +28,7 @@ func (w *world) putBack(old *corev1.Secret) {
 }
 
 // A pair that was put back to an older state is spent, and there is somebody who knows.
-func TestAPairThatWasPutBackInPlaceIsNotUsedUnproven(t *testing.T) {
+func TestRolledBackPairThatWasPutBackInPlaceIsNotUsedUnproven(t *testing.T) {
 	t.Parallel()
 	each(t, map[string]struct {
 		// down says that the operator is not there to see it, so that only the status tells.
@@ -79,7 +79,7 @@ func TestAPairThatWasPutBackInPlaceIsNotUsedUnproven(t *testing.T) {
 }
 
 // A status is no proof, and whoever may write one cannot stop a chain with it.
-func TestAStatusThatLiesRaisesADoubtOnly(t *testing.T) {
+func TestRolledBackStatusThatLiesRaisesADoubtOnly(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	before := w.start("octocat")
@@ -104,7 +104,7 @@ func TestAStatusThatLiesRaisesADoubtOnly(t *testing.T) {
 }
 
 // An old pair whose access token is alive is the current one: somebody has put back what was there.
-func TestALoginThatWasImportedSinceIsNotImportedAgain(t *testing.T) {
+func TestRolledBackLoginThatWasImportedSinceIsNotImportedAgain(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	before := w.start("octocat")
@@ -123,7 +123,7 @@ func TestALoginThatWasImportedSinceIsNotImportedAgain(t *testing.T) {
 }
 
 // Where nobody remembers anything the old pair is presented once, and the refusal says what may have happened.
-func TestAPairThatWasPutBackWithItsStatusIsPresentedOnce(t *testing.T) {
+func TestRolledBackPairThatWasPutBackWithItsStatusIsPresentedOnce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{spendsTwice: true})
 	w.start("octocat")

@@ -12,7 +12,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/test/suite"
 )
 
-func TestANewLoginWinsOverAWorkingChain(t *testing.T) {
+func TestSeedNewLoginWinsOverAWorkingChain(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	before := w.start("octocat")
@@ -29,7 +29,7 @@ func TestANewLoginWinsOverAWorkingChain(t *testing.T) {
 	w.presented(2)
 }
 
-func TestANewLoginWinsOverADeadChain(t *testing.T) {
+func TestSeedNewLoginWinsOverADeadChain(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	before := w.start("octocat")
@@ -44,7 +44,7 @@ func TestANewLoginWinsOverADeadChain(t *testing.T) {
 	w.presented(3)
 }
 
-func TestABadNewSeedDoesNotHurtAWorkingChain(t *testing.T) {
+func TestSeedBadNewSeedDoesNotHurtAWorkingChain(t *testing.T) {
 	t.Parallel()
 	cases := map[string]struct {
 		change    func(w *world)
@@ -97,7 +97,7 @@ func TestABadNewSeedDoesNotHurtAWorkingChain(t *testing.T) {
 	})
 }
 
-func TestASeedAfterItsImportChangesNothing(t *testing.T) {
+func TestSeedAfterItsImportChangesNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	seed := w.seed("octocat", "octocat")
@@ -148,7 +148,7 @@ func TestASeedAfterItsImportChangesNothing(t *testing.T) {
 }
 
 // A login that arrives while an exchange is under way: the exchange ends as it must, and then the login wins.
-func TestANewLoginDuringAnExchangeWins(t *testing.T) {
+func TestSeedNewLoginDuringAnExchangeWins(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	before := w.start("octocat")
@@ -167,7 +167,7 @@ func TestANewLoginDuringAnExchangeWins(t *testing.T) {
 	w.presented(3)
 }
 
-func TestAChangedAppWaitsForALoginAndComesBack(t *testing.T) {
+func TestSeedChangedAppWaitsForALoginAndComesBack(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	const other = "Iv23liOTHER"

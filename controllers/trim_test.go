@@ -296,7 +296,7 @@ func (c *collections) watch(config *rest.Config) {
 }
 
 // What a tenant has put into many objects is taken in one by one, or in small pages.
-func TestOperatorListsNothingAtOnce(t *testing.T) {
+func TestCacheOperatorListsNothingAtOnce(t *testing.T) {
 	t.Parallel()
 	seen := &collections{}
 	w := newWorld(t, worldOptions{config: seen.watch, controller: func(o *Options) { o.EnableHandoff = true }})
@@ -324,7 +324,7 @@ func TestOperatorListsNothingAtOnce(t *testing.T) {
 }
 
 // What is too large for the cache is read live where it is written: what others have put there stays.
-func TestLargeMetadataOfOthersStays(t *testing.T) {
+func TestCacheLargeMetadataOfOthersStays(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	w.seed("octocat", "octocat")

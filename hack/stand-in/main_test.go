@@ -122,7 +122,7 @@ func refresh(t *testing.T, where addresses, token string) (expiresIn int, oauthE
 	return reply.ExpiresIn, reply.Error
 }
 
-func TestTheCommandServesAndTellsByFingerprintOnly(t *testing.T) {
+func TestStandInCommandServesAndTellsByFingerprintOnly(t *testing.T) {
 	var out output
 	where, stop := start(t, &out, "--access-token-lifetime", "30s")
 	token := mint(t, where)
@@ -146,7 +146,7 @@ func TestTheCommandServesAndTellsByFingerprintOnly(t *testing.T) {
 	}
 }
 
-func TestQuietPrintsNoLines(t *testing.T) {
+func TestStandInQuietPrintsNoLines(t *testing.T) {
 	var out output
 	where, stop := start(t, &out, "--quiet")
 	refresh(t, where, mint(t, where))
@@ -156,7 +156,7 @@ func TestQuietPrintsNoLines(t *testing.T) {
 	}
 }
 
-func TestFlagsThatMakeNoSense(t *testing.T) {
+func TestStandInFlagsThatMakeNoSense(t *testing.T) {
 	app := []string{"--app", "client_id=a"}
 	cases := map[string]struct {
 		args []string
@@ -182,7 +182,7 @@ func TestFlagsThatMakeNoSense(t *testing.T) {
 	}
 }
 
-func TestEverySettingOfAnApp(t *testing.T) {
+func TestStandInEverySettingOfAnApp(t *testing.T) {
 	f, err := parseFlags([]string{
 		"--app", "client_id=a,client_secret=b,client_secret=c,name=N,callback=https://x/cb,webhook=https://y,webhook_secret=w," +
 			"device_flow,oauth_app,no_expiry,auto_approve,strings",

@@ -25,7 +25,7 @@ func version(uid, access, refresh, seed string) *corev1.Secret {
 	}
 }
 
-func TestChangesAreMadeOutOfVersions(t *testing.T) {
+func TestStageChangesAreMadeOutOfVersions(t *testing.T) {
 	var told []Change
 	tracked := tracker{known: map[types.NamespacedName]pair{}, tell: func(change Change) { told = append(told, change) }}
 	deleting := version("1", "access3", "refresh3", "")
@@ -64,7 +64,7 @@ func TestChangesAreMadeOutOfVersions(t *testing.T) {
 	}
 }
 
-func TestWhatIsWrongWithARotationIsSaid(t *testing.T) {
+func TestStageWhatIsWrongWithARotationIsSaid(t *testing.T) {
 	good := func() Verdict {
 		return Verdict{
 			Access:   githubtest.TokenState{Alive: true},

@@ -29,7 +29,7 @@ func tokenBody(token string) string {
 	return string(content)
 }
 
-func TestTheAdminSideMintsAndEndsTokens(t *testing.T) {
+func TestAdminSideMintsAndEndsTokens(t *testing.T) {
 	gh := newServer(t)
 	var pair pairJSON
 	want(t, "mint", admin(t, gh, "POST", "/mint?app="+clientID+"&user=newcomer", "", &pair), 200)
@@ -57,7 +57,7 @@ func TestTheAdminSideMintsAndEndsTokens(t *testing.T) {
 	want(t, "alive after that", gh.Alive(last.AccessToken), false)
 }
 
-func TestTheAdminSideTellsNoTokenUnlessAsked(t *testing.T) {
+func TestAdminSideTellsNoTokenUnlessAsked(t *testing.T) {
 	gh := newServer(t)
 	seed := gh.Mint(clientID, "octocat")
 	refresh(t, gh, seed.RefreshToken)
@@ -96,7 +96,7 @@ func TestTheAdminSideTellsNoTokenUnlessAsked(t *testing.T) {
 	want(t, "refused", summary.Outcomes[RefusedToken], 1)
 }
 
-func TestTheAdminSideChangesAnApp(t *testing.T) {
+func TestAdminSideChangesAnApp(t *testing.T) {
 	gh := newServer(t)
 	change := `{"accessTokenLifetime":"30s","refreshTokenLifetime":"1h","secrets":["new"],"deviceFlow":false,"rateLimit":1,"maxTokens":-1,"maxCreations":-1,"deviceCodeEntries":1}`
 	want(t, "status", admin(t, gh, "PATCH", "/apps/"+clientID, change, nil), 200)
@@ -115,7 +115,7 @@ func TestTheAdminSideChangesAnApp(t *testing.T) {
 	want(t, "lifetime shown", apps[0].AccessTokenLifetime, "30s")
 }
 
-func TestTheAdminSideDecidesOnDevices(t *testing.T) {
+func TestAdminSideDecidesOnDevices(t *testing.T) {
 	gh := newServer(t)
 	first, second := deviceCode(t, gh), deviceCode(t, gh)
 	code := func(a answer) string { return url.QueryEscape(a.text("user_code")) }
@@ -129,7 +129,7 @@ func TestTheAdminSideDecidesOnDevices(t *testing.T) {
 	want(t, "approve again", admin(t, gh, "POST", "/devices/approve?user=octocat&code="+code(first), "", nil), 404)
 }
 
-func TestTheAdminSideInjectsFaults(t *testing.T) {
+func TestAdminSideInjectsFaults(t *testing.T) {
 	cases := map[string]struct {
 		request, label string
 		status         int
@@ -187,7 +187,7 @@ func TestTheAdminSideInjectsFaults(t *testing.T) {
 	}
 }
 
-func TestTheAdminSideRefusesNonsense(t *testing.T) {
+func TestAdminSideRefusesNonsense(t *testing.T) {
 	gh := newServer(t)
 	cases := map[string]struct {
 		method, target, body string

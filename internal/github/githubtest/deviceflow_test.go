@@ -25,7 +25,7 @@ func poll(t *testing.T, gh *Server, code string) answer {
 	}))
 }
 
-func TestTheDeviceFlowGivesAPairToWhoeverWasApproved(t *testing.T) {
+func TestDeviceFlowGivesAPairToWhoeverWasApproved(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		gh := newServer(t)
 		start := deviceCode(t, gh)
@@ -56,7 +56,7 @@ func TestTheDeviceFlowGivesAPairToWhoeverWasApproved(t *testing.T) {
 	})
 }
 
-func TestTheIntervalIsCheckedBeforeAnythingElse(t *testing.T) {
+func TestDeviceFlowIntervalIsCheckedBeforeAnythingElse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		gh := newServer(t)
 		start := deviceCode(t, gh)
@@ -77,7 +77,7 @@ func TestTheIntervalIsCheckedBeforeAnythingElse(t *testing.T) {
 	})
 }
 
-func TestHowADeviceFlowEndsWithoutAPair(t *testing.T) {
+func TestDeviceFlowHowADeviceFlowEndsWithoutAPair(t *testing.T) {
 	cases := map[string]struct {
 		happens func(*testing.T, *Server, string)
 		error   string
@@ -113,7 +113,7 @@ func TestHowADeviceFlowEndsWithoutAPair(t *testing.T) {
 	}
 }
 
-func TestADeviceFlowThatCannotBegin(t *testing.T) {
+func TestDeviceFlowThatCannotBegin(t *testing.T) {
 	gh := newServer(t)
 	gh.UpdateApp(clientID, func(a *App) { a.DeviceFlow = false })
 	got := deviceCode(t, gh)
@@ -173,7 +173,7 @@ func TestDeviceFlowCountsACodeOnceThatIsEnteredAndConfirmed(t *testing.T) {
 }
 
 // That an OAuth App has to ask for its refresh tokens is reported, and not documented: a knob.
-func TestAnOAuthAppHasToAskForItsRefreshToken(t *testing.T) {
+func TestDeviceFlowOAuthAppHasToAskForItsRefreshToken(t *testing.T) {
 	for scope, c := range map[string]struct {
 		scope   string
 		refresh bool

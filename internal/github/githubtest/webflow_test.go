@@ -41,7 +41,7 @@ func (b *browser) landed() url.Values {
 	return target.Query()
 }
 
-func TestAPersonAuthorizesAnAppOnTheWeb(t *testing.T) {
+func TestWebFlowPersonAuthorizesAnAppOnTheWeb(t *testing.T) {
 	gh := newServer(t, withCallback)
 	b := newBrowser(t, gh)
 	b.open(authorizePath(url.Values{"code_challenge": {challengeOf("verifier")}, "code_challenge_method": {"S256"}, "login": {"octocat"}}))
@@ -68,7 +68,7 @@ func TestAPersonAuthorizesAnAppOnTheWeb(t *testing.T) {
 	b.shows("Choose an account")
 }
 
-func TestHowAnAuthorizationIsRefused(t *testing.T) {
+func TestWebFlowHowAnAuthorizationIsRefused(t *testing.T) {
 	cases := map[string]struct {
 		query url.Values
 		error string
@@ -215,7 +215,7 @@ func TestWebFlowLoginMayBeLimitedToOneRepository(t *testing.T) {
 	want(t, "one out of reach is ignored in silence", restricted, false)
 }
 
-func TestAnAutoApprovedCodeLivesTenMinutes(t *testing.T) {
+func TestWebFlowAutoApprovedCodeLivesTenMinutes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		gh := newServer(t, withCallback, func(o *Options) { o.Apps[0].AutoApprove = true })
 		code := func() string {
