@@ -14,6 +14,7 @@ import (
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/internal/github/githubtest"
+	"github.com/githubusertoken/github-user-token-operator/test/suite"
 )
 
 // kubectl runs kubectl as an administrator, with objects as its standard input.
@@ -29,7 +30,7 @@ func (w *world) kubectl(objects []client.Object, args ...string) {
 	command := plane.Kubectl(w.ctx, append([]string{"--namespace=" + w.namespace}, args...)...)
 	command.Stdin = &text
 	if output, err := command.CombinedOutput(); err != nil {
-		w.t.Fatalf("kubectl %s: %v\n%s", strings.Join(args, " "), err, tokenForm.ReplaceAll(output, []byte("[REDACTED]")))
+		w.t.Fatalf("kubectl %s: %v\n%s", strings.Join(args, " "), err, suite.Tokens.ReplaceAll(output, []byte("[REDACTED]")))
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/internal/github/githubtest"
 	"github.com/githubusertoken/github-user-token-operator/test/suite"
 )
 
@@ -25,6 +26,7 @@ func TestHostileTenant(t *testing.T) {
 	for i := range settings.apps {
 		apps = append(apps, w.app(fmt.Sprintf("Iv23liVICTIM%d", i), settings.lifetime))
 	}
+	the.gh.UpdateApp(apps[0], func(a *githubtest.App) { a.LongTokens = true }) // Those are searched for, too.
 	behaving := w.namespace("victims", nil)
 	victims := w.subjects(behaving, settings.victims, apps)
 	ended := w.endedByRevocation(behaving)

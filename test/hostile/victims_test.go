@@ -228,14 +228,24 @@ func (s *subject) problem(ctx context.Context, namespace string, kills []time.Ti
 	case string(secret.Data[v1alpha1.KeyRefreshToken]) != newest.RefreshToken, string(secret.Data[v1alpha1.KeyAccessToken]) != newest.AccessToken:
 		return "the Secret does not hold the newest pair; " + suite.Describe(&token), false
 	case secret.Annotations[v1alpha1.AnnotationIntent] != "":
-		return "an intent is left; " + suite.Describe(&token), false
+		return "an intent is left; " + suite.Describe(&token) + "; " + marks(&secret), false
 	case !the.gh.Alive(newest.AccessToken), !the.gh.Alive(newest.RefreshToken):
 		return "the newest pair is dead; " + suite.Describe(&token), false
 	case !meta.IsStatusConditionTrue(token.Status.Conditions, v1alpha1.ConditionReady),
 		authorized == nil || authorized.Status != metav1.ConditionTrue:
-		return suite.Describe(&token), false
+		return suite.Describe(&token) + "; " + marks(&secret), false
 	}
 	return "", false
+}
+
+// marks tells by what the operator may know a Secret as its own.
+func marks(secret *corev1.Secret) string {
+	var owners []string
+	for _, owner := range secret.OwnerReferences {
+		owners = append(owners, fmt.Sprintf("%s %s (%s)", owner.Kind, owner.Name, owner.UID))
+	}
+	return fmt.Sprintf("the Secret has the labels %v, the owners %v, the finalizers %v, the intent %q and the state %s", secret.Labels, owners,
+		secret.Finalizers, secret.Annotations[v1alpha1.AnnotationIntent], secret.Annotations[v1alpha1.AnnotationState])
 }
 
 // lostByKill reports whether GitHub made the exchange so shortly before a kill that its reply may not have been kept.
