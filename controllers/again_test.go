@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"sync"
 	"testing"
 	"time"
 
@@ -82,5 +83,32 @@ func TestRefusalSeedThatGitHubRefusesByMistakeIsPresentedOnceMoreWhenAPersonAsks
 		t.Fatalf("%d tokens have been presented before anybody asked, want 1", shown)
 	}
 	w.request("octocat", "please")
+	w.ready("octocat")
+}
+
+// What GitHub has said stands nowhere while the API server refuses the verdict, and goes with the process. The next one finds the
+// intent, does not know what came of it, and presents the token once more; what it says then is as careful as it has to be.
+func TestRefusalThatCouldNotBeWrittenIsFoundOutAnewAfterARestart(t *testing.T) {
+	t.Parallel()
+	gate, once := &secretGate{}, sync.Once{}
+	w := newWorld(t, worldOptions{config: gate.config, gh: githubtest.Options{}})
+	before := w.start("octocat")
+	w.gh.Revoke(refresh(before))
+	w.gh.Configure(func(o *githubtest.Options) {
+		o.OnPresentation = func(githubtest.Presentation) { once.Do(func() { gate.shut.Store(true) }) }
+	})
+	w.request("octocat", "1")
+	w.condition("octocat", v1alpha1.ConditionReconciling, metav1.ConditionTrue, v1alpha1.ReasonRefreshTokenRejected)
+	w.settle()
+	w.presented(2)
+	w.restart()
+	w.settle()
+	w.presented(2) // Nothing is sent without a fence.
+	gate.shut.Store(false)
+	found := w.condition("octocat", v1alpha1.ConditionAuthorized, metav1.ConditionFalse, "")
+	t.Logf("%s: %s", found.Reason, found.Message)
+	w.quiet()
+	w.presented(3)
+	w.seed("octocat", "octocat")
 	w.ready("octocat")
 }
