@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -84,7 +83,7 @@ func TestDeletionResourceDeletedInMidExchangeLeavesNothing(t *testing.T) {
 	w.request("octocat", "1")
 	w.arrived(held)
 	w.remove(w.resourceNamed("octocat"))
-	time.Sleep(100 * time.Millisecond)
+	w.settle() // The operator knows of the deletion.
 	if w.get("octocat").DeletionTimestamp == nil {
 		t.Error("the resource is not being deleted")
 	}
@@ -387,7 +386,7 @@ func TestDeletionNamespaceWithResourcesCanBeDeleted(t *testing.T) {
 		w.create(w.resource("octocat"))
 		w.arrived(held)
 		w.remove(w.namespaceNamed(w.namespace))
-		time.Sleep(200 * time.Millisecond)
+		w.settle() // The operator knows of the deletion.
 		held.Release()
 		w.gone(w.namespaceNamed(w.namespace))
 		w.presented(1)

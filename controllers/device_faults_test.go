@@ -61,14 +61,15 @@ func TestDeviceFlowNoCodeIsShownBeforeItIsStored(t *testing.T) {
 	w, gate := gated(t)
 	gate.shut.Store(true)
 	asked := w.gh.Inject(githubtest.Delay(0).At(githubtest.DeviceCodeEndpoint).Always())
+	began := time.Now()
 	w.create(w.withoutSeed("octocat"))
 	w.refused("octocat", refusal{reason: v1alpha1.ReasonAPIServerUnavailable, says: "No code is shown", retried: true})
-	time.Sleep(quietTime)
+	w.settle()
 	if shown := w.get("octocat").Status.Authorization; shown != nil {
 		t.Errorf("the code %s is shown although it would not survive a restart", shown.UserCode)
 	}
-	if n := asked.Hits(); n > 4 {
-		t.Errorf("%d codes were asked for while none could be stored", n)
+	if n := asked.Hits(); n > triesWithin(time.Since(began)) {
+		t.Errorf("%d codes were asked for within %s while none could be stored", n, time.Since(began))
 	}
 	gate.shut.Store(false)
 	w.enter(w.code("octocat"), "octocat")
@@ -104,6 +105,7 @@ func TestDeviceFlowPollThatFailsIsMadeAgainAndTheCodeStays(t *testing.T) {
 	}, func(t *testing.T, fault githubtest.Fault) {
 		w := withDevice(t, 0)
 		failing := w.gh.Inject(fault.Always())
+		began := time.Now()
 		w.create(w.withoutSeed("octocat"))
 		code := w.code("octocat")
 		w.says("octocat", v1alpha1.ConditionAuthorized, "the operator cannot see whether this was done")
@@ -111,9 +113,9 @@ func TestDeviceFlowPollThatFailsIsMadeAgainAndTheCodeStays(t *testing.T) {
 			t.Errorf("the code %s was replaced by %s", code, now)
 		}
 		w.enter(code, "octocat")
-		time.Sleep(quietTime)
-		if n := failing.Hits(); n > 5 {
-			t.Errorf("GitHub was polled %d times while it failed", n)
+		w.settle()
+		if n := failing.Hits(); n > triesWithin(time.Since(began)) {
+			t.Errorf("GitHub was polled %d times within %s while it failed", n, time.Since(began))
 		}
 		failing.Remove()
 		w.ready("octocat")
@@ -139,12 +141,13 @@ func TestDeviceFlowCodeThatGitHubDoesNotGiveOutIsAskedForAgain(t *testing.T) {
 	) {
 		w := withDevice(t, 0)
 		failing := w.gh.Inject(c.fault.At(githubtest.DeviceCodeEndpoint).Always())
+		began := time.Now()
 		w.create(w.withoutSeed("octocat"))
 		w.condition("octocat", v1alpha1.ConditionReconciling, "True", c.reason)
 		w.noCode("octocat")
-		time.Sleep(quietTime)
-		if n := failing.Hits(); n > 4 {
-			t.Errorf("GitHub was asked for a code %d times while it failed", n)
+		w.settle()
+		if n := failing.Hits(); n > triesWithin(time.Since(began)) {
+			t.Errorf("GitHub was asked for a code %d times within %s while it failed", n, time.Since(began))
 		}
 		failing.Remove()
 		w.request("octocat", "now")

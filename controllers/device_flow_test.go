@@ -66,8 +66,9 @@ func TestDeviceFlowCodeIsAnnouncedOnceAndShownByKubectl(t *testing.T) {
 		return len(notes) > 0 && strings.Contains(notes[0], code) && strings.Contains(notes[0], w.site.URL+"/login/device"), fmt.Sprint(notes)
 	})
 	w.restart()
+	polls := w.gh.Inject(githubtest.Delay(0).Always())
 	w.touch("octocat")
-	time.Sleep(quietTime) // It is polled meanwhile, so that nothing comes to rest.
+	w.eventually("polls of the next process", func() (bool, string) { return polls.Hits() > 2, fmt.Sprint(polls.Hits()) })
 	if notes := w.eventsOf("octocat", v1alpha1.ReasonAuthorizationPending); len(notes) != 1 {
 		t.Errorf("the code was announced %d times: %v", len(notes), notes)
 	}
@@ -212,10 +213,11 @@ func TestDeviceFlowClockThatEndsEveryCodeMakesNoHotLoop(t *testing.T) {
 	if took := time.Since(began); took < 4*time.Second {
 		t.Errorf("%d codes were asked for within %s", asked.Hits()-hits, took)
 	}
-	then := w.meter.read()
-	time.Sleep(quietTime)
-	if _, _, looks := w.meter.since(then); looks > 60 {
-		t.Errorf("the clock was looked at %d times in %s", looks, quietTime)
+	then, began := w.meter.read(), time.Now()
+	w.eventually("the fifth code", func() (bool, string) { return asked.Hits() >= 5, suite.Describe(w.get("octocat")) })
+	const looksASecond = 40
+	if _, _, looks := w.meter.since(then); float64(looks) > looksASecond*time.Since(began).Seconds() {
+		t.Errorf("the clock was looked at %d times in %s", looks, time.Since(began))
 	}
 	w.refused("octocat", refusal{reason: v1alpha1.ReasonAuthorizationPending, says: "code", unauthorized: true, retried: true})
 	w.presented(0)

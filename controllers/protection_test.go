@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"path"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -37,8 +38,12 @@ func TestPairSecretThatIsDeletedIsPutBackWithoutAnExchange(t *testing.T) {
 
 	// Many times in a row, as a script in a loop does.
 	for range 5 {
+		deleted := w.find("octocat-token")
 		w.remove(w.secretNamed("octocat-token"))
-		time.Sleep(30 * time.Millisecond)
+		w.eventually("the next Secret, or none yet", func() (bool, string) {
+			now := w.find("octocat-token")
+			return now == nil || deleted == nil || now.UID != deleted.UID, "the Secret that was deleted is still there"
+		})
 	}
 	w.settle()
 	w.restored(before)
@@ -183,7 +188,12 @@ func TestPairSecretCacheThatLagsBehindAPutBackMakesNoLoop(t *testing.T) {
 			next = late.wrap(next)
 			return roundTripper(func(request *http.Request) (*http.Response, error) {
 				if request.Method == http.MethodDelete && strings.Contains(request.URL.Path, "/github-user-token-backup-") {
-					time.Sleep(100 * time.Millisecond) // So that the cache has seen it by now.
+					backup := &metav1.PartialObjectMetadata{}
+					backup.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Secret"))
+					key := client.ObjectKey{Namespace: w.namespace, Name: path.Base(request.URL.Path)}
+					for w.reconciler.Client.Get(w.ctx, key, backup) != nil && w.ctx.Err() == nil { // Until the cache has seen it.
+						_ = trueClock.Sleep(w.ctx, 5*time.Millisecond)
+					}
 					late.set(time.Hour)
 				}
 				return next.RoundTrip(request)
@@ -199,7 +209,9 @@ func TestPairSecretCacheThatLagsBehindAPutBackMakesNoLoop(t *testing.T) {
 		defer late.mu.Unlock()
 		return late.lag > 0, "it is there"
 	})
+	w.lags = true
 	w.quiet()
+	w.lags = false
 	late.set(0)
 	w.samePair(before, w.ready("octocat"))
 	w.presented(1)

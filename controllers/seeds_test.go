@@ -2,7 +2,6 @@ package controllers
 
 import (
 	"testing"
-	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -156,7 +155,7 @@ func TestSeedNewLoginDuringAnExchangeWins(t *testing.T) {
 	w.request("octocat", "1")
 	w.arrived(held)
 	login := w.seed("octocat", "octocat")
-	time.Sleep(100 * time.Millisecond)
+	w.settle() // The operator has looked at it, if it does so meanwhile.
 	held.Release()
 	w.eventually("the new login to be exchanged", func() (bool, string) {
 		last, _ := w.gh.Last(login)
