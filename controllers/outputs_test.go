@@ -293,9 +293,8 @@ func TestOutputEditWhileTheOperatorIsDownIsNoticedAfterwards(t *testing.T) {
 	w := newWorld(t, worldOptions{})
 	pair := w.startWith("octocat", allFormats("octocat")...)
 	w.stop()
-	edited := w.output("octocat-opaque", access(pair))
-	edited.Data["access_token"] = []byte("edited") // The metadata stays as it was.
-	w.must(admin.Update(w.ctx, edited))
+	w.output("octocat-opaque", access(pair))
+	w.changeSecret("octocat-opaque", func(edited *corev1.Secret) { edited.Data["access_token"] = []byte("edited") }) // The metadata stays as it was.
 	w.must(admin.Delete(w.ctx, w.output("octocat-netrc", access(pair))))
 	exchanges := len(w.gh.Exchanges())
 	w.restart()
@@ -313,9 +312,8 @@ func TestOutputsFollowTheSpec(t *testing.T) {
 	pair := w.startWith("octocat",
 		v1alpha1.Output{Name: "kept", Format: v1alpha1.OutputFormatOpaque, Labels: map[string]string{"old": "x"}, Annotations: map[string]string{"example.com/old": "x"}},
 		v1alpha1.Output{Name: "dropped", Format: v1alpha1.OutputFormatNetrc})
-	kept := w.output("kept", access(pair))
-	kept.Labels["theirs"] = "stays"
-	w.must(admin.Update(w.ctx, kept))
+	w.output("kept", access(pair))
+	w.changeSecret("kept", func(kept *corev1.Secret) { kept.Labels["theirs"] = "stays" })
 
 	w.change("octocat", func(token *v1alpha1.GitHubUserToken) {
 		token.Spec.Outputs = []v1alpha1.Output{
@@ -327,7 +325,7 @@ func TestOutputsFollowTheSpec(t *testing.T) {
 	w.vanishes("dropped")
 	w.eventually("the output to be created anew with its new type", func() (bool, string) {
 		var now corev1.Secret
-		if err := admin.Get(w.ctx, client.ObjectKeyFromObject(kept), &now); err != nil {
+		if err := admin.Get(w.ctx, client.ObjectKeyFromObject(w.secretNamed("kept")), &now); err != nil {
 			return false, err.Error()
 		}
 		return now.Type == corev1.SecretTypeBasicAuth && len(now.Data) == 3 && now.Labels["new"] == "y" && now.Labels["old"] == "", string(now.Type)

@@ -15,15 +15,12 @@ import (
 // --existing-resource-policy=update: labels, annotations and data are those of the backup, owners and finalizers stay.
 func (w *world) putBack(old *corev1.Secret) {
 	w.t.Helper()
-	w.eventually("the old Secret to be put back", func() (bool, string) {
-		now := w.pair(old.Name)
+	w.changeSecret(old.Name, func(now *corev1.Secret) {
 		now.Labels, now.Annotations, now.Data = old.Labels, old.Annotations, old.Data
 		if now.Labels == nil {
 			now.Labels = map[string]string{}
 		}
 		now.Labels["velero.io/backup-name"], now.Labels["velero.io/restore-name"] = "daily", "daily-1"
-		err := admin.Update(w.ctx, now)
-		return err == nil, "somebody else has written it"
 	})
 }
 

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"testing"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
@@ -339,11 +340,11 @@ func TestCacheLargeMetadataOfOthersStays(t *testing.T) {
 	w.output("out", access(before))
 	added := many(300)
 	for _, name := range []string{"octocat-token", "out"} {
-		secret := w.pair(name)
-		secret.Finalizers = append(secret.Finalizers, "example.com/mine")
-		maps.Copy(secret.Annotations, added)
-		delete(secret.Labels, "team") // Drift is noticed all the same.
-		w.must(admin.Update(w.ctx, secret))
+		w.changeSecret(name, func(secret *corev1.Secret) {
+			secret.Finalizers = append(secret.Finalizers, "example.com/mine")
+			maps.Copy(secret.Annotations, added)
+			delete(secret.Labels, "team") // Drift is noticed all the same.
+		})
 	}
 	w.request("octocat", "1")
 	w.refreshed("octocat", 2)
