@@ -133,17 +133,17 @@ func TestScopedTokenMayCountAndHaveALifetime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		gh := newServer(t, withInstallation, func(o *Options) { o.Apps[0].MaxTokens, o.Apps[0].ScopedTokenLifetime = 2, time.Hour })
 		parent := gh.Mint(clientID, "octocat")
-		make := func() string { return scoped(t, gh, parent.AccessToken, `,"target":"octo-org"`).text("token") }
-		first, second := make(), make()
+		scope := func() string { return scoped(t, gh, parent.AccessToken, `,"target":"octo-org"`).text("token") }
+		first, second := scope(), scope()
 		want(t, "all live, for they do not count", gh.Alive(parent.AccessToken) && gh.Alive(first) && gh.Alive(second), true)
 		time.Sleep(time.Hour)
 		want(t, "after its lifetime", gh.Alive(first), false)
 
 		gh.UpdateApp(clientID, func(a *App) { a.ScopedTokensCount = true })
 		gh.Authenticate(parent.AccessToken)
-		third := make()
+		third := scope()
 		time.Sleep(2 * time.Minute)
-		fourth := make()
+		fourth := scope()
 		want(t, "the oldest unused dies", gh.Alive(third), false)
 		want(t, "the parent, in use, lives", gh.Alive(parent.AccessToken) && gh.Alive(fourth), true)
 	})
