@@ -150,10 +150,14 @@ func TestCopyOfEachOthersPairIsUsedByNeither(t *testing.T) {
 				t.Errorf("the pair of %s was ended", w.namespaces[i])
 			}
 		}
-		for i := range saved { // It was a mistake, and is put right.
+		// It was a mistake, and is put right, of both at once: as soon as one of them has its own pair again, the state in the
+		// other one's Secret is that of a chain which has never heard of its seed.
+		w.stop()
+		for i := range saved {
 			w.namespace = w.namespaces[i]
 			w.putBack(saved[i])
 		}
+		w.startOperator(w.options)
 		for i := range saved {
 			w.namespace = w.namespaces[i]
 			w.honoured("octocat", "please") // What was asked for meanwhile is done now.
