@@ -226,7 +226,7 @@ func (s *subject) problem(ctx context.Context, namespace string, kills []time.Ti
 	}
 	switch {
 	case string(secret.Data[v1alpha1.KeyRefreshToken]) != newest.RefreshToken, string(secret.Data[v1alpha1.KeyAccessToken]) != newest.AccessToken:
-		return "the Secret does not hold the newest pair; " + suite.Describe(&token), false
+		return "the Secret does not hold the newest pair; " + suite.Describe(&token) + "; " + marks(&secret), false
 	case secret.Annotations[v1alpha1.AnnotationIntent] != "":
 		return "an intent is left; " + suite.Describe(&token) + "; " + marks(&secret), false
 	case !the.gh.Alive(newest.AccessToken), !the.gh.Alive(newest.RefreshToken):
