@@ -15,7 +15,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/internal/github/githubtest"
 )
 
-func TestABrokenCAFileIsToldOfAlthoughNobodyConnects(t *testing.T) {
+func TestAuthoritiesBrokenCAFileIsToldOfAlthoughNobodyConnects(t *testing.T) {
 	ca, err := githubtest.NewCA("enterprise")
 	if err != nil {
 		t.Fatal(err)

@@ -9,7 +9,7 @@ import (
 )
 
 // What an operator can set stands in docs/operations.md, and nothing else does.
-func TestFlagsAreThoseOfTheDocumentation(t *testing.T) {
+func TestDocsFlagsAreThoseOfTheDocumentation(t *testing.T) {
 	text, err := os.ReadFile("docs/operations.md")
 	if err != nil {
 		t.Fatal(err)

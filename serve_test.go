@@ -51,7 +51,7 @@ func get(t *testing.T, url string, header http.Header) (status int, body string)
 	return reply.StatusCode, string(content)
 }
 
-func TestProbesAndMetricsAreServed(t *testing.T) {
+func TestServeProbesAndMetricsAreServed(t *testing.T) {
 	var unready error
 	probes, err := newProbes("127.0.0.1:0", func(*http.Request) error { return unready })
 	url := serving(t, probes, err)
@@ -74,7 +74,7 @@ func TestProbesAndMetricsAreServed(t *testing.T) {
 }
 
 // Whoever reaches the pod can make these servers neither read much, nor keep others out.
-func TestProbesAndMetricsAreBounded(t *testing.T) {
+func TestServeProbesAndMetricsAreBounded(t *testing.T) {
 	probes, err := newProbes("127.0.0.1:0", healthz.Ping)
 	if err != nil {
 		t.Fatal(err)

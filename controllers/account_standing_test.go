@@ -26,7 +26,7 @@ func (w *world) startCheckedByItself(name string) {
 
 // The token of a suspended account is good for nothing, and no login helps. Exchanges go on, so that the chain is alive on
 // the day on which the account is reinstated.
-func TestASuspendedAccountIsReportedUntilItIsReinstated(t *testing.T) {
+func TestAccountThatIsSuspendedIsReportedUntilItIsReinstated(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	w.startCheckedByItself("octocat")
@@ -54,7 +54,7 @@ func TestASuspendedAccountIsReportedUntilItIsReinstated(t *testing.T) {
 }
 
 // Single sign-on and IP allow lists keep a token from one organization. It works, and the message says what it does not see.
-func TestWhatAnOrganizationKeepsFromATokenIsSaidBesideIt(t *testing.T) {
+func TestAccountWhatAnOrganizationKeepsFromATokenIsSaidBesideIt(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	w.startCheckedByItself("octocat")

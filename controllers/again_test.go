@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"sync"
 	"testing"
 	"time"
 
@@ -13,7 +14,7 @@ import (
 
 // GitHub refuses a good refresh token once: an hour later it is presented once more, or at once when somebody asks, and the chain
 // goes on without a login.
-func TestATokenThatGitHubRefusesByMistakeIsPresentedOnceMore(t *testing.T) {
+func TestRefusalTokenThatGitHubRefusesByMistakeIsPresentedOnceMore(t *testing.T) {
 	t.Parallel()
 	for name, lift := range map[string]func(*world){
 		"when a person asks": func(w *world) { w.request("octocat", "please") },
@@ -44,7 +45,7 @@ func TestATokenThatGitHubRefusesByMistakeIsPresentedOnceMore(t *testing.T) {
 }
 
 // A token that is refused twice waits for a login, whatever is asked, restarted or applied again.
-func TestATokenThatIsRefusedTwiceIsNotPresentedAgain(t *testing.T) {
+func TestRefusalTokenThatIsRefusedTwiceIsNotPresentedAgain(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	w.start("octocat")
@@ -68,7 +69,7 @@ func TestATokenThatIsRefusedTwiceIsNotPresentedAgain(t *testing.T) {
 }
 
 // The first login of a resource too can be refused by mistake.
-func TestASeedThatGitHubRefusesByMistakeIsPresentedOnceMoreWhenAPersonAsks(t *testing.T) {
+func TestRefusalSeedThatGitHubRefusesByMistakeIsPresentedOnceMoreWhenAPersonAsks(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	w.gh.Inject(githubtest.OAuthError("bad_refresh_token"))
@@ -82,5 +83,32 @@ func TestASeedThatGitHubRefusesByMistakeIsPresentedOnceMoreWhenAPersonAsks(t *te
 		t.Fatalf("%d tokens have been presented before anybody asked, want 1", shown)
 	}
 	w.request("octocat", "please")
+	w.ready("octocat")
+}
+
+// What GitHub has said stands nowhere while the API server refuses the verdict, and goes with the process. The next one finds the
+// intent, does not know what came of it, and presents the token once more; what it says then is as careful as it has to be.
+func TestRefusalThatCouldNotBeWrittenIsFoundOutAnewAfterARestart(t *testing.T) {
+	t.Parallel()
+	gate, once := &secretGate{}, sync.Once{}
+	w := newWorld(t, worldOptions{config: gate.config, gh: githubtest.Options{}})
+	before := w.start("octocat")
+	w.gh.Revoke(refresh(before))
+	w.gh.Configure(func(o *githubtest.Options) {
+		o.OnPresentation = func(githubtest.Presentation) { once.Do(func() { gate.shut.Store(true) }) }
+	})
+	w.request("octocat", "1")
+	w.condition("octocat", v1alpha1.ConditionReconciling, metav1.ConditionTrue, v1alpha1.ReasonRefreshTokenRejected)
+	w.settle()
+	w.presented(2)
+	w.restart()
+	w.settle()
+	w.presented(2) // Nothing is sent without a fence.
+	gate.shut.Store(false)
+	found := w.condition("octocat", v1alpha1.ConditionAuthorized, metav1.ConditionFalse, "")
+	t.Logf("%s: %s", found.Reason, found.Message)
+	w.quiet()
+	w.presented(3)
+	w.seed("octocat", "octocat")
 	w.ready("octocat")
 }

@@ -101,7 +101,7 @@ func pointer(annotation string) string {
 	return "/metadata/annotations/" + strings.ReplaceAll(annotation, "/", "~1")
 }
 
-func TestAPairThatAdmissionAltersIsKeptUntilItIsStored(t *testing.T) {
+func TestAdmissionPairThatAdmissionAltersIsKeptUntilItIsStored(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	spent := refresh(w.start("octocat"))
@@ -129,7 +129,7 @@ func TestAPairThatAdmissionAltersIsKeptUntilItIsStored(t *testing.T) {
 	}
 }
 
-func TestNothingIsExchangedWhileAdmissionTakesTheIntentAway(t *testing.T) {
+func TestAdmissionNothingIsExchangedWhileAdmissionTakesTheIntentAway(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	release := w.alter(ofIntent, `JSONPatch{op: "remove", path: "`+pointer(v1alpha1.AnnotationIntent)+`"}`)
@@ -144,7 +144,7 @@ func TestNothingIsExchangedWhileAdmissionTakesTheIntentAway(t *testing.T) {
 }
 
 // A write of labels alone may be altered in its data, which an answer without data would not show.
-func TestATokenThatAdmissionAltersInAWriteOfLabelsIsReplacedAtOnce(t *testing.T) {
+func TestAdmissionTokenThatAdmissionAltersInAWriteOfLabelsIsReplacedAtOnce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	before := w.start("octocat")

@@ -46,7 +46,7 @@ func told(recorder *events.FakeRecorder) (notes []string) {
 	}
 }
 
-func TestWhatTheCacheDoesNotShowYetIsNotToldAgain(t *testing.T) {
+func TestEventsWhatTheCacheDoesNotShowYetIsNotToldAgain(t *testing.T) {
 	t.Parallel()
 	recorder, writes := events.NewFakeRecorder(10), &statusWrites{version: 7}
 	r := &Reconciler{Client: statusClient{writes: writes}, Recorder: recorder, reports: memory.NewSlot[reported](memory.NewStore())}

@@ -164,7 +164,7 @@ func textOf(err error) string {
 }
 
 // A race passes: what is answered in between, or another version, makes the next contradiction the first again.
-func TestOnlyTheSameAnswerInARowIsARefusal(t *testing.T) {
+func TestAnswersOnlyTheSameAnswerInARowIsARefusal(t *testing.T) {
 	t.Parallel()
 	secrets := corev1.Resource("secrets")
 	notFound, conflict := apierrors.NewNotFound(secrets, "octocat"), apierrors.NewConflict(secrets, "octocat", errors.New("modified"))
@@ -202,7 +202,7 @@ func TestOnlyTheSameAnswerInARowIsARefusal(t *testing.T) {
 	}
 }
 
-func TestDoubtsAreBounded(t *testing.T) {
+func TestAnswersDoubtsAreBounded(t *testing.T) {
 	t.Parallel()
 	var d doubts
 	for n := range 10 * maxDoubts {
@@ -217,7 +217,7 @@ func TestDoubtsAreBounded(t *testing.T) {
 
 // A namespace in which admission answers to every POST that there is no such namespace, or that it is being deleted, is
 // not gone for that.
-func TestANamespaceIsGoneWhenAReadSaysSo(t *testing.T) {
+func TestAnswersNamespaceIsGoneWhenAReadSaysSo(t *testing.T) {
 	t.Parallel()
 	pair := &rotation.Pair{
 		Ref: rotation.Ref{Namespace: "team-a", Name: "octocat"}, Owner: rotation.Owner{Namespace: "team-a", Name: "octocat", UID: "u"},

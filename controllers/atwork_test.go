@@ -20,7 +20,7 @@ import (
 
 // What this process has begun for a former resource of the name may take long: its pair is stored as soon as the API server
 // takes it. Whoever waits for that is told so once, and not a word of another replica, or of an answer that did not arrive.
-func TestWaitingForOwnWorkIsToldOnce(t *testing.T) {
+func TestExchangeWaitingForOwnWorkIsToldOnce(t *testing.T) {
 	t.Parallel()
 	token, writes := stageScope().Token, 0
 	r := &Reconciler{reports: memory.NewSlot[reported](memory.NewStore()), Recorder: events.NewFakeRecorder(100)}

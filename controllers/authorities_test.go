@@ -16,7 +16,7 @@ import (
 )
 
 // The CA of a host is rotated while the operator runs.
-func TestTheCAFileIsReadAnewWhileTheOperatorRuns(t *testing.T) {
+func TestAuthoritiesCAFileIsReadAnewWhileTheOperatorRuns(t *testing.T) {
 	t.Parallel()
 	other, err := githubtest.NewCA("former")
 	if err != nil {

@@ -68,7 +68,7 @@ func (w *world) bringBack(from backup, change func(*corev1.Secret), between func
 
 func withoutOwner(secret *corev1.Secret) { secret.OwnerReferences = nil }
 
-func TestARestoredPairIsTakenUpWhenGitHubProvesThatItIsTheCurrentOne(t *testing.T) {
+func TestRestoredPairIsTakenUpWhenGitHubProvesThatItIsTheCurrentOne(t *testing.T) {
 	t.Parallel()
 	output := v1alpha1.Output{Name: "out", Format: v1alpha1.OutputFormatNetrc}
 	each(t, map[string]struct {
@@ -122,7 +122,7 @@ func TestARestoredPairIsTakenUpWhenGitHubProvesThatItIsTheCurrentOne(t *testing.
 	})
 }
 
-func TestARestoredPairThatIsNotTheCurrentOneIsNotUsed(t *testing.T) {
+func TestRestoredPairThatIsNotTheCurrentOneIsNotUsed(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	w.startWith("octocat", v1alpha1.Output{Name: "out", Format: v1alpha1.OutputFormatNetrc})
@@ -157,7 +157,7 @@ func TestARestoredPairThatIsNotTheCurrentOneIsNotUsed(t *testing.T) {
 	w.ready("octocat")
 }
 
-func TestAPersonCanVouchForARestoredPair(t *testing.T) {
+func TestRestoredPairCanBeVouchedForByAPerson(t *testing.T) {
 	t.Parallel()
 	each(t, map[string]func(*v1alpha1.GitHubUserToken) string{
 		"by the resource's UID": func(token *v1alpha1.GitHubUserToken) string { return string(token.UID) },
@@ -181,7 +181,7 @@ func TestAPersonCanVouchForARestoredPair(t *testing.T) {
 	})
 }
 
-func TestARestoredPairWaitsForGitHubsAnswer(t *testing.T) {
+func TestRestoredPairWaitsForGitHubsAnswer(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	before := w.start("octocat")
@@ -196,7 +196,7 @@ func TestARestoredPairWaitsForGitHubsAnswer(t *testing.T) {
 	w.presented(1)
 }
 
-func TestASecretFromABackupIsReleasedWhenItsResourceDoesNotFollow(t *testing.T) {
+func TestRestoreSecretFromABackupIsReleasedWhenItsResourceDoesNotFollow(t *testing.T) {
 	t.Parallel()
 	clock, gate := &leapingClock{meter: &meter{}}, &secretGate{}
 	w := newWorld(t, worldOptions{controller: func(options *Options) { options.Clock = clock }, config: gate.config})
@@ -221,7 +221,7 @@ func TestASecretFromABackupIsReleasedWhenItsResourceDoesNotFollow(t *testing.T) 
 	w.vanishes("octocat-token") // without another wait for the resource
 }
 
-func TestASecretOfAFormerResourceThatIsOfNoUseIsReleased(t *testing.T) {
+func TestRestoreSecretOfAFormerResourceThatIsOfNoUseIsReleased(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	w.start("octocat")
@@ -244,7 +244,7 @@ func TestASecretOfAFormerResourceThatIsOfNoUseIsReleased(t *testing.T) {
 
 // Nobody but the operator takes its finalizer off a Secret that is being deleted, and who bears the name of the
 // former resource now has no use for it.
-func TestALeftoverOfAFormerResourceIsReleasedWhileTheNewOneLives(t *testing.T) {
+func TestRestoreLeftoverOfAFormerResourceIsReleasedWhileTheNewOneLives(t *testing.T) {
 	t.Parallel()
 	each(t, map[string]struct {
 		// leftover changes the Secret from one that holds a pair in a place of its own.

@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
-	"regexp"
 	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -16,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/test/suite"
 )
 
 // login is the refresh token of a fresh login.
@@ -108,14 +108,11 @@ func (w *world) check(err error) {
 	}
 }
 
-// tokenForm is how GitHub's tokens look.
-var tokenForm = regexp.MustCompile(`gh[ruops]_[A-Za-z0-9._-]{30,}`)
-
 // leaked ends the suite: nothing that looks like a token may stand in the logs of any test.
 func leaked() error {
 	logs.mu.Lock()
 	defer logs.mu.Unlock()
-	if tokenForm.Match(logs.text.Bytes()) {
+	if suite.Tokens.Match(logs.text.Bytes()) {
 		return errors.New("something that looks like a token stands in the operator's logs")
 	}
 	return nil

@@ -40,7 +40,7 @@ func (w *world) startChecked(name string) {
 	w.meter.leap(2 * youngToken)
 }
 
-func TestARevocationIsNoticedWithinTheIntervalAndRepairedByALogin(t *testing.T) {
+func TestTokenCheckRevocationIsNoticedWithinTheIntervalAndRepairedByALogin(t *testing.T) {
 	t.Parallel()
 	each(t, map[string]bool{"with a client secret": true, "without": false}, func(t *testing.T, withSecret bool) {
 		w := newWorld(t, worldOptions{})
@@ -74,7 +74,7 @@ func TestARevocationIsNoticedWithinTheIntervalAndRepairedByALogin(t *testing.T) 
 }
 
 // What says nothing about the token is no revocation.
-func TestAnAnswerThatSaysNothingIsNoRevocation(t *testing.T) {
+func TestTokenCheckAnswerThatSaysNothingIsNoRevocation(t *testing.T) {
 	t.Parallel()
 	each(t, map[string]func() githubtest.Fault{
 		"5xx":             githubtest.BadGateway,
@@ -97,7 +97,7 @@ func TestAnAnswerThatSaysNothingIsNoRevocation(t *testing.T) {
 	})
 }
 
-func TestARefusalOfAYoungTokenIsNoRevocation(t *testing.T) {
+func TestTokenCheckRefusalOfAYoungTokenIsNoRevocation(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	w.seed("octocat", "octocat")
@@ -119,7 +119,7 @@ func TestARefusalOfAYoungTokenIsNoRevocation(t *testing.T) {
 
 // An access token can end alone, as one that was reported as leaked does. The refresh token brings another. Where
 // GitHub is wrong about it the same is done, and not without end.
-func TestAnAccessTokenThatHasEndedAloneIsReplaced(t *testing.T) {
+func TestTokenCheckAccessTokenThatHasEndedAloneIsReplaced(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	w.startChecked("octocat")
@@ -162,7 +162,7 @@ func TestAnAccessTokenThatHasEndedAloneIsReplaced(t *testing.T) {
 }
 
 // Why the refresh token is of no more use is known when a reply was lost, and was told.
-func TestALostReplyIsNoRevocation(t *testing.T) {
+func TestTokenCheckLostReplyIsNoRevocation(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{spendsTwice: true})
 	w.startChecked("octocat")
@@ -188,7 +188,7 @@ func TestALostReplyIsNoRevocation(t *testing.T) {
 }
 
 // Wrong credentials are not sent again and again, and corrected ones are used at once.
-func TestAQuestionThatGitHubRefusesIsAskedLessAndLess(t *testing.T) {
+func TestTokenCheckQuestionThatGitHubRefusesIsAskedLessAndLess(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	w.startChecked("octocat")
@@ -213,7 +213,7 @@ func TestAQuestionThatGitHubRefusesIsAskedLessAndLess(t *testing.T) {
 	w.eventually("a question with the right secret", func() (bool, string) { return asked.Hits() > asks, suite.Describe(w.get("octocat")) })
 }
 
-func TestNothingIsCheckedUnlessAskedFor(t *testing.T) {
+func TestTokenCheckNothingIsCheckedUnlessAskedFor(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	asked := w.gh.Inject(githubtest.Delay(0).At(githubtest.CheckEndpoint).Always())

@@ -39,7 +39,7 @@ func gauge(t *testing.T, name string) float64 {
 }
 
 // A clock that differs from GitHub's shows in the metric at each reply, and is logged once an hour at most.
-func TestADifferenceOfClocksIsLoggedOnceAndMeasured(t *testing.T) {
+func TestClockDifferenceOfClocksIsLoggedOnceAndMeasured(t *testing.T) {
 	var lines []string
 	clock := &sinceStart{}
 	tell := watchClock(funcr.New(func(_, line string) { lines = append(lines, line) }, funcr.Options{}), clock)
@@ -80,7 +80,7 @@ func (c nodeClock) Now() time.Time { return c.meter.Now().Add(time.Duration(c.ah
 
 // The clock of the node was six hours ahead at the exchange, and is set right: with a restart or without one the status tells
 // the true expiry, and when it was set while the process lived the refresh comes no later.
-func TestAClockThatWasAheadAtTheExchangeIsToldAndMovesNoExpiry(t *testing.T) {
+func TestClockThatWasAheadAtTheExchangeIsToldAndMovesNoExpiry(t *testing.T) {
 	t.Parallel()
 	const ahead, lifetime = 6 * time.Hour, 8 * time.Hour
 	for name, restarts := range map[string]bool{"set right with a restart": true, "set right without one": false} {

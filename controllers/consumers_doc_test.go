@@ -36,9 +36,9 @@ func atHost(token *v1alpha1.GitHubUserToken, host string) {
 	}
 }
 
-// TestTheExamplesForConsumersWork applies the examples of docs/consumers.md: the outputs for real, and what
+// TestDocsExamplesForConsumersWork applies the examples of docs/consumers.md: the outputs for real, and what
 // reads them as pods, with the API server's own validation.
-func TestTheExamplesForConsumersWork(t *testing.T) {
+func TestDocsExamplesForConsumersWork(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{controller: func(options *Options) { options.EnableHandoff = true }})
 	text, err := os.ReadFile(consumersDoc)

@@ -1,7 +1,9 @@
 package controllers
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"slices"
 	"strings"
 	"sync"
@@ -111,7 +113,7 @@ func (w *world) contest(kind client.ObjectList, name string, undo func(context.C
 	w.eventually("the contest to be over", over)
 }
 
-func TestAnOutputThatAnotherControllerChangesBack(t *testing.T) {
+func TestContestOutputThatAnotherControllerChangesBack(t *testing.T) {
 	t.Parallel()
 	for name, undo := range map[string]func(context.Context, client.Object) (bool, error){
 		"a key is merged": patching(`{"data":{"theirs":"eA=="}}`, func(object client.Object) bool {
@@ -144,7 +146,7 @@ func TestAnOutputThatAnotherControllerChangesBack(t *testing.T) {
 	}
 }
 
-func TestANewTokenGoesIntoAnOutputThatIsContested(t *testing.T) {
+func TestContestNewTokenGoesIntoAnOutputThatIsContested(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	w.startWith("octocat", v1alpha1.Output{Name: "out", Format: v1alpha1.OutputFormatOpaque})
@@ -158,7 +160,7 @@ func TestANewTokenGoesIntoAnOutputThatIsContested(t *testing.T) {
 	stop()
 }
 
-func TestAnOutputThatIsNotAskedForAndMadeAgain(t *testing.T) {
+func TestContestOutputThatIsNotAskedForAndMadeAgain(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	pair := w.startWith("octocat", v1alpha1.Output{Name: "out", Format: v1alpha1.OutputFormatOpaque})
@@ -192,7 +194,7 @@ func TestAnOutputThatIsNotAskedForAndMadeAgain(t *testing.T) {
 }
 
 // What the operator keeps on the pair Secret beside tokens.
-func TestAPairSecretWhoseMetadataAnotherControllerChangesBack(t *testing.T) {
+func TestContestPairSecretWhoseMetadataAnotherControllerChangesBack(t *testing.T) {
 	t.Parallel()
 	for name, undo := range map[string]func(context.Context, client.Object) (bool, error){
 		"a label of the spec": patching(`{"metadata":{"labels":{"team":null}}}`, func(object client.Object) bool {
@@ -230,7 +232,89 @@ func TestAPairSecretWhoseMetadataAnotherControllerChangesBack(t *testing.T) {
 	}
 }
 
-func TestAResourceWhoseFinalizerAnotherControllerTakesOff(t *testing.T) {
+// A mirror that writes the access token back which it has read before. Each round costs an exchange, unless it is bounded.
+func TestContestAccessTokenThatAnotherControllerWritesBack(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{})
+	w.start("octocat")
+	old := w.pair("octocat-token")
+	w.request("octocat", "now")
+	w.refreshed("octocat", 2)
+	w.ready("octocat")
+	w.settle()
+	exchanges, then := len(w.gh.Exchanges()), w.meter.read()
+	patch, err := json.Marshal(map[string]any{"data": map[string][]byte{v1alpha1.KeyAccessToken: old.Data[v1alpha1.KeyAccessToken]}})
+	w.must(err)
+	stop := w.rival(&corev1.SecretList{}, "octocat-token", patching(string(patch), func(object client.Object) bool {
+		return access(object.(*corev1.Secret)) == access(old)
+	}))
+	found := w.condition("octocat", v1alpha1.ConditionReconciling, metav1.ConditionTrue, v1alpha1.ReasonContested)
+	if !strings.Contains(found.Message, `overwrites the access token in Secret "octocat-token"`) || !strings.Contains(found.Message, "The next try is at") {
+		t.Errorf("the message says neither what happens nor when it is tried again: %s", found.Message)
+	}
+	w.condition("octocat", v1alpha1.ConditionReady, metav1.ConditionFalse, "")
+	w.settle()
+	writes, reads, _ := w.meter.since(then)
+	rounds := stop()
+	exchanged := len(w.gh.Exchanges()) - exchanges
+	t.Logf("%d rounds, %d exchanges, %d writes, %d reads", rounds, exchanged, len(writes), len(reads))
+	if rounds > contestRounds || exchanged > contestRounds {
+		t.Errorf("the rival has had %d rounds, and %d exchanges were made", rounds, exchanged)
+	}
+	if len(writes) > 8*contestRounds || len(reads) > 4*contestRounds { // A round is a fence, a commit, a take-up, statuses and an event.
+		t.Errorf("%d writes and %d reads", len(writes), len(reads))
+	}
+
+	// The rival is gone. The next try brings a token that stays.
+	w.meter.leap(contestRest)
+	w.touch("octocat")
+	w.ready("octocat")
+	w.quiet()
+}
+
+// A mirror that writes the refresh token back has destroyed the one that was there. What it writes is spent, and is not
+// presented again and again.
+func TestContestRefreshTokenThatAnotherControllerWritesBack(t *testing.T) {
+	t.Parallel()
+	each(t, map[string][]string{
+		"the refresh token": {v1alpha1.KeyRefreshToken},
+		"both tokens":       {v1alpha1.KeyAccessToken, v1alpha1.KeyRefreshToken},
+	}, func(t *testing.T, keys []string) {
+		w := newWorld(t, worldOptions{spendsTwice: true})
+		w.start("octocat")
+		old := w.pair("octocat-token")
+		w.request("octocat", "now")
+		w.refreshed("octocat", 2)
+		w.ready("octocat")
+		w.settle()
+		data := map[string][]byte{}
+		for _, key := range keys {
+			data[key] = old.Data[key]
+		}
+		patch, err := json.Marshal(map[string]any{"data": data})
+		w.must(err)
+		stop := w.rival(&corev1.SecretList{}, "octocat-token", patching(string(patch), func(object client.Object) bool {
+			now := object.(*corev1.Secret)
+			for key, value := range data {
+				if !bytes.Equal(now.Data[key], value) {
+					return false
+				}
+			}
+			return true
+		}))
+		w.condition("octocat", v1alpha1.ConditionAuthorized, metav1.ConditionFalse, "")
+		w.settle()
+		rounds := stop()
+		if n := len(w.gh.PresentationsOf(refresh(old))); rounds > contestRounds || n > 2 {
+			t.Errorf("%d rounds, and the spent token was presented %d times", rounds, n)
+		}
+		w.seed("octocat", "octocat") // The next login heals.
+		w.ready("octocat")
+		w.quiet()
+	})
+}
+
+func TestContestResourceWhoseFinalizerAnotherControllerTakesOff(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	w.start("octocat")
@@ -244,7 +328,7 @@ func TestAResourceWhoseFinalizerAnotherControllerTakesOff(t *testing.T) {
 }
 
 // The status cannot tell of a contest over the status.
-func TestAStatusThatAnotherControllerWrites(t *testing.T) {
+func TestContestStatusThatAnotherControllerWrites(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	w.start("octocat")

@@ -57,7 +57,7 @@ func isCopyOf(namespace, name string) refusal {
 func unchanged(*corev1.Secret, *v1alpha1.GitHubUserToken) {}
 
 // The access token of a copy is alive, which proves that its pair is the current one. It is the original's all the same.
-func TestACopyOfALivePairInAnotherNamespaceIsRecognised(t *testing.T) {
+func TestCopyOfALivePairInAnotherNamespaceIsRecognised(t *testing.T) {
 	t.Parallel()
 	each(t, map[string]struct {
 		change func(*corev1.Secret, *v1alpha1.GitHubUserToken)
@@ -115,8 +115,115 @@ func TestACopyOfALivePairInAnotherNamespaceIsRecognised(t *testing.T) {
 	})
 }
 
+// Two namespaces are restored with their names swapped, over what is there: each of two resources finds the other one's pair in
+// its Secret.
+func TestCopyOfEachOthersPairIsUsedByNeither(t *testing.T) {
+	t.Parallel()
+	each(t, map[string]bool{"while the operator runs": false, "while the operator is down": true}, func(t *testing.T, down bool) {
+		w := newWorld(t, worldOptions{namespaces: 2})
+		var saved []*corev1.Secret
+		for _, w.namespace = range w.namespaces {
+			w.start("octocat")
+			saved = append(saved, w.backUp("octocat").secrets[0])
+		}
+		if down {
+			w.stop()
+		}
+		for i := range saved {
+			w.namespace = w.namespaces[i]
+			w.putBack(saved[1-i])
+		}
+		if down {
+			w.startOperator(w.options)
+		}
+		for _, w.namespace = range w.namespaces {
+			w.condition("octocat", v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonRefreshTokenInUse)
+			w.condition("octocat", v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonRefreshTokenInUse)
+			w.condition("octocat", v1alpha1.ConditionAuthorized, metav1.ConditionUnknown, v1alpha1.ReasonPairUnproven)
+			w.request("octocat", "please")
+		}
+		w.restart()
+		w.quiet()
+		w.presented(2)
+		for i := range saved {
+			if !w.gh.Alive(access(saved[i])) || !w.gh.Alive(refresh(saved[i])) {
+				t.Errorf("the pair of %s was ended", w.namespaces[i])
+			}
+		}
+		// It was a mistake, and is put right, of both at once: as soon as one of them has its own pair again, the state in the
+		// other one's Secret is that of a chain which has never heard of its seed.
+		w.stop()
+		for i := range saved {
+			w.namespace = w.namespaces[i]
+			w.putBack(saved[i])
+		}
+		w.startOperator(w.options)
+		for i := range saved {
+			w.namespace = w.namespaces[i]
+			w.honoured("octocat", "please") // What was asked for meanwhile is done now.
+			if now := w.ready("octocat"); access(now) == access(saved[1-i]) {
+				t.Error("the other one's pair is still there")
+			}
+		}
+		w.presented(4)
+	})
+}
+
+// The backup of a pair that is just being replaced is copied to another namespace, without its owner. There it is nobody's: its name
+// and its state speak of a resource that is not there. It is not used, and can be deleted although it has our finalizer.
+func TestCopyOfABackupIsOfNoUseInAnotherNamespace(t *testing.T) {
+	t.Parallel()
+	each(t, map[string]struct{ withResource, down bool }{
+		"alone":                                 {},
+		"alone, found at the start":             {down: true},
+		"beside a resource of the name":         {withResource: true},
+		"beside a resource, found at the start": {withResource: true, down: true},
+	}, func(t *testing.T, c struct{ withResource, down bool }) {
+		w := newWorld(t, worldOptions{namespaces: 2})
+		before := w.start("octocat")
+		copied := before.DeepCopy()
+		velero(copied, w.namespaces[1])
+		copied.Name = "github-user-token-backup-" + string(w.get("octocat").UID)
+		copied.Labels[v1alpha1.LabelRole] = v1alpha1.RoleBackup
+		copied.OwnerReferences = nil
+		w.namespace = w.namespaces[1]
+		exchanges := 1
+		var own *corev1.Secret
+		if c.withResource {
+			own = w.start("octocat")
+			exchanges++
+		}
+		if c.down {
+			w.stop()
+		}
+		w.create(copied)
+		if !c.down {
+			w.settle()
+		}
+		w.remove(copied)
+		if c.down {
+			w.startOperator(w.options)
+		}
+		w.settle()
+		w.meter.leap(comeBackTime)
+		w.must(client.IgnoreNotFound(admin.Patch(w.ctx, w.secretNamed(copied.Name), client.RawPatch("application/merge-patch+json", []byte(`{"metadata":{"annotations":{"touched":"x"}}}`)))))
+		w.vanishes(copied.Name)
+		if c.withResource {
+			w.samePair(own, w.ready("octocat"))
+		}
+		w.namespace = w.namespaces[0]
+		w.samePair(before, w.ready("octocat"))
+		w.quiet()
+		w.presented(exchanges)
+		w.request("octocat", "now")
+		w.refreshed("octocat", 2)
+		w.ready("octocat")
+		w.presented(exchanges + 1)
+	})
+}
+
 // Who has the original of a copied pair is gone: the copy is all there is.
-func TestACopyIsTakenUpWhenItsOriginalIsGone(t *testing.T) {
+func TestCopyIsTakenUpWhenItsOriginalIsGone(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{namespaces: 2})
 	before := w.start("octocat")
@@ -133,7 +240,7 @@ func TestACopyIsTakenUpWhenItsOriginalIsGone(t *testing.T) {
 }
 
 // A copy that is deleted with its tokens must not take the original's along.
-func TestACopyThatIsDeletedLeavesTheOriginalsTokensAlone(t *testing.T) {
+func TestCopyThatIsDeletedLeavesTheOriginalsTokensAlone(t *testing.T) {
 	t.Parallel()
 	each(t, map[string]v1alpha1.DeletionPolicy{
 		"Revoke": v1alpha1.DeletionPolicyRevoke, "Delete": v1alpha1.DeletionPolicyDelete, "Retain": v1alpha1.DeletionPolicyRetain,
@@ -159,7 +266,7 @@ func TestACopyThatIsDeletedLeavesTheOriginalsTokensAlone(t *testing.T) {
 }
 
 // Of a pair that was retained a copy is made, and taken up in another namespace. What was retained is the copy then.
-func TestARetainedPairThatLivesOnInACopyIsNotTakenUp(t *testing.T) {
+func TestCopyRetainedPairThatLivesOnInACopyIsNotTakenUp(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{namespaces: 2})
 	before := w.startRetained("octocat")
@@ -180,7 +287,7 @@ func TestARetainedPairThatLivesOnInACopyIsNotTakenUp(t *testing.T) {
 }
 
 // Fingerprints stand in annotations, where a tenant can read and write them. Only the token itself is a proof.
-func TestACopiedFingerprintStandsInNobodysWay(t *testing.T) {
+func TestCopyOfAFingerprintStandsInNobodysWay(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{namespaces: 2})
 	w.start("octocat")

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -17,7 +16,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/internal/github/githubtest"
 )
 
-func TestADeletedResourceTakesItsPairAlong(t *testing.T) {
+func TestDeletionTakesThePairAlong(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	before := w.start("octocat")
@@ -39,7 +38,7 @@ func TestADeletedResourceTakesItsPairAlong(t *testing.T) {
 }
 
 // Whatever state a resource is in, it can be deleted.
-func TestAResourceInTroubleCanBeDeleted(t *testing.T) {
+func TestDeletionResourceInTroubleCanBeDeleted(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{spendsTwice: true})
 	spent := w.seed("spent", "spent")
@@ -76,7 +75,7 @@ func TestAResourceInTroubleCanBeDeleted(t *testing.T) {
 	}
 }
 
-func TestAResourceDeletedInMidExchangeLeavesNothing(t *testing.T) {
+func TestDeletionResourceDeletedInMidExchangeLeavesNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	before := w.start("octocat")
@@ -84,7 +83,7 @@ func TestAResourceDeletedInMidExchangeLeavesNothing(t *testing.T) {
 	w.request("octocat", "1")
 	w.arrived(held)
 	w.remove(w.resourceNamed("octocat"))
-	time.Sleep(100 * time.Millisecond)
+	w.settle() // The operator knows of the deletion.
 	if w.get("octocat").DeletionTimestamp == nil {
 		t.Error("the resource is not being deleted")
 	}
@@ -95,7 +94,7 @@ func TestAResourceDeletedInMidExchangeLeavesNothing(t *testing.T) {
 	w.presented(2)
 }
 
-func TestAResourceDeletedWhileTheOperatorIsDownIsDealtWithAtItsStart(t *testing.T) {
+func TestDeletionResourceDeletedWhileTheOperatorIsDownIsDealtWithAtItsStart(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	w.start("octocat")
@@ -106,7 +105,7 @@ func TestAResourceDeletedWhileTheOperatorIsDownIsDealtWithAtItsStart(t *testing.
 	w.gone(w.secretNamed("octocat-token"))
 }
 
-func TestADeletedResourceThatIsAppliedAgainReportsTheSpentSeed(t *testing.T) {
+func TestDeletionOfAResourceThatIsAppliedAgainReportsTheSpentSeed(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{spendsTwice: true})
 	w.start("octocat")
@@ -119,7 +118,7 @@ func TestADeletedResourceThatIsAppliedAgainReportsTheSpentSeed(t *testing.T) {
 	w.presented(3)
 }
 
-func TestARetainedPairIsTakenUpAgainWithoutAnExchange(t *testing.T) {
+func TestDeletionRetainedPairIsTakenUpAgainWithoutAnExchange(t *testing.T) {
 	t.Parallel()
 	retained := func(w *world, name string) *corev1.Secret {
 		w.t.Helper()
@@ -224,7 +223,7 @@ func TestARetainedPairIsTakenUpAgainWithoutAnExchange(t *testing.T) {
 	})
 }
 
-func TestAPairWhoseSecretWasDeletedJustBeforeItsResourceIsRetained(t *testing.T) {
+func TestDeletionPairWhoseSecretWasDeletedJustBeforeItsResourceIsRetained(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	before := w.startRetained("octocat")
@@ -241,7 +240,7 @@ func TestAPairWhoseSecretWasDeletedJustBeforeItsResourceIsRetained(t *testing.T)
 	w.presented(1)
 }
 
-func TestAPairWhosePlaceWasTakenIsRetainedInItsBackup(t *testing.T) {
+func TestDeletionPairWhosePlaceWasTakenIsRetainedInItsBackup(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	before := w.startRetained("octocat")
@@ -278,7 +277,7 @@ func (w *world) startRetained(name string) *corev1.Secret {
 	return w.alive(name + "-token")
 }
 
-func TestRetainingAndAdoptingLeaveAloneWhatOthersHavePutThere(t *testing.T) {
+func TestDeletionRetainingAndAdoptingLeaveAloneWhatOthersHavePutThere(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	w.startRetained("octocat")
@@ -307,7 +306,7 @@ func TestRetainingAndAdoptingLeaveAloneWhatOthersHavePutThere(t *testing.T) {
 
 // Somebody takes the finalizer off the resource by force. The garbage collector deletes the pair Secret, and
 // our finalizer must not hold it for ever.
-func TestASecretWhoseResourceWasRemovedByForceIsReleased(t *testing.T) {
+func TestDeletionSecretWhoseResourceWasRemovedByForceIsReleased(t *testing.T) {
 	t.Parallel()
 	for _, down := range []bool{false, true} {
 		t.Run(fmt.Sprintf("operator down: %t", down), func(t *testing.T) {
@@ -341,7 +340,7 @@ func TestASecretWhoseResourceWasRemovedByForceIsReleased(t *testing.T) {
 	}
 }
 
-func TestANamespaceWithResourcesCanBeDeleted(t *testing.T) {
+func TestDeletionNamespaceWithResourcesCanBeDeleted(t *testing.T) {
 	t.Parallel()
 	for name, policy := range map[string]v1alpha1.DeletionPolicy{"Delete": v1alpha1.DeletionPolicyDelete, "Retain": v1alpha1.DeletionPolicyRetain} {
 		t.Run("deletionPolicy "+name, func(t *testing.T) {
@@ -387,7 +386,7 @@ func TestANamespaceWithResourcesCanBeDeleted(t *testing.T) {
 		w.create(w.resource("octocat"))
 		w.arrived(held)
 		w.remove(w.namespaceNamed(w.namespace))
-		time.Sleep(200 * time.Millisecond)
+		w.settle() // The operator knows of the deletion.
 		held.Release()
 		w.gone(w.namespaceNamed(w.namespace))
 		w.presented(1)
@@ -406,7 +405,7 @@ func TestANamespaceWithResourcesCanBeDeleted(t *testing.T) {
 
 // In a namespace that is being deleted nothing is exchanged any more, and the resource says why for as long
 // as it is still there.
-func TestInANamespaceThatIsBeingDeletedNothingIsExchanged(t *testing.T) {
+func TestDeletionInANamespaceThatIsBeingDeletedNothingIsExchanged(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{noOperator: true})
 	seed := w.seed("octocat", "octocat")

@@ -92,7 +92,7 @@ func (w *world) isDenied(object client.Object) {
 }
 
 // With whatever code a webhook refuses a fence: it is said that it does, and not that somebody else is at work.
-func TestARefusalThatPassesForARaceIsToldAsOne(t *testing.T) {
+func TestAdmissionRefusalThatPassesForARaceIsToldAsOne(t *testing.T) {
 	t.Parallel()
 	each(t, map[string]int32{"404": http.StatusNotFound, "409": http.StatusConflict}, func(t *testing.T, code int32) {
 		w := newWorld(t, worldOptions{})
@@ -117,7 +117,7 @@ func TestARefusalThatPassesForARaceIsToldAsOne(t *testing.T) {
 }
 
 // A workload is there, whatever a webhook says: it is told as one that could not be restarted, and is when it can be.
-func TestAWorkloadThatAWebhookDeniesIsNotSaidToBeMissing(t *testing.T) {
+func TestAdmissionWorkloadThatAWebhookDeniesIsNotSaidToBeMissing(t *testing.T) {
 	t.Parallel()
 	w := withHandoff(t)
 	w.permitHandoff()

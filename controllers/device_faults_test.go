@@ -56,26 +56,27 @@ func gated(t *testing.T) (*world, *secretGate) {
 	return newWorld(t, worldOptions{app: deviceApp(), config: gate.config}), gate
 }
 
-func TestNoCodeIsShownBeforeItIsStored(t *testing.T) {
+func TestDeviceFlowNoCodeIsShownBeforeItIsStored(t *testing.T) {
 	t.Parallel()
 	w, gate := gated(t)
 	gate.shut.Store(true)
 	asked := w.gh.Inject(githubtest.Delay(0).At(githubtest.DeviceCodeEndpoint).Always())
+	began := time.Now()
 	w.create(w.withoutSeed("octocat"))
 	w.refused("octocat", refusal{reason: v1alpha1.ReasonAPIServerUnavailable, says: "No code is shown", retried: true})
-	time.Sleep(quietTime)
+	w.settle()
 	if shown := w.get("octocat").Status.Authorization; shown != nil {
 		t.Errorf("the code %s is shown although it would not survive a restart", shown.UserCode)
 	}
-	if n := asked.Hits(); n > 4 {
-		t.Errorf("%d codes were asked for while none could be stored", n)
+	if n := asked.Hits(); n > triesWithin(time.Since(began)) {
+		t.Errorf("%d codes were asked for within %s while none could be stored", n, time.Since(began))
 	}
 	gate.shut.Store(false)
 	w.enter(w.code("octocat"), "octocat")
 	w.ready("octocat")
 }
 
-func TestAPairThatCannotBeStoredIsKeptUntilItCan(t *testing.T) {
+func TestDeviceFlowPairThatCannotBeStoredIsKeptUntilItCan(t *testing.T) {
 	t.Parallel()
 	w, gate := gated(t)
 	w.create(w.withoutSeed("octocat"))
@@ -93,7 +94,7 @@ func TestAPairThatCannotBeStoredIsKeptUntilItCan(t *testing.T) {
 	w.presented(0)
 }
 
-func TestAPollThatFailsIsMadeAgainAndTheCodeStays(t *testing.T) {
+func TestDeviceFlowPollThatFailsIsMadeAgainAndTheCodeStays(t *testing.T) {
 	t.Parallel()
 	each(t, map[string]githubtest.Fault{
 		"502":                    githubtest.BadGateway(),
@@ -104,6 +105,7 @@ func TestAPollThatFailsIsMadeAgainAndTheCodeStays(t *testing.T) {
 	}, func(t *testing.T, fault githubtest.Fault) {
 		w := withDevice(t, 0)
 		failing := w.gh.Inject(fault.Always())
+		began := time.Now()
 		w.create(w.withoutSeed("octocat"))
 		code := w.code("octocat")
 		w.says("octocat", v1alpha1.ConditionAuthorized, "the operator cannot see whether this was done")
@@ -111,9 +113,9 @@ func TestAPollThatFailsIsMadeAgainAndTheCodeStays(t *testing.T) {
 			t.Errorf("the code %s was replaced by %s", code, now)
 		}
 		w.enter(code, "octocat")
-		time.Sleep(quietTime)
-		if n := failing.Hits(); n > 5 {
-			t.Errorf("GitHub was polled %d times while it failed", n)
+		w.settle()
+		if n := failing.Hits(); n > triesWithin(time.Since(began)) {
+			t.Errorf("GitHub was polled %d times within %s while it failed", n, time.Since(began))
 		}
 		failing.Remove()
 		w.ready("octocat")
@@ -121,7 +123,7 @@ func TestAPollThatFailsIsMadeAgainAndTheCodeStays(t *testing.T) {
 	})
 }
 
-func TestACodeThatGitHubDoesNotGiveOutIsAskedForAgain(t *testing.T) {
+func TestDeviceFlowCodeThatGitHubDoesNotGiveOutIsAskedForAgain(t *testing.T) {
 	t.Parallel()
 	each(t, map[string]struct {
 		fault  githubtest.Fault
@@ -139,12 +141,13 @@ func TestACodeThatGitHubDoesNotGiveOutIsAskedForAgain(t *testing.T) {
 	) {
 		w := withDevice(t, 0)
 		failing := w.gh.Inject(c.fault.At(githubtest.DeviceCodeEndpoint).Always())
+		began := time.Now()
 		w.create(w.withoutSeed("octocat"))
 		w.condition("octocat", v1alpha1.ConditionReconciling, "True", c.reason)
 		w.noCode("octocat")
-		time.Sleep(quietTime)
-		if n := failing.Hits(); n > 4 {
-			t.Errorf("GitHub was asked for a code %d times while it failed", n)
+		w.settle()
+		if n := failing.Hits(); n > triesWithin(time.Since(began)) {
+			t.Errorf("GitHub was asked for a code %d times within %s while it failed", n, time.Since(began))
 		}
 		failing.Remove()
 		w.request("octocat", "now")
@@ -154,7 +157,7 @@ func TestACodeThatGitHubDoesNotGiveOutIsAskedForAgain(t *testing.T) {
 }
 
 // GitHub gives the pair out once. When its reply is lost nothing can bring it back: another code is offered.
-func TestAPairWhoseReplyWasLostIsAskedForByAnotherCode(t *testing.T) {
+func TestDeviceFlowPairWhoseReplyWasLostIsAskedForByAnotherCode(t *testing.T) {
 	t.Parallel()
 	w := withDevice(t, 0)
 	w.create(w.withoutSeed("octocat"))
@@ -172,7 +175,7 @@ func TestAPairWhoseReplyWasLostIsAskedForByAnotherCode(t *testing.T) {
 
 // The process dies between GitHub's reply and the commit: the outbox has the pair, and the next process
 // stores it, or refuses it if it is another account's.
-func TestAPairInTheOutboxIsDealtWithAtTheNextStart(t *testing.T) {
+func TestDeviceFlowPairInTheOutboxIsDealtWithAtTheNextStart(t *testing.T) {
 	t.Parallel()
 	each(t, map[string]struct {
 		enters string
@@ -246,7 +249,7 @@ func (w *world) receive(name string) {
 }
 
 // What the device flow handles is as secret as what it brings.
-func TestNothingOfADeviceFlowIsTold(t *testing.T) {
+func TestDeviceFlowNothingOfADeviceFlowIsTold(t *testing.T) {
 	t.Parallel()
 	w, gate := gated(t)
 	w.create(w.withoutSeed("octocat"))

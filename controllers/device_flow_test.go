@@ -84,7 +84,7 @@ func (w *world) eventsOf(name, reason string) (notes []string) {
 	return notes
 }
 
-func TestACodeIsAnnouncedOnceAndShownByKubectl(t *testing.T) {
+func TestDeviceFlowCodeIsAnnouncedOnceAndShownByKubectl(t *testing.T) {
 	t.Parallel()
 	w := withDevice(t, 0)
 	w.create(w.withoutSeed("octocat"))
@@ -94,8 +94,9 @@ func TestACodeIsAnnouncedOnceAndShownByKubectl(t *testing.T) {
 		return len(notes) > 0 && strings.Contains(notes[0], code) && strings.Contains(notes[0], w.site.URL+"/login/device"), fmt.Sprint(notes)
 	})
 	w.restart()
+	polls := w.gh.Inject(githubtest.Delay(0).Always())
 	w.touch("octocat")
-	time.Sleep(quietTime) // It is polled meanwhile, so that nothing comes to rest.
+	w.eventually("polls of the next process", func() (bool, string) { return polls.Hits() > 2, fmt.Sprint(polls.Hits()) })
 	if notes := w.eventsOf("octocat", v1alpha1.ReasonAuthorizationPending); len(notes) != 1 {
 		t.Errorf("the code was announced %d times: %v", len(notes), notes)
 	}
@@ -110,7 +111,7 @@ func TestACodeIsAnnouncedOnceAndShownByKubectl(t *testing.T) {
 
 // A person who is waited for has no token to lose: their requests come behind all others of the App, also those of
 // other namespaces.
-func TestACodeIsAskedForWhenNobodyElseWaits(t *testing.T) {
+func TestDeviceFlowCodeIsAskedForWhenNobodyElseWaits(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{app: deviceApp(), namespaces: 2, controller: func(options *Options) {
 		options.TokenRequestsPerHour = 2 // One at once, and the next half an hour later.
@@ -142,7 +143,7 @@ func TestACodeIsAskedForWhenNobodyElseWaits(t *testing.T) {
 
 // What GitHub asks for is kept to by the next process as well. A slow_down that does not say more adds 5 s to the
 // interval of 1 s.
-func TestAPollThatGitHubAsksToComeLaterComesLater(t *testing.T) {
+func TestDeviceFlowPollThatGitHubAsksToComeLaterComesLater(t *testing.T) {
 	t.Parallel()
 	each(t, map[string]bool{"the same process": false, "the next": true}, func(t *testing.T, restarts bool) {
 		w := withDevice(t, 0)
@@ -168,7 +169,7 @@ func TestAPollThatGitHubAsksToComeLaterComesLater(t *testing.T) {
 	})
 }
 
-func TestACodeThatIsDeniedHasNoSuccessorUntilAPersonAsks(t *testing.T) {
+func TestDeviceFlowCodeThatIsDeniedHasNoSuccessorUntilAPersonAsks(t *testing.T) {
 	t.Parallel()
 	w := withDevice(t, 0)
 	w.create(w.withoutSeed("octocat"))
@@ -189,7 +190,7 @@ func TestACodeThatIsDeniedHasNoSuccessorUntilAPersonAsks(t *testing.T) {
 	w.presented(0) // The request asked for a code, not for an exchange.
 }
 
-func TestCodesThatExpireAreReplacedForAWhileAndThenOnRequest(t *testing.T) {
+func TestDeviceFlowCodesThatExpireAreReplacedForAWhileAndThenOnRequest(t *testing.T) {
 	t.Parallel()
 	w := withDevice(t, time.Second)
 	asked := w.gh.Inject(githubtest.Delay(0).At(githubtest.DeviceCodeEndpoint).Always())
@@ -228,7 +229,7 @@ func TestCodesThatExpireAreReplacedForAWhileAndThenOnRequest(t *testing.T) {
 
 // A clock that runs away ends each code as soon as it is offered. Codes are still asked for with pauses, and
 // not for ever.
-func TestAClockThatEndsEveryCodeMakesNoHotLoop(t *testing.T) {
+func TestDeviceFlowClockThatEndsEveryCodeMakesNoHotLoop(t *testing.T) {
 	t.Parallel()
 	w := withDevice(t, 0)
 	asked := w.gh.Inject(githubtest.Delay(0).At(githubtest.DeviceCodeEndpoint).Always())
@@ -240,16 +241,17 @@ func TestAClockThatEndsEveryCodeMakesNoHotLoop(t *testing.T) {
 	if took := time.Since(began); took < 4*time.Second {
 		t.Errorf("%d codes were asked for within %s", asked.Hits()-hits, took)
 	}
-	then := w.meter.read()
-	time.Sleep(quietTime)
-	if _, _, looks := w.meter.since(then); looks > 60 {
-		t.Errorf("the clock was looked at %d times in %s", looks, quietTime)
+	then, began := w.meter.read(), time.Now()
+	w.eventually("the fifth code", func() (bool, string) { return asked.Hits() >= 5, suite.Describe(w.get("octocat")) })
+	const looksASecond = 40
+	if _, _, looks := w.meter.since(then); float64(looks) > looksASecond*time.Since(began).Seconds() {
+		t.Errorf("the clock was looked at %d times in %s", looks, time.Since(began))
 	}
 	w.refused("octocat", refusal{reason: v1alpha1.ReasonAuthorizationPending, says: "code", unauthorized: true, retried: true})
 	w.presented(0)
 }
 
-func TestAnAppWithoutTheDeviceFlowIsReportedAndHeals(t *testing.T) {
+func TestDeviceFlowAppWithoutTheDeviceFlowIsReportedAndHeals(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	asked := w.gh.Inject(githubtest.Delay(0).At(githubtest.DeviceCodeEndpoint).Always())
@@ -266,7 +268,7 @@ func TestAnAppWithoutTheDeviceFlowIsReportedAndHeals(t *testing.T) {
 	w.ready("octocat")
 }
 
-func TestTheSameCodeGoesOnAfterARestart(t *testing.T) {
+func TestDeviceFlowSameCodeGoesOnAfterARestart(t *testing.T) {
 	t.Parallel()
 	w := withDevice(t, 0)
 	asked := w.gh.Inject(githubtest.Delay(0).At(githubtest.DeviceCodeEndpoint).Always())
@@ -284,7 +286,7 @@ func TestTheSameCodeGoesOnAfterARestart(t *testing.T) {
 }
 
 // A code that died while no operator ran is replaced.
-func TestACodeThatExpiredWhileTheOperatorWasDownIsReplaced(t *testing.T) {
+func TestDeviceFlowCodeThatExpiredWhileTheOperatorWasDownIsReplaced(t *testing.T) {
 	t.Parallel()
 	w := withDevice(t, 2*time.Second)
 	w.create(w.withoutSeed("octocat"))
@@ -300,7 +302,7 @@ func TestACodeThatExpiredWhileTheOperatorWasDownIsReplaced(t *testing.T) {
 }
 
 // Two replicas believe that they lead: both poll, one of them gets the pair, and neither undoes it.
-func TestTwoReplicasWithOneCodeEndWithOnePair(t *testing.T) {
+func TestDeviceFlowTwoReplicasWithOneCodeEndWithOnePair(t *testing.T) {
 	t.Parallel()
 	w := withDevice(t, 0)
 	w.outboxDir = t.TempDir()
@@ -321,7 +323,7 @@ func TestTwoReplicasWithOneCodeEndWithOnePair(t *testing.T) {
 	w.presented(0)
 }
 
-func TestAChainThatGitHubRefusesIsReplacedByACode(t *testing.T) {
+func TestDeviceFlowChainThatGitHubRefusesIsReplacedByACode(t *testing.T) {
 	t.Parallel()
 	app := deviceApp()
 	w := newWorld(t, worldOptions{app: app, spendsTwice: true})
@@ -348,7 +350,7 @@ func TestAChainThatGitHubRefusesIsReplacedByACode(t *testing.T) {
 	w.ready("octocat")
 }
 
-func TestASeedThatComesWhileACodeIsOfferedWins(t *testing.T) {
+func TestDeviceFlowSeedThatComesWhileACodeIsOfferedWins(t *testing.T) {
 	t.Parallel()
 	w := withDevice(t, 0)
 	token := w.resource("octocat")
@@ -368,7 +370,7 @@ func TestASeedThatComesWhileACodeIsOfferedWins(t *testing.T) {
 	w.presented(1)
 }
 
-func TestACodeIsForgottenWhenItsResourceIsDeleted(t *testing.T) {
+func TestDeviceFlowCodeIsForgottenWhenItsResourceIsDeleted(t *testing.T) {
 	t.Parallel()
 	w := withDevice(t, 0)
 	w.create(w.withoutSeed("octocat"))
@@ -386,7 +388,7 @@ func TestACodeIsForgottenWhenItsResourceIsDeleted(t *testing.T) {
 }
 
 // The pair is on its way when the resource is deleted: it is ended with the resource.
-func TestAPairThatArrivesWhileItsResourceIsDeletedIsEnded(t *testing.T) {
+func TestDeviceFlowPairThatArrivesWhileItsResourceIsDeletedIsEnded(t *testing.T) {
 	t.Parallel()
 	w := withDevice(t, 0)
 	token := w.withoutSeed("octocat")
@@ -405,7 +407,7 @@ func TestAPairThatArrivesWhileItsResourceIsDeletedIsEnded(t *testing.T) {
 	}
 }
 
-func TestSuspendStopsPollsAndLiftingItGoesOn(t *testing.T) {
+func TestDeviceFlowSuspendStopsPollsAndLiftingItGoesOn(t *testing.T) {
 	t.Parallel()
 	w := withDevice(t, 0)
 	w.create(w.withoutSeed("octocat"))
@@ -425,7 +427,7 @@ func TestSuspendStopsPollsAndLiftingItGoesOn(t *testing.T) {
 }
 
 // Apps and hosts of other kinds.
-func TestACodeWorksForEveryKindOfAppAndHost(t *testing.T) {
+func TestDeviceFlowCodeWorksForEveryKindOfAppAndHost(t *testing.T) {
 	t.Parallel()
 	each(t, map[string]struct {
 		app    func(*githubtest.App)
@@ -472,7 +474,7 @@ func TestACodeWorksForEveryKindOfAppAndHost(t *testing.T) {
 	})
 }
 
-func TestACodeWorksAtAHostWithACAOfItsOwn(t *testing.T) {
+func TestDeviceFlowCodeWorksAtAHostWithACAOfItsOwn(t *testing.T) {
 	t.Parallel()
 	authority, err := githubtest.NewCA("enterprise")
 	if err != nil {
@@ -497,7 +499,7 @@ func TestACodeWorksAtAHostWithACAOfItsOwn(t *testing.T) {
 }
 
 // A person who is signed in as somebody else enters the code.
-func TestACodeEnteredByAnotherAccountIsRefusedAndItsPairEnded(t *testing.T) {
+func TestDeviceFlowCodeEnteredByAnotherAccountIsRefusedAndItsPairEnded(t *testing.T) {
 	t.Parallel()
 	w := withDevice(t, 0)
 	token := w.withoutSeed("octocat")
@@ -524,7 +526,7 @@ func TestACodeEnteredByAnotherAccountIsRefusedAndItsPairEnded(t *testing.T) {
 }
 
 // Another account is asked for after a login. The chain goes on until that account has logged in.
-func TestAnotherPinOffersACodeBesideTheLivingChain(t *testing.T) {
+func TestDeviceFlowAnotherPinOffersACodeBesideTheLivingChain(t *testing.T) {
 	t.Parallel()
 	w := withDevice(t, 0)
 	w.create(w.withoutSeed("octocat"))
@@ -552,7 +554,7 @@ func TestAnotherPinOffersACodeBesideTheLivingChain(t *testing.T) {
 }
 
 // The pair is fetched while its operator ends: the work is waited for, and the pair stored.
-func TestAPollUnderWayIsFinishedBeforeTheOperatorEnds(t *testing.T) {
+func TestDeviceFlowPollUnderWayIsFinishedBeforeTheOperatorEnds(t *testing.T) {
 	t.Parallel()
 	w := withDevice(t, 0)
 	w.create(w.withoutSeed("octocat"))

@@ -49,7 +49,7 @@ func (w *world) enter(code, login string) {
 	w.must(w.gh.ApproveDevice(code, login))
 }
 
-func TestAPersonAuthorizesByEnteringTheCodeThatTheStatusShows(t *testing.T) {
+func TestDeviceFlowPersonAuthorizesByEnteringTheCodeThatTheStatusShows(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{app: deviceApp()})
 	w.create(w.withoutSeed("octocat"))

@@ -20,7 +20,7 @@ func (w *world) push(name, token string) {
 	w.secret(name+"-seed", map[string]string{"refresh_token": token})
 }
 
-func TestAPairThatIsFedBackAsASeedIsRecognised(t *testing.T) {
+func TestSeedPairThatIsFedBackAsASeedIsRecognised(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	first := refresh(w.start("octocat"))
@@ -60,7 +60,7 @@ func TestAPairThatIsFedBackAsASeedIsRecognised(t *testing.T) {
 	w.presented(4)
 }
 
-func TestATokenOfADeadChainThatIsFedBackIsNotPresented(t *testing.T) {
+func TestSeedTokenOfADeadChainThatIsFedBackIsNotPresented(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	first := refresh(w.start("octocat"))
@@ -83,7 +83,7 @@ func TestATokenOfADeadChainThatIsFedBackIsNotPresented(t *testing.T) {
 }
 
 // The token of another resource stays that one's when it has spent it, and nobody is told what there is in other namespaces.
-func TestThePairOfAnotherResourceThatIsFedToASeedIsNotPresented(t *testing.T) {
+func TestSeedPairOfAnotherResourceThatIsFedToASeedIsNotPresented(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{namespaces: 2})
 	token := refresh(w.start("octocat"))

@@ -30,7 +30,7 @@ func (w *world) putState(secretName string, state map[string]any) {
 }
 
 // The operator was upgraded and is back at this version. What the newer one has written might mean anything.
-func TestAStateOfANewerFormatIsLeftAlone(t *testing.T) {
+func TestStateOfANewerFormatIsLeftAlone(t *testing.T) {
 	t.Parallel()
 	tooNew := refusal{reason: v1alpha1.ReasonStateFormatTooNew, says: "Upgrade the operator again", working: true}
 	each(t, map[string]struct {
@@ -124,7 +124,7 @@ func hasReason(token *v1alpha1.GitHubUserToken, reason string) bool {
 }
 
 // A newer version may add to the state without a newer format. What it has added is there when it comes back.
-func TestWhatANewerVersionHasAddedToTheStateIsKept(t *testing.T) {
+func TestStateWhatANewerVersionHasAddedToTheStateIsKept(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	w.start("octocat")

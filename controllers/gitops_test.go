@@ -14,6 +14,7 @@ import (
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/internal/github/githubtest"
+	"github.com/githubusertoken/github-user-token-operator/test/suite"
 )
 
 // kubectl runs kubectl as an administrator, with objects as its standard input.
@@ -29,7 +30,7 @@ func (w *world) kubectl(objects []client.Object, args ...string) {
 	command := plane.Kubectl(w.ctx, append([]string{"--namespace=" + w.namespace}, args...)...)
 	command.Stdin = &text
 	if output, err := command.CombinedOutput(); err != nil {
-		w.t.Fatalf("kubectl %s: %v\n%s", strings.Join(args, " "), err, tokenForm.ReplaceAll(output, []byte("[REDACTED]")))
+		w.t.Fatalf("kubectl %s: %v\n%s", strings.Join(args, " "), err, suite.Tokens.ReplaceAll(output, []byte("[REDACTED]")))
 	}
 }
 
@@ -47,7 +48,7 @@ func (w *world) manifests(name, refreshToken string) (seed *corev1.Secret, token
 	return seed, token
 }
 
-func TestArgoCDsTrackingIsNotCopiedToSecrets(t *testing.T) {
+func TestGitOpsArgoCDsTrackingIsNotCopiedToSecrets(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	seed, token := w.manifests("octocat", w.login("octocat"))
@@ -73,7 +74,7 @@ func TestArgoCDsTrackingIsNotCopiedToSecrets(t *testing.T) {
 	}
 }
 
-func TestApplyingAgainForEverChangesNothing(t *testing.T) {
+func TestGitOpsApplyingAgainForEverChangesNothing(t *testing.T) {
 	t.Parallel()
 	each(t, map[string][]string{
 		"client-side": {"apply", "-f", "-"},
@@ -99,7 +100,7 @@ func TestApplyingAgainForEverChangesNothing(t *testing.T) {
 	})
 }
 
-func TestPruneRemovesWhatLeftGitAndNothingElse(t *testing.T) {
+func TestGitOpsPruneRemovesWhatLeftGitAndNothingElse(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	seed, token := w.manifests("octocat", w.login("octocat"))
@@ -129,7 +130,7 @@ func TestPruneRemovesWhatLeftGitAndNothingElse(t *testing.T) {
 	w.presented(1)
 }
 
-func TestReplacingByForceIsDeletionAndCreation(t *testing.T) {
+func TestGitOpsReplacingByForceIsDeletionAndCreation(t *testing.T) {
 	t.Parallel()
 	t.Run("a retained pair is taken up again", func(t *testing.T) {
 		t.Parallel()
@@ -163,7 +164,7 @@ func TestReplacingByForceIsDeletionAndCreation(t *testing.T) {
 	})
 }
 
-func TestAHoldPutsARefreshOff(t *testing.T) {
+func TestGitOpsHoldPutsARefreshOff(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{app: githubtest.App{AccessTokenLifetime: time.Hour}})
 	w.startWith("octocat", v1alpha1.Output{Name: "out", Format: v1alpha1.OutputFormatOpaque})
@@ -207,7 +208,7 @@ func TestAHoldPutsARefreshOff(t *testing.T) {
 
 // kubectl replace, which Argo CD does for Replace=true, sends the manifest without what others have added: the finalizer is
 // gone, and nothing else says so. It is put back at once, so that the deletion policy is carried out.
-func TestAResourceThatIsReplacedKeepsItsDeletionPolicy(t *testing.T) {
+func TestGitOpsResourceThatIsReplacedKeepsItsDeletionPolicy(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	w.seed("octocat", "octocat")

@@ -112,7 +112,7 @@ func (w *world) toldPods() map[string]string {
 	return told
 }
 
-func TestThePodsThatMountTheTokenAreToldOfANewOne(t *testing.T) {
+func TestHandoffPodsThatMountTheTokenAreToldOfANewOne(t *testing.T) {
 	t.Parallel()
 	w := withHandoff(t)
 	w.permitHandoff()
@@ -226,7 +226,7 @@ func (w *world) handedOver(name string) string {
 	return handoff.NameOf(&pair.State)
 }
 
-func TestWorkloadsAreRestartedOnceForEachRotation(t *testing.T) {
+func TestHandoffWorkloadsAreRestartedOnceForEachRotation(t *testing.T) {
 	t.Parallel()
 	w := withHandoff(t)
 	w.permitHandoff()
@@ -284,7 +284,7 @@ func (w *world) annotationOf(reference v1alpha1.WorkloadReference, name string) 
 	return annotations[v1alpha1.AnnotationPrefixRestartedFor+name]
 }
 
-func TestWhoReadsAnOutputThatIsLateIsToldWhenItIsWritten(t *testing.T) {
+func TestHandoffWhoReadsAnOutputThatIsLateIsToldWhenItIsWritten(t *testing.T) {
 	t.Parallel()
 	var cut atomic.Bool
 	w := newWorld(t, worldOptions{
@@ -348,7 +348,7 @@ func TestWhoReadsAnOutputThatIsLateIsToldWhenItIsWritten(t *testing.T) {
 	}
 }
 
-func TestWorkloadsAreRestartedAgainWhenARefusedOutputIsWritten(t *testing.T) {
+func TestHandoffWorkloadsAreRestartedAgainWhenARefusedOutputIsWritten(t *testing.T) {
 	t.Parallel()
 	var refusing writeRefusal
 	w := newWorld(t, worldOptions{
@@ -402,7 +402,7 @@ func TestWorkloadsAreRestartedAgainWhenARefusedOutputIsWritten(t *testing.T) {
 	restartedFor(4, "")
 }
 
-func TestAHandoffWithoutPermissionIsReportedAndMadeUpFor(t *testing.T) {
+func TestHandoffWithoutPermissionIsReportedAndMadeUpFor(t *testing.T) {
 	t.Parallel()
 	w := withHandoff(t)
 	w.seed("octocat", "octocat")
@@ -443,7 +443,7 @@ func TestAHandoffWithoutPermissionIsReportedAndMadeUpFor(t *testing.T) {
 	w.quiet()
 }
 
-func TestAHandoffThatAPolicyRefusesIsNotTakenForALackOfPermission(t *testing.T) {
+func TestHandoffThatAPolicyRefusesIsNotTakenForALackOfPermission(t *testing.T) {
 	t.Parallel()
 	var refuses atomic.Bool
 	w := newWorld(t, worldOptions{
@@ -493,7 +493,7 @@ func TestAHandoffThatAPolicyRefusesIsNotTakenForALackOfPermission(t *testing.T) 
 	w.condition("octocat", v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonHandoffForbidden)
 }
 
-func TestAHandoffThatTheOperatorWasNotStartedForIsReported(t *testing.T) {
+func TestHandoffThatTheOperatorWasNotStartedForIsReported(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	w.seed("octocat", "octocat")
@@ -515,7 +515,7 @@ func TestAHandoffThatTheOperatorWasNotStartedForIsReported(t *testing.T) {
 	w.quiet()
 }
 
-func TestArgoRolloutsAreRestartedWhereTheyAreInstalled(t *testing.T) {
+func TestHandoffArgoRolloutsAreRestartedWhereTheyAreInstalled(t *testing.T) {
 	t.Parallel()
 	w := withHandoff(t)
 	w.permitHandoff()
@@ -568,7 +568,7 @@ func rolloutCRD() client.Object {
 }
 
 // What was stored under an older CRD may have any name.
-func TestAWorkloadOfAnotherNamespaceIsNeverRestarted(t *testing.T) {
+func TestHandoffWorkloadOfAnotherNamespaceIsNeverRestarted(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{namespaces: 2, controller: func(options *Options) { options.EnableHandoff = true }})
 	own, other := w.namespaces[0], w.namespaces[1]
@@ -603,7 +603,7 @@ func TestAWorkloadOfAnotherNamespaceIsNeverRestarted(t *testing.T) {
 	}
 }
 
-func TestNoNameLeadsToAnotherNamespace(t *testing.T) {
+func TestHandoffNoNameLeadsToAnotherNamespace(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{noOperator: true, namespaces: 2})
 	astray := client.ObjectKey{Namespace: w.namespaces[0], Name: "../../" + w.namespaces[1] + "/secrets/github-app"}

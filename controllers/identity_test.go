@@ -32,7 +32,7 @@ func (w *world) pinned(name string, user v1alpha1.UserSelector) *v1alpha1.GitHub
 	return token
 }
 
-func TestTheAccountIsLearntOnceForALogin(t *testing.T) {
+func TestAccountIsLearntOnceForALogin(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	asked := w.gh.Inject(githubtest.Delay(0).At(githubtest.UserEndpoint).Always())
@@ -57,7 +57,7 @@ func TestTheAccountIsLearntOnceForALogin(t *testing.T) {
 	})
 }
 
-func TestAnAccountThatCannotBeLearntHoldsNothingUp(t *testing.T) {
+func TestAccountThatCannotBeLearntHoldsNothingUp(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	w.gh.Inject(githubtest.Unavailable().At(githubtest.UserEndpoint).Always())
@@ -76,7 +76,7 @@ func TestAnAccountThatCannotBeLearntHoldsNothingUp(t *testing.T) {
 	w.account("octocat")
 }
 
-func TestATokenOfThePinnedAccountIsStored(t *testing.T) {
+func TestAccountTokenOfThePinnedAccountIsStored(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	user := w.gh.AddUser(githubtest.User{Login: "Octocat"})
@@ -92,7 +92,7 @@ func TestATokenOfThePinnedAccountIsStored(t *testing.T) {
 	}
 }
 
-func TestATokenOfAnotherAccountIsEndedAndNeverStored(t *testing.T) {
+func TestAccountTokenOfAnotherAccountIsEndedAndNeverStored(t *testing.T) {
 	t.Parallel()
 	each(t, map[string]v1alpha1.UserSelector{
 		"login": {Login: "octocat"}, "id": {ID: 1}, "the id of another login": {Login: "hubot", ID: 1},
@@ -121,7 +121,7 @@ func TestATokenOfAnotherAccountIsEndedAndNeverStored(t *testing.T) {
 }
 
 // GitHub may not know the token yet when it is to be ended.
-func TestATokenOfAnotherAccountIsEndedAsSoonAsGitHubKnowsIt(t *testing.T) {
+func TestAccountTokenOfAnotherAccountIsEndedAsSoonAsGitHubKnowsIt(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	notYet := w.gh.Inject(githubtest.RESTError(404, "Not Found").At(githubtest.DeleteTokenEndpoint).Times(2))
@@ -139,7 +139,7 @@ func TestATokenOfAnotherAccountIsEndedAsSoonAsGitHubKnowsIt(t *testing.T) {
 }
 
 // While GitHub does not say whose a received pair is, the pair is kept, and the status says so.
-func TestAPinnedLoginIsKeptUntilGitHubSaysWhoseItIs(t *testing.T) {
+func TestAccountPinnedLoginIsKeptUntilGitHubSaysWhoseItIs(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	fault := w.gh.Inject(githubtest.Unavailable().At(githubtest.UserEndpoint).Always())
@@ -159,7 +159,7 @@ func TestAPinnedLoginIsKeptUntilGitHubSaysWhoseItIs(t *testing.T) {
 }
 
 // GitHub's refusal of a new token counts when it has lasted. One after an outage, or before one, does not.
-func TestANewTokenIsDeadOnlyWhenGitHubGoesOnRefusingIt(t *testing.T) {
+func TestAccountNewTokenIsDeadOnlyWhenGitHubGoesOnRefusingIt(t *testing.T) {
 	t.Parallel()
 	refuses, away := githubtest.RESTError(401, "Bad credentials"), githubtest.Unavailable()
 	each(t, map[string]struct {
@@ -213,7 +213,7 @@ func saysKept(token *v1alpha1.GitHubUserToken) bool {
 }
 
 // A chain that was admitted is not thrown away because somebody edits spec.user.
-func TestAnotherPinReportsTheChainAndLeavesIt(t *testing.T) {
+func TestAccountAnotherPinReportsTheChainAndLeavesIt(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	before := w.start("octocat")
@@ -232,7 +232,7 @@ func TestAnotherPinReportsTheChainAndLeavesIt(t *testing.T) {
 }
 
 // Who may write the pair Secret can put any token there, but not in the name of another account.
-func TestALoginOfAnotherAccountPastedIntoThePairSecretIsReported(t *testing.T) {
+func TestAccountLoginOfAnotherAccountPastedIntoThePairSecretIsReported(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	w.seed("octocat", "octocat")
@@ -247,7 +247,7 @@ func TestALoginOfAnotherAccountPastedIntoThePairSecretIsReported(t *testing.T) {
 }
 
 // When GitHub has not said whose a pair is for as long as access tokens live, it is not waited for any longer: the pair is ended, the outbox is free, and a person is asked for another login.
-func TestAPinnedLoginIsGivenUpWhenItsTokenHasDiedUnknown(t *testing.T) {
+func TestAccountPinnedLoginIsGivenUpWhenItsTokenHasDiedUnknown(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{
 		app:        githubtest.App{AccessTokenLifetime: 3 * verifyTime},

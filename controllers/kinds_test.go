@@ -12,7 +12,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/test/suite"
 )
 
-func TestATokenThatDoesNotExpireIsReadyAndNeverRefreshed(t *testing.T) {
+func TestKindsTokenThatDoesNotExpireIsReadyAndNeverRefreshed(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	w.seed("octocat", "octocat")
@@ -56,7 +56,7 @@ func TestATokenThatDoesNotExpireIsReadyAndNeverRefreshed(t *testing.T) {
 }
 
 // An access token that expires came without a refresh token. A person is called at once, and not when it is dead.
-func TestATokenThatEndsForGoodIsReportedWhileItWorks(t *testing.T) {
+func TestKindsTokenThatEndsForGoodIsReportedWhileItWorks(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	w.seed("octocat", "octocat")
@@ -91,7 +91,7 @@ func TestATokenThatEndsForGoodIsReportedWhileItWorks(t *testing.T) {
 }
 
 // Nothing happens when it ends but that the time passes; with the device flow a code is offered before.
-func TestATokenThatEndsForGoodIsReportedWhenItHasEnded(t *testing.T) {
+func TestKindsTokenThatEndsForGoodIsReportedWhenItHasEnded(t *testing.T) {
 	t.Parallel()
 	app := deviceApp()
 	app.AccessTokenLifetime, app.NoRefreshToken = 20*time.Second, true
@@ -124,7 +124,7 @@ func TestATokenThatEndsForGoodIsReportedWhenItHasEnded(t *testing.T) {
 	w.condition("hubot", v1alpha1.ConditionAuthorized, metav1.ConditionTrue, v1alpha1.ReasonRefreshTokenValid)
 }
 
-func TestTokensOfEveryKindAndShapeAreKeptFresh(t *testing.T) {
+func TestKindsTokensOfEveryKindAndShapeAreKeptFresh(t *testing.T) {
 	t.Parallel()
 	each(t, map[string]githubtest.App{
 		"an OAuth App":         {Kind: githubtest.OAuthApp, Scope: "repo,read:org"},
@@ -159,7 +159,7 @@ func TestTokensOfEveryKindAndShapeAreKeptFresh(t *testing.T) {
 	})
 }
 
-func TestARefreshTokenThatExpiredUnusedIsReportedAsSuch(t *testing.T) {
+func TestKindsRefreshTokenThatExpiredUnusedIsReportedAsSuch(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{app: githubtest.App{AccessTokenLifetime: 16 * time.Second, RefreshTokenLifetime: 18 * time.Second}})
 	w.start("octocat")
@@ -167,7 +167,7 @@ func TestARefreshTokenThatExpiredUnusedIsReportedAsSuch(t *testing.T) {
 	w.eventually("the refresh token to expire", func() (bool, string) {
 		return !w.gh.Alive(refresh(w.pair("octocat-token"))), "it is alive"
 	})
-	time.Sleep(1200 * time.Millisecond) // Past its expiry by the operator's clock as well: it is told in whole seconds.
+	w.meter.leap(2 * time.Second) // Past its expiry by the operator's clock as well: it is told in whole seconds.
 	w.change("octocat", func(token *v1alpha1.GitHubUserToken) { token.Spec.Suspend = false })
 	w.refused("octocat", refusal{reason: v1alpha1.ReasonRefreshTokenExpired, says: "it was not used within its lifetime. Authorize the App again", unauthorized: true})
 	w.quiet()

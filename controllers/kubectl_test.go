@@ -97,7 +97,7 @@ func TestKubectlExplainsEveryField(t *testing.T) {
 	}
 }
 
-func TestEventsAreMadeOnTransitionsOnly(t *testing.T) {
+func TestKubectlEventsAreMadeOnTransitionsOnly(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	events := func() string {

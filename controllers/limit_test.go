@@ -17,7 +17,7 @@ import (
 
 // One namespace makes up client IDs. They get no more than the burst of their host together, and a resource of another
 // namespace has its first pair at once, and from then on the limit of its App.
-func TestMadeUpClientIDsUseUpNoLimitButTheirOwn(t *testing.T) {
+func TestLimitMadeUpClientIDsUseUpNoLimitButTheirOwn(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{namespaces: 2, controller: func(options *Options) { options.TokenRequestsPerHour = 2000 }})
 	asked := w.gh.Inject(githubtest.Delay(0).At(githubtest.TokenEndpoint).Always())
@@ -49,7 +49,7 @@ func TestMadeUpClientIDsUseUpNoLimitButTheirOwn(t *testing.T) {
 
 // One namespace deletes many resources whose tokens only they themselves can revoke, and GitHub takes 60 such requests an
 // hour from the operator's address. A resource of another namespace has its turn at once.
-func TestADeletionHasItsTurnAtTheCredentialsEndpointAlthoughAnotherNamespaceWantsMany(t *testing.T) {
+func TestLimitDeletionHasItsTurnAtTheCredentialsEndpointAlthoughAnotherNamespaceWantsMany(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{namespaces: 2})
 	noSecret := func(token *v1alpha1.GitHubUserToken) { token.Spec.App.ClientSecretRef = nil }

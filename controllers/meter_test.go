@@ -7,6 +7,13 @@ import (
 	"sync"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 )
 
@@ -15,6 +22,8 @@ import (
 type meter struct {
 	mu       sync.Mutex
 	requests []string
+	// underWay is how many of them have not been answered.
+	underWay int
 	looks    int
 	ahead    time.Duration
 }
@@ -60,7 +69,13 @@ func (m *meter) wrap(next http.RoundTripper) http.RoundTripper {
 		if request.URL.Query().Get("watch") == "" && !strings.HasSuffix(request.URL.Path, "/selfsubjectaccessreviews") {
 			m.mu.Lock()
 			m.requests = append(m.requests, request.Method+" "+request.URL.Path)
+			m.underWay++
 			m.mu.Unlock()
+			defer func() {
+				m.mu.Lock()
+				defer m.mu.Unlock()
+				m.underWay--
+			}()
 		}
 		return next.RoundTrip(request)
 	})
@@ -69,6 +84,13 @@ func (m *meter) wrap(next http.RoundTripper) http.RoundTripper {
 type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(request *http.Request) (*http.Response, error) { return f(request) }
+
+// waits reports whether an answer of the API server is still to come.
+func (m *meter) waits() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.underWay > 0
+}
 
 // reading is what a meter showed at one moment.
 type reading struct{ requests, looks int }
@@ -91,6 +113,21 @@ func (m *meter) since(then reading) (writes, reads []string, looks int) {
 		}
 	}
 	return writes, reads, m.looks - then.looks
+}
+
+// triesWithin is how often at most something may be tried within a time: it begins with a few tries, and a hot loop makes hundreds.
+func triesWithin(d time.Duration) int { return 4 + int(d/(time.Second/2)) }
+
+// paced makes sure that the tries to exchange a token that has failed come with pauses.
+func (w *world) paced(token string) {
+	w.t.Helper()
+	const least = 500 * time.Millisecond
+	tries := w.gh.PresentationsOf(token)
+	for i := range tries {
+		if i > 0 && tries[i].At.Sub(tries[i-1].At) < least {
+			w.t.Errorf("try %d came %s after the one before", i+1, tries[i].At.Sub(tries[i-1].At))
+		}
+	}
 }
 
 // quietTime is how long quiet watches. A hot loop shows in far less.
@@ -120,17 +157,91 @@ func (w *world) quiet() {
 	}
 }
 
+// restTime is for how long the operator must ask nothing of the API server to be at rest, and restLooks how often at least it
+// must be seen to: on a machine that gives this process no time neither of the two comes to work.
+const (
+	restTime  = 300 * time.Millisecond
+	restLooks = 15
+)
+
 // settle waits until the operator has asked nothing of the API server for a moment: what follows a change comes in
-// several steps (a write, its event, the status, an event record).
+// several steps (a write, its event, the status, an event record). The moment begins when its caches show what there is.
 func (w *world) settle() {
 	w.t.Helper()
-	var before reading
-	since := time.Now()
+	before, since, looks, knows := w.meter.read(), time.Now(), 0, false
 	w.eventually("the operator to come to rest", func() (bool, string) {
 		writes, reads, _ := w.meter.since(before)
-		if len(writes)+len(reads) > 0 {
-			before, since = w.meter.read(), time.Now()
+		if len(writes)+len(reads) > 0 || w.meter.waits() {
+			before, knows = w.meter.read(), false
+			return false, strings.Join(append(writes, reads...), ", ")
 		}
-		return time.Since(since) > 300*time.Millisecond, strings.Join(append(writes, reads...), ", ")
+		if !knows {
+			unknown := w.unknown()
+			knows, since, looks = unknown == "", time.Now(), 0
+			return false, unknown
+		}
+		looks++
+		return looks > restLooks && time.Since(since) > restTime, "it is at rest for a moment"
+	})
+}
+
+// unknown names an object that the operator's caches do not show as it is; empty when there is none, or there are no caches.
+func (w *world) unknown() string {
+	w.t.Helper()
+	if !w.running || w.lags {
+		return ""
+	}
+	for _, namespace := range w.namespaces {
+		secrets := func() client.ObjectList {
+			list := &metav1.PartialObjectMetadataList{}
+			list.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("SecretList"))
+			return list
+		}
+		tokens := func() client.ObjectList { return &v1alpha1.GitHubUserTokenList{} }
+		name := w.differs(tokens(), tokens(), client.InNamespace(namespace))
+		if name == "" {
+			name = w.differs(secrets(), secrets(), client.InNamespace(namespace), client.HasLabels{v1alpha1.LabelRole})
+		}
+		if name != "" {
+			return "the caches do not show " + namespace + "/" + name + " as it is"
+		}
+	}
+	return ""
+}
+
+// differs names an object of a list that is another in the operator's caches than it is; empty when there is none, or the
+// operator may not see the list.
+func (w *world) differs(cached, live client.ObjectList, options ...client.ListOption) string {
+	w.t.Helper()
+	ctx, cancel := context.WithTimeout(w.ctx, deadline)
+	defer cancel()
+	if w.reconciler.Client.List(ctx, cached, options...) != nil || admin.List(ctx, live, options...) != nil {
+		return ""
+	}
+	known, err := versionsOf(cached)
+	w.must(err)
+	there, err := versionsOf(live)
+	w.must(err)
+	for name, version := range there {
+		if known[name] != version {
+			return name
+		}
+		delete(known, name)
+	}
+	for name := range known {
+		return name // It is gone.
+	}
+	return ""
+}
+
+// versionsOf are the versions of the objects of a list by name.
+func versionsOf(list client.ObjectList) (map[string]string, error) {
+	versions := map[string]string{}
+	return versions, meta.EachListItem(list, func(object runtime.Object) error {
+		accessor, err := meta.Accessor(object)
+		if err == nil {
+			versions[accessor.GetName()] = accessor.GetResourceVersion()
+		}
+		return err
 	})
 }

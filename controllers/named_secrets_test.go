@@ -53,7 +53,7 @@ func TestSeedsThatFollowManyResourcesAreReadAFewTimesEach(t *testing.T) {
 	}
 }
 
-func TestBadSeedThatManyNameIsReadOnce(t *testing.T) {
+func TestSeedThatIsBadAndNamedByManyIsReadOnce(t *testing.T) {
 	t.Parallel()
 	const n = 30
 	w := newWorld(t, worldOptions{noOperator: true})
@@ -81,7 +81,7 @@ func TestBadSeedThatManyNameIsReadOnce(t *testing.T) {
 	}
 }
 
-func TestTouchedClientSecretMendsNothing(t *testing.T) {
+func TestSeedTouchedClientSecretMendsNothing(t *testing.T) {
 	t.Parallel()
 	const n = 10
 	w := newWorld(t, worldOptions{})
@@ -118,7 +118,7 @@ func TestTouchedClientSecretMendsNothing(t *testing.T) {
 }
 
 // Whose a Secret is matters to those that want its name, also where nobody reads it.
-func TestNameThatIsSetFreeIsTaken(t *testing.T) {
+func TestSeedNameThatIsSetFreeIsTaken(t *testing.T) {
 	t.Parallel()
 	each(t, map[string]func(w *world){
 		"by its deletion": func(w *world) { w.remove(w.secretNamed("octocat-token")) },
@@ -141,7 +141,7 @@ func TestNameThatIsSetFreeIsTaken(t *testing.T) {
 }
 
 // The pair of one resource, a copy of it and its backup are no logins for another.
-func TestSecretsOfTheOperatorAreNoSeeds(t *testing.T) {
+func TestSeedSecretsOfTheOperatorAreNoSeeds(t *testing.T) {
 	t.Parallel()
 	each(t, map[string]func(w *world){
 		"a pair": func(*world) {},

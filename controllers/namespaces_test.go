@@ -35,7 +35,7 @@ func (w *world) inRoles() (bind func(namespace string)) {
 	}
 }
 
-func TestANamespaceThatIsForbiddenKeepsNoOtherWaiting(t *testing.T) {
+func TestNamespaceThatIsForbiddenKeepsNoOtherWaiting(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{noOperator: true, namespaces: 2})
 	bind := w.inRoles()
@@ -64,7 +64,7 @@ func TestANamespaceThatIsForbiddenKeepsNoOtherWaiting(t *testing.T) {
 }
 
 // Where nothing can be watched the operator is not ready, and ends when it is told to.
-func TestAnOperatorThatIsForbiddenEverythingEndsAtOnce(t *testing.T) {
+func TestNamespacesThatAreAllForbiddenEndTheOperatorAtOnce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{noOperator: true, namespaces: 2})
 	w.inRoles()

@@ -43,7 +43,7 @@ func (w *world) authorize(name string, scopes ...string) githubtest.Pair {
 	return pair
 }
 
-func TestAnOAuthAppGetsARefreshTokenByTheDeviceFlow(t *testing.T) {
+func TestDeviceFlowOAuthAppGetsARefreshTokenByTheDeviceFlow(t *testing.T) {
 	t.Parallel()
 	w := withOAuthApp(t, nil)
 	pair := w.authorize("octocat", "repo", "read:org")
@@ -62,7 +62,7 @@ func TestAnOAuthAppGetsARefreshTokenByTheDeviceFlow(t *testing.T) {
 	w.presented(1)
 }
 
-func TestAHostThatDoesNotKnowOfflineAccessOffersACodeAllTheSame(t *testing.T) {
+func TestDeviceFlowHostThatDoesNotKnowOfflineAccessOffersACodeAllTheSame(t *testing.T) {
 	t.Parallel()
 	w := withOAuthApp(t, func(app *githubtest.App) {
 		app.OfflineAccess, app.InvalidScopes = false, []string{"offline_access", "rpeo"}

@@ -17,7 +17,7 @@ func (w *world) orphanAndDelete(name string) {
 }
 
 // The deletion policy is carried out all the same, and nothing is left that cannot be deleted.
-func TestAResourceThatIsDeletedWithoutItsSecretsTakesThemAlong(t *testing.T) {
+func TestDeletionResourceThatIsDeletedWithoutItsSecretsTakesThemAlong(t *testing.T) {
 	t.Parallel()
 	each(t, map[string]struct {
 		policy v1alpha1.DeletionPolicy

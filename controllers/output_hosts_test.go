@@ -39,7 +39,7 @@ func (w *world) registries(name string) []string {
 	return names
 }
 
-func TestATokenOfAnEnterpriseIsForItsOwnRegistry(t *testing.T) {
+func TestOutputTokenOfAnEnterpriseIsForItsOwnRegistry(t *testing.T) {
 	t.Parallel()
 	w, host := enterprise(t)
 	w.seed("octocat", "octocat")
@@ -55,7 +55,7 @@ func TestATokenOfAnEnterpriseIsForItsOwnRegistry(t *testing.T) {
 	w.quiet()
 }
 
-func TestATokenOfAnEnterpriseIsNotOfferedToGitHub(t *testing.T) {
+func TestOutputTokenOfAnEnterpriseIsNotOfferedToGitHub(t *testing.T) {
 	t.Parallel()
 	for name, output := range map[string]v1alpha1.Output{
 		"its registry":             {Format: v1alpha1.OutputFormatDockerConfigJSON, Registry: "ghcr.io"},
@@ -85,7 +85,7 @@ func TestATokenOfAnEnterpriseIsNotOfferedToGitHub(t *testing.T) {
 }
 
 // An address has no subdomains, so that nobody knows where its registry is.
-func TestTheRegistryOfAnAddressHasToBeNamed(t *testing.T) {
+func TestOutputRegistryOfAnAddressHasToBeNamed(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	w.seed("octocat", "octocat")

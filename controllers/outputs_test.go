@@ -115,7 +115,7 @@ func TestOutputsAreWrittenInEachFormatAndFollowTheToken(t *testing.T) {
 	w.quiet()
 }
 
-func TestARotationCostsOneWriteForEachOutput(t *testing.T) {
+func TestOutputRotationCostsOneWriteForEachOutput(t *testing.T) {
 	t.Parallel()
 	for _, k := range []int{0, 1, 6, 16} {
 		t.Run(fmt.Sprint(k), func(t *testing.T) {
@@ -144,7 +144,7 @@ func TestARotationCostsOneWriteForEachOutput(t *testing.T) {
 	}
 }
 
-func TestAllOutputsAreWrittenWithinASecondOfTheOldTokensDeath(t *testing.T) {
+func TestOutputAllOutputsAreWrittenWithinASecondOfTheOldTokensDeath(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	outputs := allFormats("octocat")
@@ -206,7 +206,7 @@ func (w *world) watchOutputs(count int) func() time.Time {
 	}
 }
 
-func TestAnOutputThatSomebodyChangesIsRestoredWithoutAnExchange(t *testing.T) {
+func TestOutputThatSomebodyChangesIsRestoredWithoutAnExchange(t *testing.T) {
 	t.Parallel()
 	edit := func(change func(*corev1.Secret)) func(*world, *corev1.Secret) {
 		return func(w *world, secret *corev1.Secret) {
@@ -267,7 +267,7 @@ func TestAnOutputThatSomebodyChangesIsRestoredWithoutAnExchange(t *testing.T) {
 	}
 }
 
-func TestAStartWithOutputsThatAreRightReadsAndWritesNoSecret(t *testing.T) {
+func TestOutputStartWithOutputsThatAreRightReadsAndWritesNoSecret(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	w.startWith("octocat", allFormats("octocat")...)
@@ -288,14 +288,13 @@ func TestAStartWithOutputsThatAreRightReadsAndWritesNoSecret(t *testing.T) {
 	}
 }
 
-func TestAnEditWhileTheOperatorIsDownIsNoticedAfterwards(t *testing.T) {
+func TestOutputEditWhileTheOperatorIsDownIsNoticedAfterwards(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	pair := w.startWith("octocat", allFormats("octocat")...)
 	w.stop()
-	edited := w.output("octocat-opaque", access(pair))
-	edited.Data["access_token"] = []byte("edited") // The metadata stays as it was.
-	w.must(admin.Update(w.ctx, edited))
+	w.output("octocat-opaque", access(pair))
+	w.changeSecret("octocat-opaque", func(edited *corev1.Secret) { edited.Data["access_token"] = []byte("edited") }) // The metadata stays as it was.
 	w.must(admin.Delete(w.ctx, w.output("octocat-netrc", access(pair))))
 	exchanges := len(w.gh.Exchanges())
 	w.restart()
@@ -313,9 +312,8 @@ func TestOutputsFollowTheSpec(t *testing.T) {
 	pair := w.startWith("octocat",
 		v1alpha1.Output{Name: "kept", Format: v1alpha1.OutputFormatOpaque, Labels: map[string]string{"old": "x"}, Annotations: map[string]string{"example.com/old": "x"}},
 		v1alpha1.Output{Name: "dropped", Format: v1alpha1.OutputFormatNetrc})
-	kept := w.output("kept", access(pair))
-	kept.Labels["theirs"] = "stays"
-	w.must(admin.Update(w.ctx, kept))
+	w.output("kept", access(pair))
+	w.changeSecret("kept", func(kept *corev1.Secret) { kept.Labels["theirs"] = "stays" })
 
 	w.change("octocat", func(token *v1alpha1.GitHubUserToken) {
 		token.Spec.Outputs = []v1alpha1.Output{
@@ -327,7 +325,7 @@ func TestOutputsFollowTheSpec(t *testing.T) {
 	w.vanishes("dropped")
 	w.eventually("the output to be created anew with its new type", func() (bool, string) {
 		var now corev1.Secret
-		if err := admin.Get(w.ctx, client.ObjectKeyFromObject(kept), &now); err != nil {
+		if err := admin.Get(w.ctx, client.ObjectKeyFromObject(w.secretNamed("kept")), &now); err != nil {
 			return false, err.Error()
 		}
 		return now.Type == corev1.SecretTypeBasicAuth && len(now.Data) == 3 && now.Labels["new"] == "y" && now.Labels["old"] == "", string(now.Type)
@@ -349,7 +347,7 @@ func TestOutputsFollowTheSpec(t *testing.T) {
 	w.quiet()
 }
 
-func TestAForeignSecretOfAnOutputsNameIsNeverTouched(t *testing.T) {
+func TestOutputForeignSecretOfAnOutputsNameIsNeverTouched(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	w.secret("taken", map[string]string{"theirs": "x"})
@@ -385,7 +383,7 @@ func TestAForeignSecretOfAnOutputsNameIsNeverTouched(t *testing.T) {
 	})
 }
 
-func TestTwoResourcesWithOneOutputNameDoNotFight(t *testing.T) {
+func TestOutputTwoResourcesWithOneOutputNameDoNotFight(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	pair := w.startWith("first", v1alpha1.Output{Name: "shared", Format: v1alpha1.OutputFormatOpaque})
@@ -420,7 +418,7 @@ func TestOutputsGoWithTheirResource(t *testing.T) {
 	}
 }
 
-func TestAnOutputThatTheAPIServerRefusesIsReportedAndRotationsGoOn(t *testing.T) {
+func TestOutputThatTheAPIServerRefusesIsReportedAndRotationsGoOn(t *testing.T) {
 	t.Parallel()
 	each(t, map[string]githubtest.App{"tokens as ever": {}, "tokens with dots": {LongTokens: true}}, refuseAnOutput)
 }
@@ -494,7 +492,7 @@ func TestOutputsAreRestoredAfterACrashBetweenTheCommitAndThem(t *testing.T) {
 	}
 }
 
-func TestTheHostOfOutputsIsThatOfTheTokenAndNotOfAnEditedSpec(t *testing.T) {
+func TestOutputHostOfOutputsIsThatOfTheTokenAndNotOfAnEditedSpec(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{app: githubtest.App{}})
 	pair := w.startWith("octocat", v1alpha1.Output{Name: "out", Format: v1alpha1.OutputFormatGitCredentials})

@@ -39,7 +39,7 @@ func (w *world) oldest(names ...string) []string {
 	return names
 }
 
-func TestOfTwoResourcesWithOneRefreshTokenTheOlderOwnsIt(t *testing.T) {
+func TestOwnerOfTwoResourcesWithOneRefreshTokenTheOlderOwnsIt(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	seed := w.shared("first", "second")
@@ -76,7 +76,7 @@ func TestOfTwoResourcesWithOneRefreshTokenTheOlderOwnsIt(t *testing.T) {
 
 // Created in the same second, in any order of arrival, before the operator looks at either: exactly one owns
 // the token, the one that every replica agrees on.
-func TestOfResourcesCreatedTogetherOneOwnsTheRefreshToken(t *testing.T) {
+func TestOwnerOfResourcesCreatedTogetherOneOwnsTheRefreshToken(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{noOperator: true})
 	names := []string{"a", "b", "c", "d"}
@@ -105,7 +105,7 @@ func TestOfResourcesCreatedTogetherOneOwnsTheRefreshToken(t *testing.T) {
 }
 
 // Which of two namespaces gets the token is not settled beforehand, only that one does.
-func TestResourcesOfTwoNamespacesCannotShareARefreshToken(t *testing.T) {
+func TestOwnerIsOneOfResourcesInTwoNamespaces(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{namespaces: 2, noOperator: true})
 	seed := w.shared("octocat")
@@ -139,7 +139,7 @@ func TestResourcesOfTwoNamespacesCannotShareARefreshToken(t *testing.T) {
 
 // When the owner goes, the other one tries the token that is left to it, and says what it finds: the token
 // was spent by the owner. It never takes over in silence.
-func TestAfterTheOwnerIsDeletedTheOtherReportsTheTruth(t *testing.T) {
+func TestOwnerAfterTheOwnerIsDeletedTheOtherReportsTheTruth(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{spendsTwice: true})
 	w.shared("first", "second")
@@ -155,7 +155,7 @@ func TestAfterTheOwnerIsDeletedTheOtherReportsTheTruth(t *testing.T) {
 }
 
 // The owner never got to exchange the token: its turn passes on, and the token is still good.
-func TestAnOwnerThatNeverExchangedLeavesAGoodToken(t *testing.T) {
+func TestOwnerThatNeverExchangedLeavesAGoodToken(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	w.shared("first", "second")
@@ -174,7 +174,7 @@ func TestAnOwnerThatNeverExchangedLeavesAGoodToken(t *testing.T) {
 }
 
 // The owner gets a login of its own before it ever exchanged the shared one: that is free then.
-func TestAnOwnerThatGivesItsTokenUpLeavesItToTheOther(t *testing.T) {
+func TestOwnerThatGivesItsTokenUpLeavesItToTheOther(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	w.shared("first", "second")
@@ -193,7 +193,7 @@ func TestAnOwnerThatGivesItsTokenUpLeavesItToTheOther(t *testing.T) {
 }
 
 // Somebody copies the current refresh token out of a pair Secret into the seed of another resource.
-func TestTheCurrentRefreshTokenOfAChainCannotBeTheSeedOfAnother(t *testing.T) {
+func TestOwnerCurrentRefreshTokenOfAChainCannotBeTheSeedOfAnother(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	before := w.start("first")
@@ -207,7 +207,7 @@ func TestTheCurrentRefreshTokenOfAChainCannotBeTheSeedOfAnother(t *testing.T) {
 }
 
 // A new login that another resource owns does not hurt a working chain.
-func TestASharedTokenAsANewLoginDoesNotHurtAWorkingChain(t *testing.T) {
+func TestOwnerSharedTokenAsANewLoginDoesNotHurtAWorkingChain(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	w.start("first")

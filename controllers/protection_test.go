@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"path"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -19,7 +20,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/test/suite"
 )
 
-func TestADeletedPairSecretIsPutBackWithoutAnExchange(t *testing.T) {
+func TestPairSecretThatIsDeletedIsPutBackWithoutAnExchange(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	before := w.start("octocat")
@@ -37,8 +38,12 @@ func TestADeletedPairSecretIsPutBackWithoutAnExchange(t *testing.T) {
 
 	// Many times in a row, as a script in a loop does.
 	for range 5 {
+		deleted := w.find("octocat-token")
 		w.remove(w.secretNamed("octocat-token"))
-		time.Sleep(30 * time.Millisecond)
+		w.eventually("the next Secret, or none yet", func() (bool, string) {
+			now := w.find("octocat-token")
+			return now == nil || deleted == nil || now.UID != deleted.UID, "the Secret that was deleted is still there"
+		})
 	}
 	w.settle()
 	w.restored(before)
@@ -47,7 +52,7 @@ func TestADeletedPairSecretIsPutBackWithoutAnExchange(t *testing.T) {
 	w.presented(1)
 }
 
-func TestAPairSecretDeletedWhileTheOperatorIsDownIsPutBack(t *testing.T) {
+func TestPairSecretDeletedWhileTheOperatorIsDownIsPutBack(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	before := w.start("octocat")
@@ -61,7 +66,7 @@ func TestAPairSecretDeletedWhileTheOperatorIsDownIsPutBack(t *testing.T) {
 	w.leftovers("octocat-token")
 }
 
-func TestAPairSecretDeletedInMidExchangeHoldsTheNewPair(t *testing.T) {
+func TestPairSecretDeletedInMidExchangeHoldsTheNewPair(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	before := w.start("octocat")
@@ -83,7 +88,7 @@ func TestAPairSecretDeletedInMidExchangeHoldsTheNewPair(t *testing.T) {
 
 // Somebody takes the finalizer off and deletes the Secret at once, while the exchange is under way: the new
 // pair finds no Secret, and one is made.
-func TestAPairSecretDestroyedInMidExchangeIsMadeAnew(t *testing.T) {
+func TestPairSecretDestroyedInMidExchangeIsMadeAnew(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	before := w.start("octocat")
@@ -101,7 +106,7 @@ func TestAPairSecretDestroyedInMidExchangeIsMadeAnew(t *testing.T) {
 }
 
 // The pair is really gone: somebody took the finalizer off while the operator was down. The resource says so.
-func TestAPairThatWasDestroyedIsReported(t *testing.T) {
+func TestPairSecretPairThatWasDestroyedIsReported(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{spendsTwice: true})
 	w.start("octocat")
@@ -117,7 +122,7 @@ func TestAPairThatWasDestroyedIsReported(t *testing.T) {
 	w.ready("octocat")
 }
 
-func TestAPairSecretMadeImmutableIsReplacedWithoutLoss(t *testing.T) {
+func TestPairSecretMadeImmutableIsReplacedWithoutLoss(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	before := w.start("octocat")
@@ -136,7 +141,7 @@ func TestAPairSecretMadeImmutableIsReplacedWithoutLoss(t *testing.T) {
 	w.leftovers("octocat-token")
 }
 
-func TestAPairSecretMadeImmutableInMidExchangeIsReplacedWithoutLoss(t *testing.T) {
+func TestPairSecretMadeImmutableInMidExchangeIsReplacedWithoutLoss(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	before := w.start("octocat")
@@ -153,7 +158,7 @@ func TestAPairSecretMadeImmutableInMidExchangeIsReplacedWithoutLoss(t *testing.T
 }
 
 // Nothing can be created in a namespace that is being deleted, so a Secret that cannot be changed cannot be replaced.
-func TestANamespaceGoesAlthoughAPairCannotBeStored(t *testing.T) {
+func TestPairSecretNamespaceGoesAlthoughAPairCannotBeStored(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	before := w.start("octocat")
@@ -174,7 +179,7 @@ func TestANamespaceGoesAlthoughAPairCannotBeStored(t *testing.T) {
 }
 
 // The cache may go on showing for long a backup that was removed when the pair was put back.
-func TestACacheThatLagsBehindAPutBackMakesNoLoop(t *testing.T) {
+func TestPairSecretCacheThatLagsBehindAPutBackMakesNoLoop(t *testing.T) {
 	t.Parallel()
 	var late lateWatch
 	w := newWorld(t, worldOptions{noOperator: true})
@@ -183,7 +188,12 @@ func TestACacheThatLagsBehindAPutBackMakesNoLoop(t *testing.T) {
 			next = late.wrap(next)
 			return roundTripper(func(request *http.Request) (*http.Response, error) {
 				if request.Method == http.MethodDelete && strings.Contains(request.URL.Path, "/github-user-token-backup-") {
-					time.Sleep(100 * time.Millisecond) // So that the cache has seen it by now.
+					backup := &metav1.PartialObjectMetadata{}
+					backup.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Secret"))
+					key := client.ObjectKey{Namespace: w.namespace, Name: path.Base(request.URL.Path)}
+					for w.reconciler.Client.Get(w.ctx, key, backup) != nil && w.ctx.Err() == nil { // Until the cache has seen it.
+						_ = trueClock.Sleep(w.ctx, 5*time.Millisecond)
+					}
 					late.set(time.Hour)
 				}
 				return next.RoundTrip(request)
@@ -199,7 +209,9 @@ func TestACacheThatLagsBehindAPutBackMakesNoLoop(t *testing.T) {
 		defer late.mu.Unlock()
 		return late.lag > 0, "it is there"
 	})
+	w.lags = true
 	w.quiet()
+	w.lags = false
 	late.set(0)
 	w.samePair(before, w.ready("octocat"))
 	w.presented(1)
@@ -226,7 +238,7 @@ func (u *unreadable) config(config *rest.Config) {
 }
 
 // That the data was edited shows in its first version only: later ones are the operator's own.
-func TestAnEditOfThePairThatCannotBeReadAtFirstIsTakenUpLater(t *testing.T) {
+func TestPairSecretEditOfThePairThatCannotBeReadAtFirstIsTakenUpLater(t *testing.T) {
 	t.Parallel()
 	each(t, map[string]string{
 		"the token alone":            "",
@@ -261,7 +273,7 @@ func TestAnEditOfThePairThatCannotBeReadAtFirstIsTakenUpLater(t *testing.T) {
 }
 
 // What somebody writes into an annotation of the resource must not make a new pair too large to be stored.
-func TestARequestMayBeOfAnyLength(t *testing.T) {
+func TestPairSecretRequestMayBeOfAnyLength(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	w.start("octocat")
@@ -273,7 +285,7 @@ func TestARequestMayBeOfAnyLength(t *testing.T) {
 	w.presented(3)
 }
 
-func TestNothingIsExchangedWhenTheAnnotationsLeaveNoRoom(t *testing.T) {
+func TestPairSecretNothingIsExchangedWhenTheAnnotationsLeaveNoRoom(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	w.start("octocat")
@@ -291,7 +303,7 @@ func TestNothingIsExchangedWhenTheAnnotationsLeaveNoRoom(t *testing.T) {
 	w.presented(2)
 }
 
-func TestMetadataThatSomebodyTookOffIsPutBack(t *testing.T) {
+func TestPairSecretMetadataThatSomebodyTookOffIsPutBack(t *testing.T) {
 	t.Parallel()
 	cases := map[string]string{
 		"all labels":                  `{"metadata":{"labels":null}}`,
@@ -372,7 +384,7 @@ func TestMetadataThatSomebodyTookOffIsPutBack(t *testing.T) {
 	})
 }
 
-func TestAnotherLoginPastedIntoThePairSecretIsTakenUp(t *testing.T) {
+func TestPairSecretAnotherLoginPastedIntoThePairSecretIsTakenUp(t *testing.T) {
 	t.Parallel()
 	for _, down := range []bool{false, true} {
 		t.Run(fmt.Sprintf("operator down: %t", down), func(t *testing.T) {
@@ -408,7 +420,7 @@ func TestAnotherLoginPastedIntoThePairSecretIsTakenUp(t *testing.T) {
 }
 
 // The end of its line was copied along with the one, and the other is none.
-func TestWhatIsPastedIntoThePairSecretIsLookedAtBeforeItIsSent(t *testing.T) {
+func TestPairSecretWhatIsPastedIntoThePairSecretIsLookedAtBeforeItIsSent(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	w.start("octocat")
@@ -430,7 +442,7 @@ func TestWhatIsPastedIntoThePairSecretIsLookedAtBeforeItIsSent(t *testing.T) {
 	w.presented(2)
 }
 
-func TestARefreshTokenTakenOutOfThePairSecretIsReported(t *testing.T) {
+func TestPairSecretRefreshTokenTakenOutOfThePairSecretIsReported(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	w.start("octocat")
@@ -446,7 +458,7 @@ func TestARefreshTokenTakenOutOfThePairSecretIsReported(t *testing.T) {
 	w.presented(2)
 }
 
-func TestAnAccessTokenThatSomebodyOverwroteIsReplaced(t *testing.T) {
+func TestPairSecretAccessTokenThatSomebodyOverwroteIsReplaced(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	w.start("octocat")
@@ -479,7 +491,7 @@ func (w *world) leftovers(secretName string) {
 
 // spec.secret.name changes while an exchange is under way: it ends under the former name, and then the new
 // pair moves.
-func TestARenameInMidExchangeMovesTheNewPair(t *testing.T) {
+func TestPairSecretRenameInMidExchangeMovesTheNewPair(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	before := w.start("octocat")
@@ -501,7 +513,7 @@ func TestARenameInMidExchangeMovesTheNewPair(t *testing.T) {
 
 // GitHub is away for longer than the access token lives: Ready tells, nobody is told to authorize again, and
 // it heals by itself.
-func TestGitHubAwayPastTheExpiryIsToldAndHeals(t *testing.T) {
+func TestPairSecretGitHubAwayPastTheExpiryIsToldAndHeals(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{app: githubtest.App{AccessTokenLifetime: 6 * time.Second}})
 	w.start("octocat")

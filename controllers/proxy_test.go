@@ -12,7 +12,7 @@ import (
 )
 
 // A proxy in between refuses to connect. That is said of the proxy, nothing was sent, and the chain goes on.
-func TestAProxyThatRefusesIsNamedInTheStatus(t *testing.T) {
+func TestProxyThatRefusesIsNamedInTheStatus(t *testing.T) {
 	t.Parallel()
 	var refuses atomic.Bool
 	refuses.Store(true)

@@ -15,7 +15,7 @@ import (
 
 // An admission webhook sees the whole Secret also where only its labels are written. The tokens are ones that only
 // who knows them can take out of a text, or GitHub's longest.
-func TestARefusedWriteOfMetadataIsReportedWithoutTheTokensThatItQuotes(t *testing.T) {
+func TestRedactionRefusedWriteOfMetadataIsReportedWithoutTheTokensThatItQuotes(t *testing.T) {
 	t.Parallel()
 	each(t, map[string]githubtest.App{
 		"short tokens":     {AccessTokenPrefix: "a-", AccessTokenLength: 12, RefreshTokenPrefix: "r-", RefreshTokenLength: 12},

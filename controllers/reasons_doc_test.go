@@ -52,7 +52,7 @@ func document(t *testing.T, name string) string {
 	return string(text)
 }
 
-func TestEveryReasonIsDocumented(t *testing.T) {
+func TestDocsEveryReasonIsDocumented(t *testing.T) {
 	t.Parallel()
 	conditions, runbook := document(t, "conditions.md"), document(t, "runbook.md")
 	for _, reason := range reasons(t) {
@@ -67,7 +67,7 @@ func TestEveryReasonIsDocumented(t *testing.T) {
 }
 
 // Every section says what happened and what to do, and every link into the runbook leads somewhere.
-func TestTheRunbookIsComplete(t *testing.T) {
+func TestDocsRunbookIsComplete(t *testing.T) {
 	t.Parallel()
 	runbook := document(t, "runbook.md")
 	anchors := map[string]bool{}
@@ -93,7 +93,7 @@ func TestTheRunbookIsComplete(t *testing.T) {
 }
 
 // A resource that is being retried raises one alert, which says whether its token is refreshed meanwhile.
-func TestAnAlertIsAboutTheReasonsThatItsWordsFit(t *testing.T) {
+func TestDocsAlertIsAboutTheReasonsThatItsWordsFit(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("../config/prometheus/prometheus_rule.yaml")
 	if err != nil {
@@ -125,7 +125,7 @@ func TestAnAlertIsAboutTheReasonsThatItsWordsFit(t *testing.T) {
 	}
 }
 
-func TestEveryMetricIsDocumented(t *testing.T) {
+func TestDocsEveryMetricIsDocumented(t *testing.T) {
 	t.Parallel()
 	operations := document(t, "operations.md")
 	names := map[string]bool{}

@@ -20,7 +20,7 @@ import (
 )
 
 // GitHub's deliveries get through: the flag, the container's port, the Service and the NetworkPolicy agree.
-func TestTheReceiversPortIsTheSameEverywhere(t *testing.T) {
+func TestReceiverPortIsTheSameEverywhere(t *testing.T) {
 	t.Parallel()
 	var deployment appsv1.Deployment
 	var service corev1.Service

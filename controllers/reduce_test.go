@@ -26,7 +26,7 @@ import (
 var reasonForm = regexp.MustCompile(`^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$`)
 
 // A status that the API server refuses is reduced until it is taken, and what is taken still says how things stand.
-func TestARefusedStatusIsReducedUntilItIsTaken(t *testing.T) {
+func TestStatusThatIsRefusedIsReducedUntilItIsTaken(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		change func(*v1alpha1.GitHubUserTokenStatus)
@@ -114,7 +114,7 @@ func TestARefusedStatusIsReducedUntilItIsTaken(t *testing.T) {
 	}
 }
 
-func TestWhatOthersSayIsShortened(t *testing.T) {
+func TestStatusWhatOthersSayIsShortened(t *testing.T) {
 	t.Parallel()
 	for _, message := range []string{"short", strings.Repeat("x", maxMessage), strings.Repeat("é", maxMessage), "\xff\xfe", strings.Repeat("x", 1<<20)} {
 		got := shortened(message)
@@ -124,7 +124,7 @@ func TestWhatOthersSayIsShortened(t *testing.T) {
 	}
 }
 
-func TestATimeThatTheAPICannotExpressIsLeftOut(t *testing.T) {
+func TestStatusTimeThatTheAPICannotExpressIsLeftOut(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]bool{
 		"2030-01-01T00:00:00Z": true, "9999-12-31T23:59:59-23:00": false, "0000-01-01T00:00:00+23:00": false, "0001-01-01T00:00:00Z": false,

@@ -54,7 +54,7 @@ func (w *world) reconciling(name, part string) {
 
 // A quota keeps a pair Secret that somebody has deleted from being put back. Workloads go on reading it, since the finalizer
 // holds it, and so its pair is refreshed there.
-func TestAPairIsRefreshedInADeletedSecretThatAQuotaKeepsFromBeingPutBack(t *testing.T) {
+func TestRefusedWritePairIsRefreshedInADeletedSecretThatAQuotaKeepsFromBeingPutBack(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{app: githubtest.App{AccessTokenLifetime: 20 * time.Second}})
 	before := w.start("octocat")
@@ -84,7 +84,7 @@ func TestAPairIsRefreshedInADeletedSecretThatAQuotaKeepsFromBeingPutBack(t *test
 
 // A Secret that somebody has made immutable has to be replaced, which a quota may forbid. It is said that it does, and the
 // status tells the truth when the token has expired.
-func TestAQuotaThatKeepsAnImmutableSecretFromBeingReplacedIsTold(t *testing.T) {
+func TestRefusedWriteQuotaThatKeepsAnImmutableSecretFromBeingReplacedIsTold(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{app: githubtest.App{AccessTokenLifetime: 10 * time.Second}})
 	w.start("octocat")
@@ -101,7 +101,7 @@ func TestAQuotaThatKeepsAnImmutableSecretFromBeingReplacedIsTold(t *testing.T) {
 
 // Somebody takes the operator's right to write Secrets away. Nothing is sent, the status quotes the refusal and tells the truth at
 // the expiry, and a Role that is put right is noticed soon, although nothing tells of it.
-func TestAMissingPermissionIsToldAndHeals(t *testing.T) {
+func TestRefusedWriteMissingPermissionIsToldAndHeals(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{noOperator: true, app: githubtest.App{AccessTokenLifetime: 20 * time.Second}})
 	w.inRoles()(w.namespace)

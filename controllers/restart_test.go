@@ -14,7 +14,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/internal/github/githubtest"
 )
 
-func TestNothingIsExchangedBecauseOfAStartOrAnEditThatAsksForNothing(t *testing.T) {
+func TestRotationNothingIsExchangedBecauseOfAStartOrAnEditThatAsksForNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	before := w.start("octocat")
@@ -74,7 +74,7 @@ func TestNothingIsExchangedBecauseOfAStartOrAnEditThatAsksForNothing(t *testing.
 	same("a resync")
 }
 
-func TestAStatusThatSomebodyEditedIsRepaired(t *testing.T) {
+func TestRotationStatusThatSomebodyEditedIsRepaired(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	w.start("octocat")
@@ -103,7 +103,7 @@ func TestAStatusThatSomebodyEditedIsRepaired(t *testing.T) {
 	w.presented(1)
 }
 
-func TestSuspendStopsExchangesAndLiftingItGoesOn(t *testing.T) {
+func TestRotationSuspendStopsExchangesAndLiftingItGoesOn(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{app: githubtest.App{AccessTokenLifetime: 4 * time.Second}})
 	w.seed("octocat", "octocat")
@@ -142,7 +142,7 @@ func TestSuspendStopsExchangesAndLiftingItGoesOn(t *testing.T) {
 	w.presented(shown + 1)
 }
 
-func TestARequestIsHonouredOncePerValue(t *testing.T) {
+func TestRotationRequestIsHonouredOncePerValue(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	w.start("octocat")
@@ -179,7 +179,7 @@ func TestARequestIsHonouredOncePerValue(t *testing.T) {
 }
 
 // A request that fails is tried again until it is honoured.
-func TestARequestSurvivesAFailure(t *testing.T) {
+func TestRotationRequestSurvivesAFailure(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	w.start("octocat")
@@ -192,7 +192,7 @@ func TestARequestSurvivesAFailure(t *testing.T) {
 }
 
 // A healthy rotation costs three writes (fence, commit, status) and at most one read, and makes no event.
-func TestARotationCostsThreeWritesAndOneRead(t *testing.T) {
+func TestRotationCostsThreeWritesAndOneRead(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	w.start("octocat")

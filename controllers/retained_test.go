@@ -16,7 +16,7 @@ const ofLetGo = `request.operation == "UPDATE" && ` + ofPair + ` && has(oldObjec
 
 // With an owner the garbage collector would take the pair along with its resource, and without its state the next resource
 // could not know it. So the resource stays, says so, and nothing is written until it can be.
-func TestAResourceStaysWhileAdmissionDoesNotLetGoOfItsPair(t *testing.T) {
+func TestDeletionResourceStaysWhileAdmissionDoesNotLetGoOfItsPair(t *testing.T) {
 	t.Parallel()
 	each(t, map[string]struct{ patch, says string }{
 		"it puts the owner back": {
@@ -61,7 +61,7 @@ func (w *world) isRetained(before *corev1.Secret) {
 }
 
 // Without our finalizer on the resource nobody would carry out its deletionPolicy. Its workloads get their token all the same.
-func TestAResourceWhoseFinalizerIsTakenOffSaysSo(t *testing.T) {
+func TestDeletionResourceWhoseFinalizerIsTakenOffSaysSo(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	release := w.alterAlso(v1alpha1.GroupVersion.Group, "githubusertokens", ofResource+` && has(object.metadata.finalizers)`, `JSONPatch{op: "remove", path: "/metadata/finalizers"}`)
@@ -85,7 +85,7 @@ func TestAResourceWhoseFinalizerIsTakenOffSaysSo(t *testing.T) {
 }
 
 // A resource whose finalizer is put back would be there for ever.
-func TestAResourceWhoseFinalizerIsPutBackSaysSo(t *testing.T) {
+func TestDeletionResourceWhoseFinalizerIsPutBackSaysSo(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	before := w.startRetained("octocat")

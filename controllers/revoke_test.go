@@ -43,7 +43,7 @@ func (w *world) ended(pair *corev1.Secret) {
 	}
 }
 
-func TestADeletedResourceEndsItsTokenAtGitHub(t *testing.T) {
+func TestRevocationDeletedResourceEndsItsTokenAtGitHub(t *testing.T) {
 	t.Parallel()
 	noSecret := func(token *v1alpha1.GitHubUserToken) { token.Spec.App.ClientSecretRef = nil }
 	each(t, map[string]struct {
@@ -93,7 +93,7 @@ func TestADeletedResourceEndsItsTokenAtGitHub(t *testing.T) {
 }
 
 // GitHub does not know an access token that is seconds old, or dead. The refresh token beside it may live.
-func TestAnAccessTokenThatGitHubDoesNotKnowIsNotTheEndOfItsPair(t *testing.T) {
+func TestRevocationAccessTokenThatGitHubDoesNotKnowIsNotTheEndOfItsPair(t *testing.T) {
 	t.Parallel()
 	old := func(w *world) { w.meter.leap(youngToken + time.Second) }
 	expire := func(w *world, pair *corev1.Secret) { w.gh.Expire(access(pair)) }
@@ -203,7 +203,7 @@ func TestAnAccessTokenThatGitHubDoesNotKnowIsNotTheEndOfItsPair(t *testing.T) {
 }
 
 // The credentials of the App that the pair belongs to may be gone from the spec. Its tokens need none.
-func TestThePairOfAFormerAppIsEndedToo(t *testing.T) {
+func TestRevocationPairOfAFormerAppIsEndedToo(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	pair := w.revocable("octocat", nil)
@@ -215,7 +215,7 @@ func TestThePairOfAFormerAppIsEndedToo(t *testing.T) {
 	w.ended(pair)
 }
 
-func TestThePairOfAFormerHostThatMayNotBeAskedIsToldOf(t *testing.T) {
+func TestRevocationPairOfAFormerHostThatMayNotBeAskedIsToldOf(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	pair := w.revocable("octocat", nil)
@@ -236,7 +236,7 @@ func TestThePairOfAFormerHostThatMayNotBeAskedIsToldOf(t *testing.T) {
 }
 
 // While a pair Secret is being replaced its pair stands in the backup as well.
-func TestAPairInTwoSecretsIsEndedOnce(t *testing.T) {
+func TestRevocationPairInTwoSecretsIsEndedOnce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	pair := w.revocable("octocat", nil)
@@ -260,7 +260,7 @@ func TestAPairInTwoSecretsIsEndedOnce(t *testing.T) {
 }
 
 // The Secret stays as long as its token is being ended, and all of it is bounded.
-func TestADeletionDoesNotWaitForEverForGitHub(t *testing.T) {
+func TestRevocationDeletionDoesNotWaitForEverForGitHub(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	pair := w.revocable("octocat", nil)
@@ -291,7 +291,7 @@ func TestADeletionDoesNotWaitForEverForGitHub(t *testing.T) {
 }
 
 // An exchange that is under way when the deletion comes ends in a pair that is ended as well.
-func TestThePairOfAnExchangeUnderWayIsEndedToo(t *testing.T) {
+func TestRevocationPairOfAnExchangeUnderWayIsEndedToo(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	before := w.revocable("octocat", nil)
@@ -308,7 +308,7 @@ func TestThePairOfAnExchangeUnderWayIsEndedToo(t *testing.T) {
 	w.ended(before)
 }
 
-func TestANamespaceThatGoesTakesItsTokensAlong(t *testing.T) {
+func TestRevocationNamespaceThatGoesTakesItsTokensAlong(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	pair := w.revocable("octocat", nil)

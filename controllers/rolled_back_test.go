@@ -15,20 +15,17 @@ import (
 // --existing-resource-policy=update: labels, annotations and data are those of the backup, owners and finalizers stay.
 func (w *world) putBack(old *corev1.Secret) {
 	w.t.Helper()
-	w.eventually("the old Secret to be put back", func() (bool, string) {
-		now := w.pair(old.Name)
+	w.changeSecret(old.Name, func(now *corev1.Secret) {
 		now.Labels, now.Annotations, now.Data = old.Labels, old.Annotations, old.Data
 		if now.Labels == nil {
 			now.Labels = map[string]string{}
 		}
 		now.Labels["velero.io/backup-name"], now.Labels["velero.io/restore-name"] = "daily", "daily-1"
-		err := admin.Update(w.ctx, now)
-		return err == nil, "somebody else has written it"
 	})
 }
 
 // A pair that was put back to an older state is spent, and there is somebody who knows.
-func TestAPairThatWasPutBackInPlaceIsNotUsedUnproven(t *testing.T) {
+func TestRolledBackPairThatWasPutBackInPlaceIsNotUsedUnproven(t *testing.T) {
 	t.Parallel()
 	each(t, map[string]struct {
 		// down says that the operator is not there to see it, so that only the status tells.
@@ -79,7 +76,7 @@ func TestAPairThatWasPutBackInPlaceIsNotUsedUnproven(t *testing.T) {
 }
 
 // A status is no proof, and whoever may write one cannot stop a chain with it.
-func TestAStatusThatLiesRaisesADoubtOnly(t *testing.T) {
+func TestRolledBackStatusThatLiesRaisesADoubtOnly(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	before := w.start("octocat")
@@ -104,7 +101,7 @@ func TestAStatusThatLiesRaisesADoubtOnly(t *testing.T) {
 }
 
 // An old pair whose access token is alive is the current one: somebody has put back what was there.
-func TestALoginThatWasImportedSinceIsNotImportedAgain(t *testing.T) {
+func TestRolledBackLoginThatWasImportedSinceIsNotImportedAgain(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	before := w.start("octocat")
@@ -123,7 +120,7 @@ func TestALoginThatWasImportedSinceIsNotImportedAgain(t *testing.T) {
 }
 
 // Where nobody remembers anything the old pair is presented once, and the refusal says what may have happened.
-func TestAPairThatWasPutBackWithItsStatusIsPresentedOnce(t *testing.T) {
+func TestRolledBackPairThatWasPutBackWithItsStatusIsPresentedOnce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{spendsTwice: true})
 	w.start("octocat")

@@ -11,7 +11,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/test/suite"
 )
 
-func TestASeedIsImportedOnceAndThePairIsReady(t *testing.T) {
+func TestRotationSeedIsImportedOnceAndThePairIsReady(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	seed := w.seed("octocat", "octocat")
@@ -45,7 +45,7 @@ func TestASeedIsImportedOnceAndThePairIsReady(t *testing.T) {
 	}
 }
 
-func TestATokenIsRefreshedAheadOfItsExpiry(t *testing.T) {
+func TestRotationTokenIsRefreshedAheadOfItsExpiry(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{app: githubtest.App{AccessTokenLifetime: 8 * time.Second}})
 	w.seed("octocat", "octocat")

@@ -2,7 +2,6 @@ package controllers
 
 import (
 	"testing"
-	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -12,7 +11,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/test/suite"
 )
 
-func TestANewLoginWinsOverAWorkingChain(t *testing.T) {
+func TestSeedNewLoginWinsOverAWorkingChain(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	before := w.start("octocat")
@@ -29,7 +28,7 @@ func TestANewLoginWinsOverAWorkingChain(t *testing.T) {
 	w.presented(2)
 }
 
-func TestANewLoginWinsOverADeadChain(t *testing.T) {
+func TestSeedNewLoginWinsOverADeadChain(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	before := w.start("octocat")
@@ -44,7 +43,7 @@ func TestANewLoginWinsOverADeadChain(t *testing.T) {
 	w.presented(3)
 }
 
-func TestABadNewSeedDoesNotHurtAWorkingChain(t *testing.T) {
+func TestSeedBadNewSeedDoesNotHurtAWorkingChain(t *testing.T) {
 	t.Parallel()
 	cases := map[string]struct {
 		change    func(w *world)
@@ -97,7 +96,7 @@ func TestABadNewSeedDoesNotHurtAWorkingChain(t *testing.T) {
 	})
 }
 
-func TestASeedAfterItsImportChangesNothing(t *testing.T) {
+func TestSeedAfterItsImportChangesNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	seed := w.seed("octocat", "octocat")
@@ -148,7 +147,7 @@ func TestASeedAfterItsImportChangesNothing(t *testing.T) {
 }
 
 // A login that arrives while an exchange is under way: the exchange ends as it must, and then the login wins.
-func TestANewLoginDuringAnExchangeWins(t *testing.T) {
+func TestSeedNewLoginDuringAnExchangeWins(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	before := w.start("octocat")
@@ -156,7 +155,7 @@ func TestANewLoginDuringAnExchangeWins(t *testing.T) {
 	w.request("octocat", "1")
 	w.arrived(held)
 	login := w.seed("octocat", "octocat")
-	time.Sleep(100 * time.Millisecond)
+	w.settle() // The operator has looked at it, if it does so meanwhile.
 	held.Release()
 	w.eventually("the new login to be exchanged", func() (bool, string) {
 		last, _ := w.gh.Last(login)
@@ -167,7 +166,7 @@ func TestANewLoginDuringAnExchangeWins(t *testing.T) {
 	w.presented(3)
 }
 
-func TestAChangedAppWaitsForALoginAndComesBack(t *testing.T) {
+func TestSeedChangedAppWaitsForALoginAndComesBack(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	const other = "Iv23liOTHER"

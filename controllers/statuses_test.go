@@ -288,7 +288,7 @@ func stageScope() *scope.Scope {
 	return s
 }
 
-func TestTheStatusOfEachStageOfLifeIsAsWrittenDown(t *testing.T) {
+func TestStatusOfEachStageOfLifeIsAsWrittenDown(t *testing.T) {
 	const folder = "../test/gitops/testdata/statuses"
 	known := map[string]bool{}
 	for _, stage := range stages {
@@ -339,7 +339,7 @@ func TestTheStatusOfEachStageOfLifeIsAsWrittenDown(t *testing.T) {
 }
 
 // A clock that was ahead at the exchange, or was set back since, is told where the status says how long the token works.
-func TestTheStatusTellsOfAWrongClock(t *testing.T) {
+func TestStatusTellsOfAWrongClock(t *testing.T) {
 	stage := func(change func(*scope.Scope)) (*v1alpha1.GitHubUserTokenStatus, string) {
 		s := stageScope()
 		change(s)

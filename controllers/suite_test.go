@@ -108,6 +108,10 @@ type world struct {
 	outboxDir  string
 	stop       func()
 	options    worldOptions
+	// running reports whether the operator runs.
+	running bool
+	// lags reports that the operator's caches are kept from showing what there is.
+	lags bool
 	// watched tells of the namespaces as the operator knows it.
 	watched *namespaces.Watched
 	// namespaces are those that the operator watches; namespace is the first.
@@ -216,11 +220,12 @@ func (w *world) startOperator(options worldOptions) {
 	ended := make(chan error, 1)
 	go func() { ended <- mgr.Start(ctx) }()
 	stopped := false
+	w.running = true
 	w.stop = func() {
 		if stopped {
 			return
 		}
-		stopped = true
+		stopped, w.running = true, false
 		cancel()
 		if err := <-ended; err != nil {
 			w.t.Errorf("the manager ended: %v", err)

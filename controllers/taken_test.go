@@ -18,7 +18,7 @@ import (
 
 // Two resources may ask for a Secret of one name. Whatever becomes of it, neither gets at the other's pair.
 
-func TestAPairIsKeptWhenAnotherResourceHasTakenItsSecretsName(t *testing.T) {
+func TestPairSecretPairIsKeptWhenAnotherResourceHasTakenItsSecretsName(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	before := w.start("octocat")
@@ -56,7 +56,7 @@ func TestAPairIsKeptWhenAnotherResourceHasTakenItsSecretsName(t *testing.T) {
 	w.presented(3)
 }
 
-func TestAResourceDoesNotTouchTheOutputOfAnother(t *testing.T) {
+func TestPairSecretResourceDoesNotTouchTheOutputOfAnother(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	w.startWith("octocat", v1alpha1.Output{Name: "shared", Format: v1alpha1.OutputFormatOpaque})
@@ -82,7 +82,7 @@ func TestAResourceDoesNotTouchTheOutputOfAnother(t *testing.T) {
 	w.presented(3)
 }
 
-func TestThePairMovesToTheNameOfAnOutputThatIsGivenUp(t *testing.T) {
+func TestPairSecretPairMovesToTheNameOfAnOutputThatIsGivenUp(t *testing.T) {
 	t.Parallel()
 	each(t, map[string]time.Duration{"at once": 0, "with a late watch": 50 * time.Millisecond, "with a very late watch": 300 * time.Millisecond}, func(t *testing.T, lag time.Duration) {
 		w := newWorld(t, worldOptions{noOperator: true})
@@ -114,7 +114,7 @@ func TestThePairMovesToTheNameOfAnOutputThatIsGivenUp(t *testing.T) {
 }
 
 // An output goes although somebody has edited it and the cache has not heard of that: the resource may go next.
-func TestAnOutputThatIsGivenUpGoesThoughItWasJustEdited(t *testing.T) {
+func TestPairSecretOutputThatIsGivenUpGoesThoughItWasJustEdited(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{noOperator: true})
 	late := &lateWatch{}

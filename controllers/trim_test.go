@@ -11,6 +11,7 @@ import (
 	"sync"
 	"testing"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
@@ -296,7 +297,7 @@ func (c *collections) watch(config *rest.Config) {
 }
 
 // What a tenant has put into many objects is taken in one by one, or in small pages.
-func TestOperatorListsNothingAtOnce(t *testing.T) {
+func TestCacheOperatorListsNothingAtOnce(t *testing.T) {
 	t.Parallel()
 	seen := &collections{}
 	w := newWorld(t, worldOptions{config: seen.watch, controller: func(o *Options) { o.EnableHandoff = true }})
@@ -324,7 +325,7 @@ func TestOperatorListsNothingAtOnce(t *testing.T) {
 }
 
 // What is too large for the cache is read live where it is written: what others have put there stays.
-func TestLargeMetadataOfOthersStays(t *testing.T) {
+func TestCacheLargeMetadataOfOthersStays(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	w.seed("octocat", "octocat")
@@ -339,11 +340,11 @@ func TestLargeMetadataOfOthersStays(t *testing.T) {
 	w.output("out", access(before))
 	added := many(300)
 	for _, name := range []string{"octocat-token", "out"} {
-		secret := w.pair(name)
-		secret.Finalizers = append(secret.Finalizers, "example.com/mine")
-		maps.Copy(secret.Annotations, added)
-		delete(secret.Labels, "team") // Drift is noticed all the same.
-		w.must(admin.Update(w.ctx, secret))
+		w.changeSecret(name, func(secret *corev1.Secret) {
+			secret.Finalizers = append(secret.Finalizers, "example.com/mine")
+			maps.Copy(secret.Annotations, added)
+			delete(secret.Labels, "team") // Drift is noticed all the same.
+		})
 	}
 	w.request("octocat", "1")
 	w.refreshed("octocat", 2)

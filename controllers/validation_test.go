@@ -224,7 +224,7 @@ var nonsense = []struct{ patch, says string }{
 	{`{"handoff":{"restart":[{"kind":"Deployment","name":"x"},{"kind":"Deployment","name":"x"}]}}`, "Duplicate value"},
 }
 
-func TestNonsenseIsRefusedWithASentence(t *testing.T) {
+func TestValidationNonsenseIsRefusedWithASentence(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{noOperator: true})
 	if _, err := w.apply("sample", `{}`); err != nil {
@@ -242,7 +242,7 @@ func TestNonsenseIsRefusedWithASentence(t *testing.T) {
 }
 
 // Each rule of the CRD that speaks to a person is met by a case above.
-func TestEverySentenceOfTheCRDIsTried(t *testing.T) {
+func TestValidationEverySentenceOfTheCRDIsTried(t *testing.T) {
 	t.Parallel()
 	for _, rule := range rulesOfTheCRD(t) {
 		tried := slices.ContainsFunc(nonsense, func(c struct{ patch, says string }) bool { return strings.HasPrefix(rule.message, c.says) })
@@ -254,7 +254,7 @@ func TestEverySentenceOfTheCRDIsTried(t *testing.T) {
 
 // An API server takes no rule with a function that its predecessor does not know, and so refuses the whole
 // CRD. The README says 1.31, and the format library came with it.
-func TestTheCRDKeepsToFunctionsThatTheOldestKubernetesTakes(t *testing.T) {
+func TestValidationCRDKeepsToFunctionsThatTheOldestKubernetesTakes(t *testing.T) {
 	t.Parallel()
 	for _, rule := range rulesOfTheCRD(t) {
 		if strings.Contains(rule.rule, "format.") {
@@ -302,7 +302,7 @@ func collect(node any, rules *[]crdRule) {
 	}
 }
 
-func TestValuesAtTheEdgeAreAccepted(t *testing.T) {
+func TestValidationValuesAtTheEdgeAreAccepted(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{noOperator: true})
 	for _, patch := range []string{
@@ -355,7 +355,7 @@ func TestValuesAtTheEdgeAreAccepted(t *testing.T) {
 	}
 }
 
-func TestDefaultsAreFilledIn(t *testing.T) {
+func TestValidationDefaultsAreFilledIn(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{noOperator: true})
 	token, err := w.apply("sample", `{}`)
@@ -373,7 +373,7 @@ func TestDefaultsAreFilledIn(t *testing.T) {
 }
 
 // The schema lets no unknown field through in silence.
-func TestAMisspeltFieldIsRefused(t *testing.T) {
+func TestValidationMisspeltFieldIsRefused(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{noOperator: true})
 	object := &unstructured.Unstructured{Object: map[string]any{

@@ -83,6 +83,20 @@ func (w *world) change(name string, edit func(*v1alpha1.GitHubUserToken)) {
 	})
 }
 
+// changeSecret edits a Secret, as kubectl edit does.
+func (w *world) changeSecret(name string, edit func(*corev1.Secret)) {
+	w.t.Helper()
+	w.eventually("the edit of "+name, func() (bool, string) {
+		secret := w.pair(name)
+		edit(secret)
+		err := admin.Update(w.ctx, secret)
+		if err != nil && !apierrors.IsConflict(err) {
+			w.t.Fatal(err)
+		}
+		return err == nil, "a conflict"
+	})
+}
+
 // observed waits until the status speaks of the spec as it is now.
 func (w *world) observed(name string) {
 	w.t.Helper()

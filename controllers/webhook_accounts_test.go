@@ -34,7 +34,7 @@ func newAskedAccounts() *askedAccounts {
 	return a
 }
 
-func TestNoticesOfMoreAccountsThanMayWaitAreNotTaken(t *testing.T) {
+func TestReceiverNoticesOfMoreAccountsThanMayWaitAreNotTaken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newAskedAccounts()
 		refused := 0
@@ -60,7 +60,7 @@ func TestNoticesOfMoreAccountsThanMayWaitAreNotTaken(t *testing.T) {
 	})
 }
 
-func TestANoticeDuringARoundBringsAnotherOne(t *testing.T) {
+func TestReceiverNoticeDuringARoundBringsAnotherOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newAskedAccounts()
 		for range 3 {

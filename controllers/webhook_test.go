@@ -42,7 +42,7 @@ func withReceiver(t *testing.T) (*world, string) {
 	return w, "http://" + address
 }
 
-func TestANoticeOfARevocationIsBelievedWhenGitHubConfirmsIt(t *testing.T) {
+func TestReceiverNoticeOfARevocationIsBelievedWhenGitHubConfirmsIt(t *testing.T) {
 	t.Parallel()
 	w, url := withReceiver(t)
 	w.gh.UpdateApp(clientID, func(app *githubtest.App) { app.WebhookURL, app.WebhookSecret = url, webhookSecret })
@@ -63,7 +63,7 @@ func TestANoticeOfARevocationIsBelievedWhenGitHubConfirmsIt(t *testing.T) {
 }
 
 // A notice is a reason to ask, and no proof: who has seen one can send it again.
-func TestANoticeAboutALivingTokenChangesNothing(t *testing.T) {
+func TestReceiverNoticeAboutALivingTokenChangesNothing(t *testing.T) {
 	t.Parallel()
 	w, url := withReceiver(t)
 	w.start("octocat")
@@ -78,7 +78,7 @@ func TestANoticeAboutALivingTokenChangesNothing(t *testing.T) {
 	w.presented(1)
 }
 
-func TestADeliveryThatProvesNothingIsNotActedOn(t *testing.T) {
+func TestReceiverDeliveryThatProvesNothingIsNotActedOn(t *testing.T) {
 	t.Parallel()
 	w, url := withReceiver(t)
 	w.start("octocat")

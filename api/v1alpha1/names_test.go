@@ -13,7 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 )
 
-func TestTheOwnerLabelIsAlwaysALabelsValue(t *testing.T) {
+func TestAPIOwnerLabelIsAlwaysALabelsValue(t *testing.T) {
 	t.Parallel()
 	names := []string{"a", "octocat", "a.b", strings.Repeat("a", 63), strings.Repeat("a", 253)}
 	// Names that would be cut right behind a dash or a dot.
@@ -31,7 +31,7 @@ func TestTheOwnerLabelIsAlwaysALabelsValue(t *testing.T) {
 	}
 }
 
-func TestThePairSecretHasTheResourcesNameByDefault(t *testing.T) {
+func TestAPIPairSecretHasTheResourcesNameByDefault(t *testing.T) {
 	t.Parallel()
 	resource := GitHubUserToken{ObjectMeta: metav1.ObjectMeta{Name: "octocat"}}
 	if got := resource.PairSecretName(); got != "octocat" {
@@ -45,7 +45,7 @@ func TestThePairSecretHasTheResourcesNameByDefault(t *testing.T) {
 
 // Reasons are what alerts and scripts match on: each is CamelCase as the API conventions ask, carries the name
 // of its constant, and is documented.
-func TestEveryReasonFollowsTheConventions(t *testing.T) {
+func TestAPIEveryReasonFollowsTheConventions(t *testing.T) {
 	t.Parallel()
 	file, err := parser.ParseFile(token.NewFileSet(), "conditions.go", nil, parser.ParseComments)
 	if err != nil {

@@ -7,7 +7,7 @@ import (
 
 // kinds are the workloads that can be restarted, all by an annotation at spec.template.metadata. To add one:
 // a line here, the kind in the enum of v1alpha1.WorkloadReference (then make generate manifests), and its
-// resource in both roles of config/components/handoff. TestHandoffKinds finds what is missing.
+// resource in both roles of config/components/handoff. TestHandoffKindsAreThoseThatTheRolesAllow finds what is missing.
 var kinds = map[string]schema.GroupVersionResource{
 	"Deployment":  {Group: "apps", Version: "v1", Resource: "deployments"},
 	"StatefulSet": {Group: "apps", Version: "v1", Resource: "statefulsets"},

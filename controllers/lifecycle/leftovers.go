@@ -33,7 +33,7 @@ func (l *leftovers) see(pair *rotation.Pair, gone bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.drop(pair.Ref)
-	if gone || !ok || len(name.Name) > maxName || !pair.Deleting || !pair.Controlled && !isLeft(pair, name.Name) {
+	if gone || !ok || len(name.Name) > maxName || !pair.Deleting || !pair.Controlled && !isForsaken(pair, name.Name) {
 		return
 	}
 	if l.byName == nil {
@@ -69,7 +69,7 @@ func (r *releaser) releaseLeftovers(ctx context.Context, s *scope.Scope) error {
 		if err != nil {
 			return err
 		}
-		if pair == nil || !pair.Deleting || !pair.Controlled && !isLeft(pair, s.Owner.Name) || pair.Owner.UID == s.Owner.UID || ref == s.Ref {
+		if pair == nil || !pair.Deleting || !pair.Controlled && !isOfNoUse(pair, s.Owner) || pair.Owner.UID == s.Owner.UID || ref == s.Ref {
 			continue
 		}
 		if now, err := r.bearsName(ctx, s); !now || err != nil {

@@ -43,6 +43,8 @@ type note struct {
 	generation int64
 	// failure is why the last action came to nothing, until one succeeds or somebody changes something.
 	failure *failure
+	// contest is about the access token, which somebody else overwrites.
+	contest backoff.Contest
 	// moveBlocked is why the pair cannot move to the name that the spec asks for.
 	moveBlocked *failure
 	// restoreBlocked is why a pair Secret that was deleted is not put back.

@@ -81,7 +81,9 @@ func (a *pairActions) takeUp(ctx context.Context, s *scope.Scope) Result {
 	if err == nil && a.notes.isAnother(s.Token.UID, live) {
 		err = a.stays(ctx, s)
 	}
+	var before rotation.State
 	if err == nil {
+		before = live.State.Clone()
 		live, err = a.rotator.TakeUp(ctx, s.Owner, live)
 	}
 	switch {
@@ -89,6 +91,9 @@ func (a *pairActions) takeUp(ctx context.Context, s *scope.Scope) Result {
 		a.notes.read(s.Token.UID, live)
 		a.notes.seen(s.Token.UID, live)
 		a.notes.succeed(s.Token.UID)
+		if before.HasToken() && !live.State.HasToken() && live.State.RefreshToken == before.RefreshToken {
+			a.notes.overwritten(s)
+		}
 		return Result{State: Again}
 	case errors.Is(err, rotation.ErrNotFound), errors.Is(err, rotation.ErrNotOwned), errors.Is(err, rotation.ErrConflict):
 		// It is gone, or somebody was at it again; the event about that brings us back.

@@ -61,7 +61,7 @@ func (r *releaser) gone(ctx context.Context, name types.NamespacedName) (again t
 	}
 	for _, pair := range secrets {
 		left := isLeft(pair, name.Name)
-		if !pair.Deleting || !left && (!pair.Controlled || pair.Owner.Name != name.Name) {
+		if !pair.Deleting || !isForsaken(pair, name.Name) && (!pair.Controlled || pair.Owner.Name != name.Name) {
 			continue
 		}
 		token, err := r.api.Resource(ctx, name)
@@ -88,7 +88,11 @@ func (r *releaser) gone(ctx context.Context, name types.NamespacedName) (again t
 // mayComeBack says for how long to wait for the resource of a Secret that is being deleted. Kubernetes deletes
 // a Secret from a backup at once, because its owner reference names a resource that is gone.
 func (r *releaser) mayComeBack(pair *rotation.Pair) (wait time.Duration) {
-	if r.registry.knows(types.UID(pair.Owner.UID)) {
+	owner := pair.Owner.UID
+	if pair.Orphan {
+		owner = pair.State.Owner
+	}
+	if r.registry.knows(types.UID(owner)) {
 		return 0
 	}
 	mono := r.clock.Monotonic()
@@ -108,7 +112,7 @@ func (r *releaser) releaseFormer(ctx context.Context, s *scope.Scope) error {
 	if pair == nil || pair.Controlled || !pair.Deleting {
 		return nil
 	}
-	if !isLeft(pair, s.Owner.Name) && (pair.Owner.Name != s.Owner.Name || pair.Owner.UID == s.Owner.UID) {
+	if !isOfNoUse(pair, s.Owner) && (pair.Owner.Name != s.Owner.Name || pair.Owner.UID == s.Owner.UID) {
 		return nil
 	}
 	if now, err := r.bearsName(ctx, s); !now || err != nil {

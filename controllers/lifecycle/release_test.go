@@ -27,6 +27,14 @@ func orphaned(secretUID string, change ...func(*rotation.Pair)) *rotation.Pair {
 	return pair
 }
 
+// forsaken makes a pair one that has come from elsewhere without its owner, which was of that UID.
+func forsaken(by string) func(*rotation.Pair) {
+	return func(p *rotation.Pair) {
+		p.Controlled, p.Orphan, p.Owner = false, true, rotation.Owner{}
+		p.State.Owner, p.State.OwnerName = by, owner.Name
+	}
+}
+
 func (w *world) hold(pairs ...*rotation.Pair) {
 	for _, pair := range pairs {
 		w.secrets[pair.Ref] = pair
@@ -60,6 +68,9 @@ func TestReleaseOfASecretWhoseResourceIsGone(t *testing.T) {
 		"one that nobody has deleted stays":                     {pair: orphaned("s", func(p *rotation.Pair) { p.Deleting = false }), known: "uid-0"},
 		"one without an owner stays":                            {pair: orphaned("s", func(p *rotation.Pair) { p.Controlled = false }), known: "uid-0"},
 		"one of another resource stays":                         {pair: orphaned("s", func(p *rotation.Pair) { p.Owner.Name = "hubot" }), known: "uid-0"},
+		"one that came without its owner is kept for a minute":  {pair: orphaned("s", forsaken("uid-0")), again: comeBackTime},
+		"and goes at once when that was known":                  {pair: orphaned("s", forsaken("uid-0")), known: "uid-0", removed: true},
+		"it stays when it was made for another name":            {pair: orphaned("s", forsaken("uid-0"), func(p *rotation.Pair) { p.State.OwnerName = "hubot" }), known: "uid-0"},
 		"one whose resource is there after all stays":           {pair: orphaned("s"), known: "uid-0", present: true},
 		"a backup is released as well":                          {pair: orphaned("s", at("github-user-token-backup-uid-0")), known: "uid-0", removed: true},
 	} {
@@ -142,6 +153,8 @@ func TestReleaseOfLeftoversWhileTheResourceLives(t *testing.T) {
 		"a pair of a former resource":              {pair: orphaned("s", func(p *rotation.Pair) { p.Ref.Name = "former-token" }), want: true},
 		"one that nobody has deleted stays":        {pair: orphaned("s", backup, func(p *rotation.Pair) { p.Deleting = false })},
 		"the resource's own stays":                 {pair: orphaned("s", backup, func(p *rotation.Pair) { p.Owner.UID = owner.UID })},
+		"one that came without its owner":          {pair: orphaned("s", backup, forsaken("uid-0")), want: true},
+		"its own that lost its owner stays":        {pair: orphaned("s", backup, forsaken(owner.UID))},
 		"what stands in the pair's place stays":    {pair: orphaned("s")},
 		"one of another name stays":                {pair: orphaned("s", backup, func(p *rotation.Pair) { p.Owner.Name = "hubot" })},
 		"one that is somebody's no more stays":     {pair: orphaned("s", backup, func(p *rotation.Pair) { p.Controlled = false })},

@@ -79,6 +79,18 @@ func isLeft(pair *rotation.Pair, name string) bool {
 	return pair.Orphan && pair.State.Retained && pair.State.OwnerName == name
 }
 
+// isForsaken reports whether a pair of a resource of that name has no owner: it was let go of, or has come from a backup or
+// another namespace without one.
+func isForsaken(pair *rotation.Pair, name string) bool {
+	return pair.Orphan && pair.State.OwnerName == name
+}
+
+// isOfNoUse reports whether a pair without an owner was that of a former resource of this name. One that is the resource's own
+// has only lost its owner reference.
+func isOfNoUse(pair *rotation.Pair, owner rotation.Owner) bool {
+	return isForsaken(pair, owner.Name) && (pair.State.Retained || pair.State.Owner != owner.UID)
+}
+
 // amiss is what is to be stored of a Secret that this process has let go of, where admission has made something else of it;
 // nil where that is what stands there, or somebody has stored another pair in it since.
 func (f *finalizer) amiss(uid types.UID, pair *rotation.Pair) (next *rotation.Pair) {

@@ -75,7 +75,7 @@ func (w *world) contested(rival rival, during time.Duration) (requests int, show
 	return requests, shown
 }
 
-func TestAContestOverAnOutputIsBoundedAndToldOf(t *testing.T) {
+func TestOutputContestOverAnOutputIsBoundedAndToldOf(t *testing.T) {
 	for name, rival := range rivals {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -109,7 +109,7 @@ func TestAContestOverAnOutputIsBoundedAndToldOf(t *testing.T) {
 	}
 }
 
-func TestAContestNamesWhoIsInTheData(t *testing.T) {
+func TestOutputContestNamesWhoIsInTheData(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, opaque("out"))
 		w.published()
@@ -120,7 +120,7 @@ func TestAContestNamesWhoIsInTheData(t *testing.T) {
 	})
 }
 
-func TestAContestThatHasEndedIsForgotten(t *testing.T) {
+func TestOutputContestThatHasEndedIsForgotten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, opaque("out"))
 		w.published()
@@ -148,7 +148,7 @@ func TestAContestThatHasEndedIsForgotten(t *testing.T) {
 	})
 }
 
-func TestAContestDoesNotHoldANewTokenUp(t *testing.T) {
+func TestOutputContestDoesNotHoldANewTokenUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, opaque("out"))
 		w.published()
@@ -162,7 +162,7 @@ func TestAContestDoesNotHoldANewTokenUp(t *testing.T) {
 	})
 }
 
-func TestAContestIsAboutOneOutput(t *testing.T) {
+func TestOutputContestIsAboutOneOutput(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, opaque("out"), opaque("other"))
 		w.published()

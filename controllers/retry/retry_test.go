@@ -10,7 +10,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 )
 
-func TestAfter(t *testing.T) {
+func TestRetryAfter(t *testing.T) {
 	for name, c := range map[string]struct {
 		err  error
 		want time.Duration
@@ -33,14 +33,14 @@ func TestAfter(t *testing.T) {
 }
 
 // A quota that is lifted, or a Role that is put right, tells nobody.
-func TestARefusedWriteIsTriedAgainSoon(t *testing.T) {
+func TestRetryRefusedWriteIsTriedAgainSoon(t *testing.T) {
 	refused := fmt.Errorf("%w: exceeded quota", rotation.ErrDenied)
 	if first, later := After(refused).After(1), After(refused).After(100); first != 2*time.Second || later != 30*time.Second {
 		t.Errorf("it is tried again after %v, and later after %v", first, later)
 	}
 }
 
-func TestPause(t *testing.T) {
+func TestRetryPause(t *testing.T) {
 	for name, c := range map[string]struct {
 		result rotation.Result
 		want   time.Duration

@@ -77,6 +77,13 @@ func TestRevocationOfADeletedResource(t *testing.T) {
 		"an access token that has expired meanwhile is not said to live": {
 			edit: func(w *world) {
 				w.pair().State.ExpiresAt = w.clock.Now()
+				w.noSecret, w.byToken = true, []error{failure(github.NotSupported)}
+			},
+			calls: []string{byTokens}, event: "call). By the operator's clock the access token has expired. The refresh token may live for months. To revoke",
+		},
+		"nor is one that expired a day ago": {
+			edit: func(w *world) {
+				w.pair().State.ExpiresAt = w.clock.Now().Add(-clockDoubt)
 				w.byToken = []error{failure(github.NotSupported)}
 			},
 			calls: []string{"tokens github.com 5"}, event: "call). The refresh token may live for months. To revoke",

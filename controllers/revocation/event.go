@@ -37,6 +37,8 @@ func (m remains) lives(now time.Time) string {
 		text = " The access token does not expire."
 	case now.Before(m.expires):
 		text = " The access token lives until " + words.Time(m.expires) + " at most."
+	case now.Before(m.expires.Add(clockDoubt)):
+		text = " By the operator's clock the access token has expired."
 	}
 	if m.refresh {
 		text += " The refresh token may live for months."

@@ -16,6 +16,9 @@ const (
 	callTimeout = 10 * time.Second
 	// youngToken is for how long after its issue a token that GitHub does not know may still be good.
 	youngToken = time.Minute
+	// clockDoubt is for how long after its expiry an access token may be alive after all: the clock may be ahead, now or
+	// in the process that noted the expiry, which is earlier than GitHub's where it was found to be wrong.
+	clockDoubt = 24 * time.Hour
 )
 
 // pair is a pair to be revoked.
@@ -56,15 +59,20 @@ func (p pair) isYoung(now time.Time) bool {
 	return age >= 0 && age < youngToken
 }
 
-// isDead reports whether the access token needs no revocation.
+// isDead reports whether the access token needs no revocation: because GitHub has said so, or because it expired so long
+// ago that no clock can be to blame.
 func (p pair) isDead(now time.Time) bool {
-	return p.access.IsZero() || p.ended || !p.expires.IsZero() && !now.Before(p.expires)
+	return p.access.IsZero() || p.ended || p.hasExpired(now.Add(-clockDoubt))
 }
 
-// revokePair revokes one pair: through the App while the access token lives, which names the whole pair, and
+// hasExpired reports whether the access token has expired, if the clock is right.
+func (p pair) hasExpired(now time.Time) bool { return !p.expires.IsZero() && !now.Before(p.expires) }
+
+// revokePair revokes one pair: through the App while the access token may live, which names the whole pair, and
 // otherwise by its tokens, which are authority enough to revoke themselves: those of them that are not known to be
 // dead. That the App knows no such access token says nothing of the refresh token, and of a young pair nothing at all.
-// turn asks for one request to the tokens' own endpoint of a host; an error says that there is none yet.
+// turn asks for one request to the tokens' own endpoint of a host; an error says that there is none yet. For what has
+// expired by the clock, and is all that is left, no turn is waited for.
 func (r *Revoker) revokePair(ctx context.Context, app github.App, p pair, turn func(host string) error) error {
 	if p.access.IsZero() && p.refresh.IsZero() {
 		return nil
@@ -97,7 +105,11 @@ func (r *Revoker) revokePair(ctx context.Context, app github.App, p pair, turn f
 		return nil
 	}
 	host := p.host()
+	doubtful := refresh.IsZero() && p.hasExpired(now)
 	if err := turn(host); err != nil {
+		if doubtful {
+			return nil
+		}
 		return err
 	}
 	err := r.options.GitHub.RevokeCredentials(ctx, app.Host, access, refresh)
@@ -105,6 +117,8 @@ func (r *Revoker) revokePair(ctx context.Context, app github.App, p pair, turn f
 	switch {
 	case !isHopeless(err):
 		return err
+	case doubtful:
+		return nil
 	case unknown != nil && young:
 		return unknown // The App may know the token in a moment.
 	default:

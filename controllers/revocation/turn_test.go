@@ -43,7 +43,7 @@ func withTurns(t *testing.T, left int) (*world, *turns) {
 	return w, l
 }
 
-func TestADeletionWaitsForItsTurnAtTheCredentialsEndpointAndSaysSo(t *testing.T) {
+func TestRevocationDeletionWaitsForItsTurnAtTheCredentialsEndpointAndSaysSo(t *testing.T) {
 	w, l := withTurns(t, 0)
 	w.advance()
 	for range 3 {
@@ -69,7 +69,7 @@ func TestADeletionWaitsForItsTurnAtTheCredentialsEndpointAndSaysSo(t *testing.T)
 	}
 }
 
-func TestADeletionDoesNotWaitForEverForItsTurn(t *testing.T) {
+func TestRevocationDeletionDoesNotWaitForEverForItsTurn(t *testing.T) {
 	w, l := withTurns(t, 0)
 	took := w.finish()
 	if took < maxTurnTime || took > maxTurnTime+time.Second || len(w.calls) != 0 {
@@ -83,7 +83,7 @@ func TestADeletionDoesNotWaitForEverForItsTurn(t *testing.T) {
 	}
 }
 
-func TestATurnThatCameIsUsedAfterAnExchangeIsSettled(t *testing.T) {
+func TestRevocationTurnThatCameIsUsedAfterAnExchangeIsSettled(t *testing.T) {
 	w, l := withTurns(t, 0)
 	w.advance()
 	w.settling, l.left = 5*time.Second, 1
@@ -98,7 +98,7 @@ func TestATurnThatCameIsUsedAfterAnExchangeIsSettled(t *testing.T) {
 	}
 }
 
-func TestNoTurnIsTakenWhereTheEndpointIsNotAsked(t *testing.T) {
+func TestRevocationNoTurnIsTakenWhereTheEndpointIsNotAsked(t *testing.T) {
 	for name, edit := range map[string]func(*world){
 		"the App revokes it": func(w *world) { w.noSecret = false },
 		"nothing of it lives": func(w *world) {
@@ -117,7 +117,7 @@ func TestNoTurnIsTakenWhereTheEndpointIsNotAsked(t *testing.T) {
 	}
 }
 
-func TestARateLimitOfTheCredentialsEndpointHoldsForAll(t *testing.T) {
+func TestRevocationRateLimitOfTheCredentialsEndpointHoldsForAll(t *testing.T) {
 	w, l := withTurns(t, 10)
 	w.byToken = []error{&github.Error{Reason: github.RateLimited, RetryAfter: 40 * time.Second}, nil}
 	w.finish()
@@ -132,7 +132,7 @@ func TestARateLimitOfTheCredentialsEndpointHoldsForAll(t *testing.T) {
 	}
 }
 
-func TestAPairThatIsNotLetInWaitsForItsTurn(t *testing.T) {
+func TestRevocationPairThatIsNotLetInWaitsForItsTurn(t *testing.T) {
 	w, l := withTurns(t, 0)
 	record := rotation.Record{Owner: scope.OwnerOf(w.token), App: "github.com/Iv23li", Reply: &github.Reply{SentAt: w.clock.Now()}}
 	w.revoker.Unadmitted(t.Context(), scope.AppOf(w.token), record, github.Tokens{

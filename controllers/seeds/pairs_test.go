@@ -42,7 +42,7 @@ func (v *setting) claimPair(token *v1alpha1.GitHubUserToken, pair *rotation.Pair
 	return name
 }
 
-func TestACopiedPairIsTheOwnersOrTheOlderCopys(t *testing.T) {
+func TestOwnerCopiedPairIsTheOwnersOrTheOlderCopys(t *testing.T) {
 	const gone = types.UID("gone")
 	for name, c := range map[string]struct {
 		mine, other types.UID // to whom the two pairs are bound
@@ -90,7 +90,7 @@ func TestACopiedPairIsTheOwnersOrTheOlderCopys(t *testing.T) {
 }
 
 // However many say that they hold a token, a look reads few of them.
-func TestALookAtCopiesReadsAFewAtATime(t *testing.T) {
+func TestOwnerLookAtCopiesReadsAFewAtATime(t *testing.T) {
 	v := newSetting(t)
 	mine := v.add("mine", 1, "")
 	pair := v.pairOf(mine, "gone", "ghr_shared")
@@ -130,7 +130,7 @@ func TestALookAtCopiesReadsAFewAtATime(t *testing.T) {
 }
 
 // The claim to a pair stands while the pair is not the resource's own, whatever the seed says.
-func TestWhoHasACopyIsWokenWhenTheTokenIsFree(t *testing.T) {
+func TestOwnerWhoHasACopyIsWokenWhenTheTokenIsFree(t *testing.T) {
 	v := newSetting(t)
 	mine, other := v.add("mine", 1, ""), v.add("other", 9, "")
 	pair, theirs := v.pairOf(mine, "uid-other", "ghr_shared"), v.pairOf(other, other.UID, "ghr_shared")
@@ -142,7 +142,7 @@ func TestWhoHasACopyIsWokenWhenTheTokenIsFree(t *testing.T) {
 	v.wakes("mine")
 }
 
-func TestThePairOfALivingResourceLivesOn(t *testing.T) {
+func TestOwnerPairOfALivingResourceLivesOn(t *testing.T) {
 	for name, c := range map[string]struct {
 		arrange func(v *setting, original *v1alpha1.GitHubUserToken)
 		want    bool

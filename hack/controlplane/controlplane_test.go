@@ -210,7 +210,7 @@ func TestControlPlane(t *testing.T) {
 	expectNothingLeft(t, parent, pids)
 }
 
-func TestAComponentThatFailsIsExplained(t *testing.T) {
+func TestControlPlaneComponentThatFailsIsExplained(t *testing.T) {
 	parent := t.TempDir()
 	cp, err := controlplane.Start(t.Context(), controlplane.Options{
 		Dir:                parent,
@@ -229,7 +229,7 @@ func TestAComponentThatFailsIsExplained(t *testing.T) {
 	expectNothingLeft(t, parent, nil)
 }
 
-func TestNothingOutlivesAKilledParent(t *testing.T) {
+func TestControlPlaneNothingOutlivesAKilledParent(t *testing.T) {
 	// Build first, so that the child need not be given time for it.
 	if _, err := binaries.Find(t.Context(), t.Output(), binaries.ControlPlane...); err != nil {
 		t.Fatal(err)

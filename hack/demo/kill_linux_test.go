@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-func TestNothingIsLeftAfterAKill(t *testing.T) {
+func TestDemoNothingIsLeftAfterAKill(t *testing.T) {
 	c := begin(t, "")
 	c.await(regexp.MustCompile("login imported"))
 	started := childrenOf(t, c.cmd.Process.Pid)

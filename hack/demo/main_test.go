@@ -131,7 +131,7 @@ func eventually(t *testing.T, what string, holds func() bool) {
 
 var adminURL = regexp.MustCompile(`admin side +(http://\S+)`)
 
-func TestThreeRotationsAreShownAndNoToken(t *testing.T) {
+func TestDemoThreeRotationsAreShownAndNoToken(t *testing.T) {
 	c := begin(t, "1")
 	tokens := collectTokens(t, c, c.await(adminURL)[1])
 	if code := c.exit(); code != 0 {
@@ -160,7 +160,7 @@ func TestThreeRotationsAreShownAndNoToken(t *testing.T) {
 	}
 }
 
-func TestAPersonIsToldWhereToEnterTheCode(t *testing.T) {
+func TestDemoPersonIsToldWhereToEnterTheCode(t *testing.T) {
 	c := begin(t, "")
 	admin := c.await(adminURL)[1]
 	told := c.await(regexp.MustCompile(`open (https://\S+/login/device), sign in as (\w+), and enter the code ([A-Z-]+)`))
@@ -219,7 +219,7 @@ func collectTokens(t *testing.T, c *child, admin string) map[string]bool {
 	}
 }
 
-func TestAnInterruptEndsItCleanlyEvenWhileItStarts(t *testing.T) {
+func TestDemoInterruptEndsItCleanlyEvenWhileItStarts(t *testing.T) {
 	c := begin(t, "")
 	c.await(regexp.MustCompile("Starting etcd"))
 	if err := c.cmd.Process.Signal(syscall.SIGINT); err != nil {
@@ -233,7 +233,7 @@ func TestAnInterruptEndsItCleanlyEvenWhileItStarts(t *testing.T) {
 	}
 }
 
-func TestALifetimeThatMakesNoSenseIsRefused(t *testing.T) {
+func TestDemoLifetimeThatMakesNoSenseIsRefused(t *testing.T) {
 	for _, lifetime := range []time.Duration{0, 3 * time.Second, 4500 * time.Millisecond} {
 		if err := run(t.Context(), options{lifetime: lifetime}, io.Discard); err == nil || !strings.Contains(err.Error(), "--lifetime") {
 			t.Errorf("%s: %v", lifetime, err)

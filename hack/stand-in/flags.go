@@ -39,6 +39,10 @@ func parseFlags(args []string, out io.Writer) (flags, error) {
 	access := set.Duration("access-token-lifetime", githubtest.DefaultAccessTokenLifetime, "lifetime of access tokens")
 	refresh := set.Duration("refresh-token-lifetime", githubtest.DefaultRefreshTokenLifetime, "lifetime of refresh tokens")
 	maxTokens := set.Int("max-tokens", githubtest.DefaultMaxTokens, "tokens a user may have of an App; negative: no limit")
+	maxCreations := set.Int("max-creations", githubtest.DefaultMaxCreations,
+		"tokens that can be created in an hour for a user and App before the person is asked again; negative: no limit")
+	codeEntries := set.Int("device-code-entries", githubtest.DefaultDeviceCodeEntries,
+		"user codes that may be entered in an hour for an App; negative: no limit")
 	rateLimit := set.Int("rate-limit", 0, "token requests an hour for an App; GitHub has 2000, 0 is no limit")
 	deviceInterval := set.Duration("device-interval", githubtest.DefaultDeviceInterval, "shortest time between two polls of the device flow")
 	deviceLifetime := set.Duration("device-code-lifetime", githubtest.DefaultDeviceCodeLifetime, "lifetime of user codes")
@@ -79,6 +83,7 @@ func parseFlags(args []string, out io.Writer) (flags, error) {
 		app.AccessTokenLifetime, app.RefreshTokenLifetime = *access, *refresh
 		app.DeviceInterval, app.DeviceCodeLifetime = *deviceInterval, *deviceLifetime
 		app.MaxTokens, app.RateLimit.Limit = *maxTokens, *rateLimit
+		app.MaxCreations, app.DeviceCodeEntries = *maxCreations, *codeEntries
 	}
 	return f, nil
 }

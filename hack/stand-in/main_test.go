@@ -122,7 +122,7 @@ func refresh(t *testing.T, where addresses, token string) (expiresIn int, oauthE
 	return reply.ExpiresIn, reply.Error
 }
 
-func TestTheCommandServesAndTellsByFingerprintOnly(t *testing.T) {
+func TestStandInCommandServesAndTellsByFingerprintOnly(t *testing.T) {
 	var out output
 	where, stop := start(t, &out, "--access-token-lifetime", "30s")
 	token := mint(t, where)
@@ -146,7 +146,7 @@ func TestTheCommandServesAndTellsByFingerprintOnly(t *testing.T) {
 	}
 }
 
-func TestQuietPrintsNoLines(t *testing.T) {
+func TestStandInQuietPrintsNoLines(t *testing.T) {
 	var out output
 	where, stop := start(t, &out, "--quiet")
 	refresh(t, where, mint(t, where))
@@ -156,7 +156,7 @@ func TestQuietPrintsNoLines(t *testing.T) {
 	}
 }
 
-func TestFlagsThatMakeNoSense(t *testing.T) {
+func TestStandInFlagsThatMakeNoSense(t *testing.T) {
 	app := []string{"--app", "client_id=a"}
 	cases := map[string]struct {
 		args []string
@@ -182,11 +182,12 @@ func TestFlagsThatMakeNoSense(t *testing.T) {
 	}
 }
 
-func TestEverySettingOfAnApp(t *testing.T) {
+func TestStandInEverySettingOfAnApp(t *testing.T) {
 	f, err := parseFlags([]string{
 		"--app", "client_id=a,client_secret=b,client_secret=c,name=N,callback=https://x/cb,webhook=https://y,webhook_secret=w," +
 			"device_flow,oauth_app,no_expiry,auto_approve,strings",
 		"--name", "localhost,127.0.0.1", "--name", "host.docker.internal", "--max-tokens", "-1", "--rate-limit", "2000",
+		"--max-creations", "-2", "--device-code-entries", "-3",
 	}, &output{})
 	if err != nil {
 		t.Fatalf("parse: %v", err)
@@ -194,7 +195,8 @@ func TestEverySettingOfAnApp(t *testing.T) {
 	app := f.options.Apps[0]
 	if len(app.Secrets) != 2 || app.Name != "N" || app.Kind != githubtest.OAuthApp || !app.DeviceFlow || !app.NoExpiry ||
 		!app.AutoApprove || !app.NumbersAsStrings || app.CallbackURLs[0] != "https://x/cb" || app.WebhookURL != "https://y" ||
-		app.WebhookSecret != "w" || app.MaxTokens != -1 || app.RateLimit.Limit != 2000 {
+		app.WebhookSecret != "w" || app.MaxTokens != -1 || app.RateLimit.Limit != 2000 ||
+		app.MaxCreations != -2 || app.DeviceCodeEntries != -3 {
 		t.Errorf("the App was read as %+v", app)
 	}
 	if len(f.names) != 3 {

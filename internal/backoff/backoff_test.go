@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-func TestAfter(t *testing.T) {
+func TestBackoffAfter(t *testing.T) {
 	for name, c := range map[string]struct {
 		backoff  Backoff
 		failures int

@@ -17,7 +17,7 @@ func fight(c *Contest, undoneAfter, within time.Duration) (rounds int) {
 	}
 }
 
-func TestAContestIsBounded(t *testing.T) {
+func TestContestIsBounded(t *testing.T) {
 	for name, c := range map[string]struct {
 		undoneAfter, within time.Duration
 		want                int
@@ -36,7 +36,7 @@ func TestAContestIsBounded(t *testing.T) {
 	}
 }
 
-func TestAContestIsToldOfWhenItIsOne(t *testing.T) {
+func TestContestIsToldOfWhenItIsOne(t *testing.T) {
 	var c Contest
 	for round := range undoneAtOnce {
 		if c.Wait(1, 0, ContestPause) != 0 || c.TellFor(0) != 0 {
@@ -64,7 +64,7 @@ func TestAContestIsToldOfWhenItIsOne(t *testing.T) {
 	}
 }
 
-func TestAContestPausesNoLongerThanTheCallerWants(t *testing.T) {
+func TestContestPausesNoLongerThanTheCallerWants(t *testing.T) {
 	var c Contest
 	for range 20 {
 		c.Round(1, 0)
@@ -74,7 +74,7 @@ func TestAContestPausesNoLongerThanTheCallerWants(t *testing.T) {
 	}
 }
 
-func TestAContestOverSomethingElseBeginsAnew(t *testing.T) {
+func TestContestOverSomethingElseBeginsAnew(t *testing.T) {
 	var c Contest
 	for range 10 {
 		c.Round(1, 0)

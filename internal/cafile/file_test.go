@@ -64,7 +64,7 @@ func (v *volume) must(err error) {
 	}
 }
 
-func TestTheFileIsReadAnewAndABrokenOneKeepsWhatWasRead(t *testing.T) {
+func TestCAFileIsReadAnewAndABrokenOneKeepsWhatWasRead(t *testing.T) {
 	first, second := authority(t), authority(t)
 	for name, c := range map[string]struct {
 		content []byte
@@ -124,7 +124,7 @@ func TestTheFileIsReadAnewAndABrokenOneKeepsWhatWasRead(t *testing.T) {
 }
 
 // A file that is written in its place, and not replaced.
-func TestAFileThatIsOverwrittenIsReadAnew(t *testing.T) {
+func TestCAFileThatIsOverwrittenIsReadAnew(t *testing.T) {
 	first, second := authority(t), authority(t)
 	path := filepath.Join(t.TempDir(), "ca.crt")
 	write := func(content []byte, modified time.Time) {
@@ -146,7 +146,7 @@ func TestAFileThatIsOverwrittenIsReadAnew(t *testing.T) {
 	}
 }
 
-func TestAFileMustHoldACertificateAtFirst(t *testing.T) {
+func TestCAFileMustHoldACertificateAtFirst(t *testing.T) {
 	good := authority(t)
 	path := filepath.Join(t.TempDir(), "ca.crt")
 	if _, err := Open(path, nil); err == nil {

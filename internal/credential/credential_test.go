@@ -34,7 +34,7 @@ func newHolder() holder {
 	}
 }
 
-func TestNoVerbOfFmtPrintsASecret(t *testing.T) {
+func TestCredentialNoVerbOfFmtPrintsASecret(t *testing.T) {
 	h := newHolder()
 	values := map[string]any{
 		"refresh token": h.Token, "access token": *h.Ptr, "pointer": h.Ptr, "client secret": h.hidden,
@@ -55,7 +55,7 @@ func TestNoVerbOfFmtPrintsASecret(t *testing.T) {
 	}
 }
 
-func TestNoEncoderWritesASecret(t *testing.T) {
+func TestCredentialNoEncoderWritesASecret(t *testing.T) {
 	h := newHolder()
 	var logged bytes.Buffer
 	slog.New(slog.NewJSONHandler(&logged, nil)).Info("x", "token", h.Token, "holder", h, "err", errors.Join(fmt.Errorf("%v", h.Token)))
@@ -87,7 +87,7 @@ func TestNoEncoderWritesASecret(t *testing.T) {
 	}
 }
 
-func TestAFingerprintNamesOneSecretOnly(t *testing.T) {
+func TestCredentialFingerprintNamesOneSecretOnly(t *testing.T) {
 	a, b := NewRefreshToken("ghr_a"), NewRefreshToken("ghr_b")
 	if a.Fingerprint() == b.Fingerprint() {
 		t.Error("two tokens share a fingerprint")
@@ -103,7 +103,7 @@ func TestAFingerprintNamesOneSecretOnly(t *testing.T) {
 	}
 }
 
-func TestRevealIsTheOnlyWayBack(t *testing.T) {
+func TestCredentialRevealIsTheOnlyWayBack(t *testing.T) {
 	token := NewRefreshToken(canary)
 	if token.Reveal() != canary || !token.Matches(canary) || token.Matches("other") || token.IsZero() {
 		t.Error("a token does not hold what it was made of")

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-func TestNoTokenSurvivesScrub(t *testing.T) {
+func TestRedactionNoTokenSurvivesScrub(t *testing.T) {
 	token := "ghr_" + strings.Repeat("aB3", 25)
 	for name, text := range map[string]string{
 		"plain":              "denied: " + token + " is no good",
@@ -62,7 +62,7 @@ func longToken(random *rand.Rand) string {
 }
 
 // Whatever part of it is quoted, and whether the token is known or not.
-func TestNoPartOfALongTokenWithDotsAndDashesSurvivesScrub(t *testing.T) {
+func TestRedactionNoPartOfALongTokenWithDotsAndDashesSurvivesScrub(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	for range 300 {
 		token := longToken(random)

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-func TestATrailNamesTheLastTokens(t *testing.T) {
+func TestTrailNamesTheLastTokens(t *testing.T) {
 	named := func(i int) Fingerprint { return NewRefreshToken(fmt.Sprint(i)).Fingerprint() }
 	var trail Trail
 	if trail.Has("") || trail.Has(named(0)) || len(trail.Last(3)) != 0 {
@@ -27,7 +27,7 @@ func TestATrailNamesTheLastTokens(t *testing.T) {
 }
 
 // It stands where anybody may edit it.
-func TestATrailThatSomebodyHasWrittenIsBounded(t *testing.T) {
+func TestTrailThatSomebodyHasWrittenIsBounded(t *testing.T) {
 	forged := Trail(strings.Repeat("x", 1_000_003))
 	if len(forged.Last(1000)) != 1000 || forged.Has("x") {
 		t.Error("it names something else than its text")

@@ -61,7 +61,7 @@ func accepted(l net.Listener) <-chan net.Conn {
 	return all
 }
 
-func TestTheOldestConnectionGivesWayToTheNextOne(t *testing.T) {
+func TestEndpointOldestConnectionGivesWayToTheNextOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPipes()
 		l := limit(p, 2)
@@ -84,7 +84,7 @@ func TestTheOldestConnectionGivesWayToTheNextOne(t *testing.T) {
 	})
 }
 
-func TestAConnectionThatHasEndedMakesRoomAtOnce(t *testing.T) {
+func TestEndpointConnectionThatHasEndedMakesRoomAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPipes()
 		l := limit(p, 1)
@@ -107,7 +107,7 @@ func TestAConnectionThatHasEndedMakesRoomAtOnce(t *testing.T) {
 	})
 }
 
-func TestConnectionsThatEndByThemselvesCloseNoOther(t *testing.T) {
+func TestEndpointConnectionsThatEndByThemselvesCloseNoOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPipes()
 		l := limit(p, 2)
@@ -126,7 +126,7 @@ func TestConnectionsThatEndByThemselvesCloseNoOther(t *testing.T) {
 	})
 }
 
-func TestTheListenerEndsWhileItWaitsForRoom(t *testing.T) {
+func TestEndpointListenerEndsWhileItWaitsForRoom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPipes()
 		l := limit(p, 1)

@@ -11,7 +11,7 @@ import (
 
 // Both registries of IANA (iana-ipv4-special-registry, iana-ipv6-special-registry), and what else is known to lead
 // where it should not.
-func TestSpecialAddressesAreNotDialledUnlessListed(t *testing.T) {
+func TestAddressesThatAreSpecialAreNotDialledUnlessListed(t *testing.T) {
 	for text, source := range map[string]string{
 		"0.0.0.0": "RFC 791, this host", "0.1.2.3": "RFC 791, this network",
 		"127.0.0.1": "RFC 1122, loopback", "127.8.8.8": "RFC 1122, loopback",
@@ -54,7 +54,7 @@ func TestSpecialAddressesAreNotDialledUnlessListed(t *testing.T) {
 	}
 }
 
-func TestPublicAndPrivateAddressesAreDialled(t *testing.T) {
+func TestAddressesThatArePublicOrPrivateAreDialled(t *testing.T) {
 	for _, text := range []string{
 		"140.82.121.4", "20.199.39.232", "10.0.0.1", "192.168.1.1", "172.16.0.1", "100.64.0.1", "192.0.1.1", "198.20.0.1",
 		"2606:50c0::1", "2001:200::1", "2a00:1450:4001::1", "3ffe::1", "fc12::1", "fd12:3456::1", "fd12::5efe:10.0.0.1",
@@ -121,7 +121,7 @@ func under(prefix string, rest [16]byte) [16]byte {
 	return address
 }
 
-func TestNoFormThatCarriesARefusedAddressIsDialled(t *testing.T) {
+func TestAddressInAnyFormThatCarriesARefusedOneIsNotDialled(t *testing.T) {
 	var refused []netip.Prefix
 	for _, prefix := range refusedPrefixes {
 		if prefix.Addr().Is4() {

@@ -7,7 +7,7 @@ import (
 
 // A Date shortens the expiry of what was sent by a clock that was ahead, to a quarter of the lifetime at the least, and
 // lengthens none.
-func TestADateShortensAnExpiryAndNeverLengthensIt(t *testing.T) {
+func TestClockDateShortensAnExpiryAndNeverLengthensIt(t *testing.T) {
 	const lifetime = 8 * time.Hour
 	for name, c := range map[string]struct {
 		date time.Time
@@ -49,7 +49,7 @@ func TestADateShortensAnExpiryAndNeverLengthensIt(t *testing.T) {
 
 // A device code's end is by the node's clock alone: a clock that stays ahead must not take three quarters of its time from the
 // person who enters it, and GitHub's own answer ends it where the clock is set.
-func TestADateDoesNotShortenADeviceCode(t *testing.T) {
+func TestClockDateDoesNotShortenADeviceCode(t *testing.T) {
 	reply := replyOf(200, "application/json", `{"device_code":"d","user_code":"WDJB-MJHT","verification_uri":"https://github.com/login/device","expires_in":900,"interval":5}`)
 	reply.Date = sentAt.Add(-6 * time.Hour)
 	h, problem := parseHost("github.com")
@@ -65,7 +65,7 @@ func TestADateDoesNotShortenADeviceCode(t *testing.T) {
 	}
 }
 
-func TestHowFarTheClockIsAheadOfADate(t *testing.T) {
+func TestClockHowFarTheClockIsAheadOfADate(t *testing.T) {
 	received := sentAt.Add(10 * time.Second)
 	for name, c := range map[string]struct {
 		date time.Time

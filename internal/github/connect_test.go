@@ -39,7 +39,7 @@ func certificate(t *testing.T, notAfter time.Time, names ...string) (tls.Certifi
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
 }
 
-func TestWhatGoesWrongBeforeSendingIsNotAmbiguous(t *testing.T) {
+func TestConnectWhatGoesWrongBeforeSendingIsNotAmbiguous(t *testing.T) {
 	w := newWire(t, func(rw http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(rw, pairAsJSON) })
 	plain, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -106,7 +106,7 @@ func atName(t *testing.T, name string, notAfter time.Time, trusted bool, handler
 	return c, w
 }
 
-func TestCertificates(t *testing.T) {
+func TestConnectCertificates(t *testing.T) {
 	serve := func(rw http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(rw, pairAsJSON) }
 	year := time.Now().Add(365 * 24 * time.Hour)
 	t.Run("a private CA is trusted when it was given", func(t *testing.T) {
@@ -135,7 +135,7 @@ func TestCertificates(t *testing.T) {
 	})
 }
 
-func TestTheProxyOfTheEnvironmentIsUsedOnlyWhenAsked(t *testing.T) {
+func TestConnectProxyOfTheEnvironmentIsUsedOnlyWhenAsked(t *testing.T) {
 	if c := newTestClient(t, Options{}); c.proxy != nil || c.singleUseTransport(&guard{}).Proxy != nil || c.trust.rest.Proxy != nil {
 		t.Error("a proxy may be used that nobody asked for")
 	}
@@ -144,7 +144,7 @@ func TestTheProxyOfTheEnvironmentIsUsedOnlyWhenAsked(t *testing.T) {
 	}
 }
 
-func TestGitHubComAndDataResidencyUseTheirOwnAPIHost(t *testing.T) {
+func TestConnectGitHubComAndDataResidencyUseTheirOwnAPIHost(t *testing.T) {
 	for _, name := range []string{"github.com", "acme.ghe.com"} {
 		var hosts []string
 		c, _ := atName(t, name, time.Now().Add(time.Hour), true, func(rw http.ResponseWriter, r *http.Request) {
@@ -167,7 +167,7 @@ func TestGitHubComAndDataResidencyUseTheirOwnAPIHost(t *testing.T) {
 	}
 }
 
-func TestAProxyDoesNotBlurWhetherSomethingWasSent(t *testing.T) {
+func TestConnectProxyDoesNotBlurWhetherSomethingWasSent(t *testing.T) {
 	w := newWire(t, func(rw http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(rw, pairAsJSON) })
 	refuse := false
 	proxy := &http.Server{ErrorLog: quiet, ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {

@@ -13,7 +13,7 @@ import (
 
 const deviceCode = "3584d83530557fdd1f46af8289938c8ef79f9dc5"
 
-func TestADeviceAuthorizationIsAskedForAndBounded(t *testing.T) {
+func TestDeviceFlowDeviceAuthorizationIsAskedForAndBounded(t *testing.T) {
 	cases := []struct {
 		name               string
 		fields             string
@@ -55,7 +55,7 @@ func TestADeviceAuthorizationIsAskedForAndBounded(t *testing.T) {
 	}
 }
 
-func TestABadDeviceAuthorizationIsRefused(t *testing.T) {
+func TestDeviceFlowBadDeviceAuthorizationIsRefused(t *testing.T) {
 	page := func(uri string) string {
 		return `{"device_code":"` + deviceCode + `","user_code":"WDJB-MJHT","verification_uri":"` + uri + `","expires_in":900,"interval":5}`
 	}
@@ -93,7 +93,7 @@ func TestABadDeviceAuthorizationIsRefused(t *testing.T) {
 	}
 }
 
-func TestAPollIsOneRequestWithoutClientSecret(t *testing.T) {
+func TestDeviceFlowPollIsOneRequestWithoutClientSecret(t *testing.T) {
 	answers := []string{`{"error":"authorization_pending"}`, `{"error":"slow_down","interval":10}`, pairAsJSON}
 	var forms []string
 	w := newWire(t, func(rw http.ResponseWriter, r *http.Request) {

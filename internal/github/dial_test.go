@@ -70,7 +70,7 @@ func (s nameServer) answer(message []byte) []byte {
 	return reply
 }
 
-func TestEachAddressOfANameIsCheckedBeforeItIsDialled(t *testing.T) {
+func TestAddressEachAddressOfANameIsCheckedBeforeItIsDialled(t *testing.T) {
 	const name = "ghes.example.com"
 	for _, tc := range []struct {
 		name    string

@@ -10,7 +10,7 @@ import (
 
 // What GitHub says names an organization at most: the address of single sign-on holds a request of its own, and a message
 // may hold anything.
-func TestWhatForbidsIsToldWithoutAnythingElse(t *testing.T) {
+func TestForbiddenIsToldWithoutAnythingElse(t *testing.T) {
 	allowList := "Although you appear to have the correct authorization credentials, the `octo-org` organization has an IP allow list enabled, and 203.0.113.7 is not permitted."
 	for name, c := range map[string]struct{ header, message, says string }{
 		"an IP allow list":               {message: allowList, says: "does not permit the operator's address: have it added, or use an App whose addresses the list inherits (the organization is octo-org)"},
@@ -45,7 +45,7 @@ func TestWhatForbidsIsToldWithoutAnythingElse(t *testing.T) {
 }
 
 // A long message costs nothing, and what stands behind what is looked at does not count.
-func TestOnlyTheBeginningOfAMessageIsLookedAt(t *testing.T) {
+func TestForbiddenOnlyTheBeginningOfAMessageIsLookedAt(t *testing.T) {
 	if reason, _ := refusalOf(strings.Repeat("x", maxRefusal) + "account was suspended"); reason != "" {
 		t.Errorf("found %s", reason)
 	}
@@ -55,7 +55,7 @@ func TestOnlyTheBeginningOfAMessageIsLookedAt(t *testing.T) {
 }
 
 // A token that works is told of organizations that hide from it.
-func TestOrganizationsThatHideFromALivingToken(t *testing.T) {
+func TestForbiddenOrganizationsThatHideFromALivingToken(t *testing.T) {
 	s := newREST(t, http.StatusOK, map[string]string{"X-GitHub-SSO": "partial-results; organizations=21955855"}, `{"login":"octocat","id":1}`)
 	app := s.app()
 	app.ClientSecret = credential.ClientSecret{}

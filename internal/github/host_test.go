@@ -35,7 +35,7 @@ func TestHostsAreNormalised(t *testing.T) {
 	}
 }
 
-func TestOnlyAllowedHostsAreContacted(t *testing.T) {
+func TestHostOnlyAllowedHostsAreContacted(t *testing.T) {
 	c := newTestClient(t, Options{AllowedHosts: []string{"github.com", "*.ghe.com", "ghes.example.com:8443", "*.corp.example:444"}})
 	for _, in := range []string{"github.com", "GITHUB.com:443", "acme.ghe.com", "ghes.example.com:8443", "ghes.example.com:8443/api/v3", "a.corp.example:444"} {
 		if err := c.CheckHost(in); err != nil {
@@ -59,7 +59,7 @@ func TestOnlyAllowedHostsAreContacted(t *testing.T) {
 	}
 }
 
-func TestEndpoints(t *testing.T) {
+func TestHostEndpoints(t *testing.T) {
 	c := newTestClient(t, Options{AllowedHosts: []string{"github.com", "*.ghe.com", "ghes.example.com:8443"}})
 	for in, want := range map[string]Endpoints{
 		"github.com":                   {"https://github.com", "https://api.github.com"},
@@ -74,7 +74,7 @@ func TestEndpoints(t *testing.T) {
 	}
 }
 
-func TestTheKeyOfAnAppIsNormalisedAndHoldsNoSecret(t *testing.T) {
+func TestHostKeyOfAnAppIsNormalisedAndHoldsNoSecret(t *testing.T) {
 	want := "ghes.example.com/" + clientID
 	for _, host := range []string{"ghes.example.com", "GHES.example.com:443", "ghes.example.com/api/v3"} {
 		if got := (App{Host: host, ClientID: " " + clientID}).Key(); got != want {
@@ -86,7 +86,7 @@ func TestTheKeyOfAnAppIsNormalisedAndHoldsNoSecret(t *testing.T) {
 	}
 }
 
-func TestAClientIDCannotChangeThePath(t *testing.T) {
+func TestHostClientIDCannotChangeThePath(t *testing.T) {
 	c := newTestClient(t, Options{})
 	for _, id := range []string{"", "a/b", "../x", "..", "a?b", "a b", "a%2fb", "a\nb"} {
 		_, _, err := c.checkApp(App{Host: "github.com", ClientID: id})

@@ -38,7 +38,7 @@ func (w *wire) through(t *testing.T, proxy string, change func(*Options)) *Clien
 	return newTestClient(t, options)
 }
 
-func TestAProxyThatRefusesIsToldFromTheHost(t *testing.T) {
+func TestProxyThatRefusesIsToldFromTheHost(t *testing.T) {
 	w := newWire(t, func(rw http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(rw, pairAsJSON) })
 	for name, c := range map[string]struct {
 		status int
@@ -93,7 +93,7 @@ func TestAProxyThatRefusesIsToldFromTheHost(t *testing.T) {
 	}
 }
 
-func TestAProxyThatCannotBeReachedIsToldFromTheHost(t *testing.T) {
+func TestProxyThatCannotBeReachedIsToldFromTheHost(t *testing.T) {
 	w := newWire(t, func(rw http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(rw, pairAsJSON) })
 	closed, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -38,7 +38,7 @@ func newREST(t *testing.T, status int, header map[string]string, body string) *r
 	return s
 }
 
-func TestTheUserOfAToken(t *testing.T) {
+func TestRESTUserOfAToken(t *testing.T) {
 	s := newREST(t, 200, nil, `{"login":"octocat","id":583231,"name":"The Octocat"}`)
 	user, err := s.client(t).User(t.Context(), s.host(), credential.NewAccessToken(newAccess))
 	if err != nil || user != (User{"octocat", 583231}) {
@@ -49,7 +49,7 @@ func TestTheUserOfAToken(t *testing.T) {
 	}
 }
 
-func TestWhatIsNoAccountIsNotTakenForOne(t *testing.T) {
+func TestRESTWhatIsNoAccountIsNotTakenForOne(t *testing.T) {
 	for name, body := range map[string]string{
 		"no login":           `{"id":1}`,
 		"no id":              `{"login":"octocat"}`,
@@ -67,7 +67,7 @@ func TestWhatIsNoAccountIsNotTakenForOne(t *testing.T) {
 	}
 }
 
-func TestATokenIsDeadOnlyIfGitHubSaysSo(t *testing.T) {
+func TestRESTTokenIsDeadOnlyIfGitHubSaysSo(t *testing.T) {
 	type want struct {
 		alive  bool
 		reason Reason // empty: no error
@@ -132,7 +132,7 @@ func TestATokenIsDeadOnlyIfGitHubSaysSo(t *testing.T) {
 	}
 }
 
-func TestARateLimitOfTheAPIIsPassedOn(t *testing.T) {
+func TestRESTRateLimitOfTheAPIIsPassedOn(t *testing.T) {
 	s := newREST(t, 429, map[string]string{"Retry-After": "61"}, `{"message":"slow"}`)
 	_, err := s.client(t).User(t.Context(), s.host(), credential.NewAccessToken(newAccess))
 	if e := asError(t, err); e.Class != Transient || e.RetryAfter != 61*time.Second {
@@ -140,7 +140,7 @@ func TestARateLimitOfTheAPIIsPassedOn(t *testing.T) {
 	}
 }
 
-func TestRevokingAToken(t *testing.T) {
+func TestRESTRevokingAToken(t *testing.T) {
 	for _, tc := range []struct {
 		status int
 		body   string
@@ -168,7 +168,7 @@ func TestRevokingAToken(t *testing.T) {
 	}
 }
 
-func TestRevokingCredentials(t *testing.T) {
+func TestRESTRevokingCredentials(t *testing.T) {
 	s := newREST(t, 202, nil, "{}")
 	c := s.client(t)
 	if err := c.RevokeCredentials(t.Context(), s.host(), credential.NewAccessToken(newAccess), credential.NewRefreshToken(newRefresh)); err != nil {
@@ -196,7 +196,7 @@ func TestRevokingCredentials(t *testing.T) {
 	}
 }
 
-func TestARESTCallIsBoundedInTimeAndSize(t *testing.T) {
+func TestRESTCallIsBoundedInTimeAndSize(t *testing.T) {
 	release := make(chan struct{})
 	silent := newWire(t, func(http.ResponseWriter, *http.Request) { <-release })
 	defer close(release)

@@ -10,7 +10,7 @@ import (
 
 // A refresh token is asked for where GitHub is known to give none by itself, and nothing is asked of a GitHub App, for
 // which scopes mean nothing.
-func TestTheScopesThatTheDeviceFlowAsksFor(t *testing.T) {
+func TestDeviceFlowScopesThatTheDeviceFlowAsksFor(t *testing.T) {
 	for name, c := range map[string]struct{ id, scope, asked string }{
 		"a GitHub App":                          {"Iv23liEXAMPLE", "", ""},
 		"a GitHub App of former days":           {"Iv1.0123456789abcdef", "", ""},
@@ -31,7 +31,7 @@ func TestTheScopesThatTheDeviceFlowAsksFor(t *testing.T) {
 }
 
 // A host that knows nothing of offline_access must not keep anybody from logging in.
-func TestAHostThatRefusesOfflineAccessIsAskedWithoutIt(t *testing.T) {
+func TestDeviceFlowHostThatRefusesOfflineAccessIsAskedWithoutIt(t *testing.T) {
 	for name, c := range map[string]struct {
 		scope   string
 		unknown string

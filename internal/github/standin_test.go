@@ -68,7 +68,7 @@ func want(t *testing.T, err error, class github.Class, reason github.Reason) *gi
 	return e
 }
 
-func TestAChainOfExchangesAtTheStandIn(t *testing.T) {
+func TestStandInChainOfExchangesAtTheStandIn(t *testing.T) {
 	for name, change := range map[string]func(*githubtest.App){
 		"GitHub App":                     func(*githubtest.App) {},
 		"OAuth App":                      func(a *githubtest.App) { a.Kind = githubtest.OAuthApp; a.Scope = "repo" },
@@ -100,7 +100,7 @@ func TestAChainOfExchangesAtTheStandIn(t *testing.T) {
 	}
 }
 
-func TestExpirySwitchedOffAtTheStandIn(t *testing.T) {
+func TestStandInExpirySwitchedOffAtTheStandIn(t *testing.T) {
 	s := newScene(t, func(a *githubtest.App) { a.NoExpiry = true })
 	reply, err := s.client.RequestDeviceCode(t.Context(), s.app)
 	if err != nil {
@@ -128,7 +128,7 @@ func addUser(s *scene) string {
 	return person
 }
 
-func TestEveryFaultOfTheStandInIsClassified(t *testing.T) {
+func TestStandInEveryFaultOfTheStandInIsClassified(t *testing.T) {
 	cases := []struct {
 		name   string
 		fault  githubtest.Fault
@@ -178,7 +178,7 @@ func TestEveryFaultOfTheStandInIsClassified(t *testing.T) {
 }
 
 // GitHub sends its errors with 200, and has been seen to send them with 400. The code counts, not the status.
-func TestEveryErrorCodeMeansTheSameAtEveryStatus(t *testing.T) {
+func TestStandInEveryErrorCodeMeansTheSameAtEveryStatus(t *testing.T) {
 	s := newScene(t)
 	pair := s.Mint(clientID, person)
 	for code, meaning := range map[string]struct {
@@ -214,7 +214,7 @@ func TestEveryErrorCodeMeansTheSameAtEveryStatus(t *testing.T) {
 	}
 }
 
-func TestPairsThatCanBeSavedAreSaved(t *testing.T) {
+func TestStandInPairsThatCanBeSavedAreSaved(t *testing.T) {
 	for name, fault := range map[string]githubtest.Fault{
 		"the end is cut off":      githubtest.CutBody(-20),
 		"slow":                    githubtest.SlowBody(time.Millisecond),
@@ -242,7 +242,7 @@ func TestPairsThatCanBeSavedAreSaved(t *testing.T) {
 	}
 }
 
-func TestConfigurationErrorsLeaveTheTokenAlone(t *testing.T) {
+func TestStandInConfigurationErrorsLeaveTheTokenAlone(t *testing.T) {
 	s := newScene(t)
 	pair := s.Mint(clientID, person)
 	right := s.app
@@ -262,7 +262,7 @@ func TestConfigurationErrorsLeaveTheTokenAlone(t *testing.T) {
 	want(t, err, github.Rejected, github.RefreshTokenRejected)
 }
 
-func TestTheDeviceFlowAtTheStandIn(t *testing.T) {
+func TestStandInDeviceFlowAtTheStandIn(t *testing.T) {
 	s := newScene(t, func(a *githubtest.App) { a.DeviceInterval = time.Second })
 	addUser(s)
 	begin := func() github.DeviceAuthorization {
@@ -315,7 +315,7 @@ func TestTheDeviceFlowAtTheStandIn(t *testing.T) {
 	want(t, err, github.Misconfigured, github.DeviceFlowDisabled)
 }
 
-func TestIdentityAndRevocationAtTheStandIn(t *testing.T) {
+func TestStandInIdentityAndRevocationAtTheStandIn(t *testing.T) {
 	s := newScene(t)
 	pair := s.Mint(clientID, person)
 	access := credential.NewAccessToken(pair.AccessToken)

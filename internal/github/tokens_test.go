@@ -15,7 +15,7 @@ func replyOf(status int, contentType, body string) *Reply {
 	return &Reply{Host: "github.com", SentAt: sentAt, Status: status, ContentType: contentType, Body: credential.NewRaw([]byte(body))}
 }
 
-func TestAPairIsUnderstoodInEveryForm(t *testing.T) {
+func TestReplyPairIsUnderstoodInEveryForm(t *testing.T) {
 	numbers := strings.NewReplacer("28800", `"28800"`, "15897600", `"15897600"`).Replace(pairAsJSON)
 	cases := map[string]*Reply{
 		"JSON":                          replyOf(200, "application/json; charset=utf-8", pairAsJSON),
@@ -52,7 +52,7 @@ func TestAPairIsUnderstoodInEveryForm(t *testing.T) {
 	}
 }
 
-func TestAPairIsSavedFromACutReply(t *testing.T) {
+func TestReplyPairIsSavedFromACutReply(t *testing.T) {
 	for form, body := range map[string]string{"JSON": pairAsJSON, "form": pairAsForm, "XML": pairAsXML} {
 		t.Run(form, func(t *testing.T) {
 			accessEnd := strings.Index(body, newAccess) + len(newAccess)
@@ -90,7 +90,7 @@ func TestAPairIsSavedFromACutReply(t *testing.T) {
 	}
 }
 
-func TestANumberCutShortIsNotBelieved(t *testing.T) {
+func TestReplyNumberCutShortIsNotBelieved(t *testing.T) {
 	reply := replyOf(200, "", `{"access_token":"`+newAccess+`","refresh_token":"`+newRefresh+`","expires_in":28`)
 	tokens, err := reply.Tokens()
 	if err != nil {
@@ -101,7 +101,7 @@ func TestANumberCutShortIsNotBelieved(t *testing.T) {
 	}
 }
 
-func TestLifetimes(t *testing.T) {
+func TestReplyLifetimes(t *testing.T) {
 	cases := []struct {
 		name            string
 		body            string
@@ -138,7 +138,7 @@ func TestLifetimes(t *testing.T) {
 	}
 }
 
-func TestTokensOfOtherKindsPass(t *testing.T) {
+func TestReplyTokensOfOtherKindsPass(t *testing.T) {
 	tokens, err := replyOf(200, "", `{"access_token":"gho_x","refresh_token":"future-prefix.~x","expires_in":60,"scope":"repo,gist","token_type":"DPoP"}`).Tokens()
 	if err != nil {
 		t.Fatal(err)
@@ -148,7 +148,7 @@ func TestTokensOfOtherKindsPass(t *testing.T) {
 	}
 }
 
-func TestEveryFailureIsClassified(t *testing.T) {
+func TestReplyEveryFailureIsClassified(t *testing.T) {
 	oauth := func(code string) string {
 		return `{"error":"` + code + `","error_description":"The ` + newRefresh + ` …","error_uri":"/apps/x"}`
 	}
@@ -239,7 +239,7 @@ func TestEveryFailureIsClassified(t *testing.T) {
 	}
 }
 
-func TestSlowDownTellsTheNewInterval(t *testing.T) {
+func TestReplySlowDownTellsTheNewInterval(t *testing.T) {
 	for body, want := range map[string]time.Duration{
 		`{"error":"slow_down","interval":10}`:     10 * time.Second,
 		`{"error":"slow_down","interval":"15"}`:   15 * time.Second,
@@ -253,7 +253,7 @@ func TestSlowDownTellsTheNewInterval(t *testing.T) {
 	}
 }
 
-func TestRateLimitHeaders(t *testing.T) {
+func TestReplyRateLimitHeaders(t *testing.T) {
 	now := time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
 	cases := []struct {
 		name    string
@@ -294,7 +294,7 @@ func TestRateLimitHeaders(t *testing.T) {
 	}
 }
 
-func TestA403WithHeadersIsARateLimitAndA503IsNone(t *testing.T) {
+func TestReplyA403WithHeadersIsARateLimitAndA503IsNone(t *testing.T) {
 	for status, want := range map[int]struct {
 		class   Class
 		reason  Reason
@@ -315,7 +315,7 @@ func TestA403WithHeadersIsARateLimitAndA503IsNone(t *testing.T) {
 	}
 }
 
-func TestEveryReasonHasAClassAndWords(t *testing.T) {
+func TestReplyEveryReasonHasAClassAndWords(t *testing.T) {
 	for reason, m := range meanings {
 		if m.class < Transient || m.class > Rejected || len(m.words) < 20 {
 			t.Errorf("%s: class %s, words %q", reason, m.class, m.words)

@@ -126,7 +126,7 @@ func wantError(t *testing.T, err error, class Class, reason Reason, sent bool) *
 	return e
 }
 
-func TestAnExchangeIsOneFormPostThatAsksForJSON(t *testing.T) {
+func TestExchangeIsOneFormPostThatAsksForJSON(t *testing.T) {
 	var got *http.Request
 	var form url.Values
 	w := newWire(t, func(rw http.ResponseWriter, r *http.Request) {
@@ -176,7 +176,7 @@ func TestAnExchangeIsOneFormPostThatAsksForJSON(t *testing.T) {
 	}
 }
 
-func TestAnExchangeWithoutClientSecretSendsNone(t *testing.T) {
+func TestExchangeWithoutClientSecretSendsNone(t *testing.T) {
 	var hasSecret bool
 	w := newWire(t, func(rw http.ResponseWriter, r *http.Request) {
 		if err := r.ParseForm(); err == nil {
@@ -192,7 +192,7 @@ func TestAnExchangeWithoutClientSecretSendsNone(t *testing.T) {
 	}
 }
 
-func TestEachExchangeHasAConnectionOfItsOwn(t *testing.T) {
+func TestExchangeEachExchangeHasAConnectionOfItsOwn(t *testing.T) {
 	w := newWire(t, func(rw http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(rw, pairAsJSON) })
 	c := w.client(t)
 	for range 3 {
@@ -205,7 +205,7 @@ func TestEachExchangeHasAConnectionOfItsOwn(t *testing.T) {
 	}
 }
 
-func TestNothingIsSentAgainWhenTheConnectionBreaks(t *testing.T) {
+func TestExchangeNothingIsSentAgainWhenTheConnectionBreaks(t *testing.T) {
 	breaks := map[string]func(net.Conn){
 		"closed without a reply": func(conn net.Conn) { _ = conn.Close() },
 		"reset without a reply": func(conn net.Conn) {
@@ -248,7 +248,7 @@ func TestNothingIsSentAgainWhenTheConnectionBreaks(t *testing.T) {
 	}
 }
 
-func TestARedirectIsNotFollowedAndCondemnsNothing(t *testing.T) {
+func TestExchangeRedirectIsNotFollowedAndCondemnsNothing(t *testing.T) {
 	for _, status := range []int{301, 302, 303, 307, 308} {
 		elsewhere := newWire(t, func(rw http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(rw, pairAsJSON) })
 		w := newWire(t, func(rw http.ResponseWriter, r *http.Request) { http.Redirect(rw, r, elsewhere.URL, status) })
@@ -268,7 +268,7 @@ func TestARedirectIsNotFollowedAndCondemnsNothing(t *testing.T) {
 	}
 }
 
-func TestAReplyIsBounded(t *testing.T) {
+func TestExchangeReplyIsBounded(t *testing.T) {
 	w := newWire(t, func(rw http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(rw, pairAsJSON[:len(pairAsJSON)-1]+`,"padding":"`)
 		for range 10 << 10 {
@@ -290,7 +290,7 @@ func TestAReplyIsBounded(t *testing.T) {
 	}
 }
 
-func TestACutReplyIsStillAReply(t *testing.T) {
+func TestExchangeCutReplyIsStillAReply(t *testing.T) {
 	w := newWire(t, func(rw http.ResponseWriter, _ *http.Request) {
 		rw.Header().Set("Content-Length", "300")
 		_, _ = io.WriteString(rw, pairAsJSON[:strings.Index(pairAsJSON, `,"refresh_token_expires_in"`)])
@@ -310,7 +310,7 @@ func TestACutReplyIsStillAReply(t *testing.T) {
 	}
 }
 
-func TestTheDeadline(t *testing.T) {
+func TestExchangeDeadline(t *testing.T) {
 	t.Run("passed before the start: not a byte is sent", func(t *testing.T) {
 		w := newWire(t, func(http.ResponseWriter, *http.Request) {})
 		ctx, cancel := context.WithDeadline(t.Context(), time.Now().Add(-time.Second))
@@ -376,7 +376,7 @@ func TestTheDeadline(t *testing.T) {
 	})
 }
 
-func TestCancellingTheParentDoesNotStopAnExchange(t *testing.T) {
+func TestExchangeCancellingTheParentDoesNotStopAnExchange(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	w := newWire(t, func(rw http.ResponseWriter, _ *http.Request) {
 		cancel()
@@ -391,7 +391,7 @@ func TestCancellingTheParentDoesNotStopAnExchange(t *testing.T) {
 	}
 }
 
-func TestAProcessStoppedBeforeItsWriteSendsNothing(t *testing.T) {
+func TestExchangeProcessStoppedBeforeItsWriteSendsNothing(t *testing.T) {
 	w := newWire(t, func(rw http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(rw, pairAsJSON) })
 	c := w.client(t)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -424,7 +424,7 @@ func TestAProcessStoppedBeforeItsWriteSendsNothing(t *testing.T) {
 	}
 }
 
-func TestASealedGuardLetsNothingThrough(t *testing.T) {
+func TestExchangeSealedGuardLetsNothingThrough(t *testing.T) {
 	g := &guard{deadline: time.Now().Add(time.Hour), now: time.Now}
 	if _, err := g.begin(); err != nil {
 		t.Errorf("the handshake is refused: %v", err)
@@ -438,7 +438,7 @@ func TestASealedGuardLetsNothingThrough(t *testing.T) {
 	}
 }
 
-func TestAWriteThatTheKernelRefusedWasNotSent(t *testing.T) {
+func TestExchangeWriteThatTheKernelRefusedWasNotSent(t *testing.T) {
 	g := &guard{deadline: time.Now().Add(time.Hour), now: time.Now}
 	g.arm()
 	first, err := g.begin()

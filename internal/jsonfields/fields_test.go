@@ -10,7 +10,7 @@ type known struct {
 	Parts []string `json:"parts,omitempty"`
 }
 
-func TestUnknownFieldsAreKept(t *testing.T) {
+func TestJSONFieldsUnknownFieldsAreKept(t *testing.T) {
 	for name, c := range map[string]struct{ text, want string }{
 		"what a newer version has written": {`{"name":"a","later":{"b":[1,2]},"also":null}`, `{"also":null,"later":{"b":[1,2]},"name":"changed"}`},
 		"nothing unknown":                  {`{"name":"a","parts":["b"]}`, `{"name":"changed","parts":["b"]}`},
@@ -30,14 +30,14 @@ func TestUnknownFieldsAreKept(t *testing.T) {
 	}
 }
 
-func TestAKnownFieldWinsOverAnUnknownOne(t *testing.T) {
+func TestJSONFieldsKnownFieldWinsOverAnUnknownOne(t *testing.T) {
 	written, err := Unknown{"name": json.RawMessage(`"old"`)}.Encode(known{Name: "new"})
 	if err != nil || string(written) != `{"name":"new"}` {
 		t.Errorf("wrote %s: %v", written, err)
 	}
 }
 
-func TestWhatIsNoObjectIsAnError(t *testing.T) {
+func TestJSONFieldsWhatIsNoObjectIsAnError(t *testing.T) {
 	for _, text := range []string{``, `[]`, `{"name":1}`, `{"name":"a"`} {
 		if read, _, err := Decode[known]([]byte(text)); err == nil {
 			t.Errorf("%q was read as %+v", text, read)

@@ -7,7 +7,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-func TestForgettingAResourceIsOneCall(t *testing.T) {
+func TestMemoryForgettingAResourceIsOneCall(t *testing.T) {
 	store := NewStore()
 	counts, words := NewSlot[int](store), NewSlot[string](store)
 	name := types.NamespacedName{Namespace: "team-a", Name: "octocat"}
@@ -29,7 +29,7 @@ func TestForgettingAResourceIsOneCall(t *testing.T) {
 	}
 }
 
-func TestPeekRemembersNothing(t *testing.T) {
+func TestMemoryPeekRemembersNothing(t *testing.T) {
 	store := NewStore()
 	slot := NewSlot[int](store)
 	if slot.Peek("u", func(*int) {}) || store.Len() != 0 {
@@ -37,7 +37,7 @@ func TestPeekRemembersNothing(t *testing.T) {
 	}
 }
 
-func TestDropKeepsTheNotesOfOthers(t *testing.T) {
+func TestMemoryDropKeepsTheNotesOfOthers(t *testing.T) {
 	store := NewStore()
 	a, b := NewSlot[int](store), NewSlot[int](store)
 	b.With("u", func(n *int) { *n = 7 })
@@ -52,7 +52,7 @@ func TestDropKeepsTheNotesOfOthers(t *testing.T) {
 	}
 }
 
-func TestAResourceThatIsMadeAnewUnderItsNameIsAnother(t *testing.T) {
+func TestMemoryResourceThatIsMadeAnewUnderItsNameIsAnother(t *testing.T) {
 	store := NewStore()
 	name := types.NamespacedName{Namespace: "team-a", Name: "octocat"}
 	store.Learn("u1", name)
@@ -92,7 +92,7 @@ func BenchmarkForgetByName(b *testing.B) {
 	}
 }
 
-func TestDropIfKeepsANoteThatIsNotEmpty(t *testing.T) {
+func TestMemoryDropIfKeepsANoteThatIsNotEmpty(t *testing.T) {
 	store := NewStore()
 	slot := NewSlot[int](store)
 	empty := func(n *int) bool { return *n == 0 }

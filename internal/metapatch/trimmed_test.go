@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestTrimmedAnnotationsTellHowLargeTheyAre(t *testing.T) {
+func TestMetaPatchTrimmedAnnotationsTellHowLargeTheyAre(t *testing.T) {
 	for name, c := range map[string]struct {
 		annotations map[string]string
 		trimmed     bool

@@ -108,7 +108,7 @@ func start(t *testing.T, w *Watched, s *server) (cache.SharedIndexInformer, cach
 	return informer, handle
 }
 
-func TestNobodyWaitsForANamespaceThatIsForbidden(t *testing.T) {
+func TestNamespacesNobodyWaitsForANamespaceThatIsForbidden(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log []string
 		w := New([]string{"one", "two"}, funcr.New(func(_, args string) { log = append(log, args) }, funcr.Options{}))
@@ -151,7 +151,7 @@ func TestNobodyWaitsForANamespaceThatIsForbidden(t *testing.T) {
 	})
 }
 
-func TestNothingIsReadyWhereEverythingIsForbidden(t *testing.T) {
+func TestNamespacesNothingIsReadyWhereEverythingIsForbidden(t *testing.T) {
 	for name, namespaces := range map[string][]string{"two": {"one", "two"}, "all": nil} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -172,7 +172,7 @@ func TestNothingIsReadyWhereEverythingIsForbidden(t *testing.T) {
 }
 
 // Other failures are not of one namespace. They are waited for as ever.
-func TestAnAPIServerThatDoesNotAnswerIsWaitedFor(t *testing.T) {
+func TestNamespacesAPIServerThatDoesNotAnswerIsWaitedFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := New(nil, funcr.New(func(string, string) {}, funcr.Options{}))
 		s := newServer(w, All, apierrors.NewInternalError(errors.New("etcd is away")))

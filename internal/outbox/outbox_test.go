@@ -54,7 +54,7 @@ func list(t *testing.T, o *Outbox) []rotation.Record {
 	return records
 }
 
-func TestARecordSurvivesTheProcess(t *testing.T) {
+func TestOutboxRecordSurvivesTheProcess(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "outbox")
 	first := open(t, dir, Options{})
 	if err := first.Reserve(owner); err != nil {
@@ -93,7 +93,7 @@ func TestARecordSurvivesTheProcess(t *testing.T) {
 	}
 }
 
-func TestARestartedProcessIsTheSameHolderInAnotherLife(t *testing.T) {
+func TestOutboxRestartedProcessIsTheSameHolderInAnotherLife(t *testing.T) {
 	dir := t.TempDir()
 	first := open(t, dir, Options{})
 	one := first.Holder()
@@ -121,7 +121,7 @@ func TestARestartedProcessIsTheSameHolderInAnotherLife(t *testing.T) {
 	}
 }
 
-func TestASecondProcessOnTheSameOutboxIsRefused(t *testing.T) {
+func TestOutboxSecondProcessOnTheSameOutboxIsRefused(t *testing.T) {
 	dir := t.TempDir()
 	open(t, dir, Options{})
 	if _, err := Open(dir, Options{AllowDisk: true}); !errors.Is(err, ErrLocked) {
@@ -129,7 +129,7 @@ func TestASecondProcessOnTheSameOutboxIsRefused(t *testing.T) {
 	}
 }
 
-func TestModesAreNarrow(t *testing.T) {
+func TestOutboxModesAreNarrow(t *testing.T) {
 	dir := t.TempDir()
 	sub := filepath.Join(dir, subdirectory)
 	if err := os.Mkdir(sub, 0o777); err != nil {
@@ -158,7 +158,7 @@ func TestModesAreNarrow(t *testing.T) {
 	}
 }
 
-func TestADiskIsRefusedUnlessAllowed(t *testing.T) {
+func TestOutboxDiskIsRefusedUnlessAllowed(t *testing.T) {
 	onDisk := &faults{memoryBacked: new(false)}
 	_, err := Open(t.TempDir(), Options{files: onDisk})
 	if !errors.Is(err, ErrOnDisk) || !strings.Contains(err.Error(), "--outbox-allow-disk") {
@@ -171,7 +171,7 @@ func TestADiskIsRefusedUnlessAllowed(t *testing.T) {
 	_ = o.Close()
 }
 
-func TestDamagedRecordsAreSetAsideAndNeverPrinted(t *testing.T) {
+func TestOutboxDamagedRecordsAreSetAsideAndNeverPrinted(t *testing.T) {
 	damages := map[string]func(whole []byte) []byte{
 		"empty":          func([]byte) []byte { return nil },
 		"cut":            func(whole []byte) []byte { return whole[:len(whole)/2] },
@@ -218,7 +218,7 @@ func TestDamagedRecordsAreSetAsideAndNeverPrinted(t *testing.T) {
 	}
 }
 
-func TestARecordOfALaterVersionIsLeftAlone(t *testing.T) {
+func TestOutboxRecordOfALaterVersionIsLeftAlone(t *testing.T) {
 	o := open(t, t.TempDir(), Options{})
 	path := o.path(fileName("later"))
 	if err := os.WriteFile(path, []byte(`{"version":2,"something":"else"}`), 0o600); err != nil {
@@ -233,7 +233,7 @@ func TestARecordOfALaterVersionIsLeftAlone(t *testing.T) {
 }
 
 // Once Ready has said yes, as many replies as there are slots fit into a full file system.
-func TestAFullFileSystemTakesWhatWasReserved(t *testing.T) {
+func TestOutboxFullFileSystemTakesWhatWasReserved(t *testing.T) {
 	const slots = 4
 	disk := &faults{}
 	o := open(t, t.TempDir(), Options{Slots: slots, files: disk})
@@ -262,7 +262,7 @@ func TestAFullFileSystemTakesWhatWasReserved(t *testing.T) {
 	}
 }
 
-func TestAHugeReplyIsKeptByItsBeginning(t *testing.T) {
+func TestOutboxHugeReplyIsKeptByItsBeginning(t *testing.T) {
 	pair := `{"access_token":"ghu_a","refresh_token":"ghr_b","padding":"`
 	for name, length := range map[string]int{"ordinary": 1 << 10, "as large as fits": maxBody, "huge": 64 << 10} {
 		disk := &faults{}
@@ -286,7 +286,7 @@ func TestAHugeReplyIsKeptByItsBeginning(t *testing.T) {
 }
 
 // Whatever a tenant and its GitHub make of it, a record fits into the space that is reserved for it.
-func TestTheLargestRecordFitsIntoItsSlot(t *testing.T) {
+func TestOutboxLargestRecordFitsIntoItsSlot(t *testing.T) {
 	var state rotation.State
 	padding := `{"padding":"` + strings.Repeat("x", 16<<10-64) + `"}`
 	if err := json.Unmarshal([]byte(padding), &state); err != nil {
@@ -322,7 +322,7 @@ func TestTheLargestRecordFitsIntoItsSlot(t *testing.T) {
 	}
 }
 
-func TestReadyFailsWhenAnyPartOfAKeepWould(t *testing.T) {
+func TestOutboxReadyFailsWhenAnyPartOfAKeepWould(t *testing.T) {
 	for _, operation := range []string{"overwrite", "rename"} {
 		disk := &faults{}
 		o := open(t, t.TempDir(), Options{files: disk})
@@ -345,7 +345,7 @@ func TestReadyFailsWhenAnyPartOfAKeepWould(t *testing.T) {
 
 // The process dies, or the file system breaks, at each operation in turn. What is found afterwards is a
 // whole record, or none if Keep did not return.
-func TestDeathAtEveryStepOfKeep(t *testing.T) {
+func TestOutboxDeathAtEveryStepOfKeep(t *testing.T) {
 	for step := 0; ; step++ {
 		disk := &faults{}
 		dir := t.TempDir()
@@ -380,7 +380,7 @@ func TestDeathAtEveryStepOfKeep(t *testing.T) {
 	}
 }
 
-func TestFigures(t *testing.T) {
+func TestOutboxFigures(t *testing.T) {
 	now := time.Now()
 	o := open(t, t.TempDir(), Options{Now: func() time.Time { return now }})
 	if stats := o.Stats(); stats != (Stats{}) {

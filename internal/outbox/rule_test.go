@@ -63,7 +63,7 @@ func (m *model) gets(has, free int) bool {
 
 // Whoever has nothing gets a place while any is free, nobody gets more than an eighth, and whoever is refused is told why:
 // never of pairs that wait when it has none. All that is taken is given back once, in whatever way an exchange ends.
-func TestTheSharesKeepTheirRule(t *testing.T) {
+func TestOutboxSharesKeepTheirRule(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := &model{
 			limit: rapid.OneOf(rapid.IntRange(1, 40), rapid.Just(120)).Draw(t, "limit"),

@@ -55,7 +55,7 @@ func fill(t *testing.T, o *Outbox, namespace string) (kept int) {
 }
 
 // A namespace whose pairs cannot be stored keeps nobody else from an exchange, before a restart and after it.
-func TestANamespaceLeavesRoomInTheOutbox(t *testing.T) {
+func TestOutboxNamespaceLeavesRoomInTheOutbox(t *testing.T) {
 	now := time.Now()
 	dir, options := t.TempDir(), Options{Slots: 2, files: roomFor(64), Now: func() time.Time { return now }}
 	o := open(t, dir, options)
@@ -94,7 +94,7 @@ func TestANamespaceLeavesRoomInTheOutbox(t *testing.T) {
 
 // One tenant has ten namespaces, each of which keeps all the replies that it may. Whoever comes then finds places for many
 // exchanges at once, and a place even when the outbox is as full as many more such namespaces can make it.
-func TestManyHostileNamespacesLeavePlacesToAnother(t *testing.T) {
+func TestOutboxManyHostileNamespacesLeavePlacesToAnother(t *testing.T) {
 	s, now := newShares(capacity(32<<20, 256)), time.Now()
 	hostile := func(n int) {
 		namespace := fmt.Sprintf("hostile-%d", n)
@@ -140,7 +140,7 @@ func TestManyHostileNamespacesLeavePlacesToAnother(t *testing.T) {
 
 // Exchanges under way count: all of them may bring a pair that cannot be stored. But they are waited for, and nobody is
 // told that pairs cannot be stored before some have waited for long.
-func TestExchangesUnderWayCountAgainstTheShare(t *testing.T) {
+func TestOutboxExchangesUnderWayCountAgainstTheShare(t *testing.T) {
 	now := time.Now()
 	o := open(t, t.TempDir(), Options{Slots: 2, files: roomFor(64), Now: func() time.Time { return now }})
 	var begun []rotation.Owner
@@ -183,7 +183,7 @@ func TestExchangesUnderWayCountAgainstTheShare(t *testing.T) {
 }
 
 // What cannot be read takes up a place, and is held against nobody.
-func TestADamagedRecordIsNoNamespaces(t *testing.T) {
+func TestOutboxDamagedRecordIsNoNamespaces(t *testing.T) {
 	dir, options := t.TempDir(), Options{Slots: 2, files: roomFor(3)}
 	o := open(t, dir, options)
 	keptFor(t, o, of("a", 0))
@@ -204,7 +204,7 @@ func TestADamagedRecordIsNoNamespaces(t *testing.T) {
 }
 
 // What is reserved and not used is given back, in whatever way the exchange ends.
-func TestNothingStaysReserved(t *testing.T) {
+func TestOutboxNothingStaysReserved(t *testing.T) {
 	disk := roomFor(1)
 	o := open(t, t.TempDir(), Options{Slots: 2, files: disk})
 	for _, operation := range []string{"write", "overwrite", "rename"} {
@@ -259,7 +259,7 @@ func TestNothingStaysReserved(t *testing.T) {
 }
 
 // A reply that could not be given its name is not left under another, in which nobody would find it.
-func TestNoReplyIsLeftInASpare(t *testing.T) {
+func TestOutboxNoReplyIsLeftInASpare(t *testing.T) {
 	for _, operation := range []string{"overwrite", "rename"} {
 		disk := roomFor(1)
 		o := open(t, t.TempDir(), Options{Slots: 1, files: disk})
@@ -277,7 +277,7 @@ func TestNoReplyIsLeftInASpare(t *testing.T) {
 	}
 }
 
-func TestTheRoomIsThatOfTheFileSystem(t *testing.T) {
+func TestOutboxRoomIsThatOfTheFileSystem(t *testing.T) {
 	for _, test := range []struct {
 		bytes       uint64
 		slots, want int

@@ -53,7 +53,7 @@ func trim(object any) (any, error) {
 	return pod, nil
 }
 
-func TestListsAreMadeInTrimmedPages(t *testing.T) {
+func TestPagingListsAreMadeInTrimmedPages(t *testing.T) {
 	for _, n := range []int{0, 1, PageSize, PageSize + 1, 7*PageSize - 3} {
 		for _, version := range []string{"", "0", "5"} {
 			t.Run(fmt.Sprintf("%d from %q", n, version), func(t *testing.T) {
@@ -86,7 +86,7 @@ func TestListsAreMadeInTrimmedPages(t *testing.T) {
 }
 
 // client-go asks the source of an informer whether it can stream.
-func TestListsCanStillBeStreams(t *testing.T) {
+func TestPagingListsCanStillBeStreams(t *testing.T) {
 	if watchlist.DoesClientNotSupportWatchListSemantics(lists{&newServer(0).ListWatch, trim}) {
 		t.Error("informers would begin with a list")
 	}

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-func TestFirst(t *testing.T) {
+func TestProblemFirst(t *testing.T) {
 	blocking := &Problem{Reason: "Blocking"}
 	stalled, retried := &Problem{Reason: "Stalled", Aside: true, Stalled: true}, &Problem{Reason: "Retried", Aside: true}
 	other := &Problem{Reason: "Other", Aside: true}
@@ -27,7 +27,7 @@ func TestFirst(t *testing.T) {
 	}
 }
 
-func TestSentence(t *testing.T) {
+func TestProblemSentence(t *testing.T) {
 	p := &Problem{Message: "GitHub does not answer."}
 	if got := p.Sentence(); got != "GitHub does not answer." {
 		t.Error(got)

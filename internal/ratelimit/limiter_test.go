@@ -59,7 +59,7 @@ func request(namespace string, n int, expiry time.Time) Request {
 	return Request{ID: fmt.Sprintf("%s/%04d", namespace, n), Namespace: namespace, Expiry: expiry}
 }
 
-func TestNamespacesTakeTurnsAndTheEarliestExpiryGoesFirst(t *testing.T) {
+func TestLimitNamespacesTakeTurnsAndTheEarliestExpiryGoesFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newScene(Options{PerHour: 100, Burst: 1})
 		now := time.Now()
@@ -79,7 +79,7 @@ func TestNamespacesTakeTurnsAndTheEarliestExpiryGoesFirst(t *testing.T) {
 	})
 }
 
-func TestWhoYieldsGoesWhenNobodyElseWaits(t *testing.T) {
+func TestLimitWhoYieldsGoesWhenNobodyElseWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newScene(Options{PerHour: 100, Burst: 1})
 		now := time.Now()
@@ -110,7 +110,7 @@ func TestWhoYieldsGoesWhenNobodyElseWaits(t *testing.T) {
 }
 
 // A resource that waits for a person may come to have a token to lose, and the other way round.
-func TestWhoYieldsNoMoreMovesAhead(t *testing.T) {
+func TestLimitWhoYieldsNoMoreMovesAhead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newScene(Options{PerHour: 3600, Burst: 1})
 		now := time.Now()
@@ -135,7 +135,7 @@ func TestWhoYieldsNoMoreMovesAhead(t *testing.T) {
 	})
 }
 
-func TestTheEstimateComesTrue(t *testing.T) {
+func TestLimitEstimateComesTrue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newScene(Options{PerHour: 2000, Burst: 20})
 		now := time.Now()
@@ -163,7 +163,7 @@ func TestTheEstimateComesTrue(t *testing.T) {
 	})
 }
 
-func TestAcquireAgainChangesNothing(t *testing.T) {
+func TestLimitAcquireAgainChangesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newScene(Options{PerHour: 3600, Burst: 1})
 		now := time.Now()
@@ -188,7 +188,7 @@ func TestAcquireAgainChangesNothing(t *testing.T) {
 	})
 }
 
-func TestAChangedRequestCounts(t *testing.T) {
+func TestLimitChangedRequestCounts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newScene(Options{PerHour: 3600, Burst: 1})
 		now := time.Now()
@@ -211,7 +211,7 @@ func TestAChangedRequestCounts(t *testing.T) {
 	})
 }
 
-func TestATurnThatIsNotUsedGoesToTheNext(t *testing.T) {
+func TestLimitTurnThatIsNotUsedGoesToTheNext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newScene(Options{PerHour: 3600, Burst: 1, Hold: 10 * time.Second})
 		now := time.Now()
@@ -236,7 +236,7 @@ func TestATurnThatIsNotUsedGoesToTheNext(t *testing.T) {
 	})
 }
 
-func TestCancelGivesTheTurnAway(t *testing.T) {
+func TestLimitCancelGivesTheTurnAway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newScene(Options{PerHour: 3600, Burst: 1})
 		now := time.Now()
@@ -255,7 +255,7 @@ func TestCancelGivesTheTurnAway(t *testing.T) {
 	})
 }
 
-func TestAPauseHoldsForTheWholeApp(t *testing.T) {
+func TestLimitPauseHoldsForTheWholeApp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, perHour := range []int{0, 2000} {
 			s := newScene(Options{PerHour: perHour})
@@ -284,7 +284,7 @@ func TestAPauseHoldsForTheWholeApp(t *testing.T) {
 	})
 }
 
-func TestAPauseTakesBackTurnsThatAreHeld(t *testing.T) {
+func TestLimitPauseTakesBackTurnsThatAreHeld(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newScene(Options{PerHour: 3600, Burst: 1})
 		now := time.Now()
@@ -304,7 +304,7 @@ func TestAPauseTakesBackTurnsThatAreHeld(t *testing.T) {
 	})
 }
 
-func TestNoLimit(t *testing.T) {
+func TestLimitOfNone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newScene(Options{})
 		for n := range 5000 {
@@ -315,7 +315,7 @@ func TestNoLimit(t *testing.T) {
 	})
 }
 
-func TestATinyLimitIsKept(t *testing.T) {
+func TestLimitTinyLimitIsKept(t *testing.T) {
 	for _, perHour := range []int{1, 2, 3} {
 		synctest.Test(t, func(t *testing.T) {
 			s := newScene(Options{PerHour: perHour})

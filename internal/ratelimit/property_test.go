@@ -13,7 +13,7 @@ import (
 
 // Whatever resources, pauses, cancellations and lost wake-ups come: in no rolling hour more than the
 // limit, no use during a pause, and in the end everybody who asks is served.
-func TestTheLimitHoldsAndNobodyStarves(t *testing.T) {
+func TestLimitHoldsAndNobodyStarves(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		// rapid draws outside the bubble: its failures must not end a bubble's goroutine.
 		perHour := rapid.IntRange(1, 60).Draw(rt, "per hour")
@@ -131,7 +131,7 @@ func simulate(perHour, burst int, steps []step) (problem string) {
 
 // Whoever waits at the start of a recovery is served in order: who yields after all who do not, within a namespace
 // by expiry, or as they came, and as long as two namespaces wait neither gets ahead of the other by more than one.
-func TestOrderIsFairAndByExpiry(t *testing.T) {
+func TestLimitOrderIsFairAndByExpiry(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		waits := rapid.SliceOfN(rapid.Custom(func(rt *rapid.T) [3]int {
 			return [3]int{rapid.IntRange(0, 5).Draw(rt, "namespace"), rapid.IntRange(-100, 100).Draw(rt, "expiry"), rapid.IntRange(0, 2).Draw(rt, "class")}

@@ -13,7 +13,7 @@ import (
 
 // Whatever Apps of a host ask, succeed, pause and are given up: no App has more than its limit in any rolling hour,
 // those that have not succeeded no more than theirs together, and everybody who asks is served in the end.
-func TestTheLimitsOfAppsAndOfTheirHostHold(t *testing.T) {
+func TestLimitsOfAppsAndOfTheirHostHold(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		perHour := rapid.IntRange(1, 60).Draw(rt, "per hour")
 		unproven := rapid.IntRange(1, 60).Draw(rt, "unproven per hour")

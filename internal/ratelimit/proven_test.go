@@ -63,7 +63,7 @@ func (c *crowd) flood(host, namespace string, n int) {
 	}
 }
 
-func TestClientIDsThatNeverSucceedShareOneLimitOfTheirHost(t *testing.T) {
+func TestLimitClientIDsThatNeverSucceedShareOneLimitOfTheirHost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCrowd(Options{PerHour: DefaultPerHour})
 		c.flood("github.com", "hostile", 700)
@@ -80,7 +80,7 @@ func TestClientIDsThatNeverSucceedShareOneLimitOfTheirHost(t *testing.T) {
 	})
 }
 
-func TestASuccessGivesAnAppALimitOfItsOwn(t *testing.T) {
+func TestLimitSuccessGivesAnAppALimitOfItsOwn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCrowd(Options{PerHour: DefaultPerHour})
 		c.flood("github.com", "hostile", 100)
@@ -106,7 +106,7 @@ func TestASuccessGivesAnAppALimitOfItsOwn(t *testing.T) {
 }
 
 // What an App has sent before its success counts.
-func TestTheLimitOfAnAppHoldsInTheHourOfItsSuccess(t *testing.T) {
+func TestLimitOfAnAppHoldsInTheHourOfItsSuccess(t *testing.T) {
 	for _, perHour := range []int{1, 4, 60, 100} {
 		synctest.Test(t, func(t *testing.T) {
 			c := newCrowd(Options{PerHour: perHour})
@@ -126,7 +126,7 @@ func TestTheLimitOfAnAppHoldsInTheHourOfItsSuccess(t *testing.T) {
 	}
 }
 
-func TestAPauseOfAnAppThatIsNotProvenHoldsNoOtherUp(t *testing.T) {
+func TestLimitPauseOfAnAppThatIsNotProvenHoldsNoOtherUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCrowd(Options{PerHour: DefaultPerHour})
 		c.Pause("github.com/made-up", time.Now().Add(time.Hour))
@@ -153,7 +153,7 @@ func TestAPauseOfAnAppThatIsNotProvenHoldsNoOtherUp(t *testing.T) {
 	})
 }
 
-func TestATurnThatAPausedAppHeldGoesToTheNext(t *testing.T) {
+func TestLimitTurnThatAPausedAppHeldGoesToTheNext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCrowd(Options{PerHour: 4, Burst: 1})
 		c.ask("github.com/a", request("x", 0, time.Now()))
@@ -171,7 +171,7 @@ func TestATurnThatAPausedAppHeldGoesToTheNext(t *testing.T) {
 }
 
 // Whoever floods a bucket, its own or that of a host, leaves something for the next namespace.
-func TestANamespaceThatComesHasATurnAtOnce(t *testing.T) {
+func TestLimitNamespaceThatComesHasATurnAtOnce(t *testing.T) {
 	for name, proven := range map[string]bool{"a bucket of one App": true, "that of a host": false} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -196,7 +196,7 @@ func TestANamespaceThatComesHasATurnAtOnce(t *testing.T) {
 
 // A person who logs in by the device flow to an App that nobody has used before is not made to wait by made-up
 // client IDs, although polls yield to whoever has a token to lose.
-func TestPollsOfANewAppAreNotHeldUpByMadeUpClientIDs(t *testing.T) {
+func TestLimitPollsOfANewAppAreNotHeldUpByMadeUpClientIDs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCrowd(Options{PerHour: DefaultPerHour})
 		c.again["hostile"] = true
@@ -221,7 +221,7 @@ func TestPollsOfANewAppAreNotHeldUpByMadeUpClientIDs(t *testing.T) {
 	})
 }
 
-func TestAnIdleAppHasToProveItselfAgain(t *testing.T) {
+func TestLimitIdleAppHasToProveItselfAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := New(Options{PerHour: DefaultPerHour})
 		l.Succeeded(app)
@@ -246,7 +246,7 @@ func TestAnIdleAppHasToProveItselfAgain(t *testing.T) {
 	})
 }
 
-func TestWhatIsRememberedIsBounded(t *testing.T) {
+func TestLimitWhatIsRememberedIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := New(Options{PerHour: DefaultPerHour})
 		for n := range maxProven + 100 {

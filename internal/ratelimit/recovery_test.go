@@ -10,7 +10,7 @@ import (
 // GitHub was away for two hours. 10,000 tokens are overdue: 5,000 of them in one namespace, the others
 // in 49 more (102 or 103 each). All ask at once, in the worst order: the big namespace first, and within
 // each namespace the latest expiry first.
-func TestRecoveryFromAnOutage(t *testing.T) {
+func TestLimitRecoveryFromAnOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newScene(Options{PerHour: DefaultPerHour})
 		start := time.Now()
@@ -83,7 +83,7 @@ func TestRecoveryFromAnOutage(t *testing.T) {
 
 // 1,300 tokens are due at once, and eight people in as many namespaces are waited for, each asked about every ten
 // seconds. The tokens take no longer for that: 1,300 of 2,000 an hour.
-func TestWhoIsWaitedForHoldsNoTokenUp(t *testing.T) {
+func TestLimitWhoIsWaitedForHoldsNoTokenUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newScene(Options{PerHour: DefaultPerHour})
 		start := time.Now()

@@ -18,7 +18,7 @@ const (
 	authorizedApps = "/settings/apps/authorizations"
 )
 
-func TestACodeThatIsEnteredInTheBrowserIsAllThatIsNeeded(t *testing.T) {
+func TestBrowserCodeThatIsEnteredInTheBrowserIsAllThatIsNeeded(t *testing.T) {
 	t.Parallel()
 	r := apply(t, "octocat")
 	shown := r.code("")
@@ -58,7 +58,7 @@ func TestACodeThatIsEnteredInTheBrowserIsAllThatIsNeeded(t *testing.T) {
 	p.sees("Authorized Apps", clientID)
 }
 
-func TestWhoCancelsInTheBrowserIsNotAskedAgainUntilSomebodyWantsIt(t *testing.T) {
+func TestBrowserWhoCancelsInTheBrowserIsNotAskedAgainUntilSomebodyWantsIt(t *testing.T) {
 	t.Parallel()
 	r := apply(t, "hubot")
 	shown := r.code("")
@@ -88,7 +88,7 @@ func TestWhoCancelsInTheBrowserIsNotAskedAgainUntilSomebodyWantsIt(t *testing.T)
 	r.ready()
 }
 
-func TestAnotherAccountThanThePinnedOneIsTurnedAway(t *testing.T) {
+func TestBrowserAnotherAccountThanThePinnedOneIsTurnedAway(t *testing.T) {
 	t.Parallel()
 	r := apply(t, "monalisa", "  user: {login: monalisa}")
 	shown := r.code("")
@@ -122,7 +122,7 @@ const checkInterval = 10 * time.Second
 // young is for how long after its issue a token that GitHub refuses is not believed to be dead.
 const young = time.Minute
 
-func TestAGrantThatIsRevokedInTheBrowserIsReportedAndRepairedByANewCode(t *testing.T) {
+func TestBrowserGrantThatIsRevokedInTheBrowserIsReportedAndRepairedByANewCode(t *testing.T) {
 	t.Parallel()
 	r := apply(t, "defunkt", "  checkInterval: "+checkInterval.String())
 	shown := r.code("")
@@ -167,7 +167,7 @@ func TestAGrantThatIsRevokedInTheBrowserIsReportedAndRepairedByANewCode(t *testi
 	}
 }
 
-func TestACodeOfAnEnterpriseServerIsEnteredAtThatServer(t *testing.T) {
+func TestBrowserCodeOfAnEnterpriseServerIsEnteredAtThatServer(t *testing.T) {
 	t.Parallel()
 	r := applyApp(t, fmt.Sprintf("{host: %q, clientID: %s}", world.GitHub.Host(), clientID), "ghes")
 	shown := r.code("")

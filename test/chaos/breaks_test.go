@@ -15,16 +15,16 @@ import (
 
 // catchers are the tests that notice the breaks.
 var catchers = map[string]string{
-	"the outbox is skipped":                            "TestAKilledContainerLosesNothingThatItKept",
-	"the fence is not under resourceVersion":           "TestStaleCachesBurnNothing",
-	"the outbox is not replayed at start":              "TestAKilledContainerLosesNothingThatItKept",
-	"shutdown does not wait for exchanges":             "TestATerminatedOperatorWaitsForItsExchanges",
-	"the deadline does not count at the socket":        "TestAStoppedLeaderDoesNotPresentWhatAnotherHasSpent",
-	"the intent of somebody else is not waited for":    "TestTwoActiveManagersNeverSpendATokenTwice",
-	"a commit that meets a conflict gives up":          "TestTheSecretChangesDuringAnExchange",
-	"a commit that is refused gives up":                "TestTheAPIServerRefusesACommit",
-	"an exchange of unknown outcome counts as refused": "TestGitHubFails",
-	"received tokens are logged":                       "TestADamagedRecordKeepsNothingFromBeingReplayed",
+	"the outbox is skipped":                            "TestChaosKilledContainerLosesNothingThatItKept",
+	"the fence is not under resourceVersion":           "TestChaosStaleCachesBurnNothing",
+	"the outbox is not replayed at start":              "TestChaosKilledContainerLosesNothingThatItKept",
+	"shutdown does not wait for exchanges":             "TestChaosTerminatedOperatorWaitsForItsExchanges",
+	"the deadline does not count at the socket":        "TestChaosStoppedLeaderDoesNotPresentWhatAnotherHasSpent",
+	"the intent of somebody else is not waited for":    "TestChaosTwoActiveManagersNeverSpendATokenTwice",
+	"a commit that meets a conflict gives up":          "TestChaosSecretChangesDuringAnExchange",
+	"a commit that is refused gives up":                "TestChaosAPIServerRefusesACommit",
+	"an exchange of unknown outcome counts as refused": "TestChaosGitHubFails",
+	"received tokens are logged":                       "TestChaosDamagedRecordKeepsNothingFromBeingReplayed",
 }
 
 // alone is the break that is tried before the others and not beside them. What is stopped at the socket races with its

@@ -12,9 +12,9 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/internal/github/githubtest"
 )
 
-// TestGitHubFails lets GitHub fail in every way that has been seen of it, once in a first exchange and once in a later
+// TestChaosGitHubFails lets GitHub fail in every way that has been seen of it, once in a first exchange and once in a later
 // one, each with an App of its own, since a rate limit holds up the whole App.
-func TestGitHubFails(t *testing.T) {
+func TestChaosGitHubFails(t *testing.T) {
 	t.Parallel()
 	elsewhere, stolen := countingServer(t)
 	var cases []*failure
@@ -123,7 +123,7 @@ func countingServer(t *testing.T) (string, *atomic.Int64) {
 	return server.URL, requests
 }
 
-func TestARotatedClientSecretCostsNoToken(t *testing.T) {
+func TestChaosRotatedClientSecretCostsNoToken(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	_, s := w.running("octocat")

@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -311,9 +310,6 @@ func (w *world) judgeOutboxes() {
 	}
 }
 
-// tokens are GitHub's tokens wherever they stand, also in base64.
-var tokens = regexp.MustCompile(`gh[uro]_[A-Za-z0-9]{30}|Z2h[1yv]X[A-Za-z0-9+/]{40}`)
-
 // search looks for tokens and client secrets in all that the operator tells, including what each process says of all
 // its goroutines when it is asked to quit.
 func (w *world) search() {
@@ -322,7 +318,7 @@ func (w *world) search() {
 	for _, s := range w.subjects {
 		for _, token := range s.logins {
 			for token != "" {
-				if !tokens.MatchString(token) {
+				if !suite.Tokens.MatchString(token) {
 					w.t.Fatal("the search would not find GitHub's tokens")
 				}
 				canaries++
@@ -356,7 +352,7 @@ func (w *world) search() {
 	searched := 0
 	for where, text := range told {
 		searched += len(text)
-		found := tokens.Match(text)
+		found := suite.Tokens.Match(text) || suite.EncodedTokens.Match(text)
 		for _, secret := range w.secrets {
 			found = found || bytes.Contains(text, []byte(secret))
 		}

@@ -9,12 +9,12 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/test/chaos/probe"
 )
 
-func TestAKilledContainerLosesNothingThatItKept(t *testing.T) {
+func TestChaosKilledContainerLosesNothingThatItKept(t *testing.T) {
 	t.Parallel()
 	killedAtEveryStep(t, false)
 }
 
-func TestAKilledPodLosesNothingThatItCommitted(t *testing.T) {
+func TestChaosKilledPodLosesNothingThatItCommitted(t *testing.T) {
 	t.Parallel()
 	killedAtEveryStep(t, true)
 }
@@ -137,7 +137,7 @@ func killedAtEveryStep(t *testing.T, newPod bool) {
 	w.judge()
 }
 
-func TestAKilledOperatorSettlesWithinAMinuteUnderLoad(t *testing.T) {
+func TestChaosKilledOperatorSettlesWithinAMinuteUnderLoad(t *testing.T) {
 	t.Parallel()
 	subjects, kills := 30, 4
 	if long {

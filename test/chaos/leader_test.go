@@ -22,7 +22,7 @@ func (w *world) elected() *replica {
 		"--leader-elect-lease-duration=8s", "--leader-elect-renew-deadline=5s", "--leader-elect-retry-period=1s")
 }
 
-func TestAStoppedLeaderDoesNotPresentWhatAnotherHasSpent(t *testing.T) {
+func TestChaosStoppedLeaderDoesNotPresentWhatAnotherHasSpent(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	stopped, other := w.elected().probed(), w.elected()
@@ -71,7 +71,7 @@ func (r *replica) standsStill() bool {
 	return strings.HasPrefix(state, "T")
 }
 
-func TestALostLeaseLosesNoPair(t *testing.T) {
+func TestChaosLostLeaseLosesNoPair(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	leader, other := w.elected(), w.elected()
@@ -113,7 +113,7 @@ func TestALostLeaseLosesNoPair(t *testing.T) {
 	w.judge()
 }
 
-func TestATerminatedOperatorWaitsForItsExchanges(t *testing.T) {
+func TestChaosTerminatedOperatorWaitsForItsExchanges(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	r := w.replica()
@@ -158,8 +158,8 @@ func TestATerminatedOperatorWaitsForItsExchanges(t *testing.T) {
 	w.judge()
 }
 
-// TestStaleCachesBurnNothing has two active managers of which one sees nothing, or not all, of what the other does.
-func TestStaleCachesBurnNothing(t *testing.T) {
+// TestChaosStaleCachesBurnNothing has two active managers of which one sees nothing, or not all, of what the other does.
+func TestChaosStaleCachesBurnNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	knowing, blind := w.replica(), w.replica()

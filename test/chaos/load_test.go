@@ -46,7 +46,7 @@ func (w *world) calm(kills int) {
 	}
 }
 
-func TestTwoActiveManagersNeverSpendATokenTwice(t *testing.T) {
+func TestChaosTwoActiveManagersNeverSpendATokenTwice(t *testing.T) {
 	t.Parallel()
 	subjects, rounds := 20, 6
 	if long {
@@ -82,7 +82,7 @@ func TestTwoActiveManagersNeverSpendATokenTwice(t *testing.T) {
 	w.judge()
 }
 
-func TestManyResourcesDueAtTheSameInstant(t *testing.T) {
+func TestChaosManyResourcesDueAtTheSameInstant(t *testing.T) {
 	t.Parallel()
 	subjects := 300
 	if long {

@@ -13,7 +13,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/test/chaos/probe"
 )
 
-func TestNoExchangeBeginsWithoutAnOutbox(t *testing.T) {
+func TestChaosNoExchangeBeginsWithoutAnOutbox(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	r, s := w.running("octocat")
@@ -30,7 +30,7 @@ func TestNoExchangeBeginsWithoutAnOutbox(t *testing.T) {
 	w.judge()
 }
 
-func TestADamagedRecordKeepsNothingFromBeingReplayed(t *testing.T) {
+func TestChaosDamagedRecordKeepsNothingFromBeingReplayed(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	r, s := w.running("octocat")
@@ -56,8 +56,8 @@ func TestADamagedRecordKeepsNothingFromBeingReplayed(t *testing.T) {
 	w.judge()
 }
 
-// TestAnOutboxThatIsNoneIsRefused starts operators that must not start.
-func TestAnOutboxThatIsNoneIsRefused(t *testing.T) {
+// TestChaosOutboxThatIsNoneIsRefused starts operators that must not start.
+func TestChaosOutboxThatIsNoneIsRefused(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	first, s := w.running("octocat")
@@ -105,9 +105,9 @@ func onDisk(t *testing.T) string {
 	return ""
 }
 
-// TestAPanicLosesNothingThatWasKept lets an exchange panic right after its reply was kept. The process goes on, and
+// TestChaosPanicLosesNothingThatWasKept lets an exchange panic right after its reply was kept. The process goes on, and
 // so do all other exchanges.
-func TestAPanicLosesNothingThatWasKept(t *testing.T) {
+func TestChaosPanicLosesNothingThatWasKept(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	r := w.replica().probed()

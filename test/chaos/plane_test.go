@@ -22,8 +22,8 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/internal/github/githubtest"
 )
 
-// TestTheControlPlaneFails stops etcd and the API server themselves while pairs are on their way to them.
-func TestTheControlPlaneFails(t *testing.T) {
+// TestChaosControlPlaneFails stops etcd and the API server themselves while pairs are on their way to them.
+func TestChaosControlPlaneFails(t *testing.T) {
 	t.Parallel()
 	outage := 20 * time.Second
 	if long {
@@ -158,8 +158,8 @@ func (w *world) compact() {
 	ask("/v3/kv/compaction", map[string]any{"revision": header.Revision, "physical": true})
 }
 
-// TestTheWayToTheAPIServerIsCut refuses every request of the operator for a while after GitHub has replied.
-func TestTheWayToTheAPIServerIsCut(t *testing.T) {
+// TestChaosWayToTheAPIServerIsCut refuses every request of the operator for a while after GitHub has replied.
+func TestChaosWayToTheAPIServerIsCut(t *testing.T) {
 	t.Parallel()
 	outage := 12 * time.Second
 	if long {

@@ -65,9 +65,9 @@ func (s *subject) refused(r *replica) (wait func(want int)) {
 	}
 }
 
-// TestTheSecretChangesDuringAnExchange does to Secrets and resources what people do, while GitHub's reply is
+// TestChaosSecretChangesDuringAnExchange does to Secrets and resources what people do, while GitHub's reply is
 // on its way. All pairs are kept whose resource is.
-func TestTheSecretChangesDuringAnExchange(t *testing.T) {
+func TestChaosSecretChangesDuringAnExchange(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{namespaces: 2, clusterWide: true})
 	r := w.replica()
@@ -139,8 +139,8 @@ func (w *world) awaitForbidden(s *subject) {
 	})
 }
 
-// TestTheAPIServerRefusesACommit takes away, while a pair is on its way, what is needed to store it.
-func TestTheAPIServerRefusesACommit(t *testing.T) {
+// TestChaosAPIServerRefusesACommit takes away, while a pair is on its way, what is needed to store it.
+func TestChaosAPIServerRefusesACommit(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	r := w.replica()

@@ -12,9 +12,9 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 )
 
-// TestOneResourceFeedsAllConsumers has one GitHubUserToken feed a program that calls the API, git, and a
+// TestE2EOneResourceFeedsAllConsumers has one GitHubUserToken feed a program that calls the API, git, and a
 // program that knows no more than its environment, over several rotations.
-func TestOneResourceFeedsAllConsumers(t *testing.T) {
+func TestE2EOneResourceFeedsAllConsumers(t *testing.T) {
 	t.Parallel()
 	const namespace = "consumers"
 	times := min(rotations, 10)
@@ -101,8 +101,8 @@ func TestOneResourceFeedsAllConsumers(t *testing.T) {
 	checkLedger(t)
 }
 
-// TestGitServerRefusesDeadTokens makes sure that a clone that succeeds says something.
-func TestGitServerRefusesDeadTokens(t *testing.T) {
+// TestE2EGitServerRefusesDeadTokens makes sure that a clone that succeeds says something.
+func TestE2EGitServerRefusesDeadTokens(t *testing.T) {
 	t.Parallel()
 	newNamespace(t, "clones", "privileged")
 	k := login(t, "clones", func(spec *v1alpha1.GitHubUserTokenSpec) {

@@ -59,8 +59,8 @@ func (g tree) apply() {
 		"--prune-allowlist=githubusertoken.dev/v1alpha1/GitHubUserToken", "-f", g.dir)
 }
 
-// TestPruneAndApplyAgain takes everything out of a tree of manifests and puts it back.
-func TestPruneAndApplyAgain(t *testing.T) {
+// TestE2EPruneAndApplyAgain takes everything out of a tree of manifests and puts it back.
+func TestE2EPruneAndApplyAgain(t *testing.T) {
 	t.Parallel()
 	const namespace = "pruned"
 	newNamespace(t, namespace, "restricted")

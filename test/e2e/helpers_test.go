@@ -33,21 +33,10 @@ const deadline = time.Minute
 // eventually calls try until it returns nil, for at most the given time.
 func eventually(t *testing.T, within time.Duration, what string, try func() error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), within)
-	defer cancel()
-	ticker := time.NewTicker(20 * time.Millisecond)
-	defer ticker.Stop()
-	for {
+	suite.Eventually(t, within, what, func() (bool, string) {
 		err := try()
-		if err == nil {
-			return
-		}
-		select {
-		case <-ctx.Done():
-			t.Fatalf("%s: not within %s: %v", what, within, err)
-		case <-ticker.C:
-		}
-	}
+		return err == nil, fmt.Sprint(err)
+	})
 }
 
 func create(t *testing.T, object client.Object) {

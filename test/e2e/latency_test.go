@@ -15,9 +15,9 @@ import (
 // Secret reads the new one, with handoff.
 const promised = 1500 * time.Millisecond
 
-// TestPodsReadTheNewTokenByHandoff measures the time from the moment in which GitHub ends the old access token
+// TestE2EPodsReadTheNewTokenByHandoff measures the time from the moment in which GitHub ends the old access token
 // to the moment in which a pod reads the new one from its volume. It runs alone.
-func TestPodsReadTheNewTokenByHandoff(t *testing.T) {
+func TestE2EPodsReadTheNewTokenByHandoff(t *testing.T) {
 	measured := measure(t, "handoff", rotations)
 	t.Logf("with handoff, %d rotations, %d pods: each pod %s; the slowest pod of each rotation %s; of that the operator's share, until it has told the last pod, %s",
 		rotations, readers, measured.each, measured.slowest, measured.told)

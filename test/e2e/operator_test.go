@@ -18,7 +18,7 @@ import (
 // out, and an exchange that may be under way is waited for.
 const takeover = 3 * time.Minute
 
-func TestOperatorRunsRestricted(t *testing.T) {
+func TestE2EOperatorRunsRestricted(t *testing.T) {
 	awaitOperator(t)
 	pods := operatorPods(t)
 	if len(pods) != 2 {
@@ -41,9 +41,9 @@ func TestOperatorRunsRestricted(t *testing.T) {
 	}
 }
 
-// TestOperatorPodDeletedInMidRotation deletes the leader's pod when GitHub has ended the old token and its
+// TestE2EOperatorPodDeletedInMidRotation deletes the leader's pod when GitHub has ended the old token and its
 // reply is still on the way.
-func TestOperatorPodDeletedInMidRotation(t *testing.T) {
+func TestE2EOperatorPodDeletedInMidRotation(t *testing.T) {
 	k, before, pod, held := heldRotation(t, "deleted", githubtest.Hold().AfterCommit())
 
 	run(t, "-n", operatorNamespace, "delete", "pod", pod.Name, "--wait=false")
@@ -55,9 +55,9 @@ func TestOperatorPodDeletedInMidRotation(t *testing.T) {
 	checkLedger(t)
 }
 
-// TestLeaderKilledInMidRotation kills the leader's process when its request is on the way to GitHub, which
+// TestE2ELeaderKilledInMidRotation kills the leader's process when its request is on the way to GitHub, which
 // never acts on it.
-func TestLeaderKilledInMidRotation(t *testing.T) {
+func TestE2ELeaderKilledInMidRotation(t *testing.T) {
 	k, before, pod, held := heldRotation(t, "killed", githubtest.Hold())
 
 	n, err := running.Node(pod.Spec.NodeName)
@@ -76,9 +76,9 @@ func TestLeaderKilledInMidRotation(t *testing.T) {
 	checkLedger(t)
 }
 
-// TestFailover removes the leader's pod without any grace, as the loss of a node does, and asks the other
+// TestE2EFailover removes the leader's pod without any grace, as the loss of a node does, and asks the other
 // replica for a rotation.
-func TestFailover(t *testing.T) {
+func TestE2EFailover(t *testing.T) {
 	newNamespace(t, "failover", "restricted")
 	k := login(t, "failover", nil)
 	pod := leader(t)
@@ -96,8 +96,8 @@ func TestFailover(t *testing.T) {
 	checkLedger(t)
 }
 
-// TestNodeDrain drains the leader's node while GitHub's reply is on the way.
-func TestNodeDrain(t *testing.T) {
+// TestE2ENodeDrain drains the leader's node while GitHub's reply is on the way.
+func TestE2ENodeDrain(t *testing.T) {
 	k, before, pod, held := heldRotation(t, "drain", githubtest.Hold().AfterCommit())
 
 	drained := make(chan error, 1)

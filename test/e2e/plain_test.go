@@ -17,9 +17,9 @@ const atOnce = 20
 // that they come at any moment of it.
 const plainSpread = 70 * time.Second
 
-// TestPodsReadTheNewTokenByThemselves measures the time from the moment in which GitHub ends the old access
+// TestE2EPodsReadTheNewTokenByThemselves measures the time from the moment in which GitHub ends the old access
 // token to the moment in which a pod reads the new one from its volume, when nobody tells the kubelet.
-func TestPodsReadTheNewTokenByThemselves(t *testing.T) {
+func TestE2EPodsReadTheNewTokenByThemselves(t *testing.T) {
 	t.Parallel()
 	const namespace = "plain"
 	newNamespace(t, namespace, "restricted")

@@ -14,9 +14,9 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/internal/github/githubtest"
 )
 
-// TestWritesOfARotation counts what the operator writes, by the API server's audit log: the fence, the
+// TestE2EWritesOfARotation counts what the operator writes, by the API server's audit log: the fence, the
 // commit and the status, one for each output, and one for each pod that is told.
-func TestWritesOfARotation(t *testing.T) {
+func TestE2EWritesOfARotation(t *testing.T) {
 	t.Parallel()
 	const namespace, pods, times = "writes", 4, 5
 	newNamespace(t, namespace, "restricted")

@@ -95,7 +95,7 @@ func readFile(t *testing.T, path string) string {
 	return string(text)
 }
 
-func TestArgoCDSeesTheHealthOfEachStageOfLife(t *testing.T) {
+func TestGitOpsArgoCDSeesTheHealthOfEachStageOfLife(t *testing.T) {
 	script := readFile(t, healthScript)
 	for _, stage := range stages(t) {
 		if stage.argo == "" {
@@ -113,7 +113,7 @@ func TestArgoCDSeesTheHealthOfEachStageOfLife(t *testing.T) {
 	}
 }
 
-func TestArgoCDsScriptAnswersForAnyStatus(t *testing.T) {
+func TestGitOpsArgoCDsScriptAnswersForAnyStatus(t *testing.T) {
 	script := readFile(t, healthScript)
 	for _, status := range []string{
 		"{}", "status: {}", "status: {conditions: []}", "status: {observedGeneration: 2}",
@@ -134,7 +134,7 @@ func TestArgoCDsScriptAnswersForAnyStatus(t *testing.T) {
 	}
 }
 
-func TestTheConfigMapHoldsTheVeryScript(t *testing.T) {
+func TestGitOpsConfigMapHoldsTheVeryScript(t *testing.T) {
 	var configMap struct {
 		Kind string            `json:"kind"`
 		Data map[string]string `json:"data"`

@@ -14,9 +14,9 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 )
 
-// TestGHFindsTheTokenInItsFolder mounts an output of the format GitHubCLI as gh's configuration folder
+// TestGitOpsGHFindsTheTokenInItsFolder mounts an output of the format GitHubCLI as gh's configuration folder
 // and reads it with the library that gh itself is built on.
-func TestGHFindsTheTokenInItsFolder(t *testing.T) {
+func TestGitOpsGHFindsTheTokenInItsFolder(t *testing.T) {
 	token := credential.NewAccessToken("ghu_abcdefghijklmnopqrstuvwxyz0123456789")
 	pair := &rotation.Pair{AccessToken: token, State: rotation.State{AccessToken: token.Fingerprint()}}
 	spec := v1alpha1.Output{Name: "gh", Format: v1alpha1.OutputFormatGitHubCLI}

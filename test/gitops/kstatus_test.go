@@ -6,7 +6,7 @@ import (
 	"github.com/fluxcd/cli-utils/pkg/kstatus/status"
 )
 
-func TestKstatusSeesEachStageOfLife(t *testing.T) {
+func TestGitOpsKstatusSeesEachStageOfLife(t *testing.T) {
 	for _, stage := range stages(t) {
 		t.Run(stage.name, func(t *testing.T) {
 			result, err := status.Compute(stage.resource)

@@ -130,7 +130,7 @@ func readResource(t *testing.T, name string) *unstructured.Unstructured {
 	return resource
 }
 
-func TestEveryStatusOfTheControllerIsTried(t *testing.T) {
+func TestGitOpsEveryStatusOfTheControllerIsTried(t *testing.T) {
 	files, err := os.ReadDir(statuses)
 	if err != nil {
 		t.Fatal(err)

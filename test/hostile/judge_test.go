@@ -199,12 +199,6 @@ func (w *world) served(namespace string) bool {
 // owns reports whether a namespace is one of this test.
 func (w *world) owns(namespace string) bool { return slices.Contains(w.namespaces, namespace) }
 
-// tokens are GitHub's tokens wherever they stand, encoded those in base64.
-var (
-	tokens  = regexp.MustCompile(`gh[uro]_[A-Za-z0-9]{30,}`)
-	encoded = regexp.MustCompile(`Z2h[1yv]X[A-Za-z0-9+/]{40}`)
-)
-
 // search looks for the tokens that GitHub has issued, and for client secrets, in all that the operator tells, and in the
 // Secrets of all namespaces but the one that they are for. The operator is asked to quit, so that it tells of all its
 // goroutines, and is started again.
@@ -230,11 +224,11 @@ func (w *world) search() {
 	w.restart()
 	for where, text := range map[string][]byte{"metrics": []byte(page), "log and goroutines": log} {
 		totals.searched += len(text)
-		if encoded.Match(text) || bytes.Contains(text, []byte(clientSecret)) {
+		if suite.EncodedTokens.Match(text) || bytes.Contains(text, []byte(clientSecret)) {
 			w.t.Errorf("a token or a client secret stands in the operator's %s", where)
 		}
-		for _, found := range tokens.FindAll(text, -1) {
-			if _, known := issued[string(found)]; known {
+		for _, found := range suite.FindTokens(text) {
+			if _, known := issued[found]; known {
 				w.t.Errorf("a token stands in the operator's %s", where)
 			}
 		}
@@ -248,7 +242,7 @@ func (w *world) issued() map[string]string {
 	for namespace, logins := range w.logins {
 		for _, token := range logins {
 			for token != "" {
-				if !tokens.MatchString(token) {
+				if !slices.Contains(suite.FindTokens([]byte(token)), token) {
 					w.t.Fatal("the search would not find GitHub's tokens")
 				}
 				issued[token] = namespace
@@ -271,8 +265,8 @@ func (w *world) searchObjects(issued map[string]string) {
 	for _, secret := range secrets.Items {
 		for _, value := range secret.Data {
 			totals.searched += len(value)
-			for _, found := range tokens.FindAll(value, -1) {
-				if namespace, known := issued[string(found)]; known && namespace != secret.Namespace {
+			for _, found := range suite.FindTokens(value) {
+				if namespace, known := issued[found]; known && namespace != secret.Namespace {
 					w.t.Errorf("a token of %s stands in the Secret %s/%s", namespace, secret.Namespace, secret.Name)
 				}
 			}
@@ -292,8 +286,8 @@ func (w *world) searchObjects(issued map[string]string) {
 		text, err := json.Marshal(list)
 		w.must(err)
 		totals.searched += len(text)
-		for _, found := range tokens.FindAll(text, -1) {
-			if _, known := issued[string(found)]; known {
+		for _, found := range suite.FindTokens(text) {
+			if _, known := issued[found]; known {
 				w.t.Errorf("a token stands in %T", list)
 			}
 		}

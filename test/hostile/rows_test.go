@@ -10,7 +10,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
@@ -52,7 +52,7 @@ func (w *world) begin(t *tenant, resources int) *attack {
 		app: w.app("Iv23liHOSTILE", time.Hour), n: max(resources/5, 1),
 	}
 	the.gh.Inject(githubtest.Delay(slowly).ForApp(a.app).Always())
-	go a.obstruct()
+	a.obstruct()
 	for _, row := range []func(){
 		a.largeSecrets, a.garbledStates, a.stuckPairs, a.madeUpApps, a.deviceCodes, a.manyRevocations, a.changedNames,
 	} {
@@ -117,48 +117,38 @@ func (a *attack) stuckPairs() {
 	})
 }
 
+// mostStuck is how many pairs of the tenant's may not be stored at once, whatever the operator's places: a namespace has a
+// share of the outbox and no more.
+const mostStuck = 64
+
+// stuck is how many pairs of the tenant's cannot be stored before the victims are looked at: enough to take all places, if
+// each took one for as long as it waits.
+func stuck() int { return min(settings.places, mostStuck) }
+
 // obstruct watches for resources and exchanges under way, and puts itself in the way of the latter.
 func (a *attack) obstruct() {
-	ctx := a.w.ctx
-	resources, err := a.api.Watch(ctx, &v1alpha1.GitHubUserTokenList{}, client.InNamespace(a.namespace))
-	if err != nil {
-		a.w.t.Error(err)
-		return
-	}
-	defer resources.Stop()
-	secrets, err := a.api.Watch(ctx, &corev1.SecretList{}, client.InNamespace(a.namespace), client.HasLabels{v1alpha1.LabelOwner})
-	if err != nil {
-		a.w.t.Error(err)
-		return
-	}
-	defer secrets.Stop()
-	for {
-		select {
-		case <-ctx.Done():
+	backedUp := map[types.UID]bool{}
+	a.w.watch(a.api, &v1alpha1.GitHubUserTokenList{}, a.namespace, func(object client.Object) {
+		if !strings.HasPrefix(object.GetName(), "c-") || backedUp[object.GetUID()] {
 			return
-		case change, open := <-resources.ResultChan():
-			if !open {
-				return // longer than any test
-			}
-			resource, ok := change.Object.(*v1alpha1.GitHubUserToken)
-			if !ok || change.Type != watch.Added || !strings.HasPrefix(resource.Name, "c-") {
-				continue
-			}
-			backup := a.secret("github-user-token-backup-"+string(resource.UID), true, nil)
-			yes := true
-			backup.Immutable = &yes
-			a.make("secret", backup)
-		case change, open := <-secrets.ResultChan():
-			if !open {
-				return
-			}
-			secret, ok := change.Object.(*corev1.Secret)
-			if !ok || secret.Annotations[v1alpha1.AnnotationIntent] == "" || secret.Immutable != nil || !strings.HasPrefix(secret.Name, "c-") {
-				continue
-			}
-			a.patch("make a pair immutable", &corev1.Secret{}, secret.Name, `{"immutable":true}`)
 		}
-	}
+		backedUp[object.GetUID()] = true
+		backup := a.secret("github-user-token-backup-"+string(object.GetUID()), true, nil)
+		yes := true
+		backup.Immutable = &yes
+		a.make("secret", backup)
+	})
+	a.w.watch(a.api, &corev1.SecretList{}, a.namespace, func(object client.Object) {
+		secret := object.(*corev1.Secret)
+		name, isPair := strings.CutSuffix(secret.Name, "-token")
+		switch {
+		case !isPair || secret.Immutable != nil || !strings.HasPrefix(name, "c-"):
+		case secret.Annotations[v1alpha1.AnnotationIntent] != "":
+			a.patch("make a pair immutable", &corev1.Secret{}, secret.Name, `{"immutable":true}`)
+		case len(secret.Data[v1alpha1.KeyAccessToken]) > 0: // It came too late for this exchange: there is to be another one.
+			a.patch("ask for a refresh", &v1alpha1.GitHubUserToken{}, name, fmt.Sprintf(`{"metadata":{"annotations":{%q:%q}}}`, v1alpha1.AnnotationRefreshRequestedAt, secret.ResourceVersion))
+		}
+	}, client.HasLabels{v1alpha1.LabelOwner})
 }
 
 // madeUpApps is row d: a client id of its own for each resource, and touches of the Secret that all name.

@@ -11,7 +11,6 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/apimachinery/pkg/watch"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
@@ -74,8 +73,8 @@ func (w *world) follow(s *subjects, count int) *subjects {
 		s.known[name] = one
 		w.writable[client.ObjectKey{Namespace: namespace, Name: name + "-token"}] = true
 	}
-	s.follow(&corev1.SecretList{}, func(object client.Object) { s.sawSecret(object.(*corev1.Secret), time.Now()) })
-	s.follow(&v1alpha1.GitHubUserTokenList{}, func(object client.Object) { s.sawResource(object.(*v1alpha1.GitHubUserToken), time.Now()) })
+	w.watch(the.admin, &corev1.SecretList{}, namespace, func(object client.Object) { s.sawSecret(object.(*corev1.Secret), time.Now()) })
+	w.watch(the.admin, &v1alpha1.GitHubUserTokenList{}, namespace, func(object client.Object) { s.sawResource(object.(*v1alpha1.GitHubUserToken), time.Now()) })
 	for _, name := range s.names {
 		w.create(&corev1.Secret{
 			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name + "-seed"},
@@ -94,31 +93,6 @@ func (w *world) follow(s *subjects, count int) *subjects {
 		return true, ""
 	})
 	return s
-}
-
-// follow watches a kind of object in the namespace until the test ends.
-func (s *subjects) follow(list client.ObjectList, tell func(client.Object)) {
-	changes, err := the.admin.Watch(s.w.ctx, list, client.InNamespace(s.namespace))
-	s.w.must(err)
-	go func() {
-		defer changes.Stop()
-		for {
-			select {
-			case <-s.w.ctx.Done():
-				return
-			case change, open := <-changes.ResultChan():
-				if !open { // The API server ends a watch after a while.
-					if changes, err = the.admin.Watch(s.w.ctx, list, client.InNamespace(s.namespace)); err != nil {
-						return
-					}
-					continue
-				}
-				if object, ok := change.Object.(client.Object); ok && change.Type != watch.Deleted {
-					tell(object)
-				}
-			}
-		}
-	}()
 }
 
 func (s *subjects) complain(format string, args ...any) {
@@ -252,16 +226,26 @@ func (s *subject) problem(ctx context.Context, namespace string, kills []time.Ti
 	}
 	switch {
 	case string(secret.Data[v1alpha1.KeyRefreshToken]) != newest.RefreshToken, string(secret.Data[v1alpha1.KeyAccessToken]) != newest.AccessToken:
-		return "the Secret does not hold the newest pair; " + suite.Describe(&token), false
+		return "the Secret does not hold the newest pair; " + suite.Describe(&token) + "; " + marks(&secret), false
 	case secret.Annotations[v1alpha1.AnnotationIntent] != "":
-		return "an intent is left; " + suite.Describe(&token), false
+		return "an intent is left; " + suite.Describe(&token) + "; " + marks(&secret), false
 	case !the.gh.Alive(newest.AccessToken), !the.gh.Alive(newest.RefreshToken):
 		return "the newest pair is dead; " + suite.Describe(&token), false
 	case !meta.IsStatusConditionTrue(token.Status.Conditions, v1alpha1.ConditionReady),
 		authorized == nil || authorized.Status != metav1.ConditionTrue:
-		return suite.Describe(&token), false
+		return suite.Describe(&token) + "; " + marks(&secret), false
 	}
 	return "", false
+}
+
+// marks tells by what the operator may know a Secret as its own.
+func marks(secret *corev1.Secret) string {
+	var owners []string
+	for _, owner := range secret.OwnerReferences {
+		owners = append(owners, fmt.Sprintf("%s %s (%s)", owner.Kind, owner.Name, owner.UID))
+	}
+	return fmt.Sprintf("the Secret has the labels %v, the owners %v, the finalizers %v, the intent %q and the state %s", secret.Labels, owners,
+		secret.Finalizers, secret.Annotations[v1alpha1.AnnotationIntent], secret.Annotations[v1alpha1.AnnotationState])
 }
 
 // lostByKill reports whether GitHub made the exchange so shortly before a kill that its reply may not have been kept.

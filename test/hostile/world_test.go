@@ -14,6 +14,7 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/watch"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/githubusertoken/github-user-token-operator/hack/demo/stage"
@@ -123,6 +124,34 @@ func (w *world) app(clientID string, lifetime time.Duration) string {
 	the.gh.AddApp(githubtest.App{ClientID: clientID, Secrets: []string{clientSecret}, AccessTokenLifetime: lifetime, MaxTokens: -1})
 	the.apps[clientID] = true
 	return clientID
+}
+
+// watch tells of each object of a namespace that is there, and of each that changes, until the test ends. The API server may
+// end a watch at any time, as it does when the definition of a resource changes; then another one is begun, which tells of
+// all that is there once more.
+func (w *world) watch(api client.WithWatch, list client.ObjectList, namespace string, tell func(client.Object), options ...client.ListOption) {
+	w.t.Helper()
+	const pause = 100 * time.Millisecond
+	options = append(options, client.InNamespace(namespace))
+	changes, err := api.Watch(w.ctx, list, options...)
+	w.must(err)
+	go func() {
+		for {
+			if err == nil {
+				for change := range changes.ResultChan() {
+					if object, ok := change.Object.(client.Object); ok && change.Type != watch.Deleted {
+						tell(object)
+					}
+				}
+			}
+			select {
+			case <-w.ctx.Done():
+				return
+			case <-time.After(pause):
+			}
+			changes, err = api.Watch(w.ctx, list, options...)
+		}
+	}()
 }
 
 // eventually waits until a condition holds, and says what was there last when it never did.

@@ -21,7 +21,7 @@ func auditOf(user string, lines ...string) string {
 	return log.String()
 }
 
-func TestTheAuditLogIsCountedByWhatRotationsDealWith(t *testing.T) {
+func TestSoakAuditLogIsCountedByWhatRotationsDealWith(t *testing.T) {
 	log := audit("patch secrets 200", "patch secrets 409", "patch githubusertokens/status 200", "create events 201",
 		"get secrets 200", "watch secrets 200", "update leases 200", "get leases 200")
 	log += auditOf("system:serviceaccount:kube-system:generic-garbage-collector", "get githubusertokens 200", "patch secrets 409")
@@ -46,13 +46,13 @@ func TestTheAuditLogIsCountedByWhatRotationsDealWith(t *testing.T) {
 	}
 }
 
-func TestAnAuditLogThatCannotBeReadIsAnError(t *testing.T) {
+func TestSoakAuditLogThatCannotBeReadIsAnError(t *testing.T) {
 	if _, _, err := readAudit(strings.NewReader("not JSON\n")); err == nil {
 		t.Error("there is no error")
 	}
 }
 
-func TestMetricsAreCountedOverCodesAndScopes(t *testing.T) {
+func TestSoakMetricsAreCountedOverCodesAndScopes(t *testing.T) {
 	counted := readMetrics(`# HELP apiserver_request_total Counter of requests
 apiserver_request_total{code="200",resource="secrets",scope="resource",subresource="",verb="PATCH"} 7
 apiserver_request_total{code="409",resource="secrets",scope="resource",subresource="",verb="APPLY"} 1
@@ -69,7 +69,7 @@ apiserver_request_duration_seconds_sum{resource="secrets",verb="PATCH"} 99
 	}
 }
 
-func TestADifferenceHoldsWhatCameLater(t *testing.T) {
+func TestSoakDifferenceHoldsWhatCameLater(t *testing.T) {
 	earlier, _, err := readAudit(strings.NewReader(audit("patch secrets 409", "get secrets 200")))
 	if err != nil {
 		t.Fatal(err)

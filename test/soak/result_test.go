@@ -22,7 +22,7 @@ func flawless() result {
 	}
 }
 
-func TestTheVerdict(t *testing.T) {
+func TestSoakVerdict(t *testing.T) {
 	if err := flawless().verdict(); err != nil {
 		t.Errorf("a flawless result: %v", err)
 	}
@@ -46,9 +46,9 @@ func TestTheVerdict(t *testing.T) {
 	}
 }
 
-// TestASmallSoak is the real thing, for a moment: it holds the operator to its
+// TestSoakThatIsSmall is the real thing, for a moment: it holds the operator to its
 // budget of reads and writes, and to every other promise.
-func TestASmallSoak(t *testing.T) {
+func TestSoakThatIsSmall(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	var out strings.Builder
@@ -62,7 +62,7 @@ func TestASmallSoak(t *testing.T) {
 	}
 }
 
-func TestAStartAmongResourcesAtRest(t *testing.T) {
+func TestSoakStartAmongResourcesAtRest(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	var out strings.Builder

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-func TestQuantiles(t *testing.T) {
+func TestSuiteQuantiles(t *testing.T) {
 	var hundred Durations
 	for i := range 100 {
 		hundred = append(hundred, time.Duration(100-i)*time.Millisecond)

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-func TestTheProxyLeadsToTheStandInAndNowhereElse(t *testing.T) {
+func TestStageProxyLeadsToTheStandInAndNowhereElse(t *testing.T) {
 	standIn := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.WriteString(w, "the stand-in, asked as "+r.Host)
 	}))

@@ -31,7 +31,7 @@ func version(uid, access, refresh, seed string) *corev1.Secret {
 	}
 }
 
-func TestChangesAreMadeOutOfVersions(t *testing.T) {
+func TestStageChangesAreMadeOutOfVersions(t *testing.T) {
 	var told []Change
 	tracked := tracker{known: map[types.NamespacedName]pair{}, tell: func(change Change) { told = append(told, change) }}
 	tracked.seed = func(_, name string) credential.RefreshToken { return credential.NewRefreshToken(name) }
@@ -71,7 +71,7 @@ func TestChangesAreMadeOutOfVersions(t *testing.T) {
 	}
 }
 
-func TestWhatIsWrongWithARotationIsSaid(t *testing.T) {
+func TestStageWhatIsWrongWithARotationIsSaid(t *testing.T) {
 	good := func() Verdict {
 		return Verdict{
 			Access:   githubtest.TokenState{Alive: true},

@@ -37,7 +37,7 @@ func sealed(plain int) string {
 	return base64.StdEncoding.EncodeToString(append([]byte{2, 0}, make([]byte, 512+16+plain)...))
 }
 
-func TestWhatIsNoRefreshTokenIsToldApart(t *testing.T) {
+func TestShapeWhatIsNoRefreshTokenIsToldApart(t *testing.T) {
 	const (
 		quotes      = "it stands in quotation marks"
 		reply       = "it looks like GitHub's reply as a whole. Take the value of refresh_token alone"
@@ -224,7 +224,7 @@ func TestWhatIsNoRefreshTokenIsToldApart(t *testing.T) {
 }
 
 // Tokens are opaque. Those of today, of former days and of forms that GitHub may choose one day are all let through.
-func TestWhatMayBeATokenIsLetThrough(t *testing.T) {
+func TestShapeWhatMayBeATokenIsLetThrough(t *testing.T) {
 	for _, text := range []string{
 		token, "ghr_abc", "ghx_abc", "r1.c1b4a2e77838347a7e420ce178f2e7c6912e169246c34e1ccbf66c46812d16d5b1a9dc86a1498", "0123456789abcdef",
 		"ghr_EXAMPLEonlyREPLACEmeWITHtheREFRESHtokenOFyourLOGIN00000000000000000000000001", // It works in the demo.

@@ -91,6 +91,11 @@ func (s *Server) Expire(token string) bool {
 		return false
 	}
 	p.half(token).expires = s.now()
+	if token == p.access.value && !p.app.ScopedTokensOutliveParent {
+		for _, scoped := range p.scoped {
+			scoped.access.expires = s.now()
+		}
+	}
 	return true
 }
 
@@ -103,6 +108,7 @@ func (s *Server) Authenticate(accessToken string) (User, bool) {
 	if p == nil {
 		return User{}, false
 	}
+	p.used = s.now()
 	return *p.user, true
 }
 

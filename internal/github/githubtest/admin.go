@@ -29,6 +29,7 @@ import (
 //	GET    /chains[?app=&user=][&reveal]           Chain; with reveal also the newest tokens
 //	GET    /exchanges                              the exchanges made
 //	GET    /presentations[?fingerprint=]           every refresh token presented
+//	GET    /codes                                  every code of the web flow presented
 //	GET    /double-spends
 //	GET    /violations
 //	GET    /summary                                Summary
@@ -60,6 +61,7 @@ func (s *Server) Admin() http.Handler {
 	route("GET /chains", s.adminChains)
 	route("GET /exchanges", func(*http.Request) (any, error) { return s.Exchanges(), nil })
 	route("GET /presentations", s.adminPresentations)
+	route("GET /codes", func(*http.Request) (any, error) { return s.CodePresentations(), nil })
 	route("GET /double-spends", func(*http.Request) (any, error) { return s.DoubleSpends(), nil })
 	route("GET /violations", func(*http.Request) (any, error) { return emptyNotNull(s.Violations()), nil })
 	route("GET /summary", func(*http.Request) (any, error) { return s.Summary(), nil })
@@ -159,7 +161,10 @@ type AppChange struct {
 	Suspended        *bool    `json:"suspended,omitempty"`
 	NoExpiry         *bool    `json:"noExpiry,omitempty"`
 	NumbersAsStrings *bool    `json:"numbersAsStrings,omitempty"`
-	MaxTokens        *int     `json:"maxTokens,omitempty"`
+	// MaxTokens, MaxCreations and DeviceCodeEntries lift their limit if they are negative.
+	MaxTokens         *int `json:"maxTokens,omitempty"`
+	MaxCreations      *int `json:"maxCreations,omitempty"`
+	DeviceCodeEntries *int `json:"deviceCodeEntries,omitempty"`
 	// RateLimit is the number of token requests an hour; 0 is no limit.
 	RateLimit     *int    `json:"rateLimit,omitempty"`
 	WebhookURL    *string `json:"webhookURL,omitempty"`
@@ -191,6 +196,8 @@ func (s *Server) adminChangeApp(r *http.Request) (any, error) {
 		set(&a.NoExpiry, change.NoExpiry)
 		set(&a.NumbersAsStrings, change.NumbersAsStrings)
 		set(&a.MaxTokens, change.MaxTokens)
+		set(&a.MaxCreations, change.MaxCreations)
+		set(&a.DeviceCodeEntries, change.DeviceCodeEntries)
 		set(&a.RateLimit.Limit, change.RateLimit)
 		set(&a.WebhookURL, change.WebhookURL)
 		set(&a.WebhookSecret, change.WebhookSecret)

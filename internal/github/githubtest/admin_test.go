@@ -2,6 +2,7 @@ package githubtest
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -28,7 +29,7 @@ func tokenBody(token string) string {
 	return string(content)
 }
 
-func TestTheAdminSideMintsAndEndsTokens(t *testing.T) {
+func TestAdminSideMintsAndEndsTokens(t *testing.T) {
 	gh := newServer(t)
 	var pair pairJSON
 	want(t, "mint", admin(t, gh, "POST", "/mint?app="+clientID+"&user=newcomer", "", &pair), 200)
@@ -56,7 +57,7 @@ func TestTheAdminSideMintsAndEndsTokens(t *testing.T) {
 	want(t, "alive after that", gh.Alive(last.AccessToken), false)
 }
 
-func TestTheAdminSideTellsNoTokenUnlessAsked(t *testing.T) {
+func TestAdminSideTellsNoTokenUnlessAsked(t *testing.T) {
 	gh := newServer(t)
 	seed := gh.Mint(clientID, "octocat")
 	refresh(t, gh, seed.RefreshToken)
@@ -95,15 +96,18 @@ func TestTheAdminSideTellsNoTokenUnlessAsked(t *testing.T) {
 	want(t, "refused", summary.Outcomes[RefusedToken], 1)
 }
 
-func TestTheAdminSideChangesAnApp(t *testing.T) {
+func TestAdminSideChangesAnApp(t *testing.T) {
 	gh := newServer(t)
-	change := `{"accessTokenLifetime":"30s","refreshTokenLifetime":"1h","secrets":["new"],"deviceFlow":false,"rateLimit":1,"maxTokens":-1}`
+	change := `{"accessTokenLifetime":"30s","refreshTokenLifetime":"1h","secrets":["new"],"deviceFlow":false,"rateLimit":1,"maxTokens":-1,"maxCreations":-1,"deviceCodeEntries":1}`
 	want(t, "status", admin(t, gh, "PATCH", "/apps/"+clientID, change, nil), 200)
 	pair := gh.Mint(clientID, "octocat")
 	want(t, "lifetime", time.Until(pair.AccessTokenExpiresAt) <= 30*time.Second, true)
 	want(t, "old secret", refresh(t, gh, pair.RefreshToken).text("error"), "incorrect_client_credentials")
 	want(t, "over the limit", refresh(t, gh, pair.RefreshToken).status, 403)
 	want(t, "device flow", deviceCode(t, gh).status, 400)
+	gh.UpdateApp(clientID, func(a *App) {
+		want(t, "limits", fmt.Sprint(a.MaxTokens, a.MaxCreations, a.DeviceCodeEntries), "-1 -1 1")
+	})
 	var apps []struct {
 		AccessTokenLifetime string `json:"accessTokenLifetime"`
 	}
@@ -111,7 +115,7 @@ func TestTheAdminSideChangesAnApp(t *testing.T) {
 	want(t, "lifetime shown", apps[0].AccessTokenLifetime, "30s")
 }
 
-func TestTheAdminSideDecidesOnDevices(t *testing.T) {
+func TestAdminSideDecidesOnDevices(t *testing.T) {
 	gh := newServer(t)
 	first, second := deviceCode(t, gh), deviceCode(t, gh)
 	code := func(a answer) string { return url.QueryEscape(a.text("user_code")) }
@@ -125,7 +129,7 @@ func TestTheAdminSideDecidesOnDevices(t *testing.T) {
 	want(t, "approve again", admin(t, gh, "POST", "/devices/approve?user=octocat&code="+code(first), "", nil), 404)
 }
 
-func TestTheAdminSideInjectsFaults(t *testing.T) {
+func TestAdminSideInjectsFaults(t *testing.T) {
 	cases := map[string]struct {
 		request, label string
 		status         int
@@ -183,7 +187,7 @@ func TestTheAdminSideInjectsFaults(t *testing.T) {
 	}
 }
 
-func TestTheAdminSideRefusesNonsense(t *testing.T) {
+func TestAdminSideRefusesNonsense(t *testing.T) {
 	gh := newServer(t)
 	cases := map[string]struct {
 		method, target, body string

@@ -155,7 +155,7 @@ func (f Fault) check() error {
 		return badRequest("status: not an HTTP status from 200 to 599")
 	}
 	switch f.Endpoint {
-	case "", TokenEndpoint, DeviceCodeEndpoint, UserEndpoint, CheckEndpoint, DeleteTokenEndpoint, DeleteGrantEndpoint,
+	case "", TokenEndpoint, DeviceCodeEndpoint, UserEndpoint, CheckEndpoint, ScopedEndpoint, DeleteTokenEndpoint, DeleteGrantEndpoint,
 		RevokeEndpoint, AnyEndpoint:
 		return nil
 	default:

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-func TestAGivenRefreshTokenIsAdoptedOnce(t *testing.T) {
+func TestAdoptGivenRefreshTokenIsAdoptedOnce(t *testing.T) {
 	gh := newServer(t)
 	const example = "ghr_EXAMPLE"
 	var pair pairJSON
@@ -26,7 +26,7 @@ func TestAGivenRefreshTokenIsAdoptedOnce(t *testing.T) {
 	want(t, "adopt without token expiry", admin(t, gh, "POST", "/mint?app="+clientID+"&user=octocat", `{"refresh_token":"ghr_x"}`, nil), 400)
 }
 
-func TestTheRefreshTokenAloneIsToldAsPlainText(t *testing.T) {
+func TestAdoptRefreshTokenAloneIsToldAsPlainText(t *testing.T) {
 	gh := newServer(t)
 	recorder := httptest.NewRecorder()
 	gh.Admin().ServeHTTP(recorder, httptest.NewRequest(http.MethodPost, "/mint?app="+clientID+"&user=octocat&only=refresh_token", nil))

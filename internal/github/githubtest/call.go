@@ -17,6 +17,8 @@ const (
 	UserEndpoint Endpoint = "user"
 	// CheckEndpoint is POST /applications/{client_id}/token.
 	CheckEndpoint Endpoint = "check"
+	// ScopedEndpoint is POST /applications/{client_id}/token/scoped.
+	ScopedEndpoint Endpoint = "scoped"
 	// DeleteTokenEndpoint is DELETE /applications/{client_id}/token.
 	DeleteTokenEndpoint Endpoint = "delete_token"
 	// DeleteGrantEndpoint is DELETE /applications/{client_id}/grant.
@@ -34,8 +36,9 @@ type call struct {
 	parameters
 	body []byte // of a REST request
 
-	presentation *Presentation // nil if no refresh token was presented
-	committed    bool          // an exchange was made
+	presentation *Presentation     // nil if no refresh token was presented
+	code         *CodePresentation // nil if no code of the web flow was presented
+	committed    bool              // an exchange was made
 }
 
 // endpointHandler reads a request, chooses the fault to play, and answers. The answer function runs under the lock.
@@ -71,6 +74,7 @@ func (c *call) read() (err error) {
 func (s *Server) begin(c *call) *Injection {
 	s.mu.Lock()
 	s.arrive(c)
+	s.arriveCode(c)
 	if c.endpoint == TokenEndpoint || c.endpoint == DeviceCodeEndpoint {
 		s.inspect(c)
 	}

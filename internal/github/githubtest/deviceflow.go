@@ -20,6 +20,7 @@ type device struct {
 	expires  time.Time
 	interval time.Duration
 	lastPoll time.Time
+	entered  bool // a person entered the user code
 	decision decision
 	user     *User // who approved
 }
@@ -108,8 +109,13 @@ func (s *Server) pollDevice(c *call, app *App) reply {
 	case d.user.EmailUnverified:
 		return s.refusal(unverifiedUserEmail)
 	}
+	if s.creationRefused(app, d.user, d.scope) {
+		return s.refusal(oauthError(app.CreationError))
+	}
 	delete(s.devices, d.code)
-	return s.issue(app, d.user, true, d.scope, nil).reply()
+	issued := s.issue(app, d.user, true, d.scope, nil)
+	issued.restrictTo(c.get("repository_id"))
+	return issued.reply()
 }
 
 // Why a user code cannot be decided on.
@@ -118,6 +124,8 @@ var (
 	ErrUnknownUserCode = errors.New("no device waits with this code")
 	// ErrUserCodeExpired is the error for a user code that was entered too late.
 	ErrUserCodeExpired = errors.New("this code has expired")
+	// ErrTooManyUserCodes is the error for a user code beyond App.DeviceCodeEntries.
+	ErrTooManyUserCodes = errors.New("too many codes were entered for this App within an hour")
 )
 
 // ApproveDevice does what the person does at /login/device who enters the user code and continues, as the account
@@ -125,7 +133,7 @@ var (
 func (s *Server) ApproveDevice(userCode, login string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	d, err := s.waitingDevice(userCode)
+	d, err := s.enter(userCode)
 	if err != nil {
 		return err
 	}
@@ -137,12 +145,26 @@ func (s *Server) ApproveDevice(userCode, login string) error {
 func (s *Server) DenyDevice(userCode string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	d, err := s.waitingDevice(userCode)
+	d, err := s.enter(userCode)
 	if err != nil {
 		return err
 	}
 	d.decision = denied
 	return nil
+}
+
+// enter is what happens when a person enters a user code. It counts against the limit of the App, once for each code. The
+// caller holds the lock.
+func (s *Server) enter(userCode string) (*device, error) {
+	d, err := s.waitingDevice(userCode)
+	if err != nil || d.entered {
+		return d, err
+	}
+	if _, allowed := s.spend("device codes/"+d.app.ClientID, d.app.DeviceCodeEntries, time.Hour); !allowed {
+		return nil, ErrTooManyUserCodes
+	}
+	d.entered = true
+	return d, nil
 }
 
 // waitingDevice finds the device of a user code, with or without its hyphen, in upper or lower case.

@@ -25,7 +25,7 @@ func poll(t *testing.T, gh *Server, code string) answer {
 	}))
 }
 
-func TestTheDeviceFlowGivesAPairToWhoeverWasApproved(t *testing.T) {
+func TestDeviceFlowGivesAPairToWhoeverWasApproved(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		gh := newServer(t)
 		start := deviceCode(t, gh)
@@ -56,7 +56,7 @@ func TestTheDeviceFlowGivesAPairToWhoeverWasApproved(t *testing.T) {
 	})
 }
 
-func TestTheIntervalIsCheckedBeforeAnythingElse(t *testing.T) {
+func TestDeviceFlowIntervalIsCheckedBeforeAnythingElse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		gh := newServer(t)
 		start := deviceCode(t, gh)
@@ -77,7 +77,7 @@ func TestTheIntervalIsCheckedBeforeAnythingElse(t *testing.T) {
 	})
 }
 
-func TestHowADeviceFlowEndsWithoutAPair(t *testing.T) {
+func TestDeviceFlowHowADeviceFlowEndsWithoutAPair(t *testing.T) {
 	cases := map[string]struct {
 		happens func(*testing.T, *Server, string)
 		error   string
@@ -113,7 +113,7 @@ func TestHowADeviceFlowEndsWithoutAPair(t *testing.T) {
 	}
 }
 
-func TestADeviceFlowThatCannotBegin(t *testing.T) {
+func TestDeviceFlowThatCannotBegin(t *testing.T) {
 	gh := newServer(t)
 	gh.UpdateApp(clientID, func(a *App) { a.DeviceFlow = false })
 	got := deviceCode(t, gh)
@@ -126,8 +126,54 @@ func TestADeviceFlowThatCannotBegin(t *testing.T) {
 	want(t, "approval of a code of nobody's", gh.ApproveDevice("ABCD-EFGH", "octocat"), ErrUnknownUserCode)
 }
 
+func TestDeviceFlowTakesFiftyCodesAnHourForAnApp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		gh := newServer(t)
+		gh.AddApp(App{ClientID: "Iv23liOther", DeviceFlow: true})
+		for i := range DefaultDeviceCodeEntries {
+			userCode := deviceCode(t, gh).text("user_code")
+			if i%2 == 0 {
+				want(t, "approval", gh.ApproveDevice(userCode, "octocat"), nil)
+			} else {
+				want(t, "denial", gh.DenyDevice(userCode), nil)
+			}
+		}
+		start := deviceCode(t, gh)
+		want(t, "the 51st", gh.ApproveDevice(start.text("user_code"), "hubot"), ErrTooManyUserCodes)
+		want(t, "a code of nobody's", gh.ApproveDevice("BCDF-GHJK", "hubot"), ErrUnknownUserCode)
+		want(t, "poll", poll(t, gh, start.text("device_code")).text("error"), "authorization_pending")
+		b := newBrowser(t, gh)
+		b.open("/login/device")
+		b.signIn("hubot")
+		b.submit(url.Values{"user_code": {start.text("user_code")}})
+		b.shows("Too many codes")
+		want(t, "status", b.status, http.StatusTooManyRequests)
+
+		r := tokenRequest(url.Values{"client_id": {"Iv23liOther"}})
+		r.URL.Path = "/login/device/code"
+		want(t, "another App's", gh.ApproveDevice(send(t, gh, r).text("user_code"), "octocat"), nil)
+		time.Sleep(time.Hour)
+		want(t, "an hour later", gh.ApproveDevice(deviceCode(t, gh).text("user_code"), "hubot"), nil)
+		gh.UpdateApp(clientID, func(a *App) { a.DeviceCodeEntries = -1 })
+		for range 2 * DefaultDeviceCodeEntries {
+			want(t, "without a limit", gh.DenyDevice(deviceCode(t, gh).text("user_code")), nil)
+		}
+	})
+}
+
+func TestDeviceFlowCountsACodeOnceThatIsEnteredAndConfirmed(t *testing.T) {
+	gh := newServer(t, func(o *Options) { o.Apps[0].DeviceCodeEntries = 1 })
+	b := newBrowser(t, gh)
+	b.open("/login/device")
+	b.signIn("octocat")
+	b.submit(url.Values{"user_code": {deviceCode(t, gh).text("user_code")}})
+	b.shows("Authorize")
+	b.submit(url.Values{"decision": {"continue"}})
+	b.shows("Congratulations")
+}
+
 // That an OAuth App has to ask for its refresh tokens is reported, and not documented: a knob.
-func TestAnOAuthAppHasToAskForItsRefreshToken(t *testing.T) {
+func TestDeviceFlowOAuthAppHasToAskForItsRefreshToken(t *testing.T) {
 	for scope, c := range map[string]struct {
 		scope   string
 		refresh bool

@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-func TestAFaultBeforeTheCommitLeavesTheTokenAlone(t *testing.T) {
+func TestFaultBeforeTheCommitLeavesTheTokenAlone(t *testing.T) {
 	reset := time.Now().Add(time.Hour)
 	cases := map[string]struct {
 		fault  Fault
@@ -57,7 +57,7 @@ func TestAFaultBeforeTheCommitLeavesTheTokenAlone(t *testing.T) {
 	}
 }
 
-func TestAFaultAfterTheCommitCostsTheReply(t *testing.T) {
+func TestFaultAfterTheCommitCostsTheReply(t *testing.T) {
 	for name, fault := range map[string]Fault{
 		"502":          BadGateway().AfterCommit(),
 		"Server Error": ServerError().AfterCommit(),
@@ -116,7 +116,7 @@ func TestFaultsThatShapeTheReply(t *testing.T) {
 	}
 }
 
-func TestAFaultHitsWhatItIsMeantForOnly(t *testing.T) {
+func TestFaultHitsWhatItIsMeantForOnly(t *testing.T) {
 	gh := newServer(t)
 	gh.AddApp(App{ClientID: "Iv23liOther", Secrets: []string{"other"}})
 	one, two := gh.Mint(clientID, "octocat"), gh.Mint(clientID, "hubot")
@@ -154,7 +154,7 @@ func TestAFaultHitsWhatItIsMeantForOnly(t *testing.T) {
 	want(t, "an App named in the path", appCall(t, gh, http.MethodDelete, "/token", "ghu_x").status, 503)
 }
 
-func TestAFaultChosenByAFunction(t *testing.T) {
+func TestFaultChosenByAFunction(t *testing.T) {
 	gh := newServer(t, func(o *Options) {
 		o.ChooseFault = func(p Presentation) *Fault {
 			if p.N%2 == 0 {
@@ -170,7 +170,7 @@ func TestAFaultChosenByAFunction(t *testing.T) {
 	want(t, "label", gh.Presentations()[2].Fault, "502 before commit")
 }
 
-func TestARequestIsHeldBeforeTheCommit(t *testing.T) {
+func TestFaultRequestIsHeldBeforeTheCommit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		gh := newServer(t)
 		seed := gh.Mint(clientID, "octocat")
@@ -192,7 +192,7 @@ func TestARequestIsHeldBeforeTheCommit(t *testing.T) {
 	})
 }
 
-func TestAReplyIsHeldAfterTheCommit(t *testing.T) {
+func TestFaultReplyIsHeldAfterTheCommit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		gh := newServer(t)
 		seed := gh.Mint(clientID, "octocat")
@@ -206,7 +206,7 @@ func TestAReplyIsHeldAfterTheCommit(t *testing.T) {
 	})
 }
 
-func TestAClientThatLeavesTakesItsHeldRequestWithIt(t *testing.T) {
+func TestFaultClientThatLeavesTakesItsHeldRequestWithIt(t *testing.T) {
 	for name, c := range map[string]struct {
 		fault     Fault
 		exchanges int
@@ -230,7 +230,7 @@ func TestAClientThatLeavesTakesItsHeldRequestWithIt(t *testing.T) {
 	}
 }
 
-func TestATokenSpentWhileAnotherRequestWithItWasHeldIsADoubleSpend(t *testing.T) {
+func TestFaultTokenSpentWhileAnotherRequestWithItWasHeldIsADoubleSpend(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		gh := newServer(t)
 		seed := gh.Mint(clientID, "octocat")
@@ -246,7 +246,7 @@ func TestATokenSpentWhileAnotherRequestWithItWasHeldIsADoubleSpend(t *testing.T)
 	})
 }
 
-func TestCloseReleasesWhatIsHeld(t *testing.T) {
+func TestFaultCloseReleasesWhatIsHeld(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		gh := newServer(t)
 		hold := gh.Inject(Hold())
@@ -262,7 +262,7 @@ func TestCloseReleasesWhatIsHeld(t *testing.T) {
 	})
 }
 
-func TestHooksRunBetweenTheCommitAndTheReply(t *testing.T) {
+func TestFaultHooksRunBetweenTheCommitAndTheReply(t *testing.T) {
 	var calls []string
 	gh := newServer(t)
 	seed := gh.Mint(clientID, "octocat")
@@ -326,7 +326,7 @@ func checkBroken(t *testing.T, gh *Server, client *http.Client, base string) {
 	}
 }
 
-func TestConnectionsBreakInProcess(t *testing.T) {
+func TestFaultConnectionsBreakInProcess(t *testing.T) {
 	gh := newServer(t)
 	checkBroken(t, gh, inProcess(gh), "https://github.com")
 	gh.Inject(ResetConnection())
@@ -334,7 +334,7 @@ func TestConnectionsBreakInProcess(t *testing.T) {
 	want(t, "is a reset", errors.Is(err, syscall.ECONNRESET), true)
 }
 
-func TestASlowBodyTakesItsTime(t *testing.T) {
+func TestFaultSlowBodyTakesItsTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		gh := newServer(t)
 		seed := gh.Mint(clientID, "octocat")

@@ -63,7 +63,17 @@ const (
 	BasicAuth Rule = "HTTP Basic"
 	// UnexpectedHeader: the request carried a header that has no business at the endpoint.
 	UnexpectedHeader Rule = "unexpected header"
-	// SecretInURL: a refresh token or client secret stood in the query string, where logs keep it.
+	// SpentCodePresented: a code of the web flow was presented after it had been redeemed.
+	SpentCodePresented Rule = "spent code presented"
+	// MissingState: an authorization was asked for without state, so that the answer may be somebody else's.
+	MissingState Rule = "missing state"
+	// MissingChallenge: an authorization was asked for without PKCE, which GitHub recommends and does not require.
+	MissingChallenge Rule = "missing code_challenge"
+	// WeakVerifier: a code_verifier was not of the 43 to 128 characters that RFC 7636 wants.
+	WeakVerifier Rule = "weak code_verifier"
+	// ScopedTokenScoped: a scoped token was asked for with a token that is scoped itself.
+	ScopedTokenScoped Rule = "scoped token scoped again"
+	// SecretInURL: a token, a code or a client secret stood in the query string, where logs keep it.
 	SecretInURL Rule = "secret in URL"
 	// RepeatedParameter: a parameter was sent twice.
 	RepeatedParameter Rule = "repeated parameter"
@@ -75,7 +85,7 @@ type Violation struct {
 	Rule Rule      `json:"rule"`
 	// Detail is the name of the header, where that is the matter.
 	Detail string `json:"detail,omitempty"`
-	// Fingerprint is that of the refresh token presented, if there was one.
+	// Fingerprint is that of the refresh token, or of the web flow's code, presented, if there was one.
 	Fingerprint string `json:"fingerprint,omitempty"`
 	// ClientID is the client id presented.
 	ClientID string `json:"clientID,omitempty"`
@@ -88,6 +98,7 @@ type ledger struct {
 	committed     []*Presentation
 	doubleSpends  []*Presentation
 	violations    []Violation
+	codes         []*CodePresentation
 }
 
 func (l *ledger) add(p *Presentation) {
@@ -126,9 +137,11 @@ func (s *Server) checkSpent(c *call, p *pair) {
 }
 
 func (s *Server) violate(c *call, rule Rule, detail string) {
+	presented := c.get("refresh_token")
+	def(&presented, c.get("code"))
 	s.ledger.violations = append(s.ledger.violations, Violation{
 		At: s.now(), Rule: rule, Detail: detail,
-		Fingerprint: Fingerprint(c.get("refresh_token")), ClientID: c.get("client_id"),
+		Fingerprint: Fingerprint(presented), ClientID: c.get("client_id"),
 	})
 }
 

@@ -12,8 +12,13 @@ const (
 	DefaultAccessTokenLifetime = 28800 * time.Second
 	// DefaultRefreshTokenLifetime is how long a refresh token lives: 184 days.
 	DefaultRefreshTokenLifetime = 15897600 * time.Second
-	// DefaultMaxTokens is how many tokens a user can have of one App and scope; the oldest die.
+	// DefaultMaxTokens is how many tokens a user can have of one App and scope. Over it one dies: see App.MaxTokens.
 	DefaultMaxTokens = 10
+	// DefaultMaxCreations is how many tokens can be created in an hour for a user, App and scope without the person being
+	// asked again.
+	DefaultMaxCreations = 10
+	// DefaultDeviceCodeEntries is how many user codes may be entered in an hour for an App, by all its users together.
+	DefaultDeviceCodeEntries = 50
 	// DefaultRevokeLimit is how many requests an hour one address may make to POST /credentials/revoke.
 	DefaultRevokeLimit = 60
 	// DefaultDeviceCodeLifetime is how long a person has to enter a user code: 15 minutes.
@@ -137,9 +142,20 @@ type App struct {
 	// App and a JWT, with dots and dashes. The two lengths then say nothing.
 	LongTokens bool
 
-	// MaxTokens is how many tokens a user can have for this App and one scope before the oldest die; default
-	// DefaultMaxTokens, negative: no limit.
+	// MaxTokens is how many tokens a user can have for this App and one scope; default DefaultMaxTokens, negative: no limit.
+	// Over it the oldest of those dies that were never used and are older than a minute; where there is none, the one that
+	// was used least recently; and where none was ever used, the oldest. GET /user and Authenticate are uses, the App's own
+	// check is none.
 	MaxTokens int
+	// MaxCreations is how many tokens can be created in an hour for a user, this App and one scope; default
+	// DefaultMaxCreations, negative: no limit. Over it no token dies: the web flow asks the person again, who has authorized
+	// the App already.
+	MaxCreations int
+	// CreationError is the OAuth error that the token endpoint answers over MaxCreations, its token or code untouched. What
+	// it does is not documented; by default it goes on.
+	CreationError string
+	// RefreshesCreate counts each exchange of a refresh token as a creation, which is not documented.
+	RefreshesCreate bool
 	// RateLimit limits the requests to the token endpoint; the zero value is no limit.
 	RateLimit RateLimit
 
@@ -147,16 +163,58 @@ type App struct {
 	DeviceCodeLifetime time.Duration
 	// DeviceInterval defaults to DefaultDeviceInterval.
 	DeviceInterval time.Duration
+	// DeviceCodeEntries is how many user codes may be entered in an hour; default DefaultDeviceCodeEntries, negative: no
+	// limit.
+	DeviceCodeEntries int
 
-	// CallbackURLs are the redirect URIs of the web flow; a request may name one of them or a path below one.
+	// CallbackURLs are the redirect URIs of the web flow, ten at most. A request of a GitHub App has to name one of them
+	// exactly; one of an OAuth App may name a path below one, and any port of a loopback address. The wildcards that GitHub
+	// Apps may choose are not played.
 	CallbackURLs []string
-	// AutoApprove lets the web flow go through without the consent page.
+	// AnyLoopbackPort lets a GitHub App, too, name any port of a loopback address; reports contradict each other.
+	AnyLoopbackPort bool
+	// InsecureCallbacksPick shows the account picker for each redirect URI that is not https, as GitHub may.
+	InsecureCallbacksPick bool
+	// AutoApprove lets the web flow go through without the consent page, as if a person had seen and confirmed it.
 	AutoApprove bool
+
+	// Installations are the accounts where the App is installed, and what it may do there. A GitHub App's tokens can be
+	// scoped to one of them.
+	Installations []Installation
+	// ScopedTokensOutliveParent lets scoped tokens live when the token ends that they were made with, as others report. By
+	// default they end with it. GitHub documents neither.
+	ScopedTokensOutliveParent bool
+	// ScopedTokenLifetime is how long a scoped token lives; by default as long as the token that it was made with. It is not
+	// documented.
+	ScopedTokenLifetime time.Duration
+	// ScopedTokensCount counts scoped tokens to MaxTokens and MaxCreations, which is not documented.
+	ScopedTokensCount bool
 
 	// WebhookURL receives github_app_authorization when a grant is revoked; default none.
 	WebhookURL string
 	// WebhookSecret signs the webhook.
 	WebhookSecret string
+}
+
+// Installation is an account where a GitHub App is installed.
+type Installation struct {
+	// ID of the installation; default 1.
+	ID int64
+	// Account is the login of the user or organization.
+	Account string
+	// AccountID is the number of the account.
+	AccountID int64
+	// Repositories that the installation reaches.
+	Repositories []Repository
+	// Permissions of the installation, by name: read, write or admin.
+	Permissions map[string]string
+}
+
+// Repository is a repository that an installation reaches.
+type Repository struct {
+	ID int64
+	// Name without its owner.
+	Name string
 }
 
 // GitHubRateLimit is GitHub's documented limit of token requests: 2,000 an hour for an App.
@@ -205,13 +263,19 @@ func (a App) withDefaults() App {
 	def(&a.RefreshTokenPrefix, "ghr_")
 	def(&a.RefreshTokenLength, 76)
 	def(&a.MaxTokens, DefaultMaxTokens)
+	def(&a.MaxCreations, DefaultMaxCreations)
 	def(&a.RateLimit.Window, time.Hour)
 	def(&a.RateLimit.Status, http.StatusForbidden)
 	def(&a.DeviceCodeLifetime, DefaultDeviceCodeLifetime)
 	def(&a.DeviceInterval, DefaultDeviceInterval)
+	def(&a.DeviceCodeEntries, DefaultDeviceCodeEntries)
 	a.Secrets = append([]string(nil), a.Secrets...)
 	a.CallbackURLs = append([]string(nil), a.CallbackURLs...)
 	a.InvalidScopes = append([]string(nil), a.InvalidScopes...)
+	a.Installations = append([]Installation(nil), a.Installations...)
+	for i := range a.Installations {
+		def(&a.Installations[i].ID, 1)
+	}
 	return a
 }
 

@@ -167,11 +167,18 @@ func codeProblem(err error) string {
 	if errors.Is(err, ErrUserCodeExpired) {
 		return "This code has expired. Ask your device for a new one."
 	}
+	if errors.Is(err, ErrTooManyUserCodes) {
+		return "Too many codes were entered for this App. Wait an hour and try again."
+	}
 	return "No device shows this code. Check it and enter it again."
 }
 
 func (s *Server) showCodeProblem(w http.ResponseWriter, r *http.Request, user *User, err error) {
-	show(w, http.StatusUnprocessableEntity, "device", page{
+	status := http.StatusUnprocessableEntity
+	if errors.Is(err, ErrTooManyUserCodes) {
+		status = http.StatusTooManyRequests
+	}
+	show(w, status, "device", page{
 		Title: "Error: Device activation", Heading: "Device activation", Error: codeProblem(err),
 		User: user.Login, Here: "/login/device", UserCode: r.PostFormValue("user_code"),
 	})
@@ -179,7 +186,7 @@ func (s *Server) showCodeProblem(w http.ResponseWriter, r *http.Request, user *U
 
 func (s *Server) enterCode(w http.ResponseWriter, r *http.Request, user *User) {
 	s.mu.Lock()
-	d, err := s.waitingDevice(r.PostFormValue("user_code"))
+	d, err := s.enter(r.PostFormValue("user_code"))
 	var p page
 	if err == nil {
 		p = page{

@@ -91,7 +91,7 @@ func (b *browser) shows(text string) {
 	}
 }
 
-func TestAPersonEntersADeviceCode(t *testing.T) {
+func TestPagesPersonEntersADeviceCode(t *testing.T) {
 	gh := newServer(t)
 	gh.UpdateApp(clientID, func(a *App) { a.Name = `Robots & "Sons"` })
 	start := deviceCode(t, gh)
@@ -118,7 +118,7 @@ func TestAPersonEntersADeviceCode(t *testing.T) {
 	want(t, "account", user.Login, "hubot")
 }
 
-func TestAPersonCancels(t *testing.T) {
+func TestPagesPersonCancels(t *testing.T) {
 	gh := newServer(t)
 	start := deviceCode(t, gh)
 	b := newBrowser(t, gh)
@@ -131,7 +131,7 @@ func TestAPersonCancels(t *testing.T) {
 	want(t, "error", poll(t, gh, start.text("device_code")).text("error"), "access_denied")
 }
 
-func TestACodeEnteredTooLateIsCalledExpired(t *testing.T) {
+func TestPagesCodeEnteredTooLateIsCalledExpired(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		gh := newServer(t)
 		start := deviceCode(t, gh)
@@ -145,7 +145,7 @@ func TestACodeEnteredTooLateIsCalledExpired(t *testing.T) {
 	})
 }
 
-func TestAPersonRevokesAnApp(t *testing.T) {
+func TestPagesPersonRevokesAnApp(t *testing.T) {
 	gh := newServer(t)
 	pair := gh.Mint(clientID, "octocat")
 	b := newBrowser(t, gh)
@@ -157,14 +157,14 @@ func TestAPersonRevokesAnApp(t *testing.T) {
 	want(t, "alive", gh.Alive(pair.AccessToken) || gh.Alive(pair.RefreshToken), false)
 }
 
-func TestALoginLeadsToNoOtherHost(t *testing.T) {
+func TestPagesLoginLeadsToNoOtherHost(t *testing.T) {
 	for _, evil := range []string{"https://evil.example", "//evil.example", `/\evil.example`, "evil"} {
 		want(t, evil, localPath(evil), "/")
 	}
 	want(t, "a local path", localPath("/login/device?user_code=AB"), "/login/device?user_code=AB")
 }
 
-func TestTheHomePageLeadsOn(t *testing.T) {
+func TestPagesHomePageLeadsOn(t *testing.T) {
 	b := newBrowser(t, newServer(t))
 	b.open("/")
 	b.shows(`href="/login/device"`)

@@ -32,7 +32,7 @@ func readParameters(r *http.Request) (parameters, error) {
 		return p, errMalformedBody
 	}
 	p.add(query)
-	for _, secret := range []string{"refresh_token", "client_secret"} {
+	for _, secret := range []string{"refresh_token", "client_secret", "code", "code_verifier", "device_code"} {
 		if query.Has(secret) {
 			p.wrong = append(p.wrong, SecretInURL)
 		}

@@ -15,17 +15,23 @@ type window struct {
 // spend counts a request against a limit and returns the window it fell in, and whether it was allowed. A limit of 0 or
 // less allows all. The caller holds the lock.
 func (s *Server) spend(name string, limit int, length time.Duration) (window, bool) {
+	w := s.window(name, length)
+	if limit > 0 && w.used >= limit {
+		return *w, false
+	}
+	w.used++
+	return *w, true
+}
+
+// window is the one of this name that is under way. The caller holds the lock.
+func (s *Server) window(name string, length time.Duration) *window {
 	now := s.now()
 	w := s.windows[name]
 	if w == nil || !now.Before(w.resets) {
 		w = &window{resets: now.Add(length)}
 		s.windows[name] = w
 	}
-	if limit > 0 && w.used >= limit {
-		return *w, false
-	}
-	w.used++
-	return *w, true
+	return w
 }
 
 // rateHeaders tells the client how it stands.

@@ -90,6 +90,7 @@ func (s *Server) answerUser(c *call) reply {
 		return s.badCredentialsReply(c)
 	}
 	s.badAuthOf(c).inARow = 0
+	p.used = s.now()
 	if p.user.Suspended {
 		return restError(http.StatusForbidden, "Sorry. Your account was suspended.")
 	}
@@ -176,6 +177,11 @@ func (s *Server) answerCheck(c *call) reply {
 	if p == nil {
 		return restError(http.StatusNotFound, "Not Found")
 	}
+	return c.versioned(jsonReply(http.StatusOK, authorizationJSON(c, app, p)))
+}
+
+// authorizationJSON is what the REST API tells of a token.
+func authorizationJSON(c *call, app *App, p *pair) map[string]any {
 	authorization := map[string]any{
 		"id":               1,
 		"url":              "https://" + c.r.Host + "/authorizations/1",
@@ -191,7 +197,10 @@ func (s *Server) answerCheck(c *call) reply {
 	if !p.access.expires.IsZero() {
 		authorization["expires_at"] = p.access.expires.UTC().Format(time.RFC3339)
 	}
-	return c.versioned(jsonReply(http.StatusOK, authorization))
+	if installation := p.restriction.installation(app); installation != nil {
+		authorization["installation"] = installation
+	}
+	return authorization
 }
 
 // answerDeleteToken is DELETE /applications/{client_id}/token: it ends the pair of this token, or the token alone.
@@ -204,7 +213,7 @@ func (s *Server) answerDeleteToken(c *call) reply {
 		return restError(http.StatusNotFound, "Not Found")
 	}
 	if s.options.DeleteSparesRefreshToken {
-		p.access.kill(s.now(), Revoked)
+		p.end(&p.access, s.now(), Revoked)
 	} else {
 		p.kill(s.now(), Revoked)
 	}
@@ -253,7 +262,7 @@ func (s *Server) answerRevoke(c *call) reply {
 	now := s.now()
 	for _, token := range body.Credentials {
 		if p := s.tokens[token]; p != nil {
-			p.half(token).kill(now, Revoked)
+			p.end(p.half(token), now, Revoked)
 		}
 	}
 	result := jsonReply(http.StatusAccepted, map[string]any{})

@@ -36,7 +36,7 @@ func appCall(t *testing.T, gh *Server, method, path, token string) answer {
 	return send(t, gh, r)
 }
 
-func TestGetUser(t *testing.T) {
+func TestRESTGetUser(t *testing.T) {
 	gh := newServer(t)
 	pair := gh.Mint(clientID, "octocat")
 	got := getUser(t, gh, pair.AccessToken)
@@ -78,7 +78,7 @@ func TestGetUser(t *testing.T) {
 	}
 }
 
-func TestAFreshTokenMayBeRefusedForAWhile(t *testing.T) {
+func TestRESTFreshTokenMayBeRefusedForAWhile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		gh := newServer(t, func(o *Options) { o.FreshTokenRefusedFor = 2 * time.Second })
 		pair := gh.Mint(clientID, "octocat")
@@ -89,7 +89,7 @@ func TestAFreshTokenMayBeRefusedForAWhile(t *testing.T) {
 	})
 }
 
-func TestSeveralBadCredentialsInARowAreForbiddenForAWhile(t *testing.T) {
+func TestRESTSeveralBadCredentialsInARowAreForbiddenForAWhile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		gh := newServer(t, func(o *Options) { o.BadCredentialsLimit = 3 })
 		pair := gh.Mint(clientID, "octocat")
@@ -106,7 +106,7 @@ func TestSeveralBadCredentialsInARowAreForbiddenForAWhile(t *testing.T) {
 	})
 }
 
-func TestTheRESTLimitIsEnforcedWhenAsked(t *testing.T) {
+func TestRESTLimitIsEnforcedWhenAsked(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		gh := newServer(t, func(o *Options) { o.RESTLimit = 1 })
 		pair := gh.Mint(clientID, "octocat")
@@ -119,7 +119,7 @@ func TestTheRESTLimitIsEnforcedWhenAsked(t *testing.T) {
 	})
 }
 
-func TestTheAppChecksAndDeletesTokens(t *testing.T) {
+func TestRESTAppChecksAndDeletesTokens(t *testing.T) {
 	gh := newServer(t)
 	first, second := gh.Mint(clientID, "octocat"), gh.Mint(clientID, "octocat")
 
@@ -142,7 +142,7 @@ func TestTheAppChecksAndDeletesTokens(t *testing.T) {
 	want(t, "another user's token alive", gh.Alive(hubot.AccessToken), true)
 }
 
-func TestADeletedTokenMayLeaveTheOtherOneOfItsPairAlive(t *testing.T) {
+func TestRESTDeletedTokenMayLeaveTheOtherOneOfItsPairAlive(t *testing.T) {
 	gh := newServer(t, func(o *Options) { o.DeleteSparesRefreshToken = true })
 	pair := gh.Mint(clientID, "octocat")
 	want(t, "delete", appCall(t, gh, http.MethodDelete, "/token", pair.AccessToken).status, 204)
@@ -152,7 +152,7 @@ func TestADeletedTokenMayLeaveTheOtherOneOfItsPairAlive(t *testing.T) {
 	want(t, "error of a refresh", refresh(t, gh, pair.RefreshToken).text("error"), "")
 }
 
-func TestTheAppMustProveItself(t *testing.T) {
+func TestRESTAppMustProveItself(t *testing.T) {
 	gh := newServer(t)
 	gh.AddApp(App{ClientID: "Iv23liOther", Secrets: []string{"other"}})
 	pair := gh.Mint(clientID, "octocat")
@@ -181,7 +181,7 @@ func TestTheAppMustProveItself(t *testing.T) {
 	}
 }
 
-func TestAnybodyCanRevokeTheTokensTheyHold(t *testing.T) {
+func TestRESTAnybodyCanRevokeTheTokensTheyHold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		gh := newServer(t, func(o *Options) { o.RevokeLimit = 3 })
 		revoke := func(credentials ...string) answer {
@@ -205,7 +205,7 @@ func TestAnybodyCanRevokeTheTokensTheyHold(t *testing.T) {
 }
 
 // github.com takes no authentication there, and an Enterprise Server nothing without.
-func TestWhoMayRevokeCredentials(t *testing.T) {
+func TestRESTWhoMayRevokeCredentials(t *testing.T) {
 	for name, c := range map[string]struct {
 		enterprise, authenticated bool
 		status                    int

@@ -16,6 +16,7 @@ func (s *Server) restRoutes() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /user", s.endpointHandler(UserEndpoint, s.answerUser))
 	mux.HandleFunc("POST /applications/{client_id}/token", s.endpointHandler(CheckEndpoint, s.answerCheck))
+	mux.HandleFunc("POST /applications/{client_id}/token/scoped", s.endpointHandler(ScopedEndpoint, s.answerScoped))
 	mux.HandleFunc("DELETE /applications/{client_id}/token", s.endpointHandler(DeleteTokenEndpoint, s.answerDeleteToken))
 	mux.HandleFunc("DELETE /applications/{client_id}/grant", s.endpointHandler(DeleteGrantEndpoint, s.answerDeleteGrant))
 	mux.HandleFunc("POST /credentials/revoke", s.endpointHandler(RevokeEndpoint, s.answerRevoke))

@@ -108,6 +108,7 @@ func (s *Server) AddApp(app App) {
 	if app.ClientID == "" || s.apps[app.ClientID] != nil {
 		panic(fmt.Sprintf("githubtest: the client id %q is empty or taken", app.ClientID))
 	}
+	app.check()
 	app = app.withDefaults()
 	s.apps[app.ClientID] = &app
 }
@@ -119,6 +120,7 @@ func (s *Server) UpdateApp(clientID string, change func(*App)) {
 	defer s.mu.Unlock()
 	app := s.mustApp(clientID)
 	change(app)
+	app.check()
 	*app = app.withDefaults()
 }
 
@@ -143,6 +145,16 @@ func (s *Server) UpdateUser(login string, change func(*User)) {
 	delete(s.users, strings.ToLower(login))
 	change(user)
 	s.users[strings.ToLower(user.Login)] = user
+}
+
+// maxCallbackURLs is how many callback URLs an App can have.
+const maxCallbackURLs = 10
+
+// check panics if an App is none that could be registered.
+func (a *App) check() {
+	if len(a.CallbackURLs) > maxCallbackURLs {
+		panic(fmt.Sprintf("githubtest: the App %q has more than %d callback URLs", a.ClientID, maxCallbackURLs))
+	}
 }
 
 func (s *Server) addUser(user User) *User {

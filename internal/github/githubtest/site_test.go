@@ -17,7 +17,7 @@ import (
 	"time"
 )
 
-func TestEveryShapeOfHostOverTLS(t *testing.T) {
+func TestSiteEveryShapeOfHostOverTLS(t *testing.T) {
 	gh := newServer(t)
 	site := gh.StartTest(t)
 	client := site.Client()
@@ -52,7 +52,7 @@ func TestEveryShapeOfHostOverTLS(t *testing.T) {
 	}
 }
 
-func TestCertificates(t *testing.T) {
+func TestSiteCertificates(t *testing.T) {
 	get := func(client *http.Client, url string) error {
 		response, err := client.Get(url)
 		if err == nil {
@@ -102,7 +102,7 @@ func TestCertificates(t *testing.T) {
 	})
 }
 
-func TestConnectionsBreakOnTheWire(t *testing.T) {
+func TestSiteConnectionsBreakOnTheWire(t *testing.T) {
 	gh := newServer(t)
 	for version, listen := range map[string]Listen{"HTTP 1": {HTTP1: true}, "HTTP 2": {}} {
 		t.Run(version, func(t *testing.T) {
@@ -113,7 +113,7 @@ func TestConnectionsBreakOnTheWire(t *testing.T) {
 	}
 }
 
-func TestAResetIsAResetAndACloseIsNone(t *testing.T) {
+func TestSiteResetIsAResetAndACloseIsNone(t *testing.T) {
 	gh := newServer(t)
 	site := gh.StartTest(t, Listen{HTTP1: true})
 	for name, c := range map[string]struct {
@@ -136,7 +136,7 @@ type noClose struct{ *testing.T }
 
 func (noClose) Cleanup(func()) {}
 
-func TestASiteThatIsClosedIsGoneAndItsPortIsFree(t *testing.T) {
+func TestSiteThatIsClosedIsGoneAndItsPortIsFree(t *testing.T) {
 	gh := newServer(t)
 	site, err := gh.Start(Listen{})
 	if err != nil {
@@ -166,7 +166,7 @@ func TestASiteThatIsClosedIsGoneAndItsPortIsFree(t *testing.T) {
 	want(t, "shutdown", again.Shutdown(t.Context()), nil)
 }
 
-func TestShutdownWaitsForRequestsUnderWayButNotForEver(t *testing.T) {
+func TestSiteShutdownWaitsForRequestsUnderWayButNotForEver(t *testing.T) {
 	gh := newServer(t)
 	site, err := gh.Start(Listen{})
 	if err != nil {
@@ -188,7 +188,7 @@ func TestShutdownWaitsForRequestsUnderWayButNotForEver(t *testing.T) {
 	want(t, "request failed", <-done != nil, true)
 }
 
-func TestTenConcurrentExchangesOverTLSHaveOneWinner(t *testing.T) {
+func TestSiteTenConcurrentExchangesOverTLSHaveOneWinner(t *testing.T) {
 	gh := newServer(t)
 	site := gh.StartTest(t)
 	seed := gh.Mint(clientID, "octocat")

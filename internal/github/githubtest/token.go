@@ -56,7 +56,7 @@ const (
 	Expired Cause = "expired"
 	// Revoked tokens were revoked: by the admin side, the REST API, or with their grant.
 	Revoked Cause = "revoked"
-	// Evicted tokens were the oldest when the user had more than App.MaxTokens.
+	// Evicted tokens were the ones to go when the user had more than App.MaxTokens.
 	Evicted Cause = "evicted"
 )
 
@@ -101,8 +101,14 @@ type pair struct {
 	device  bool // from the device flow: refreshed without client secret
 	scope   string
 	issued  time.Time
+	used    time.Time // when the access token was last used; zero: never
 	access  half
 	refresh half
+	// restriction is what the tokens are limited to, or nil.
+	restriction *Restriction
+	// parent is the pair that a scoped token was made with, nil for all others; scoped are the tokens made with this one.
+	parent *pair
+	scoped []*pair
 	// successor is the pair that the exchange of refresh has issued.
 	successor *pair
 }
@@ -120,7 +126,7 @@ type grantKey struct {
 	scope    string
 }
 
-// grant holds the pairs of one user, App and scope that may still be alive, oldest first.
+// grant holds the pairs and scoped tokens of one user, App and scope that may still be alive, oldest first.
 type grant struct {
 	key   grantKey
 	pairs list.List
@@ -144,13 +150,17 @@ func (s *Server) issue(app *App, user *User, device bool, scope string, previous
 	}
 	if previous != nil {
 		previous.successor = p
-		p.chain = previous.chain
+		p.chain, p.restriction = previous.chain, previous.restriction
 	} else {
 		p.chain.first = p
 		s.chains = append(s.chains, p.chain)
 	}
 	p.chain.last = p
 	p.chain.length++
+	if previous == nil || app.RefreshesCreate {
+		s.countCreation(app, user, scope)
+	}
+	s.newest[grantKey{clientID: app.ClientID, userID: user.ID}] = p
 	s.enrol(p, now)
 	return p
 }
@@ -164,7 +174,7 @@ func (s *Server) newToken(app *App, length int) string {
 	return fmt.Sprintf("%d_eyJ%s.eyJ%s.%s", app.ID, part(33), part(130), part(342)) // A header, claims and an RSA signature.
 }
 
-// enrol counts the pair against the user's limit and lets the oldest die.
+// enrol counts the pair against the user's limit and ends what is over it.
 func (s *Server) enrol(p *pair, now time.Time) {
 	key := grantKey{clientID: p.app.ClientID, userID: p.user.ID, scope: p.scope}
 	g := s.grants[key]
@@ -173,7 +183,6 @@ func (s *Server) enrol(p *pair, now time.Time) {
 		s.grants[key] = g
 	}
 	p.grant, p.element = g, g.pairs.PushBack(p)
-	s.newest[grantKey{clientID: key.clientID, userID: key.userID}] = p
 	if p.app.MaxTokens < 0 || g.pairs.Len() <= p.app.MaxTokens {
 		return
 	}
@@ -184,16 +193,26 @@ func (s *Server) enrol(p *pair, now time.Time) {
 			old.leave()
 		}
 	}
-	for g.pairs.Len() > p.app.MaxTokens {
-		g.pairs.Front().Value.(*pair).kill(now, Evicted)
+	for len(g.counted()) > p.app.MaxTokens {
+		evictee(g.counted(), now).kill(now, Evicted)
 	}
 }
 
 // kill ends both tokens.
 func (p *pair) kill(now time.Time, cause Cause) {
-	p.access.kill(now, cause)
-	p.refresh.kill(now, cause)
+	p.end(&p.access, now, cause)
+	p.end(&p.refresh, now, cause)
 	p.leave()
+}
+
+// end ends one of the tokens, and with an access token those that were scoped from it.
+func (p *pair) end(h *half, now time.Time, cause Cause) {
+	h.kill(now, cause)
+	if h == &p.access && !p.app.ScopedTokensOutliveParent {
+		for _, scoped := range p.scoped {
+			scoped.kill(now, cause)
+		}
+	}
 }
 
 func (p *pair) leave() {

@@ -48,6 +48,9 @@ func (c *call) conclude(outcome Outcome, r reply) reply {
 	if c.presentation != nil {
 		c.presentation.Outcome = outcome
 	}
+	if c.code != nil {
+		c.code.Outcome = outcome
+	}
 	return r
 }
 
@@ -77,6 +80,9 @@ func (s *Server) exchange(c *call, app *App) reply {
 	if p.user.EmailUnverified {
 		return s.refuse(c, unverifiedUserEmail)
 	}
+	if app.RefreshesCreate && s.creationRefused(app, p.user, p.scope) {
+		return s.refuse(c, oauthError(app.CreationError))
+	}
 	p.kill(now, Exchanged)
 	next := s.issue(app, p.user, p.device, p.scope, p)
 	if c.presentation != nil {
@@ -101,40 +107,8 @@ func (p *pair) reply() reply {
 	return reply{status: 200, fields: f, strings: p.app.NumbersAsStrings}
 }
 
-// redeemCode exchanges the code of the web flow.
-func (s *Server) redeemCode(c *call, app *App) reply {
-	if !slices.Contains(app.Secrets, c.get("client_secret")) {
-		return s.refuse(c, incorrectClientCredentials)
-	}
-	code := s.codes[c.get("code")]
-	if code == nil || code.app != app || !s.now().Before(code.expires) {
-		return s.refuse(c, badVerificationCode)
-	}
-	if uri := c.get("redirect_uri"); uri != "" && uri != code.redirectURI {
-		return s.refuse(c, redirectURIMismatch)
-	}
-	if code.challenge != "" && code.challenge != challengeOf(c.get("code_verifier")) {
-		return s.refuse(c, badVerificationCode)
-	}
-	if code.user.EmailUnverified {
-		return s.refuse(c, unverifiedUserEmail)
-	}
-	delete(s.codes, c.get("code"))
-	return s.issue(app, code.user, false, code.scope, nil).reply()
-}
-
 // challengeOf is PKCE's S256.
 func challengeOf(verifier string) string {
 	sum := sha256.Sum256([]byte(verifier))
 	return base64.RawURLEncoding.EncodeToString(sum[:])
-}
-
-// authorizationCode is a login of the web flow that has not been redeemed.
-type authorizationCode struct {
-	app         *App
-	user        *User
-	redirectURI string
-	challenge   string
-	scope       string
-	expires     time.Time
 }

@@ -17,7 +17,7 @@ import (
 	"time"
 )
 
-func TestAnExchangeIssuesANewPairAndKillsBothOldTokens(t *testing.T) {
+func TestTokenEndpointExchangeIssuesANewPairAndKillsBothOldTokens(t *testing.T) {
 	gh := newServer(t)
 	seed := gh.Mint(clientID, "octocat")
 	got := refresh(t, gh, seed.RefreshToken)
@@ -49,7 +49,7 @@ func TestAnExchangeIssuesANewPairAndKillsBothOldTokens(t *testing.T) {
 	want(t, "cause of death", state.Cause, Exchanged)
 }
 
-func TestParametersAreTakenFromWhereverTheyStand(t *testing.T) {
+func TestTokenEndpointParametersAreTakenFromWhereverTheyStand(t *testing.T) {
 	asJSON := func(v url.Values) string {
 		object := map[string]string{}
 		for name := range v {
@@ -87,7 +87,7 @@ func TestParametersAreTakenFromWhereverTheyStand(t *testing.T) {
 	}
 }
 
-func TestTheReplyIsEncodedAsAccepted(t *testing.T) {
+func TestTokenEndpointReplyIsEncodedAsAccepted(t *testing.T) {
 	token := func(t *testing.T, body string, parse func(string) (string, error)) {
 		t.Helper()
 		got, err := parse(body)
@@ -136,7 +136,7 @@ func TestTheReplyIsEncodedAsAccepted(t *testing.T) {
 	}
 }
 
-func TestRefusals(t *testing.T) {
+func TestTokenEndpointRefusals(t *testing.T) {
 	cases := map[string]struct {
 		setUp  func(*Server, Pair, url.Values)
 		status int
@@ -221,13 +221,13 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-func TestTheErrorURIMayBeRelative(t *testing.T) {
+func TestTokenEndpointErrorURIMayBeRelative(t *testing.T) {
 	gh := newServer(t, func(o *Options) { o.RelativeErrorURI = true })
 	got := refresh(t, gh, "ghr_never")
 	want(t, "error_uri is a path", strings.HasPrefix(got.text("error_uri"), "/apps/"), true)
 }
 
-func TestTheAppDecidesWhatTheReplyHolds(t *testing.T) {
+func TestTokenEndpointAppDecidesWhatTheReplyHolds(t *testing.T) {
 	t.Run("numbers as strings", func(t *testing.T) {
 		gh := newServer(t, func(o *Options) { o.Apps[0].NumbersAsStrings = true })
 		got := refresh(t, gh, gh.Mint(clientID, "octocat").RefreshToken)
@@ -274,7 +274,7 @@ func TestTheAppDecidesWhatTheReplyHolds(t *testing.T) {
 	})
 }
 
-func TestAChainOfTheDeviceFlowNeedsNoClientSecret(t *testing.T) {
+func TestTokenEndpointChainOfTheDeviceFlowNeedsNoClientSecret(t *testing.T) {
 	gh := newServer(t)
 	token := gh.MintFromDevice(clientID, "octocat").RefreshToken
 	for range 2 {
@@ -290,7 +290,7 @@ func TestAChainOfTheDeviceFlowNeedsNoClientSecret(t *testing.T) {
 	want(t, "violations", len(gh.Violations()), 0)
 }
 
-func TestOfTenConcurrentExchangesOneWins(t *testing.T) {
+func TestTokenEndpointOfTenConcurrentExchangesOneWins(t *testing.T) {
 	gh := newServer(t)
 	seed := gh.Mint(clientID, "octocat")
 	answers := make([]answer, 10)
@@ -314,7 +314,7 @@ func TestOfTenConcurrentExchangesOneWins(t *testing.T) {
 	want(t, "double spends", len(gh.DoubleSpends()), 9)
 }
 
-func TestOnlyTenTokensOfAUserAndAppLive(t *testing.T) {
+func TestTokenLimitOfTenForAUserAndApp(t *testing.T) {
 	gh := newServer(t)
 	var pairs []Pair
 	for range 12 {
@@ -339,7 +339,7 @@ func TestOnlyTenTokensOfAUserAndAppLive(t *testing.T) {
 	want(t, "first of 51 without a limit alive", unlimited.Alive(first.AccessToken), true)
 }
 
-func TestTokensDieWhenTheirTimeIsUp(t *testing.T) {
+func TestTokenEndpointTokensDieWhenTheirTimeIsUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		gh := newServer(t)
 		seed := gh.Mint(clientID, "octocat")
@@ -361,7 +361,7 @@ func TestTokensDieWhenTheirTimeIsUp(t *testing.T) {
 	})
 }
 
-func TestOverTheRateLimitTheTokenIsUntouched(t *testing.T) {
+func TestTokenEndpointOverTheRateLimitTheTokenIsUntouched(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		gh := newServer(t, func(o *Options) { o.Apps[0].RateLimit = RateLimit{Limit: 2} })
 		seed := gh.Mint(clientID, "octocat")
@@ -387,7 +387,7 @@ func TestOverTheRateLimitTheTokenIsUntouched(t *testing.T) {
 	})
 }
 
-func TestAStrictServerHoldsItAgainstTheClient(t *testing.T) {
+func TestTokenEndpointStrictServerHoldsItAgainstTheClient(t *testing.T) {
 	cases := map[string]struct {
 		change func(*http.Request)
 		rule   Rule
@@ -418,7 +418,7 @@ func TestAStrictServerHoldsItAgainstTheClient(t *testing.T) {
 	}
 }
 
-func TestABodyThatIsNotWhatItClaimsToBeIsRefused(t *testing.T) {
+func TestTokenEndpointBodyThatIsNotWhatItClaimsToBeIsRefused(t *testing.T) {
 	gh := newServer(t)
 	for kind, body := range map[string]string{
 		"application/json":                  `{"grant_type":`,
@@ -430,7 +430,7 @@ func TestABodyThatIsNotWhatItClaimsToBeIsRefused(t *testing.T) {
 	}
 }
 
-func TestOtherMethodsAndMissingHosts(t *testing.T) {
+func TestTokenEndpointOtherMethodsAndMissingHosts(t *testing.T) {
 	gh := newServer(t)
 	get := httptest.NewRequest(http.MethodGet, "https://github.com/login/oauth/access_token?refresh_token=x", nil)
 	want(t, "GET", send(t, gh, get).status, 405)
@@ -439,7 +439,7 @@ func TestOtherMethodsAndMissingHosts(t *testing.T) {
 	want(t, "no Host", send(t, gh, nowhere).status, 400)
 }
 
-func TestTheSameRandomSourceMakesTheSameTokens(t *testing.T) {
+func TestTokenEndpointSameRandomSourceMakesTheSameTokens(t *testing.T) {
 	mint := func() Pair {
 		return newServer(t, func(o *Options) { o.Random = rand.NewChaCha8([32]byte{1}) }).Mint(clientID, "octocat")
 	}
@@ -448,7 +448,7 @@ func TestTheSameRandomSourceMakesTheSameTokens(t *testing.T) {
 	want(t, "same access token", first.AccessToken == second.AccessToken, true)
 }
 
-func TestAPairPrintsNoToken(t *testing.T) {
+func TestTokenEndpointPairPrintsNoToken(t *testing.T) {
 	pair := newServer(t).Mint(clientID, "octocat")
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x"} {
 		text := fmt.Sprintf(verb, pair) + fmt.Sprintf(verb, &pair) + fmt.Sprintf(verb, []Pair{pair})

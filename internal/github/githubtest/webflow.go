@@ -35,30 +35,35 @@ func (s *Server) readAuthorization(query url.Values) *authorization {
 		a.redirectURI, a.problem = app.CallbackURLs[0], redirectURIMismatch
 	case app.Suspended:
 		a.problem = applicationSuspended
-	case a.challenge != "" && query.Get("code_challenge_method") != "S256":
+	case a.challenge != "" && (query.Get("code_challenge_method") != "S256" || !codeChallenge.MatchString(a.challenge)):
 		a.problem = invalidRequest
 	}
 	return a
 }
 
-// allowsRedirect compares a redirect URI with the registered ones: the host must be the same and the path the same or
-// one below. The port of a loopback address is free, for command line tools listen where they can.
+// allowsRedirect compares a redirect URI with the registered ones. A GitHub App has to name one of them exactly; for an
+// OAuth App the host must be the same and the path the same or one below. The port of a loopback address may be free, for
+// command line tools listen where they can; localhost is none.
 func (a *App) allowsRedirect(uri string) bool {
 	asked, err := url.Parse(uri)
 	if err != nil {
 		return false
 	}
+	oauthApp := a.Kind == OAuthApp
 	for _, callback := range a.CallbackURLs {
 		registered, err := url.Parse(callback)
 		if err != nil || asked.Scheme != registered.Scheme {
 			continue
 		}
-		loopback := asked.Hostname() == "127.0.0.1" || asked.Hostname() == "::1"
+		loopback := (oauthApp || a.AnyLoopbackPort) && (asked.Hostname() == "127.0.0.1" || asked.Hostname() == "::1")
 		if asked.Host != registered.Host && (!loopback || asked.Hostname() != registered.Hostname()) {
 			continue
 		}
+		if asked.Path == registered.Path && asked.RawQuery == registered.RawQuery {
+			return true
+		}
 		parent := strings.TrimSuffix(registered.Path, "/")
-		if asked.Path == registered.Path || asked.Path == parent || strings.HasPrefix(asked.Path, parent+"/") {
+		if oauthApp && (asked.Path == parent || strings.HasPrefix(asked.Path, parent+"/")) {
 			return true
 		}
 	}
@@ -102,6 +107,7 @@ func (s *Server) authorizePage(w http.ResponseWriter, r *http.Request) {
 	session := s.session(r)
 	s.mu.Lock()
 	a := s.readAuthorization(query)
+	s.inspectAuthorization(a)
 	var next string
 	var p page
 	switch {
@@ -110,12 +116,13 @@ func (s *Server) authorizePage(w http.ResponseWriter, r *http.Request) {
 		next = a.refused(a.problem, oauthErrorText[a.problem])
 	case a.app.AutoApprove:
 		next = s.approve(a, s.autoApprover(session, query.Get("login")))
-	case session == nil, query.Get("prompt") == "select_account":
+	case session == nil, query.Get("prompt") == "select_account", a.picks() && query.Get("picked") == "":
 		query.Del("prompt")
+		query.Set("picked", "1")
 		next = "/login?" + url.Values{
 			"return_to": {r.URL.Path + "?" + query.Encode()}, "login": {query.Get("login")},
 		}.Encode()
-	case query.Get("prompt") != "consent" && s.authorized(a.app, session.ID):
+	case query.Get("prompt") != "consent" && s.authorized(a.app, session.ID) && !s.tooManyCreations(a.app, session, a.scope):
 		next = s.approve(a, s.ensureUser(session.Login))
 	default:
 		p = a.consentPage(r, session)
@@ -130,6 +137,27 @@ func (s *Server) authorizePage(w http.ResponseWriter, r *http.Request) {
 	default:
 		show(w, http.StatusOK, "authorize", p)
 	}
+}
+
+// inspectAuthorization notes what a strict server holds against an authorization. The caller holds the lock.
+func (s *Server) inspectAuthorization(a *authorization) {
+	if a == nil {
+		return
+	}
+	note := func(rule Rule) {
+		s.ledger.violations = append(s.ledger.violations, Violation{At: s.now(), Rule: rule, ClientID: a.app.ClientID})
+	}
+	if a.state == "" {
+		note(MissingState)
+	}
+	if a.challenge == "" {
+		note(MissingChallenge)
+	}
+}
+
+// picks reports whether the account picker is shown to whoever is signed in already.
+func (a *authorization) picks() bool {
+	return a.app.InsecureCallbacksPick && !strings.HasPrefix(a.redirectURI, "https://")
 }
 
 // autoApprover is who approves without a page: the session's account, else the one hinted at, else octocat.

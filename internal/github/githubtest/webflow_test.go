@@ -1,7 +1,9 @@
 package githubtest
 
 import (
+	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -39,7 +41,7 @@ func (b *browser) landed() url.Values {
 	return target.Query()
 }
 
-func TestAPersonAuthorizesAnAppOnTheWeb(t *testing.T) {
+func TestWebFlowPersonAuthorizesAnAppOnTheWeb(t *testing.T) {
 	gh := newServer(t, withCallback)
 	b := newBrowser(t, gh)
 	b.open(authorizePath(url.Values{"code_challenge": {challengeOf("verifier")}, "code_challenge_method": {"S256"}, "login": {"octocat"}}))
@@ -66,7 +68,7 @@ func TestAPersonAuthorizesAnAppOnTheWeb(t *testing.T) {
 	b.shows("Choose an account")
 }
 
-func TestHowAnAuthorizationIsRefused(t *testing.T) {
+func TestWebFlowHowAnAuthorizationIsRefused(t *testing.T) {
 	cases := map[string]struct {
 		query url.Values
 		error string
@@ -97,29 +99,128 @@ func TestHowAnAuthorizationIsRefused(t *testing.T) {
 	})
 }
 
-func TestRedirectURIs(t *testing.T) {
-	app := App{CallbackURLs: []string{callback, "http://127.0.0.1/cli"}}
-	cases := map[string]bool{
-		callback:                         true,
-		callback + "/deeper":             true,
-		"http://127.0.0.1:40001/cli":     true,
-		"http://127.0.0.1:40001/other":   false,
-		"http://app.example/callback":    false,
-		"https://app.example:8/callback": false,
-		"https://app.example/":           false,
-		"%":                              false,
+func TestWebFlowRedirectURIs(t *testing.T) {
+	callbacks := []string{callback, "http://127.0.0.1/cli", "http://localhost/cli"}
+	apps := map[string]App{
+		"a GitHub App":                    {CallbackURLs: callbacks},
+		"a GitHub App, any loopback port": {CallbackURLs: callbacks, AnyLoopbackPort: true},
+		"an OAuth App":                    {CallbackURLs: callbacks, Kind: OAuthApp},
+	}
+	const exact, below, port = "a GitHub App", "an OAuth App", "a GitHub App, any loopback port"
+	cases := map[string][]string{
+		callback:                           {exact, below, port},
+		callback + "/deeper":               {below},
+		callback + "?x=1":                  {below},
+		callback + "er":                    nil,
+		"http://127.0.0.1/cli":             {exact, below, port},
+		"http://127.0.0.1:40001/cli":       {below, port},
+		"http://127.0.0.1:40001/other":     nil,
+		"http://localhost:40001/cli":       nil,
+		"http://app.example/callback":      nil,
+		"https://app.example:8/callback":   nil,
+		"https://app.example/":             nil,
+		"https://sub.app.example/callback": nil,
+		"%":                                nil,
 	}
 	for uri, allowed := range cases {
-		want(t, uri, app.allowsRedirect(uri), allowed)
+		for name, app := range apps {
+			want(t, name+" asks for "+uri, app.allowsRedirect(uri), slices.Contains(allowed, name))
+		}
 	}
 }
 
-func TestAnAutoApprovedCodeLivesTenMinutes(t *testing.T) {
+func TestWebFlowTakesTenCallbackURLs(t *testing.T) {
+	defer func() { want(t, "panics with eleven", recover() != nil, true) }()
+	gh := newServer(t)
+	gh.UpdateApp(clientID, func(a *App) { a.CallbackURLs = slices.Repeat([]string{callback}, 10) })
+	gh.UpdateApp(clientID, func(a *App) { a.CallbackURLs = slices.Repeat([]string{callback}, 11) })
+}
+
+// verifier is a code_verifier as RFC 7636 wants it.
+const verifier = "0123456789-0123456789.0123456789_0123456789~"
+
+func TestWebFlowCodesAreKeptInTheLedger(t *testing.T) {
+	gh := newServer(t, withCallback, func(o *Options) { o.Apps[0].AutoApprove = true })
+	b := newBrowser(t, gh)
+	b.open(authorizePath(url.Values{"code_challenge": {challengeOf(verifier)}, "code_challenge_method": {"S256"}}))
+	code := b.landed().Get("code")
+	proof := url.Values{"code_verifier": {verifier}}
+	want(t, "without the verifier", redeem(t, gh, code, nil).text("error"), "bad_verification_code")
+	got := redeem(t, gh, code, proof)
+	want(t, "redeemed", got.text("error"), "")
+	want(t, "a second time", redeem(t, gh, code, proof).text("error"), "bad_verification_code")
+	want(t, "the first pair lives on", gh.Alive(got.text("access_token")), true)
+
+	presented := gh.CodePresentations()
+	want(t, "presentations", len(presented), 3)
+	want(t, "first outcome", presented[0].Outcome, Outcome("bad_verification_code"))
+	want(t, "second outcome", presented[1].Outcome, Committed)
+	want(t, "what it issued", presented[1].NewAccess, Fingerprint(got.text("access_token")))
+	want(t, "the third came after the success", presented[2].AfterSuccess && !presented[1].AfterSuccess, true)
+	want(t, "whose", presented[2].User, "octocat")
+	want(t, "named by its fingerprint", presented[2].Fingerprint, Fingerprint(code))
+	var rules []Rule
+	for _, v := range gh.Violations() {
+		rules = append(rules, v.Rule)
+	}
+	want(t, "violations", fmt.Sprint(rules), fmt.Sprint([]Rule{WeakVerifier, SpentCodePresented}))
+}
+
+func TestWebFlowNotesWhatAClientLeavesOut(t *testing.T) {
+	gh := newServer(t, withCallback, func(o *Options) { o.Apps[0].AutoApprove = true })
+	b := newBrowser(t, gh)
+	b.open(authorizePath(url.Values{"state": {""}}))
+	want(t, "violations", len(gh.Violations()), 2)
+	want(t, "first", gh.Violations()[0].Rule, MissingState)
+	want(t, "second", gh.Violations()[1].Rule, MissingChallenge)
+	b.open(authorizePath(url.Values{"code_challenge": {"short"}, "code_challenge_method": {"S256"}}))
+	want(t, "a challenge that is no SHA-256", b.landed().Get("error"), "invalid_request")
+
+	r := tokenRequest(nil)
+	r.URL.RawQuery = url.Values{"client_id": {clientID}, "code": {"x"}, "code_verifier": {"y"}}.Encode()
+	send(t, gh, r)
+	want(t, "with code and verifier in the URL", len(gh.Violations()), 4)
+	want(t, "what is wrong with that", gh.Violations()[3].Rule, SecretInURL)
+}
+
+func TestWebFlowMayPickAnAccountWhereTheCallbackIsNotHTTPS(t *testing.T) {
+	gh := newServer(t, func(o *Options) {
+		o.Apps[0].CallbackURLs, o.Apps[0].InsecureCallbacksPick = []string{callback, "http://app.example/callback"}, true
+	})
+	b := newBrowser(t, gh)
+	b.open(authorizePath(nil))
+	b.signIn("octocat")
+	b.submit(url.Values{"decision": {"authorize"}})
+	redeem(t, gh, b.landed().Get("code"), nil)
+	b.open(authorizePath(nil))
+	want(t, "over https no question", b.landed().Get("code") != "", true)
+	b.open(authorizePath(url.Values{"redirect_uri": {"http://app.example/callback"}}))
+	b.shows("Choose an account")
+}
+
+func TestWebFlowLoginMayBeLimitedToOneRepository(t *testing.T) {
+	gh := newServer(t, withCallback, withInstallation, func(o *Options) { o.Apps[0].AutoApprove = true })
+	login := func(repository string) answer {
+		b := newBrowser(t, gh)
+		b.open(authorizePath(nil))
+		return redeem(t, gh, b.landed().Get("code"), url.Values{"repository_id": {repository}})
+	}
+	got := login("1296269")
+	limited, _ := gh.RestrictionOf(got.text("access_token"))
+	want(t, "repositories", fmt.Sprint(limited.Repositories), "[hello-world]")
+	next := refresh(t, gh, got.text("refresh_token"))
+	limited, _ = gh.RestrictionOf(next.text("access_token"))
+	want(t, "repositories after an exchange", fmt.Sprint(limited.Repositories), "[hello-world]")
+	_, restricted := gh.RestrictionOf(login("42").text("access_token"))
+	want(t, "one out of reach is ignored in silence", restricted, false)
+}
+
+func TestWebFlowAutoApprovedCodeLivesTenMinutes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		gh := newServer(t, withCallback, func(o *Options) { o.Apps[0].AutoApprove = true })
 		code := func() string {
 			b := newBrowser(t, gh)
-			b.open(authorizePath(url.Values{"login": {"hubot"}, "redirect_uri": {callback + "/x"}}))
+			b.open(authorizePath(url.Values{"login": {"hubot"}, "redirect_uri": {callback}}))
 			return b.landed().Get("code")
 		}
 		late, inTime := code(), code()

@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-func TestARevokedGrantIsAnnouncedWithASignature(t *testing.T) {
+func TestWebhookRevokedGrantIsAnnouncedWithASignature(t *testing.T) {
 	type received struct {
 		header http.Header
 		body   []byte
@@ -67,7 +67,7 @@ func TestARevokedGrantIsAnnouncedWithASignature(t *testing.T) {
 	want(t, "event of the App's own deletion", (<-arrived).header.Get("X-GitHub-Event"), "github_app_authorization")
 }
 
-func TestARevokedTokenIsNotAnnounced(t *testing.T) {
+func TestWebhookRevokedTokenIsNotAnnounced(t *testing.T) {
 	gh := newServer(t, func(o *Options) { o.Apps[0].WebhookURL = "https://127.0.0.1:1/none" })
 	gh.Revoke(gh.Mint(clientID, "octocat").AccessToken)
 	want(t, "deliveries after a token", len(gh.Deliveries()), 0)

@@ -58,7 +58,7 @@ func deliver(h http.Handler, method, contentType, event, signature, body string)
 	return recorder
 }
 
-func TestDeliveries(t *testing.T) {
+func TestReceiverDeliveries(t *testing.T) {
 	const asJSON = "application/json"
 	good := "sha256=" + sign(sha256.New, secret, revoked)
 	form := "payload=" + url.QueryEscape(revoked)
@@ -122,13 +122,13 @@ func TestDeliveries(t *testing.T) {
 	})
 }
 
-func TestAReceiverWithoutSecretIsRefused(t *testing.T) {
+func TestReceiverWithoutSecretIsRefused(t *testing.T) {
 	if _, err := NewHandler(credential.Raw{}, func(string, int64) bool { return true }); err == nil {
 		t.Error("a webhook that anybody can call")
 	}
 }
 
-func TestTheStandInsDeliveriesAreUnderstood(t *testing.T) {
+func TestReceiverStandInsDeliveriesAreUnderstood(t *testing.T) {
 	var got calls
 	receiver := httptest.NewServer(newTestHandler(t, &got))
 	defer receiver.Close()
@@ -146,7 +146,7 @@ func TestTheStandInsDeliveriesAreUnderstood(t *testing.T) {
 	}
 }
 
-func TestANoticeThatIsNotActedOnIsReportedAsFailed(t *testing.T) {
+func TestReceiverNoticeThatIsNotActedOnIsReportedAsFailed(t *testing.T) {
 	h, err := NewHandler(credential.NewRaw([]byte(secret)), func(string, int64) bool { return false })
 	if err != nil {
 		t.Fatal(err)
@@ -165,7 +165,7 @@ func (s silent) Read([]byte) (int, error) {
 	return 0, io.EOF
 }
 
-func TestADeliveryThatIsRefusedByItsHeadersIsNotRead(t *testing.T) {
+func TestReceiverDeliveryThatIsRefusedByItsHeadersIsNotRead(t *testing.T) {
 	for name, c := range map[string]struct {
 		event, signature string
 		length           int64

@@ -44,7 +44,7 @@ func heap() int64 {
 
 // Six hundred strangers each send all of a delivery but its last byte. The receiver holds little of it, and takes a
 // good delivery without delay meanwhile.
-func TestUnfinishedDeliveriesHoldLittleMemoryAndNobodyUp(t *testing.T) {
+func TestReceiverUnfinishedDeliveriesHoldLittleMemoryAndNobodyUp(t *testing.T) {
 	const strangers = 600
 	head := func(headers string) string {
 		return "POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nX-GitHub-Event: " + event +
@@ -116,7 +116,7 @@ func TestUnfinishedDeliveriesHoldLittleMemoryAndNobodyUp(t *testing.T) {
 }
 
 // GitHub shows the answer to a delivery; to one that is not read, too.
-func TestADeliveryThatIsNotReadIsAnswered(t *testing.T) {
+func TestReceiverDeliveryThatIsNotReadIsAnswered(t *testing.T) {
 	var accounts atomic.Int64
 	large := strings.Repeat("x", 1<<20)
 	for kind, want := range map[string]int{event: http.StatusRequestEntityTooLarge, "push": http.StatusNoContent} {

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-func TestEachPatchMustFitOnce(t *testing.T) {
+func TestOverlayEachPatchMustFitOnce(t *testing.T) {
 	root, dir := t.TempDir(), t.TempDir()
 	if err := os.WriteFile(filepath.Join(root, "a.go"), []byte("import (\n)\none\ntwo\ntwo\n"), 0o600); err != nil {
 		t.Fatal(err)

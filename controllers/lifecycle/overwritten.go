@@ -1,0 +1,36 @@
+package lifecycle
+
+import (
+	"fmt"
+
+	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
+	"github.com/githubusertoken/github-user-token-operator/internal/backoff"
+	"github.com/githubusertoken/github-user-token-operator/internal/problem"
+)
+
+// theAccessToken is what the contest over it is about: always the same.
+const theAccessToken = 1
+
+// overwritten notes that somebody else has put something in the place of the access token, as a mirror does that writes back
+// what it has read before. A new one costs an exchange. So it is got at once when that happens now and then, and later each
+// time when it happens again and again.
+func (n notes) overwritten(s *scope.Scope) {
+	now, mono := n.clock.Now(), n.clock.Monotonic()
+	n.With(s.Token.UID, func(m *note) {
+		wait := m.contest.Wait(theAccessToken, mono, backoff.ContestPause)
+		m.contest.Round(theAccessToken, mono+wait)
+		if wait == 0 {
+			return
+		}
+		due := backoff.DueIn(wait, now, mono)
+		m.failure = &failure{
+			problem: problem.Problem{
+				Reason: v1alpha1.ReasonContested, RetryAt: due.Wall,
+				Message: fmt.Sprintf("Somebody else overwrites the access token in Secret %q each time the operator has stored a new one: %d times within minutes. Have that leave the Secret alone. The operator requests a new token later each time.",
+					s.Ref.Name, m.contest.Rounds),
+			},
+			tries: 1, retry: due, generation: s.Token.Generation, requested: s.Input.RefreshRequestedAt,
+		}
+	})
+}
