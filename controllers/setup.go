@@ -51,7 +51,7 @@ type Options struct {
 	// UnprovenRequestsPerHour is the limit for all Apps of a host together that have had no success yet. Default 60.
 	UnprovenRequestsPerHour int
 	// MaxConcurrentExchanges is how many exchanges may be under way at once, of one namespace and with one host three
-	// quarters of that at most. Default 256.
+	// quarters of that at most, and of one namespace with one host nine sixteenths. Default 256.
 	MaxConcurrentExchanges int
 	// MaxConcurrentReconciles is how many resources are looked at at once, of one namespace three quarters of that
 	// at most. Default 8.
