@@ -13,6 +13,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 	"github.com/githubusertoken/github-user-token-operator/controllers/secretwatch"
+	"github.com/githubusertoken/github-user-token-operator/internal/pace"
 )
 
 // naming are the resources that name a Secret. They are read only.
@@ -33,8 +34,9 @@ func (r *Reconciler) isNamed(secret types.NamespacedName) bool {
 
 // namedSecretChanged tells the resources that name a Secret of its change, where it is one for them: whose the Secret is
 // matters to those that want its name for a pair or an output, and what it holds to those that read it.
-func (r *Reconciler) namedSecretChanged(ctx context.Context, change secretwatch.Change) (read int, err error) {
+func (r *Reconciler) namedSecretChanged(ctx context.Context, _ types.NamespacedName, change secretwatch.Change) (pace.Cost, error) {
 	tokens := r.naming(change.Name)
+	cost := pace.Cost{Resources: len(tokens)}
 	var keys []string
 	for i := range tokens {
 		r.nameChanged(&tokens[i], change)
@@ -42,18 +44,19 @@ func (r *Reconciler) namedSecretChanged(ctx context.Context, change secretwatch.
 	}
 	slices.Sort(keys)
 	if keys = slices.Compact(keys); len(keys) == 0 {
-		return 0, nil
+		return cost, nil
 	}
 	changed, read, err := r.lifecycle.Recheck(ctx, change.Name, keys, change.First)
+	cost.Bytes = read
 	if err != nil {
-		return read, fmt.Errorf("read a Secret that was changed: %w", err)
+		return cost, fmt.Errorf("read a Secret that was changed: %w", err)
 	}
 	for i := range tokens {
 		if slices.ContainsFunc(keysIn(&tokens[i], change.Name.Name), func(key string) bool { return slices.Contains(changed, key) }) {
 			r.lifecycle.NamedSecretChanged(&tokens[i], change.Name.Name)
 		}
 	}
-	return read, nil
+	return cost, nil
 }
 
 // nameChanged tells a resource of a change of a Secret that may stand where its pair or an output is to be.

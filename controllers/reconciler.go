@@ -21,6 +21,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/internal/memory"
 	"github.com/githubusertoken/github-user-token-operator/internal/metapatch"
 	"github.com/githubusertoken/github-user-token-operator/internal/outbox"
+	"github.com/githubusertoken/github-user-token-operator/internal/pace"
 	"github.com/githubusertoken/github-user-token-operator/internal/ratelimit"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 )
@@ -61,6 +62,9 @@ type Reconciler struct {
 	// contests are about what somebody else changes back.
 	contests memory.Slot[contests]
 	queue    *queue
+	// inTheWay tells, by the name of a Secret of ours, of whose it has become, and freed, by its fingerprint, of a refresh
+	// token that was given up.
+	inTheWay, freed *pace.Pace[struct{}]
 }
 
 // Reconcile brings one resource forward; see lifecycle.Controller.Reconcile.

@@ -51,7 +51,7 @@ type Options struct {
 	// UnprovenRequestsPerHour is the limit for all Apps of a host together that have had no success yet. Default 60.
 	UnprovenRequestsPerHour int
 	// MaxConcurrentExchanges is how many exchanges may be under way at once, of one namespace and with one host three
-	// quarters of that at most. Default 256.
+	// quarters of that at most, and of one namespace with one host nine sixteenths. Default 256.
 	MaxConcurrentExchanges int
 	// MaxConcurrentReconciles is how many resources are looked at at once, of one namespace three quarters of that
 	// at most. Default 8.
@@ -82,6 +82,7 @@ func New(mgr manager.Manager, options Options) (*Reconciler, error) {
 		Recorder: mgr.GetEventRecorder("github-user-token-operator"), Clock: options.Clock,
 		namespaces: options.Watched, memory: remembered, reports: memory.NewSlot[reported](remembered), contests: memory.NewSlot[contests](remembered), queue: &queue{memory: remembered},
 	}
+	r.setupPace()
 	run := runner.Options{Limit: options.MaxConcurrentExchanges, Sleep: options.Clock.Sleep, OnDone: r.queue.wake, OnPanic: panicked(mgr.GetLogger())}
 	r.Runner = runner.New(run)
 	run.Limit = tokencheck.MaxChecks
@@ -105,7 +106,7 @@ func New(mgr manager.Manager, options Options) (*Reconciler, error) {
 	r.lifecycle = lifecycle.New(lifecycle.Options{
 		Cache: clusterCache{r.Client, options.Watched}, API: clusterAPI{store, r.mayHold}, Versions: watch, GitHub: options.GitHub, Limiter: r.Limiter, RevocationLimiter: revocations,
 		Outbox: options.Outbox, Clock: options.Clock, Reporter: reporter{r}, Memory: remembered, Holder: options.Holder, NewID: options.NewID,
-		Runner: r.Runner, CheckRunner: checkRunner, Wake: r.queue.add, Log: mgr.GetLogger(),
+		Runner: r.Runner, CheckRunner: checkRunner, Wake: r.queue.add, Freed: r.tokenFreed, Log: mgr.GetLogger(),
 	})
 	if err := errors.Join(r.setupIndexes(mgr), r.setupController(mgr, options)); err != nil {
 		return nil, err

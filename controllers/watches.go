@@ -19,6 +19,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/controllers/lifecycle"
 	"github.com/githubusertoken/github-user-token-operator/controllers/secretwatch"
+	"github.com/githubusertoken/github-user-token-operator/internal/pace"
 	"github.com/githubusertoken/github-user-token-operator/internal/pairsecret"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 )
@@ -67,18 +68,14 @@ func (r *Reconciler) secretEvents() handler.TypedEventHandler[client.Object, rec
 				queue.Add(request)
 			}
 		}
-		if !marked {
-			return
-		}
-		// A Secret with our label that is somebody else's may be in a resource's way.
-		for _, token := range r.naming(client.ObjectKeyFromObject(object)) {
-			queue.Add(reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&token)})
+		if marked {
+			r.isInTheWay(client.ObjectKeyFromObject(object))
 		}
 	}
 	return handler.TypedFuncs[client.Object, reconcile.Request]{
 		CreateFunc: func(_ context.Context, e event.CreateEvent, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
 			r.lifecycle.PairSeen(pairOf(e.Object))
-			enqueue(e.Object, true, queue)
+			enqueue(e.Object, !e.IsInInitialList, queue) // A start has every resource reconciled.
 		},
 		UpdateFunc: func(_ context.Context, e event.UpdateEvent, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
 			r.lifecycle.PairChanged(pairOf(e.ObjectOld), pairOf(e.ObjectNew))
@@ -113,10 +110,11 @@ func (r *Reconciler) newSecretWatch(mgr manager.Manager, options Options) (*secr
 	if err != nil {
 		return nil, fmt.Errorf("make a client for the watch on Secrets: %w", err)
 	}
-	pace := secretwatch.NewPace(options.Clock, r.namedSecretChanged)
+	changes := pace.New(pace.Options[secretwatch.Change]{Clock: options.Clock, Tell: r.namedSecretChanged, Merge: secretwatch.Merge})
 	watch := secretwatch.New(secretwatch.Options{
 		Client: metadataClient, Namespaces: options.Watched.Names(), Log: mgr.GetLogger().WithName("secret-watch"),
-		Sleep: options.Clock.Sleep, Named: r.isNamed, Marks: marksOf, Changed: pace.Add,
+		Sleep: options.Clock.Sleep, Named: r.isNamed, Marks: marksOf,
+		Changed: func(ctx context.Context, change secretwatch.Change) { changes.Add(ctx, change.Name, change) },
 	})
 	err = mgr.Add(manager.RunnableFunc(func(ctx context.Context) error {
 		if mgr.GetCache().WaitForCacheSync(ctx) {

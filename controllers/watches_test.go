@@ -1,7 +1,11 @@
 package controllers
 
 import (
+	"context"
+	"fmt"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -86,10 +90,11 @@ func newWatchWorld(t *testing.T) *watchWorld {
 			queue: &queue{memory: remembered},
 		},
 	}
+	w.setupPace()
 	w.outputs = outputs.New(outputs.Options{Client: cluster, Live: cluster, Store: w.store, Clock: w.Clock, Memory: remembered})
 	w.lifecycle = lifecycle.New(lifecycle.Options{
 		Cache: clusterCache{cluster, allServed{}}, API: clusterAPI{w.store, func(types.UID) bool { return true }}, Versions: watched{}, GitHub: gitHub, Limiter: ratelimit.New(ratelimit.Options{}),
-		Clock: w.Clock, Reporter: reporter{w.Reconciler}, Memory: remembered, Wake: w.queue.add, Log: logr.Discard(),
+		Clock: w.Clock, Reporter: reporter{w.Reconciler}, Memory: remembered, Wake: w.queue.add, Freed: w.tokenFreed, Log: logr.Discard(),
 		Runner: runner.New(runner.Options{Limit: 1}), CheckRunner: runner.New(runner.Options{Limit: 1}),
 	})
 	return w
@@ -209,4 +214,89 @@ func TestWatchesTellWhatHasHappenedBeforeAReconcileCanBegin(t *testing.T) {
 			}
 		})
 	}
+}
+
+// countingQueue counts what is added.
+type countingQueue struct {
+	workqueue.TypedRateLimitingInterface[reconcile.Request]
+
+	mu    sync.Mutex
+	added map[string]int
+}
+
+func (q *countingQueue) Add(request reconcile.Request) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.added[request.Name]++
+}
+
+// most is of how many something was added, and how often at most.
+func (q *countingQueue) most() (n, most int) {
+	synctest.Wait()
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, times := range q.added {
+		most = max(most, times)
+	}
+	return len(q.added), most
+}
+
+// A tenant has many resources name one Secret of the operator, and changes whose it is all the time. The events of all namespaces
+// are received in one line, so that nothing there may cost as much as there are resources.
+func TestWatchesTellManyResourcesOfOneSecretBesideTheEventsAndOnceASecond(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWatchWorld(t)
+		const many = 100
+		for i := range many {
+			named := w.token.DeepCopy()
+			named.Name, named.UID, named.ResourceVersion = fmt.Sprint("naming-", i), types.UID(fmt.Sprint("naming-", i)), ""
+			named.Spec.Outputs = nil
+			w.must(w.Client.Create(t.Context(), named))
+		}
+		told, inLine := &countingQueue{added: map[string]int{}}, &countingQueue{added: map[string]int{}}
+		w.must(w.queue.Start(t.Context(), told))
+		w.pair()
+		before := w.metadata(w.token.PairSecretName())
+		after := before.DeepCopy()
+		after.Labels[v1alpha1.LabelOwner] = "another"
+		handler := w.secretEvents()
+		for range 50 {
+			ctx, cancel := context.WithCancel(t.Context()) // It ends with the event.
+			handler.Update(ctx, event.UpdateEvent{ObjectOld: before, ObjectNew: after}, inLine)
+			handler.Update(ctx, event.UpdateEvent{ObjectOld: after, ObjectNew: before}, inLine)
+			cancel()
+			time.Sleep(10 * time.Millisecond)
+		}
+		if n, _ := inLine.most(); n > 1 { // The one whose pair it is.
+			t.Errorf("%d resources were told while the event was received", n)
+		}
+		if n, most := told.most(); n != many+1 || most != 1 {
+			t.Errorf("%d resources were told, at most %d times in half a second, want %d, once", n, most, many+1)
+		}
+		time.Sleep(5 * time.Second)
+		if n, most := told.most(); n != many+1 || most != 2 {
+			t.Errorf("%d resources were told, at most %d times, want %d, twice", n, most, many+1)
+		}
+	})
+}
+
+// A start has every resource reconciled, behind all that happens.
+func TestWatchesTellNobodyOfTheSecretsThatAStartFinds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWatchWorld(t)
+		told := &countingQueue{added: map[string]int{}}
+		w.must(w.queue.Start(t.Context(), told))
+		w.pair()
+		handler, create := w.secretEvents(), event.CreateEvent{Object: w.metadata(w.token.PairSecretName()), IsInInitialList: true}
+		handler.Create(t.Context(), create, &countingQueue{added: map[string]int{}})
+		if n, _ := told.most(); n != 0 {
+			t.Errorf("%d resources were told", n)
+		}
+		create.IsInInitialList = false
+		handler.Create(t.Context(), create, &countingQueue{added: map[string]int{}})
+		if n, _ := told.most(); n != 1 {
+			t.Errorf("%d resources were told of a new one", n)
+		}
+		time.Sleep(5 * time.Second)
+	})
 }

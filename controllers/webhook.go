@@ -84,7 +84,7 @@ func (w *WebhookReceiver) Start(ctx context.Context) error {
 	defer stop()
 	w.log.Info("Receiving webhooks", "address", w.Address())
 	err := server.Serve(w.listener)
-	w.accounts.wait()
+	w.accounts.end()
 	if errors.Is(err, http.ErrServerClosed) {
 		return nil
 	}
@@ -122,7 +122,7 @@ func readWebhookSecret(file string) (credential.Raw, error) {
 
 // revoked is told of each notice, and reports whether there is room for it. It does not block.
 func (w *WebhookReceiver) revoked(login string, id int64) bool {
-	taken, isNew := w.accounts.add(id)
+	taken, isNew := w.accounts.add(strconv.FormatInt(id, 10))
 	switch {
 	case !taken:
 		w.log.Info("GitHub sent more notices than can be acted on at once; the next check or refresh of the tokens will tell", "login", login, "id", id)
@@ -132,27 +132,30 @@ func (w *WebhookReceiver) revoked(login string, id int64) bool {
 	return taken
 }
 
-// confirmAll asks GitHub about all tokens of an account, and about those whose account is not known.
-func (w *WebhookReceiver) confirmAll(id int64) {
+// confirmAll asks GitHub about tokens of an account, or about those whose account is not known.
+func (w *WebhookReceiver) confirmAll(account string) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
+	var pairs metav1.PartialObjectMetadataList
+	pairs.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("SecretList"))
+	// There may be any number, and of most nothing is wanted.
+	if err := w.r.Client.List(ctx, &pairs, client.MatchingFields{indexPairUser: account}, client.UnsafeDisableDeepCopy); err != nil {
+		w.log.Error(err, "The tokens of an account could not be looked up")
+		return
+	}
+	ofEach, inAll := noticeOfEach, noticeInAll
+	if account == unknownAccount {
+		ofEach, inAll = unknownOfEach, unknownInAll
+	}
 	room := make(chan struct{}, noticesAtOnce)
 	var group sync.WaitGroup
-	for _, account := range []string{strconv.FormatInt(id, 10), unknownAccount} {
-		var pairs metav1.PartialObjectMetadataList
-		pairs.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("SecretList"))
-		if err := w.r.Client.List(ctx, &pairs, client.MatchingFields{indexPairUser: account}); err != nil {
-			w.log.Error(err, "The tokens of an account could not be looked up")
-			continue
-		}
-		for i := range pairs.Items {
-			pair, _ := pairsecret.FromMetadata(&pairs.Items[i].ObjectMeta)
-			room <- struct{}{}
-			group.Go(func() {
-				defer func() { <-room }()
-				w.confirm(ctx, pair)
-			})
-		}
+	for _, i := range inTurns(len(pairs.Items), func(i int) string { return pairs.Items[i].Namespace }, ofEach, inAll) {
+		pair, _ := pairsecret.FromMetadata(&pairs.Items[i].ObjectMeta)
+		room <- struct{}{}
+		group.Go(func() {
+			defer func() { <-room }()
+			w.confirm(ctx, pair)
+		})
 	}
 	group.Wait()
 }

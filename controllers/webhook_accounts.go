@@ -1,42 +1,53 @@
 package controllers
 
-import "sync"
+import (
+	"sync"
+	"time"
+)
 
 const (
 	// accountsAtOnce is about the tokens of how many accounts GitHub is asked at once.
 	accountsAtOnce = 4
 	// maxAccounts is how many accounts may wait for that, or be asked about.
 	maxAccounts = 1024
+	// unknownPause is how often pairs whose account is not known are asked about at most.
+	unknownPause = time.Minute
 )
 
 // accounts are those whose tokens GitHub is to be asked about, each by one worker at a time. Whoever adds them has
-// proved to be GitHub; they are bounded all the same, since a mistake there must not cost the refreshes here.
+// proved to be GitHub; they are bounded all the same, since a mistake there must not cost the refreshes here, and anybody
+// who authorizes a public App can have GitHub send notices.
 type accounts struct {
-	// ask asks about the tokens of one account.
-	ask func(id int64)
+	// ask asks about the tokens of one account, by its name in indexPairUser.
+	ask func(account string)
 
 	mu sync.Mutex
 	// known are the accounts that wait or are being asked about, and whether there is to be another round.
-	known   map[int64]bool
-	waiting []int64
+	known   map[string]bool
+	waiting []string
 	workers int
-	work    sync.WaitGroup
+	// resting is true for a while after pairs of unknown accounts were asked about, and more when there is to be another
+	// round then.
+	resting, more bool
+	// ended reports that nobody is asked about any more who does not wait already.
+	ended bool
+	work  sync.WaitGroup
 }
 
 // add has an account asked about: soon, and after the round that is under way if there is one. It does not block.
 // taken reports whether there was room, and isNew whether the account was not known.
-func (a *accounts) add(id int64) (taken, isNew bool) {
+func (a *accounts) add(id string) (taken, isNew bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if _, known := a.known[id]; known {
 		a.known[id] = true
 		return true, false
 	}
-	if len(a.known) == maxAccounts {
+	if a.ended || len(a.known) >= maxAccounts && id != unknownAccount {
 		return false, true
 	}
 	if a.known == nil {
-		a.known = map[int64]bool{}
+		a.known = map[string]bool{}
 	}
 	a.known[id] = false
 	a.waiting = append(a.waiting, id)
@@ -56,15 +67,40 @@ func (a *accounts) run() {
 		}
 		a.ask(id)
 		a.done(id)
+		if id != unknownAccount {
+			a.addUnknown()
+		}
 	}
 }
 
-func (a *accounts) next() (id int64, more bool) {
+// addUnknown has those pairs asked about whose account is not known: behind all accounts of which there are notices, and not
+// again for a while. They may belong to any account, and anybody can make thousands of them.
+func (a *accounts) addUnknown() {
+	a.mu.Lock()
+	rests := a.resting
+	a.resting, a.more = true, rests
+	a.mu.Unlock()
+	if rests {
+		return
+	}
+	a.add(unknownAccount)
+	time.AfterFunc(unknownPause, func() {
+		a.mu.Lock()
+		more := a.more
+		a.resting, a.more = false, false
+		a.mu.Unlock()
+		if more {
+			a.addUnknown()
+		}
+	})
+}
+
+func (a *accounts) next() (id string, more bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if len(a.waiting) == 0 {
 		a.workers--
-		return 0, false
+		return "", false
 	}
 	id, a.waiting = a.waiting[0], a.waiting[1:]
 	a.known[id] = false // A notice that came while it waited is answered by this round.
@@ -72,7 +108,7 @@ func (a *accounts) next() (id int64, more bool) {
 }
 
 // done forgets an account, unless there was another notice during the round: then it waits again, behind the others.
-func (a *accounts) done(id int64) {
+func (a *accounts) done(id string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.known[id] {
@@ -84,3 +120,11 @@ func (a *accounts) done(id int64) {
 
 // wait returns when nobody is asked about any more.
 func (a *accounts) wait() { a.work.Wait() }
+
+// end takes no more accounts, and waits.
+func (a *accounts) end() {
+	a.mu.Lock()
+	a.ended = true
+	a.mu.Unlock()
+	a.wait()
+}

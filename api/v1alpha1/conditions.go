@@ -156,4 +156,6 @@ const (
 	ReasonOutputInvalid = "OutputInvalid"
 	// ReasonOutputNotWritten: the API server refused an output, or did not answer; it is tried again.
 	ReasonOutputNotWritten = "OutputNotWritten"
+	// ReasonOutputNotRemoved: an output that the spec does not ask for any more could not be removed; it is tried again.
+	ReasonOutputNotRemoved = "OutputNotRemoved"
 )

@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/internal/fair"
 	"github.com/githubusertoken/github-user-token-operator/internal/memory"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 )
@@ -73,11 +74,11 @@ func New(mgr Manager, options Options) (*Handoff, error) {
 }
 
 func assemble(options Options, caches map[string]*podCache) *Handoff {
-	asked := &permissions{client: options.Client}
+	asked, patches := &permissions{client: options.Client}, fair.NewSemaphore(maxPatches)
 	return &Handoff{
 		options: options, notes: memory.NewSlot[note](options.Memory), permissions: asked,
-		pods:     newPodNotifier(options.Client, options.Clock, asked, caches),
-		restarts: newRestarter(options.Client, options.Clock, asked),
+		pods:     newPodNotifier(options.Client, options.Clock, asked, caches, patches),
+		restarts: newRestarter(options.Client, options.Clock, asked, patches),
 	}
 }
 

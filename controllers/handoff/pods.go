@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -15,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/internal/fair"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 )
 
@@ -22,8 +24,15 @@ const (
 	// kubeletHeadStart is between the write of the Secrets and the annotation of the pods: the kubelet hears of
 	// both by two watches, and a refresh that overtakes the news of the Secret would bring the old token again.
 	kubeletHeadStart = 50 * time.Millisecond
-	// maxPodPatches is how many pods are notified at once, by all handoffs together.
-	maxPodPatches = 64
+	// maxPatches is how many pods and workloads are patched at once, by all handoffs together. Namespaces take turns.
+	maxPatches = 64
+	// podWorkers is how many pods one handoff patches at once.
+	podWorkers = 16
+	// maxPods is how many pods one handoff notifies. If there are more, the next one goes on from there.
+	maxPods = 1000
+	// maxPodLists is how many handoffs look for their pods at once. What is found is copied before the few words are taken
+	// from it that are kept.
+	maxPodLists = 4
 )
 
 // podNotifier makes the kubelet refresh Secret volumes of running pods at once, by changing an annotation.
@@ -33,11 +42,12 @@ type podNotifier struct {
 	permissions *permissions
 	// caches has one for each watched namespace, or one under the empty name for all.
 	caches map[string]*podCache
-	slots  chan struct{}
+	// patches are places for patches, and lists those for looking for pods.
+	patches, lists *fair.Semaphore
 }
 
-func newPodNotifier(c Client, clock rotation.Clock, asked *permissions, caches map[string]*podCache) *podNotifier {
-	return &podNotifier{client: c, clock: clock, permissions: asked, caches: caches, slots: make(chan struct{}, maxPodPatches)}
+func newPodNotifier(c Client, clock rotation.Clock, asked *permissions, caches map[string]*podCache, patches *fair.Semaphore) *podNotifier {
+	return &podNotifier{client: c, clock: clock, permissions: asked, caches: caches, patches: patches, lists: fair.NewSemaphore(maxPodLists)}
 }
 
 // listable returns why the pods of a namespace cannot be seen; nil when they can.
@@ -56,7 +66,14 @@ func (n *podNotifier) cacheOf(namespace string) *podCache {
 	return n.caches[metav1.NamespaceAll]
 }
 
-// notify tells the running pods that mount one of the Secrets that they have changed, all beside each other. A
+// podNotice is what one pod is to be told.
+type podNotice struct {
+	name string
+	uid  types.UID
+	text string
+}
+
+// notify tells the running pods that mount one of the Secrets that they have changed, many beside each other. A
 // pod that mounts one that is late as well is told so, and is notified again later.
 func (n *podNotifier) notify(ctx context.Context, namespace string, secrets []string, announced announcement) error {
 	if err := n.listable(ctx, namespace); err != nil {
@@ -65,18 +82,19 @@ func (n *podNotifier) notify(ctx context.Context, namespace string, secrets []st
 	if err := n.clock.Sleep(ctx, kubeletHeadStart); err != nil {
 		return errTimedOut
 	}
-	found, err := n.cacheOf(namespace).mounting(ctx, namespace, secrets)
+	notices, more, err := n.find(ctx, namespace, secrets, announced)
 	if err != nil {
 		return err
 	}
-	errs := make([]error, len(found))
+	errs := make([]error, len(notices))
 	var group sync.WaitGroup
-	for i, pod := range found {
-		text := announced.among(mountedSecrets(&pod.Spec)).String()
-		if pod.Annotations[v1alpha1.AnnotationRefreshedAt] == text {
-			continue
-		}
-		group.Go(func() { errs[i] = n.annotate(ctx, pod, text) })
+	var begun atomic.Int64
+	for range min(podWorkers, len(notices)) {
+		group.Go(func() {
+			for i := begun.Add(1) - 1; i < int64(len(notices)); i = begun.Add(1) - 1 {
+				errs[i] = n.annotate(ctx, namespace, notices[i])
+			}
+		})
 	}
 	group.Wait()
 	if slices.ContainsFunc(errs, isForbidden) {
@@ -84,30 +102,54 @@ func (n *podNotifier) notify(ctx context.Context, namespace string, secrets []st
 			return err
 		}
 	}
+	if more > 0 {
+		errs = append(errs, fmt.Errorf("%d pods are notified at a time, and %d more mount a Secret that has changed", maxPods, more))
+	}
 	return worst(errs...)
 }
 
-// annotate patches one pod. A pod that is gone by now, or was replaced by another of its name, needs nothing.
-func (n *podNotifier) annotate(ctx context.Context, pod *corev1.Pod, text string) error {
-	select {
-	case n.slots <- struct{}{}:
-		defer func() { <-n.slots }()
-	case <-ctx.Done():
-		return fmt.Errorf("pod %s: %w", pod.Name, errTimedOut)
+// find looks for the pods that are to be told something, the first by name, and says how many more there are.
+func (n *podNotifier) find(ctx context.Context, namespace string, secrets []string, announced announcement) (notices []podNotice, more int, err error) {
+	if n.lists.Acquire(ctx, namespace) != nil {
+		return nil, 0, errTimedOut
 	}
+	defer n.lists.Release(namespace)
+	pods, err := n.cacheOf(namespace).mounting(ctx, namespace, secrets)
+	if err != nil {
+		return nil, 0, err
+	}
+	for _, pod := range pods {
+		text := announced.among(mountedSecrets(&pod.Spec)).String()
+		switch {
+		case pod.Annotations[v1alpha1.AnnotationRefreshedAt] == text:
+		case len(notices) == maxPods:
+			more++
+		default:
+			notices = append(notices, podNotice{pod.Name, pod.UID, text})
+		}
+	}
+	return notices, more, nil
+}
+
+// annotate patches one pod. A pod that is gone by now, or was replaced by another of its name, needs nothing.
+func (n *podNotifier) annotate(ctx context.Context, namespace string, notice podNotice) error {
+	if n.patches.Acquire(ctx, namespace) != nil {
+		return fmt.Errorf("pod %s: %w", notice.name, errTimedOut)
+	}
+	defer n.patches.Release(namespace)
 	body, err := json.Marshal(map[string]any{"metadata": map[string]any{
-		"uid": pod.UID, "annotations": map[string]string{v1alpha1.AnnotationRefreshedAt: text},
+		"uid": notice.uid, "annotations": map[string]string{v1alpha1.AnnotationRefreshedAt: notice.text},
 	}})
 	if err != nil {
 		return fmt.Errorf("encode the annotation of a pod: %w", err)
 	}
-	object := &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{Namespace: pod.Namespace, Name: pod.Name}}
+	object := &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: notice.name}}
 	object.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Pod"))
 	err = n.client.Patch(ctx, object, client.RawPatch(types.MergePatchType, body))
 	switch {
-	case err == nil && object.Annotations[v1alpha1.AnnotationRefreshedAt] != text:
+	case err == nil && object.Annotations[v1alpha1.AnnotationRefreshedAt] != notice.text:
 		podsNotified.WithLabelValues("failed").Inc()
-		return fmt.Errorf("pod %s: an admission webhook or policy takes off the annotation %s that the operator writes", pod.Name, v1alpha1.AnnotationRefreshedAt)
+		return fmt.Errorf("pod %s: an admission webhook or policy takes off the annotation %s that the operator writes", notice.name, v1alpha1.AnnotationRefreshedAt)
 	case err == nil:
 		podsNotified.WithLabelValues("told").Inc()
 		return nil
@@ -115,6 +157,6 @@ func (n *podNotifier) annotate(ctx context.Context, pod *corev1.Pod, text string
 		return nil
 	default:
 		podsNotified.WithLabelValues("failed").Inc()
-		return fmt.Errorf("pod %s: %w", pod.Name, scrubbed(err))
+		return fmt.Errorf("pod %s: %w", notice.name, scrubbed(err))
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -15,11 +16,12 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/internal/fair"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 )
 
 func newTestNotifier(api *apiServer, pods ...corev1.Pod) *podNotifier {
-	return newPodNotifier(api, rotation.SystemClock(), &permissions{client: api}, map[string]*podCache{metav1.NamespaceAll: settledCache(pods...)})
+	return newPodNotifier(api, rotation.SystemClock(), &permissions{client: api}, map[string]*podCache{metav1.NamespaceAll: settledCache(pods...)}, fair.NewSemaphore(maxPatches))
 }
 
 func changed(pod corev1.Pod, change func(*corev1.Pod)) corev1.Pod {
@@ -125,14 +127,14 @@ func TestHandoffNotifiesALimitedNumberOfPodsAtOnce(t *testing.T) {
 		api := newAPIServer()
 		api.latency = time.Second
 		var pods []corev1.Pod
-		for i := range 3 * maxPodPatches {
+		for i := range 3 * podWorkers {
 			pods = append(pods, runningPod(fmt.Sprintf("p%d", i), "pair"))
 		}
 		n := newTestNotifier(api, pods...)
 		if err := n.notify(t.Context(), "team-a", []string{"pair"}, announcement{token: "T"}); err != nil {
 			t.Error(err)
 		}
-		if api.mostRunning != maxPodPatches || len(api.patches) != len(pods) {
+		if api.mostRunning != podWorkers || len(api.patches) != len(pods) {
 			t.Errorf("%d were notified at once and %d in all", api.mostRunning, len(api.patches))
 		}
 		api.latency = time.Hour // What nobody answers ends with the handoff.
@@ -141,6 +143,65 @@ func TestHandoffNotifiesALimitedNumberOfPodsAtOnce(t *testing.T) {
 		err := n.notify(ctx, "team-a", []string{"pair"}, announcement{token: "U"})
 		if err == nil || !strings.HasPrefix(err.Error(), "pod p0: ") || !strings.HasSuffix(err.Error(), fmt.Sprintf("(and %d more)", len(pods)-1)) {
 			t.Errorf("got %v", err)
+		}
+	})
+}
+
+// A tenant with many pods and handoffs gets no more goroutines than its handoffs have workers, and its pods do not stand before
+// everybody else's: those of others are told within the ten seconds of a handoff.
+func TestHandoffPodsOfOneNamespaceHoldUpNobodyElse(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api := newAPIServer()
+		api.latency = time.Second
+		pods := []corev1.Pod{changed(runningPod("victim", "pair"), func(p *corev1.Pod) { p.Namespace = "team-b" })}
+		for i := range 500 {
+			pods = append(pods, runningPod(fmt.Sprintf("p%d", i), "pair"))
+		}
+		n := newTestNotifier(api, pods...)
+		before := runtime.NumGoroutine()
+		const handoffs = 20
+		for range handoffs {
+			go func() {
+				ctx, cancel := n.clock.WithTimeout(t.Context(), timeout)
+				defer cancel()
+				if n.notify(ctx, "team-a", []string{"pair"}, announcement{token: "T"}) == nil {
+					t.Error("ten thousand patches of a second each were made in ten")
+				}
+			}()
+		}
+		time.Sleep(1500 * time.Millisecond)
+		synctest.Wait()
+		if most := handoffs * (podWorkers + 1); runtime.NumGoroutine()-before > most {
+			t.Errorf("there are %d goroutines more, want %d at most", runtime.NumGoroutine()-before, most)
+		}
+		began := time.Now()
+		if err := n.notify(t.Context(), "team-b", []string{"pair"}, announcement{token: "T"}); err != nil {
+			t.Error(err)
+		}
+		if took := time.Since(began); took > 2500*time.Millisecond {
+			t.Errorf("another namespace's pod was told after %s", took)
+		}
+		time.Sleep(time.Minute)
+	})
+}
+
+func TestHandoffNotifiesSoManyPodsAtATimeAndGoesOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var pods []corev1.Pod
+		for i := range maxPods + 500 {
+			pods = append(pods, runningPod(fmt.Sprintf("p%04d", i), "pair"))
+		}
+		w := newWorld(t, v1alpha1.Handoff{Pods: v1alpha1.PodHandoffSync}, pods...)
+		n := newTestNotifier(w.api, pods...)
+		err := n.notify(t.Context(), "team-a", []string{"pair"}, announcement{token: "T"})
+		if want := "1000 pods are notified at a time, and 500 more mount a Secret that has changed"; fmt.Sprint(err) != want || len(w.api.patches) != maxPods {
+			t.Errorf("%d were patched, and got %v, want %q", len(w.api.patches), err, want)
+		}
+		for i := range maxPods {
+			pods[i].Annotations = map[string]string{v1alpha1.AnnotationRefreshedAt: "T"} // As the cache shows them then.
+		}
+		if err := n.notify(t.Context(), "team-a", []string{"pair"}, announcement{token: "T"}); err != nil || len(w.api.patches) != len(pods) {
+			t.Errorf("%d were patched, and got %v", len(w.api.patches), err)
 		}
 	})
 }
@@ -166,7 +227,7 @@ func TestHandoffWaitsForTheListOfPods(t *testing.T) {
 				if c.forbidden > 0 {
 					time.AfterFunc(c.forbidden, func() { cache.forbidden.Store(true) })
 				}
-				n := newPodNotifier(nil, cache.clock, nil, map[string]*podCache{"team-a": cache})
+				n := newPodNotifier(nil, cache.clock, nil, map[string]*podCache{"team-a": cache}, fair.NewSemaphore(maxPatches))
 				began := time.Now()
 				if err := n.listable(t.Context(), "team-a"); !c.want(err) {
 					t.Errorf("got %v", err)

@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/internal/fair"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 )
 
@@ -27,6 +28,8 @@ type restarter struct {
 	client      Client
 	clock       rotation.Clock
 	permissions *permissions
+	// patches are places for patches.
+	patches *fair.Semaphore
 
 	mu      sync.Mutex
 	pending map[workload]*restartBatch
@@ -43,8 +46,8 @@ type restartBatch struct {
 	err error
 }
 
-func newRestarter(c Client, clock rotation.Clock, asked *permissions) *restarter {
-	return &restarter{client: c, clock: clock, permissions: asked, pending: map[workload]*restartBatch{}}
+func newRestarter(c Client, clock rotation.Clock, asked *permissions, patches *fair.Semaphore) *restarter {
+	return &restarter{client: c, clock: clock, permissions: asked, patches: patches, pending: map[workload]*restartBatch{}}
 }
 
 // all restarts the workloads of a resource, and returns those that do not exist.
@@ -123,6 +126,11 @@ func (r *restarter) send(w workload, annotations map[string]string) error {
 	}
 	object := &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: w.name}}
 	object.SetGroupVersionKind(resource.GroupVersion().WithKind(w.kind))
+	if r.patches.Acquire(ctx, w.namespace) != nil {
+		workloadsRestarted.WithLabelValues("failed").Inc()
+		return fmt.Errorf("%s %s: %w", w.kind, w.name, errTimedOut)
+	}
+	defer r.patches.Release(w.namespace)
 	err = r.client.Patch(ctx, object, client.RawPatch(types.MergePatchType, body))
 	switch {
 	case err == nil:

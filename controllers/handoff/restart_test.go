@@ -14,11 +14,12 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/internal/fair"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 )
 
 func newTestRestarter(api *apiServer) *restarter {
-	return newRestarter(api, rotation.SystemClock(), &permissions{client: api})
+	return newRestarter(api, rotation.SystemClock(), &permissions{client: api}, fair.NewSemaphore(maxPatches))
 }
 
 func TestHandoffRestartsForSeveralTokensMakeOneRollout(t *testing.T) {

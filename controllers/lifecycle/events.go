@@ -7,6 +7,7 @@ import (
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
+	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 )
 
@@ -40,7 +41,12 @@ func (c *Controller) PairChanged(before, after *rotation.Pair) {
 		c.releaser.changed(after)
 		state = &after.State
 	}
-	c.ownership.PairChanged(&before.State, state)
+	c.ownership.PairChanged(before.Ref.Namespace, &before.State, state)
+}
+
+// Wanting are the resources that want a refresh token, the first in order first; see Options.Freed.
+func (c *Controller) Wanting(token credential.Fingerprint) []types.NamespacedName {
+	return c.ownership.Wanting(token)
 }
 
 // NamedSecretChanged is told of each change of a Secret that a resource names: a seed, a client secret, or

@@ -1,12 +1,11 @@
 package lifecycle
 
 import (
-	"k8s.io/apimachinery/pkg/types"
-
 	"github.com/githubusertoken/github-user-token-operator/controllers/deviceflow"
 	"github.com/githubusertoken/github-user-token-operator/controllers/revocation"
 	"github.com/githubusertoken/github-user-token-operator/controllers/seeds"
 	"github.com/githubusertoken/github-user-token-operator/controllers/tokencheck"
+	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 	"github.com/githubusertoken/github-user-token-operator/internal/memory"
 	"github.com/githubusertoken/github-user-token-operator/internal/problem"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
@@ -22,14 +21,18 @@ func New(options Options) *Controller {
 		cache: options.Cache, metadata: options.API, versions: options.Versions, seeds: reader, notes: notes, clock: options.Clock,
 		me: options.Holder,
 	}
-	ownership := seeds.NewOwnership(seeds.OwnershipOptions{
-		Chains: options.Cache.ChainsWith, Resources: options.Cache.Resources, HasPair: observer.hasPair, Reader: reader, Memory: options.Memory,
-		Resource: options.Cache.Resource, Pair: options.API.Get, Now: options.Clock.Now,
-		Wake: func(names ...types.NamespacedName) {
-			for _, name := range names {
+	var ownership *seeds.Ownership
+	if options.Freed == nil {
+		options.Freed = func(_ string, token credential.Fingerprint) {
+			for _, name := range ownership.Wanting(token) {
 				options.Wake(name)
 			}
-		},
+		}
+	}
+	ownership = seeds.NewOwnership(seeds.OwnershipOptions{
+		Chains: options.Cache.ChainsWith, Resources: options.Cache.Resources, HasPair: observer.hasPair, Reader: reader, Memory: options.Memory,
+		Resource: options.Cache.Resource, Pair: options.API.Get, Now: options.Clock.Now,
+		Freed: options.Freed,
 	})
 	commits := commits{notes: notes, reporter: options.Reporter, standAside: options.Runner.StandAside, wake: options.Wake}
 	rotator := &rotation.Rotator{

@@ -7,6 +7,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/controllers/revocation"
 	"github.com/githubusertoken/github-user-token-operator/controllers/runner"
 	"github.com/githubusertoken/github-user-token-operator/controllers/seeds"
+	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 	"github.com/githubusertoken/github-user-token-operator/internal/memory"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 )
@@ -32,6 +33,10 @@ type Options struct {
 	Runner, CheckRunner *runner.Runner
 	// Wake has a resource reconciled.
 	Wake func(types.NamespacedName)
+	// Freed is told that a refresh token may belong to another resource now than before. It must not block, and has those
+	// reconciled that want the token, see Wanting, soon. namespace is that of whoever has given the token up. Default: all
+	// of them are woken at once.
+	Freed func(namespace string, token credential.Fingerprint)
 	// Log is for what happens outside of a reconcile.
 	Log logr.Logger
 	// PassPanic reports whether a panic is to go on although it would end the process. May be nil: none is.

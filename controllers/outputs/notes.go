@@ -179,16 +179,22 @@ func (b notebook) waits(token *v1alpha1.GitHubUserToken, name string) (waits boo
 }
 
 // keep forgets all outputs but the named ones. Of others it keeps that somebody makes them again each time they are
-// removed.
-func (b notebook) keep(uid types.UID, outputs []v1alpha1.Output) {
+// removed, and of those that are surplus still, that they could not be removed.
+func (b notebook) keep(uid types.UID, outputs []v1alpha1.Output, surplus []string) {
 	mono := b.clock.Monotonic()
 	b.slot.Peek(uid, func(n *notes) {
 		for name, remembered := range n.byName {
-			switch c := remembered.contest; {
-			case slices.ContainsFunc(outputs, func(o v1alpha1.Output) bool { return o.Name == name }):
-			case c != nil && c.removed != "" && !c.restored.IsOver(mono):
-				n.byName[name] = note{contest: c}
-			default:
+			if slices.ContainsFunc(outputs, func(o v1alpha1.Output) bool { return o.Name == name }) {
+				continue
+			}
+			left := note{}
+			if c := remembered.contest; c != nil && c.removed != "" && !c.restored.IsOver(mono) {
+				left.contest = c
+			}
+			if t := remembered.trouble; t.isRemoval() && slices.Contains(surplus, name) {
+				left.trouble = t
+			}
+			if n.byName[name] = left; left == (note{}) {
 				delete(n.byName, name)
 			}
 		}
@@ -199,12 +205,24 @@ func (b notebook) keep(uid types.UID, outputs []v1alpha1.Output) {
 // problem is the problem of the outputs of a resource, of which that of one is shown and the others are named, and
 // when to look again. Both times are after now, or zero.
 func (b notebook) problem(uid types.UID, now time.Time) (shown *problem.Problem, requeueAt time.Time) {
+	return b.problemOf(uid, now, func(note) bool { return true })
+}
+
+// surplusProblem is problem for those alone that the spec does not ask for.
+func (b notebook) surplusProblem(uid types.UID, now time.Time) (shown *problem.Problem, requeueAt time.Time) {
+	return b.problemOf(uid, now, func(n note) bool { return n.trouble.isRemoval() })
+}
+
+func (b notebook) problemOf(uid types.UID, now time.Time, counts func(note) bool) (shown *problem.Problem, requeueAt time.Time) {
 	mono := b.clock.Monotonic()
 	b.slot.Peek(uid, func(n *notes) {
 		var names []string
 		var problems []*problem.Problem
 		for _, name := range slices.Sorted(maps.Keys(n.byName)) {
 			remembered := n.byName[name]
+			if !counts(remembered) {
+				continue
+			}
 			if t := remembered.trouble; t != nil {
 				if !t.retry.HasCome(mono) {
 					requeueAt = earlier(requeueAt, t.retry.At(now, mono))

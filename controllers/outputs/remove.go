@@ -26,30 +26,45 @@ func (o *Outputs) Remove(ctx context.Context, token *v1alpha1.GitHubUserToken) e
 	return nil
 }
 
-// removeSurplus removes the outputs that the spec no longer asks for. One that cannot be removed goes with
-// the resource, by its owner reference.
+// removeSurplus removes the outputs that the spec no longer asks for. It is part of a round, unless the resource is being
+// deleted: then one that cannot be removed goes with the resource, by its owner reference. Otherwise it holds a token that
+// nobody keeps any more, so that is a problem, and it is tried again.
 func (o *Outputs) removeSurplus(ctx context.Context, token *v1alpha1.GitHubUserToken, found map[string]*metav1.ObjectMeta) {
+	deleting := !token.DeletionTimestamp.IsZero()
 	wanted := map[string]bool{}
-	if token.DeletionTimestamp.IsZero() {
+	if !deleting {
 		for _, spec := range token.Spec.Outputs {
 			wanted[spec.Name] = true
 		}
-		o.notes.keep(token.UID, token.Spec.Outputs)
 	}
+	var surplus []string
 	for _, name := range slices.Sorted(maps.Keys(found)) {
-		meta := found[name]
-		if wanted[name] || !meta.DeletionTimestamp.IsZero() || !goesWith(token, meta) || !IsOutputOf(token, meta) {
-			continue
+		if meta := found[name]; !wanted[name] && meta.DeletionTimestamp.IsZero() && goesWith(token, meta) && IsOutputOf(token, meta) {
+			surplus = append(surplus, name)
 		}
-		if token.DeletionTimestamp.IsZero() && !o.notes.mayRemove(token.UID, name, meta) {
+	}
+	if !deleting {
+		o.notes.keep(token.UID, token.Spec.Outputs, surplus)
+	}
+	for _, name := range surplus {
+		meta := found[name]
+		if !deleting && (o.notes.waits(token, name) || !o.notes.mayRemove(token.UID, name, meta)) {
 			continue
 		}
 		err := o.delete(ctx, token, meta)
-		if err == nil {
-			o.notes.removed(token.UID, name, meta.UID)
-			continue
+		if err != nil {
+			err = o.scrubbedMetadata(ctx, token, name, err)
 		}
-		logf.FromContext(ctx).Error(o.scrubbedMetadata(ctx, token, name, err), "An output could not be removed", "output", name)
+		switch {
+		case deleting && err != nil:
+			logf.FromContext(ctx).Error(err, "An output could not be removed", "output", name)
+		case deleting:
+		case err != nil:
+			o.notes.record(token, name, notRemoved(name, err))
+		default:
+			o.notes.record(token, name, nil)
+			o.notes.removed(token.UID, name, meta.UID)
+		}
 	}
 }
 

@@ -2,7 +2,10 @@ package outputs
 
 import (
 	"errors"
+	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -10,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/internal/problem"
 )
 
 func TestOutputsAreRemovedWithTheirResource(t *testing.T) {
@@ -109,5 +113,84 @@ func TestOutputsThatCannotBeLookedUpHoldUpADeletion(t *testing.T) {
 	w.server.cacheErr = errors.New("the index is gone")
 	if err := w.Remove(t.Context(), w.token); err == nil {
 		t.Error("there is no error")
+	}
+}
+
+// The Secret holds a token that nobody keeps any more, and nothing tells of a policy that was changed.
+func TestOutputsThatCannotBeRemovedAreReportedAndTriedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, opaque("out"), opaque("kept"))
+		w.published()
+		w.token.Spec.Outputs = w.token.Spec.Outputs[1:]
+		w.token.Generation++
+		denied := true
+		w.server.before = func(verb, _ string) error {
+			if verb == "delete" && denied {
+				return apierrors.NewForbidden(secretsResource, "out", errors.New("the webhook has seen "+firstToken))
+			}
+			return nil
+		}
+		deletes := func() (n int) {
+			for _, request := range w.server.counted() {
+				if request == "delete out" {
+					n++
+				}
+			}
+			return n
+		}
+		var requeueAt time.Time
+		for range 10 { // It is tried again when it said it would be, and not by reconciles for other reasons.
+			var found *problem.Problem
+			found, requeueAt, _ = w.Sync(t.Context(), w.scope())
+			if n := deletes(); n != 1 || found == nil || found.Reason != v1alpha1.ReasonOutputNotRemoved || found.Stalled || strings.Contains(found.Message, firstToken) || !found.RetryAt.Equal(requeueAt) {
+				t.Fatalf("%d deletes, and the problem is %+v, looked at again at %s", n, found, requeueAt)
+			}
+			if again, _, _ := w.Sync(t.Context(), w.scope()); again == nil || again.Message != found.Message || deletes() != 0 {
+				t.Fatalf("at once the problem is %+v", again)
+			}
+			if wait := time.Until(requeueAt); wait <= 0 || wait > 30*time.Second {
+				t.Fatalf("it is tried again after %s", wait)
+			}
+			time.Sleep(time.Until(requeueAt))
+		}
+		if late := w.Late(w.token); len(late) != 0 || w.Transient("uid-1") {
+			t.Errorf("outputs %v count as late", late)
+		}
+		denied = false
+		if reason, at := w.sync(); reason != "" || w.server.get("out") != nil {
+			t.Errorf("afterwards the problem is %q, looked at again at %s", reason, at)
+		}
+		if reason, _ := w.sync(); reason != "" || deletes() != 1 {
+			t.Errorf("it is removed again, or the problem is %q", reason)
+		}
+	})
+}
+
+func TestOutputsThatAreWantedAgainAreInNoTrouble(t *testing.T) {
+	for name, change := range map[string]func(*world){
+		"somebody has removed it": func(w *world) { w.server.drop("out") },
+		"the spec wants it again": func(w *world) { w.token.Spec.Outputs = []v1alpha1.Output{opaque("out")}; w.token.Generation++ },
+		"it has become another's": func(w *world) {
+			w.server.edit("out", func(s *corev1.Secret) { s.OwnerReferences[0].Name, s.OwnerReferences[0].UID = "hubot", "uid-2" })
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, opaque("out"))
+			w.published()
+			w.token.Spec.Outputs = nil
+			w.server.before = func(verb, _ string) error {
+				if verb == "delete" {
+					return errors.New("connection refused")
+				}
+				return nil
+			}
+			if reason, _ := w.sync(); reason != v1alpha1.ReasonOutputNotRemoved {
+				t.Fatalf("the problem is %q", reason)
+			}
+			change(w)
+			if reason, at := w.sync(); reason != "" || !at.IsZero() {
+				t.Errorf("the problem is %q, looked at again at %s", reason, at)
+			}
+		})
 	}
 }

@@ -37,7 +37,8 @@ func (o *Outputs) Sync(ctx context.Context, s *scope.Scope) (found *problem.Prob
 	o.removeSurplus(ctx, s.Token, secrets)
 	state := s.Stored()
 	if state == nil || !state.HasToken() || state.Owner != string(s.Token.UID) {
-		return nil, time.Time{}, nil // There is nothing to write, so that nothing is amiss with it.
+		found, requeueAt = o.notes.surplusProblem(s.Token.UID, s.Now)
+		return found, requeueAt, nil // There is nothing to write, so that nothing is amiss with it.
 	}
 	if err := o.restoreAll(ctx, s, secrets); err != nil {
 		return nil, time.Time{}, err

@@ -74,6 +74,28 @@ func TestOutputsAreSynced(t *testing.T) {
 		"the spec asks for it no longer": {
 			func(w *world) { w.token.Spec.Outputs = nil }, []string{"delete out"}, "",
 		},
+		"the spec asks for it no longer, and it cannot be removed": {
+			func(w *world) {
+				w.token.Spec.Outputs = nil
+				w.server.before = func(verb, _ string) error {
+					if verb == "delete" {
+						return apierrors.NewForbidden(secretsResource, "out", errors.New("no"))
+					}
+					return nil
+				}
+			}, []string{"delete out", "get out", "get pair octocat"}, v1alpha1.ReasonOutputNotRemoved,
+		},
+		"the spec asks for it no longer, the pair holds no token, and it cannot be removed": {
+			func(w *world) {
+				w.token.Spec.Outputs, w.pairs.pair.State.AccessToken = nil, ""
+				w.server.before = func(verb, _ string) error {
+					if verb == "delete" {
+						return errors.New("connection refused")
+					}
+					return nil
+				}
+			}, []string{"delete out", "get out", "get pair octocat"}, v1alpha1.ReasonOutputNotRemoved,
+		},
 		"the spec gives it another name": {
 			func(w *world) { w.token.Spec.Outputs[0].Name = "other" }, []string{"create other", "delete out", "get pair octocat"}, "",
 		},

@@ -3,6 +3,7 @@ package outputs
 import (
 	"time"
 
+	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/controllers/retry"
 	"github.com/githubusertoken/github-user-token-operator/internal/backoff"
 	"github.com/githubusertoken/github-user-token-operator/internal/problem"
@@ -11,7 +12,7 @@ import (
 // pauses are those between two tries to write an output that the API server refuses, or does not answer to.
 var pauses = backoff.Backoff{First: time.Second, Max: retry.RefusedMax}
 
-// trouble is why an output could not be written, and when it is tried again.
+// trouble is why an output could not be written or removed, and when it is tried again.
 type trouble struct {
 	problem problem.Problem
 	// failures counts those in a row for the same reason.
@@ -40,4 +41,9 @@ func (t *trouble) wait(disturbed bool) time.Duration {
 	default:
 		return retry.Max // A change is noticed at once; this is for one that was missed.
 	}
+}
+
+// isRemoval reports whether the output is not wanted any more, and could not be removed. t may be nil.
+func (t *trouble) isRemoval() bool {
+	return t != nil && t.problem.Reason == v1alpha1.ReasonOutputNotRemoved
 }

@@ -14,7 +14,7 @@ import (
 // Options configure a Runner.
 type Options struct {
 	// Limit is how many pieces of work may run at once. One namespace, and one host, has three quarters of them at
-	// most, and less when others have many as well; see package fair.
+	// most, one namespace with one host three quarters of these, and less when others have many as well; see package fair.
 	Limit int
 	// Go starts work for a resource beside the caller. Default: a goroutine.
 	Go func(uid types.UID, work func())
@@ -38,16 +38,13 @@ type Subject struct {
 	Host string
 }
 
-// key is a namespace or a host.
-type key struct{ namespace, host string }
-
-// keys are what a place is counted against. Work that asks no host counts against the host without a name.
-func (s Subject) keys() (namespace, host key) { return key{namespace: s.Namespace}, key{host: s.Host} }
+// key is what a place is counted against.
+func (s Subject) key() fair.Key { return fair.Key{Namespace: s.Namespace, Host: s.Host} }
 
 // Runner is safe for concurrent use. Make it with New.
 type Runner struct {
 	options Options
-	places  *fair.Places[key]
+	places  *fair.Places
 
 	mu      sync.Mutex
 	running map[types.UID]Subject
@@ -68,7 +65,7 @@ func New(options Options) *Runner {
 		options.Sleep = sleep
 	}
 	r := &Runner{
-		options: options, places: fair.NewPlaces[key](options.Limit),
+		options: options, places: fair.NewPlaces(options.Limit),
 		running: map[types.UID]Subject{}, aside: map[types.UID]struct{}{}, ended: make(chan struct{}, 1),
 	}
 	r.draining, r.drain = context.WithCancel(context.Background())
@@ -91,13 +88,13 @@ func (r *Runner) Start(of Subject, work func()) error { return r.start(of, work,
 // StartReplay is Start without the limit: a pair that was received must not wait, for its intent would be
 // taken for one without an answer.
 func (r *Runner) StartReplay(of Subject, work func()) error {
-	return r.start(of, work, func(keys ...key) bool {
-		r.places.TakeAnyway(keys...)
+	return r.start(of, work, func(key fair.Key) bool {
+		r.places.TakeAnyway(key)
 		return true
 	})
 }
 
-func (r *Runner) start(of Subject, work func(), take func(keys ...key) bool) error {
+func (r *Runner) start(of Subject, work func(), take func(fair.Key) bool) error {
 	if err := r.admit(of, take); err != nil {
 		return err
 	}
@@ -110,7 +107,7 @@ func (r *Runner) start(of Subject, work func(), take func(keys ...key) bool) err
 }
 
 // admit takes a place for a resource.
-func (r *Runner) admit(of Subject, take func(keys ...key) bool) error {
+func (r *Runner) admit(of Subject, take func(fair.Key) bool) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.draining.Err() != nil {
@@ -119,7 +116,7 @@ func (r *Runner) admit(of Subject, take func(keys ...key) bool) error {
 	if _, busy := r.running[of.UID]; busy {
 		return ErrBusy
 	}
-	if namespace, host := of.keys(); !take(namespace, host) {
+	if !take(of.key()) {
 		return ErrFull
 	}
 	r.running[of.UID] = of
@@ -156,8 +153,7 @@ func (r *Runner) Busy(uid types.UID) bool {
 
 // Full reports whether there is no place for more work, or none of this namespace or for this host.
 func (r *Runner) Full(of Subject) bool {
-	namespace, host := of.keys()
-	return !r.places.Fits(namespace, host)
+	return !r.places.Fits(of.key())
 }
 
 // StandAside gives up the place of work that has made its exchange and may wait for long, so that much of it
@@ -168,14 +164,8 @@ func (r *Runner) StandAside(uid types.UID) {
 	of, busy := r.running[uid]
 	if _, stands := r.aside[uid]; busy && !stands {
 		r.aside[uid] = struct{}{}
-		r.free(of)
+		r.places.Free(of.key())
 	}
-}
-
-// free gives a place back.
-func (r *Runner) free(of Subject) {
-	namespace, host := of.keys()
-	r.places.Free(namespace, host)
 }
 
 // Count is how many pieces of work are running, those that stand aside included.
@@ -203,7 +193,7 @@ func (r *Runner) Drain(ctx context.Context) error {
 func (r *Runner) done(uid types.UID) {
 	r.mu.Lock()
 	if _, stands := r.aside[uid]; !stands {
-		r.free(r.running[uid])
+		r.places.Free(r.running[uid].key())
 	}
 	delete(r.running, uid)
 	delete(r.aside, uid)

@@ -93,39 +93,53 @@ func TestRunnerKeepsToItsLimitAndToOneForEachResource(t *testing.T) {
 	}
 }
 
-// One namespace, or one host that does not answer, takes only so many of the places that others find some.
+// One namespace, or one host that does not answer, takes only so many of the places that others find some: also one namespace
+// with the host that everybody else asks.
 func TestRunnerLeavesPlacesToOthers(t *testing.T) {
+	const common = "github.com"
+	at := func(host string) func(int) Subject {
+		return func(int) Subject { return Subject{Namespace: "flood", Host: host} }
+	}
 	for _, c := range []struct {
 		name  string
 		flood func(i int) Subject
+		takes int // of 32
+		hosts []string
 	}{
-		{"other namespaces", func(int) Subject { return Subject{Namespace: "flood", Host: "github.com"} }},
-		{"other hosts", func(i int) Subject { return Subject{Namespace: "tenant" + strconv.Itoa(i), Host: "hangs.example.com"} }},
+		{"a namespace with the common host", at(common), 18, []string{common, "github.example.com", ""}},
+		{"a namespace with every host", func(i int) Subject {
+			return Subject{Namespace: "flood", Host: []string{common, "github.example.com", ""}[i%3]}
+		}, 24, []string{common, "github.example.com", ""}},
+		{"a namespace that asks nobody", at(""), 24, []string{common, ""}},
+		{"a host", func(i int) Subject { return Subject{Namespace: "tenant" + strconv.Itoa(i), Host: "hangs.example.com"} }, 24, []string{common, ""}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			r := New(Options{Limit: 16, Go: func(types.UID, func()) {}})
-			began := 0
+			r := New(Options{Limit: 32, Go: func(types.UID, func()) {}})
+			var began []Subject
 			for i := range 100 {
 				subject := c.flood(i)
 				subject.UID = types.UID(strconv.Itoa(i))
-				if r.Full(subject) {
-					break
+				full := r.Full(subject)
+				if err := r.Start(subject, func() {}); full != errors.Is(err, ErrFull) {
+					t.Fatalf("full %t, but: %v", full, err)
 				}
-				if err := r.Start(subject, func() {}); err != nil {
-					t.Fatal(err)
+				if !full {
+					began = append(began, subject)
 				}
-				began++
 			}
-			if began != 12 {
-				t.Errorf("%d of 16 places are taken, want 12", began)
+			if len(began) != c.takes {
+				t.Errorf("%d of 32 places are taken, want %d", len(began), c.takes)
 			}
-			victim := Subject{UID: "victim", Namespace: "victim", Host: "github.example.com"}
-			if err := r.Start(victim, func() {}); err != nil {
-				t.Errorf("another found no place: %v", err)
+			for i, host := range c.hosts {
+				victim := Subject{UID: types.UID("victim" + strconv.Itoa(i)), Namespace: "victim", Host: host}
+				if err := r.Start(victim, func() {}); err != nil {
+					t.Errorf("another found no place at %q: %v", host, err)
+				}
 			}
-			r.StandAside("0")
-			r.StandAside("0")
-			r.StandAside("1")
+			for _, subject := range began {
+				r.StandAside(subject.UID)
+				r.StandAside(subject.UID)
+			}
 			if again := c.flood(200); r.Full(again) {
 				t.Error("what stands aside still counts against its namespace or host")
 			}

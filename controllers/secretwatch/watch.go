@@ -47,6 +47,12 @@ type Change struct {
 	Controller types.UID
 }
 
+// Merge makes one of two changes of the same Secret, the older first.
+func Merge(before, after Change) Change {
+	after.First, after.Marked = before.First, before.Marked || after.Marked
+	return after
+}
+
 // Watch is a watch on the Secrets that resources name. Make it with New; it is safe for concurrent use.
 type Watch struct {
 	options  Options

@@ -91,24 +91,24 @@ func newClaims(store *memory.Store) *claims {
 }
 
 // enter records which token a resource wants; none when it is empty. It replaces what the resource wanted
-// before, and returns those that want that as well: it may be their turn.
-func (c *claims) enter(wanted claim) (others []types.NamespacedName) {
+// before, and returns that if others want it as well: it may be their turn.
+func (c *claims) enter(wanted claim) (left credential.Fingerprint) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	before, ok := c.of(wanted.uid)
 	if ok && before.token == wanted.token {
 		before.presumed = false
 		c.set(before)
-		return nil
+		return ""
 	}
 	if ok {
 		c.drop(before)
-		others = names(c.wanting(before.token))
+		left = c.ifIndexed(before.token)
 	}
 	if wanted.token != "" {
 		c.set(wanted)
 	}
-	return others
+	return left
 }
 
 // presume enters a claim for a resource that has none, and reports whether it did. What a resource has claimed
@@ -131,16 +131,16 @@ func (c *claims) presumed(token credential.Fingerprint) []claim {
 	return slices.DeleteFunc(c.unordered(token), func(wanted claim) bool { return !wanted.presumed })
 }
 
-// withdraw drops a presumed claim and returns those that want the same token: it may be their turn.
-func (c *claims) withdraw(uid types.UID) []types.NamespacedName {
+// withdraw drops a presumed claim and returns its token if others want it: it may be their turn.
+func (c *claims) withdraw(uid types.UID) (left credential.Fingerprint) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	mine, ok := c.of(uid)
 	if !ok || !mine.presumed {
-		return nil
+		return ""
 	}
 	c.drop(mine)
-	return names(c.wanting(mine.token))
+	return c.ifIndexed(mine.token)
 }
 
 // take asks for the right to exchange a token that a resource has claimed. It returns the claim of the owner,
@@ -160,18 +160,35 @@ func (c *claims) take(uid types.UID, token credential.Fingerprint) (owner claim,
 	return mine, true
 }
 
-// forget drops a resource's claim and returns those that want the same token: it may be their turn.
-func (c *claims) forget(uid types.UID) []types.NamespacedName {
+// forget drops a resource's claim and returns its token if others want it: it may be their turn. The namespace is that of the
+// resource, empty when the memory has forgotten it already.
+func (c *claims) forget(uid types.UID) (namespace string, left credential.Fingerprint) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if mine, ok := c.of(uid); ok {
 		c.drop(mine)
-		return names(c.wanting(mine.token))
+		return mine.name.Namespace, c.ifIndexed(mine.token)
 	}
 	if token, ok := c.indexed[uid]; ok { // The memory has forgotten it already.
-		return names(c.wanting(token))
+		c.unindex(uid, token)
+		return "", c.ifIndexed(token)
 	}
-	return nil
+	return "", ""
+}
+
+// wanted is the token if a resource wants it, or did when it was forgotten; otherwise empty.
+func (c *claims) wanted(token credential.Fingerprint) credential.Fingerprint {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.ifIndexed(token)
+}
+
+// ifIndexed is the token if anybody stands under it in the index. It costs the same however many do.
+func (c *claims) ifIndexed(token credential.Fingerprint) credential.Fingerprint {
+	if len(c.byToken[token]) == 0 {
+		return ""
+	}
+	return token
 }
 
 // held is the token that a resource has claimed; empty when it has claimed none.
@@ -184,24 +201,20 @@ func (c *claims) held(uid types.UID) credential.Fingerprint {
 
 // names are those of the resources that want a token, the first in order first.
 func (c *claims) names(token credential.Fingerprint) []types.NamespacedName {
+	found := c.wanting(token)
+	slices.SortFunc(found, compare)
+	var names []types.NamespacedName
+	for _, c := range found {
+		names = append(names, c.name)
+	}
+	return names
+}
+
+// wanting are the claims to a token.
+func (c *claims) wanting(token credential.Fingerprint) []claim {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return names(c.wanting(token))
-}
-
-func names(claims []claim) []types.NamespacedName {
-	var found []types.NamespacedName
-	for _, c := range claims {
-		found = append(found, c.name)
-	}
-	return found
-}
-
-// wanting are the claims to a token in their order.
-func (c *claims) wanting(token credential.Fingerprint) []claim {
-	found := c.unordered(token)
-	slices.SortFunc(found, compare)
-	return found
+	return c.unordered(token)
 }
 
 // unordered are the claims to a token. What does not count in the index is dropped.

@@ -86,7 +86,7 @@ func (o *Ownership) withdrawGone(ctx context.Context, fingerprint credential.Fin
 	for _, presumed := range append(claimed, o.claims.presumed(fingerprint)...) {
 		token, started := o.options.Resource(ctx, presumed.name)
 		if started && (token == nil || token.UID != presumed.uid || !token.DeletionTimestamp.IsZero()) {
-			o.wake(o.claims.withdraw(presumed.uid))
+			o.freed(presumed.name.Namespace, o.claims.withdraw(presumed.uid))
 		}
 	}
 }

@@ -32,8 +32,9 @@ type OwnershipOptions struct {
 	Reader *Reader
 	// Memory keeps the claims, each with its resource.
 	Memory *memory.Store
-	// Wake has resources reconciled.
-	Wake func(names ...types.NamespacedName)
+	// Freed is told of a token that some resources want, and that may be theirs now. They are to be reconciled soon, see
+	// Wanting; they may be many, so that nobody waits for it. namespace is that of whoever has given the token up.
+	Freed func(namespace string, token credential.Fingerprint)
 	// Now is the wall clock.
 	Now func() time.Time
 }
@@ -58,11 +59,11 @@ var errGivenUp = errors.New("the claim to the refresh token was given up meanwhi
 
 // Claim asks for the right to exchange a seed's token. Of several resources with the same token one owns it:
 // whoever has begun, otherwise the oldest of those that have claimed it or stand in the same namespace. The others get a
-// problem and must exchange nothing; so must whoever is told to ask again. It wakes those that want the token which the
-// resource wanted before.
+// problem and must exchange nothing; so must whoever is told to ask again. Those that want the token which the
+// resource wanted before are woken.
 func (o *Ownership) Claim(ctx context.Context, token *v1alpha1.GitHubUserToken, fingerprint credential.Fingerprint) (*problem.Problem, error) {
 	mine := claimOf(token, fingerprint)
-	o.wake(o.claims.enter(mine))
+	o.freed(token.Namespace, o.claims.enter(mine))
 	if owner, err := o.chainOwner(ctx, mine, fingerprint); owner != nil || err != nil {
 		return inUse(owner, token.Namespace), err
 	}
@@ -85,7 +86,7 @@ func (o *Ownership) Claim(ctx context.Context, token *v1alpha1.GitHubUserToken, 
 	}
 }
 
-// Release gives up the claim to a token that is no longer in the seed, and wakes those that want the token.
+// Release gives up the claim to a token that is no longer in the seed. Those that want the token are woken.
 // found is what Look has returned: when it looked at nothing, nothing is given up. A claim to the token of a pair that is
 // still to be taken up stays.
 func (o *Ownership) Release(token *v1alpha1.GitHubUserToken, found scope.Seed, pair *rotation.Pair) {
@@ -97,34 +98,34 @@ func (o *Ownership) Release(token *v1alpha1.GitHubUserToken, found scope.Seed, p
 	}
 	examined := found.Version != "" || found.Problem != nil || token.Spec.RefreshTokenRef == nil
 	if held := o.claims.held(token.UID); examined && held != "" && held != found.Fingerprint {
-		o.wake(o.claims.enter(claimOf(token, "")))
+		o.freed(token.Namespace, o.claims.enter(claimOf(token, "")))
 	}
 }
 
-// Forget drops the claim of a resource that is gone, and wakes those that want the same token. It may be
+// Forget drops the claim of a resource that is gone. Those that want the same token are woken. It may be
 // called before or after the memory has forgotten the resource.
-func (o *Ownership) Forget(uid types.UID) { o.wake(o.claims.forget(uid)) }
+func (o *Ownership) Forget(uid types.UID) { o.freed(o.claims.forget(uid)) }
 
 // Wanting are the resources that want a token, the first in order first.
 func (o *Ownership) Wanting(fingerprint credential.Fingerprint) []types.NamespacedName {
 	return o.claims.names(fingerprint)
 }
 
-// PairChanged wakes the resources that want a token which a changed pair Secret holds no longer, even if its chain goes back
-// to it: who has a copy of it waits for that. after is nil when the Secret was deleted, or has no controller any more: then it
-// holds none.
-func (o *Ownership) PairChanged(before, after *rotation.State) {
+// PairChanged wakes the resources that want a token which a changed pair Secret of a namespace holds no longer, even if its
+// chain goes back to it: who has a copy of it waits for that. after is nil when the Secret was deleted, or has no controller any
+// more: then it holds none.
+func (o *Ownership) PairChanged(namespace string, before, after *rotation.State) {
 	held := ChainTokens(after)
 	for _, token := range ChainTokens(before) {
 		if !slices.Contains(held, token) || string(before.RefreshToken) == token && after.RefreshToken != before.RefreshToken {
-			o.wake(o.claims.names(credential.Fingerprint(token)))
+			o.freed(namespace, o.claims.wanted(credential.Fingerprint(token)))
 		}
 	}
 }
 
-func (o *Ownership) wake(names []types.NamespacedName) {
-	if len(names) > 0 {
-		o.options.Wake(names...)
+func (o *Ownership) freed(namespace string, token credential.Fingerprint) {
+	if token != "" {
+		o.options.Freed(namespace, token)
 	}
 }
 

@@ -79,8 +79,8 @@ func newSetting(t *testing.T) *setting {
 		HasPair: func(_ context.Context, token *v1alpha1.GitHubUserToken) (bool, error) {
 			return v.pairs[token.UID], v.pairsFail
 		},
-		Wake: func(names ...types.NamespacedName) {
-			for _, name := range names {
+		Freed: func(_ string, token credential.Fingerprint) {
+			for _, name := range v.Wanting(token) {
 				v.woken = append(v.woken, name.Name)
 			}
 		},
@@ -548,14 +548,14 @@ func TestOwnerIndexIsNotSearchedForAResourceWithoutAClaim(t *testing.T) {
 	for n := range 500 {
 		uid := types.UID(fmt.Sprint(n))
 		store.Forget(uid)
-		if others := c.forget(uid); len(others) != 1 {
-			t.Fatalf("others that want the token of %s: %v", uid, others)
+		if _, left := c.forget(uid); left != credential.Fingerprint(uid) {
+			t.Fatalf("others want the token of %s, and told are those of %q", uid, left)
 		}
 		if _, indexed := c.indexed[uid]; indexed {
 			t.Fatalf("%s is indexed still", uid)
 		}
 	}
-	if len(c.forget("of no claim")) != 0 {
+	if _, left := c.forget("of no claim"); left != "" {
 		t.Error("somebody waits for a resource without a claim")
 	}
 }
@@ -563,8 +563,34 @@ func TestOwnerIndexIsNotSearchedForAResourceWithoutAClaim(t *testing.T) {
 func TestOwnerIsNeverAskedForWithoutAToken(t *testing.T) {
 	store := memory.NewStore()
 	c := newClaims(store)
-	if c.presume(claim{uid: "u"}) || len(c.enter(claim{uid: "u"})) != 0 || store.Len() != 0 || len(c.byToken) != 0 {
+	if c.presume(claim{uid: "u"}) || c.enter(claim{uid: "u"}) != "" || store.Len() != 0 || len(c.byToken) != 0 {
 		t.Error("there is a claim to no token")
+	}
+}
+
+// An event about a pair is received in one line with those of all namespaces. However many want its token, that costs one word
+// there, and so does each of them that gives the token up.
+func TestOwnerTellsOnceOfATokenThatManyWant(t *testing.T) {
+	v := newSetting(t)
+	var told []string
+	v.options.Freed = func(namespace string, token credential.Fingerprint) { told = append(told, namespace+"/"+string(token)) }
+	const many = 200
+	v.chains[fingerprint("ghr_shared")] = []Chain{{Namespace: "team-a", Owner: "holder", UID: "uid-holder"}}
+	for i := range many {
+		name := fmt.Sprint(i)
+		if v.claim(v.add(name, i, "ghr_shared"), "ghr_shared") != "holder" {
+			t.Fatal("the chain does not own it")
+		}
+	}
+	held := &rotation.State{RefreshToken: fingerprint("ghr_shared")}
+	v.PairChanged("team-b", held, nil)
+	v.PairChanged("team-b", held, held)
+	v.Forget("uid-0")
+	if want := []string{"team-b/" + string(held.RefreshToken), "team-a/" + string(held.RefreshToken)}; !slices.Equal(told, want) {
+		t.Errorf("told %v, want %v", told, want)
+	}
+	if n := len(v.Wanting(held.RefreshToken)); n != many-1 {
+		t.Errorf("%d want it", n)
 	}
 }
 
@@ -665,7 +691,7 @@ func TestOwnerChangeOfAPairWakesThoseThatWantWhatItHoldsNoLonger(t *testing.T) {
 					t.Fatal("the chain does not own it")
 				}
 			}
-			v.PairChanged(c.before, c.after)
+			v.PairChanged("team-a", c.before, c.after)
 			v.wakes(c.woken...)
 		})
 	}

@@ -31,7 +31,7 @@ func (o *Ownership) ClaimPair(ctx context.Context, token *v1alpha1.GitHubUserTok
 	if fingerprint == "" {
 		return nil, nil // Without a refresh token there is no chain that one could end for the other.
 	}
-	o.wake(o.claims.enter(claimOf(token, fingerprint)))
+	o.freed(token.Namespace, o.claims.enter(claimOf(token, fingerprint)))
 	holder, all, err := o.holder(ctx, token, pair)
 	switch {
 	case err != nil:

@@ -138,7 +138,7 @@ func TestOwnerWhoHasACopyIsWokenWhenTheTokenIsFree(t *testing.T) {
 		t.Fatal("the copy is taken up")
 	}
 	v.Release(mine, scope.Seed{Version: "mine-seed/refresh_token@uid/2", Fingerprint: fingerprint("ghr_spent")}, pair)
-	v.PairChanged(&theirs.State, &rotation.State{RefreshToken: fingerprint("ghr_next")})
+	v.PairChanged("team-a", &theirs.State, &rotation.State{RefreshToken: fingerprint("ghr_next")})
 	v.wakes("mine")
 }
 

@@ -2,78 +2,95 @@ package fair
 
 import "sync"
 
-// Share is how many places a key may have for each that is left free.
+// Share is how many places may be had for each that is left free.
 const Share = 3
+
+// Key is what a place is counted against.
+type Key struct {
+	// Namespace is whose the place is.
+	Namespace string
+	// Host is what is waited for in it; empty when none is.
+	Host string
+}
 
 // Places are a limited number of places. The zero value has none; make them with NewPlaces. They are safe for
 // concurrent use.
-type Places[K comparable] struct {
+type Places struct {
 	limit int
 
 	mu    sync.Mutex
 	taken int
-	of    map[K]int
+	// The counts have no entry for what has no place.
+	namespaces, hosts map[string]int
+	both              map[Key]int
 }
 
 // NewPlaces makes that many places, none included.
-func NewPlaces[K comparable](limit int) *Places[K] {
-	return &Places[K]{limit: limit, of: map[K]int{}}
+func NewPlaces(limit int) *Places {
+	return &Places{limit: limit, namespaces: map[string]int{}, hosts: map[string]int{}, both: map[Key]int{}}
 }
 
-// Fits reports whether a place is free for each of the keys, say a namespace and a host. A key is a name in a space of
-// its own: two kinds of keys must not look alike.
-func (p *Places[K]) Fits(keys ...K) bool {
+// Fits reports whether a place is free for a key.
+func (p *Places) Fits(key Key) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.fits(keys)
+	return p.fits(key)
 }
 
-// Take takes one place in the name of all keys, if Fits, and reports whether it did.
-func (p *Places[K]) Take(keys ...K) bool {
+// Take takes one place, if Fits, and reports whether it did.
+func (p *Places) Take(key Key) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if !p.fits(keys) {
+	if !p.fits(key) {
 		return false
 	}
-	p.take(keys)
+	p.count(key, 1)
 	return true
 }
 
-// TakeAnyway takes a place whether there is one or not, for what must not wait. It counts against the keys.
-func (p *Places[K]) TakeAnyway(keys ...K) {
+// TakeAnyway takes a place whether there is one or not, for what must not wait. It counts against the key.
+func (p *Places) TakeAnyway(key Key) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.take(keys)
+	p.count(key, 1)
 }
 
-// Free gives a place back that was taken in the name of these keys.
-func (p *Places[K]) Free(keys ...K) {
+// Free gives a place back that was taken with this key.
+func (p *Places) Free(key Key) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.taken--
-	for _, key := range keys {
-		if p.of[key]--; p.of[key] <= 0 {
-			delete(p.of, key)
-		}
-	}
+	p.count(key, -1)
 }
 
-func (p *Places[K]) fits(keys []K) bool {
+func (p *Places) fits(key Key) bool {
 	free := p.limit - p.taken
-	if free <= 0 {
+	switch {
+	case free <= 0 || p.namespaces[key.Namespace] >= Share*free:
 		return false
+	case key.Host == "":
+		return true
+	default:
+		return p.both[key] < Share*p.room(key.Host, free)
 	}
-	for _, key := range keys {
-		if p.of[key] >= Share*free {
-			return false
-		}
-	}
-	return true
 }
 
-func (p *Places[K]) take(keys []K) {
-	p.taken++
-	for _, key := range keys {
-		p.of[key]++
+// room is how many more places a host would get by its own share if it alone took any.
+func (p *Places) room(host string, free int) int {
+	// The k-th of them is taken while host+k-1 < Share*(free-k+1).
+	return max(Share*free-p.hosts[host]+Share, 0) / (Share + 1)
+}
+
+func (p *Places) count(key Key, n int) {
+	p.taken += n
+	add(p.namespaces, key.Namespace, n)
+	if key.Host != "" {
+		add(p.hosts, key.Host, n)
+		add(p.both, key, n)
+	}
+}
+
+func add[K comparable](counts map[K]int, key K, n int) {
+	if counts[key] += n; counts[key] <= 0 {
+		delete(counts, key)
 	}
 }

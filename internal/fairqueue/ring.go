@@ -39,8 +39,8 @@ func (r *ring) add(item reconcile.Request) {
 }
 
 // next is the first namespace in the order that may have one more worker; -1 when none may.
-func (r *ring) next(places *fair.Places[string]) int {
-	return slices.IndexFunc(r.order, func(l *line) bool { return places.Fits(l.namespace) })
+func (r *ring) next(places *fair.Places) int {
+	return slices.IndexFunc(r.order, func(l *line) bool { return places.Fits(fair.Key{Namespace: l.namespace}) })
 }
 
 // take takes the item that has waited longest of a namespace in the order, and puts the namespace last.

@@ -37,7 +37,7 @@ var firstEvery = [classes]int{urgent: 1, ordinary: 4, low: 16}
 // turns is the order in which items are taken. It is the storage of a client-go work queue, which sees to it that an item
 // is stored once and is not stored while it is worked on.
 type turns struct {
-	places *fair.Places[string]
+	places *fair.Places
 	now    func() time.Time
 
 	mu      sync.Mutex
@@ -60,7 +60,7 @@ type appointment struct {
 
 func newTurns(workers int, now func() time.Time) *turns {
 	return &turns{
-		places: fair.NewPlaces[string](workers), now: now, class: map[reconcile.Request]class{},
+		places: fair.NewPlaces(workers), now: now, class: map[reconcile.Request]class{},
 		running: map[reconcile.Request]struct{}{}, wanted: map[reconcile.Request]class{}, later: map[reconcile.Request]appointment{},
 	}
 }
@@ -159,7 +159,7 @@ func (t *turns) take(c class) (item reconcile.Request, ok bool) {
 	}
 	item = t.rings[c].take(at)
 	delete(t.class, item)
-	t.places.TakeAnyway(item.Namespace)
+	t.places.TakeAnyway(fair.Key{Namespace: item.Namespace})
 	t.running[item] = struct{}{}
 	return item, true
 }
@@ -172,7 +172,7 @@ func (t *turns) done(item reconcile.Request) {
 		return
 	}
 	delete(t.running, item)
-	t.places.Free(item.Namespace)
+	t.places.Free(fair.Key{Namespace: item.Namespace})
 }
 
 func (t *turns) store(item reconcile.Request, c class) {

@@ -29,7 +29,8 @@ var breaks = map[string]deliberate{
 		patch("internal/ratelimit/proven.go", "\thost, _, _ := strings.Cut(app, \"/\")\n\treturn host\n", "\treturn strings.ToLower(app)\n"),
 	}},
 	"one namespace may take all places": {"TestHostileTenant", "to be refreshed during", []overlay.Patch{
-		patch("internal/fair/places.go", "\t\tif p.of[key] >= Share*free {\n", "\t\tif p.of[key] < 0 {\n"),
+		patch("internal/fair/places.go", "free <= 0 || p.namespaces[key.Namespace] >= Share*free:", "free <= 0:"),
+		patch("internal/fair/places.go", "p.both[key] < Share*p.room(key.Host, free)", "p.both[key] >= 0"),
 		patch("controllers/runner/runner.go", "busy && !stands {", "busy && !stands && len(r.aside) < 0 {"),
 	}},
 	"a Secret is read for each that names it": {"TestHostileTenant", "the one large Secret was read", []overlay.Patch{

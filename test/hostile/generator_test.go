@@ -61,9 +61,10 @@ var actions = map[string]func(*attack, *rand.Rand){
 	"touch the large Secret": func(a *attack, r *rand.Rand) {
 		a.patch("touch the large Secret", &corev1.Secret{}, largeSecret, touch(r.Int()))
 	},
-	"touch what many name":  func(a *attack, r *rand.Rand) { a.patch("touch a Secret", &corev1.Secret{}, manyName, touch(r.Int())) },
-	"change what many name": (*attack).changeNamed,
-	"ask for a refresh":     (*attack).request,
+	"touch what many name":                    func(a *attack, r *rand.Rand) { a.patch("touch a Secret", &corev1.Secret{}, manyName, touch(r.Int())) },
+	"change what many name":                   (*attack).changeNamed,
+	"change whose a Secret is that many name": func(a *attack, r *rand.Rand) { a.contend(int(r.Uint32())) },
+	"ask for a refresh":                       (*attack).request,
 	"make a pair immutable": func(a *attack, r *rand.Rand) {
 		a.patch("change a pair", &corev1.Secret{}, a.row(r, "c")+"-token", `{"immutable":true}`)
 	},

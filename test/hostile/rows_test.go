@@ -25,6 +25,8 @@ const (
 	largeSecret = "large"
 	// manyName is a small Secret that many name.
 	manyName = "many-name"
+	// contended is a Secret with the operator's label that many name as an output.
+	contended = "contended"
 	// revokedLeast is how many resources end their tokens at once: more than GitHub takes in an hour.
 	revokedLeast = 70
 )
@@ -54,7 +56,7 @@ func (w *world) begin(t *tenant, resources int) *attack {
 	the.gh.Inject(githubtest.Delay(slowly).ForApp(a.app).Always())
 	a.obstruct()
 	for _, row := range []func(){
-		a.largeSecrets, a.garbledStates, a.stuckPairs, a.madeUpApps, a.deviceCodes, a.manyRevocations, a.changedNames,
+		a.contendedSecret, a.largeSecrets, a.garbledStates, a.stuckPairs, a.madeUpApps, a.deviceCodes, a.manyRevocations, a.changedNames,
 	} {
 		row()
 	}
@@ -70,11 +72,25 @@ func (a *attack) largeSecrets() {
 		if i%2 == 0 {
 			resource.Spec.RefreshTokenRef = &v1alpha1.RefreshTokenReference{Name: largeSecret, Key: "absent"}
 		}
+		resource.Spec.Outputs = []v1alpha1.Output{{Name: contended, Format: v1alpha1.OutputFormatOpaque}}
 		a.make("resource", resource)
 	})
 	for round := range 2 {
 		each(a.n, func(i int) { a.touchResource(fmt.Sprintf("a-%05d", i), round) })
+		a.contend(round)
 	}
+}
+
+// contendedSecret is a Secret that the operator's own watch tells of, and that all of row a name: whose it is changes again and
+// again, and each of them might have it.
+func (a *attack) contendedSecret() {
+	secret := a.secret(contended, true, nil)
+	secret.Labels = map[string]string{v1alpha1.LabelRole: v1alpha1.RoleOutput}
+	a.make("secret", secret)
+}
+
+func (a *attack) contend(n int) {
+	a.patch("change whose a Secret is", &corev1.Secret{}, contended, fmt.Sprintf(`{"metadata":{"labels":{%q:"n%d"}}}`, v1alpha1.LabelOwner, n))
 }
 
 func (a *attack) touchResource(name string, n int) {

@@ -1,4 +1,4 @@
-package secretwatch
+package pace
 
 import (
 	"context"
@@ -12,18 +12,29 @@ import (
 
 	"k8s.io/apimachinery/pkg/types"
 
-	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
+	"github.com/githubusertoken/github-user-token-operator/internal/systemclock"
 )
 
-// telling is what a Pace has told, with the time since the test began. A Pace tells of several namespaces at once.
-type telling struct {
+// Change is news as the watch on Secrets has them.
+type Change struct {
+	Name       types.NamespacedName
+	Marked     bool
+	Controller string
+}
+
+func nameOf(name string) types.NamespacedName {
+	return types.NamespacedName{Namespace: "team-a", Name: name}
+}
+
+// tellings is what a Pace has told, with the time since the test began. A Pace tells of several namespaces at once.
+type tellings struct {
 	mu      sync.Mutex
 	changes []Change
 	at      []time.Duration
 }
 
 // add keeps a change that is told now, and returns how many were told by now.
-func (t *telling) add(change Change, at time.Duration) int {
+func (t *tellings) add(change Change, at time.Duration) int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.changes, t.at = append(t.changes, change), append(t.at, at)
@@ -31,26 +42,40 @@ func (t *telling) add(change Change, at time.Duration) int {
 }
 
 // soFar waits until the Pace has nothing to do now, and returns what it has told by then.
-func (t *telling) soFar() ([]Change, []time.Duration) {
+func (t *tellings) soFar() ([]Change, []time.Duration) {
 	synctest.Wait()
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return slices.Clone(t.changes), slices.Clone(t.at)
 }
 
-func newPace(size int, fails func(try int) error) (*Pace, *telling) {
-	told, began := &telling{}, time.Now()
-	return NewPace(rotation.SystemClock(), func(_ context.Context, change Change) (int, error) {
-		if try := told.add(change, time.Since(began)); fails != nil {
-			return 0, fails(try)
-		}
-		return size, nil
-	}), told
+func newPace(cost Cost, fails func(try int) error) (*paceOfChanges, *tellings) {
+	told, began := &tellings{}, time.Now()
+	return &paceOfChanges{New(Options[Change]{
+		Clock: systemclock.New(),
+		Tell: func(_ context.Context, of types.NamespacedName, change Change) (Cost, error) {
+			if of != change.Name {
+				return Cost{}, fmt.Errorf("%s is told as %s", change.Name, of)
+			}
+			if try := told.add(change, time.Since(began)); fails != nil {
+				return Cost{}, fails(try)
+			}
+			return cost, nil
+		},
+		Merge: func(before, after Change) Change {
+			after.Marked = after.Marked || before.Marked
+			return after
+		},
+	})}, told
 }
+
+type paceOfChanges struct{ *Pace[Change] }
+
+func (p *paceOfChanges) Add(ctx context.Context, change Change) { p.Pace.Add(ctx, change.Name, change) }
 
 func TestPaceTellsOfManyChangesOfASecretOnceASecond(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p, told := newPace(100, nil)
+		p, told := newPace(Cost{Bytes: 100}, nil)
 		for range 1000 { // 100 a second
 			p.Add(t.Context(), Change{Name: nameOf("seed")})
 			time.Sleep(10 * time.Millisecond)
@@ -65,7 +90,7 @@ func TestPaceTellsOfManyChangesOfASecretOnceASecond(t *testing.T) {
 
 func TestPaceTellsOfOtherSecretsAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p, told := newPace(100, nil)
+		p, told := newPace(Cost{Bytes: 100}, nil)
 		for i := range 100 {
 			p.Add(t.Context(), Change{Name: nameOf("seed")})
 			p.Add(t.Context(), Change{Name: nameOf(fmt.Sprint(i))})
@@ -79,9 +104,20 @@ func TestPaceTellsOfOtherSecretsAtOnce(t *testing.T) {
 	})
 }
 
-func TestPaceReadsOfANamespaceSoMuchASecond(t *testing.T) {
+func TestPaceCostsANamespaceSoMuchASecond(t *testing.T) {
+	for name, c := range map[string]struct{ cost Cost }{
+		"in bytes that are read":     {Cost{Bytes: BytesPerSecond}},
+		"in resources that are told": {Cost{Resources: ResourcesPerSecond}},
+		"in both":                    {Cost{Bytes: BytesPerSecond / 2, Resources: ResourcesPerSecond / 2}},
+	} {
+		t.Run(name, func(t *testing.T) { costs(t, c.cost) })
+	}
+}
+
+func costs(t *testing.T, cost Cost) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		p, told := newPace(bytesPerSecond, nil)
+		p, told := newPace(cost, nil)
 		for i := range 10 {
 			p.Add(t.Context(), Change{Name: nameOf(fmt.Sprint(i))})
 		}
@@ -102,7 +138,7 @@ func TestPaceReadsOfANamespaceSoMuchASecond(t *testing.T) {
 
 func TestPaceTellsAtLastWhatAnyOfTheChangesWas(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p, told := newPace(1, nil)
+		p, told := newPace(Cost{Bytes: 1}, nil)
 		for _, change := range []Change{{}, {Marked: true, Controller: "u"}, {Controller: "v"}} {
 			change.Name = nameOf("seed")
 			p.Add(t.Context(), change)
@@ -118,7 +154,7 @@ func TestPaceTellsAtLastWhatAnyOfTheChangesWas(t *testing.T) {
 
 func TestPaceTellsAgainAfterAnError(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p, told := newPace(1, func(try int) error {
+		p, told := newPace(Cost{Bytes: 1}, func(try int) error {
 			if try < 4 {
 				return errors.New("the API server is away")
 			}
@@ -133,9 +169,29 @@ func TestPaceTellsAgainAfterAnError(t *testing.T) {
 	})
 }
 
+func TestPaceTellsAfterAnErrorWhatHasComeSinceAsWell(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var p *paceOfChanges
+		var told *tellings
+		p, told = newPace(Cost{Bytes: 1}, func(try int) error {
+			if try > 1 {
+				return nil
+			}
+			p.Add(t.Context(), Change{Name: nameOf("seed"), Controller: "newer"})
+			return errors.New("the API server is away")
+		})
+		p.Add(t.Context(), Change{Name: nameOf("seed"), Marked: true, Controller: "older"})
+		time.Sleep(time.Minute)
+		changes, _ := told.soFar()
+		if len(changes) != 2 || changes[1] != (Change{Name: nameOf("seed"), Marked: true, Controller: "newer"}) {
+			t.Errorf("told %+v", changes)
+		}
+	})
+}
+
 func TestPaceKeepsNothingOfWhatWasTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p, _ := newPace(1, nil)
+		p, _ := newPace(Cost{Bytes: 1}, nil)
 		ctx, cancel := context.WithCancel(t.Context())
 		for i := range 100 {
 			p.Add(ctx, Change{Name: nameOf(fmt.Sprint(i))})
@@ -150,6 +206,27 @@ func TestPaceKeepsNothingOfWhatWasTold(t *testing.T) {
 		synctest.Wait()
 		if len(p.queues) != 0 {
 			t.Errorf("%d queues are left after the end", len(p.queues))
+		}
+	})
+}
+
+// Ten thousand objects that a start brings must not cost a hundred million steps.
+func TestPaceTellsOfManyObjectsInStepsThatDoNotGrow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, told := newPace(Cost{Resources: 1}, nil)
+		const n = 10_000
+		for i := range n {
+			p.Add(t.Context(), Change{Name: nameOf(fmt.Sprint(i))})
+		}
+		time.Sleep(3 * time.Second)
+		changes, at := told.soFar()
+		if len(changes) != n || at[n-1] > 1100*time.Millisecond {
+			t.Fatalf("told %d, the last at %s", len(changes), at[len(at)-1])
+		}
+		for i, change := range changes {
+			if change.Name.Name != fmt.Sprint(i) {
+				t.Fatalf("told %s as number %d", change.Name, i)
+			}
 		}
 	})
 }
