@@ -116,6 +116,30 @@ func TestAdmissionRefusalThatPassesForARaceIsToldAsOne(t *testing.T) {
 	})
 }
 
+// A webhook that is down with failurePolicy Fail, or that has enough for now, refuses a fence without saying that it forbids it. What
+// it says is quoted all the same.
+func TestAdmissionFailureAtAFenceIsQuoted(t *testing.T) {
+	t.Parallel()
+	each(t, map[string]int32{"500": http.StatusInternalServerError, "429": http.StatusTooManyRequests}, func(t *testing.T, code int32) {
+		w := newWorld(t, worldOptions{})
+		spent := refresh(w.start("octocat"))
+		release := w.deny(code, "", "secrets")
+		w.isDenied(w.secretNamed("octocat-token"))
+		w.request("octocat", "1")
+		found := w.condition("octocat", v1alpha1.ConditionReconciling, metav1.ConditionTrue, v1alpha1.ReasonAPIServerUnavailable)
+		if want := "no such thing"; !strings.Contains(found.Message, want) {
+			t.Errorf("the condition does not say %q: %s", want, found.Message)
+		}
+		if w.gh.ExchangesOf(spent) != 0 {
+			t.Error("the token was sent")
+		}
+		release()
+		w.refreshed("octocat", 2)
+		w.ready("octocat")
+		w.presented(2)
+	})
+}
+
 // A workload is there, whatever a webhook says: it is told as one that could not be restarted, and is when it can be.
 func TestAdmissionWorkloadThatAWebhookDeniesIsNotSaidToBeMissing(t *testing.T) {
 	t.Parallel()

@@ -38,9 +38,13 @@ func (r *Rotator) fence(ctx context.Context, job Job, intent *Intent) (*Pair, *R
 		return nil, &Result{Outcome: NotFenced, Err: err}
 	default:
 		// The write may have been applied although its reply was lost: look, and do not write again.
+		refused := fmt.Errorf("the API server did not confirm the fence: %w", err)
 		fenced, err = r.Store.Get(writing, job.Ref)
 		if err != nil || fenced.StateLost || !jsonfields.Same(fenced.Intent, intent) {
-			return nil, &Result{Outcome: NotFenced, Pair: fenced, Err: errors.Join(errors.New("the API server did not confirm the fence"), err)}
+			if err != nil && !errors.Is(err, ErrNotFound) { // That there is no Secret is no cause.
+				refused = fmt.Errorf("%w; and it could not be looked at: %w", refused, err)
+			}
+			return nil, &Result{Outcome: NotFenced, Pair: fenced, Err: refused}
 		}
 		fenced.MayBeElsewhere = true // Create did not say.
 	}
