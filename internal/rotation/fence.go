@@ -41,8 +41,8 @@ func (r *Rotator) fence(ctx context.Context, job Job, intent *Intent) (*Pair, *R
 		refused := fmt.Errorf("the API server did not confirm the fence: %w", err)
 		fenced, err = r.Store.Get(writing, job.Ref)
 		if err != nil || fenced.StateLost || !jsonfields.Same(fenced.Intent, intent) {
-			if err != nil && !errors.Is(err, ErrNotFound) { // That there is no Secret is no cause.
-				refused = fmt.Errorf("%w; and it could not be looked at: %w", refused, err)
+			if err != nil {
+				refused = fmt.Errorf("%w; and looked for: %w", refused, err)
 			}
 			return nil, &Result{Outcome: NotFenced, Pair: fenced, Err: refused}
 		}

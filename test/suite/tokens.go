@@ -18,7 +18,8 @@ func FindTokens(text []byte) []string {
 	for _, match := range Tokens.FindAll(text, -1) {
 		whole := string(match)
 		found = append(found, whole)
-		if bare := strings.TrimRight(whole, "._-"); bare != whole {
+		for bare := whole; strings.ContainsAny(bare[len(bare)-1:], "._-"); { // A long token may end with some of them.
+			bare = bare[:len(bare)-1]
 			found = append(found, bare)
 		}
 	}
