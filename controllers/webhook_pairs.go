@@ -17,7 +17,7 @@ const (
 func inTurns(n int, namespaceOf func(i int) string, ofEach, inAll int) (chosen []int) {
 	byNamespace := map[string][]int{}
 	var namespaces []string
-	for _, i := range rand.Perm(n) {
+	for _, i := range rand.Perm(n) { //nolint:gosec // It is to be fair, and no secret.
 		namespace := namespaceOf(i)
 		if byNamespace[namespace] == nil {
 			namespaces = append(namespaces, namespace)
@@ -26,7 +26,7 @@ func inTurns(n int, namespaceOf func(i int) string, ofEach, inAll int) (chosen [
 			byNamespace[namespace] = append(byNamespace[namespace], i)
 		}
 	}
-	rand.Shuffle(len(namespaces), func(i, j int) { namespaces[i], namespaces[j] = namespaces[j], namespaces[i] })
+	rand.Shuffle(len(namespaces), func(i, j int) { namespaces[i], namespaces[j] = namespaces[j], namespaces[i] }) //nolint:gosec // as above
 	for round := range ofEach {
 		before := len(chosen)
 		for _, namespace := range namespaces {
