@@ -137,9 +137,9 @@ func (a *attack) stuckPairs() {
 // share of the outbox and no more.
 const mostStuck = 64
 
-// stuck is how many pairs of the tenant's cannot be stored before the victims are looked at: enough to take all places, if
-// each took one for as long as it waits.
-func stuck() int { return min(settings.places, mostStuck) }
+// stuck is how many pairs of the tenant's cannot be stored before the victims are looked at: as many as it can have at once
+// while it gets half of the places.
+func stuck() int { return min(settings.places/2, mostStuck) }
 
 // obstruct watches for resources and exchanges under way, and puts itself in the way of the latter.
 func (a *attack) obstruct() {
