@@ -1,6 +1,7 @@
 package pairsecret
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -66,7 +68,17 @@ func (s *Store) RemoveCode(ctx context.Context, ref rotation.Ref) error {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: ref.Namespace, Name: ref.Name}}
-	if err := explain("delete", ref, nil, s.Client.Delete(ctx, secret)); err != nil && !errors.Is(err, rotation.ErrNotFound) {
+	err := s.Client.Delete(ctx, secret)
+	if client.IgnoreNotFound(err) == nil {
+		return nil
+	}
+	// An admission webhook sees what is deleted, and may quote the code, which looks like nothing in particular.
+	var there corev1.Secret
+	if s.Live.Get(ctx, client.ObjectKey{Namespace: ref.Namespace, Name: ref.Name}, &there) != nil {
+		return fmt.Errorf("%w: delete Secret %s/%s: the API server refuses it (%s)", rotation.ErrDenied, ref.Namespace, ref.Name,
+			cmp.Or(apierrors.ReasonForError(err), metav1.StatusReasonUnknown))
+	}
+	if err := explain("delete", ref, &rotation.Pair{Ref: ref, DeviceCode: codeIn(&there)}, err); !errors.Is(err, rotation.ErrNotFound) {
 		return err
 	}
 	return nil

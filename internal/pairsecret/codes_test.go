@@ -1,0 +1,59 @@
+package pairsecret
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
+)
+
+// quoting refuses deletions as a webhook does that quotes what it has seen.
+type quoting struct {
+	client.Client
+
+	code string
+	away bool
+}
+
+func (q quoting) Delete(context.Context, client.Object, ...client.DeleteOption) error {
+	return apierrors.NewForbidden(schema.GroupResource{Resource: "secrets"}, "code", errors.New("policy says no to "+q.code))
+}
+
+func (q quoting) Get(_ context.Context, _ client.ObjectKey, object client.Object, _ ...client.GetOption) error {
+	if q.away {
+		return errors.New("the API server is away")
+	}
+	secret, ok := object.(*corev1.Secret)
+	if !ok {
+		return errors.New("no Secret is asked for")
+	}
+	secret.Data = map[string][]byte{v1alpha1.KeyDeviceCode: []byte(q.code)}
+	return nil
+}
+
+func TestRemoveCodeQuotesNoCode(t *testing.T) {
+	const code = "code-of-a-login" // Codes are opaque: it need not look like one.
+	for name, away := range map[string]bool{"what it holds can be read": false, "it cannot": true} {
+		t.Run(name, func(t *testing.T) {
+			api := quoting{code: code, away: away}
+			err := (&Store{Client: api, Live: api}).RemoveCode(t.Context(), rotation.Ref{Namespace: "team-a", Name: "code"})
+			if err == nil || !errors.Is(err, rotation.ErrDenied) {
+				t.Fatalf("got %v, want that it is denied", err)
+			}
+			if strings.Contains(err.Error(), code) {
+				t.Error("the code is told of")
+			}
+			if says := strings.Contains(err.Error(), "policy says no"); says == away {
+				t.Errorf("the refusal is quoted: %t", says)
+			}
+		})
+	}
+}
