@@ -94,7 +94,7 @@ func FinalizerRefused(what string, err error) *problem.Problem {
 func Unreleased(err error) *problem.Problem {
 	return &problem.Problem{
 		Reason:  v1alpha1.ReasonAPIServerUnavailable,
-		Message: "The resource is being deleted and cannot be released yet: " + Of(err) + ". It is tried again, within half a minute of whatever refuses it being removed.",
+		Message: "The resource is being deleted and cannot be released yet: " + Of(err) + ". Remove what refuses it; the operator tries again within half a minute.",
 	}
 }
 
@@ -110,7 +110,7 @@ func Unknown(err error) *problem.Problem {
 func Unread(err error) *problem.Problem {
 	return &problem.Problem{
 		Reason:  v1alpha1.ReasonAPIServerUnavailable,
-		Message: "The seed could not be looked at: " + Of(err) + ". It is tried again.",
+		Message: "The seed could not be read: " + Of(err) + ". The operator tries again within half a minute; what is stored already goes on being refreshed.",
 	}
 }
 
