@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers/leftovers"
 	"github.com/githubusertoken/github-user-token-operator/controllers/lifecycle"
 	"github.com/githubusertoken/github-user-token-operator/controllers/seeds"
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
@@ -53,7 +54,7 @@ func (c clusterCache) SecretsFor(ctx context.Context, name types.NamespacedName)
 }
 
 // CodesFor implements lifecycle.Cache.
-func (c clusterCache) CodesFor(ctx context.Context, name types.NamespacedName) ([]lifecycle.Code, error) {
+func (c clusterCache) CodesFor(ctx context.Context, name types.NamespacedName) ([]leftovers.Code, error) {
 	var secrets metav1.PartialObjectMetadataList
 	secrets.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("SecretList"))
 	err := c.List(ctx, &secrets, client.InNamespace(name.Namespace), client.UnsafeDisableDeepCopy,
@@ -61,10 +62,10 @@ func (c clusterCache) CodesFor(ctx context.Context, name types.NamespacedName) (
 	if err != nil {
 		return nil, fmt.Errorf("look for device codes in the cache: %w", err)
 	}
-	var codes []lifecycle.Code
+	var codes []leftovers.Code
 	for i := range secrets.Items {
 		if meta := &secrets.Items[i].ObjectMeta; pairsecret.IsLogin(meta) {
-			codes = append(codes, lifecycle.Code{
+			codes = append(codes, leftovers.Code{
 				Ref: rotation.Ref{Namespace: meta.Namespace, Name: meta.Name}, Orphan: metav1.GetControllerOfNoCopy(meta) == nil,
 			})
 		}

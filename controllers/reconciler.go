@@ -10,10 +10,12 @@ import (
 	"k8s.io/client-go/tools/events"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/controllers/handoff"
 	"github.com/githubusertoken/github-user-token-operator/controllers/lifecycle"
+	"github.com/githubusertoken/github-user-token-operator/controllers/notices"
 	"github.com/githubusertoken/github-user-token-operator/controllers/outputs"
 	"github.com/githubusertoken/github-user-token-operator/controllers/runner"
 	"github.com/githubusertoken/github-user-token-operator/internal/fairqueue"
@@ -93,6 +95,11 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 // resultAfter has the resource reconciled again in a time. Something is due then, and goes before what merely happens.
 func resultAfter(again time.Duration) ctrl.Result {
 	return ctrl.Result{RequeueAfter: again, Priority: new(fairqueue.Urgent)}
+}
+
+// ReceiveWebhooks adds a receiver of GitHub's webhooks to the manager; see notices.Listen.
+func (r *Reconciler) ReceiveWebhooks(mgr manager.Manager, address, file string) (*notices.Receiver, error) {
+	return notices.Listen(mgr, r.lifecycle, address, file)
 }
 
 // Replay starts storing each pair that an earlier life of this pod received and did not store. It is called

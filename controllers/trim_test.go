@@ -19,6 +19,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers/notices"
 	"github.com/githubusertoken/github-user-token-operator/controllers/outputs"
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 	"github.com/githubusertoken/github-user-token-operator/internal/metapatch"
@@ -212,7 +213,7 @@ func TestCacheOfForgedPairSecretsIsSmall(t *testing.T) { //nolint:paralleltest /
 	state := `{"seeds":[` + strings.TrimSuffix(strings.Repeat(`{"fingerprint":"%06d"},`, 10_000), ",") + `]}`
 	numbers := make([]any, 10_000)
 	indexer := toolscache.NewIndexer(toolscache.MetaNamespaceKeyFunc, toolscache.Indexers{
-		indexChainTokens: indexed(chainTokens), indexPairOwner: indexed(pairOwner), indexPairUser: indexed(pairUser),
+		indexChainTokens: indexed(chainTokens), indexPairOwner: indexed(pairOwner), notices.IndexPairUser: indexed(notices.PairUser),
 	})
 	before := heap()
 	for i := range n {

@@ -17,7 +17,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
-	"github.com/githubusertoken/github-user-token-operator/controllers/lifecycle"
+	"github.com/githubusertoken/github-user-token-operator/controllers/leftovers"
 	"github.com/githubusertoken/github-user-token-operator/controllers/secretwatch"
 	"github.com/githubusertoken/github-user-token-operator/internal/pace"
 	"github.com/githubusertoken/github-user-token-operator/internal/pairsecret"
@@ -59,7 +59,7 @@ const maxName = 253
 func (r *Reconciler) secretEvents() handler.TypedEventHandler[client.Object, reconcile.Request] {
 	enqueue := func(object client.Object, marked bool, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
 		pair := pairOf(object)
-		if name, ok := lifecycle.OwnerOf(pair); ok && len(name.Name) <= maxName {
+		if name, ok := leftovers.NameOf(pair); ok && len(name.Name) <= maxName {
 			request := reconcile.Request{NamespacedName: name}
 			// After a start what is due goes before the many for which nothing is.
 			if due := pair.NextRefreshAt; !due.IsZero() && !r.Clock.Now().Before(due) {

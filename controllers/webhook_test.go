@@ -19,6 +19,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers/notices"
 	"github.com/githubusertoken/github-user-token-operator/internal/github/githubtest"
 )
 
@@ -118,7 +119,7 @@ func (w *world) indexed(id int64) {
 	w.eventually("the account in the cache's index", func() (bool, string) {
 		var pairs metav1.PartialObjectMetadataList
 		pairs.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("SecretList"))
-		w.must(w.reconciler.Client.List(w.ctx, &pairs, client.MatchingFields{indexPairUser: strconv.FormatInt(id, 10)}))
+		w.must(w.reconciler.Client.List(w.ctx, &pairs, client.MatchingFields{notices.IndexPairUser: strconv.FormatInt(id, 10)}))
 		return len(pairs.Items) == 1, fmt.Sprintf("%d Secrets", len(pairs.Items))
 	})
 }

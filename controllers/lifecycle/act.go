@@ -70,7 +70,7 @@ const foreignPause = 5 * time.Minute
 func (c *Controller) rest(ctx context.Context, s *scope.Scope, decision rotation.Decision) Result {
 	p := Explain(s, decision)
 	if decision.Problem != nil && decision.Problem.Reason == v1alpha1.ReasonSecretNotOwned {
-		if err := c.releaser.releaseFormer(ctx, s); err != nil {
+		if err := c.releaser.ReleaseFormer(ctx, s); err != nil {
 			return c.notes.failed(s, err, "The Secret of a former resource of this name could not be released")
 		}
 		result := blocked(p)

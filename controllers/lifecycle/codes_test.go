@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers/leftovers"
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
@@ -34,14 +35,14 @@ func TestCodesThatNobodyCanEnterAnyMoreAreRemoved(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
-			w.cluster.codes = []Code{{Ref: offered}, {Ref: older}, {Ref: foreign}}
+			w.cluster.codes = []leftovers.Code{{Ref: offered}, {Ref: older}, {Ref: foreign}}
 			if c.live != nil {
 				w.secrets[inPlace] = c.live
 			}
 			token := &v1alpha1.GitHubUserToken{ObjectMeta: metav1.ObjectMeta{Namespace: owner.Namespace, Name: owner.Name, UID: uid}}
 			s := &scope.Scope{Token: token, Owner: owner, Ref: inPlace, Pair: c.seen}
 			s.Input.Backup = c.backup
-			if err := w.Controller.codes.sweep(t.Context(), s); err != nil || !slices.Equal(w.removed, c.want) {
+			if err := w.Controller.codes.Sweep(t.Context(), s); err != nil || !slices.Equal(w.removed, c.want) {
 				t.Errorf("removed were %v (%v), not %v", w.removed, err, c.want)
 			}
 		})
@@ -51,18 +52,18 @@ func TestCodesThatNobodyCanEnterAnyMoreAreRemoved(t *testing.T) {
 func TestCodesGoWithTheirResource(t *testing.T) {
 	w := newWorld(t)
 	mine, foreign := owner.CodeRef("mine"), rotation.Owner{Namespace: owner.Namespace, Name: owner.Name, UID: "another"}.CodeRef("code")
-	w.cluster.codes = []Code{{Ref: mine, Orphan: true}, {Ref: foreign}}
-	if err := w.Controller.codes.removeAll(t.Context(), owner); err != nil || !slices.Equal(w.removed, []rotation.Ref{mine}) {
+	w.cluster.codes = []leftovers.Code{{Ref: mine, Orphan: true}, {Ref: foreign}}
+	if err := w.Controller.codes.RemoveAll(t.Context(), owner); err != nil || !slices.Equal(w.removed, []rotation.Ref{mine}) {
 		t.Errorf("removed were %v (%v)", w.removed, err)
 	}
 	w.removed = nil
 	named := owner.CodeRef("named")
-	if err := w.Controller.codes.removeNamed(t.Context(), owner, &rotation.State{Device: &rotation.DeviceAuthorization{DeviceCode: "named"}}); err != nil || !slices.Equal(w.removed, []rotation.Ref{named}) {
+	if err := w.Controller.codes.RemoveNamed(t.Context(), owner, &rotation.State{Device: &rotation.DeviceAuthorization{DeviceCode: "named"}}); err != nil || !slices.Equal(w.removed, []rotation.Ref{named}) {
 		t.Errorf("removed were %v (%v)", w.removed, err)
 	}
 	w.fails = errors.New("refused")
-	w.cluster.codes = []Code{{Ref: mine}}
-	if err := w.Controller.codes.removeAll(t.Context(), owner); err == nil {
+	w.cluster.codes = []leftovers.Code{{Ref: mine}}
+	if err := w.Controller.codes.RemoveAll(t.Context(), owner); err == nil {
 		t.Error("a code that is still there counts as removed")
 	}
 }
@@ -70,7 +71,7 @@ func TestCodesGoWithTheirResource(t *testing.T) {
 func TestOrphanedCodesGoWhenNoResourceBearsTheirName(t *testing.T) {
 	w := newWorld(t)
 	orphan, held := owner.CodeRef("orphan"), owner.CodeRef("held")
-	w.cluster.codes = []Code{{Ref: orphan, Orphan: true}, {Ref: held}}
+	w.cluster.codes = []leftovers.Code{{Ref: orphan, Orphan: true}, {Ref: held}}
 	if _, err := w.Gone(t.Context(), types.NamespacedName{Namespace: owner.Namespace, Name: owner.Name}); err != nil || !slices.Equal(w.removed, []rotation.Ref{orphan}) {
 		t.Errorf("removed were %v (%v)", w.removed, err)
 	}

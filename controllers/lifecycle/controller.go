@@ -10,6 +10,8 @@ import (
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/controllers/deviceflow"
+	"github.com/githubusertoken/github-user-token-operator/controllers/leftovers"
+	"github.com/githubusertoken/github-user-token-operator/controllers/replay"
 	"github.com/githubusertoken/github-user-token-operator/controllers/retry"
 	"github.com/githubusertoken/github-user-token-operator/controllers/runner"
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
@@ -39,12 +41,12 @@ type Controller struct {
 	prover    *prover
 	exchanges *exchanges
 	device    *deviceflow.Flow
-	replays   *replays
+	replays   *replay.Replayer
 	checks    *tokencheck.Checks
 	ownership *seeds.Ownership
 	finalizer *finalizer
-	releaser  *releaser
-	codes     codes
+	releaser  *leftovers.Releaser
+	codes     leftovers.Codes
 }
 
 // Reconcile brings one resource forward: it observes, decides, acts, and reports. It never waits for GitHub. It
@@ -86,11 +88,11 @@ func (c *Controller) Reconcile(ctx context.Context, token *v1alpha1.GitHubUserTo
 	if err != nil {
 		return 0, err
 	}
-	if err := c.releaser.releaseLeftovers(ctx, s); err != nil {
+	if err := c.releaser.Release(ctx, s); err != nil {
 		return 0, err
 	}
 	checkAt := c.checks.Sync(logr.FromContextOrDiscard(ctx), s)
-	if err := c.codes.sweep(ctx, s); err != nil { // It can wait, and holds nothing up.
+	if err := c.codes.Sweep(ctx, s); err != nil { // It can wait, and holds nothing up.
 		logr.FromContextOrDiscard(ctx).Info("A device code that is of no more use is still there", "why", words.Of(err))
 		tryAt = earliest(tryAt, s.Now.Add(sweepPause))
 	}
@@ -136,13 +138,13 @@ func (c *Controller) Observe(ctx context.Context, token *v1alpha1.GitHubUserToke
 // Gone deals with a resource that does not exist any more. It returns when to look again; zero when only a change can
 // make a difference.
 func (c *Controller) Gone(ctx context.Context, name types.NamespacedName) (again time.Duration, err error) {
-	return c.releaser.gone(ctx, name)
+	return c.releaser.Gone(ctx, name)
 }
 
 // Replay starts storing each pair that an earlier life of this pod received and did not store. It is called before
 // anything is reconciled, and needs no leader lease.
 func (c *Controller) Replay(log logr.Logger, records []rotation.Record) {
-	c.replays.start(log, records)
+	c.replays.Start(log, records)
 }
 
 // Confirm asks GitHub about the token of a pair after a notice that it was revoked. Every replica may do it, leader

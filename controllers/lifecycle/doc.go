@@ -19,9 +19,9 @@
 //
 //   - observer collects what is known; all that it is given reads.
 //   - pairActions write the pair Secret and spend no token; prover asks GitHub about a pair from a backup.
-//   - exchanges begin what spends a token, outcomes take down what came of it, replays store what the outbox still
-//     holds, and commits tell of pairs that cannot be stored yet.
-//   - finalizer deals with a resource that is being deleted, releaser with the Secrets of one that is gone.
+//   - exchanges begin what spends a token, outcomes take down what came of it, a replay.Replayer stores what the outbox
+//     still holds, and commits tell of pairs that cannot be stored yet.
+//   - finalizer deals with a resource that is being deleted, a leftovers.Releaser with the Secrets of one that is gone.
 //   - notes are what is remembered, registry knows of which resources, and finder looks whether they are still there.
 //
 // It knows no Kubernetes client and no controller-runtime.

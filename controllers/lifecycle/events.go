@@ -11,25 +11,15 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 )
 
-// OwnerOf names the resource that an event about one of our Secrets is for: its controller, or the one for
-// whose name it was retained or restored. ok is false when there is none.
-func OwnerOf(pair *rotation.Pair) (name types.NamespacedName, ok bool) {
-	name = types.NamespacedName{Namespace: pair.Ref.Namespace, Name: pair.Owner.Name}
-	if name.Name == "" {
-		name.Name = pair.State.OwnerName
-	}
-	return name, name.Name != ""
-}
-
 // PairSeen is told of each pair Secret and each backup that the cache shows for the first time.
-func (c *Controller) PairSeen(pair *rotation.Pair) { c.releaser.changed(pair) }
+func (c *Controller) PairSeen(pair *rotation.Pair) { c.releaser.Changed(pair) }
 
 // PairChanged is told of each event about a pair Secret or a backup; after is nil when it is gone. What was
 // remembered of a Secret that is gone is dropped, and resources that want a token which a chain has given up
 // get their turn.
 func (c *Controller) PairChanged(before, after *rotation.Pair) {
 	if after == nil {
-		c.releaser.removed(before)
+		c.releaser.Removed(before)
 		c.notes.Peek(types.UID(before.Owner.UID), func(m *note) {
 			if m.latest != nil && m.latest.UID == before.UID {
 				m.latest = nil
@@ -38,7 +28,7 @@ func (c *Controller) PairChanged(before, after *rotation.Pair) {
 	}
 	state := (*rotation.State)(nil)
 	if after != nil {
-		c.releaser.changed(after)
+		c.releaser.Changed(after)
 		state = &after.State
 	}
 	c.ownership.PairChanged(before.Ref.Namespace, &before.State, state)

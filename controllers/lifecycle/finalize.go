@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers/leftovers"
 	"github.com/githubusertoken/github-user-token-operator/controllers/retry"
 	"github.com/githubusertoken/github-user-token-operator/controllers/revocation"
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
@@ -45,7 +46,7 @@ type finalizer struct {
 	}
 	clock rotation.Clock
 	notes notes
-	codes codes
+	codes leftovers.Codes
 }
 
 // finalize carries out the deletionPolicy and releases the resource. It returns when to come back; zero when
@@ -122,7 +123,7 @@ func (f *finalizer) release(ctx context.Context, token *v1alpha1.GitHubUserToken
 		}
 		refs = append(refs, left...)
 	}
-	if err := f.codes.removeAll(ctx, scope.OwnerOf(token)); err != nil {
+	if err := f.codes.RemoveAll(ctx, scope.OwnerOf(token)); err != nil {
 		return err
 	}
 	for _, ref := range refs {
@@ -252,13 +253,13 @@ func (f *finalizer) releaseSecret(ctx context.Context, token *v1alpha1.GitHubUse
 		pair.State = rotation.State{} // What is stored is not what was written, so all of it is.
 		return f.letGo(ctx, token.UID, pair, next)
 	}
-	if isLeft(pair, token.Name) {
+	if leftovers.IsLeft(pair, token.Name) {
 		return f.unprotect(ctx, pair)
 	}
 	if !pair.GoesWith(string(token.UID)) {
 		return nil
 	}
-	if err := f.codes.removeNamed(ctx, scope.OwnerOf(token), &pair.State); err != nil {
+	if err := f.codes.RemoveNamed(ctx, scope.OwnerOf(token), &pair.State); err != nil {
 		return err
 	}
 	switch {

@@ -35,8 +35,8 @@ func (o *outcomes) survive(log logr.Logger, token *v1alpha1.GitHubUserToken, job
 	log.Error(errors.New("panic during an exchange"), "An exchange ended in a panic and is resolved like a crash; please report it", "spends", job.Decision.Spends.Short())
 	o.notes.doubt(token.UID)
 	stored := false
-	kept := func() { stored = o.replays.kept(log, job.Owner) || stored }
-	o.replays.despitePanics(log, job.Owner, kept, kept)
+	kept := func() { stored = o.replays.Kept(log, job.Owner) || stored }
+	o.replays.DespitePanics(log, job.Owner, kept, kept)
 	if stored {
 		o.notes.succeed(token.UID)
 		return

@@ -2,6 +2,8 @@ package lifecycle
 
 import (
 	"github.com/githubusertoken/github-user-token-operator/controllers/deviceflow"
+	"github.com/githubusertoken/github-user-token-operator/controllers/leftovers"
+	"github.com/githubusertoken/github-user-token-operator/controllers/replay"
 	"github.com/githubusertoken/github-user-token-operator/controllers/revocation"
 	"github.com/githubusertoken/github-user-token-operator/controllers/seeds"
 	"github.com/githubusertoken/github-user-token-operator/controllers/tokencheck"
@@ -56,10 +58,10 @@ func New(options Options) *Controller {
 	registry := &registry{
 		memory: options.Memory, runner: options.Runner, ownership: ownership, rotator: rotator, cancel: options.Limiter.Cancel,
 	}
-	replays := &replays{
-		rotator: rotator, outbox: options.Outbox, resources: options.API, reporter: options.Reporter, notes: notes, memory: options.Memory,
-		runner: options.Runner, clock: options.Clock, passPanic: options.PassPanic,
-	}
+	replays := replay.New(replay.Options{
+		Rotator: rotator, Outbox: options.Outbox, Resources: options.API, Reporter: options.Reporter, Remember: notes.written, Memory: options.Memory,
+		Runner: options.Runner, Clock: options.Clock, PassPanic: options.PassPanic,
+	})
 	outcomes := &outcomes{
 		notes: notes, reporter: options.Reporter, limiter: options.Limiter, pairs: options.API, replays: replays, clock: options.Clock,
 		passPanic: options.PassPanic,
@@ -68,7 +70,7 @@ func New(options Options) *Controller {
 		hosts: options.GitHub, seeds: reader, ownership: ownership, limiter: options.Limiter, outbox: options.Outbox, runner: options.Runner,
 		rotator: rotator, outcomes: outcomes, notes: notes,
 	}
-	codes := codes{cache: options.Cache, api: options.API}
+	codes := leftovers.Codes{Cache: options.Cache, API: options.API}
 	return &Controller{
 		codes: codes,
 		api:   options.API, reporter: options.Reporter, runner: options.Runner, wake: options.Wake, notes: notes,
@@ -90,9 +92,8 @@ func New(options Options) *Controller {
 			api: options.API, observer: observer, exchanges: exchanges, rotator: rotator, revoker: revoker, registry: registry,
 			reporter: options.Reporter, clock: options.Clock, notes: notes, codes: codes,
 		},
-		releaser: &releaser{
-			cache: options.Cache, api: options.API, registry: registry, orphans: memory.NewSlot[orphan](options.Memory), clock: options.Clock,
-			codes: codes,
-		},
+		releaser: leftovers.NewReleaser(leftovers.Options{
+			Cache: options.Cache, API: options.API, Registry: registry, Memory: options.Memory, Clock: options.Clock, Codes: codes,
+		}),
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers/leftovers"
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 	"github.com/githubusertoken/github-user-token-operator/controllers/seeds"
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
@@ -29,7 +30,7 @@ type Cache interface {
 	// SecretsFor are the pair Secrets and backups that were made for a resource of a name, whether it exists or not.
 	SecretsFor(ctx context.Context, name types.NamespacedName) ([]*rotation.Pair, error)
 	// CodesFor are the Secrets that hold device codes for a resource of a name, whether it exists or not.
-	CodesFor(ctx context.Context, name types.NamespacedName) ([]Code, error)
+	CodesFor(ctx context.Context, name types.NamespacedName) ([]leftovers.Code, error)
 	// ChainsWith are the pair Secrets whose chain goes back to a refresh token, stands at it, or is importing it.
 	ChainsWith(ctx context.Context, token credential.Fingerprint) ([]seeds.Chain, error)
 	// Resource is a resource by name; nil when the cache has none. started is false before there is a cache.

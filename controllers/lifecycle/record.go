@@ -6,6 +6,7 @@ import (
 	"github.com/go-logr/logr"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers/replay"
 	"github.com/githubusertoken/github-user-token-operator/controllers/retry"
 	"github.com/githubusertoken/github-user-token-operator/controllers/words"
 	"github.com/githubusertoken/github-user-token-operator/internal/backoff"
@@ -26,7 +27,7 @@ type outcomes struct {
 	reporter  Reporter
 	limiter   Limiter
 	pairs     pairReader
-	replays   *replays
+	replays   *replay.Replayer
 	clock     rotation.Clock
 	passPanic func(cause any) bool
 }

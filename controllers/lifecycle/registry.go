@@ -55,8 +55,8 @@ func (r *registry) forget(uid types.UID) {
 	r.cancel(string(uid))
 }
 
-// forgetAll forgets the resources of a name that no work is under way for. That they were known is kept.
-func (r *registry) forgetAll(name types.NamespacedName) {
+// ForgetAll forgets the resources of a name that no work is under way for. That they were known is kept.
+func (r *registry) ForgetAll(name types.NamespacedName) {
 	for _, uid := range r.memory.UIDs(name) {
 		if !r.runner.Busy(uid) {
 			r.forget(uid)
@@ -95,8 +95,8 @@ func (r *registry) turnUp(uid types.UID) {
 	delete(r.gone, uid)
 }
 
-// knows reports whether this process has ever seen a resource, or was told of it.
-func (r *registry) knows(uid types.UID) bool {
+// Knows reports whether this process has ever seen a resource, or was told of it.
+func (r *registry) Knows(uid types.UID) bool {
 	_, known := r.memory.Name(uid)
 	return known
 }

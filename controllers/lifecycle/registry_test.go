@@ -25,7 +25,7 @@ func TestRegistryForgetsThoseThatHaveBeenGoneForLongest(t *testing.T) {
 		t.Errorf("%d are remembered, %d as gone, in an order of %d; at most %d should be", store.Len(), len(r.gone), len(r.order), most)
 	}
 	for n, want := range map[int]bool{0: false, 1: true, 3*maxGone - 1: true} {
-		if known := r.knows(uid(n)); known != want {
+		if known := r.Knows(uid(n)); known != want {
 			t.Errorf("%d is known: %t", n, known)
 		}
 	}

@@ -2,9 +2,7 @@ package lifecycle
 
 import (
 	"errors"
-	"fmt"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -12,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers/leftovers"
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 )
@@ -63,12 +62,12 @@ func TestReleaseOfASecretWhoseResourceIsGone(t *testing.T) {
 		removed bool
 	}{
 		"one of a resource that this process knew goes at once": {pair: orphaned("s"), known: "uid-0", removed: true},
-		"one that may come from a backup is kept for a minute":  {pair: orphaned("s"), again: comeBackTime},
-		"also when another resource of this name was known":     {pair: orphaned("s"), known: "uid-9", again: comeBackTime},
+		"one that may come from a backup is kept for a minute":  {pair: orphaned("s"), again: leftovers.ComeBackTime},
+		"also when another resource of this name was known":     {pair: orphaned("s"), known: "uid-9", again: leftovers.ComeBackTime},
 		"one that nobody has deleted stays":                     {pair: orphaned("s", func(p *rotation.Pair) { p.Deleting = false }), known: "uid-0"},
 		"one without an owner stays":                            {pair: orphaned("s", func(p *rotation.Pair) { p.Controlled = false }), known: "uid-0"},
 		"one of another resource stays":                         {pair: orphaned("s", func(p *rotation.Pair) { p.Owner.Name = "hubot" }), known: "uid-0"},
-		"one that came without its owner is kept for a minute":  {pair: orphaned("s", forsaken("uid-0")), again: comeBackTime},
+		"one that came without its owner is kept for a minute":  {pair: orphaned("s", forsaken("uid-0")), again: leftovers.ComeBackTime},
 		"and goes at once when that was known":                  {pair: orphaned("s", forsaken("uid-0")), known: "uid-0", removed: true},
 		"it stays when it was made for another name":            {pair: orphaned("s", forsaken("uid-0"), func(p *rotation.Pair) { p.State.OwnerName = "hubot" }), known: "uid-0"},
 		"one whose resource is there after all stays":           {pair: orphaned("s"), known: "uid-0", present: true},
@@ -94,8 +93,8 @@ func TestReleaseOfASecretWhoseResourceIsGone(t *testing.T) {
 func TestReleaseOfASecretFromABackupThatNobodyFollows(t *testing.T) {
 	w := newWorld(t)
 	w.hold(orphaned("secret-1"))
-	w.goneOnce(t, comeBackTime)
-	w.clock.pass(comeBackTime - time.Second)
+	w.goneOnce(t, leftovers.ComeBackTime)
+	w.clock.pass(leftovers.ComeBackTime - time.Second)
 	w.goneOnce(t, time.Second)
 	w.clock.pass(time.Second)
 	w.fails = errors.New("the API server is away")
@@ -112,16 +111,19 @@ func TestReleaseOfASecretFromABackupThatNobodyFollows(t *testing.T) {
 // The same backup may be restored again and again, each time with the UID of the same owner.
 func TestReleaseEachSecretFromABackupIsKeptAnew(t *testing.T) {
 	for name, end := range map[string]func(*world, *rotation.Pair){
-		"after it was released":         func(w *world, _ *rotation.Pair) { w.clock.pass(comeBackTime) },
-		"after its resource has come":   func(w *world, pair *rotation.Pair) { delete(w.secrets, pair.Ref) },
-		"while another is still there":  func(*world, *rotation.Pair) {},
-		"when the first has no use now": func(w *world, pair *rotation.Pair) { w.clock.pass(comeBackTime / 2); delete(w.secrets, pair.Ref) },
+		"after it was released":        func(w *world, _ *rotation.Pair) { w.clock.pass(leftovers.ComeBackTime) },
+		"after its resource has come":  func(w *world, pair *rotation.Pair) { delete(w.secrets, pair.Ref) },
+		"while another is still there": func(*world, *rotation.Pair) {},
+		"when the first has no use now": func(w *world, pair *rotation.Pair) {
+			w.clock.pass(leftovers.ComeBackTime / 2)
+			delete(w.secrets, pair.Ref)
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
 			first := orphaned("secret-1")
 			w.hold(first)
-			w.goneOnce(t, comeBackTime)
+			w.goneOnce(t, leftovers.ComeBackTime)
 			end(w, first)
 			if _, err := w.Gone(t.Context(), octocat); err != nil {
 				t.Fatal(err)
@@ -134,7 +136,7 @@ func TestReleaseEachSecretFromABackupIsKeptAnew(t *testing.T) {
 			}
 			w.clock.pass(time.Second)
 			w.hold(orphaned("secret-2", func(p *rotation.Pair) { p.Ref.Name = "another" }))
-			w.goneOnce(t, comeBackTime)
+			w.goneOnce(t, leftovers.ComeBackTime)
 			if slices.Contains(w.removed, rotation.Ref{Namespace: "team-a", Name: "another"}) {
 				t.Error("it was not kept")
 			}
@@ -174,7 +176,7 @@ func TestReleaseOfLeftoversWhileTheResourceLives(t *testing.T) {
 				c.edit(w)
 			}
 			s := &scope.Scope{Token: resource, Owner: owner, Ref: inPlace, Now: start}
-			if err := w.releaser.releaseLeftovers(t.Context(), s); err != nil {
+			if err := w.releaser.Release(t.Context(), s); err != nil {
 				t.Fatal(err)
 			}
 			if removed := len(w.removed) > 0; removed != c.want {
@@ -182,8 +184,9 @@ func TestReleaseOfLeftoversWhileTheResourceLives(t *testing.T) {
 			}
 			if c.want {
 				w.PairChanged(c.pair, nil)
-				if left := w.releaser.leftovers.of(octocat); len(left) != 0 {
-					t.Errorf("remembered are %v", left)
+				w.secrets[c.pair.Ref], w.removed = c.pair, nil // A cache that says no more of it shows that it is forgotten.
+				if err := w.releaser.Release(t.Context(), s); err != nil || len(w.removed) != 0 {
+					t.Errorf("it is still remembered: removed are %v (%v)", w.removed, err)
 				}
 			}
 		})
@@ -214,7 +217,7 @@ func TestReleaseOfTheSecretInThePlaceOfThePair(t *testing.T) {
 			pair := orphaned("s", func(p *rotation.Pair) { p.Controlled = false })
 			w.hold(pair)
 			resource := &v1alpha1.GitHubUserToken{ObjectMeta: metav1.ObjectMeta{Namespace: owner.Namespace, Name: owner.Name, UID: uid}}
-			if err := w.releaser.releaseFormer(t.Context(), &scope.Scope{Token: resource, Owner: owner, Ref: inPlace, Pair: pair, Now: start}); err != nil {
+			if err := w.releaser.ReleaseFormer(t.Context(), &scope.Scope{Token: resource, Owner: owner, Ref: inPlace, Pair: pair, Now: start}); err != nil {
 				t.Fatal(err)
 			}
 			if removed := len(w.removed) > 0; removed != c.want {
@@ -225,26 +228,3 @@ func TestReleaseOfTheSecretInThePlaceOfThePair(t *testing.T) {
 }
 
 // Whose a Secret is stands in its annotations, where anybody can write something else each second.
-func TestReleaseRemembersOneNameForEachSecret(t *testing.T) {
-	l := &leftovers{}
-	secret := orphaned("s", func(p *rotation.Pair) { p.Controlled, p.Orphan, p.State.Retained = false, true, true })
-	for n := range 100 {
-		secret.Owner, secret.State.OwnerName = rotation.Owner{}, fmt.Sprintf("name-%d", n)
-		l.see(secret, false)
-	}
-	if len(l.byName) != 1 || len(l.nameOf) != 1 {
-		t.Fatalf("%d names and %d Secrets are remembered, want one of each", len(l.byName), len(l.nameOf))
-	}
-	secret.State.OwnerName = strings.Repeat("n", maxName+1)
-	l.see(secret, false)
-	if len(l.byName)+len(l.nameOf) != 0 {
-		t.Error("a name is remembered that no resource can have")
-	}
-	secret.State.OwnerName = "octocat"
-	l.see(secret, false)
-	secret.State.OwnerName = "hubot" // The last that is heard of it may tell of yet another.
-	l.see(secret, true)
-	if len(l.byName)+len(l.nameOf) != 0 {
-		t.Error("a Secret that is gone is remembered")
-	}
-}

@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers/leftovers"
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation/compared"
@@ -17,7 +18,7 @@ import (
 // letGo leaves a pair behind for the next resource of its owner's name. What admission makes of that nobody could mend
 // later: with an owner the garbage collector takes the Secret, and without its state nobody can tell any more whose it was.
 // So it is tried first without being written, and our finalizer stays on the Secret until it was seen to be let go of.
-// Whoever dies before that leaves a pair that is nobody's any more, and a resource that is still there; see isLeft.
+// Whoever dies before that leaves a pair that is nobody's any more, and a resource that is still there; see leftovers.IsLeft.
 func (f *finalizer) letGo(ctx context.Context, uid types.UID, pair, next *rotation.Pair) error {
 	would, err := f.api.Try(ctx, pair, next)
 	switch {
@@ -62,7 +63,7 @@ func (f *finalizer) leftBehind(ctx context.Context, token *v1alpha1.GitHubUserTo
 		return nil, fmt.Errorf("look for Secrets that were let go of: %w", err)
 	}
 	for _, pair := range pairs {
-		if isLeft(pair, token.Name) {
+		if leftovers.IsLeft(pair, token.Name) {
 			refs = append(refs, pair.Ref)
 		}
 	}
@@ -72,23 +73,6 @@ func (f *finalizer) leftBehind(ctx context.Context, token *v1alpha1.GitHubUserTo
 		}
 	})
 	return slices.DeleteFunc(refs, func(ref rotation.Ref) bool { return slices.Contains(known, ref) }), nil
-}
-
-// isLeft reports whether a pair was let go of by a resource of that name. Our finalizer may still be on it.
-func isLeft(pair *rotation.Pair, name string) bool {
-	return pair.Orphan && pair.State.Retained && pair.State.OwnerName == name
-}
-
-// isForsaken reports whether a pair of a resource of that name has no owner: it was let go of, or has come from a backup or
-// another namespace without one.
-func isForsaken(pair *rotation.Pair, name string) bool {
-	return pair.Orphan && pair.State.OwnerName == name
-}
-
-// isOfNoUse reports whether a pair without an owner was that of a former resource of this name. One that is the resource's own
-// has only lost its owner reference.
-func isOfNoUse(pair *rotation.Pair, owner rotation.Owner) bool {
-	return isForsaken(pair, owner.Name) && (pair.State.Retained || pair.State.Owner != owner.UID)
 }
 
 // amiss is what is to be stored of a Secret that this process has let go of, where admission has made something else of it;

@@ -255,7 +255,7 @@ func TestADeletedSecretThatWasLetGoOfIsReleased(t *testing.T) {
 		w.hold(left())
 		s := &scope.Scope{Token: deleted(""), Owner: rotation.Owner{Namespace: owner.Namespace, Name: owner.Name, UID: string(uid)}, Ref: rotation.Ref{Namespace: owner.Namespace, Name: "another"}}
 		w.resource = s.Token
-		if err := w.releaser.releaseLeftovers(t.Context(), s); err != nil || !slices.Contains(w.removed, inPlace) {
+		if err := w.releaser.Release(t.Context(), s); err != nil || !slices.Contains(w.removed, inPlace) {
 			t.Errorf("it is held: %v", err)
 		}
 	})
@@ -264,7 +264,7 @@ func TestADeletedSecretThatWasLetGoOfIsReleased(t *testing.T) {
 		s := &scope.Scope{Token: deleted(""), Owner: owner, Ref: inPlace, Pair: left()}
 		w.resource = s.Token
 		w.secrets[inPlace] = s.Pair
-		if err := w.releaser.releaseFormer(t.Context(), s); err != nil || !slices.Contains(w.removed, inPlace) {
+		if err := w.releaser.ReleaseFormer(t.Context(), s); err != nil || !slices.Contains(w.removed, inPlace) {
 			t.Errorf("it is held: %v", err)
 		}
 	})

@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers/leftovers"
 	"github.com/githubusertoken/github-user-token-operator/controllers/runner"
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 	"github.com/githubusertoken/github-user-token-operator/controllers/seeds"
@@ -32,7 +33,7 @@ type cluster struct {
 	resource *v1alpha1.GitHubUserToken
 	removed  []rotation.Ref
 	// codes are the Secrets with device codes.
-	codes []Code
+	codes []leftovers.Code
 	// retained are those of which the finalizer was taken off, and unprotected the same as a set.
 	retained    []rotation.Ref
 	unprotected map[rotation.Ref]bool
@@ -95,7 +96,7 @@ func (c *cluster) Remove(_ context.Context, pair *rotation.Pair) error {
 func (c *cluster) RemoveCode(_ context.Context, ref rotation.Ref) error {
 	if c.fails == nil {
 		c.removed = append(c.removed, ref)
-		c.codes = slices.DeleteFunc(c.codes, func(code Code) bool { return code.Ref == ref })
+		c.codes = slices.DeleteFunc(c.codes, func(code leftovers.Code) bool { return code.Ref == ref })
 	}
 	return c.fails
 }
@@ -232,7 +233,7 @@ func (c cached) SecretsFor(context.Context, types.NamespacedName) (all []*rotati
 	return all, nil
 }
 
-func (c cached) CodesFor(context.Context, types.NamespacedName) ([]Code, error) {
+func (c cached) CodesFor(context.Context, types.NamespacedName) ([]leftovers.Code, error) {
 	return slices.Clone(c.codes), nil
 }
 

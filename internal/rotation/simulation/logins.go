@@ -9,7 +9,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/types"
 
-	"github.com/githubusertoken/github-user-token-operator/controllers/lifecycle"
+	"github.com/githubusertoken/github-user-token-operator/controllers/leftovers"
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 )
@@ -136,14 +136,14 @@ func (wa *watch) codeChanged(ref rotation.Ref, there bool) {
 }
 
 // CodesFor implements lifecycle.Cache.
-func (wa *watch) CodesFor(_ context.Context, name types.NamespacedName) ([]lifecycle.Code, error) {
-	var found []lifecycle.Code
+func (wa *watch) CodesFor(_ context.Context, name types.NamespacedName) ([]leftovers.Code, error) {
+	var found []leftovers.Code
 	for ref := range wa.codes {
 		if ref.Namespace == name.Namespace {
-			found = append(found, lifecycle.Code{Ref: ref})
+			found = append(found, leftovers.Code{Ref: ref})
 		}
 	}
-	slices.SortFunc(found, func(a, b lifecycle.Code) int { return strings.Compare(a.Ref.Name, b.Ref.Name) })
+	slices.SortFunc(found, func(a, b leftovers.Code) int { return strings.Compare(a.Ref.Name, b.Ref.Name) })
 	return found, nil
 }
 

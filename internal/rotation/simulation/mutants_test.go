@@ -417,7 +417,7 @@ var mutants = []mutant{
 		"	next.State.Device = &offer\n	if broken(`device code put into the pair Secret`) {\n		next.DeviceCode = credential.NewDeviceCode(string(offer.DeviceCode))\n	}\n",
 	},
 	{
-		"device code left when it is of no more use", "controllers/lifecycle/codes.go",
+		"device code left when it is of no more use", "controllers/leftovers/codes.go",
 		"		if !c.isOf(code, s.Owner) || code.Ref == kept {",
 		"		if !c.isOf(code, s.Owner) || code.Ref == kept || broken(`device code left when it is of no more use`) {",
 	},
@@ -477,9 +477,9 @@ var mutants = []mutant{
 		"	case cached == nil && (mono-m.latestSince < arrivalTime || broken(`Secret of somebody else remembered as the pair`)), ",
 	},
 	{
-		"Secrets of former resources left alone", "controllers/lifecycle/leftovers.go",
-		"	for _, ref := range r.leftovers.of(scope.NameOf(s.Token)) {\n",
-		"	for _, ref := range r.leftovers.of(scope.NameOf(s.Token)) {\n		if broken(`Secrets of former resources left alone`) {\n			break\n		}\n",
+		"Secrets of former resources left alone", "controllers/leftovers/releaser.go",
+		"	for _, ref := range r.deleting.of(scope.NameOf(s.Token)) {\n",
+		"	for _, ref := range r.deleting.of(scope.NameOf(s.Token)) {\n		if broken(`Secrets of former resources left alone`) {\n			break\n		}\n",
 	},
 	{
 		"another Secret used for a resource that is gone", "controllers/lifecycle/pairactions.go",
@@ -519,11 +519,11 @@ var mutants = []mutant{
 	},
 	{
 		"outbox not replayed after a panic", "controllers/lifecycle/guard.go",
-		"	o.replays.despitePanics(log, job.Owner, kept, kept)\n",
-		"	if !broken(`outbox not replayed after a panic`) {\n		o.replays.despitePanics(log, job.Owner, kept, kept)\n	}\n",
+		"	o.replays.DespitePanics(log, job.Owner, kept, kept)\n",
+		"	if !broken(`outbox not replayed after a panic`) {\n		o.replays.DespitePanics(log, job.Owner, kept, kept)\n	}\n",
 	},
 	{
-		"second panic leaves the outbox", "controllers/lifecycle/replay.go",
+		"second panic leaves the outbox", "controllers/replay/replayer.go",
 		"		replay = kept\n",
 		"		replay = kept\n		if broken(`second panic leaves the outbox`) {\n			return\n		}\n",
 	},

@@ -1,4 +1,4 @@
-package controllers
+package notices
 
 import (
 	"context"
@@ -27,43 +27,51 @@ import (
 )
 
 const (
-	// noticesAtOnce is how many tokens of an account are asked about at once.
-	noticesAtOnce = 16
-	// maxWebhookSecret bounds the file with the webhook's secret.
-	maxWebhookSecret = 4 << 10
+	// tokensAtOnce is how many tokens of an account are asked about at once.
+	tokensAtOnce = 16
+	// maxSecret bounds the file with the webhook's secret.
+	maxSecret = 4 << 10
 )
 
-// WebhookReceiver receives GitHub's notices that a person has revoked the authorization of an App. It runs in
+// Confirmer asks GitHub about a token and writes the answer down; see lifecycle.Controller.Confirm.
+type Confirmer interface {
+	Confirm(ctx context.Context, token *v1alpha1.GitHubUserToken, pair *rotation.Pair)
+}
+
+// Receiver receives GitHub's notices that a person has revoked the authorization of an App. It runs in
 // every replica, since a Service leads to all of them: what it does, asking GitHub and writing the answer
 // down under the Secret's resourceVersion, is safe anywhere, and the leader reports it.
-type WebhookReceiver struct {
-	listener net.Listener
-	file     string
-	r        *Reconciler
-	log      logr.Logger
+type Receiver struct {
+	listener  net.Listener
+	file      string
+	reader    client.Reader
+	confirmer Confirmer
+	log       logr.Logger
 
 	// accounts are those whose tokens are to be asked about.
 	accounts *accounts
 }
 
-var _ manager.LeaderElectionRunnable = (*WebhookReceiver)(nil)
+var _ manager.LeaderElectionRunnable = (*Receiver)(nil)
 
-// ReceiveWebhooks adds a receiver on an address, HOST:PORT, to the manager. file holds the webhook's secret,
-// and is read for each delivery, so that it can be replaced.
-func (r *Reconciler) ReceiveWebhooks(mgr manager.Manager, address, file string) (*WebhookReceiver, error) {
-	if _, err := readWebhookSecret(file); err != nil {
+// Listen adds a receiver on an address, HOST:PORT, to the manager. file holds the webhook's secret, and is read for each
+// delivery, so that it can be replaced.
+func Listen(mgr manager.Manager, confirmer Confirmer, address, file string) (*Receiver, error) {
+	if _, err := readSecret(file); err != nil {
 		return nil, err
 	}
 	secret := &metav1.PartialObjectMetadata{}
 	secret.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Secret"))
-	if err := mgr.GetFieldIndexer().IndexField(context.Background(), secret, indexPairUser, pairUser); err != nil {
+	if err := mgr.GetFieldIndexer().IndexField(context.Background(), secret, IndexPairUser, PairUser); err != nil {
 		return nil, fmt.Errorf("index the tokens by their accounts: %w", err)
 	}
 	listener, err := webhook.Listen(address)
 	if err != nil {
 		return nil, fmt.Errorf("receive webhooks: %w", err)
 	}
-	receiver := &WebhookReceiver{listener: listener, file: file, r: r, log: mgr.GetLogger().WithName("webhook-receiver")}
+	receiver := &Receiver{
+		listener: listener, file: file, reader: mgr.GetClient(), confirmer: confirmer, log: mgr.GetLogger().WithName("webhook-receiver"),
+	}
 	receiver.accounts = &accounts{ask: receiver.confirmAll}
 	if err := mgr.Add(receiver); err != nil {
 		return nil, errors.Join(fmt.Errorf("add the receiver of webhooks: %w", err), listener.Close())
@@ -72,19 +80,19 @@ func (r *Reconciler) ReceiveWebhooks(mgr manager.Manager, address, file string) 
 }
 
 // Address is where it listens.
-func (w *WebhookReceiver) Address() string { return w.listener.Addr().String() }
+func (r *Receiver) Address() string { return r.listener.Addr().String() }
 
 // NeedLeaderElection implements manager.LeaderElectionRunnable.
-func (w *WebhookReceiver) NeedLeaderElection() bool { return false }
+func (r *Receiver) NeedLeaderElection() bool { return false }
 
 // Start implements manager.Runnable. It serves until the context ends.
-func (w *WebhookReceiver) Start(ctx context.Context) error {
-	server := webhook.NewServer(http.HandlerFunc(w.serve))
+func (r *Receiver) Start(ctx context.Context) error {
+	server := webhook.NewServer(http.HandlerFunc(r.serve))
 	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
 	defer stop()
-	w.log.Info("Receiving webhooks", "address", w.Address())
-	err := server.Serve(w.listener)
-	w.accounts.end()
+	r.log.Info("Receiving webhooks", "address", r.Address())
+	err := server.Serve(r.listener)
+	r.accounts.end()
 	if errors.Is(err, http.ErrServerClosed) {
 		return nil
 	}
@@ -92,92 +100,93 @@ func (w *WebhookReceiver) Start(ctx context.Context) error {
 }
 
 // serve hands a delivery to a receiver with the secret as it is now.
-func (w *WebhookReceiver) serve(writer http.ResponseWriter, request *http.Request) {
-	secret, err := readWebhookSecret(w.file)
+func (r *Receiver) serve(writer http.ResponseWriter, request *http.Request) {
+	secret, err := readSecret(r.file)
 	if err != nil {
-		w.log.Error(err, "A webhook could not be checked")
+		r.log.Error(err, "A webhook could not be checked")
 		writer.WriteHeader(http.StatusServiceUnavailable)
 		return
 	}
-	handler, err := webhook.NewHandler(secret, w.revoked)
+	handler, err := webhook.NewHandler(secret, r.revoked)
 	if err != nil {
-		w.log.Error(err, "A webhook could not be checked")
+		r.log.Error(err, "A webhook could not be checked")
 		writer.WriteHeader(http.StatusServiceUnavailable)
 		return
 	}
 	handler.ServeHTTP(writer, request)
 }
 
-func readWebhookSecret(file string) (credential.Raw, error) {
+func readSecret(file string) (credential.Raw, error) {
 	content, err := os.ReadFile(file)
 	if err != nil {
 		return credential.Raw{}, fmt.Errorf("read the webhook's secret: %w", err)
 	}
 	text := strings.TrimSpace(string(content))
-	if text == "" || len(text) > maxWebhookSecret {
-		return credential.Raw{}, fmt.Errorf("the file %s with the webhook's secret is empty, or longer than %d bytes", file, maxWebhookSecret)
+	if text == "" || len(text) > maxSecret {
+		return credential.Raw{}, fmt.Errorf("the file %s with the webhook's secret is empty, or longer than %d bytes", file, maxSecret)
 	}
 	return credential.NewRaw([]byte(text)), nil
 }
 
 // revoked is told of each notice, and reports whether there is room for it. It does not block.
-func (w *WebhookReceiver) revoked(login string, id int64) bool {
-	taken, isNew := w.accounts.add(strconv.FormatInt(id, 10))
+func (r *Receiver) revoked(login string, id int64) bool {
+	taken, isNew := r.accounts.add(strconv.FormatInt(id, 10))
 	switch {
 	case !taken:
-		w.log.Info("GitHub sent more notices than can be acted on at once; the next check or refresh of the tokens will tell", "login", login, "id", id)
+		r.log.Info("GitHub sent more notices than can be acted on at once; the next check or refresh of the tokens will tell", "login", login, "id", id)
 	case isNew:
-		w.log.Info("GitHub sent notice that an account has revoked an App", "login", login, "id", id)
+		r.log.Info("GitHub sent notice that an account has revoked an App", "login", login, "id", id)
 	}
 	return taken
 }
 
 // confirmAll asks GitHub about tokens of an account, or about those whose account is not known.
-func (w *WebhookReceiver) confirmAll(account string) {
+func (r *Receiver) confirmAll(account string) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	var pairs metav1.PartialObjectMetadataList
 	pairs.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("SecretList"))
 	// There may be any number, and of most nothing is wanted.
-	if err := w.r.Client.List(ctx, &pairs, client.MatchingFields{indexPairUser: account}, client.UnsafeDisableDeepCopy); err != nil {
-		w.log.Error(err, "The tokens of an account could not be looked up")
+	if err := r.reader.List(ctx, &pairs, client.MatchingFields{IndexPairUser: account}, client.UnsafeDisableDeepCopy); err != nil {
+		r.log.Error(err, "The tokens of an account could not be looked up")
 		return
 	}
 	ofEach, inAll := noticeOfEach, noticeInAll
 	if account == unknownAccount {
 		ofEach, inAll = unknownOfEach, unknownInAll
 	}
-	room := make(chan struct{}, noticesAtOnce)
+	room := make(chan struct{}, tokensAtOnce)
 	var group sync.WaitGroup
 	for _, i := range inTurns(len(pairs.Items), func(i int) string { return pairs.Items[i].Namespace }, ofEach, inAll) {
 		pair, _ := pairsecret.FromMetadata(&pairs.Items[i].ObjectMeta)
 		room <- struct{}{}
 		group.Go(func() {
 			defer func() { <-room }()
-			w.confirm(ctx, pair)
+			r.confirm(ctx, pair)
 		})
 	}
 	group.Wait()
 }
 
 // confirm asks GitHub about one token.
-func (w *WebhookReceiver) confirm(ctx context.Context, pair *rotation.Pair) {
+func (r *Receiver) confirm(ctx context.Context, pair *rotation.Pair) {
 	var token v1alpha1.GitHubUserToken
 	name := types.NamespacedName{Namespace: pair.Owner.Namespace, Name: pair.Owner.Name}
-	if err := w.r.Client.Get(ctx, name, &token); err != nil || string(token.UID) != pair.Owner.UID || !token.DeletionTimestamp.IsZero() {
+	if err := r.reader.Get(ctx, name, &token); err != nil || string(token.UID) != pair.Owner.UID || !token.DeletionTimestamp.IsZero() {
 		return
 	}
-	w.r.lifecycle.Confirm(logr.NewContext(ctx, w.log.WithValues("namespace", name.Namespace, "name", name.Name)), &token, pair)
+	r.confirmer.Confirm(logr.NewContext(ctx, r.log.WithValues("namespace", name.Namespace, "name", name.Name)), &token, pair)
 }
 
-// indexPairUser indexes pair Secrets that hold a token by the id of the account that it belongs to. It exists where
+// IndexPairUser indexes pair Secrets that hold a token by the id of the account that it belongs to. It exists where
 // there is a receiver: an index costs most of a KiB for each resource.
-const indexPairUser = "pairUser"
+const IndexPairUser = "pairUser"
 
 // unknownAccount is the index of pairs whose account was not asked for yet.
 const unknownAccount = "unknown"
 
-func pairUser(object client.Object) []string {
+// PairUser is the function of IndexPairUser.
+func PairUser(object client.Object) []string {
 	if object.GetLabels()[v1alpha1.LabelRole] != v1alpha1.RolePair {
 		return nil
 	}

@@ -1,4 +1,4 @@
-package controllers
+package notices
 
 import (
 	"fmt"

@@ -1,4 +1,4 @@
-package controllers
+package notices
 
 import "math/rand/v2"
 

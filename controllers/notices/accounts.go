@@ -1,4 +1,4 @@
-package controllers
+package notices
 
 import (
 	"sync"
@@ -18,7 +18,7 @@ const (
 // proved to be GitHub; they are bounded all the same, since a mistake there must not cost the refreshes here, and anybody
 // who authorizes a public App can have GitHub send notices.
 type accounts struct {
-	// ask asks about the tokens of one account, by its name in indexPairUser.
+	// ask asks about the tokens of one account, by its name in IndexPairUser.
 	ask func(account string)
 
 	mu sync.Mutex
