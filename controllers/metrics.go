@@ -42,13 +42,13 @@ var (
 	repliesLost = prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "githubusertoken_replies_lost_total", Help: "Exchanges that GitHub made and whose reply never arrived: a person has to log in again.",
 	})
-	flightPanics = prometheus.NewCounter(prometheus.CounterOpts{
-		Name: "githubusertoken_flight_panics_total", Help: "Exchanges that ended in a panic of the operator.",
+	exchangePanics = prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "githubusertoken_exchange_panics_total", Help: "Exchanges that ended in a panic of the operator.",
 	})
 )
 
 func init() {
-	metrics.Registry.MustRegister(exchanges, exchangeDuration, commitDuration, commitConflicts, commitRetries, intentsResolved, repliesLost, flightPanics)
+	metrics.Registry.MustRegister(exchanges, exchangeDuration, commitDuration, commitConflicts, commitRetries, intentsResolved, repliesLost, exchangePanics)
 	for _, room := range [][]prometheus.Collector{
 		outputs.Metrics(), handoff.Metrics(), deviceflow.Metrics(), tokencheck.Metrics(), revocation.Metrics(),
 	} {

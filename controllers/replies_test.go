@@ -83,7 +83,7 @@ func TestReplyLostReplyIsReportedAsSuch(t *testing.T) {
 		w.create(w.resource("octocat"))
 		w.refused("octocat", refusal{
 			reason: v1alpha1.ReasonReplyLost, unauthorized: true,
-			says: "its reply did not arrive whole, so the new refresh token is lost. Authorize the App again",
+			says: "the reply did not arrive whole, or the exchange was cut short before its outcome was stored. Authorize the App again",
 		})
 		w.quiet()
 		if shown := len(w.gh.PresentationsOf(seed)); shown != 2 {

@@ -64,7 +64,7 @@ func (r reporter) Report(ctx context.Context, s *scope.Scope, decision rotation.
 	}
 	handedOver := r.handoff.Sync(logr.FromContextOrDiscard(ctx), s)
 	finalizer, finalizerAt := r.finalizerProblem(s)
-	aside := problem.First(metadata, s.RestoreBlocked, s.MoveBlocked, finalizer, output, handedOver.Problem, s.Unheld)
+	aside := problem.First(metadata, s.RestoreBlocked, s.MoveBlocked, finalizer, output, handedOver.Problem, s.Unheld, s.Unswept)
 	wait, err := r.writeStatus(ctx, s.Token, statusOf(s, decision, result, aside, &handedOver))
 	return earliest(s.Now, metadataAt, retryAt(s.RestoreBlocked), retryAt(s.MoveBlocked), finalizerAt, outputAt, handedOver.RequeueAt, after(s.Now, wait)), errors.Join(failed, err)
 }
@@ -204,4 +204,4 @@ func (r reporter) Eventf(regarding, related runtime.Object, eventtype, reason, a
 }
 
 // Panicked implements lifecycle.Reporter.
-func (reporter) Panicked(types.UID) { flightPanics.Inc() }
+func (reporter) Panicked(types.UID) { exchangePanics.Inc() }

@@ -164,7 +164,7 @@ func (r *Reconciler) setupController(mgr manager.Manager, options Options) error
 // panicked logs a panic. Its value is not printed: it might hold anything.
 func panicked(log logr.Logger) func(types.UID) {
 	return func(uid types.UID) {
-		flightPanics.Inc()
+		exchangePanics.Inc()
 		log.Error(errors.New("panic in the work for one resource"), "A resource rests for a minute; please report it", "uid", uid)
 	}
 }

@@ -83,6 +83,9 @@ func (c *Controller) Reconcile(ctx context.Context, token *v1alpha1.GitHubUserTo
 		result.RequeueAt = earliest(result.RequeueAt, s.Now.Add(retry.RefusedMax))
 	}
 	c.acknowledge(s)
+	if err := c.codes.Sweep(ctx, s); err != nil { // It can wait, and holds nothing up.
+		s.Unswept, tryAt = words.CodeNotRemoved(err), earliest(tryAt, s.Now.Add(sweepPause))
+	}
 	s.Standing = c.checks.Standing(s)
 	reportAt, err := c.reporter.Report(ctx, s, decision, result)
 	if err != nil {
@@ -92,10 +95,6 @@ func (c *Controller) Reconcile(ctx context.Context, token *v1alpha1.GitHubUserTo
 		return 0, err
 	}
 	checkAt := c.checks.Sync(logr.FromContextOrDiscard(ctx), s)
-	if err := c.codes.Sweep(ctx, s); err != nil { // It can wait, and holds nothing up.
-		logr.FromContextOrDiscard(ctx).Info("A device code that is of no more use is still there", "why", words.Of(err))
-		tryAt = earliest(tryAt, s.Now.Add(sweepPause))
-	}
 	if s.Seed.Unread != nil {
 		return 0, s.Seed.Unread // The caller tries again, within half a minute.
 	}

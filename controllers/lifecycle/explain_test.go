@@ -102,7 +102,7 @@ var problems = map[string]struct {
 	"a verdict: missing":    {condemn(rotation.ReasonRefreshTokenMissing), rotation.ReasonRefreshTokenMissing, "holds no refresh token. Authorize", true, true},
 	"a verdict: rejected":   {condemn(rotation.ReasonRefreshTokenRejected), rotation.ReasonRefreshTokenRejected, "refused the refresh token", true, true},
 	"a verdict: expired":    {condemn(rotation.ReasonRefreshTokenExpired), rotation.ReasonRefreshTokenExpired, "has expired", true, true},
-	"a verdict: lost":       {condemn(rotation.ReasonReplyLost), rotation.ReasonReplyLost, "is lost. Authorize", true, true},
+	"a verdict: lost":       {condemn(rotation.ReasonReplyLost), rotation.ReasonReplyLost, "is lost: the reply", true, true},
 	"a verdict: revoked":    {condemn(rotation.ReasonRevoked), rotation.ReasonRevoked, "was revoked at GitHub. Authorize", true, true},
 	"a verdict: wrong user": {condemn(rotation.ReasonWrongUser), rotation.ReasonWrongUser, "another account than spec.user", true, true},
 	"a verdict: nobody":     {condemn(rotation.ReasonUserUnknown), rotation.ReasonUserUnknown, "which account the login belongs to", true, true},

@@ -23,6 +23,8 @@ func (n notes) failed(s *scope.Scope, err error, what string) Result {
 	case errors.Is(err, rotation.ErrTerminating):
 		p = *words.Terminating()
 		p.Stalled = true
+	case errors.Is(err, rotation.ErrDenied):
+		p.Message += " Change what refuses it, such as a quota, an admission policy or missing rights."
 	case isPassing(err):
 		// The cache lags behind: the next event brings what is new.
 		n.doubt(s.Token.UID)

@@ -35,6 +35,8 @@ func (a *pairActions) restore(ctx context.Context, s *scope.Scope) Result {
 	case err == nil:
 		a.notes.With(s.Token.UID, func(m *note) { m.backupGone, m.restoreBlocked = s.BackupUID, nil })
 		return a.changed(s, restored)
+	case errors.Is(err, rotation.ErrBackupNotOwned):
+		return a.notes.failedWith(s, *words.BackupNotOwned(s.Owner.BackupRef().Name), backoff.Backoff{First: time.Second, Max: retry.Max})
 	case errors.Is(err, rotation.ErrNotOwned), errors.Is(err, rotation.ErrExists):
 		return a.notes.failedWith(s, *words.NotOwned(s.Ref.Name), backoff.Backoff{First: time.Second, Max: retry.Max})
 	case errors.Is(err, rotation.ErrDenied) && s.Pair != nil && s.Pair.Deleting && !s.Input.Backup:

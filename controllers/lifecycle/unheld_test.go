@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers/leftovers"
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 	"github.com/githubusertoken/github-user-token-operator/controllers/seeds"
 	"github.com/githubusertoken/github-user-token-operator/internal/problem"
@@ -22,7 +23,7 @@ type refusing struct {
 	*told
 
 	finalizer, secret error
-	unheld            *problem.Problem
+	unheld, unswept   *problem.Problem
 	unknown           *problem.Problem
 }
 
@@ -42,7 +43,7 @@ func (r *refusing) Metadata(ctx context.Context, ref rotation.Ref) (*rotation.Pa
 }
 
 func (r *refusing) Report(ctx context.Context, s *scope.Scope, decision rotation.Decision, result Result) (time.Time, error) {
-	r.unheld = s.Unheld
+	r.unheld, r.unswept = s.Unheld, s.Unswept
 	if result.Problem == nil && s.Seed.Unread != nil {
 		result.Problem = s.Seed.Problem
 	}
@@ -114,5 +115,26 @@ func TestResourceOfWhichNothingCanBeFoundOutIsTold(t *testing.T) {
 	}
 	if r.unknown == nil || !strings.Contains(r.unknown.Message, "not today") {
 		t.Errorf("said is %+v", r.unknown)
+	}
+}
+
+func TestCodeThatCannotBeRemovedIsTold(t *testing.T) {
+	for name, c := range map[string]struct {
+		err       error
+		transient bool
+	}{
+		"refused":     {fmt.Errorf("%w: %w", rotation.ErrDenied, errWebhook), false},
+		"not reached": {errors.New("connection refused"), true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, r := newRefusing(t)
+			w.cluster.codes, w.fails = []leftovers.Code{{Ref: owner.CodeRef("old")}}, c.err
+			if again, err := w.Reconcile(t.Context(), tokenOf(uid)); err != nil || again <= 0 || again > sweepPause+time.Second {
+				t.Errorf("again after %s (%v)", again, err)
+			}
+			if p := r.unswept; p == nil || !p.Aside || p.Transient != c.transient || !strings.Contains(p.Message, c.err.Error()) {
+				t.Errorf("told was %+v", p)
+			}
+		})
 	}
 }

@@ -47,9 +47,14 @@ func problemOf(spec v1alpha1.Output, err error) *problem.Problem {
 			Message: fmt.Sprintf("Output %q could not be written: somebody else changes it all the time (%s). Have that stopped, or have it write to a Secret of its own. The token itself is refreshed.", spec.Name, err),
 		}
 	default:
+		isRefused := refused != nil && refused.refused()
+		what := "It is tried again."
+		if isRefused {
+			what = "Change what refuses it, or the output."
+		}
 		return &problem.Problem{
-			Reason: v1alpha1.ReasonOutputNotWritten, Aside: true, Transient: refused == nil || !refused.refused(),
-			Message: fmt.Sprintf("Output %q could not be written: %s. The token itself is refreshed.", spec.Name, err),
+			Reason: v1alpha1.ReasonOutputNotWritten, Aside: true, Transient: !isRefused,
+			Message: fmt.Sprintf("Output %q could not be written: %s. %s The token itself is refreshed.", spec.Name, err, what),
 		}
 	}
 }

@@ -2,6 +2,8 @@ package outputs
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"maps"
 	"slices"
 
@@ -22,14 +24,14 @@ func (o *Outputs) Remove(ctx context.Context, token *v1alpha1.GitHubUserToken) e
 	if err != nil {
 		return err
 	}
-	o.removeSurplus(ctx, token, found)
-	return nil
+	return o.removeSurplus(ctx, token, found)
 }
 
 // removeSurplus removes the outputs that the spec no longer asks for. It is part of a round, unless the resource is being
 // deleted: then one that cannot be removed goes with the resource, by its owner reference. Otherwise it holds a token that
-// nobody keeps any more, so that is a problem, and it is tried again.
-func (o *Outputs) removeSurplus(ctx context.Context, token *v1alpha1.GitHubUserToken, found map[string]*metav1.ObjectMeta) {
+// nobody keeps any more, so that is a problem, and it is tried again; an error says that a resource must not go before its
+// outputs, since they would stay.
+func (o *Outputs) removeSurplus(ctx context.Context, token *v1alpha1.GitHubUserToken, found map[string]*metav1.ObjectMeta) (left error) {
 	deleting := !token.DeletionTimestamp.IsZero()
 	wanted := map[string]bool{}
 	if !deleting {
@@ -56,6 +58,8 @@ func (o *Outputs) removeSurplus(ctx context.Context, token *v1alpha1.GitHubUserT
 			err = o.scrubbedMetadata(ctx, token, name, err)
 		}
 		switch {
+		case deleting && err != nil && outlives(token, meta):
+			left = errors.Join(left, fmt.Errorf("remove output %q: %w", name, err))
 		case deleting && err != nil:
 			logf.FromContext(ctx).Error(err, "An output could not be removed", "output", name)
 		case deleting:
@@ -66,6 +70,13 @@ func (o *Outputs) removeSurplus(ctx context.Context, token *v1alpha1.GitHubUserT
 			o.notes.removed(token.UID, name, meta.UID)
 		}
 	}
+	return left
+}
+
+// outlives reports whether a Secret stays when its resource, which is being deleted, is gone: the garbage collector has taken the
+// owner reference off, or is about to.
+func outlives(token *v1alpha1.GitHubUserToken, meta *metav1.ObjectMeta) bool {
+	return metav1.GetControllerOfNoCopy(meta) == nil || slices.Contains(token.Finalizers, metav1.FinalizerOrphanDependents)
 }
 
 // goesWith reports whether a Secret is the resource's, or was until its resource was deleted with its Secrets orphaned

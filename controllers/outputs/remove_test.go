@@ -108,6 +108,33 @@ func TestOutputsAreRemovedWithTheirResource(t *testing.T) {
 	}
 }
 
+// With kubectl delete --cascade=orphan nobody else removes it.
+func TestOutputsThatWouldOutliveTheirResourceHoldUpItsDeletion(t *testing.T) {
+	for name, orphan := range map[string]func(*world){
+		"orphaned": func(w *world) { w.server.edit("out", func(s *corev1.Secret) { s.OwnerReferences = nil }) },
+		"about to be orphaned": func(w *world) {
+			w.token.Finalizers = append(w.token.Finalizers, metav1.FinalizerOrphanDependents)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, opaque("out"))
+			w.published()
+			orphan(w)
+			w.token.DeletionTimestamp = new(metav1.Now())
+			w.server.before = func(string, string) error {
+				return apierrors.NewForbidden(secretsResource, "out", errors.New("the webhook has seen "+firstToken))
+			}
+			if err := w.Remove(t.Context(), w.token); err == nil || !strings.Contains(err.Error(), `"out"`) || strings.Contains(err.Error(), firstToken) {
+				t.Errorf("the error is %v", err)
+			}
+			w.server.before = nil
+			if err := w.Remove(t.Context(), w.token); err != nil || w.server.get("out") != nil {
+				t.Errorf("it is there still: %v", err)
+			}
+		})
+	}
+}
+
 func TestOutputsThatCannotBeLookedUpHoldUpADeletion(t *testing.T) {
 	w := newWorld(t, opaque("out"))
 	w.server.cacheErr = errors.New("the index is gone")

@@ -34,7 +34,7 @@ func (o *Outputs) Sync(ctx context.Context, s *scope.Scope) (found *problem.Prob
 	if err != nil {
 		return nil, time.Time{}, err
 	}
-	o.removeSurplus(ctx, s.Token, secrets)
+	_ = o.removeSurplus(ctx, s.Token, secrets) // What is left is a problem of its own.
 	state := s.Stored()
 	if state == nil || !state.HasToken() || state.Owner != string(s.Token.UID) {
 		found, requeueAt = o.notes.surplusProblem(s.Token.UID, s.Now)

@@ -35,6 +35,8 @@ type Scope struct {
 	RestoreBlocked *problem.Problem
 	// Unheld is why the resource bears no finalizer; nil when it does.
 	Unheld *problem.Problem
+	// Unswept is why the Secret of a device code that nobody can enter any more is still there; nil when there is none.
+	Unswept *problem.Problem
 	// GoneAt is when a pair that was written and is missing from the cache counts as gone; zero when it is not missing.
 	GoneAt time.Time
 	// IntentUntouched reports that nothing came of the intent in the pair Secret: its token is as good as before.

@@ -1,12 +1,14 @@
 package words
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"time"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/internal/problem"
+	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 )
 
 // verdicts say what each reason of Authorized=False means.
@@ -15,7 +17,7 @@ var verdicts = map[string]string{
 	v1alpha1.ReasonRefreshTokenMalformed: "Somebody has put what is no refresh token in the place of the one in the pair Secret. Nothing of it was sent to GitHub.",
 	v1alpha1.ReasonRefreshTokenRejected:  "GitHub refused the refresh token: it was used elsewhere, was revoked, belongs to another App, or is an old one that came back with a restored backup.",
 	v1alpha1.ReasonRefreshTokenExpired:   "The refresh token has expired: it was not used within its lifetime.",
-	v1alpha1.ReasonReplyLost:             "GitHub exchanged the refresh token, but its reply did not arrive whole, so the new refresh token is lost.",
+	v1alpha1.ReasonReplyLost:             "The refresh token is spent, and what GitHub gave for it is lost: the reply did not arrive whole, or the exchange was cut short before its outcome was stored.",
 	v1alpha1.ReasonRevoked:               "The authorization was revoked at GitHub.",
 	v1alpha1.ReasonWrongUser:             "The login belongs to another account than spec.user, so its tokens were not stored.",
 	v1alpha1.ReasonUserUnknown:           "spec.user asks for an account, and GitHub did not say in time which account the login belongs to. Its tokens were revoked and not stored.",
@@ -85,6 +87,22 @@ func NotOwned(secret string) *problem.Problem {
 	return &problem.Problem{
 		Reason: v1alpha1.ReasonSecretNotOwned, Stalled: true,
 		Message: fmt.Sprintf("Secret %q exists and belongs to somebody else, so it is not touched. Delete or rename it, or choose another spec.secret.name.", secret),
+	}
+}
+
+// BackupNotOwned is the problem of a Secret that stands in the place of the pair's backup.
+func BackupNotOwned(secret string) *problem.Problem {
+	return &problem.Problem{
+		Reason: v1alpha1.ReasonSecretNotOwned, Stalled: true,
+		Message: fmt.Sprintf("Secret %q belongs to somebody else, so it is not touched. The operator needs that name for a copy of the pair while its Secret is put back. Delete or rename it.", secret),
+	}
+}
+
+// CodeNotRemoved is the problem of a device code that is of no more use and whose Secret could not be removed.
+func CodeNotRemoved(err error) *problem.Problem {
+	return &problem.Problem{
+		Reason: v1alpha1.ReasonAPIServerUnavailable, Aside: true, Transient: !errors.Is(err, rotation.ErrDenied),
+		Message: "The Secret of a device code that is of no more use could not be removed: " + Of(err) + ". Change what refuses it, or delete the Secret yourself. The token itself is refreshed.",
 	}
 }
 

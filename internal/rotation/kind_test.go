@@ -94,6 +94,32 @@ func TestALoginThatWasDealtWithIsNotTakenUpAgain(t *testing.T) {
 	}
 }
 
+// Somebody puts a refresh token back into the pair Secret that the chain has had: an old dump was applied to the data alone.
+func TestATokenThatTheChainHasHadIsDoubted(t *testing.T) {
+	for name, c := range map[string]struct {
+		token    string
+		restored bool
+	}{
+		"a former one": {"ghr_former", true},
+		"a new one":    {"ghr_pasted", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newDeviceWorld()
+			pair := goodChain()
+			pair.State.Former = pair.State.Former.With(credential.NewRefreshToken("ghr_former").Fingerprint())
+			pair.RefreshToken = credential.NewRefreshToken(c.token)
+			live, err := w.shelf.put(pair)
+			if err != nil {
+				t.Fatal(err)
+			}
+			taken, err := w.rotator.TakeUp(t.Context(), deviceOwner, live)
+			if err != nil || taken.State.RefreshToken != pair.RefreshToken.Fingerprint() || taken.State.Restored != c.restored || c.restored != (taken.State.Owner == RolledBack) {
+				t.Errorf("it is %+v: %v", taken.State, err)
+			}
+		})
+	}
+}
+
 // The same value under two keys does not make a poll of an exchange, nor the other way round: the answer to a poll says
 // nothing about the chain.
 func TestARefusedCodeCondemnsNoToken(t *testing.T) {

@@ -3,6 +3,7 @@ package rotation
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
@@ -23,6 +24,8 @@ var (
 	ErrImmutable = errors.New("the Secret is immutable")
 	// ErrNotOwned: the Secret belongs to somebody else; nothing was written.
 	ErrNotOwned = errors.New("the Secret belongs to somebody else")
+	// ErrBackupNotOwned is ErrNotOwned of what stands in the backup's place.
+	ErrBackupNotOwned = fmt.Errorf("%w, and stands in the place of the backup", ErrNotOwned)
 	// ErrTerminating: the API server says that the namespace is being deleted, so that nothing can be created in it any
 	// more. An admission webhook may say so as well: whoever gives something up for it asks Store.Gone first.
 	ErrTerminating = errors.New("the namespace is being deleted")

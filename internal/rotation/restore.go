@@ -23,8 +23,10 @@ func (r *Rotator) Restore(ctx context.Context, owner Owner, ref Ref) (*Pair, err
 		return nil, fmt.Errorf("read the backup: %w", err)
 	}
 	switch {
-	case live != nil && !live.belongsTo(owner), backup != nil && !backup.belongsTo(owner):
+	case live != nil && !live.belongsTo(owner):
 		return nil, ErrNotOwned // Another resource may have asked for the same name.
+	case backup != nil && !backup.belongsTo(owner):
+		return nil, ErrBackupNotOwned
 	case backup == nil && live == nil:
 		return nil, ErrNotFound
 	case backup == nil && !live.Deleting:
@@ -110,7 +112,7 @@ func (r *Rotator) keepBackup(ctx context.Context, pair *Pair) (*Pair, error) {
 		return nil, err
 	}
 	if !backup.belongsTo(pair.Owner) {
-		return nil, ErrNotOwned
+		return nil, ErrBackupNotOwned
 	}
 	return r.Store.Update(ctx, backup, claimed(backup, newer(pair, backup)))
 }

@@ -206,7 +206,7 @@ func (w *world) search() {
 	w.t.Helper()
 	issued := w.issued()
 	page := w.metrics()
-	for _, none := range []string{"githubusertoken_flight_panics_total 0\n", "githubusertoken_outbox_corrupt_records 0\n"} {
+	for _, none := range []string{"githubusertoken_exchange_panics_total 0\n", "githubusertoken_outbox_corrupt_records 0\n"} {
 		if !strings.Contains(page, none) {
 			w.t.Errorf("the operator's metrics do not say %s", none)
 		}
