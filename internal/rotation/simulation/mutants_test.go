@@ -605,8 +605,8 @@ var mutants = []mutant{
 	},
 	{
 		"Secret that was let go of left with its finalizer", "controllers/lifecycle/finalize.go",
-		"	if isLeft(pair, token.Name) {",
-		"	if isLeft(pair, token.Name) && !broken(`Secret that was let go of left with its finalizer`) {",
+		"	if leftovers.IsLeft(pair, token.Name) {",
+		"	if leftovers.IsLeft(pair, token.Name) && !broken(`Secret that was let go of left with its finalizer`) {",
 	},
 	// The first of these two makes up for the second, and so does what is known of tokens that this process is at work with:
 	// see "own work for a former resource not waited for", where that is broken too.
