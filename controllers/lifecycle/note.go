@@ -56,6 +56,8 @@ type note struct {
 	unreleased int
 	left       *rotation.Pair
 	leftTokens tokens
+	// leftAltered says that the answer to a write has shown that admission made something else of it.
+	leftAltered bool
 	// committing says why a received pair is not stored yet; nil when there is nothing to say.
 	committing *problem.Problem
 	// retries counts the tries of a write after the exchange under way that failed.

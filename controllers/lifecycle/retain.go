@@ -32,23 +32,32 @@ func (f *finalizer) letGo(ctx context.Context, uid types.UID, pair, next *rotati
 	if err != nil {
 		return fmt.Errorf("see whether the pair can be retained: %w", err)
 	}
-	f.notes.With(uid, func(m *note) { m.left, m.leftTokens = next.WithoutTokens(), tokensIn(next) })
+	f.notes.With(uid, func(m *note) { m.left, m.leftTokens, m.leftAltered = next.WithoutTokens(), tokensIn(next), false })
 	left, err := f.rotator.Store.Update(ctx, pair, next)
 	if errors.Is(err, rotation.ErrNotFound) {
 		return nil
 	}
+	f.noteAltered(uid, err)
 	if err != nil {
 		return fmt.Errorf("retain the pair: %w", err)
 	}
-	return f.unprotect(ctx, left)
+	return f.unprotect(ctx, uid, left)
+}
+
+// noteAltered notes what the answer to a write has shown of it.
+func (f *finalizer) noteAltered(uid types.UID, err error) {
+	if errors.Is(err, rotation.ErrAltered) {
+		f.notes.With(uid, func(m *note) { m.leftAltered = true })
+	}
 }
 
 // unprotect takes our finalizer off a pair that was let go of.
-func (f *finalizer) unprotect(ctx context.Context, left *rotation.Pair) error {
+func (f *finalizer) unprotect(ctx context.Context, uid types.UID, left *rotation.Pair) error {
 	stored, err := f.api.Release(ctx, left)
 	if err == nil && stored != nil {
 		err = compared.Compare(left, left, stored)
 	}
+	f.noteAltered(uid, err)
 	if err != nil {
 		return fmt.Errorf("take the finalizer off the retained pair: %w", err)
 	}
@@ -76,10 +85,14 @@ func (f *finalizer) leftBehind(ctx context.Context, token *v1alpha1.GitHubUserTo
 }
 
 // amiss is what is to be stored of a Secret that this process has let go of, where admission has made something else of it;
-// nil where that is what stands there, or somebody has stored another pair in it since.
+// nil where that is what stands there, or somebody has stored another pair in it since. What says of itself that it was
+// retained another process may have let go of, with something newer, unless an answer has shown that it is admission's work.
 func (f *finalizer) amiss(uid types.UID, pair *rotation.Pair) (next *rotation.Pair) {
 	f.notes.Peek(uid, func(m *note) {
 		if m.left == nil || m.left.UID != pair.UID || m.leftTokens != tokensIn(pair) || pair.Controlled || pair.Deleting {
+			return
+		}
+		if pair.IsRetained() && !pair.StateLost && !m.leftAltered {
 			return
 		}
 		next = pair.Clone()

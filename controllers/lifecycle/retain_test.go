@@ -32,7 +32,8 @@ func newRetained(t *testing.T) (*world, *v1alpha1.GitHubUserToken) {
 	t.Helper()
 	w := newWorld(t)
 	w.secrets[inPlace] = pairAt("1", func(p *rotation.Pair) { p.State.OwnerName = owner.Name })
-	return w, deleted(v1alpha1.DeletionPolicyRetain)
+	w.resource = deleted(v1alpha1.DeletionPolicyRetain)
+	return w, w.resource
 }
 
 // finalizeOnce finalizes a resource, and wants nothing to be wrong.
@@ -157,7 +158,7 @@ func TestAPairIsLetGoOfAlthoughAWriteWasNotAnswered(t *testing.T) {
 				next := w
 				if dies { // Another process goes on, which remembers nothing.
 					next = newWorld(t)
-					next.secrets, next.unprotected = w.secrets, w.unprotected
+					next.secrets, next.unprotected, next.resource = w.secrets, w.unprotected, w.resource
 				}
 				next.finalizeOnce(t, token)
 				next.isLeftBehind(t)
@@ -179,7 +180,7 @@ func TestAPairIsLetGoOfAlthoughAWriteWasNotAnswered(t *testing.T) {
 			t.Fatal(err)
 		}
 		next := newWorld(t)
-		next.secrets, next.unprotected = w.secrets, w.unprotected
+		next.secrets, next.unprotected, next.resource = w.secrets, w.unprotected, w.resource
 		next.finalizeOnce(t, token)
 		next.isLeftBehind(t)
 	})
@@ -197,6 +198,36 @@ func TestAPairThatWasAdoptedMeanwhileIsNotTouched(t *testing.T) {
 	w.finalizeOnce(t, token)
 	if w.secrets[inPlace] != adopted || w.unprotected[inPlace] || !w.released {
 		t.Errorf("the Secret is %+v, unprotected: %t", w.secrets[inPlace], w.unprotected[inPlace])
+	}
+}
+
+// A process that was stopped comes back when another has released the resource. Meanwhile a backup tool has brought a copy of the
+// Secret back: that was not retained, and must not pass for it.
+func TestACopyIsNotLetGoOfForAResourceThatIsGone(t *testing.T) {
+	w, token := newRetained(t)
+	copied := w.secrets[inPlace]
+	w.resource = nil
+	w.finalizeOnce(t, token)
+	if now := w.secrets[inPlace]; now != copied || now.State.Retained || !now.Controlled {
+		t.Errorf("the copy is %+v", now)
+	}
+}
+
+// A process whose write did not arrive finds that another one has let go of the pair, with something that it has not seen.
+func TestWhatAnotherProcessHasLetGoOfStays(t *testing.T) {
+	w, token := newRetained(t)
+	newer := w.secrets[inPlace].Clone()
+	w.diesAfter = updating
+	if _, err := w.finalizer.finalize(t.Context(), token); !errors.Is(err, errNoAnswer) {
+		t.Fatal(err)
+	}
+	newer.State.RefreshRequestedAt = "of late"
+	newer = newer.AsRetained()
+	newer.Version = "9"
+	w.secrets[inPlace] = newer
+	w.finalizeOnce(t, token)
+	if now := w.secrets[inPlace]; now.State.RefreshRequestedAt != "of late" || now.State.Revision != newer.State.Revision || !w.released {
+		t.Errorf("the state of another process was overwritten: %+v", now.State)
 	}
 }
 
