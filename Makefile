@@ -46,7 +46,8 @@ help: ## Show this list.
 DEMO_ARGS ?=
 .PHONY: demo
 demo: need-go control-plane ## Start a control plane, a stand-in for GitHub and the operator, and show rotations until Ctrl-C (ONCE=1: until three were seen; DEMO_ARGS="--lifetime 10m").
-	ONCE=$(ONCE) $(GO) run ./hack/demo $(DEMO_ARGS)
+	$(GO) build -o bin/demo ./hack/demo # "go run" would turn Ctrl-C, which ends it, into an error.
+	ONCE=$(ONCE) bin/demo $(DEMO_ARGS)
 
 # Compiled as it compiles Kubernetes, so that both share the standard library.
 BRING = CGO_ENABLED=0 $(GO) run -trimpath -gcflags=all=-dwarf=false ./hack/controlplane/cmd/build
@@ -190,8 +191,8 @@ build: ## Build the manager, static, as bin/manager.
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o bin/manager .
 
 .PHONY: run
-run: ## Run the manager against the cluster of the current kubeconfig.
-	$(GO) run . $(ARGS)
+run: ## Run the manager against the cluster of the current kubeconfig (ARGS: its flags).
+	$(GO) run . $(if $(ARGS),$(ARGS),--outbox-dir=/dev/shm/github-user-token-outbox)
 
 .PHONY: docker-build
 docker-build: ## Build the image IMG for this machine's platform.

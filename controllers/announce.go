@@ -1,6 +1,8 @@
 package controllers
 
 import (
+	"slices"
+
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -33,6 +35,13 @@ func standingOf(status *v1alpha1.GitHubUserTokenStatus) (s standing) {
 	return s
 }
 
+// misconfigured are reasons for which there is no first token until somebody has corrected something, and for which it is tried
+// again all the same, since it may be corrected at GitHub.
+var misconfigured = []string{
+	v1alpha1.ReasonIncorrectClientCredentials, v1alpha1.ReasonAppMisconfigured, v1alpha1.ReasonCertificateNotTrusted, v1alpha1.ReasonRedirected,
+	v1alpha1.ReasonDeviceFlowDisabled, v1alpha1.ReasonAccountSuspended,
+}
+
 // announce makes an event of each transition that a person may want to know, and of each code that is offered. A
 // healthy rotation has none.
 func (r *Reconciler) announce(token *v1alpha1.GitHubUserToken, stood standing, status *v1alpha1.GitHubUserTokenStatus) {
@@ -62,6 +71,9 @@ func (r *Reconciler) announce(token *v1alpha1.GitHubUserToken, stood standing, s
 			if stalled := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionStalled); stalled != nil && stalled.Message == current.Message {
 				continue // It has just been said.
 			}
+			severity = corev1.EventTypeWarning
+		case kind == v1alpha1.ConditionReady && current.Status == metav1.ConditionFalse && slices.Contains(misconfigured, current.Reason) &&
+			!meta.IsStatusConditionTrue(status.Conditions, v1alpha1.ConditionStalled):
 			severity = corev1.EventTypeWarning
 		case kind == v1alpha1.ConditionReady && current.Status == metav1.ConditionTrue && old != metav1.ConditionTrue:
 		case kind == v1alpha1.ConditionAuthorized && current.Status == metav1.ConditionTrue && old == metav1.ConditionFalse:

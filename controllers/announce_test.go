@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -87,6 +88,36 @@ func TestEventsWhatTheCacheDoesNotShowYetIsNotToldAgain(t *testing.T) {
 		}
 		if step.seen {
 			cached.Status, cached.ResourceVersion = *step.status, strconv.Itoa(writes.version)
+		}
+	}
+}
+
+// A first token that is not to be had until somebody corrects something is told of once for each reason.
+func TestEventsTellOfWhatIsConfiguredWrongly(t *testing.T) {
+	t.Parallel()
+	recorder := events.NewFakeRecorder(10)
+	r := &Reconciler{Recorder: recorder}
+	status := func(reason string, stalled bool) *v1alpha1.GitHubUserTokenStatus {
+		conditions := []metav1.Condition{{Type: v1alpha1.ConditionReady, Status: metav1.ConditionFalse, Reason: reason, Message: "correct it"}}
+		if stalled {
+			conditions = append(conditions, metav1.Condition{Type: v1alpha1.ConditionStalled, Status: metav1.ConditionTrue, Reason: reason, Message: "it stalls"})
+		}
+		return &v1alpha1.GitHubUserTokenStatus{Conditions: conditions}
+	}
+	token := &v1alpha1.GitHubUserToken{}
+	for _, step := range []struct {
+		before, after *v1alpha1.GitHubUserTokenStatus
+		want          []string
+	}{
+		{&v1alpha1.GitHubUserTokenStatus{}, status(v1alpha1.ReasonPending, false), nil},
+		{status(v1alpha1.ReasonPending, false), status(v1alpha1.ReasonIncorrectClientCredentials, false), []string{"Warning IncorrectClientCredentials correct it"}},
+		{status(v1alpha1.ReasonIncorrectClientCredentials, false), status(v1alpha1.ReasonIncorrectClientCredentials, false), nil},
+		{status(v1alpha1.ReasonIncorrectClientCredentials, false), status(v1alpha1.ReasonGitHubUnavailable, false), nil},
+		{&v1alpha1.GitHubUserTokenStatus{}, status(v1alpha1.ReasonRedirected, true), []string{"Warning Redirected it stalls"}},
+	} {
+		r.announce(token, standingOf(step.before), step.after)
+		if got := told(recorder); !slices.Equal(got, step.want) {
+			t.Errorf("told was %q, want %q", got, step.want)
 		}
 	}
 }

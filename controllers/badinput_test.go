@@ -304,7 +304,7 @@ func TestInputSecretThatBelongsToSomebodyElseIsNotTouched(t *testing.T) {
 		w.create(w.resource(name))
 	}
 	for name := range foreign {
-		w.refused(name, refusal{reason: v1alpha1.ReasonSecretNotOwned, says: "Delete or rename it, or choose another spec.secret.name."})
+		w.refused(name, refusal{reason: v1alpha1.ReasonSecretNotOwned, says: "Delete it, or choose another spec.secret.name."})
 	}
 	w.quiet()
 	w.presented(0)

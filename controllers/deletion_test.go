@@ -190,7 +190,7 @@ func TestDeletionRetainedPairIsTakenUpAgainWithoutAnExchange(t *testing.T) {
 			token.Spec.Secret.Name = "octocat-token"
 			token.Spec.RefreshTokenRef.Name = "octocat-seed"
 		})
-		w.refused("hubot", refusal{reason: v1alpha1.ReasonSecretNotOwned, says: "Delete or rename it"})
+		w.refused("hubot", refusal{reason: v1alpha1.ReasonSecretNotOwned, says: "Delete it"})
 		w.quiet()
 		w.samePair(before, w.alive("octocat-token"))
 		w.presented(1)
@@ -201,7 +201,7 @@ func TestDeletionRetainedPairIsTakenUpAgainWithoutAnExchange(t *testing.T) {
 		before := retained(w, "octocat")
 		w.seed("octocat", "octocat")
 		again(w, "octocat", nil)
-		w.refused("octocat", refusal{reason: v1alpha1.ReasonSecretNotOwned, says: "Delete or rename it"})
+		w.refused("octocat", refusal{reason: v1alpha1.ReasonSecretNotOwned, says: "Delete it"})
 		w.quiet()
 		w.samePair(before, w.alive("octocat-token"))
 		w.presented(1)
@@ -216,7 +216,7 @@ func TestDeletionRetainedPairIsTakenUpAgainWithoutAnExchange(t *testing.T) {
 		w.gh.AddApp(githubtest.App{ClientID: "Iv23liOTHER", Secrets: []string{clientSecret}})
 		before := retained(w, "octocat")
 		again(w, "octocat", func(token *v1alpha1.GitHubUserToken) { token.Spec.App.ClientID = "Iv23liOTHER" })
-		w.refused("octocat", refusal{reason: v1alpha1.ReasonSecretNotOwned, says: "Delete or rename it"})
+		w.refused("octocat", refusal{reason: v1alpha1.ReasonSecretNotOwned, says: "Delete it"})
 		w.quiet()
 		w.samePair(before, w.alive("octocat-token"))
 		w.presented(1)

@@ -4,7 +4,10 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"os"
+	"path/filepath"
 	"reflect"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -377,5 +380,43 @@ func TestCacheLargeMetadataOfOthersStays(t *testing.T) {
 	})
 	for _, object := range []client.Object{w.resourceNamed("octocat"), w.secretNamed("octocat-token"), w.secretNamed("out")} {
 		w.force(object)
+	}
+}
+
+var annotationRead = regexp.MustCompile(`token\.Annotations\[v1alpha1\.(Annotation\w+)\]`)
+
+// An annotation that the cache drops would have no effect, and nothing would tell.
+func TestCacheKeepsTheAnnotationsThatAreRead(t *testing.T) {
+	names, err := os.ReadFile("../api/v1alpha1/names.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	read := 0
+	files, err := filepath.Glob("*/*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		source, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		for _, found := range annotationRead.FindAllSubmatch(source, -1) {
+			read++
+			value := regexp.MustCompile(string(found[1]) + `\s*= "([^"]+)"`).FindSubmatch(names)
+			if value == nil {
+				t.Fatalf("%s: %s is not in names.go", file, found[1])
+			}
+			token := &v1alpha1.GitHubUserToken{ObjectMeta: metav1.ObjectMeta{Annotations: map[string]string{string(value[1]): "x"}}}
+			if ownAnnotations(token)[string(value[1])] != "x" {
+				t.Errorf("%s reads %s, which the cache does not keep: see ownAnnotations", file, value[1])
+			}
+		}
+	}
+	if read == 0 {
+		t.Error("no annotation is read")
 	}
 }

@@ -66,6 +66,9 @@ func (o *outcomes) record(log logr.Logger, token *v1alpha1.GitHubUserToken, job 
 		log.Info("GitHub refused the refresh token, and the API server does not take the write that says so", "why", words.Of(result.Err))
 	default:
 		p := words.Failure(result)
+		if p.Reason == v1alpha1.ReasonIncorrectClientCredentials {
+			p.Message += words.WhichClientSecret(token)
+		}
 		o.notes.fail(token.UID, token.Generation, job.RefreshRequestedAt, *p, retry.After(result.Err))
 		log.Info("The token could not be refreshed", "reason", p.Reason, "why", words.Of(result.Err))
 	}

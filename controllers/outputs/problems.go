@@ -29,7 +29,7 @@ func problemOf(spec v1alpha1.Output, err error) *problem.Problem {
 	case errors.Is(err, errNotOwned):
 		return &problem.Problem{
 			Reason: v1alpha1.ReasonOutputNotOwned, Aside: true, Stalled: true,
-			Message: fmt.Sprintf("Secret %q exists and belongs to somebody else, so the output of that name is not written. Delete or rename it, or choose another name in spec.outputs. The token itself is refreshed.", spec.Name),
+			Message: fmt.Sprintf("Secret %q exists and belongs to somebody else, so the output of that name is not written. Delete it, or choose another name in spec.outputs. The token itself is refreshed.", spec.Name),
 		}
 	case errors.As(err, &unrenderable):
 		return &problem.Problem{

@@ -2,6 +2,7 @@ package words
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
@@ -29,6 +30,14 @@ func Failure(result rotation.Result) *problem.Problem {
 	default:
 		return &problem.Problem{Reason: v1alpha1.ReasonGitHubUnavailable, Message: Sentence(Of(result.Err)), Ambiguous: true}
 	}
+}
+
+// WhichClientSecret says which client secret GitHub has refused; empty where there is none.
+func WhichClientSecret(token *v1alpha1.GitHubUserToken) string {
+	if ref := token.Spec.App.ClientSecretRef; ref != nil {
+		return fmt.Sprintf(" The client secret is key %q of Secret %q.", ref.Key, ref.Name)
+	}
+	return ""
 }
 
 // noOutbox is the problem of an exchange that was not begun, because its reply could not have been kept.

@@ -86,7 +86,7 @@ func Again(at time.Time) string {
 func NotOwned(secret string) *problem.Problem {
 	return &problem.Problem{
 		Reason: v1alpha1.ReasonSecretNotOwned, Stalled: true,
-		Message: fmt.Sprintf("Secret %q exists and belongs to somebody else, so it is not touched. Delete or rename it, or choose another spec.secret.name.", secret),
+		Message: fmt.Sprintf("Secret %q exists and belongs to somebody else, so it is not touched. Delete it, or choose another spec.secret.name.", secret),
 	}
 }
 
@@ -94,7 +94,7 @@ func NotOwned(secret string) *problem.Problem {
 func BackupNotOwned(secret string) *problem.Problem {
 	return &problem.Problem{
 		Reason: v1alpha1.ReasonSecretNotOwned, Stalled: true,
-		Message: fmt.Sprintf("Secret %q belongs to somebody else, so it is not touched. The operator needs that name for a copy of the pair while its Secret is put back. Delete or rename it.", secret),
+		Message: fmt.Sprintf("Secret %q belongs to somebody else, so it is not touched. The operator needs that name for a copy of the pair while its Secret is put back. Delete it.", secret),
 	}
 }
 

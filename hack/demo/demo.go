@@ -158,11 +158,11 @@ The operator runs. In another terminal, as a user with the role "edit" in every 
   kubectl explain githubusertoken.spec
 
 Tokens are named by the first digits of their SHA-256, and never shown.
-A refresh token can be spent once. After kubectl delete -k %s, or a revocation, log in anew:
+A refresh token can be spent once. After a revocation, or after kubectl delete -k and apply -k of %s, log in anew:
 
   curl -sX POST '%s/mint?app=%s&user=%s&only=refresh_token' |
     kubectl -n team-a create secret generic octocat-seed --from-file=refresh_token=/dev/stdin --dry-run=client -o yaml |
-    kubectl apply -f -
+    kubectl apply --server-side --force-conflicts -f -
 
 The operator takes the stand-in for github.com, so that is what it names. The pages are to be opened here instead,
 in a browser on this machine; their certificate is signed by %s:

@@ -151,7 +151,11 @@ func (s *show) report(r report) {
 		code = authorization.UserCode
 	}
 	if code != "" && s.codes[r.name] != code {
-		s.detail("a person is wanted: open %s, sign in as %s, and enter the code %s", s.gh.Page(), r.name.Name, code)
+		as := ""
+		if user := r.token.Spec.User; user != nil && user.Login != "" {
+			as = ", sign in as " + user.Login
+		}
+		s.detail("a person is wanted: open %s%s, and enter the code %s", s.gh.Page(), as, code)
 	}
 	s.codes[r.name] = code
 }
