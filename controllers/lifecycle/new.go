@@ -1,7 +1,10 @@
 package lifecycle
 
 import (
+	"context"
+
 	"github.com/githubusertoken/github-user-token-operator/controllers/deviceflow"
+	"github.com/githubusertoken/github-user-token-operator/controllers/restlimit"
 	"github.com/githubusertoken/github-user-token-operator/controllers/revocation"
 	"github.com/githubusertoken/github-user-token-operator/controllers/seeds"
 	"github.com/githubusertoken/github-user-token-operator/controllers/tokencheck"
@@ -42,26 +45,27 @@ func New(options Options) *Controller {
 	}
 	observer.atWork, observer.untouched = rotator.AtWork, rotator.IsUntouched
 	finder := finder{cache: options.Cache, resources: options.API}
+	asking := restlimit.New(restlimit.Options{GitHub: options.GitHub, Limiter: options.RESTLimiter, Memory: options.Memory})
 	checks := tokencheck.New(tokencheck.Options{
-		GitHub: options.GitHub, Store: options.API, Amender: amend.Amender{Store: rotator.Store, Clock: options.Clock}, ClientSecret: reader.ClientSecret,
+		GitHub: asking, Store: options.API, Amender: amend.Amender{Store: rotator.Store, Clock: options.Clock}, ClientSecret: reader.ClientSecret,
 		Runner: options.CheckRunner, Busy: options.Runner.Busy, RememberNewer: notes.read, Wake: options.Wake, Wanted: finder.isWanted,
 		StandAside: options.Runner.StandAside, ReportTrouble: commits.report, Memory: options.Memory, Clock: options.Clock,
 	})
 	revoker := revocation.New(revocation.Options{
-		GitHub: options.GitHub, Store: options.API, ClientSecret: reader.ClientSecret, Runner: options.Runner, Events: options.Reporter,
+		GitHub: revoking{asking, options.GitHub}, Store: options.API, ClientSecret: reader.ClientSecret, Runner: options.Runner, Events: options.Reporter,
 		Find: finder.find, Refs: observer.secretsOf, Memory: options.Memory, Clock: options.Clock, Log: options.Log,
 		Limiter: options.RevocationLimiter, HeldElsewhere: ownership.HeldElsewhere,
 	})
 	rotator.Admit, rotator.End = checks.VerifyAccount, revoker.Unadmitted
 	registry := &registry{
-		memory: options.Memory, runner: options.Runner, ownership: ownership, rotator: rotator, cancel: options.Limiter.Cancel,
+		memory: options.Memory, runner: options.Runner, ownership: ownership, rotator: rotator, cancel: cancelAll(options.Limiter, asking),
 	}
 	replays := &replays{
 		rotator: rotator, outbox: options.Outbox, resources: options.API, reporter: options.Reporter, notes: notes, memory: options.Memory,
 		runner: options.Runner, clock: options.Clock, passPanic: options.PassPanic,
 	}
 	outcomes := &outcomes{
-		notes: notes, reporter: options.Reporter, limiter: options.Limiter, pairs: options.API, replays: replays, clock: options.Clock,
+		notes: notes, reporter: options.Reporter, limiter: options.Limiter, received: asking.Received, pairs: options.API, replays: replays, clock: options.Clock,
 		passPanic: options.PassPanic,
 	}
 	exchanges := &exchanges{
@@ -77,7 +81,7 @@ func New(options Options) *Controller {
 			rotator: rotator, resources: options.API, seeds: reader, notes: notes, isOutput: options.Reporter.IsOutput,
 		},
 		prover: &prover{
-			github: options.GitHub, seeds: reader, pairs: options.API, runner: options.Runner, notes: notes, clock: options.Clock,
+			github: asking, seeds: reader, pairs: options.API, runner: options.Runner, notes: notes, clock: options.Clock,
 		},
 		device: deviceflow.New(deviceflow.Options{
 			Rotator: rotator, GitHub: options.GitHub, Acquire: options.Limiter.Acquire, Pause: outcomes.pause,
@@ -94,5 +98,25 @@ func New(options Options) *Controller {
 			cache: options.Cache, api: options.API, registry: registry, orphans: memory.NewSlot[orphan](options.Memory), clock: options.Clock,
 			codes: codes,
 		},
+	}
+}
+
+// revoking is what the revoker calls: what is sent to the credentials endpoint has a limit of its own.
+type revoking struct {
+	*restlimit.Client
+	credentials
+}
+
+// credentials revokes tokens by themselves.
+type credentials interface {
+	RevokeCredentials(ctx context.Context, host string, access credential.AccessToken, refresh credential.RefreshToken) error
+}
+
+// cancelAll takes a resource out of each of the queues.
+func cancelAll(queues ...interface{ Cancel(id string) }) func(id string) {
+	return func(id string) {
+		for _, q := range queues {
+			q.Cancel(id)
+		}
 	}
 }

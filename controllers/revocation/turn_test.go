@@ -149,3 +149,33 @@ func TestRevocationPairThatIsNotLetInWaitsForItsTurn(t *testing.T) {
 		t.Errorf("asked for %q", first)
 	}
 }
+
+// A client secret that GitHub is not known to take is tried when it is the turn of the namespace, too.
+func TestADeletionWaitsForItsTurnToHaveItsClientSecretTried(t *testing.T) {
+	w := newWorld(t)
+	w.turnIn = 88 * time.Second
+	w.advance()
+	for range 3 {
+		step := w.advance()
+		if in := step.RequeueAt.Sub(w.clock.Now()); step.Done || in < 87*time.Second || in > 88*time.Second {
+			t.Errorf("%+v, in %s", step, in)
+		}
+	}
+	if len(w.calls) != 0 || len(w.events) != 1 || !strings.Contains(w.events[0], "whether github.com takes the client secret is not known yet, and 60 such requests an hour") {
+		t.Errorf("GitHub was called by %q, the events are %q", w.calls, w.events)
+	}
+	w.clock.Mono += 5 * time.Minute
+	w.turnIn = 0
+	w.advance()
+	if step := w.advance(); !step.Done || !slices.Equal(w.calls, []string{"app github.com/Iv23li"}) || len(w.events) != 1 {
+		t.Errorf("%+v after %q, and the events %q", step, w.calls, w.events)
+	}
+}
+
+func TestADeletionDoesNotWaitForEverToHaveItsClientSecretTried(t *testing.T) {
+	w := newWorld(t)
+	w.turnIn = 88 * time.Second
+	if took := w.finish(); took < maxTurnTime || took > maxTurnTime+time.Second || len(w.calls) != 0 {
+		t.Errorf("it took %s, and GitHub was called by %q", took, w.calls)
+	}
+}

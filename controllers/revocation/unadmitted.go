@@ -6,8 +6,10 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers/restlimit"
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 	"github.com/githubusertoken/github-user-token-operator/controllers/words"
 	"github.com/githubusertoken/github-user-token-operator/internal/github"
@@ -35,10 +37,12 @@ func (r *Revoker) Unadmitted(ctx context.Context, app github.App, record rotatio
 	// It is no resource's own work, so that nobody is woken for it: it comes back when its turn should have come.
 	id := "unadmitted " + string(p.tokens().refresh+p.tokens().access)
 	turn := func(host string) error { return r.acquire(host, id, record.Owner.Namespace) }
+	who := restlimit.Caller{UID: types.UID(record.Owner.UID), Namespace: record.Owner.Namespace, Waits: id}
 	defer r.cancel(id)
+	defer r.options.GitHub.Cancel(id)
 	began := r.options.Clock.Monotonic()
 	for failures := 1; ; failures++ {
-		err := r.revokePair(ctx, app, p, turn)
+		err := r.revokePair(ctx, who, app, p, turn)
 		if err == nil {
 			revocations.WithLabelValues(resultRevoked).Inc()
 			log.Info("A pair that must not be stored was revoked at GitHub")
@@ -46,7 +50,8 @@ func (r *Revoker) Unadmitted(ctx context.Context, app github.App, record rotatio
 		}
 		most, pause := maxTime, pauseAfter(err, failures)
 		if waiting, ok := errors.AsType[*waitingError](err); ok {
-			most, pause = maxTurnTime, max(time.Until(waiting.until), time.Second)
+			// A turn is held for some seconds only, and may come earlier than it was thought.
+			most, pause = maxTurnTime, min(max(time.Until(waiting.until), time.Second), restlimit.PollEvery)
 		}
 		left := most - (r.options.Clock.Monotonic() - began)
 		if isHopeless(err) || left <= 0 {
