@@ -48,8 +48,8 @@ func (o *outcomes) record(log logr.Logger, token *v1alpha1.GitHubUserToken, job 
 	}
 	switch result.Outcome {
 	case rotation.Committed:
-		o.received(token.UID, result.Pair.State.AccessToken)
 		o.notes.succeed(token.UID)
+		o.received(token.UID, result.Pair.State.AccessToken)
 		o.notes.Peek(token.UID, func(m *note) { m.startsChain(result.Pair) })
 		log.Info("The token was refreshed", "expires", result.Pair.State.ExpiresAt, "count", result.Pair.State.RefreshCount)
 		o.reporter.Stored(log, token, result.Pair, false)

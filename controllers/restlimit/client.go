@@ -209,6 +209,9 @@ func (c *Client) end(r *request, a answer, err error) {
 			c.distrust(r)
 		}
 	case tooMany:
+		if !r.charged && isReason(err, github.RateLimited) {
+			break // It is GitHub's limit for what was sent, for all that is known.
+		}
 		c.options.Limiter.Pause(turnsOf(r.host), time.Now().Add(pauseAfter(err))) // The limiter has the real clock.
 	}
 	if r.charged && (a == taken || a == notSent) {

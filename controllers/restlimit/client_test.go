@@ -277,6 +277,27 @@ func TestAHostRestsForAllThatIsNotTrustedWhenGitHubCountsTooMany(t *testing.T) {
 	}
 }
 
+// Who has a credential that works can use up what GitHub allows for it, and must not have others wait for that.
+func TestTheLimitOfATrustedTokenRestsNobodyElse(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		hostile := w.caller("hostile", 1)
+		w.Received(hostile.UID, credential.NewAccessToken("busy").Fingerprint())
+		w.gh.err = &github.Error{Reason: github.RateLimited, Status: 429, RetryAfter: time.Hour}
+		w.asked(hostile, "busy")
+		w.gh.err, w.gh.good["stored"] = nil, true
+		if !w.asked(w.caller("victim", 1), "stored") {
+			t.Error("another namespace waits")
+		}
+		w.gh.err = &github.Error{Reason: github.LoginAttemptsExceeded, Status: 403}
+		w.asked(hostile, "busy")
+		w.gh.err = nil
+		if w.asked(w.caller("victim", 2), "stored") {
+			t.Error("GitHub refuses everything, and is asked all the same")
+		}
+	})
+}
+
 func TestWhoWaitsIsWokenForItsTurn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()

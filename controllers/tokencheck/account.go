@@ -71,7 +71,7 @@ func (c *Checks) VerifyAccount(ctx context.Context, app github.App, record rotat
 		if clock.Monotonic()-began >= patience {
 			return nil, fmt.Errorf("%w: %s", rotation.ErrUserUnknown, words.Of(err))
 		}
-		if try > quietTries {
+		if waits || try > quietTries {
 			c.options.StandAside(types.UID(record.Owner.UID))
 			c.options.ReportTrouble(record.Owner, "GitHub has issued a new pair, which is kept safe. It is not stored until GitHub says whose it is, because spec.user is set: "+
 				words.Of(err)+". The operator asks again within a minute.")
