@@ -23,6 +23,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/controllers/revocation"
 	"github.com/githubusertoken/github-user-token-operator/controllers/runner"
 	"github.com/githubusertoken/github-user-token-operator/controllers/tokencheck"
+	"github.com/githubusertoken/github-user-token-operator/internal/fair"
 	"github.com/githubusertoken/github-user-token-operator/internal/fairqueue"
 	"github.com/githubusertoken/github-user-token-operator/internal/github"
 	"github.com/githubusertoken/github-user-token-operator/internal/memory"
@@ -76,7 +77,7 @@ func New(mgr manager.Manager, options Options) (*Reconciler, error) {
 	}
 	live := guardedReader{mgr.GetAPIReader()}
 	writer := newCheckedClient(guardedClient{mgr.GetClient()}, live)
-	store := &pairsecret.Store{Client: writer, Live: live}
+	store := &pairsecret.Store{Client: writer, Live: live, Lists: fair.NewSemaphore(pairsecret.ListsAtOnce)}
 	remembered := memory.NewStore()
 	r := &Reconciler{
 		Client: writer, APIReader: live, GitHub: options.GitHub, Outbox: options.Outbox,

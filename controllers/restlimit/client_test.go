@@ -302,7 +302,7 @@ func TestWhoWaitsIsWokenForItsTurn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
 		who := w.caller("a", 0)
-		for n := 0; w.asked(who, fmt.Sprint("forged ", n)); n++ { //nolint:revive // until there is no turn
+		for n := 0; w.asked(who, fmt.Sprint("forged ", n)); n++ { // until there is no turn
 		}
 		if _, waits := w.Waits("github.com", who.UID); !waits {
 			t.Fatal("it does not wait")
