@@ -9,6 +9,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/controllers/seeds"
 	"github.com/githubusertoken/github-user-token-operator/controllers/tokencheck"
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
+	"github.com/githubusertoken/github-user-token-operator/internal/github"
 	"github.com/githubusertoken/github-user-token-operator/internal/memory"
 	"github.com/githubusertoken/github-user-token-operator/internal/problem"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
@@ -54,9 +55,9 @@ func New(options Options) *Controller {
 	revoker := revocation.New(revocation.Options{
 		GitHub: revoking{asking, options.GitHub}, Store: options.API, ClientSecret: reader.ClientSecret, Runner: options.Runner, Events: options.Reporter,
 		Find: finder.find, Refs: observer.secretsOf, Memory: options.Memory, Clock: options.Clock, Log: options.Log,
-		Limiter: options.RevocationLimiter, HeldElsewhere: ownership.HeldElsewhere,
+		Limiter: options.RevocationLimiter, HeldElsewhere: ownership.HeldElsewhere, ReportTrouble: commits.report,
 	})
-	rotator.Admit, rotator.End = checks.VerifyAccount, revoker.Unadmitted
+	rotator.Admit, rotator.End = checks.VerifyAccount, ending(options.Outbox, revoker.Unadmitted)
 	registry := &registry{
 		memory: options.Memory, runner: options.Runner, ownership: ownership, rotator: rotator, cancel: cancelAll(options.Limiter, asking),
 	}
@@ -98,6 +99,14 @@ func New(options Options) *Controller {
 			cache: options.Cache, api: options.API, registry: registry, orphans: memory.NewSlot[orphan](options.Memory), clock: options.Clock,
 			codes: codes,
 		},
+	}
+}
+
+// ending is what ends a pair that must not be stored: the outbox is told first, so that no alert speaks of it.
+func ending(outbox Outbox, revoke func(context.Context, github.App, rotation.Record, github.Tokens)) func(context.Context, github.App, rotation.Record, github.Tokens) {
+	return func(ctx context.Context, app github.App, record rotation.Record, received github.Tokens) {
+		outbox.Unwanted(record.ID)
+		revoke(ctx, app, record, received)
 	}
 }
 

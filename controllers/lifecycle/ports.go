@@ -94,6 +94,8 @@ type Outbox interface {
 	// Take takes the place that Reserve would, and tries nothing. Release gives it back. Errors: those of Reserve that
 	// are about places.
 	Take(owner rotation.Owner) error
+	// Unwanted is told of a record whose pair is not to be stored, and is kept until it is revoked only.
+	Unwanted(id string)
 }
 
 // Reporter is what follows an action: it keeps metadata, outputs and workloads in line with the pair, and

@@ -59,6 +59,8 @@ type world struct {
 	settling  time.Duration
 	settleErr error
 	events    []string
+	// told is what the status says while an exchange goes on.
+	told []string
 }
 
 func newWorld(t *testing.T) *world {
@@ -86,6 +88,12 @@ func newWorld(t *testing.T) *world {
 				return nil, w.findErr
 			}
 			return w.token, nil
+		},
+		ReportTrouble: func(owner rotation.Owner, message string) {
+			if owner != scope.OwnerOf(w.token) {
+				t.Errorf("the status of %v says %q", owner, message)
+			}
+			w.told = append(w.told, message)
 		},
 		Refs: func(context.Context, *v1alpha1.GitHubUserToken) ([]rotation.Ref, error) { return w.refs, w.refsErr },
 	})

@@ -50,6 +50,8 @@ type Options struct {
 	// Runner runs the revocations of resources that are deleted: that of the exchanges, so that a resource has
 	// no exchange meanwhile. Its OnDone has the resource reconciled.
 	Runner *runner.Runner
+	// ReportTrouble has the status say why an exchange goes on whose pair must not be stored.
+	ReportTrouble func(rotation.Owner, string)
 	// Limiter gives out turns at the credentials endpoint, of CredentialsPerHour for each host. May be nil: no limit.
 	Limiter Limiter
 	// Events tells of tokens that could not be revoked. May be nil.

@@ -16,8 +16,12 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 )
 
+// quietTries is how many tries may fail before the status tells of it.
+const quietTries = 2
+
 // Unadmitted is the Rotator's End: it revokes a pair that was received and must not be stored. It blocks until
-// GitHub has done so, or there is no use in asking again, or for two minutes, and for ten where it waits for its turn.
+// GitHub has done so, or there is no use in asking again, or for two minutes, and for ten where it waits for its turn. The
+// exchange that has brought the pair goes on until then, so that no other of its resource begins, and takes no place.
 func (r *Revoker) Unadmitted(ctx context.Context, app github.App, record rotation.Record, received github.Tokens) {
 	log, err := logr.FromContext(ctx)
 	if err != nil {
@@ -58,6 +62,11 @@ func (r *Revoker) Unadmitted(ctx context.Context, app github.App, record rotatio
 			log.Info("A pair that must not be stored could not be revoked at GitHub", "why", words.Of(err), "expires", p.expires)
 			r.giveUp(token, remainsOf(p), err)
 			return
+		}
+		r.options.Runner.StandAside(types.UID(record.Owner.UID))
+		if token != nil && failures > quietTries {
+			r.options.ReportTrouble(record.Owner, "GitHub has issued a new pair that must not be stored. Nothing else is exchanged for this resource until the pair is revoked, or for ten minutes at most: "+
+				words.Of(err)+". After that the status says why it must not be stored.")
 		}
 		_ = r.options.Clock.Sleep(ctx, min(pause, left))
 	}
