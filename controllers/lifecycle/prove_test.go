@@ -40,7 +40,7 @@ func (g *tried) CheckToken(_ context.Context, _ github.App, token credential.Acc
 }
 
 // A tenant can forge a pair that looks as if it came from a backup, and edit it again and again: GitHub is asked about each.
-func TestForgedPairsFromBackupsAreAskedAboutInTurn(t *testing.T) {
+func TestRestoredPairsThatAreForgedAreAskedAboutInTurn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, gh := newWorld(t), &tried{}
 		asking := restlimit.New(restlimit.Options{GitHub: gh, Limiter: ratelimit.New(ratelimit.Options{PerHour: restlimit.PerHour}), Memory: w.memory})

@@ -105,7 +105,7 @@ func (w *world) flood(namespace string, resources int, d time.Duration) {
 }
 
 // This is what a tenant does who forges pairs: the number of bad credentials that GitHub sees from our address is bounded.
-func TestForgedTokensShareASmallLimitOfTheHost(t *testing.T) {
+func TestRESTLimitForgedTokensShareASmallOneOfTheHost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
 		w.flood("hostile", 100, time.Hour)
@@ -115,7 +115,7 @@ func TestForgedTokensShareASmallLimitOfTheHost(t *testing.T) {
 	})
 }
 
-func TestMadeUpClientSecretsShareItToo(t *testing.T) {
+func TestRESTLimitMadeUpClientSecretsShareItToo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
 		for n := range 5000 {
@@ -135,7 +135,7 @@ func TestMadeUpClientSecretsShareItToo(t *testing.T) {
 }
 
 // Nothing that others do may hold up a token that GitHub has just issued.
-func TestAReceivedTokenNeedsNoTurn(t *testing.T) {
+func TestRESTLimitReceivedTokenNeedsNoTurn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
 		w.flood("hostile", 100, 10*time.Minute)
@@ -157,7 +157,7 @@ func TestAReceivedTokenNeedsNoTurn(t *testing.T) {
 }
 
 // After a restart no token is trusted, and each is tried once.
-func TestGoodTokensAreProvenAsFastAsGitHubAnswers(t *testing.T) {
+func TestRESTLimitGoodTokensAreProvenAsFastAsGitHubAnswers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
 		for n := range 1000 {
@@ -178,7 +178,7 @@ func TestGoodTokensAreProvenAsFastAsGitHubAnswers(t *testing.T) {
 	})
 }
 
-func TestNamespacesTakeTurnsWithTokensThatAreNotTrusted(t *testing.T) {
+func TestRESTLimitNamespacesTakeTurnsWithTokensThatAreNotTrusted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
 		w.flood("hostile", 100, 30*time.Minute)
@@ -196,7 +196,7 @@ func TestNamespacesTakeTurnsWithTokensThatAreNotTrusted(t *testing.T) {
 }
 
 // A token that works once could otherwise be used to have any number of bad ones sent.
-func TestTrustIsOfOneCredentialAndEndsWhenItIsRefused(t *testing.T) {
+func TestRESTLimitTrustIsOfOneCredentialAndEndsWhenItIsRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
 		w.flood("hostile", 100, 10*time.Minute)
@@ -218,7 +218,7 @@ func TestTrustIsOfOneCredentialAndEndsWhenItIsRefused(t *testing.T) {
 }
 
 // Pairs that a tenant gets and ends at once are received each time.
-func TestANamespaceHasOnlySoManyRefusalsOfTrustedTokens(t *testing.T) {
+func TestRESTLimitNamespaceHasOnlySoManyRefusalsOfTrustedTokens(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
 		for n := range 2000 {
@@ -242,7 +242,7 @@ func TestANamespaceHasOnlySoManyRefusalsOfTrustedTokens(t *testing.T) {
 	})
 }
 
-func TestAHostRestsForAllThatIsNotTrustedWhenGitHubCountsTooMany(t *testing.T) {
+func TestRESTLimitHostRestsForAllThatIsNotTrustedWhenGitHubCountsTooMany(t *testing.T) {
 	for name, c := range map[string]struct {
 		err  *github.Error
 		rest time.Duration
@@ -278,7 +278,7 @@ func TestAHostRestsForAllThatIsNotTrustedWhenGitHubCountsTooMany(t *testing.T) {
 }
 
 // Who has a credential that works can use up what GitHub allows for it, and must not have others wait for that.
-func TestTheLimitOfATrustedTokenRestsNobodyElse(t *testing.T) {
+func TestRESTLimitOfATrustedTokenRestsNobodyElse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
 		hostile := w.caller("hostile", 1)
@@ -298,7 +298,7 @@ func TestTheLimitOfATrustedTokenRestsNobodyElse(t *testing.T) {
 	})
 }
 
-func TestWhoWaitsIsWokenForItsTurn(t *testing.T) {
+func TestRESTLimitWhoWaitsIsWokenForItsTurn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
 		who := w.caller("a", 0)
@@ -319,7 +319,7 @@ func TestWhoWaitsIsWokenForItsTurn(t *testing.T) {
 }
 
 // A resource that is gone is forgotten, and its last answer comes after that.
-func TestWhatIsGoneIsNotRememberedAnew(t *testing.T) {
+func TestRESTLimitWhatIsGoneIsNotRememberedAnew(t *testing.T) {
 	w := newWorld()
 	w.gh.good["good"] = true
 	w.asked(Caller{UID: "gone", Namespace: "a"}, "good")
@@ -328,7 +328,7 @@ func TestWhatIsGoneIsNotRememberedAnew(t *testing.T) {
 	}
 }
 
-func TestWithoutALimiterEverythingIsSent(t *testing.T) {
+func TestRESTLimitOfNoneSendsEverything(t *testing.T) {
 	gh := &gitHub{good: map[string]bool{}}
 	c := New(Options{GitHub: gh, Memory: memory.NewStore()})
 	for range 200 {

@@ -171,7 +171,7 @@ func TestRevocationPairThatIsNotLetInWaitsForItsTurn(t *testing.T) {
 }
 
 // A client secret that GitHub is not known to take is tried when it is the turn of the namespace, too.
-func TestADeletionWaitsForItsTurnToHaveItsClientSecretTried(t *testing.T) {
+func TestRevocationDeletionWaitsForItsTurnToHaveItsClientSecretTried(t *testing.T) {
 	w := newWorld(t)
 	w.turnIn = 88 * time.Second
 	w.advance()
@@ -192,7 +192,7 @@ func TestADeletionWaitsForItsTurnToHaveItsClientSecretTried(t *testing.T) {
 	}
 }
 
-func TestADeletionDoesNotWaitForEverToHaveItsClientSecretTried(t *testing.T) {
+func TestRevocationDeletionDoesNotWaitForEverToHaveItsClientSecretTried(t *testing.T) {
 	w := newWorld(t)
 	w.turnIn = 88 * time.Second
 	if took := w.finish(); took < maxTurnTime || took > maxTurnTime+time.Second || len(w.calls) != 0 {

@@ -13,7 +13,7 @@ import (
 )
 
 // While there is no turn nothing is started: neither a worker nor a live read is spent on it.
-func TestWhatHasNoTurnIsAskedWhenItHasOne(t *testing.T) {
+func TestTokenCheckThatHasNoTurnIsMadeWhenItHasOne(t *testing.T) {
 	octocat := reply{alive: true, user: github.User{Login: "octocat", ID: 1}}
 	for name, c := range map[string]struct {
 		edit func(*world)
@@ -53,7 +53,7 @@ func TestWhatHasNoTurnIsAskedWhenItHasOne(t *testing.T) {
 	}
 }
 
-func TestVerifyAccountWaitsForATurnWhereTheTokenIsNotTrusted(t *testing.T) {
+func TestTokenCheckVerifyAccountWaitsForATurnWhereTheTokenIsNotTrusted(t *testing.T) {
 	w := newWorld(t, reply{user: github.User{Login: "octocat", ID: 1}})
 	w.turnIn = 20 * time.Second
 	began := w.clock.Mono
@@ -79,7 +79,7 @@ func TestVerifyAccountWaitsForATurnWhereTheTokenIsNotTrusted(t *testing.T) {
 }
 
 // Between two refusals of a dead token there may be nothing but waiting.
-func TestVerifyAccountFindsAPairDeadAlthoughItWaitsForTurns(t *testing.T) {
+func TestTokenCheckVerifyAccountFindsAPairDeadAlthoughItWaitsForTurns(t *testing.T) {
 	w := newWorld(t, reply{err: errInvalid})
 	asked := 0
 	w.clock.OnSleep = func() {

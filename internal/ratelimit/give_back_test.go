@@ -8,7 +8,7 @@ import (
 )
 
 // Requests that turn out to cost nothing must not be limited by what others were charged for.
-func TestAReturnedTurnCostsNothing(t *testing.T) {
+func TestLimitReturnedTurnCostsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := New(Options{PerHour: 60})
 		for n := range 500 {
@@ -27,7 +27,7 @@ func TestAReturnedTurnCostsNothing(t *testing.T) {
 }
 
 // Whoever is charged waits; whoever gives back goes on beside it.
-func TestAReturnedTurnIsForTheNextInTurn(t *testing.T) {
+func TestLimitReturnedTurnIsForTheNextInTurn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newScene(Options{PerHour: 60})
 		charged := 0
@@ -52,7 +52,7 @@ func TestAReturnedTurnIsForTheNextInTurn(t *testing.T) {
 	})
 }
 
-func TestWaitsTellsOfRequestsWithoutATurn(t *testing.T) {
+func TestLimitWaitsTellsOfRequestsWithoutATurn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newScene(Options{PerHour: 60, Burst: 1})
 		for n := range 3 {
