@@ -246,7 +246,7 @@ const (
 	forgedApp = "Iv23liFORGED"
 )
 
-// forgedPairs is row k: pairs of made-up access tokens about which GitHub is to be asked, since their account is not known,
+// forgedPairs are pairs of made-up access tokens about which GitHub is to be asked, since their account is not known,
 // or since they seem to come from a backup. Some have a made-up client secret beside them.
 func (a *attack) forgedPairs() {
 	n := max(a.n/5, forgedLeast)
