@@ -20,7 +20,7 @@ import (
 // New makes a Controller of its parts. Each is given what it needs and no more; none knows the Controller.
 func New(options Options) *Controller {
 	notes := notes{memory.NewSlot[note](options.Memory), options.Clock}
-	reader := seeds.NewReader(seeds.ReaderOptions{Source: options.API, Versions: options.Versions})
+	reader := seeds.NewReader(seeds.ReaderOptions{Source: options.API, Versions: options.Versions, Monotonic: options.Clock.Monotonic})
 	observer := &observer{
 		cache: options.Cache, metadata: options.API, versions: options.Versions, seeds: reader, notes: notes, clock: options.Clock,
 		me: options.Holder,

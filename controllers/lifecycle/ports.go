@@ -82,6 +82,7 @@ type GitHub interface {
 // Limiter shares GitHub's limit of token requests; see ratelimit.Limiter.
 type Limiter interface {
 	Acquire(app string, request ratelimit.Request) (ok bool, estimate time.Time)
+	Waits(app, id string) (estimate time.Time, waits bool)
 	Pause(app string, until time.Time)
 	Cancel(id string)
 }
