@@ -27,8 +27,8 @@ type outcomes struct {
 	notes    notes
 	reporter Reporter
 	limiter  Limiter
-	// received is told of each access token that GitHub has issued.
-	received  func(uid types.UID, token credential.Fingerprint)
+	// received is told of each access token that GitHub has issued, and for which App.
+	received  func(uid types.UID, app github.App, token credential.Fingerprint)
 	pairs     pairReader
 	replays   *replays
 	clock     rotation.Clock
@@ -49,7 +49,7 @@ func (o *outcomes) record(log logr.Logger, token *v1alpha1.GitHubUserToken, job 
 	switch result.Outcome {
 	case rotation.Committed:
 		o.notes.succeed(token.UID)
-		o.received(token.UID, result.Pair.State.AccessToken)
+		o.received(token.UID, job.App, result.Pair.State.AccessToken)
 		o.notes.Peek(token.UID, func(m *note) { m.startsChain(result.Pair) })
 		log.Info("The token was refreshed", "expires", result.Pair.State.ExpiresAt, "count", result.Pair.State.RefreshCount)
 		o.reporter.Stored(log, token, result.Pair, false)

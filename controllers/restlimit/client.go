@@ -147,11 +147,18 @@ func (c *Client) RevokeToken(ctx context.Context, who Caller, app github.App, to
 // CheckHost says why a host must not be called; nil when it may be.
 func (c *Client) CheckHost(host string) error { return c.options.GitHub.CheckHost(host) }
 
-// Received is told of an access token that GitHub has issued to this process.
-func (c *Client) Received(uid types.UID, token credential.Fingerprint) {
-	if token != "" && c.options.Limiter != nil {
-		c.notes.With(uid, func(n *note) { n.trust(c.ofToken(token)) })
+// Received is told of an access token that GitHub has issued to this process, and for which App: it has taken the App's client
+// secret for that, if there is one.
+func (c *Client) Received(uid types.UID, app github.App, token credential.Fingerprint) {
+	if token == "" || c.options.Limiter == nil {
+		return
 	}
+	c.notes.With(uid, func(n *note) {
+		n.trust(c.ofToken(token))
+		if !app.ClientSecret.IsZero() {
+			n.trust(c.ofApp(app))
+		}
+	})
 }
 
 // Waits reports whether a resource waits for its turn at a host, and until when about. While it does there is no use in a call.

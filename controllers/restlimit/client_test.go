@@ -140,7 +140,7 @@ func TestRESTLimitReceivedTokenNeedsNoTurn(t *testing.T) {
 		w := newWorld()
 		w.flood("hostile", 100, 10*time.Minute)
 		who := w.caller("victim", 1)
-		w.Received(who.UID, credential.NewAccessToken("new").Fingerprint())
+		w.Received(who.UID, github.App{}, credential.NewAccessToken("new").Fingerprint())
 		for range maxRefusals - 1 { // GitHub does not know it for a moment.
 			if !w.asked(who, "new") {
 				t.Fatal("a token that was received waits for a turn")
@@ -153,6 +153,34 @@ func TestRESTLimitReceivedTokenNeedsNoTurn(t *testing.T) {
 		if left := w.doubts[place{"victim", "github.com"}].Tokens(); left < doubtsAtOnce {
 			t.Errorf("the refusals of a good token have cost the namespace %g of its refusals", doubtsAtOnce-left)
 		}
+	})
+}
+
+// GitHub has issued a token for a client secret only if it has taken that.
+func TestRESTLimitClientSecretForWhichATokenWasIssuedNeedsNoTurn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.flood("hostile", 100, 10*time.Minute)
+		who := w.caller("victim", 1)
+		app := github.App{Host: "github.com", ClientID: "Iv23li", ClientSecret: credential.NewClientSecret("issued for")}
+		w.Received(who.UID, app, credential.NewAccessToken("new").Fingerprint())
+		waits := func() bool {
+			_, err := w.CheckToken(t.Context(), who, app, credential.NewAccessToken("new"))
+			_, waits := errors.AsType[*WaitingError](err)
+			return waits
+		}
+		for range maxRefusals {
+			if waits() {
+				t.Fatal("the client secret for which a token was issued waits for a turn")
+			}
+		}
+		for n := range 100 {
+			app.ClientSecret = credential.NewClientSecret(fmt.Sprint("changed since ", n))
+			if waits() {
+				return
+			}
+		}
+		t.Error("no other client secret has to wait")
 	})
 }
 
@@ -203,7 +231,7 @@ func TestRESTLimitTrustIsOfOneCredentialAndEndsWhenItIsRefused(t *testing.T) {
 		before := w.gh.bad
 		w.gh.good["good"] = true
 		who := w.caller("hostile", 0)
-		w.Received(who.UID, credential.NewAccessToken("good").Fingerprint())
+		w.Received(who.UID, github.App{}, credential.NewAccessToken("good").Fingerprint())
 		if w.asked(who, "another"); w.gh.bad != before {
 			t.Error("another token of the same resource needs no turn")
 		}
@@ -224,7 +252,7 @@ func TestRESTLimitNamespaceHasOnlySoManyRefusalsOfTrustedTokens(t *testing.T) {
 		for n := range 2000 {
 			who := w.caller("hostile", n%500)
 			token := fmt.Sprint("ended ", n)
-			w.Received(who.UID, credential.NewAccessToken(token).Fingerprint())
+			w.Received(who.UID, github.App{}, credential.NewAccessToken(token).Fingerprint())
 			for range maxRefusals {
 				w.asked(who, token)
 			}
@@ -235,7 +263,7 @@ func TestRESTLimitNamespaceHasOnlySoManyRefusalsOfTrustedTokens(t *testing.T) {
 		}
 		w.gh.good["new"] = true
 		victim := w.caller("victim", 1)
-		w.Received(victim.UID, credential.NewAccessToken("new").Fingerprint())
+		w.Received(victim.UID, github.App{}, credential.NewAccessToken("new").Fingerprint())
 		if !w.asked(victim, "new") {
 			t.Error("another namespace waits for it")
 		}
@@ -257,7 +285,7 @@ func TestRESTLimitHostRestsForAllThatIsNotTrustedWhenGitHubCountsTooMany(t *test
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld()
 				trusted, other := w.caller("victim", 1), w.caller("victim", 2)
-				w.Received(trusted.UID, credential.NewAccessToken("new").Fingerprint())
+				w.Received(trusted.UID, github.App{}, credential.NewAccessToken("new").Fingerprint())
 				w.gh.good["new"], w.gh.good["stored"] = true, true
 				w.gh.err = c.err
 				w.asked(w.caller("hostile", 1), "forged")
@@ -282,7 +310,7 @@ func TestRESTLimitOfATrustedTokenRestsNobodyElse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
 		hostile := w.caller("hostile", 1)
-		w.Received(hostile.UID, credential.NewAccessToken("busy").Fingerprint())
+		w.Received(hostile.UID, github.App{}, credential.NewAccessToken("busy").Fingerprint())
 		w.gh.err = &github.Error{Reason: github.RateLimited, Status: 429, RetryAfter: time.Hour}
 		w.asked(hostile, "busy")
 		w.gh.err, w.gh.good["stored"] = nil, true

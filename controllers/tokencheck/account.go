@@ -43,7 +43,7 @@ func (c *Checks) VerifyAccount(ctx context.Context, app github.App, record rotat
 	patience := c.verifyWithin(record, tokens)
 	// It is not begun anew when it has its turn, and so has a name of its own among those who wait.
 	who := restlimit.Caller{UID: types.UID(record.Owner.UID), Namespace: record.Owner.Namespace, Waits: "account " + record.ID}
-	c.options.GitHub.Received(who.UID, tokens.AccessToken.Fingerprint())
+	c.options.GitHub.Received(who.UID, app, tokens.AccessToken.Fingerprint())
 	defer c.options.GitHub.Cancel(who.Waits)
 	var refusedSince *time.Duration
 	for try := 1; ; try++ {

@@ -28,8 +28,8 @@ type GitHub interface {
 	CheckToken(ctx context.Context, who restlimit.Caller, app github.App, token credential.AccessToken) (github.Check, error)
 	// User is the account of a token.
 	User(ctx context.Context, who restlimit.Caller, host string, token credential.AccessToken) (github.User, error)
-	// Received is told of a token that GitHub has issued.
-	Received(uid types.UID, token credential.Fingerprint)
+	// Received is told of a token that GitHub has issued for an App.
+	Received(uid types.UID, app github.App, token credential.Fingerprint)
 	// Waits reports whether a resource waits for its turn, and until when about.
 	Waits(host string, uid types.UID) (until time.Time, waits bool)
 	// Cancel gives up a place among those who wait.

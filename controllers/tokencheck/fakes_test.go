@@ -192,7 +192,7 @@ func (w *world) Waits(string, types.UID) (time.Time, bool) {
 	return time.Now().Add(w.turnIn), w.waits && w.turnIn > 0
 }
 
-func (w *world) Received(_ types.UID, token credential.Fingerprint) {
+func (w *world) Received(_ types.UID, _ github.App, token credential.Fingerprint) {
 	w.received = append(w.received, token)
 }
 
