@@ -39,7 +39,7 @@ func (a clusterAPI) ReadSecret(ctx context.Context, name types.NamespacedName) (
 	if err != nil {
 		return nil, fmt.Errorf("read Secret %s: %s", name, credential.Scrub(err.Error()))
 	}
-	return &seeds.Secret{Version: secretwatch.VersionOf(&secret), Ours: isOurs(&secret), Data: secret.Data}, nil
+	return &seeds.Secret{Version: secretwatch.VersionOf(&secret), Ours: isOurs(&secret), Data: secret.Data, Metadata: secret.ObjectMeta.Size()}, nil
 }
 
 // Metadata implements lifecycle.API.

@@ -19,9 +19,11 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/controllers/handoff"
 	"github.com/githubusertoken/github-user-token-operator/controllers/lifecycle"
 	"github.com/githubusertoken/github-user-token-operator/controllers/outputs"
+	"github.com/githubusertoken/github-user-token-operator/controllers/restlimit"
 	"github.com/githubusertoken/github-user-token-operator/controllers/revocation"
 	"github.com/githubusertoken/github-user-token-operator/controllers/runner"
 	"github.com/githubusertoken/github-user-token-operator/controllers/tokencheck"
+	"github.com/githubusertoken/github-user-token-operator/internal/fair"
 	"github.com/githubusertoken/github-user-token-operator/internal/fairqueue"
 	"github.com/githubusertoken/github-user-token-operator/internal/github"
 	"github.com/githubusertoken/github-user-token-operator/internal/memory"
@@ -75,7 +77,7 @@ func New(mgr manager.Manager, options Options) (*Reconciler, error) {
 	}
 	live := guardedReader{mgr.GetAPIReader()}
 	writer := newCheckedClient(guardedClient{mgr.GetClient()}, live)
-	store := &pairsecret.Store{Client: writer, Live: live}
+	store := &pairsecret.Store{Client: writer, Live: live, Lists: fair.NewSemaphore(pairsecret.ListsAtOnce)}
 	remembered := memory.NewStore()
 	r := &Reconciler{
 		Client: writer, APIReader: live, GitHub: options.GitHub, Outbox: options.Outbox,
@@ -93,6 +95,7 @@ func New(mgr manager.Manager, options Options) (*Reconciler, error) {
 	})
 	// One limit for each host: nothing ever proves itself there.
 	revocations := ratelimit.New(ratelimit.Options{PerHour: revocation.CredentialsPerHour, Wake: wake})
+	untrusted := ratelimit.New(ratelimit.Options{PerHour: restlimit.PerHour, Wake: wake})
 	watch, err := r.newSecretWatch(mgr, options)
 	if err != nil {
 		return nil, err
@@ -104,7 +107,7 @@ func New(mgr manager.Manager, options Options) (*Reconciler, error) {
 		}
 	}
 	r.lifecycle = lifecycle.New(lifecycle.Options{
-		Cache: clusterCache{r.Client, options.Watched}, API: clusterAPI{store, r.mayHold}, Versions: watch, GitHub: options.GitHub, Limiter: r.Limiter, RevocationLimiter: revocations,
+		Cache: clusterCache{r.Client, options.Watched}, API: clusterAPI{store, r.mayHold}, Versions: watch, GitHub: options.GitHub, Limiter: r.Limiter, RevocationLimiter: revocations, RESTLimiter: untrusted,
 		Outbox: options.Outbox, Clock: options.Clock, Reporter: reporter{r}, Memory: remembered, Holder: options.Holder, NewID: options.NewID,
 		Runner: r.Runner, CheckRunner: checkRunner, Wake: r.queue.add, Freed: r.tokenFreed, Log: mgr.GetLogger(),
 	})

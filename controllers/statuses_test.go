@@ -169,6 +169,7 @@ func (noCodes) RequestDeviceCode(context.Context, github.App) (github.DeviceAuth
 type manyPlaces struct{}
 
 func (manyPlaces) Take(rotation.Owner) error { return nil }
+func (manyPlaces) Unwanted(string)           {}
 func (manyPlaces) Release(rotation.Owner)    {}
 
 // login is what the device flow finds in the way. When there is no code yet GitHub gives out none.

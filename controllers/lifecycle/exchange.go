@@ -53,11 +53,19 @@ func (e *exchanges) begin(ctx context.Context, s *scope.Scope, decision rotation
 	return e.withPlace(s, func() Result { return e.prepare(ctx, s, decision) })
 }
 
-// prepare reads what an exchange takes, and starts it.
+// prepare reads what an exchange takes, and starts it. Nothing is read while its turn at the rate limit is waited for, however
+// often it is asked for.
 func (e *exchanges) prepare(ctx context.Context, s *scope.Scope, decision rotation.Decision) Result {
 	of := runner.Subject{UID: s.Token.UID, Namespace: s.Token.Namespace, Host: s.Token.Spec.App.Host}
 	if e.runner.Full(of) {
 		return e.full(s)
+	}
+	turn := false
+	if _, waits := e.limiter.Waits(scope.AppOf(s.Token).Key(), string(s.Token.UID)); waits {
+		var p *problem.Problem
+		if turn, p = e.turn(s); !turn {
+			return blocked(p)
+		}
 	}
 	job := rotation.Job{
 		Owner: s.Owner, Ref: s.Ref, App: scope.AppOf(s.Token), Policy: s.Input.Policy,
@@ -82,7 +90,7 @@ func (e *exchanges) prepare(ctx context.Context, s *scope.Scope, decision rotati
 		return blocked(p)
 	}
 	job.App.ClientSecret = secret
-	return e.acquire(ctx, s, of, job)
+	return e.acquire(ctx, s, of, job, turn)
 }
 
 // full is the result for a resource that waits for other exchanges to end. When it is tried again is not told: it would be
@@ -93,21 +101,14 @@ func (e *exchanges) full(s *scope.Scope) Result {
 }
 
 // acquire starts the exchange when the rate limit and the number of exchanges allow it; otherwise it says what
-// is waited for.
-func (e *exchanges) acquire(ctx context.Context, s *scope.Scope, of runner.Subject, job rotation.Job) Result {
-	// Who has no token yet waits from the beginning: a time that does not change, so that looking again does
-	// not cost the place in the queue.
-	expiry := s.Token.CreationTimestamp.Time
-	if s.Pair != nil && s.Pair.State.Expires() {
-		expiry = s.Pair.State.ExpiresAt
-	}
+// is waited for. turn says that it has its turn at the rate limit.
+func (e *exchanges) acquire(ctx context.Context, s *scope.Scope, of runner.Subject, job rotation.Job, turn bool) Result {
 	token := s.Token
-	request := ratelimit.Request{ID: string(token.UID), Namespace: token.Namespace, Expiry: expiry}
-	if ok, estimate := e.limiter.Acquire(job.App.Key(), request); !ok {
-		return blocked(&problem.Problem{
-			Reason:  v1alpha1.ReasonRateLimited,
-			Message: "The App's limit of token requests is used up. Resources whose tokens expire first go first.", RetryAt: estimate,
-		})
+	if !turn {
+		var p *problem.Problem
+		if turn, p = e.turn(s); !turn {
+			return blocked(p)
+		}
 	}
 	log := logr.FromContextOrDiscard(ctx)
 	err := e.runner.Start(of, func() {
@@ -125,6 +126,25 @@ func (e *exchanges) acquire(ctx context.Context, s *scope.Scope, of runner.Subje
 		return Result{State: Started} // Work that is already under way will have the resource reconciled.
 	default:
 		return Result{State: Started}
+	}
+}
+
+// turn asks for a turn at the rate limit, and says that it is waited for when there is none.
+func (e *exchanges) turn(s *scope.Scope) (ok bool, p *problem.Problem) {
+	// Who has no token yet waits from the beginning: a time that does not change, so that looking again does
+	// not cost the place in the queue.
+	expiry := s.Token.CreationTimestamp.Time
+	if s.Pair != nil && s.Pair.State.Expires() {
+		expiry = s.Pair.State.ExpiresAt
+	}
+	request := ratelimit.Request{ID: string(s.Token.UID), Namespace: s.Token.Namespace, Expiry: expiry}
+	ok, estimate := e.limiter.Acquire(scope.AppOf(s.Token).Key(), request)
+	if ok {
+		return true, nil
+	}
+	return false, &problem.Problem{
+		Reason:  v1alpha1.ReasonRateLimited,
+		Message: "The App's limit of token requests is used up. Resources whose tokens expire first go first.", RetryAt: estimate,
 	}
 }
 

@@ -1,13 +1,17 @@
 package lifecycle
 
 import (
+	"context"
+
 	"github.com/githubusertoken/github-user-token-operator/controllers/deviceflow"
 	"github.com/githubusertoken/github-user-token-operator/controllers/leftovers"
 	"github.com/githubusertoken/github-user-token-operator/controllers/replay"
+	"github.com/githubusertoken/github-user-token-operator/controllers/restlimit"
 	"github.com/githubusertoken/github-user-token-operator/controllers/revocation"
 	"github.com/githubusertoken/github-user-token-operator/controllers/seeds"
 	"github.com/githubusertoken/github-user-token-operator/controllers/tokencheck"
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
+	"github.com/githubusertoken/github-user-token-operator/internal/github"
 	"github.com/githubusertoken/github-user-token-operator/internal/memory"
 	"github.com/githubusertoken/github-user-token-operator/internal/problem"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
@@ -18,7 +22,7 @@ import (
 // New makes a Controller of its parts. Each is given what it needs and no more; none knows the Controller.
 func New(options Options) *Controller {
 	notes := notes{memory.NewSlot[note](options.Memory), options.Clock}
-	reader := seeds.NewReader(seeds.ReaderOptions{Source: options.API, Versions: options.Versions})
+	reader := seeds.NewReader(seeds.ReaderOptions{Source: options.API, Versions: options.Versions, Monotonic: options.Clock.Monotonic})
 	observer := &observer{
 		cache: options.Cache, metadata: options.API, versions: options.Versions, seeds: reader, notes: notes, clock: options.Clock,
 		me: options.Holder,
@@ -44,26 +48,27 @@ func New(options Options) *Controller {
 	}
 	observer.atWork, observer.untouched = rotator.AtWork, rotator.IsUntouched
 	finder := finder{cache: options.Cache, resources: options.API}
+	asking := restlimit.New(restlimit.Options{GitHub: options.GitHub, Limiter: options.RESTLimiter, Memory: options.Memory})
 	checks := tokencheck.New(tokencheck.Options{
-		GitHub: options.GitHub, Store: options.API, Amender: amend.Amender{Store: rotator.Store, Clock: options.Clock}, ClientSecret: reader.ClientSecret,
+		GitHub: asking, Store: options.API, Amender: amend.Amender{Store: rotator.Store, Clock: options.Clock}, ClientSecret: reader.ClientSecret,
 		Runner: options.CheckRunner, Busy: options.Runner.Busy, RememberNewer: notes.read, Wake: options.Wake, Wanted: finder.isWanted,
 		StandAside: options.Runner.StandAside, ReportTrouble: commits.report, Memory: options.Memory, Clock: options.Clock,
 	})
 	revoker := revocation.New(revocation.Options{
-		GitHub: options.GitHub, Store: options.API, ClientSecret: reader.ClientSecret, Runner: options.Runner, Events: options.Reporter,
+		GitHub: revoking{asking, options.GitHub}, Store: options.API, ClientSecret: reader.ClientSecret, Runner: options.Runner, Events: options.Reporter,
 		Find: finder.find, Refs: observer.secretsOf, Memory: options.Memory, Clock: options.Clock, Log: options.Log,
-		Limiter: options.RevocationLimiter, HeldElsewhere: ownership.HeldElsewhere,
+		Limiter: options.RevocationLimiter, HeldElsewhere: ownership.HeldElsewhere, ReportTrouble: commits.report,
 	})
-	rotator.Admit, rotator.End = checks.VerifyAccount, revoker.Unadmitted
+	rotator.Admit, rotator.End = checks.VerifyAccount, ending(options.Outbox, revoker.Unadmitted)
 	registry := &registry{
-		memory: options.Memory, runner: options.Runner, ownership: ownership, rotator: rotator, cancel: options.Limiter.Cancel,
+		memory: options.Memory, runner: options.Runner, ownership: ownership, rotator: rotator, cancel: cancelAll(options.Limiter, asking),
 	}
 	replays := replay.New(replay.Options{
 		Rotator: rotator, Outbox: options.Outbox, Resources: options.API, Reporter: options.Reporter, Remember: notes.written, Memory: options.Memory,
 		Runner: options.Runner, Clock: options.Clock, PassPanic: options.PassPanic,
 	})
 	outcomes := &outcomes{
-		notes: notes, reporter: options.Reporter, limiter: options.Limiter, pairs: options.API, replays: replays, clock: options.Clock,
+		notes: notes, reporter: options.Reporter, limiter: options.Limiter, received: asking.Received, pairs: options.API, replays: replays, clock: options.Clock,
 		passPanic: options.PassPanic,
 	}
 	exchanges := &exchanges{
@@ -79,7 +84,7 @@ func New(options Options) *Controller {
 			rotator: rotator, resources: options.API, seeds: reader, notes: notes, isOutput: options.Reporter.IsOutput,
 		},
 		prover: &prover{
-			github: options.GitHub, seeds: reader, pairs: options.API, runner: options.Runner, notes: notes, clock: options.Clock,
+			github: asking, seeds: reader, pairs: options.API, runner: options.Runner, notes: notes, clock: options.Clock,
 		},
 		device: deviceflow.New(deviceflow.Options{
 			Rotator: rotator, GitHub: options.GitHub, Acquire: options.Limiter.Acquire, Pause: outcomes.pause,
@@ -95,5 +100,33 @@ func New(options Options) *Controller {
 		releaser: leftovers.NewReleaser(leftovers.Options{
 			Cache: options.Cache, API: options.API, Registry: registry, Memory: options.Memory, Clock: options.Clock, Codes: codes,
 		}),
+	}
+}
+
+// ending is what ends a pair that must not be stored: the outbox is told first, so that no alert speaks of it.
+func ending(outbox Outbox, revoke func(context.Context, github.App, rotation.Record, github.Tokens)) func(context.Context, github.App, rotation.Record, github.Tokens) {
+	return func(ctx context.Context, app github.App, record rotation.Record, received github.Tokens) {
+		outbox.Unwanted(record.ID)
+		revoke(ctx, app, record, received)
+	}
+}
+
+// revoking is what the revoker calls: what is sent to the credentials endpoint has a limit of its own.
+type revoking struct {
+	*restlimit.Client
+	credentials
+}
+
+// credentials revokes tokens by themselves.
+type credentials interface {
+	RevokeCredentials(ctx context.Context, host string, access credential.AccessToken, refresh credential.RefreshToken) error
+}
+
+// cancelAll takes a resource out of each of the queues.
+func cancelAll(queues ...interface{ Cancel(id string) }) func(id string) {
+	return func(id string) {
+		for _, q := range queues {
+			q.Cancel(id)
+		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"github.com/go-logr/logr"
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/githubusertoken/github-user-token-operator/controllers/restlimit"
 	"github.com/githubusertoken/github-user-token-operator/controllers/revocation"
 	"github.com/githubusertoken/github-user-token-operator/controllers/runner"
 	"github.com/githubusertoken/github-user-token-operator/controllers/seeds"
@@ -25,6 +26,8 @@ type Options struct {
 	Memory   *memory.Store
 	// RevocationLimiter gives out turns at GitHub's credentials endpoint. May be nil: no limit.
 	RevocationLimiter revocation.Limiter
+	// RESTLimiter gives out turns for what is asked with a credential that GitHub is not known to take. May be nil: no limit.
+	RESTLimiter restlimit.Limiter
 	// Holder is this process, as it stands in intents, and NewID makes an id for an intent.
 	Holder rotation.Holder
 	NewID  func() string

@@ -89,6 +89,10 @@ func (l countedLimiter) Acquire(string, ratelimit.Request) (bool, time.Time) {
 	return !l.limited, l.clock.Now().Add(time.Minute)
 }
 
+func (l countedLimiter) Waits(string, string) (time.Time, bool) {
+	return l.clock.Now().Add(time.Minute), l.limited && l.turns > 0
+}
+
 func (a countedAPI) ReadSecret(context.Context, types.NamespacedName) (*seeds.Secret, error) {
 	a.crowd.reads++
 	a.crowd.at("while it reads the client secret")
@@ -171,6 +175,24 @@ func TestWhoGetsNoPlaceInTheOutboxAsksAgainAtNoCost(t *testing.T) {
 				t.Errorf("the Secret holds %s", got)
 			}
 		})
+	}
+}
+
+// A resource may be changed a hundred times a second while it waits, and its Secrets may be large.
+func TestPlaceNothingIsReadForAnExchangeWhileItsTurnIsWaitedFor(t *testing.T) {
+	w, token, work := newCrowd(t)
+	w.limited = true
+	for range 20 {
+		if _, err := w.Reconcile(t.Context(), token); err != nil || w.told.Reason != v1alpha1.ReasonRateLimited {
+			t.Fatalf("%+v, %v", w.told, err)
+		}
+	}
+	if w.reads != 1 || work.Len() != 0 {
+		t.Errorf("Secrets were read %d times, want once, before it was known that there is no turn", w.reads)
+	}
+	w.turns, w.limited = 5, false // Its turn is held for it.
+	if _, err := w.Reconcile(t.Context(), token); err != nil || work.Len() != 1 || w.turns != 6 {
+		t.Errorf("%d exchanges were begun for %d turns: %v", work.Len(), w.turns-5, err)
 	}
 }
 

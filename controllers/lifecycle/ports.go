@@ -83,6 +83,7 @@ type GitHub interface {
 // Limiter shares GitHub's limit of token requests; see ratelimit.Limiter.
 type Limiter interface {
 	Acquire(app string, request ratelimit.Request) (ok bool, estimate time.Time)
+	Waits(app, id string) (estimate time.Time, waits bool)
 	Pause(app string, until time.Time)
 	Cancel(id string)
 }
@@ -95,6 +96,8 @@ type Outbox interface {
 	// Take takes the place that Reserve would, and tries nothing. Release gives it back. Errors: those of Reserve that
 	// are about places.
 	Take(owner rotation.Owner) error
+	// Unwanted is told of a record whose pair is not to be stored, and is kept until it is revoked only.
+	Unwanted(id string)
 }
 
 // Reporter is what follows an action: it keeps metadata, outputs and workloads in line with the pair, and

@@ -3,11 +3,14 @@ package lifecycle
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/go-logr/logr"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers/restlimit"
 	"github.com/githubusertoken/github-user-token-operator/controllers/retry"
 	"github.com/githubusertoken/github-user-token-operator/controllers/runner"
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
@@ -27,8 +30,9 @@ const proveTimeout = 20 * time.Second
 type prover struct {
 	github interface {
 		hostChecker
-		// CheckToken is that of GitHub.
-		CheckToken(ctx context.Context, app github.App, token credential.AccessToken) (github.Check, error)
+		// CheckToken and Waits are those of restlimit.Client: whoever restores a pair says what its token is.
+		CheckToken(ctx context.Context, who restlimit.Caller, app github.App, token credential.AccessToken) (github.Check, error)
+		Waits(host string, uid types.UID) (until time.Time, waits bool)
 	}
 	seeds  *seeds.Reader
 	pairs  pairReader
@@ -41,6 +45,13 @@ type prover struct {
 func (v *prover) prove(ctx context.Context, s *scope.Scope) Result {
 	if p := checkHost(v.github, s.Token.Spec.App.Host); p != nil {
 		return blocked(p)
+	}
+	if until, waits := v.github.Waits(s.Token.Spec.App.Host, s.Token.UID); waits {
+		return blocked(&problem.Problem{ // It is woken when it has its turn.
+			Reason: v1alpha1.ReasonPairUnproven, RetryAt: s.Now.Add(max(time.Until(until), time.Second)),
+			Message: fmt.Sprintf("Waiting for the turn of this namespace to ask GitHub about the restored pair: whether %s takes it is not known yet, and %d such requests an hour are made to it.",
+				s.Token.Spec.App.Host, restlimit.PerHour),
+		})
 	}
 	app := scope.AppOf(s.Token)
 	secret, p, err := v.seeds.ClientSecret(ctx, s.Token)
@@ -74,7 +85,12 @@ func (v *prover) proveNow(log logr.Logger, token *v1alpha1.GitHubUserToken, ref 
 	}
 	found, asked := rotation.ProofDead, v.clock.Monotonic()
 	if !pair.AccessToken.IsZero() && pair.AccessToken.Fingerprint() == pair.State.AccessToken {
-		check, err := v.github.CheckToken(ctx, app, pair.AccessToken)
+		check, err := v.github.CheckToken(ctx, restlimit.Caller{UID: token.UID, Namespace: token.Namespace}, app, pair.AccessToken)
+		if waiting, ok := errors.AsType[*restlimit.WaitingError](err); ok {
+			if _, waits := v.github.Waits(waiting.Host, token.UID); waits {
+				return // The end of this has the resource reconciled, which tells of it.
+			}
+		}
 		if err != nil {
 			p := problem.Problem{Reason: v1alpha1.ReasonGitHubUnavailable, Message: "GitHub could not be asked about the restored pair: " + words.Of(err) + "."}
 			if failed, ok := errors.AsType[*github.Error](err); ok {

@@ -4,12 +4,14 @@ import (
 	"context"
 
 	"github.com/go-logr/logr"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/controllers/replay"
 	"github.com/githubusertoken/github-user-token-operator/controllers/retry"
 	"github.com/githubusertoken/github-user-token-operator/controllers/words"
 	"github.com/githubusertoken/github-user-token-operator/internal/backoff"
+	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 	"github.com/githubusertoken/github-user-token-operator/internal/github"
 	"github.com/githubusertoken/github-user-token-operator/internal/problem"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
@@ -23,9 +25,11 @@ type pairReader interface {
 
 // outcomes take down what came of exchanges and of steps of the device flow, panics included.
 type outcomes struct {
-	notes     notes
-	reporter  Reporter
-	limiter   Limiter
+	notes    notes
+	reporter Reporter
+	limiter  Limiter
+	// received is told of each access token that GitHub has issued, and for which App.
+	received  func(uid types.UID, app github.App, token credential.Fingerprint)
 	pairs     pairReader
 	replays   *replay.Replayer
 	clock     rotation.Clock
@@ -46,6 +50,7 @@ func (o *outcomes) record(log logr.Logger, token *v1alpha1.GitHubUserToken, job 
 	switch result.Outcome {
 	case rotation.Committed:
 		o.notes.succeed(token.UID)
+		o.received(token.UID, job.App, result.Pair.State.AccessToken)
 		o.notes.Peek(token.UID, func(m *note) { m.startsChain(result.Pair) })
 		log.Info("The token was refreshed", "expires", result.Pair.State.ExpiresAt, "count", result.Pair.State.RefreshCount)
 		o.reporter.Stored(log, token, result.Pair, false)

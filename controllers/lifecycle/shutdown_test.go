@@ -63,6 +63,7 @@ func (l *live) Stored(logr.Logger, *v1alpha1.GitHubUserToken, *rotation.Pair, bo
 type noOutbox struct{ Outbox }
 
 func (noOutbox) Take(rotation.Owner) error    { return nil }
+func (noOutbox) Unwanted(string)              {}
 func (noOutbox) Reserve(rotation.Owner) error { return nil }
 func (noOutbox) Release(rotation.Owner)       {}
 func (noOutbox) Keep(rotation.Record) error   { return nil }

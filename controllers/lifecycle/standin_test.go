@@ -253,5 +253,6 @@ func (c cached) Resources(context.Context, string) ([]*v1alpha1.GitHubUserToken,
 type noLimit struct{}
 
 func (noLimit) Acquire(string, ratelimit.Request) (bool, time.Time) { return true, time.Time{} }
+func (noLimit) Waits(string, string) (time.Time, bool)              { return time.Time{}, false }
 func (noLimit) Pause(string, time.Time)                             {}
 func (noLimit) Cancel(string)                                       {}

@@ -24,10 +24,11 @@ type note struct {
 	living   remains
 	// hopeless reports that there is no use in another try, givenUp that an event has told so.
 	hopeless, givenUp bool
-	// waits is the host for whose credentials endpoint there is to be a turn; empty when none is waited for. turn is that
-	// for which there is one. told reports that an event has told of the waiting.
-	waits, turn string
-	told        bool
+	// waits is the host for whose credentials endpoint, or for trying the client secret, there is to be a turn; empty when
+	// none is waited for. turn is that for whose credentials endpoint there is one. told reports that an event has told of
+	// the waiting.
+	waits, turn  string
+	secret, told bool
 	// revoked are the pairs that GitHub has revoked. The backup may hold the same one, and asked for it once more
 	// GitHub would know no such token.
 	revoked map[tokens]bool
@@ -68,9 +69,12 @@ func (r *Revoker) Advance(ctx context.Context, token *v1alpha1.GitHubUserToken, 
 		r.notes.With(token.UID, func(n *note) { n.done, n.givenUp = true, true })
 		return Step{Done: true}, nil
 	case known.waits != "":
-		waiting, ok := errors.AsType[*waitingError](r.awaitTurn(token, known.waits))
+		waiting, ok := errors.AsType[*waitingError](r.awaitTurn(token, known.waits, known.secret))
 		if ok {
 			return Step{RequeueAt: now.Add(min(max(time.Until(waiting.until), time.Second), left+time.Millisecond))}, nil
+		}
+		if known.secret && wait > 0 {
+			return Step{RequeueAt: now.Add(min(wait, max(left, 0)+time.Millisecond))}, nil
 		}
 	case wait > 0:
 		return Step{RequeueAt: now.Add(min(wait, max(left, 0)+time.Millisecond))}, nil
@@ -103,7 +107,10 @@ func (r *Revoker) revoke(log logr.Logger, token *v1alpha1.GitHubUserToken) {
 	r.notes.With(token.UID, func(n *note) {
 		n.done, n.err, n.living, n.hopeless, n.turn = err == nil, err, living, isHopeless(err), ""
 		if waits {
-			n.waits, tell, n.told = waiting.host, !n.told, true
+			n.waits, n.secret, tell, n.told = waiting.host, waiting.secret, !n.told, true
+			if n.secret {
+				n.next = now + time.Second // There may be no place to wait in.
+			}
 			return
 		}
 		n.failures++

@@ -7,6 +7,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers/restlimit"
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 	"github.com/githubusertoken/github-user-token-operator/internal/github"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
@@ -21,6 +22,7 @@ func (r *Revoker) revokeEach(ctx context.Context, token *v1alpha1.GitHubUserToke
 	}
 	app := scope.AppOf(token)
 	app.ClientSecret = r.clientSecret(ctx, token)
+	who := restlimit.Caller{UID: token.UID, Namespace: token.Namespace}
 	var living remains
 	var failed error
 	for _, ref := range refs {
@@ -53,7 +55,7 @@ func (r *Revoker) revokeEach(ctx context.Context, token *v1alpha1.GitHubUserToke
 			r.noteRevoked(token.UID, p) // It goes with its own resource.
 			continue
 		}
-		if err := r.revokePair(ctx, issuer, p, r.turnOf(token)); err == nil {
+		if err := r.revokePair(ctx, who, issuer, p, r.turnOf(token)); err == nil {
 			r.noteRevoked(token.UID, p)
 		} else if failed == nil || isHopeless(failed) {
 			living, failed = remainsOf(p), err

@@ -11,8 +11,10 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers/restlimit"
 	"github.com/githubusertoken/github-user-token-operator/controllers/runner"
 	"github.com/githubusertoken/github-user-token-operator/controllers/runner/runnertest"
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
@@ -45,7 +47,9 @@ type world struct {
 	// byApp and byToken are the replies of the App's endpoint and of the tokens' own, in turn; the last one stays.
 	byApp, byToken []error
 	// calls are those of GitHub.
-	calls     []string
+	calls []string
+	// turnIn is in how long there is a turn to try the client secret; zero when there is one.
+	turnIn    time.Duration
 	noSecret  bool
 	gone      bool
 	findErr   error
@@ -55,6 +59,8 @@ type world struct {
 	settling  time.Duration
 	settleErr error
 	events    []string
+	// told is what the status says while an exchange goes on.
+	told []string
 }
 
 func newWorld(t *testing.T) *world {
@@ -82,6 +88,12 @@ func newWorld(t *testing.T) *world {
 				return nil, w.findErr
 			}
 			return w.token, nil
+		},
+		ReportTrouble: func(owner rotation.Owner, message string) {
+			if owner != scope.OwnerOf(w.token) {
+				t.Errorf("the status of %v says %q", owner, message)
+			}
+			w.told = append(w.told, message)
 		},
 		Refs: func(context.Context, *v1alpha1.GitHubUserToken) ([]rotation.Ref, error) { return w.refs, w.refsErr },
 	})
@@ -148,9 +160,18 @@ func next(replies *[]error) error {
 	return err
 }
 
-func (w *world) RevokeToken(_ context.Context, app github.App, token credential.AccessToken) error {
+func (w *world) Waits(string, types.UID) (time.Time, bool) {
+	return time.Now().Add(w.turnIn), w.turnIn > 0
+}
+
+func (w *world) Cancel(string) {}
+
+func (w *world) RevokeToken(_ context.Context, _ restlimit.Caller, app github.App, token credential.AccessToken) error {
 	if app.ClientSecret.IsZero() || token.IsZero() {
 		w.t.Error("the App's endpoint was called without a client secret, or a token")
+	}
+	if w.turnIn > 0 {
+		return &restlimit.WaitingError{Host: app.Host, Until: time.Now().Add(w.turnIn)}
 	}
 	w.calls = append(w.calls, "app "+app.Key())
 	return next(&w.byApp)

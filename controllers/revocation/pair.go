@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/githubusertoken/github-user-token-operator/controllers/restlimit"
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 	"github.com/githubusertoken/github-user-token-operator/internal/github"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
@@ -73,7 +74,7 @@ func (p pair) hasExpired(now time.Time) bool { return !p.expires.IsZero() && !no
 // dead. That the App knows no such access token says nothing of the refresh token, and of a young pair nothing at all.
 // turn asks for one request to the tokens' own endpoint of a host; an error says that there is none yet. For what has
 // expired by the clock, and is all that is left, no turn is waited for.
-func (r *Revoker) revokePair(ctx context.Context, app github.App, p pair, turn func(host string) error) error {
+func (r *Revoker) revokePair(ctx context.Context, who restlimit.Caller, app github.App, p pair, turn func(host string) error) error {
 	if p.access.IsZero() && p.refresh.IsZero() {
 		return nil
 	}
@@ -83,7 +84,10 @@ func (r *Revoker) revokePair(ctx context.Context, app github.App, p pair, turn f
 	young, dead := p.isYoung(now), p.isDead(now)
 	var unknown error
 	if !app.ClientSecret.IsZero() && !dead {
-		err := r.options.GitHub.RevokeToken(ctx, app, p.access)
+		err := r.options.GitHub.RevokeToken(ctx, who, app, p.access)
+		if waiting, ok := errors.AsType[*restlimit.WaitingError](err); ok {
+			return &waitingError{host: waiting.Host, until: waiting.Until, secret: true}
+		}
 		var failed *github.Error
 		switch {
 		case err == nil || !errors.As(err, &failed):

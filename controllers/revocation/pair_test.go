@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/githubusertoken/github-user-token-operator/controllers/restlimit"
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 	"github.com/githubusertoken/github-user-token-operator/internal/github"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
@@ -87,7 +88,7 @@ func TestRevocationOfOnePair(t *testing.T) {
 			if !c.withoutSecret {
 				by.ClientSecret = credential.NewClientSecret("app-secret")
 			}
-			if err := w.revoker.revokePair(t.Context(), by, p, func(string) error { return nil }); err != c.want { //nolint:errorlint // It is to be the very one.
+			if err := w.revoker.revokePair(t.Context(), restlimit.Caller{UID: "u1"}, by, p, func(string) error { return nil }); err != c.want { //nolint:errorlint // It is to be the very one.
 				t.Errorf("got %v, want %v", err, c.want)
 			}
 			if !slices.Equal(w.calls, c.calls) {
@@ -114,7 +115,7 @@ func TestRevocationWaitsForNoTurnForWhatHasExpiredByTheClock(t *testing.T) {
 			p := pair{
 				app: "github.com/Iv23li", access: credential.NewAccessToken("ghu_1"), refresh: credential.NewRefreshToken(c.refresh), expires: c.expires,
 			}
-			if err := w.revoker.revokePair(t.Context(), github.App{Host: "github.com"}, p, func(string) error { return noTurn }); err != c.want { //nolint:errorlint // It is to be the very one.
+			if err := w.revoker.revokePair(t.Context(), restlimit.Caller{UID: "u1"}, github.App{Host: "github.com"}, p, func(string) error { return noTurn }); err != c.want { //nolint:errorlint // It is to be the very one.
 				t.Errorf("got %v, want %v", err, c.want)
 			}
 			if len(w.calls) != 0 {

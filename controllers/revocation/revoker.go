@@ -2,11 +2,14 @@ package revocation
 
 import (
 	"context"
+	"time"
 
 	"github.com/go-logr/logr"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers/restlimit"
 	"github.com/githubusertoken/github-user-token-operator/controllers/runner"
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 	"github.com/githubusertoken/github-user-token-operator/internal/github"
@@ -17,10 +20,15 @@ import (
 
 // GitHub is what the Revoker calls.
 type GitHub interface {
-	// RevokeToken revokes the pair of an access token through its App, which takes the client secret.
-	RevokeToken(ctx context.Context, app github.App, token credential.AccessToken) error
+	// RevokeToken revokes the pair of an access token through its App, which takes the client secret. What has no turn is a
+	// *restlimit.WaitingError.
+	RevokeToken(ctx context.Context, who restlimit.Caller, app github.App, token credential.AccessToken) error
 	// RevokeCredentials revokes tokens by themselves. Zero tokens are left out.
 	RevokeCredentials(ctx context.Context, host string, access credential.AccessToken, refresh credential.RefreshToken) error
+	// Waits reports whether a resource waits for its turn to have its client secret tried.
+	Waits(host string, uid types.UID) (until time.Time, waits bool)
+	// Cancel gives up a place among those who wait for that.
+	Cancel(id string)
 }
 
 // Store reads pairs live.
@@ -42,6 +50,8 @@ type Options struct {
 	// Runner runs the revocations of resources that are deleted: that of the exchanges, so that a resource has
 	// no exchange meanwhile. Its OnDone has the resource reconciled.
 	Runner *runner.Runner
+	// ReportTrouble has the status say why an exchange goes on whose pair must not be stored.
+	ReportTrouble func(rotation.Owner, string)
 	// Limiter gives out turns at the credentials endpoint, of CredentialsPerHour for each host. May be nil: no limit.
 	Limiter Limiter
 	// Events tells of tokens that could not be revoked. May be nil.

@@ -7,6 +7,7 @@ import (
 	"github.com/go-logr/logr"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers/restlimit"
 	"github.com/githubusertoken/github-user-token-operator/controllers/words"
 	"github.com/githubusertoken/github-user-token-operator/internal/github"
 	"github.com/githubusertoken/github-user-token-operator/internal/ratelimit"
@@ -30,13 +31,18 @@ type Limiter interface {
 	Cancel(id string)
 }
 
-// waitingError: the credentials endpoint was not asked, since it is not this namespace's turn.
+// waitingError: GitHub was not asked, since it is not this namespace's turn.
 type waitingError struct {
 	host  string
 	until time.Time
+	// secret reports that the turn is one to try the client secret, and not one at the credentials endpoint.
+	secret bool
 }
 
 func (e *waitingError) Error() string {
+	if e.secret {
+		return (&restlimit.WaitingError{Host: e.host, Until: e.until}).Error()
+	}
 	return e.host + ": its limit of requests without a client secret is used up, and this namespace has no turn yet"
 }
 
@@ -51,7 +57,7 @@ func (r *Revoker) acquire(host, id, namespace string) error {
 	// Who has waited longest goes first.
 	ok, until := r.options.Limiter.Acquire(credentialsOf(host), ratelimit.Request{ID: id, Namespace: namespace, Yields: true})
 	if !ok {
-		return &waitingError{host, until}
+		return &waitingError{host: host, until: until}
 	}
 	return nil
 }
@@ -83,8 +89,15 @@ func (r *Revoker) turnOf(token *v1alpha1.GitHubUserToken) func(host string) erro
 	}
 }
 
-// awaitTurn looks whether the turn of a resource that waits for one has come.
-func (r *Revoker) awaitTurn(token *v1alpha1.GitHubUserToken, host string) error {
+// awaitTurn looks whether the turn of a resource that waits for one has come. One to try the client secret is held for it.
+func (r *Revoker) awaitTurn(token *v1alpha1.GitHubUserToken, host string, secret bool) error {
+	if secret {
+		if until, waits := r.options.GitHub.Waits(host, token.UID); waits {
+			return &waitingError{host: host, until: until, secret: true}
+		}
+		r.notes.With(token.UID, func(n *note) { n.waits, n.secret = "", false })
+		return nil
+	}
 	if err := r.acquire(host, string(token.UID), token.Namespace); err != nil {
 		return err
 	}
@@ -96,6 +109,12 @@ func (r *Revoker) awaitTurn(token *v1alpha1.GitHubUserToken, host string) error 
 func (r *Revoker) tellWaiting(log logr.Logger, token *v1alpha1.GitHubUserToken, waiting *waitingError) {
 	log.Info("The pair is revoked at GitHub when it is its turn", "host", waiting.host, "about", waiting.until)
 	if r.options.Events == nil {
+		return
+	}
+	if waiting.secret {
+		r.options.Events.Eventf(token, nil, eventNormal, EventRevocationWaiting, "Revoke",
+			"The token is revoked at GitHub when it is the turn of this namespace, at about %s: whether %s takes the client secret is not known yet, and %d such requests an hour are made to it.",
+			words.Time(waiting.until), waiting.host, restlimit.PerHour)
 		return
 	}
 	r.options.Events.Eventf(token, nil, eventNormal, EventRevocationWaiting, "Revoke",

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/githubusertoken/github-user-token-operator/controllers/runner"
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 	"github.com/githubusertoken/github-user-token-operator/internal/github"
@@ -135,9 +136,24 @@ func TestRevocationRateLimitOfTheCredentialsEndpointHoldsForAll(t *testing.T) {
 func TestRevocationPairThatIsNotLetInWaitsForItsTurn(t *testing.T) {
 	w, l := withTurns(t, 0)
 	record := rotation.Record{Owner: scope.OwnerOf(w.token), App: "github.com/Iv23li", Reply: &github.Reply{SentAt: w.clock.Now()}}
-	w.revoker.Unadmitted(t.Context(), scope.AppOf(w.token), record, github.Tokens{
-		AccessToken: credential.NewAccessToken("ghu_1"), RefreshToken: credential.NewRefreshToken("ghr_1"), ExpiresAt: w.clock.Now().Add(8 * time.Hour),
+	work := runner.Subject{UID: w.token.UID, Namespace: w.token.Namespace, Host: "github.com"}
+	w.clock.OnSleep = func() {
+		if !w.runner.Busy(work.UID) || w.runner.Full(work) {
+			t.Errorf("while it waits it is busy %t, and there is no place for others %t", w.runner.Busy(work.UID), w.runner.Full(work))
+		}
+	}
+	err := w.runner.Start(work, func() {
+		if !w.runner.Full(work) {
+			t.Fatal("an exchange takes no place")
+		}
+		w.revoker.Unadmitted(t.Context(), scope.AppOf(w.token), record, github.Tokens{
+			AccessToken: credential.NewAccessToken("ghu_1"), RefreshToken: credential.NewRefreshToken("ghr_1"), ExpiresAt: w.clock.Now().Add(8 * time.Hour),
+		})
 	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.queued.Run()
 	var slept time.Duration
 	for _, pause := range w.clock.Slept {
 		slept += pause
@@ -147,5 +163,39 @@ func TestRevocationPairThatIsNotLetInWaitsForItsTurn(t *testing.T) {
 	}
 	if first := l.asked[0]; strings.Contains(first, "ghu_") || !strings.HasPrefix(first, "github.com/credentials for team-a by unadmitted ") {
 		t.Errorf("asked for %q", first)
+	}
+	told := slices.Compact(w.told)
+	if len(told) != 1 || !strings.Contains(told[0], "must not be stored") || !strings.Contains(told[0], "this namespace has no turn yet") {
+		t.Errorf("the status says %q", told)
+	}
+}
+
+// A client secret that GitHub is not known to take is tried when it is the turn of the namespace, too.
+func TestRevocationDeletionWaitsForItsTurnToHaveItsClientSecretTried(t *testing.T) {
+	w := newWorld(t)
+	w.turnIn = 88 * time.Second
+	w.advance()
+	for range 3 {
+		step := w.advance()
+		if in := step.RequeueAt.Sub(w.clock.Now()); step.Done || in < 87*time.Second || in > 88*time.Second {
+			t.Errorf("%+v, in %s", step, in)
+		}
+	}
+	if len(w.calls) != 0 || len(w.events) != 1 || !strings.Contains(w.events[0], "whether github.com takes the client secret is not known yet, and 60 such requests an hour") {
+		t.Errorf("GitHub was called by %q, the events are %q", w.calls, w.events)
+	}
+	w.clock.Mono += 5 * time.Minute
+	w.turnIn = 0
+	w.advance()
+	if step := w.advance(); !step.Done || !slices.Equal(w.calls, []string{"app github.com/Iv23li"}) || len(w.events) != 1 {
+		t.Errorf("%+v after %q, and the events %q", step, w.calls, w.events)
+	}
+}
+
+func TestRevocationDeletionDoesNotWaitForEverToHaveItsClientSecretTried(t *testing.T) {
+	w := newWorld(t)
+	w.turnIn = 88 * time.Second
+	if took := w.finish(); took < maxTurnTime || took > maxTurnTime+time.Second || len(w.calls) != 0 {
+		t.Errorf("it took %s, and GitHub was called by %q", took, w.calls)
 	}
 }

@@ -50,11 +50,17 @@ type claims struct {
 	byToken map[credential.Fingerprint]map[types.UID]struct{}
 	// indexed is the token under which a resource stands in that index: one at most.
 	indexed map[types.UID]credential.Fingerprint
-	// losses counts what has ended a horizon, and settled has, by namespace, the youngest resource up to which all older
-	// ones of it have been looked at.
-	losses  uint64
+	// settled has, by namespace, the youngest resource up to which all older ones of it have been looked at.
 	settled map[string]claim
+	// losses counts what has ended a horizon, and lost has, by namespace, which was the last of it. forgotten is the latest of
+	// those that are not known by namespace any more.
+	losses, forgotten uint64
+	lost              map[string]uint64
 }
+
+// maxLost is of how many namespaces it is known when they have lost a horizon. A look at older resources takes no time in which
+// so many do.
+const maxLost = 1000
 
 // horizon is the youngest resource of a namespace up to which every older one there was found to have a claim, a pair,
 // or no token, so that none of those has to be looked at; ok is false when there is none.
@@ -65,11 +71,15 @@ func (c *claims) horizon(namespace string) (youngest claim, losses uint64, ok bo
 	return youngest, c.losses, ok
 }
 
-// settle notes that they were, unless that has changed since the look at them began.
+// settle notes that they were, unless that has changed in the namespace since the look at them began. losses is how many there
+// were then.
 func (c *claims) settle(mine claim, losses uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if youngest, ok := c.settled[mine.name.Namespace]; losses == c.losses && (!ok || compare(mine, youngest) > 0) {
+	if lost, known := c.lost[mine.name.Namespace]; losses < c.forgotten || known && losses < lost {
+		return
+	}
+	if youngest, ok := c.settled[mine.name.Namespace]; !ok || compare(mine, youngest) > 0 {
 		c.settled[mine.name.Namespace] = mine
 	}
 }
@@ -84,10 +94,18 @@ func (c *claims) unsettle(namespace string) {
 func (c *claims) lose(namespace string) {
 	c.losses++
 	delete(c.settled, namespace)
+	if _, known := c.lost[namespace]; !known && len(c.lost) >= maxLost {
+		clear(c.lost)
+		c.forgotten = c.losses
+	}
+	c.lost[namespace] = c.losses
 }
 
 func newClaims(store *memory.Store) *claims {
-	return &claims{own: memory.NewSlot[claim](store), byToken: map[credential.Fingerprint]map[types.UID]struct{}{}, indexed: map[types.UID]credential.Fingerprint{}, settled: map[string]claim{}}
+	return &claims{
+		own: memory.NewSlot[claim](store), byToken: map[credential.Fingerprint]map[types.UID]struct{}{}, indexed: map[types.UID]credential.Fingerprint{},
+		settled: map[string]claim{}, lost: map[string]uint64{},
+	}
 }
 
 // enter records which token a resource wants; none when it is empty. It replaces what the resource wanted

@@ -71,6 +71,18 @@ func (f *findings) get(ref reference) (found finding, ok bool) {
 	return e.keys[ref.key].latest, true
 }
 
+// confirmed is get for a version that was known before it was read: what the watch has not told since has not happened.
+func (f *findings) confirmed(ref reference) (found finding, ok bool) {
+	f.mu.Lock()
+	e := f.bySecret[ref.secret]
+	known := e != nil && e.told.known
+	f.mu.Unlock()
+	if !known {
+		return finding{}, false
+	}
+	return f.get(ref)
+}
+
 // note remembers what a Secret held when it was read, nil when there was none: under the keys, and under all that were
 // asked for before. before is what the watch had told before it was read. It reports whether
 // something else was known of any of them.

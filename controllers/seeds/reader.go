@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"k8s.io/apimachinery/pkg/types"
 
@@ -13,25 +14,28 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 )
 
-// ReaderOptions configure a Reader. All are required.
+// ReaderOptions configure a Reader. All but Monotonic are required.
 type ReaderOptions struct {
 	// Source reads Secrets.
 	Source Source
 	// Versions knows which versions of them there are.
 	Versions Versions
+	// Monotonic is the clock by which reads are paced; see PacedError. May be nil: they are not.
+	Monotonic func() time.Duration
 }
 
 // Reader reads seeds and client secrets. Make it with NewReader; it is safe for concurrent use.
 type Reader struct {
 	options  ReaderOptions
 	findings *findings
+	pace     pace
 	// changed is told of each namespace in which a Secret was found to hold something else than before. May be nil.
 	changed func(namespace string)
 }
 
 // NewReader makes a Reader.
 func NewReader(options ReaderOptions) *Reader {
-	return &Reader{options: options, findings: newFindings(options.Versions)}
+	return &Reader{options: options, findings: newFindings(options.Versions), pace: pace{now: options.Monotonic, paid: map[string]time.Duration{}}}
 }
 
 // Look finds out what the seed of a resource holds, when there is a reason to know: no pair yet, a changed
@@ -39,15 +43,19 @@ func NewReader(options ReaderOptions) *Reader {
 // is nil when there is none.
 //
 // A new spec is a reason of its own: it may name a Secret whose last change the watch let pass, because nobody
-// named it then. It remains the caller's to say until Look has returned without an error.
+// named it then. It remains the caller's to say until Look has returned without an error. Of a version that was known before
+// it was read that is not so, and while much is read of the Secrets of the namespace such a version is not read again.
 func (r *Reader) Look(ctx context.Context, token *v1alpha1.GitHubUserToken, pair *rotation.Pair, newSpec bool) (scope.Seed, error) {
 	if token.Spec.RefreshTokenRef == nil {
 		return scope.Seed{}, nil
 	}
+	ref := seedOf(token)
 	if newSpec {
+		if found, ok := r.findings.confirmed(ref); ok && r.pace.isBusy(token.Namespace) {
+			return found.seed, nil
+		}
 		return r.readSeed(ctx, token)
 	}
-	ref := seedOf(token)
 	if latest, known := r.options.Versions.Version(ref.secret); isSettled(token, pair, latest, known) {
 		return scope.Seed{}, nil
 	}
@@ -104,13 +112,22 @@ func (r *Reader) readSeed(ctx context.Context, token *v1alpha1.GitHubUserToken) 
 	return found, err
 }
 
-// read reads a Secret live and remembers what stands under the keys.
+// read reads a Secret live and remembers what stands under the keys. Errors: *PacedError, and those of the source.
 func (r *Reader) read(ctx context.Context, name types.NamespacedName, keys ...string) (*Secret, error) {
+	if err := r.pace.check(name.Namespace); err != nil {
+		return nil, err
+	}
+	return r.readNow(ctx, name, keys...)
+}
+
+// readNow is read for whoever keeps to a pace of his own.
+func (r *Reader) readNow(ctx context.Context, name types.NamespacedName, keys ...string) (*Secret, error) {
 	before := r.findings.told(name)
 	secret, err := r.options.Source.ReadSecret(ctx, name)
 	if err != nil {
 		return nil, err // The caller wraps it and says what was to be read.
 	}
+	r.pace.add(name.Namespace, secret.size())
 	if r.findings.note(name, secret, before, keys...) && r.changed != nil {
 		r.changed(name.Namespace)
 	}
@@ -130,7 +147,7 @@ func (r *Reader) Recheck(ctx context.Context, name types.NamespacedName, keys []
 		_, ok := r.findings.get(reference{name, key})
 		return !ok
 	}) {
-		secret, err := r.read(ctx, name, keys...)
+		secret, err := r.readNow(ctx, name, keys...)
 		if err != nil {
 			return nil, 0, err
 		}

@@ -22,12 +22,15 @@ type Secret struct {
 	Ours bool
 	// Data are its values by their keys.
 	Data map[string][]byte
+	// Metadata is how many bytes its metadata has.
+	Metadata int
 }
 
 func (s *Secret) size() (bytes int) {
 	if s == nil {
 		return 0
 	}
+	bytes = s.Metadata
 	for key, value := range s.Data {
 		bytes += len(key) + len(value)
 	}

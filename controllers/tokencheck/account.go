@@ -8,6 +8,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/githubusertoken/github-user-token-operator/controllers/restlimit"
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 	"github.com/githubusertoken/github-user-token-operator/controllers/words"
 	"github.com/githubusertoken/github-user-token-operator/internal/backoff"
@@ -40,17 +41,23 @@ func (c *Checks) VerifyAccount(ctx context.Context, app github.App, record rotat
 	clock := c.options.Clock
 	began := clock.Monotonic()
 	patience := c.verifyWithin(record, tokens)
+	// It is not begun anew when it has its turn, and so has a name of its own among those who wait.
+	who := restlimit.Caller{UID: types.UID(record.Owner.UID), Namespace: record.Owner.Namespace, Waits: "account " + record.ID}
+	c.options.GitHub.Received(who.UID, app, tokens.AccessToken.Fingerprint())
+	defer c.options.GitHub.Cancel(who.Waits)
 	var refusedSince *time.Duration
 	for try := 1; ; try++ {
-		user, err := c.user(ctx, app.Host, tokens.AccessToken)
+		user, err := c.user(ctx, who, app.Host, tokens.AccessToken)
 		if err == nil {
 			if !scope.Matches(*record.User, user) {
 				return nil, fmt.Errorf("%w: it is %s (id %d)", rotation.ErrWrongUser, user.Login, user.ID)
 			}
 			return &user, nil
 		}
+		in, waits := waitingOf(err)
 		var failed *github.Error
 		switch now := clock.Monotonic(); {
+		case waits: // Nobody was asked, which proves nothing either way.
 		case !errors.As(err, &failed) || failed.Reason != github.TokenInvalid:
 			refusedSince = nil
 		case refusedSince == nil:
@@ -64,13 +71,15 @@ func (c *Checks) VerifyAccount(ctx context.Context, app github.App, record rotat
 		if clock.Monotonic()-began >= patience {
 			return nil, fmt.Errorf("%w: %s", rotation.ErrUserUnknown, words.Of(err))
 		}
-		if try > quietTries {
+		if waits || try > quietTries {
 			c.options.StandAside(types.UID(record.Owner.UID))
 			c.options.ReportTrouble(record.Owner, "GitHub has issued a new pair, which is kept safe. It is not stored until GitHub says whose it is, because spec.user is set: "+
 				words.Of(err)+". The operator asks again within a minute.")
 		}
 		pause := verifyBackoff.After(try)
-		if failed != nil {
+		if waits {
+			pause = min(in, restlimit.PollEvery)
+		} else if failed != nil {
 			pause = min(max(pause, failed.RetryAfter), maxVerifyPause)
 		}
 		_ = clock.Sleep(ctx, pause)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/go-logr/logr"
 
+	"github.com/githubusertoken/github-user-token-operator/controllers/restlimit"
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 	"github.com/githubusertoken/github-user-token-operator/controllers/words"
 	"github.com/githubusertoken/github-user-token-operator/internal/github"
@@ -27,12 +28,27 @@ const (
 	refused answer = "refused"
 	// barred: GitHub knows the token, and lets its account do nothing.
 	barred answer = "barred"
+	// waiting: GitHub was not asked, since there was no turn.
+	waiting answer = "waiting"
 )
+
+// waitingOf reports whether GitHub was not asked, since there was no turn, and in how long there will be one about.
+func waitingOf(err error) (in time.Duration, waits bool) {
+	failed, waits := errors.AsType[*restlimit.WaitingError](err)
+	if !waits {
+		return 0, false
+	}
+	return max(time.Until(failed.Until), time.Second), true // The limiter has the real clock.
+}
 
 // check makes one check of spec.checkInterval.
 func (c *Checks) check(ctx context.Context, t target) {
 	found, retryAfter, standing := c.ask(ctx, t, youngToken)
 	switch found {
+	case waiting:
+		now := c.options.Clock.Monotonic()
+		c.notes.Peek(t.uid(), func(n *note) { n.checkAt = now + afterTurn })
+		return
 	case barred:
 		believed, now := false, c.options.Clock.Monotonic()
 		c.notes.Peek(t.uid(), func(n *note) {
@@ -65,14 +81,21 @@ func (c *Checks) check(ctx context.Context, t target) {
 // token that is younger than youngFor say nothing. retryAfter is in how long it is worth to ask again; zero when
 // that is not known.
 func (c *Checks) ask(ctx context.Context, t target, youngFor time.Duration) (found answer, retryAfter time.Duration, standing scope.Standing) {
-	defer func() { tokenChecks.WithLabelValues(string(found)).Inc() }()
+	defer func() {
+		if found != waiting {
+			tokenChecks.WithLabelValues(string(found)).Inc()
+		}
+	}()
 	ctx, cancel := c.options.Clock.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	live, err := c.options.Store.Get(ctx, t.ref)
 	if err != nil || live.AccessToken.Fingerprint() != t.token {
 		return unknown, 0, scope.Standing{}
 	}
-	check, err := c.options.GitHub.CheckToken(ctx, t.app, live.AccessToken)
+	check, err := c.options.GitHub.CheckToken(ctx, t.caller(), t.app, live.AccessToken)
+	if in, waits := waitingOf(err); waits {
+		return waiting, in, scope.Standing{}
+	}
 	var failed *github.Error
 	switch {
 	case errors.As(err, &failed) && failed.Reason == github.IncorrectClientCredentials:

@@ -7,6 +7,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers/restlimit"
 	"github.com/githubusertoken/github-user-token-operator/controllers/runner"
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 	"github.com/githubusertoken/github-user-token-operator/internal/github"
@@ -21,12 +22,18 @@ const MaxChecks = 32
 // callTimeout bounds one call of GitHub that is no exchange.
 const callTimeout = 10 * time.Second
 
-// GitHub is what the checks call.
+// GitHub is what the checks call; see restlimit.Client. What has no turn is a *restlimit.WaitingError.
 type GitHub interface {
 	// CheckToken reports whether a token is alive. An error says nothing about it.
-	CheckToken(ctx context.Context, app github.App, token credential.AccessToken) (github.Check, error)
+	CheckToken(ctx context.Context, who restlimit.Caller, app github.App, token credential.AccessToken) (github.Check, error)
 	// User is the account of a token.
-	User(ctx context.Context, host string, token credential.AccessToken) (github.User, error)
+	User(ctx context.Context, who restlimit.Caller, host string, token credential.AccessToken) (github.User, error)
+	// Received is told of a token that GitHub has issued for an App.
+	Received(uid types.UID, app github.App, token credential.Fingerprint)
+	// Waits reports whether a resource waits for its turn, and until when about.
+	Waits(host string, uid types.UID) (until time.Time, waits bool)
+	// Cancel gives up a place among those who wait.
+	Cancel(id string)
 	// CheckHost says why a host must not be called; nil when it may be.
 	CheckHost(host string) error
 }

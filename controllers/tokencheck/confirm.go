@@ -7,6 +7,7 @@ import (
 	"github.com/go-logr/logr"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers/restlimit"
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 	"github.com/githubusertoken/github-user-token-operator/internal/backoff"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
@@ -55,6 +56,8 @@ func (c *Checks) Confirm(ctx context.Context, token *v1alpha1.GitHubUserToken, p
 				c.markRevoked(ctx, t)
 				return
 			}
+		case waiting:
+			pause = min(retryAfter, restlimit.PollEvery) // It is not begun anew when it has its turn.
 		default:
 			pause = min(max(noticeBackoff.After(try), retryAfter), maxNoticePause)
 		}

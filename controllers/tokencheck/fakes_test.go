@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers/restlimit"
 	"github.com/githubusertoken/github-user-token-operator/controllers/runner"
 	"github.com/githubusertoken/github-user-token-operator/controllers/runner/runnertest"
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
@@ -55,12 +56,17 @@ type world struct {
 	// replies are given in turn; the last one stays.
 	replies     []reply
 	asked       int
+	reads       int
 	secretsSent []credential.ClientSecret
 	hostErr     error
 	storeErr    error
 	secretErr   error
-	busy        bool
-	unwanted    bool
+	// turnIn is in how long there is a turn to ask; zero when there is one. waits says that one is waited for.
+	turnIn   time.Duration
+	waits    bool
+	received []credential.Fingerprint
+	busy     bool
+	unwanted bool
 
 	marked, cleared, learnt int
 	learntUser              rotation.User
@@ -157,20 +163,45 @@ func (w *world) reply() reply {
 	return r
 }
 
-func (w *world) CheckToken(_ context.Context, app github.App, _ credential.AccessToken) (github.Check, error) {
+func (w *world) CheckToken(_ context.Context, _ restlimit.Caller, app github.App, _ credential.AccessToken) (github.Check, error) {
+	if err := w.turn(); err != nil {
+		return github.Check{}, err
+	}
 	w.secretsSent = append(w.secretsSent, app.ClientSecret)
 	r := w.reply()
 	return github.Check{Alive: r.alive, HidesFrom: r.hidesFrom}, r.err
 }
 
-func (w *world) User(context.Context, string, credential.AccessToken) (github.User, error) {
+func (w *world) User(_ context.Context, _ restlimit.Caller, _ string, _ credential.AccessToken) (github.User, error) {
+	if err := w.turn(); err != nil {
+		return github.User{}, err
+	}
 	r := w.reply()
 	return r.user, r.err
 }
 
+// turn is an error when there is no turn.
+func (w *world) turn() error {
+	if w.waits = w.turnIn > 0; w.waits {
+		return &restlimit.WaitingError{Host: "github.com", Until: time.Now().Add(w.turnIn)}
+	}
+	return nil
+}
+
+func (w *world) Waits(string, types.UID) (time.Time, bool) {
+	return time.Now().Add(w.turnIn), w.waits && w.turnIn > 0
+}
+
+func (w *world) Received(_ types.UID, _ github.App, token credential.Fingerprint) {
+	w.received = append(w.received, token)
+}
+
+func (w *world) Cancel(string) { w.waits = false }
+
 func (w *world) CheckHost(string) error { return w.hostErr }
 
 func (w *world) Get(context.Context, rotation.Ref) (*rotation.Pair, error) {
+	w.reads++
 	return w.live.Clone(), w.storeErr
 }
 

@@ -16,6 +16,8 @@ const (
 	// deadCheck is the shortest time between two checks of a token that GitHub has said is dead, which are
 	// there to notice a mistake: GitHub shuts out who presents bad tokens too often.
 	deadCheck = 15 * time.Minute
+	// afterTurn is when something is due that had no turn: a resource is woken when it has one, which is held for longer.
+	afterTurn = time.Second
 	// maxBackoff is the longest wait after something failed, unless GitHub or spec.checkInterval asks for more.
 	maxBackoff = 30 * time.Minute
 )

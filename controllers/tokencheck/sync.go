@@ -25,6 +25,9 @@ func (c *Checks) Sync(log logr.Logger, s *scope.Scope) (requeueAt time.Time) {
 	case c.options.Runner.Full(t.subject()):
 		return s.Now.Add(time.Second + spread(t.owner, 30*time.Second))
 	}
+	if until, waits := c.options.GitHub.Waits(t.app.Host, t.uid()); waits {
+		return s.Now.Add(max(time.Until(until), time.Second)) // It is woken when it has its turn.
+	}
 	var w work
 	now := c.options.Clock.Monotonic()
 	c.notes.With(t.uid(), func(n *note) {

@@ -5,6 +5,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/githubusertoken/github-user-token-operator/controllers/restlimit"
 	"github.com/githubusertoken/github-user-token-operator/controllers/runner"
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
@@ -33,6 +34,11 @@ func (t target) uid() types.UID { return types.UID(t.owner.UID) }
 // subject is whose work it is to ask.
 func (t target) subject() runner.Subject {
 	return runner.Subject{UID: t.uid(), Namespace: t.owner.Namespace, Host: t.app.Host}
+}
+
+// caller is who asks.
+func (t target) caller() restlimit.Caller {
+	return restlimit.Caller{UID: t.uid(), Namespace: t.owner.Namespace}
 }
 
 func (t target) name() types.NamespacedName {

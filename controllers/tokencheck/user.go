@@ -5,6 +5,7 @@ import (
 
 	"github.com/go-logr/logr"
 
+	"github.com/githubusertoken/github-user-token-operator/controllers/restlimit"
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 	"github.com/githubusertoken/github-user-token-operator/controllers/words"
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
@@ -18,7 +19,12 @@ func (c *Checks) learnUser(ctx context.Context, t target) {
 	if err != nil || live.AccessToken.Fingerprint() != t.token {
 		return // It has just been replaced; GitHub is asked again.
 	}
-	user, err := c.user(ctx, t.app.Host, live.AccessToken)
+	user, err := c.user(ctx, t.caller(), t.app.Host, live.AccessToken)
+	if _, waits := waitingOf(err); waits {
+		now := c.options.Clock.Monotonic()
+		c.notes.Peek(t.uid(), func(n *note) { n.userTries, n.userAt = n.userTries-1, now+afterTurn })
+		return
+	}
 	standing, isBarred := barringOf(err)
 	c.notes.Peek(t.uid(), func(n *note) {
 		if isBarred {
@@ -40,10 +46,10 @@ func (c *Checks) learnUser(ctx context.Context, t target) {
 }
 
 // user asks GitHub once whose a token is.
-func (c *Checks) user(ctx context.Context, host string, token credential.AccessToken) (rotation.User, error) {
+func (c *Checks) user(ctx context.Context, who restlimit.Caller, host string, token credential.AccessToken) (rotation.User, error) {
 	ctx, cancel := c.options.Clock.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	user, err := c.options.GitHub.User(ctx, host, token)
+	user, err := c.options.GitHub.User(ctx, who, host, token)
 	if err != nil {
 		return rotation.User{}, err
 	}

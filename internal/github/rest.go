@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -283,7 +284,9 @@ func (c *Client) restError(h host, response *gogithub.Response, err error, unaut
 	reason := UnreadableReply
 	switch status := response.StatusCode; {
 	case status == http.StatusTooManyRequests, status == http.StatusForbidden && (reply.RateLimited || reply.speaksOfRateLimit()):
-		reason = RateLimited
+		e := reply.error(RateLimited)
+		e.OwnLimit = isOwnLimit(response.Header)
+		return e
 	case status == http.StatusForbidden:
 		if detail, ok := singleSignOn(h, response.Header); ok {
 			e := reply.error(SingleSignOn)
@@ -303,4 +306,13 @@ func (c *Client) restError(h host, response *gogithub.Response, err error, unaut
 		reason = Redirected
 	}
 	return reply.error(reason)
+}
+
+// leastOwnLimit is less than the hourly quota of whoever GitHub knows, and more than that of an address.
+const leastOwnLimit = 1000
+
+// isOwnLimit reports whether a rate limit is that of a credential. A secondary limit says nothing of whose it is.
+func isOwnLimit(header http.Header) bool {
+	limit, err := strconv.Atoi(strings.TrimSpace(header.Get("X-RateLimit-Limit")))
+	return err == nil && limit >= leastOwnLimit && strings.TrimSpace(header.Get("X-RateLimit-Remaining")) == "0"
 }

@@ -104,6 +104,17 @@ func (o *Outbox) Keep(record rotation.Record) error {
 	return nil
 }
 
+// Unwanted is told that the pair of a record is not to be stored, and is kept until it is revoked only. After a restart that
+// is found out anew.
+func (o *Outbox) Unwanted(id string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	name := fileName(id)
+	if namespace, kept := o.kept[name]; kept {
+		o.shares.unwant(namespace, name)
+	}
+}
+
 // Remove forgets a record. One that is gone already is no error.
 func (o *Outbox) Remove(id string) error {
 	o.mu.Lock()

@@ -65,7 +65,7 @@ func (o *Outbox) read(name string) (rotation.Record, error) {
 type Stats struct {
 	// Records counts the replies that are kept and not committed.
 	Records int
-	// OldestAge is the age of the oldest of them; zero when there is none.
+	// OldestAge is the age of the oldest of them whose pair is to be stored; zero when there is none.
 	OldestAge time.Duration
 	// Corrupt counts the files that were set aside.
 	Corrupt int

@@ -403,3 +403,26 @@ func TestOutboxFigures(t *testing.T) {
 		t.Errorf("after one was removed: %+v", stats)
 	}
 }
+
+// The age calls somebody at night because a pair is not stored: one that must not be stored is none of these.
+func TestOutboxRecordWhosePairIsNotWantedIsNotWaitedFor(t *testing.T) {
+	now := time.Now()
+	dir := t.TempDir()
+	o := open(t, dir, Options{Now: func() time.Time { return now }})
+	if err := o.Keep(record("one", "body")); err != nil {
+		t.Fatal(err)
+	}
+	o.Unwanted("one")
+	o.Unwanted("another")
+	now = now.Add(10 * time.Minute)
+	if stats := o.Stats(); stats.Records != 1 || stats.OldestAge != 0 {
+		t.Errorf("the outbox says %+v", stats)
+	}
+	if err := o.Keep(record("one", "body")); err != nil { // Found out anew, it is a record like any other.
+		t.Fatal(err)
+	}
+	now = now.Add(time.Minute)
+	if stats := o.Stats(); stats.OldestAge != time.Minute {
+		t.Errorf("the outbox says %+v", stats)
+	}
+}

@@ -41,6 +41,8 @@ type holding struct {
 	places int
 	// since are the times at which its records were kept, by file. Its other places are those of exchanges under way.
 	since map[string]time.Time
+	// unwanted are those of them, by file, whose pairs are not to be stored.
+	unwanted map[string]bool
 }
 
 func newShares(limit int) *shares {
@@ -92,8 +94,8 @@ func (s *shares) count(namespace string, now time.Time) (has, waiting int) {
 	if h == nil {
 		return 0, 0
 	}
-	for _, since := range h.since {
-		if now.Sub(since) > patience {
+	for file, since := range h.since {
+		if now.Sub(since) > patience && !h.unwanted[file] {
 			waiting++
 		}
 	}
@@ -135,15 +137,25 @@ func (s *shares) found(namespace, file string, since time.Time) {
 func (s *shares) forget(namespace, file string) {
 	if h := s.of[namespace]; h != nil {
 		delete(h.since, file)
+		delete(h.unwanted, file)
 		s.free(namespace)
 	}
 }
 
-// oldest is the age of the record that was kept first; zero when there is none.
+// unwant notes that the pair of a record is not to be stored.
+func (s *shares) unwant(namespace, file string) {
+	if h := s.of[namespace]; h != nil {
+		h.unwanted[file] = true
+	}
+}
+
+// oldest is the age of the record that was kept first and whose pair is to be stored; zero when there is none.
 func (s *shares) oldest(now time.Time) (age time.Duration) {
 	for _, h := range s.of {
-		for _, since := range h.since {
-			age = max(age, now.Sub(since))
+		for file, since := range h.since {
+			if !h.unwanted[file] {
+				age = max(age, now.Sub(since))
+			}
 		}
 	}
 	return age
@@ -152,7 +164,7 @@ func (s *shares) oldest(now time.Time) (age time.Duration) {
 func (s *shares) take(namespace string) *holding {
 	h := s.of[namespace]
 	if h == nil {
-		h = &holding{since: map[string]time.Time{}}
+		h = &holding{since: map[string]time.Time{}, unwanted: map[string]bool{}}
 		s.of[namespace] = h
 	}
 	h.places++

@@ -4,11 +4,15 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/githubusertoken/github-user-token-operator/internal/fair"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 )
 
@@ -21,7 +25,7 @@ type crowded struct {
 func (c *crowded) List(_ context.Context, list client.ObjectList, options ...client.ListOption) error {
 	c.lists++
 	asked := (&client.ListOptions{}).ApplyOptions(options)
-	if asked.Limit <= 0 || asked.Limit > 20 {
+	if asked.Limit <= 0 || asked.Limit > 5 {
 		return fmt.Errorf("%d at once", asked.Limit)
 	}
 	from, _ := strconv.Atoi(asked.Continue)
@@ -39,10 +43,57 @@ func (c *crowded) List(_ context.Context, list client.ObjectList, options ...cli
 	return nil
 }
 
+// slow is an API server with one page for each resource, and every page takes its time. It counts those that are read at once.
+type slow struct {
+	client.Reader
+
+	mu       sync.Mutex
+	at, most int
+}
+
+func (s *slow) List(context.Context, client.ObjectList, ...client.ListOption) error {
+	s.mu.Lock()
+	s.at++
+	s.most = max(s.most, s.at)
+	s.mu.Unlock()
+	time.Sleep(100 * time.Millisecond)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.at--
+	return nil
+}
+
+// Many exchanges and reconciles look for Secrets at once, and each page may be large.
+func TestLocateReadsAFewPagesAtOnceInTheWholeProcess(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api := &slow{}
+		store := &Store{Live: api, Lists: fair.NewSemaphore(ListsAtOnce)}
+		for range 100 {
+			go func() {
+				_, _ = store.Locate(t.Context(), rotation.Owner{Namespace: "hostile", Name: "octocat", UID: "u"})
+			}()
+		}
+		synctest.Wait()
+		began := time.Now()
+		if _, err := store.Locate(t.Context(), rotation.Owner{Namespace: "victim", Name: "octocat", UID: "u"}); err != nil {
+			t.Error(err)
+		}
+		if took := time.Since(began); took > 200*time.Millisecond {
+			t.Errorf("another namespace waited %s for its page", took)
+		}
+		time.Sleep(10 * time.Second)
+		api.mu.Lock()
+		defer api.mu.Unlock()
+		if api.most > ListsAtOnce || api.at != 0 {
+			t.Errorf("%d pages were read at once", api.most)
+		}
+	})
+}
+
 func TestLocateTakesInAFewSecretsAtATime(t *testing.T) {
 	api := &crowded{secrets: 1000}
 	refs, err := (&Store{Live: api}).Locate(t.Context(), rotation.Owner{Namespace: "team-a", Name: "octocat", UID: "u"})
-	if err != nil || len(refs) != 10 || refs[9] != (rotation.Ref{Namespace: "team-a", Name: "900"}) || api.lists != 50 {
+	if err != nil || len(refs) != 10 || refs[9] != (rotation.Ref{Namespace: "team-a", Name: "900"}) || api.lists != 200 {
 		t.Errorf("found %v in %d lists, %v", refs, api.lists, err)
 	}
 }

@@ -17,6 +17,7 @@ import (
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
+	"github.com/githubusertoken/github-user-token-operator/internal/fair"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 )
 
@@ -26,12 +27,18 @@ type Store struct {
 	Client client.Client
 	// Live reads past the cache.
 	Live client.Reader
+	// Lists lets a few pages of Locate be read at once, in which namespaces take turns. May be nil: there is no limit.
+	Lists *fair.Semaphore
 }
 
 var _ rotation.Store = (*Store)(nil)
 
-// locatePage is how many Secrets Locate takes in at once: anybody may label Secrets of any size as pairs of a resource.
-const locatePage = 20
+// pageSize is how many Secrets Locate takes in at once: anybody may label Secrets of any size as pairs of a resource.
+const pageSize = 5
+
+// ListsAtOnce is how many such pages may be read at once in a process, which many exchanges and reconciles share. Secrets may
+// have 1.5 MiB of metadata each: so many come to 30 MiB.
+const ListsAtOnce = 4
 
 // requestTimeout bounds each call. A commit has no other bound: a connection that hangs must not hang it.
 const requestTimeout = 15 * time.Second
@@ -51,24 +58,40 @@ func (s *Store) Get(ctx context.Context, ref rotation.Ref) (*rotation.Pair, erro
 func (s *Store) Locate(ctx context.Context, owner rotation.Owner) ([]rotation.Ref, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	options := client.ListOptions{Namespace: owner.Namespace, Limit: locatePage}
+	options := client.ListOptions{Namespace: owner.Namespace, Limit: pageSize}
 	client.MatchingLabels{v1alpha1.LabelRole: v1alpha1.RolePair, v1alpha1.LabelOwner: v1alpha1.OwnerLabel(owner.Name)}.ApplyToList(&options)
 	var refs []rotation.Ref
 	for {
-		var found metav1.PartialObjectMetadataList
-		found.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("SecretList"))
-		if err := s.Live.List(ctx, &found, &options); err != nil {
+		found, err := s.locatePage(ctx, owner, &options)
+		if err != nil {
 			return nil, fmt.Errorf("look for the pair Secret of %s/%s: %w", owner.Namespace, owner.Name, err)
 		}
-		for i := range found.Items {
-			if pair, _ := FromMetadata(&found.Items[i].ObjectMeta); owner.UID == "" || pair.Controlled && pair.Owner.UID == owner.UID {
-				refs = append(refs, pair.Ref)
-			}
-		}
-		if options.Continue = found.Continue; options.Continue == "" {
+		if refs = append(refs, found...); options.Continue == "" {
 			return refs, nil
 		}
 	}
+}
+
+// locatePage reads a page when there is room for one, and moves on to the next.
+func (s *Store) locatePage(ctx context.Context, owner rotation.Owner, options *client.ListOptions) (refs []rotation.Ref, err error) {
+	if s.Lists != nil {
+		if err := s.Lists.Acquire(ctx, owner.Namespace); err != nil {
+			return nil, fmt.Errorf("wait for other lists: %w", err)
+		}
+		defer s.Lists.Release(owner.Namespace) // Nothing of the page is kept.
+	}
+	var page metav1.PartialObjectMetadataList
+	page.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("SecretList"))
+	if err := s.Live.List(ctx, &page, options); err != nil {
+		return nil, err
+	}
+	for i := range page.Items {
+		if pair, _ := FromMetadata(&page.Items[i].ObjectMeta); owner.UID == "" || pair.Controlled && pair.Owner.UID == owner.UID {
+			refs = append(refs, rotation.Ref{Namespace: strings.Clone(pair.Ref.Namespace), Name: strings.Clone(pair.Ref.Name)})
+		}
+	}
+	options.Continue = page.Continue
+	return refs, nil
 }
 
 // Create implements rotation.Store.

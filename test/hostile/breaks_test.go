@@ -28,6 +28,9 @@ var breaks = map[string]deliberate{
 	"every made-up App has a limit of its own": {"TestHostileTenant", "token requests of Apps without a success", []overlay.Patch{
 		patch("internal/ratelimit/proven.go", "\thost, _, _ := strings.Cut(app, \"/\")\n\treturn host\n", "\treturn strings.ToLower(app)\n"),
 	}},
+	"what tenants forge is sent without a turn": {"TestHostileTenant", "bad credentials at its REST API", []overlay.Patch{
+		patch("controllers/restlimit/client.go", "c.options.Limiter == nil || c.isTrusted(r)", "c.options.Limiter == nil || !r.charged"),
+	}},
 	"one namespace may take all places": {"TestHostileTenant", "to be refreshed during", []overlay.Patch{
 		patch("internal/fair/places.go", "free <= 0 || p.namespaces[key.Namespace] >= Share*free:", "free <= 0:"),
 		patch("internal/fair/places.go", "p.both[key] < Share*p.room(key.Host, free)", "p.both[key] >= 0"),

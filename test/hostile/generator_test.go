@@ -75,6 +75,7 @@ var actions = map[string]func(*attack, *rand.Rand){
 	"touch a huge state": func(a *attack, r *rand.Rand) {
 		a.patch("touch a Secret", &corev1.Secret{}, fmt.Sprintf("b-%05d", r.IntN(stateSecrets)), touch(r.Int()))
 	},
+	"forge a pair again": func(a *attack, r *rand.Rand) { a.forgeAgain(r, r.IntN(forgedLeast)) },
 	// Whatever else comes to mind.
 	"create a resource": (*attack).randomResource,
 	"create a Secret":   (*attack).randomSecret,

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"strings"
 	"sync"
 
 	"github.com/githubusertoken/github-user-token-operator/internal/github/githubtest"
@@ -47,6 +48,8 @@ type calls struct {
 	mu sync.Mutex
 	// tokens are those at the token endpoint by client id, others all others by path.
 	tokens, others map[string]int
+	// bad are those of the REST API that GitHub has refused for their credentials.
+	bad int
 }
 
 func (c *calls) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -64,7 +67,37 @@ func (c *calls) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		c.others[r.URL.Path]++
 	}
 	c.mu.Unlock()
-	c.to.ServeHTTP(w, r)
+	seen := &statusWriter{ResponseWriter: w}
+	c.to.ServeHTTP(seen, r)
+	if r.URL.Path == "/user" || strings.HasPrefix(r.URL.Path, "/applications/") {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if seen.status == http.StatusUnauthorized || seen.status == http.StatusForbidden {
+			c.bad++
+		}
+	}
+}
+
+// statusWriter knows the status of a reply.
+type statusWriter struct {
+	http.ResponseWriter
+
+	status int
+}
+
+func (w *statusWriter) WriteHeader(status int) {
+	w.status = status
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Unwrap is for http.ResponseController.
+func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// refused is how many requests of the REST API GitHub has refused for their credentials.
+func (c *calls) refused() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.bad
 }
 
 // unproven is how many token requests came with client ids that are not among these.
@@ -99,6 +132,6 @@ func (c *calls) String() string {
 	for _, n := range c.tokens {
 		total, highest = total+n, max(highest, n)
 	}
-	return fmt.Sprintf("%d token requests of %d client ids (at most %d of one), %d at the credentials endpoint",
-		total, len(c.tokens), highest, c.others["/credentials/revoke"])
+	return fmt.Sprintf("%d token requests of %d client ids (at most %d of one), %d at the credentials endpoint, %d bad credentials at others",
+		total, len(c.tokens), highest, c.others["/credentials/revoke"], c.bad)
 }

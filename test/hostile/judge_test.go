@@ -96,6 +96,12 @@ func (w *world) limits() {
 	if n := the.calls.at("/credentials/revoke"); n > the.lives*githubtest.DefaultRevokeLimit {
 		w.t.Errorf("GitHub has seen %d requests to its credentials endpoint, at most %d an hour are allowed", n, githubtest.DefaultRevokeLimit)
 	}
+	// Of one life the tenant has 20 at once for what is not trusted, and 30 refusals of tokens that GitHub has issued to it.
+	const refusedAtOnce, untrustedPerHour, refusalsPerHour = 20 + 30, 60, 60
+	most = the.lives*refusedAtOnce + int(hours*(untrustedPerHour+refusalsPerHour)) + 1
+	if n := the.calls.refused(); n > most {
+		w.t.Errorf("GitHub has seen %d bad credentials at its REST API in %.0f s, at most %d are allowed", n, hours*3600, most)
+	}
 	// A token that the tenant forged, in a resource that names no client secret, is refused by GitHub for that: nobody
 	// can know before that it is not one of the device flow, which needs none.
 	issued := map[string]bool{}

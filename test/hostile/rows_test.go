@@ -14,7 +14,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 	"github.com/githubusertoken/github-user-token-operator/internal/github/githubtest"
+	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 )
 
 // The known attacks. Each is made with so many resources as the tenant has for it, and says by what is held against
@@ -41,6 +43,8 @@ type attack struct {
 	random *rand.Rand
 	// app is the tenant's own App. There is a success of it.
 	app string
+	// forgedOwners are the UIDs of the resources whose pairs are forged.
+	forgedOwners map[int]string
 	// spentTwice are tokens that were put beside themselves as a device code.
 	spentTwice []string
 	// n is how many resources each of the rows a, c, d, e and h has.
@@ -51,12 +55,13 @@ type attack struct {
 func (w *world) begin(t *tenant, resources int) *attack {
 	a := &attack{
 		tenant: t, random: rand.New(rand.NewPCG(settings.seed, 0)),
-		app: w.app("Iv23liHOSTILE", time.Hour), n: max(resources/5, 1),
+		app: w.app("Iv23liHOSTILE", time.Hour), n: max(resources/5, 1), forgedOwners: map[int]string{},
 	}
 	the.gh.Inject(githubtest.Delay(slowly).ForApp(a.app).Always())
 	a.obstruct()
 	for _, row := range []func(){
 		a.contendedSecret, a.largeSecrets, a.garbledStates, a.stuckPairs, a.madeUpApps, a.deviceCodes, a.manyRevocations, a.changedNames,
+		a.forgedPairs,
 	} {
 		row()
 	}
@@ -232,6 +237,66 @@ func (a *attack) changedNames() {
 
 func (a *attack) changeName(name, seed string) {
 	a.patch("change a spec", &v1alpha1.GitHubUserToken{}, name, fmt.Sprintf(`{"spec":{"refreshTokenRef":{"name":%q}}}`, seed))
+}
+
+const (
+	// forgedLeast is how many resources have forged pairs, at least, and forgedRounds how often each is edited.
+	forgedLeast, forgedRounds = 50, 12
+	// forgedApp is the App of all of them. GitHub does not know it.
+	forgedApp = "Iv23liFORGED"
+)
+
+// forgedPairs are pairs of made-up access tokens about which GitHub is to be asked, since their account is not known,
+// or since they seem to come from a backup. Some have a made-up client secret beside them.
+func (a *attack) forgedPairs() {
+	n := max(a.n/5, forgedLeast)
+	resources := make([]*v1alpha1.GitHubUserToken, n)
+	for i := range resources {
+		resources[i] = a.resource(fmt.Sprintf("k-%05d", i), forgedApp)
+		resources[i].Spec.App.ClientSecretRef.Name = manyName
+		if i%4 != 0 {
+			resources[i].Spec.App.ClientSecretRef = nil
+		}
+	}
+	each(n, func(i int) {
+		a.make("resource", resources[i])
+		a.mu.Lock()
+		a.forgedOwners[i] = string(resources[i].UID)
+		a.mu.Unlock()
+		access, state := a.forgedPair(rand.New(rand.NewPCG(settings.seed, uint64(i))), i)
+		secret := forged(resources[i], map[string][]byte{v1alpha1.KeyAccessToken: []byte(access)})
+		secret.Annotations = map[string]string{v1alpha1.AnnotationState: state}
+		a.make("forge a pair", secret)
+	})
+	for round := range forgedRounds {
+		each(n, func(i int) { a.forgeAgain(rand.New(rand.NewPCG(settings.seed, uint64((round+1)*n+i))), i) })
+	}
+}
+
+// forgedPair is another made-up token, and a state that fits it.
+func (a *attack) forgedPair(r *rand.Rand, i int) (access, state string) {
+	access = junk(r, "ghu_", 36)
+	owner := "somebody"
+	if i%2 == 0 { // It is the resource's own, and the account is not known.
+		a.mu.Lock()
+		owner = a.forgedOwners[i]
+		a.mu.Unlock()
+	}
+	encoded, err := json.Marshal(rotation.State{
+		Owner: owner, App: "github.com/" + forgedApp, Revision: 1, AccessToken: credential.NewAccessToken(access).Fingerprint(),
+		IssuedAt: time.Now().Add(-time.Hour), ExpiresAt: time.Now().Add(7 * time.Hour),
+	})
+	a.w.must(err)
+	return access, string(encoded)
+}
+
+func (a *attack) forgeAgain(r *rand.Rand, i int) {
+	access, state := a.forgedPair(r, i)
+	patch, err := json.Marshal(map[string]any{
+		"metadata": map[string]any{"annotations": map[string]string{v1alpha1.AnnotationState: state}}, "stringData": map[string]string{v1alpha1.KeyAccessToken: access},
+	})
+	a.w.must(err)
+	a.patch("forge a pair again", &corev1.Secret{}, fmt.Sprintf("k-%05d-token", i), string(patch))
 }
 
 // bystanders are Secrets of the tenant by name, with the version that it made last; see world.untouched.

@@ -19,6 +19,8 @@ type Clock struct {
 	Off time.Duration
 	// Slept are all pauses so far.
 	Slept []time.Duration
+	// OnSleep is called after each pause. May be nil.
+	OnSleep func()
 }
 
 // Now implements rotation.Clock.
@@ -36,6 +38,9 @@ func (c *Clock) WithTimeout(ctx context.Context, _ time.Duration) (context.Conte
 func (c *Clock) Sleep(ctx context.Context, d time.Duration) error {
 	c.Slept = append(c.Slept, d)
 	c.Mono += d
+	if c.OnSleep != nil {
+		c.OnSleep()
+	}
 	return ctx.Err()
 }
 

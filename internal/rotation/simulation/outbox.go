@@ -41,6 +41,9 @@ func (o outbox) List() ([]rotation.Record, error) { return slices.Clone(o.box.re
 // package outbox.
 func (o outbox) Take(rotation.Owner) error { return nil }
 
+// Unwanted implements lifecycle.Outbox: it is about metrics.
+func (o outbox) Unwanted(string) {}
+
 // Release implements rotation.Outbox.
 func (o outbox) Release(rotation.Owner) {}
 

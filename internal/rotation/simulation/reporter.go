@@ -115,6 +115,7 @@ func (r reporter) Panicked(uid types.UID) { r.life.world.tracef("PANIC in %s for
 type limiter struct{}
 
 func (limiter) Acquire(string, ratelimit.Request) (bool, time.Time) { return true, time.Time{} }
+func (limiter) Waits(string, string) (time.Time, bool)              { return time.Time{}, false }
 func (limiter) Pause(string, time.Time)                             {}
 func (limiter) Cancel(string)                                       {}
 
