@@ -44,7 +44,7 @@ func New(options Options) *Controller {
 	rotator := &rotation.Rotator{
 		Store: ownStore{compared.Store{Store: options.API}, notes}, Exchanger: options.GitHub, Poller: options.GitHub, Codes: options.API, Outbox: options.Outbox,
 		Clock: options.Clock, Me: options.Holder, NewID: options.NewID, OnRetry: commits.retried,
-		Confirm: confirmer{options.Cache, options.Clock}.owner,
+		Confirm: seeds.Confirmer{Cache: options.Cache, Clock: options.Clock}.Confirm,
 	}
 	observer.atWork, observer.untouched = rotator.AtWork, rotator.IsUntouched
 	finder := finder{cache: options.Cache, resources: options.API}

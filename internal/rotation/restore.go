@@ -32,7 +32,7 @@ func (r *Rotator) Restore(ctx context.Context, owner Owner, ref Ref) (*Pair, err
 	case backup == nil && !live.Deleting:
 		return live, nil
 	case backup == nil:
-		return r.replaced(ctx, live, live)
+		return r.replace(ctx, live, live)
 	}
 
 	var restored *Pair
@@ -40,12 +40,12 @@ func (r *Rotator) Restore(ctx context.Context, owner Owner, ref Ref) (*Pair, err
 	case live == nil:
 		restored, err = r.Store.Create(ctx, copyTo(backup, ref))
 	case live.Deleting:
-		return r.replaced(ctx, live, live)
+		return r.replace(ctx, live, live)
 	default:
 		content := newer(r.withoutUnsent(owner, live), backup)
 		restored, err = r.Store.Update(ctx, live, claimed(live, content))
 		if errors.Is(err, ErrImmutable) {
-			return r.replaced(ctx, live, live)
+			return r.replace(ctx, live, live)
 		}
 	}
 	if err != nil {
@@ -69,14 +69,6 @@ func (r *Rotator) Adopt(ctx context.Context, owner Owner, orphan *Pair) (*Pair, 
 		return nil, fmt.Errorf("take up the retained pair: %w", err)
 	}
 	return adopted, nil
-}
-
-func (r *Rotator) replaced(ctx context.Context, pair, old *Pair) (*Pair, error) {
-	placed, err := r.replace(ctx, pair, old)
-	if err != nil {
-		return nil, err
-	}
-	return placed, nil
 }
 
 // replace puts pair in the place of old, a Secret that cannot hold it: immutable, or being deleted. The

@@ -1,4 +1,4 @@
-package lifecycle
+package seeds
 
 import (
 	"context"
@@ -7,7 +7,9 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/resourceversion"
 
+	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 )
 
@@ -18,16 +20,22 @@ const confirmPoll = 10 * time.Millisecond
 // errNotShown says that the cache has not shown a fence in time.
 var errNotShown = errors.New("the cache has not shown the fence in time")
 
-// confirmer confirms whose the token of a login is before it is sent.
-type confirmer struct {
-	cache Cache
-	clock rotation.Clock
+// Confirmer confirms whose the token of a login is before it is sent.
+type Confirmer struct {
+	// Cache may lag behind.
+	Cache interface {
+		// Secret is the metadata of a Secret of the operator's; nil when the cache has none of that name.
+		Secret(ctx context.Context, ref rotation.Ref) (*rotation.Pair, error)
+		// ChainsWith is OwnershipOptions.Chains.
+		ChainsWith(ctx context.Context, token credential.Fingerprint) ([]Chain, error)
+	}
+	Clock rotation.Clock
 }
 
-// owner finds out whether another resource has the token of a login whose fence was just written. It waits until
+// Confirm finds out whether another resource has the token of a login whose fence was just written. It waits until
 // the cache shows that fence. The events of one watch come in the order of the writes, so that by then the cache shows
 // every chain and every fence that was written before, and of two that fence one token the later one sees the earlier.
-func (c confirmer) owner(ctx context.Context, job rotation.Job, fenced *rotation.Pair) error {
+func (c Confirmer) Confirm(ctx context.Context, job rotation.Job, fenced *rotation.Pair) error {
 	since := fenced.Version
 	if before := job.Pair; before != nil && before.State.PendingSeed == fenced.Intent.Spends {
 		since = before.Version // The token has stood there since an earlier try.
@@ -43,15 +51,15 @@ func (c confirmer) owner(ctx context.Context, job rotation.Job, fenced *rotation
 				return err
 			}
 		}
-		if c.clock.Sleep(ctx, confirmPoll) != nil {
+		if c.Clock.Sleep(ctx, confirmPoll) != nil {
 			return pending
 		}
 	}
 }
 
 // isShown reports whether the cache shows a fence, or what came after it.
-func (c confirmer) isShown(ctx context.Context, fenced *rotation.Pair) (bool, error) {
-	cached, err := c.cache.Secret(ctx, fenced.Ref)
+func (c Confirmer) isShown(ctx context.Context, fenced *rotation.Pair) (bool, error) {
+	cached, err := c.Cache.Secret(ctx, fenced.Ref)
 	if cached == nil || err != nil {
 		return false, err
 	}
@@ -61,8 +69,8 @@ func (c confirmer) isShown(ctx context.Context, fenced *rotation.Pair) (bool, er
 // othersWith looks for other resources that have the fenced token. err is ErrTokenInUse when one had it first. Of one that
 // was written after the fence nobody can tell that here: it sees the fence and gives way, unless it was only touched.
 // So it is waited for, and pending is ErrTokenInUse, which counts if it stays.
-func (c confirmer) othersWith(ctx context.Context, fenced *rotation.Pair, since string) (pending, err error) {
-	chains, err := c.cache.ChainsWith(ctx, fenced.Intent.Spends)
+func (c Confirmer) othersWith(ctx context.Context, fenced *rotation.Pair, since string) (pending, err error) {
+	chains, err := c.Cache.ChainsWith(ctx, fenced.Intent.Spends)
 	if err != nil {
 		return errNotShown, err
 	}
@@ -76,4 +84,10 @@ func (c confirmer) othersWith(ctx context.Context, fenced *rotation.Pair, since 
 		}
 	}
 	return pending, nil
+}
+
+// isOlder compares two resourceVersions of Secrets. Versions that cannot be compared count as not older.
+func isOlder(a, b string) bool {
+	order, err := resourceversion.CompareResourceVersion(a, b)
+	return err == nil && order < 0
 }
