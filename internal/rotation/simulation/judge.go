@@ -1,7 +1,6 @@
 package simulation
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -173,8 +172,7 @@ func (w *world) judgeAgain(f *flight, p *issued) {
 func (w *world) judgeRetry(f *flight) {
 	f.retries++
 	waits := slices.ContainsFunc(f.life.replica.box.records, func(r rotation.Record) bool {
-		tokens, _ := r.Reply.Tokens()
-		return r.Owner.UID == f.owner.UID && !tokens.AccessToken.IsZero()
+		return r.Owner.UID == f.owner.UID && w.read(r.Reply).hasAccessToken
 	})
 	if f.retries > 20 && !waits && f.pair == nil {
 		w.violate("%s: a verdict is tried without end", f.res.namespace)
@@ -295,8 +293,7 @@ func (w *world) judgeSilence(f *flight) {
 // judgeReply is told that a reply has reached the process.
 func (w *world) judgeReply(f *flight, reply *github.Reply) {
 	f.unkept = true
-	var failed *github.Error
-	if _, err := reply.Tokens(); f.sent != nil && errors.As(err, &failed) && failed.Class == github.Rejected {
+	if f.sent != nil && w.read(reply).rejects {
 		if f.sent.refusedTo != f.life {
 			f.sent.refusedTo, f.sent.refused = f.life, 0
 		}

@@ -93,8 +93,8 @@ type world struct {
 	calm bool
 	// lastDeath is when a process died last.
 	lastDeath moment
-	// pairs are those in the replies that were looked into.
-	pairs map[*github.Reply]*issued
+	// replies are those that were looked into.
+	replies map[*github.Reply]replied
 	// acting is the resource that a person is working on.
 	acting *resource
 }
@@ -115,7 +115,7 @@ func newWorld(cfg Config) *world {
 	cfg.Rarity, cfg.Frequent = max(cfg.Rarity, 1), max(cfg.Frequent, 1)
 	w := &world{
 		scheduler: newScheduler(rand.New(rand.NewPCG(cfg.Seed, 0x5eed))),
-		cfg:       cfg, resources: map[string]*resource{}, pairs: map[*github.Reply]*issued{},
+		cfg:       cfg, resources: map[string]*resource{}, replies: map[*github.Reply]replied{},
 		report: &Report{Outcomes: map[rotation.Outcome]int{}, Verdicts: map[string]int{}, Fates: map[string]int{}},
 	}
 	w.api = &apiServer{world: w, secrets: map[rotation.Ref]*object{}, codes: map[rotation.Ref]*storedCode{}}
