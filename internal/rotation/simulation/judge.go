@@ -146,7 +146,7 @@ func (w *world) judgeAgain(f *flight, p *issued) {
 		return
 	}
 	// With another App a login is tried again, and has a verdict of its own.
-	known := p.res == res && max(res.garbled, res.damaged, res.forgetful) < p.login && !p.copied && p.restoredAt == 0 && !res.appChanged
+	known := !res.mayHaveForgotten(p) && !p.copied && p.restoredAt == 0 && !res.appChanged
 	if p.refusals > 1 && p.refusedFor == f.owner.UID && known {
 		w.violate("%s: a token was presented once more although GitHub had refused it %d times", res.namespace, p.refusals)
 	}
@@ -165,6 +165,13 @@ func (w *world) judgeAgain(f *flight, p *issued) {
 		return
 	}
 	w.violate("%s: a token was presented once more that was not refused", res.namespace)
+}
+
+// mayHaveForgotten reports whether a person, or admission, may have taken away what a resource knew of a pair. Of one that was
+// issued to another resource it is not known with which of its own logins the token came.
+func (r *resource) mayHaveForgotten(p *issued) bool {
+	newest := max(r.garbled, r.damaged, r.forgetful)
+	return newest >= p.login || p.res != r && newest > 0
 }
 
 // judgeRetry is asked when a write after an exchange has failed: only a pair in the outbox is worth many tries, or the access
