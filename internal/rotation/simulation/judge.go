@@ -154,8 +154,9 @@ func (w *world) judgeAgain(f *flight, p *issued) {
 		if verdict == nil || verdict.Fingerprint != d.Spends {
 			continue
 		}
-		wall := f.decidedAt // Since then it may have jumped.
-		early := !f.life.setBack && wall.Before(verdict.AgainAt) && verdict.AgainAt.Sub(wall) <= time.Hour
+		wall := f.decidedAt // Since then it may have jumped, and between the decision and that, too.
+		jumped := f.life.jumpedAt > 0 && w.now-f.life.jumpedAt < time.Minute
+		early := !f.life.setBack && !jumped && wall.Before(verdict.AgainAt) && verdict.AgainAt.Sub(wall) <= time.Hour
 		if early && (f.job.RefreshRequestedAt == "" || f.job.RefreshRequestedAt == verdict.Asked) {
 			w.violate("%s: a refused token was presented once more before anybody asked for it, and too early", res.namespace)
 		}

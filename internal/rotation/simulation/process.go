@@ -57,9 +57,10 @@ type life struct {
 	draining bool
 	// ledSince is when it began to lead.
 	ledSince moment
-	// setBack says that the wall clock was set back during this life.
-	setBack bool
-	ids     int
+	// setBack says that the wall clock was set back during this life, and jumpedAt when it was last set at all.
+	setBack  bool
+	jumpedAt moment
+	ids      int
 }
 
 // leaseDuration is after what time another replica takes over.
@@ -185,6 +186,7 @@ func (l *life) jump() {
 	if by < 0 {
 		l.setBack = true
 	}
+	l.jumpedAt = l.world.now
 	l.replica.skew += by
 	l.world.tracef("CLOCK of %s is off by %v", l, l.replica.skew)
 }
