@@ -222,10 +222,10 @@ func (w *world) judgeTime(f *flight, p *issued) {
 	// such a node may let it live for a whole lifetime. That the clock was ahead at the exchange GitHub's Date tells, up to
 	// three quarters of a lifetime.
 	since := p.issuedAt
-	if f.life.replica.skew < 0 || p.ahead > w.cfg.Lifetime*3/4 {
+	if f.life.behind || p.ahead > w.cfg.Lifetime*3/4 {
 		since = max(since, f.life.ledSince)
 	}
-	late := w.now - since - w.cfg.Lifetime
+	late := w.now - max(since+w.cfg.Lifetime, w.behindUntil)
 	if w.cfg.Faults&^Of(ClockJump, ClockAhead, Kill) == 0 && f.job.Decision.Cause == rotation.CauseDue && late > 5*time.Minute {
 		w.violate("%s: a pair was refreshed %v after its access token must have expired", f.res.namespace, late)
 	}

@@ -57,6 +57,8 @@ type life struct {
 	draining bool
 	// ledSince is when it began to lead.
 	ledSince moment
+	// behind says that the wall clock was behind at any time of this life.
+	behind bool
 	// setBack says that the wall clock was set back during this life, and jumpedAt when it was last set at all.
 	setBack  bool
 	jumpedAt moment
@@ -78,7 +80,7 @@ func (r *replica) start() {
 	w := r.world
 	r.lives++
 	l := &life{
-		world: w, replica: r, name: fmt.Sprintf("%s.%d", r.name, r.lives), born: w.now,
+		world: w, replica: r, name: fmt.Sprintf("%s.%d", r.name, r.lives), born: w.now, behind: r.skew < 0,
 	}
 	l.holder = rotation.Holder{Outbox: r.box.id, Process: l.name}
 	l.ctx, l.cancel = context.WithCancel(context.Background())
@@ -188,6 +190,7 @@ func (l *life) jump() {
 	}
 	l.jumpedAt = l.world.now
 	l.replica.skew += by
+	l.behind = l.behind || l.replica.skew < 0
 	l.world.tracef("CLOCK of %s is off by %v", l, l.replica.skew)
 }
 
@@ -242,6 +245,9 @@ func (l *life) end(why string) {
 	}
 	w.tracef("DEAD %s: %s", l, why)
 	l.dead = true
+	if l.leading && l.behind {
+		w.behindUntil = w.now
+	}
 	w.lives = slices.DeleteFunc(w.lives, func(other *life) bool { return other == l })
 	l.cancel()
 	tasks := slices.Clone(l.tasks)

@@ -93,6 +93,8 @@ type world struct {
 	calm bool
 	// lastDeath is when a process died last.
 	lastDeath moment
+	// behindUntil is until when a process has worked by a clock that was behind: it has let tokens grow old.
+	behindUntil moment
 	// replies are those that were looked into.
 	replies map[*github.Reply]replied
 	// acting is the resource that a person is working on.
