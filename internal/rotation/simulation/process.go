@@ -167,7 +167,7 @@ func (l *life) struck(t *task, wait uint64) bool {
 		l.stopped = true
 		l.deferred = append(l.deferred, func() { w.wake(t, wait) })
 		w.elect(l)
-		w.after(w.mostly(20*time.Second, 3*time.Minute), l.resume)
+		w.after(w.pause(), l.resume)
 	case w.strikesOn(res, LeaseLost, 4000):
 		l.drain("lost its lease")
 		return false
@@ -181,6 +181,14 @@ func (l *life) struck(t *task, wait uint64) bool {
 		return false
 	}
 	return true
+}
+
+// pause is for how long a process is stopped. With leader election every second time another one leads by then.
+func (w *world) pause() time.Duration {
+	if w.cfg.LeaderElection && w.chance().IntN(2) == 0 {
+		return w.between(leaseDuration, 2*time.Minute)
+	}
+	return w.mostly(20*time.Second, 3*time.Minute)
 }
 
 func (l *life) jump() {

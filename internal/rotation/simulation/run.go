@@ -46,10 +46,14 @@ type Config struct {
 // three, with leader election and without, short lifetimes and long ones, many faults and few.
 func ConfigFor(seed uint64) Config {
 	lifetimes := []time.Duration{time.Hour, time.Hour, 10 * time.Minute, time.Hour, 8 * time.Hour}
-	return Config{
+	cfg := Config{
 		Seed: seed, Resources: 1 + int(seed%40), Replicas: 1 + int(seed%3), LeaderElection: seed%2 == 0,
 		Lifetime: lifetimes[seed%5], Rotations: 300, Faults: faultsOf(seed), Rarity: 1 + int(seed%4),
 	}
+	if cfg.Replicas > 1 && !cfg.LeaderElection {
+		cfg.Faults &^= needLeader
+	}
+	return cfg
 }
 
 // Report is what came of a run.
