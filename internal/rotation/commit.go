@@ -254,7 +254,9 @@ func (r *Rotator) commitToRetained(ctx context.Context, policy Policy, record Re
 			return Result{}, err
 		}
 		goesWithOwner := live != nil && live.Controlled && live.Owner.UID == record.Owner.UID
-		if live != nil && !goesWithOwner && (live.isAtSpentOf(&record) || leftBehind(live, record)) {
+		// Another process may have found the token spent meanwhile, and have condemned it: this is the pair that it was spent for.
+		isAtSpent := live != nil && (live.isAtSpentOf(&record) || live.State.verdictOn(record.Spent) != nil)
+		if live != nil && !goesWithOwner && (isAtSpent || leftBehind(live, record)) {
 			return r.commitTo(ctx, policy, record, tokens, ref)
 		}
 	}
