@@ -31,10 +31,19 @@ func (f *finalizer) letGo(ctx context.Context, uid types.UID, pair, next *rotati
 	if err != nil {
 		return fmt.Errorf("see whether the pair can be retained: %w", err)
 	}
-	f.notes.With(uid, func(m *note) { m.left, m.leftTokens = next.WithoutTokens(), tokensIn(next) })
+	var before *rotation.Pair
+	var beforeTokens tokens
+	f.notes.With(uid, func(m *note) {
+		before, beforeTokens = m.left, m.leftTokens
+		m.left, m.leftTokens = next.WithoutTokens(), tokensIn(next)
+	})
 	left, err := f.rotator.Store.Update(ctx, pair, next)
 	if errors.Is(err, rotation.ErrNotFound) {
 		return nil
+	}
+	if errors.Is(err, rotation.ErrDenied) || errors.Is(err, rotation.ErrConflict) {
+		// Nothing was written: what is stored without an owner later another process has let go of.
+		f.notes.With(uid, func(m *note) { m.left, m.leftTokens = before, beforeTokens })
 	}
 	if err != nil {
 		return fmt.Errorf("retain the pair: %w", err)
