@@ -22,6 +22,7 @@ import (
 type finalizer struct {
 	api interface {
 		pairReader
+		resourceReader
 		// Locate and Remove are those of rotation.Store.
 		Locate(ctx context.Context, owner rotation.Owner) ([]rotation.Ref, error)
 		Remove(ctx context.Context, pair *rotation.Pair) error
@@ -250,7 +251,7 @@ func (f *finalizer) releaseSecret(ctx context.Context, token *v1alpha1.GitHubUse
 	}
 	if next := f.amiss(token.UID, pair); next != nil {
 		pair.State = rotation.State{} // What is stored is not what was written, so all of it is.
-		return f.letGo(ctx, token.UID, pair, next)
+		return f.letGo(ctx, token, pair, next)
 	}
 	if isLeft(pair, token.Name) {
 		return f.unprotect(ctx, pair)
@@ -270,7 +271,7 @@ func (f *finalizer) releaseSecret(ctx context.Context, token *v1alpha1.GitHubUse
 		}
 	}
 	if retain && !pair.Deleting {
-		return f.letGo(ctx, token.UID, pair, pair.AsRetained())
+		return f.letGo(ctx, token, pair, pair.AsRetained())
 	}
 	if token.Spec.DeletionPolicy == v1alpha1.DeletionPolicyRevoke && !f.revoker.Covers(token, pair) {
 		return fmt.Errorf("secret %s holds a pair that was stored a moment ago; it is revoked before it is removed", ref.Name)

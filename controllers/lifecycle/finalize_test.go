@@ -34,6 +34,7 @@ func TestAPairUnderAFormerNameThatTheCacheDoesNotShowIsRetained(t *testing.T) {
 				},
 				Spec: v1alpha1.GitHubUserTokenSpec{DeletionPolicy: c.policy, Secret: v1alpha1.SecretTemplate{Name: "wanted"}},
 			}
+			w.resource = token
 			if again, err := w.finalizer.finalize(t.Context(), token); again != 0 || err != nil {
 				t.Errorf("again after %s, %v", again, err)
 			}

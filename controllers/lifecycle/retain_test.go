@@ -32,7 +32,8 @@ func newRetained(t *testing.T) (*world, *v1alpha1.GitHubUserToken) {
 	t.Helper()
 	w := newWorld(t)
 	w.secrets[inPlace] = pairAt("1", func(p *rotation.Pair) { p.State.OwnerName = owner.Name })
-	return w, deleted(v1alpha1.DeletionPolicyRetain)
+	w.resource = deleted(v1alpha1.DeletionPolicyRetain)
+	return w, w.resource
 }
 
 // finalizeOnce finalizes a resource, and wants nothing to be wrong.
@@ -197,6 +198,21 @@ func TestAPairThatWasAdoptedMeanwhileIsNotTouched(t *testing.T) {
 	w.finalizeOnce(t, token)
 	if w.secrets[inPlace] != adopted || w.unprotected[inPlace] || !w.released {
 		t.Errorf("the Secret is %+v, unprotected: %t", w.secrets[inPlace], w.unprotected[inPlace])
+	}
+}
+
+// A process was stopped until another one had let its resource go. Somebody has brought a copy of the Secret back since.
+func TestACopyFromABackupIsNotRetainedForAResourceThatIsGone(t *testing.T) {
+	for name, now := range map[string]*v1alpha1.GitHubUserToken{"nobody": nil, "the next one": {ObjectMeta: metav1.ObjectMeta{UID: "uid-2"}}} {
+		t.Run(name, func(t *testing.T) {
+			w, token := newRetained(t)
+			w.resource = now
+			copied := w.secrets[inPlace]
+			w.finalizeOnce(t, token)
+			if w.secrets[inPlace] != copied || w.unprotected[inPlace] {
+				t.Errorf("it was let go of: %+v", w.secrets[inPlace])
+			}
+		})
 	}
 }
 
