@@ -132,3 +132,38 @@ func TestCommitFindsAPairThatHasMoved(t *testing.T) {
 		t.Errorf("there are %d Secrets, and the pair holds %s", len(m.byRef), m.byRef[moved.Ref].State.RefreshToken.Short())
 	}
 }
+
+// replacers are heirs of which one is just replacing its Secret: when it was seen it is put into its place.
+type replacers struct {
+	heirs
+
+	placed *Pair
+}
+
+func (r replacers) Get(ctx context.Context, ref Ref) (*Pair, error) {
+	if backup := r.placed.Owner.BackupRef(); ref == backup && r.byRef[backup] != nil {
+		delete(r.byRef, backup)
+		r.byRef[r.placed.Ref] = r.placed
+	}
+	return r.heirs.Get(ctx, ref)
+}
+
+// The next resource of the name is just replacing its Secret, so that the pair stands in a backup alone, or in its place again
+// when it is looked at.
+func TestCommitFindsAPairThatTheNextResourceIsReplacing(t *testing.T) {
+	former, next := Owner{Namespace: "n", Name: "a", UID: "former"}, Owner{Namespace: "n", Name: "a", UID: "next"}
+	base := stored(former, Ref{Namespace: "n", Name: "pair"}, "spent")
+	record := Record{ID: "1", Ref: base.Ref, Owner: former, App: "app", Spent: base.State.RefreshToken, SecretUID: base.UID, Base: base.State, Reply: said(pairReply)}
+	for name, place := range map[string]Ref{"in the same place": base.Ref, "in another": {Namespace: "n", Name: "renamed"}} {
+		t.Run(name, func(t *testing.T) {
+			backup := stored(next, next.BackupRef(), "spent")
+			shelf := &shelves{byRef: map[Ref]*Pair{backup.Ref: backup}}
+			w := newDeviceWorld()
+			w.rotator.Store = replacers{heirs{shelf}, stored(next, place, "spent")}
+			result := w.rotator.Replay(t.Context(), deviceApp, record)
+			if result.Outcome != Committed || result.Pair.Ref != place || result.Pair.Owner != next || result.Pair.RefreshToken.Reveal() != "ghr_new" {
+				t.Errorf("the outcome is %s: %v", result.Outcome, result.Err)
+			}
+		})
+	}
+}
