@@ -66,7 +66,7 @@ func (r reporter) Report(ctx context.Context, s *scope.Scope, decision rotation.
 	finalizer, finalizerAt := r.finalizerProblem(s)
 	aside := problem.First(metadata, s.RestoreBlocked, s.MoveBlocked, finalizer, output, handedOver.Problem, s.Unheld, s.Unswept)
 	wait, err := r.writeStatus(ctx, s.Token, statusOf(s, decision, result, aside, &handedOver))
-	return earliest(s.Now, metadataAt, retryAt(s.RestoreBlocked), retryAt(s.MoveBlocked), finalizerAt, outputAt, handedOver.RequeueAt, after(s.Now, wait)), errors.Join(failed, err)
+	return earliest(s.Now, metadataAt, finalizerAt, outputAt, handedOver.RequeueAt, after(s.Now, wait)), errors.Join(failed, err)
 }
 
 // unsynced is the problem of what could not be brought into line, and holds up no exchange.

@@ -3,7 +3,6 @@ package controllers
 import (
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/go-logr/logr"
 	"k8s.io/apimachinery/pkg/types"
@@ -20,6 +19,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/controllers/lifecycle"
 	"github.com/githubusertoken/github-user-token-operator/controllers/outputs"
 	"github.com/githubusertoken/github-user-token-operator/controllers/restlimit"
+	"github.com/githubusertoken/github-user-token-operator/controllers/retry"
 	"github.com/githubusertoken/github-user-token-operator/controllers/revocation"
 	"github.com/githubusertoken/github-user-token-operator/controllers/runner"
 	"github.com/githubusertoken/github-user-token-operator/controllers/tokencheck"
@@ -135,13 +135,6 @@ func (r *Reconciler) startHandoff(token *v1alpha1.GitHubUserToken, work func()) 
 	return r.Runner.Start(runner.Subject{UID: token.UID, Namespace: token.Namespace}, work)
 }
 
-// Reconciles that fail are tried again at once, then later each time, but never so late that a due exchange would
-// be missed.
-const (
-	minRequeue = 5 * time.Millisecond
-	maxRequeue = 30 * time.Second
-)
-
 func (r *Reconciler) setupController(mgr manager.Manager, options Options) error {
 	err := ctrl.NewControllerManagedBy(mgr).
 		Named("githubusertoken").
@@ -152,7 +145,7 @@ func (r *Reconciler) setupController(mgr manager.Manager, options Options) error
 		WithOptions(controller.Options{
 			MaxConcurrentReconciles: options.MaxConcurrentReconciles,
 			SkipNameValidation:      &options.SkipNameValidation,
-			RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[ctrl.Request](minRequeue, maxRequeue),
+			RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[ctrl.Request](retry.Reconcile.First, retry.Reconcile.Max),
 			NewQueue: func(name string, rateLimiter workqueue.TypedRateLimiter[ctrl.Request]) workqueue.TypedRateLimitingInterface[ctrl.Request] {
 				return fairqueue.New(fairqueue.Options{Name: name, Workers: options.MaxConcurrentReconciles, RateLimiter: rateLimiter})
 			},

@@ -252,7 +252,7 @@ func (f *finalizer) releaseSecret(ctx context.Context, token *v1alpha1.GitHubUse
 	}
 	if next := f.amiss(token.UID, pair); next != nil {
 		pair.State = rotation.State{} // What is stored is not what was written, so all of it is.
-		return f.letGo(ctx, token.UID, pair, next)
+		return f.letGo(ctx, token, pair, next)
 	}
 	if leftovers.IsLeft(pair, token.Name) {
 		return f.unprotect(ctx, token.UID, pair)
@@ -272,26 +272,12 @@ func (f *finalizer) releaseSecret(ctx context.Context, token *v1alpha1.GitHubUse
 		}
 	}
 	if retain && !pair.Deleting {
-		if stays, err := f.isThere(ctx, token); !stays || err != nil {
-			return err
-		}
-		return f.letGo(ctx, token.UID, pair, pair.AsRetained())
+		return f.letGo(ctx, token, pair, pair.AsRetained())
 	}
 	if token.Spec.DeletionPolicy == v1alpha1.DeletionPolicyRevoke && !f.revoker.Covers(token, pair) {
 		return fmt.Errorf("secret %s holds a pair that was stored a moment ago; it is revoked before it is removed", ref.Name)
 	}
 	return f.api.Remove(ctx, pair)
-}
-
-// isThere reports whether the resource still exists. A process that was stopped may come back when another has released it:
-// what names it then is a copy from a backup, which must not pass for the pair that was retained. It is looked after the Secret
-// was read, under whose version it is written.
-func (f *finalizer) isThere(ctx context.Context, token *v1alpha1.GitHubUserToken) (bool, error) {
-	live, err := f.api.Resource(ctx, scope.NameOf(token))
-	if err != nil {
-		return false, fmt.Errorf("look whether the resource whose pair is retained is still there: %w", err)
-	}
-	return live != nil && live.UID == token.UID, nil
 }
 
 // isOnlyCopy reports whether the backup is all there is of a pair: somebody else's Secret has taken its place.

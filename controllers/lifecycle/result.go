@@ -40,12 +40,17 @@ func blocked(p *problem.Problem) Result {
 	return Result{State: Blocked, Problem: p, RequeueAt: p.RetryAt}
 }
 
-// requeueAfter is how long it is until the next reconcile: at the next action, at the next try, or when the
-// access token expires and the report changes. Zero means that only a change can make a difference.
+// requeueAfter is how long it is until the next reconcile: at the next action, at the next try, also of what stands aside, or
+// when the access token expires and the report changes. Zero means that only a change can make a difference.
 func requeueAfter(s *scope.Scope, times ...time.Time) time.Duration {
 	var at time.Time
 	if expires := s.ExpiresAt(); expires.After(s.Now) {
 		at = expires
+	}
+	for _, aside := range []*problem.Problem{s.RestoreBlocked, s.MoveBlocked} {
+		if aside != nil {
+			times = append(times, aside.RetryAt)
+		}
 	}
 	for _, t := range times {
 		if t.After(s.Now) && (at.IsZero() || t.Before(at)) {

@@ -36,6 +36,19 @@ func TestResultWhenToReconcileAgain(t *testing.T) {
 	}
 }
 
+func TestResultOfWhatStandsAsideIsTriedAgain(t *testing.T) {
+	blocked := &problem.Problem{RetryAt: start.Add(30 * time.Second)}
+	const want = 30*time.Second + time.Millisecond
+	for name, s := range map[string]*scope.Scope{
+		"a Secret that is not put back": {Now: start, RestoreBlocked: blocked},
+		"a pair that does not move":     {Now: start, MoveBlocked: blocked},
+	} {
+		if got := requeueAfter(s, time.Time{}, start.Add(time.Hour)); got != want {
+			t.Errorf("%s is tried again after %s, want %s", name, got, want)
+		}
+	}
+}
+
 func TestResultOfAProblem(t *testing.T) {
 	if got := blocked(nil); got != (Result{State: Done}) {
 		t.Errorf("no problem makes %+v", got)

@@ -18,8 +18,15 @@ import (
 // letGo leaves a pair behind for the next resource of its owner's name. What admission makes of that nobody could mend
 // later: with an owner the garbage collector takes the Secret, and without its state nobody can tell any more whose it was.
 // So it is tried first without being written, and our finalizer stays on the Secret until it was seen to be let go of.
-// Whoever dies before that leaves a pair that is nobody's any more, and a resource that is still there; see leftovers.IsLeft.
-func (f *finalizer) letGo(ctx context.Context, uid types.UID, pair, next *rotation.Pair) error {
+// Whoever dies before that leaves a pair that is nobody's any more, and a resource that is still there; see leftovers.IsLeft. Whoever was
+// stopped, and goes on when the resource is gone, has read a Secret that came from a backup since: that is let go of by nobody.
+func (f *finalizer) letGo(ctx context.Context, token *v1alpha1.GitHubUserToken, pair, next *rotation.Pair) error {
+	uid := token.UID
+	if now, err := f.api.Resource(ctx, scope.NameOf(token)); err != nil {
+		return fmt.Errorf("look whether the resource is still there before its pair is retained: %w", err)
+	} else if now == nil || now.UID != uid {
+		return nil
+	}
 	would, err := f.api.Try(ctx, pair, next)
 	switch {
 	case err == nil:

@@ -231,6 +231,43 @@ func TestWhatAnotherProcessHasLetGoOfStays(t *testing.T) {
 	}
 }
 
+// A process was stopped until another one had let its resource go. Somebody has brought a copy of the Secret back since.
+func TestACopyFromABackupIsNotRetainedForAResourceThatIsGone(t *testing.T) {
+	for name, now := range map[string]*v1alpha1.GitHubUserToken{"nobody": nil, "the next one": {ObjectMeta: metav1.ObjectMeta{UID: "uid-2"}}} {
+		t.Run(name, func(t *testing.T) {
+			w, token := newRetained(t)
+			w.resource = now
+			copied := w.secrets[inPlace]
+			w.finalizeOnce(t, token)
+			if w.secrets[inPlace] != copied || w.unprotected[inPlace] {
+				t.Errorf("it was let go of: %+v", w.secrets[inPlace])
+			}
+		})
+	}
+}
+
+// A process could not let go of a pair, and was stopped. Another one has, of what was stored since.
+func TestAPairThatAnotherProcessHasLetGoOfIsLeftAsItIs(t *testing.T) {
+	for _, refused := range []error{rotation.ErrDenied, rotation.ErrConflict} {
+		w, token := newRetained(t)
+		w.updateFails = refused
+		wait, err := w.finalizer.finalize(t.Context(), token)
+		if errors.Is(err, rotation.ErrConflict) != errors.Is(refused, rotation.ErrConflict) || w.released {
+			t.Fatalf("again after %s, %v; released: %t", wait, err, w.released)
+		}
+		w.updateFails = nil
+		w.secrets[inPlace] = pairAt("7", func(p *rotation.Pair) {
+			p.State.OwnerName, p.State.Seeds = owner.Name, []rotation.SeedRecord{{Fingerprint: "since"}}
+		}).AsRetained()
+		w.clock.pass(wait)
+		w.finalizeOnce(t, token)
+		w.isLeftBehind(t)
+		if len(w.secrets[inPlace].State.Seeds) != 1 {
+			t.Errorf("after %v an older state was put over it: %+v", refused, w.secrets[inPlace].State)
+		}
+	}
+}
+
 // What admission has altered before is no reason to keep a resource: what waits is the step that was altered itself.
 func TestAnEarlierAlterationDelaysNoDeletion(t *testing.T) {
 	for _, policy := range []v1alpha1.DeletionPolicy{v1alpha1.DeletionPolicyDelete, v1alpha1.DeletionPolicyRetain} {

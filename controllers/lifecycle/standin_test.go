@@ -47,8 +47,10 @@ type cluster struct {
 	alters    func(pair *rotation.Pair, when writing)
 	tryFails  error
 	diesAfter writing
-	reported  []*problem.Problem
-	woken     []types.NamespacedName
+	// updateFails is the error of an update, which is not made.
+	updateFails error
+	reported    []*problem.Problem
+	woken       []types.NamespacedName
 	// fails is the error of every removal.
 	fails error
 }
@@ -151,6 +153,9 @@ func (c *cluster) Update(_ context.Context, current, next *rotation.Pair) (*rota
 	}
 	if was.Version != current.Version {
 		return nil, rotation.ErrConflict
+	}
+	if c.updateFails != nil {
+		return nil, c.updateFails
 	}
 	c.secrets[current.Ref] = c.stored(next, updating)
 	c.secrets[current.Ref].Version += "+"

@@ -26,6 +26,10 @@ const (
 	secondaryLimit = time.Minute
 )
 
+// Reconcile is the back-off of a reconcile that has failed: it is tried again at once, then later each time, but never so
+// late that a due exchange would be missed.
+var Reconcile = backoff.Backoff{First: 5 * time.Millisecond, Max: 30 * time.Second}
+
 // After is the back-off after an error.
 func After(err error) backoff.Backoff {
 	var failed *github.Error

@@ -10,8 +10,10 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/internal/fair"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 )
@@ -95,5 +97,34 @@ func TestLocateTakesInAFewSecretsAtATime(t *testing.T) {
 	refs, err := (&Store{Live: api}).Locate(t.Context(), rotation.Owner{Namespace: "team-a", Name: "octocat", UID: "u"})
 	if err != nil || len(refs) != 10 || refs[9] != (rotation.Ref{Namespace: "team-a", Name: "900"}) || api.lists != 200 {
 		t.Errorf("found %v in %d lists, %v", refs, api.lists, err)
+	}
+}
+
+// selected is an API server that keeps what it was asked for.
+type selected struct {
+	client.Reader
+	by labels.Selector
+}
+
+func (s *selected) List(_ context.Context, _ client.ObjectList, options ...client.ListOption) error {
+	s.by = (&client.ListOptions{}).ApplyOptions(options).LabelSelector
+	return nil
+}
+
+// A pair that is looked for under the name of its resource alone may stand in a backup: its Secret is just being replaced.
+func TestLocateFindsBackupsOfEveryResourceOfAName(t *testing.T) {
+	for uid, backups := range map[string]bool{"u": false, "": true} {
+		api := &selected{}
+		if _, err := (&Store{Live: api}).Locate(t.Context(), rotation.Owner{Namespace: "team-a", Name: "octocat", UID: uid}); err != nil {
+			t.Fatal(err)
+		}
+		for role, found := range map[string]bool{v1alpha1.RolePair: true, v1alpha1.RoleBackup: backups, v1alpha1.RoleLogin: false, v1alpha1.RoleOutput: false} {
+			for name, isIts := range map[string]bool{"octocat": true, "hubot": false} {
+				set := labels.Set{v1alpha1.LabelRole: role, v1alpha1.LabelOwner: v1alpha1.OwnerLabel(name)}
+				if matches := api.by.Matches(set); matches != (found && isIts) {
+					t.Errorf("with the UID %q the %s of %s is found: %t", uid, role, name, matches)
+				}
+			}
+		}
 	}
 }

@@ -12,6 +12,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -59,7 +60,15 @@ func (s *Store) Locate(ctx context.Context, owner rotation.Owner) ([]rotation.Re
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	options := client.ListOptions{Namespace: owner.Namespace, Limit: pageSize}
-	client.MatchingLabels{v1alpha1.LabelRole: v1alpha1.RolePair, v1alpha1.LabelOwner: v1alpha1.OwnerLabel(owner.Name)}.ApplyToList(&options)
+	labelled := fmt.Sprintf("%s=%s,%s in (%s", v1alpha1.LabelOwner, v1alpha1.OwnerLabel(owner.Name), v1alpha1.LabelRole, v1alpha1.RolePair)
+	if owner.UID == "" {
+		labelled += "," + v1alpha1.RoleBackup
+	}
+	selector, err := labels.Parse(labelled + ")")
+	if err != nil {
+		return nil, fmt.Errorf("look for the pair Secret of %s/%s: %w", owner.Namespace, owner.Name, err)
+	}
+	options.LabelSelector = selector
 	var refs []rotation.Ref
 	for {
 		found, err := s.locatePage(ctx, owner, &options)

@@ -66,24 +66,33 @@ func (h heirs) Locate(_ context.Context, owner Owner) (refs []Ref, err error) {
 // A resource is deleted with the policy Retain in the middle of an exchange, and the next one of its name, which asks for
 // another Secret, has taken the pair up and moved it.
 func TestCommitFindsAPairThatTheNextResourceHasMoved(t *testing.T) {
+	login := credential.Fingerprint("login")
 	for name, test := range map[string]struct {
 		holds string
+		// login is that of a login from the seed, of which the next resource has found that it is spent.
+		login credential.Fingerprint
 		want  Outcome
 	}{
-		"what the exchange began with is found":       {"spent", Committed},
-		"a chain that knows nothing of it is no heir": {"another", Discarded},
+		"what the exchange began with is found":       {"spent", "", Committed},
+		"a chain that knows nothing of it is no heir": {"another", "", Discarded},
+		"a login that was condemned is found":         {"spent", login, Committed},
+		"another login that was condemned is not":     {"spent", "another login", Discarded},
 	} {
 		t.Run(name, func(t *testing.T) {
 			former, next := Owner{Namespace: "n", Name: "a", UID: "former"}, Owner{Namespace: "n", Name: "a", UID: "next"}
 			moved := stored(next, Ref{Namespace: "n", Name: "renamed"}, test.holds)
 			moved.State.Seeds = []SeedRecord{{Fingerprint: "seed-spent"}}
-			h := heirs{&shelves{byRef: map[Ref]*Pair{moved.Ref: moved}}}
 			base := stored(former, Ref{Namespace: "n", Name: "pair"}, "spent")
+			record := Record{ID: "1", Ref: base.Ref, Owner: former, App: "app", Spent: base.State.RefreshToken, SecretUID: base.UID, Base: base.State, Reply: said(pairReply)}
+			if test.login != "" {
+				record.Spent, record.Login = login, true
+				moved.State.SeedVerdict = &Verdict{Reason: ReasonReplyLost, Fingerprint: test.login}
+				moved.State.Seeds = append(moved.State.Seeds, SeedRecord{Fingerprint: test.login, RefusedFor: "app"})
+			}
+			h := heirs{&shelves{byRef: map[Ref]*Pair{moved.Ref: moved}}}
 			w := newDeviceWorld()
 			w.rotator.Store = h
-			result := w.rotator.Replay(t.Context(), deviceApp, Record{
-				ID: "1", Ref: base.Ref, Owner: former, App: "app", Spent: base.State.RefreshToken, SecretUID: base.UID, Base: base.State, Reply: said(pairReply),
-			})
+			result := w.rotator.Replay(t.Context(), deviceApp, record)
 			if result.Outcome != test.want {
 				t.Errorf("the outcome is %s: %v", result.Outcome, result.Err)
 			}
@@ -121,5 +130,40 @@ func TestCommitFindsAPairThatHasMoved(t *testing.T) {
 	}
 	if len(m.byRef) != 1 || m.byRef[moved.Ref].State.RefreshToken == moved.State.RefreshToken {
 		t.Errorf("there are %d Secrets, and the pair holds %s", len(m.byRef), m.byRef[moved.Ref].State.RefreshToken.Short())
+	}
+}
+
+// replacers are heirs of which one is just replacing its Secret: when it was seen it is put into its place.
+type replacers struct {
+	heirs
+
+	placed *Pair
+}
+
+func (r replacers) Get(ctx context.Context, ref Ref) (*Pair, error) {
+	if backup := r.placed.Owner.BackupRef(); ref == backup && r.byRef[backup] != nil {
+		delete(r.byRef, backup)
+		r.byRef[r.placed.Ref] = r.placed
+	}
+	return r.heirs.Get(ctx, ref)
+}
+
+// The next resource of the name is just replacing its Secret, so that the pair stands in a backup alone, or in its place again
+// when it is looked at.
+func TestCommitFindsAPairThatTheNextResourceIsReplacing(t *testing.T) {
+	former, next := Owner{Namespace: "n", Name: "a", UID: "former"}, Owner{Namespace: "n", Name: "a", UID: "next"}
+	base := stored(former, Ref{Namespace: "n", Name: "pair"}, "spent")
+	record := Record{ID: "1", Ref: base.Ref, Owner: former, App: "app", Spent: base.State.RefreshToken, SecretUID: base.UID, Base: base.State, Reply: said(pairReply)}
+	for name, place := range map[string]Ref{"in the same place": base.Ref, "in another": {Namespace: "n", Name: "renamed"}} {
+		t.Run(name, func(t *testing.T) {
+			backup := stored(next, next.BackupRef(), "spent")
+			shelf := &shelves{byRef: map[Ref]*Pair{backup.Ref: backup}}
+			w := newDeviceWorld()
+			w.rotator.Store = replacers{heirs{shelf}, stored(next, place, "spent")}
+			result := w.rotator.Replay(t.Context(), deviceApp, record)
+			if result.Outcome != Committed || result.Pair.Ref != place || result.Pair.Owner != next || result.Pair.RefreshToken.Reveal() != "ghr_new" {
+				t.Errorf("the outcome is %s: %v", result.Outcome, result.Err)
+			}
+		})
 	}
 }

@@ -242,19 +242,25 @@ func (r *Rotator) commitElsewhere(ctx context.Context, policy Policy, record Rec
 }
 
 // commitToRetained looks whether the pair of a resource that is gone was retained, before the pair is given up. The next
-// resource of its name may have moved it. otherwise is the result when it was not.
+// resource of its name may have moved it, or may just be replacing its Secret, so that it stands in a backup alone. otherwise is
+// the result when it was not.
 func (r *Rotator) commitToRetained(ctx context.Context, policy Policy, record Record, tokens github.Tokens, otherwise Result) (Result, error) {
 	refs, err := r.Store.Locate(ctx, Owner{Namespace: record.Owner.Namespace, Name: record.Owner.Name})
 	if err != nil {
 		return Result{}, err
 	}
 	for _, ref := range refs {
-		live, err := r.getOrNil(ctx, ref)
+		live, err := r.Store.Get(ctx, ref)
+		if errors.Is(err, ErrNotFound) {
+			return Result{}, ErrConflict // It has just been moved, or put back into its place.
+		}
 		if err != nil {
 			return Result{}, err
 		}
-		goesWithOwner := live != nil && live.Controlled && live.Owner.UID == record.Owner.UID
-		if live != nil && !goesWithOwner && (live.isAtSpentOf(&record) || leftBehind(live, record)) {
+		goesWithOwner := live.Controlled && live.Owner.UID == record.Owner.UID
+		// Another process may have found the token spent meanwhile, and have condemned it: this is the pair that it was spent for.
+		isAtSpent := live.isAtSpentOf(&record) || live.State.verdictOn(record.Spent) != nil
+		if !goesWithOwner && (isAtSpent || leftBehind(live, record)) {
 			return r.commitTo(ctx, policy, record, tokens, ref)
 		}
 	}

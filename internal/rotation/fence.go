@@ -166,7 +166,6 @@ func (r *Rotator) TakeUp(ctx context.Context, owner Owner, live *Pair) (*Pair, e
 	if !held {
 		next.Intent = nil
 	}
-	next.State.PendingSeed = login
 	switch {
 	case !sameRefresh && live.RefreshToken.IsZero():
 		next.State.RefreshToken = ""
@@ -185,6 +184,10 @@ func (r *Rotator) TakeUp(ctx context.Context, owner Owner, live *Pair) (*Pair, e
 	if !sameAccess || !sameRefresh && next.State.Verdict == nil {
 		next.State.AccessToken, next.State.AccessTokenEnded = "", false
 	}
+	if !sameRefresh && state.verdictOn(state.RefreshToken) != nil {
+		next.State.Former = next.State.Former.With(state.RefreshToken) // It is of no more use, wherever else it stands.
+	}
+	next.State.PendingSeed = next.login() // A copy of the token that was taken out may wait there: now it is a login.
 	updated, err := r.Store.Update(ctx, live, next)
 	if err != nil {
 		return live, err

@@ -120,6 +120,36 @@ func TestATokenThatTheChainHasHadIsDoubted(t *testing.T) {
 	}
 }
 
+// A person may have copied the chain's token under the key of logins before they took it out of its own: it is imported at once,
+// and not after the next login, over whose pair its own would be stored. One that GitHub has refused is not presented again.
+func TestALoginIsWhatWasCopiedBesideTheTokenThatIsTakenOut(t *testing.T) {
+	for name, tried := range map[string]struct {
+		verdict *Verdict
+		pending bool
+	}{
+		"good":    {nil, true},
+		"refused": {&Verdict{Reason: ReasonRefreshTokenRejected, Fingerprint: goodChain().State.RefreshToken}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newDeviceWorld()
+			pair := goodChain()
+			pair.SeedToken, pair.RefreshToken, pair.State.Verdict = pair.RefreshToken, credential.RefreshToken{}, tried.verdict
+			live, err := w.shelf.put(pair)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for range 2 {
+				if live, err = w.rotator.TakeUp(t.Context(), deviceOwner, live.Clone()); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if pending := live.State.PendingSeed == live.SeedToken.Fingerprint(); pending != tried.pending {
+				t.Errorf("it is pending: %t", pending)
+			}
+		})
+	}
+}
+
 // The same value under two keys does not make a poll of an exchange, nor the other way round: the answer to a poll says
 // nothing about the chain.
 func TestARefusedCodeCondemnsNoToken(t *testing.T) {

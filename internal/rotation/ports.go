@@ -41,7 +41,7 @@ type Store interface {
 	Get(ctx context.Context, ref Ref) (*Pair, error)
 	// Locate finds the pair Secrets, backups apart, that a resource controls, live and under whatever name, the
 	// one that changed its name of late included. Without a UID those of every resource of the name, and those that have
-	// none. It is called where a Secret is not where it was expected. Errors are unknown.
+	// none, and their backups. It is called where a Secret is not where it was expected. Errors are unknown.
 	Locate(ctx context.Context, owner Owner) ([]Ref, error)
 	// Create makes the Secret, with an owner reference to pair.Owner, after making sure that this resource
 	// still exists, and removes it again if the resource has gone by then. It reports whether its spec was changed. Errors: ErrExists, ErrOwnerGone, ErrTerminating, ErrDenied, or unknown.

@@ -31,11 +31,17 @@ var (
 )
 
 func placeholder(text string) string {
+	if strings.HasPrefix(text, "<path:") || templates.MatchString(text) {
+		return "it is a template that nobody has filled in"
+	}
+	return filler(text)
+}
+
+// filler recognises what stands in the place of a value, and is no template.
+func filler(text string) string {
 	lower := strings.ToLower(text)
 	isPlaceholder := func(word string) bool { return slices.Contains(placeholderWords, word) }
 	switch {
-	case strings.HasPrefix(text, "<path:"), templates.MatchString(text):
-		return "it is a template that nobody has filled in"
 	case brackets.MatchString(text), masked.MatchString(text), slices.Contains(nothings, lower),
 		name.MatchString(text) && slices.ContainsFunc(separators.Split(lower, -1), isPlaceholder):
 		return "it is a placeholder"

@@ -23,6 +23,10 @@ var shapes = []shape{
 	assignment, encodedAgain, otherSecret, path, cutOff, leftover,
 }
 
+// shapesOfWords are those of them that a text can have which begins as refresh tokens do today and consists of letters, digits
+// and underscores. Nearly every text is one, and at a start those of all resources are looked at.
+var shapesOfWords = []shape{filler}
+
 // NotRefreshToken tells a person why a text cannot be a refresh token: what it looks like, and what to do where that is not
 // plain. It is a clause without a full stop, and empty when the text may be one.
 func NotRefreshToken(text string) string {
@@ -31,7 +35,11 @@ func NotRefreshToken(text string) string {
 		return why
 	}
 	if visible != "" && len(text) <= maxExamined {
-		for _, looksLike := range shapes {
+		asked := shapes
+		if isWord(visible) {
+			asked = shapesOfWords
+		}
+		for _, looksLike := range asked {
 			if why := looksLike(visible); why != "" {
 				return why
 			}
@@ -79,6 +87,13 @@ func otherToken(text string) string {
 // isKnownToken reports whether a text begins as GitHub's tokens do today, of whatever kind.
 func isKnownToken(text string) bool {
 	return strings.HasPrefix(text, refreshToken) || otherToken(text) != ""
+}
+
+// isWord reports whether a text begins as refresh tokens do today and consists of letters, digits and underscores.
+func isWord(text string) bool {
+	return strings.HasPrefix(text, refreshToken) && !strings.ContainsFunc(text, func(c rune) bool {
+		return (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '_'
+	})
 }
 
 // isInvisible reports whether people copy a character along without seeing it.

@@ -274,6 +274,42 @@ func TestShapeWhatMayBeATokenIsLetThrough(t *testing.T) {
 	}
 }
 
+// Of a text of letters, digits and underscores few shapes are asked: none of the others would have anything to say.
+func TestWordsAreExaminedAsTheRestIs(t *testing.T) {
+	first := func(asked []shape, text string) string {
+		for _, looksLike := range asked {
+			if why := looksLike(text); why != "" {
+				return why
+			}
+		}
+		return ""
+	}
+	pieces := []string{"_", "x", "xxx", "your", "token", "change", "me", "ghp", "gho_", "ghr_", "Z2hyX", "null", "Iv1", "0", "123", "true", "__", "A1b2C3d4", token[4:]}
+	random := rand.New(rand.NewPCG(1, 2))
+	fillers := 0
+	for range 20_000 {
+		text := refreshToken
+		for range random.IntN(5) {
+			text += pieces[random.IntN(len(pieces))]
+		}
+		all, few := first(shapes, text), first(shapesOfWords, text)
+		if !isWord(text) || all != few {
+			t.Fatalf("%q: %q of all shapes, %q of those of words", text, all, few)
+		}
+		if few != "" {
+			fillers++
+		}
+	}
+	if fillers < 1000 {
+		t.Errorf("only %d texts were no token", fillers)
+	}
+	for _, text := range []string{token + "%", token + ".", "ghr_<token>", "ghr_a b", "Ghr_a", "", "ghr_ä"} {
+		if isWord(text) {
+			t.Errorf("%q is taken for a word", text)
+		}
+	}
+}
+
 func FuzzNothingIsShownOfWhatIsExamined(f *testing.F) {
 	f.Add(token)
 	f.Add(`{"refresh_token":"` + token + `"}`)

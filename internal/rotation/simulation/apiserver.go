@@ -109,10 +109,10 @@ func (a *apiServer) update(by writer, current, next *rotation.Pair, dryRun bool)
 		changed.Owner, changed.Controlled, changed.Orphan = rotation.Owner{}, false, true
 	}
 	if dryRun {
-		return lookedAt(a.world.alter(o.pair, changed.Clone())), nil
+		return lookedAt(a.world.alter(o.pair, changed)), nil
 	}
 	changed.Version = a.next()
-	return a.put(by, changed.Clone(), o), nil
+	return a.put(by, changed, o), nil
 }
 
 func setIfChanged[T comparable](stored *T, current, next T) bool {

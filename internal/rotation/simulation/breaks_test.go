@@ -44,8 +44,8 @@ func rareConfig(seed uint64, faults Faults) Config {
 	if faults.Has(APIRefused) {
 		cfg.Places = 1 + int(seed%4) // What waits for ever must take none of them.
 	}
-	if faults.Has(WebhookAlters) && faults.Has(ResourceRetained) {
-		cfg.LeaderElection = true // Otherwise one process lets go of a pair while another has still to store the next.
+	if faults&needLeader != 0 {
+		cfg.LeaderElection = cfg.Replicas > 1
 	}
 	return cfg
 }
@@ -57,7 +57,7 @@ func TestMain(m *testing.M) {
 	debug.SetMemoryLimit(1536 << 20) // The largest is not.
 	if from, err := strconv.ParseUint(os.Getenv("SIMULATION_HUNT"), 10, 64); err == nil {
 		broken, mutant := os.Getenv("SIMULATION_BREAK"), os.Getenv("SIMULATION_MUTANT")
-		fmt.Println(hunt(from, configOf(Break(broken), rare[cmp.Or(broken, mutant)])))
+		fmt.Println(hunt(from, configOf(Break(broken), cmp.Or(broken, mutant))))
 		return
 	}
 	os.Exit(m.Run())
@@ -73,14 +73,17 @@ func hunt(from uint64, config func(uint64) Config) string {
 	return ""
 }
 
-func configOf(broken Break, faults Faults) func(uint64) Config {
+// configOf are the runs of a hunt for the break of that name.
+func configOf(broken Break, name string) func(uint64) Config {
+	faults, isRare := rare[name]
 	return func(seed uint64) Config {
-		if faults != 0 {
-			cfg := rareConfig(seed, faults)
-			cfg.Break = broken
-			return cfg
+		if !isRare {
+			return huntConfig(seed, broken)
 		}
-		return huntConfig(seed, broken)
+		cfg := rareConfig(seed, faults)
+		cfg.LeaderElection = cfg.LeaderElection && !slices.Contains(leaderless, name)
+		cfg.Break = broken
+		return cfg
 	}
 }
 
@@ -105,13 +108,13 @@ type brokenRule struct {
 func brokenRules() []*brokenRule {
 	var rules []*brokenRule
 	for _, name := range breaks {
-		rules = append(rules, &brokenRule{name: string(name), environment: "SIMULATION_BREAK=" + string(name), kept: configOf(BreakNone, rare[string(name)])})
+		rules = append(rules, &brokenRule{name: string(name), environment: "SIMULATION_BREAK=" + string(name), kept: configOf(BreakNone, string(name))})
 	}
 	for _, m := range mutants {
 		if slices.ContainsFunc(rules, func(rule *brokenRule) bool { return rule.name == m.name }) {
 			continue
 		}
-		rules = append(rules, &brokenRule{name: m.name, environment: "SIMULATION_MUTANT=" + m.name, kept: configOf(BreakNone, rare[m.name])})
+		rules = append(rules, &brokenRule{name: m.name, environment: "SIMULATION_MUTANT=" + m.name, kept: configOf(BreakNone, m.name)})
 	}
 	if *onlyBreak != "" {
 		rules = slices.DeleteFunc(rules, func(rule *brokenRule) bool { return rule.name != *onlyBreak })

@@ -141,6 +141,9 @@ func (e exchanger) CheckToken(ctx context.Context, app github.App, token credent
 	err = e.ask(ctx, app.Host, func() {
 		p := w.gitHub.access[token.Reveal()]
 		check.Alive = p != nil && w.works(p) && w.now >= p.refusedUntil && w.now >= p.res.saidDead
+		if p != nil && !check.Alive {
+			p.accessRefused = true
+		}
 	})
 	return check, err
 }

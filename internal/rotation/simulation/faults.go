@@ -141,6 +141,11 @@ func faultsOf(seed uint64) Faults {
 	return AllFaults &^ mutatingFaults &^ Of(ClockAhead) // That has worlds of its own; here clocks jump either way.
 }
 
+// needLeader are the faults that several processes which are active at once all the time do not cope with: resources that go
+// and come, and Secrets that move. One of them releases a resource while another has still to replace its Secret, or to store
+// its next pair. Of several replicas only a leader works, and a former one for moments: its writes may land late.
+var needLeader = Of(ResourceDeleted, ResourceRetained, ResourceRevoked, NamespaceDeleted, Renamed, BackupRestored)
+
 // Of makes a set.
 func Of(kinds ...Fault) Faults {
 	var set Faults

@@ -62,6 +62,8 @@ type issued struct {
 	misjudged  bool
 	refusals   int
 	refusedFor string
+	// accessRefused says that a check of the access token was answered that it is dead, be it by mistake.
+	accessRefused bool
 	// issuedAt is when GitHub issued it, and ahead by how much the clock was wrong by which the request was sent.
 	issuedAt moment
 	ahead    time.Duration

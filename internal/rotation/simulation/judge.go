@@ -1,7 +1,6 @@
 package simulation
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -147,7 +146,7 @@ func (w *world) judgeAgain(f *flight, p *issued) {
 		return
 	}
 	// With another App a login is tried again, and has a verdict of its own.
-	known := p.res == res && max(res.garbled, res.damaged, res.forgetful) < p.login && !p.copied && p.restoredAt == 0 && !res.appChanged
+	known := !res.mayHaveForgotten(p) && !p.copied && p.restoredAt == 0 && !res.appChanged
 	if p.refusals > 1 && p.refusedFor == f.owner.UID && known {
 		w.violate("%s: a token was presented once more although GitHub had refused it %d times", res.namespace, p.refusals)
 	}
@@ -155,8 +154,9 @@ func (w *world) judgeAgain(f *flight, p *issued) {
 		if verdict == nil || verdict.Fingerprint != d.Spends {
 			continue
 		}
-		wall := f.decidedAt // Since then it may have jumped.
-		early := !f.life.setBack && wall.Before(verdict.AgainAt) && verdict.AgainAt.Sub(wall) <= time.Hour
+		wall := f.decidedAt // Since then it may have jumped, and between the decision and that, too.
+		jumped := f.life.jumpedAt > 0 && w.now-f.life.jumpedAt < time.Minute
+		early := !f.life.setBack && !jumped && wall.Before(verdict.AgainAt) && verdict.AgainAt.Sub(wall) <= time.Hour
 		if early && (f.job.RefreshRequestedAt == "" || f.job.RefreshRequestedAt == verdict.Asked) {
 			w.violate("%s: a refused token was presented once more before anybody asked for it, and too early", res.namespace)
 		}
@@ -168,13 +168,19 @@ func (w *world) judgeAgain(f *flight, p *issued) {
 	w.violate("%s: a token was presented once more that was not refused", res.namespace)
 }
 
+// mayHaveForgotten reports whether a person, or admission, may have taken away what a resource knew of a pair. Of one that was
+// issued to another resource it is not known with which of its own logins the token came.
+func (r *resource) mayHaveForgotten(p *issued) bool {
+	newest := max(r.garbled, r.damaged, r.forgetful)
+	return newest >= p.login || p.res != r && newest > 0
+}
+
 // judgeRetry is asked when a write after an exchange has failed: only a pair in the outbox is worth many tries, or the access
 // token of one that was cut off before its refresh token.
 func (w *world) judgeRetry(f *flight) {
 	f.retries++
 	waits := slices.ContainsFunc(f.life.replica.box.records, func(r rotation.Record) bool {
-		tokens, _ := r.Reply.Tokens()
-		return r.Owner.UID == f.owner.UID && !tokens.AccessToken.IsZero()
+		return r.Owner.UID == f.owner.UID && w.read(r.Reply).hasAccessToken
 	})
 	if f.retries > 20 && !waits && f.pair == nil {
 		w.violate("%s: a verdict is tried without end", f.res.namespace)
@@ -216,10 +222,10 @@ func (w *world) judgeTime(f *flight, p *issued) {
 	// such a node may let it live for a whole lifetime. That the clock was ahead at the exchange GitHub's Date tells, up to
 	// three quarters of a lifetime.
 	since := p.issuedAt
-	if f.life.replica.skew < 0 || p.ahead > w.cfg.Lifetime*3/4 {
+	if f.life.behind || p.ahead > w.cfg.Lifetime*3/4 {
 		since = max(since, f.life.ledSince)
 	}
-	late := w.now - since - w.cfg.Lifetime
+	late := w.now - max(since+w.cfg.Lifetime, w.behindUntil)
 	if w.cfg.Faults&^Of(ClockJump, ClockAhead, Kill) == 0 && f.job.Decision.Cause == rotation.CauseDue && late > 5*time.Minute {
 		w.violate("%s: a pair was refreshed %v after its access token must have expired", f.res.namespace, late)
 	}
@@ -295,8 +301,7 @@ func (w *world) judgeSilence(f *flight) {
 // judgeReply is told that a reply has reached the process.
 func (w *world) judgeReply(f *flight, reply *github.Reply) {
 	f.unkept = true
-	var failed *github.Error
-	if _, err := reply.Tokens(); f.sent != nil && errors.As(err, &failed) && failed.Class == github.Rejected {
+	if f.sent != nil && w.read(reply).rejects {
 		if f.sent.refusedTo != f.life {
 			f.sent.refusedTo, f.sent.refused = f.life, 0
 		}

@@ -31,8 +31,8 @@ var rare = map[string]Faults{
 	"no pause after a failure":                                              Of(GitHubFailedBefore, GitHubRequestLost, GitHubMisconfigured),
 	"Secret of somebody else remembered as the pair":                        Of(SecretReplaced, NewSeed, APISlow, WatchHeld),
 	"Secrets of former resources left alone":                                Of(ResourceDeleted, NamespaceDeleted, SecretImmutable, APIAppliedLate),
-	"moved pair not looked for before a first exchange":                     Of(Renamed, APISlow, WatchHeld, ResourceDeleted),
-	"pair that was stored late not revoked":                                 Of(ResourceRevoked, APISlow, WatchHeld, LeaseLost, GitHubHang),
+	"moved pair not looked for before a first exchange":                     Of(Renamed, APISlow, WatchHeld, ResourceDeleted, Stop),
+	"pair that was stored late not revoked":                                 Of(ResourceRevoked, APISlow, WatchHeld, LeaseLost, GitHubHang, Stop),
 	"request honoured again after its state was garbled":                    Of(RefreshRequested, StateGarbled),
 	"deleted Secret of a former name not put back":                          Of(Renamed, ResourceRetained, SecretDeleted, APISlow),
 	"finalizer taken off before the Secrets":                                Of(ResourceRevoked, ResourceRetained, APISlow, WatchHeld),
@@ -53,8 +53,10 @@ var rare = map[string]Faults{
 	"refresh token that admission has dropped taken for one that never was": Of(WebhookAlters, APIReplyLost, WatchHeld),
 	"altered pair of a later login overwritten":                             Of(WebhookAlters, NewSeed),
 	"answer to an exchange taken for one to a poll":                         Of(HandEdit, Revoked),
+	"retained pair not committed to":                                        Of(ResourceRetained, APISlow, Stop),
 	"own work for a former resource not waited for":                         Of(ResourceRetained, APISlow, GitHubHang),
 	"token sent that the seed holds by now":                                 Of(SeedReverted, NewSeed, WatchHeld),
+	"token copied beside the one that is taken out no login":                Of(HandEdit, Revoked),
 	"login never given up":                                                  Of(SeedDeleted, SeedReverted, GitHubReplyLost, GitHubFailedAfter),
 	"login that was given up forgotten":                                     Of(SeedDeleted, SeedReverted, GitHubReplyLost, GitHubFailedAfter),
 	"leftovers taken out without a new pair":                                Of(HandEdit, NewSeed, Revoked),
@@ -63,10 +65,13 @@ var rare = map[string]Faults{
 	"pair let go of without a look at what is stored":                       Of(WebhookAlters, ResourceRetained, APISlow),
 	"pair let go of before it was tried":                                    Of(WebhookAlters, ResourceRetained, APISlow, Kill),
 	"Secret that was let go of left with its finalizer":                     Of(ResourceRetained, Kill, APIReplyLost),
-	string(BreakCreatedForNobody):                                           Of(ResourceRetained, SecretDeleted, SecretImmutable, APISlow, WatchHeld),
+	string(BreakCreatedForNobody):                                           Of(ResourceRetained, SecretDeleted, SecretImmutable, APISlow, WatchHeld, Stop),
 	"older state that was put back trusted":                                 Of(BackupRestored, RefreshRequested, APISlow),
-	"another Secret used for a resource that is gone":                       Of(BackupRestored, APISlow, WatchHeld),
+	"another Secret used for a resource that is gone":                       Of(BackupRestored, APISlow, WatchHeld, Stop),
 }
+
+// leaderless are the breaks that show only where several processes are active at once all the time.
+var leaderless = []string{"own work for a former resource not waited for"}
 
 // mutants are the rules of the protocol that can only be broken inside its code.
 var mutants = []mutant{
@@ -170,6 +175,11 @@ var mutants = []mutant{
 		"unconfirmed fence trusted", "fence.go",
 		"		if err != nil || fenced.StateLost || !jsonfields.Same(fenced.Intent, intent) {",
 		"		if broken(`unconfirmed fence trusted`) && err == nil && fenced.Holds(intent.Spends) {\n			fenced.Intent = intent\n		} else if err != nil || fenced.StateLost || !jsonfields.Same(fenced.Intent, intent) {",
+	},
+	{
+		"token copied beside the one that is taken out no login", "fence.go",
+		"	next.State.PendingSeed = next.login() // A copy",
+		"	if next.State.PendingSeed = login; !broken(`token copied beside the one that is taken out no login`) {\n		next.State.PendingSeed = next.login()\n	} // A copy",
 	},
 	{
 		"no look for a backup before a first exchange", "fence.go",

@@ -3,6 +3,7 @@ package simulation
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
@@ -34,9 +35,10 @@ func (s store) Get(ctx context.Context, ref rotation.Ref) (pair *rotation.Pair, 
 func (s store) Locate(ctx context.Context, owner rotation.Owner) (refs []rotation.Ref, err error) {
 	s.life.world.report.Reads++
 	err = s.call(ctx, false, func() {
-		for _, name := range pairNames {
-			ref := rotation.Ref{Namespace: owner.Namespace, Name: name}
-			if o := s.api().secrets[ref]; o != nil && o.labelled && (owner.UID == "" || o.pair.Controlled && o.pair.Owner.UID == owner.UID) {
+		for _, ref := range s.life.world.resources[owner.Namespace].refs() {
+			isBackup := !slices.Contains(pairNames[:], ref.Name)
+			o := s.api().secrets[ref]
+			if o != nil && o.labelled && (owner.UID == "" || !isBackup && o.pair.Controlled && o.pair.Owner.UID == owner.UID) {
 				refs = append(refs, ref)
 			}
 		}

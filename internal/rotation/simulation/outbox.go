@@ -129,17 +129,36 @@ func (w *world) destroy(b *box) {
 	}
 }
 
-// pairIn is the pair in a reply; nil when it holds none that can be used.
-func (w *world) pairIn(reply *github.Reply) *issued {
-	pair, looked := w.pairs[reply]
-	if !looked {
-		if tokens, err := reply.Tokens(); err == nil {
-			pair = w.gitHub.tokens[tokens.RefreshToken.Reveal()]
-		}
-		w.pairs[reply] = pair
-	}
-	return pair
+// replied is what stands in a reply.
+type replied struct {
+	// pair is nil when there is none that can be used.
+	pair *issued
+	// hasAccessToken says that there is an access token, be it one whose refresh token was cut off.
+	hasAccessToken bool
+	// rejects says that GitHub does not take the token.
+	rejects bool
 }
+
+// read looks into a reply, once.
+func (w *world) read(reply *github.Reply) replied {
+	found, looked := w.replies[reply]
+	if looked {
+		return found
+	}
+	tokens, err := reply.Tokens()
+	found.hasAccessToken = !tokens.AccessToken.IsZero()
+	var failed *github.Error
+	if err == nil {
+		found.pair = w.gitHub.tokens[tokens.RefreshToken.Reveal()]
+	} else {
+		found.rejects = errors.As(err, &failed) && failed.Class == github.Rejected
+	}
+	w.replies[reply] = found
+	return found
+}
+
+// pairIn is the pair in a reply; nil when it holds none that can be used.
+func (w *world) pairIn(reply *github.Reply) *issued { return w.read(reply).pair }
 
 // rest lets a little time pass, in which the process may die.
 func (w *world) rest() {

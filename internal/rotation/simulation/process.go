@@ -57,9 +57,12 @@ type life struct {
 	draining bool
 	// ledSince is when it began to lead.
 	ledSince moment
-	// setBack says that the wall clock was set back during this life.
-	setBack bool
-	ids     int
+	// behind says that the wall clock was behind at any time of this life.
+	behind bool
+	// setBack says that the wall clock was set back during this life, and jumpedAt when it was last set at all.
+	setBack  bool
+	jumpedAt moment
+	ids      int
 }
 
 // leaseDuration is after what time another replica takes over.
@@ -77,7 +80,7 @@ func (r *replica) start() {
 	w := r.world
 	r.lives++
 	l := &life{
-		world: w, replica: r, name: fmt.Sprintf("%s.%d", r.name, r.lives), born: w.now,
+		world: w, replica: r, name: fmt.Sprintf("%s.%d", r.name, r.lives), born: w.now, behind: r.skew < 0,
 	}
 	l.holder = rotation.Holder{Outbox: r.box.id, Process: l.name}
 	l.ctx, l.cancel = context.WithCancel(context.Background())
@@ -164,7 +167,7 @@ func (l *life) struck(t *task, wait uint64) bool {
 		l.stopped = true
 		l.deferred = append(l.deferred, func() { w.wake(t, wait) })
 		w.elect(l)
-		w.after(w.mostly(20*time.Second, 3*time.Minute), l.resume)
+		w.after(w.pause(), l.resume)
 	case w.strikesOn(res, LeaseLost, 4000):
 		l.drain("lost its lease")
 		return false
@@ -180,12 +183,22 @@ func (l *life) struck(t *task, wait uint64) bool {
 	return true
 }
 
+// pause is for how long a process is stopped. With leader election every second time another one leads by then.
+func (w *world) pause() time.Duration {
+	if w.cfg.LeaderElection && w.chance().IntN(2) == 0 {
+		return w.between(leaseDuration, 2*time.Minute)
+	}
+	return w.mostly(20*time.Second, 3*time.Minute)
+}
+
 func (l *life) jump() {
 	by := l.world.between(-8*time.Hour, 8*time.Hour)
 	if by < 0 {
 		l.setBack = true
 	}
+	l.jumpedAt = l.world.now
 	l.replica.skew += by
+	l.behind = l.behind || l.replica.skew < 0
 	l.world.tracef("CLOCK of %s is off by %v", l, l.replica.skew)
 }
 
@@ -240,6 +253,9 @@ func (l *life) end(why string) {
 	}
 	w.tracef("DEAD %s: %s", l, why)
 	l.dead = true
+	if l.leading && l.behind {
+		w.behindUntil = w.now
+	}
 	w.lives = slices.DeleteFunc(w.lives, func(other *life) bool { return other == l })
 	l.cancel()
 	tasks := slices.Clone(l.tasks)

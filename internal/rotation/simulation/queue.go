@@ -6,6 +6,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/githubusertoken/github-user-token-operator/controllers/retry"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 )
 
@@ -23,6 +24,8 @@ type item struct {
 	waiting, running, dirty bool
 	// later is when it is to be reconciled again, if not 0.
 	later moment
+	// failures counts the reconciles in a row that have failed.
+	failures int
 }
 
 func newQueue(l *life) *queue { return &queue{life: l, items: map[string]*item{}} }
@@ -35,9 +38,6 @@ func (q *queue) item(key string) *item {
 	}
 	return it
 }
-
-// retryAfter is for how long a reconcile that failed waits for the next.
-const retryAfter = time.Second
 
 // add has a resource reconciled.
 func (q *queue) add(key string) {
@@ -93,9 +93,13 @@ func (q *queue) run(key string, it *item) {
 			it.running = false
 			switch {
 			case failed:
-				q.addAfter(key, retryAfter)
+				it.failures++
+				q.addAfter(key, retry.Reconcile.After(it.failures))
 			case again > 0:
+				it.failures = 0
 				q.addAfter(key, again)
+			default:
+				it.failures = 0
 			}
 			if it.dirty {
 				it.dirty = false

@@ -46,10 +46,14 @@ type Config struct {
 // three, with leader election and without, short lifetimes and long ones, many faults and few.
 func ConfigFor(seed uint64) Config {
 	lifetimes := []time.Duration{time.Hour, time.Hour, 10 * time.Minute, time.Hour, 8 * time.Hour}
-	return Config{
+	cfg := Config{
 		Seed: seed, Resources: 1 + int(seed%40), Replicas: 1 + int(seed%3), LeaderElection: seed%2 == 0,
 		Lifetime: lifetimes[seed%5], Rotations: 300, Faults: faultsOf(seed), Rarity: 1 + int(seed%4),
 	}
+	if cfg.Replicas > 1 && !cfg.LeaderElection {
+		cfg.Faults &^= needLeader
+	}
+	return cfg
 }
 
 // Report is what came of a run.
@@ -93,8 +97,10 @@ type world struct {
 	calm bool
 	// lastDeath is when a process died last.
 	lastDeath moment
-	// pairs are those in the replies that were looked into.
-	pairs map[*github.Reply]*issued
+	// behindUntil is until when a process has worked by a clock that was behind: it has let tokens grow old.
+	behindUntil moment
+	// replies are those that were looked into.
+	replies map[*github.Reply]replied
 	// acting is the resource that a person is working on.
 	acting *resource
 }
@@ -115,7 +121,7 @@ func newWorld(cfg Config) *world {
 	cfg.Rarity, cfg.Frequent = max(cfg.Rarity, 1), max(cfg.Frequent, 1)
 	w := &world{
 		scheduler: newScheduler(rand.New(rand.NewPCG(cfg.Seed, 0x5eed))),
-		cfg:       cfg, resources: map[string]*resource{}, pairs: map[*github.Reply]*issued{},
+		cfg:       cfg, resources: map[string]*resource{}, replies: map[*github.Reply]replied{},
 		report: &Report{Outcomes: map[rotation.Outcome]int{}, Verdicts: map[string]int{}, Fates: map[string]int{}},
 	}
 	w.api = &apiServer{world: w, secrets: map[rotation.Ref]*object{}, codes: map[rotation.Ref]*storedCode{}}

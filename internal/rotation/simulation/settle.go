@@ -263,7 +263,11 @@ func (w *world) judgeTruth(res *resource, pair *rotation.Pair, verdict *rotation
 	case rotation.ReasonOutcomeUnknown:
 		isTrue = res.seed.Fingerprint() != verdict.Fingerprint
 	case rotation.ReasonRevoked:
-		isTrue = isTrue || p == nil || doubtful || pair.State.AccessTokenEnded && p.spent
+		// GitHub may be mistaken about both tokens, one after the other.
+		isTrue = isTrue || p == nil || doubtful || pair.State.AccessTokenEnded && p.spent || p.misjudged && p.accessRefused
+	case rotation.ReasonUserUnknown:
+		// The account was asked for, and the pair has been waiting for GitHub's word on whose it is.
+		isTrue = p == nil || doubtful || lost && p.successor.minted != nil && p.successor.minted.job.User != nil
 	case rotation.ReasonWrongUser:
 		isTrue = p == nil || res.token.Spec.User == nil || p.user != res.token.Spec.User.Login
 	}

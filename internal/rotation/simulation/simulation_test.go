@@ -213,8 +213,7 @@ func TestTenThousandResourcesDueAtOnce(t *testing.T) {
 
 // A run that breaks an invariant is made small, and still breaks it.
 func TestShrink(t *testing.T) {
-	cfg := ConfigFor(200)
-	cfg.Break = BreakOutboxSkipped
+	cfg := huntConfig(62, BreakOutboxSkipped)
 	for Run(cfg).Violation == "" {
 		cfg.Seed++
 	}
