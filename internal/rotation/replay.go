@@ -11,7 +11,7 @@ import (
 // returns when the pair is stored, or is found to be stored, or is of no more use.
 func (r *Rotator) Replay(ctx context.Context, app github.App, record Record) Result {
 	ctx = context.WithoutCancel(ctx)
-	defer r.work(record.ID, record.Spent)()
+	defer r.atWork.Begin(record.ID, record.Spent)()
 	tokens, err := record.Reply.Tokens()
 	if err != nil && record.endsChain() && !tokens.AccessToken.IsZero() {
 		result := r.storeHalf(ctx, app, Policy{}, record, tokens, nil, err)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 	"github.com/githubusertoken/github-user-token-operator/internal/github"
+	"github.com/githubusertoken/github-user-token-operator/internal/rotation/atwork"
 )
 
 const (
@@ -49,7 +50,7 @@ type Rotator struct {
 	// altered holds, for each owner's UID, the last fence that admission has altered.
 	altered map[string]unsent
 	// atWork are the tokens with which this process is at work right now, by the ids of the intents.
-	atWork map[string]credential.Fingerprint
+	atWork atwork.Set
 	// unrecorded holds, for each owner's UID, a refusal of GitHub that could not be written down; see record.
 	unrecorded map[string]refusal
 }
@@ -173,7 +174,7 @@ func (r *Rotator) Rotate(ctx context.Context, job Job) Result {
 	defer r.Outbox.Release(job.Owner)
 	began := r.Clock.Monotonic()
 	intent := r.intent(job)
-	defer r.work(intent.ID, intent.Spends)()
+	defer r.atWork.Begin(intent.ID, intent.Spends)()
 	fenced, failed := r.fence(ctx, job, intent)
 	if failed == nil {
 		failed = r.confirm(ctx, job, fenced, began)
