@@ -150,12 +150,17 @@ func (f *finalizer) hold(ctx context.Context, token *v1alpha1.GitHubUserToken, c
 	})
 	s, err := f.observer.observe(ctx, token)
 	if err != nil {
-		return f.heldFor(token), f.reporter.ReportUnknown(ctx, token, p)
+		return f.again(token), f.reporter.ReportUnknown(ctx, token, p)
 	}
 	if _, err := f.reporter.Report(ctx, s, rotation.Decision{}, blocked(p)); err != nil {
 		return 0, err
 	}
-	return f.heldFor(token), nil
+	return f.again(token), nil
+}
+
+// again is when to come back to a resource that could not be released: at once where the wait has passed while that was told.
+func (f *finalizer) again(token *v1alpha1.GitHubUserToken) time.Duration {
+	return max(f.heldFor(token), time.Millisecond)
 }
 
 // firstHold is the first wait of a resource that could not be released.

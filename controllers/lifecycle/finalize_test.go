@@ -1,15 +1,19 @@
 package lifecycle
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/controllers/retry"
+	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
+	"github.com/githubusertoken/github-user-token-operator/internal/problem"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 )
 
@@ -74,3 +78,31 @@ func TestFinalizerTellsWhyAResourceIsNotReleased(t *testing.T) {
 		})
 	}
 }
+
+// To tell of it may take longer than the wait for the next try. No event would bring the resource back.
+func TestFinalizerComesBackWhenItsWaitHasPassedMeanwhile(t *testing.T) {
+	w, token := newRetained(t)
+	w.updateFails = rotation.ErrDenied
+	w.finalizer.reporter = slowReporter{func() { w.clock.pass(time.Hour) }}
+	for range 5 {
+		if again, err := w.finalizer.finalize(t.Context(), token); err != nil || again <= 0 {
+			t.Fatalf("again after %s, %v", again, err)
+		}
+		w.clock.pass(time.Minute)
+	}
+}
+
+// slowReporter takes its time.
+type slowReporter struct{ meanwhile func() }
+
+func (r slowReporter) Report(context.Context, *scope.Scope, rotation.Decision, Result) (time.Time, error) {
+	r.meanwhile()
+	return time.Time{}, nil
+}
+
+func (r slowReporter) ReportUnknown(context.Context, *v1alpha1.GitHubUserToken, *problem.Problem) error {
+	r.meanwhile()
+	return nil
+}
+
+func (slowReporter) RemoveOutputs(context.Context, *v1alpha1.GitHubUserToken) error { return nil }

@@ -67,7 +67,7 @@ var rare = map[string]Faults{
 	"Secret that was let go of left with its finalizer":                     Of(ResourceRetained, Kill, APIReplyLost),
 	string(BreakCreatedForNobody):                                           Of(ResourceRetained, SecretDeleted, SecretImmutable, APISlow, APIReplyLost, APIRequestLost),
 	"older state that was put back trusted":                                 Of(BackupRestored, RefreshRequested, APISlow),
-	"another Secret used for a resource that is gone":                       Of(BackupRestored, APISlow, WatchHeld, Stop),
+	"another Secret used for a resource that is gone":                       Of(BackupRestored, APISlow, WatchHeld, Stop, ResourceDeleted),
 }
 
 // leaderless are the breaks that show only where several processes are active at once all the time, although needLeader tells
