@@ -79,6 +79,8 @@ type resource struct {
 	backup *rotation.Pair
 	// retained are the incarnations that were deleted with their pair retained.
 	retained map[string]bool
+	// unheld is the last incarnation that was deleted before it bore the operator's finalizer, so that nothing could be retained.
+	unheld string
 	// honoured are the values of refresh-requested-at for which a pair was issued and stored.
 	honoured map[string]*issued
 	// verdicts are those that were seen.
@@ -203,6 +205,9 @@ func (w *world) change(res *resource, edit func(*v1alpha1.GitHubUserToken)) {
 	}
 	next := res.token.DeepCopy()
 	edit(next)
+	if !res.isDeleting() && next.DeletionTimestamp != nil && len(next.Finalizers) == 0 {
+		res.unheld = string(next.UID)
+	}
 	next.ResourceVersion = w.api.next()
 	res.token = next
 	w.tellToken(res)
@@ -223,7 +228,7 @@ func (w *world) dropResource(token *v1alpha1.GitHubUserToken) {
 	if !res.is(string(token.UID)) || !res.isDeleting() {
 		return
 	}
-	uid, retains := string(res.token.UID), res.retains()
+	uid, retains := string(res.token.UID), res.retains() && res.unheld != string(res.token.UID)
 	w.tracef("GONE %s", uid)
 	if res.token.Spec.DeletionPolicy == v1alpha1.DeletionPolicyRevoke {
 		w.judgeRevoked(res)
