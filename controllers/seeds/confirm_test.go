@@ -6,9 +6,10 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"k8s.io/apimachinery/pkg/types"
+
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
-	"k8s.io/apimachinery/pkg/types"
 )
 
 var confirmOwner = rotation.Owner{Namespace: "team-a", Name: "octocat", UID: "uid-1"}
