@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"context"
+	"slices"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -34,6 +35,9 @@ func CacheOptions(watched *namespaces.Watched) cache.Options {
 		ByObject: map[client.Object]cache.ByObject{
 			secretMetadata(types.NamespacedName{}): {Label: labels.NewSelector().Add(*ours), Transform: trim},
 			&v1alpha1.GitHubUserToken{}:            {Transform: trim},
+			&v1alpha1.GitHubApp{}:                  {Transform: trim},
+			&v1alpha1.ClusterGitHubApp{}:           {Transform: trim},
+			namespaceMetadata():                    {Transform: trim},
 		},
 	}
 	for _, namespace := range watched.Names() {
@@ -48,6 +52,20 @@ func CacheOptions(watched *namespaces.Watched) cache.Options {
 	return options
 }
 
+// trimOthers keeps of the metadata of an App or a namespace what is looked at: name, labels and finalizers.
+func trimOthers(meta *metav1.ObjectMeta) {
+	meta.Annotations, meta.ManagedFields, meta.GenerateName = nil, nil, ""
+	if sizeOfStrings(meta.Finalizers) > maxFinalizers {
+		meta.Finalizers = slices.DeleteFunc(slices.Clone(meta.Finalizers), func(name string) bool { return name != v1alpha1.Finalizer })
+	}
+	if sizeOfMap(meta.Labels) > maxNamespaceLabels {
+		meta.Labels = nil // No selector matches it.
+	}
+}
+
+// maxNamespaceLabels is how large the labels of a namespace may be in all.
+const maxNamespaceLabels = 16 << 10
+
 // trim is the transform of both. To apply it twice changes nothing, as client-go asks of a transform.
 func trim(object any) (any, error) {
 	if unknown, ok := object.(toolscache.DeletedFinalStateUnknown); ok {
@@ -55,7 +73,17 @@ func trim(object any) (any, error) {
 	}
 	switch object := object.(type) {
 	case *metav1.PartialObjectMetadata:
+		if object.Kind == "Namespace" {
+			trimOthers(&object.ObjectMeta)
+			break
+		}
 		trimSecret(object)
+	case *v1alpha1.GitHubApp:
+		trimOthers(&object.ObjectMeta)
+		object.Labels, object.OwnerReferences = nil, nil
+	case *v1alpha1.ClusterGitHubApp:
+		trimOthers(&object.ObjectMeta)
+		object.Labels, object.OwnerReferences = nil, nil
 	case *v1alpha1.GitHubUserToken:
 		trimToken(object)
 	}

@@ -12,10 +12,12 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers/apps"
 	"github.com/githubusertoken/github-user-token-operator/controllers/handoff"
 	"github.com/githubusertoken/github-user-token-operator/controllers/lifecycle"
 	"github.com/githubusertoken/github-user-token-operator/controllers/outputs"
 	"github.com/githubusertoken/github-user-token-operator/controllers/runner"
+	"github.com/githubusertoken/github-user-token-operator/controllers/seeds"
 	"github.com/githubusertoken/github-user-token-operator/internal/fairqueue"
 	"github.com/githubusertoken/github-user-token-operator/internal/github"
 	"github.com/githubusertoken/github-user-token-operator/internal/memory"
@@ -30,7 +32,10 @@ import (
 // +kubebuilder:rbac:groups=githubusertoken.dev,resources=githubusertokens/status,verbs=patch
 // +kubebuilder:rbac:groups=githubusertoken.dev,resources=githubusertokens/finalizers,verbs=update
 // +kubebuilder:rbac:groups="",resources=secrets,verbs=get;list;watch;create;update;patch;delete
-// +kubebuilder:rbac:groups="",resources=namespaces,verbs=get
+// +kubebuilder:rbac:groups=githubusertoken.dev,resources=githubapps;clustergithubapps,verbs=get;list;watch;patch
+// +kubebuilder:rbac:groups=githubusertoken.dev,resources=githubapps/status;clustergithubapps/status,verbs=get;patch
+// +kubebuilder:rbac:groups=githubusertoken.dev,resources=githubapps/finalizers;clustergithubapps/finalizers,verbs=update
+// +kubebuilder:rbac:groups="",resources=namespaces,verbs=get;list;watch
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
 
 // Reconciler reconciles GitHubUserToken. Make it with New.
@@ -53,8 +58,18 @@ type Reconciler struct {
 	Clock rotation.Clock
 
 	namespaces watchedNamespaces
-	lifecycle  *lifecycle.Controller
-	outputs    *outputs.Outputs
+	apps       *apps.Resolver
+	// clusterApps reports whether there are ClusterGitHubApps, whose client secrets are in secretNamespace.
+	clusterApps     bool
+	secretNamespace string
+	// appQueues have Apps looked at, by their kind.
+	appQueues map[string]*queue
+	// appChecks limits the questions about client secrets.
+	appChecks *ratelimit.Limiter
+	// secrets reads Secrets live.
+	secrets   seeds.Source
+	lifecycle *lifecycle.Controller
+	outputs   *outputs.Outputs
 	// handoff is nil when the operator runs without it.
 	handoff *handoff.Handoff
 	memory  *memory.Store

@@ -58,13 +58,16 @@ func (r reporter) Report(ctx context.Context, s *scope.Scope, decision rotation.
 			metadata = unsynced("The labels and annotations of the pair Secret could not be brought into line", failed)
 		}
 	}
+	whole := s.Token
+	s.Token = s.App.Permitted(s.Token) // What its App forbids is removed.
 	output, outputAt, err := r.outputs.Sync(ctx, s)
 	if err != nil {
 		output, failed = unsynced("The outputs could not be brought into line", err), errors.Join(failed, err)
 	}
 	handedOver := r.handoff.Sync(logr.FromContextOrDiscard(ctx), s)
+	s.Token = whole
 	finalizer, finalizerAt := r.finalizerProblem(s)
-	aside := problem.First(metadata, s.RestoreBlocked, s.MoveBlocked, finalizer, output, handedOver.Problem, s.Unheld)
+	aside := problem.First(asideOf(s.App.Problem), metadata, s.RestoreBlocked, s.MoveBlocked, finalizer, output, handedOver.Problem, s.Unheld)
 	wait, err := r.writeStatus(ctx, s.Token, statusOf(s, decision, result, aside, &handedOver))
 	return earliest(s.Now, metadataAt, retryAt(s.RestoreBlocked), retryAt(s.MoveBlocked), finalizerAt, outputAt, handedOver.RequeueAt, after(s.Now, wait)), errors.Join(failed, err)
 }
@@ -78,6 +81,16 @@ func unsynced(what string, err error) *problem.Problem {
 func (r reporter) ReportUnknown(ctx context.Context, token *v1alpha1.GitHubUserToken, p *problem.Problem) error {
 	_, err := r.writeStatus(ctx, token, statusUnknown(token, p, r.Clock.Now()))
 	return err
+}
+
+// asideOf is a problem that holds up no exchange yet, as no exchange is due.
+func asideOf(p *problem.Problem) *problem.Problem {
+	if p == nil {
+		return nil
+	}
+	aside := *p
+	aside.Aside = true
+	return &aside
 }
 
 func retryAt(p *problem.Problem) time.Time {
@@ -171,6 +184,9 @@ func (r reporter) Starting(log logr.Logger, _ *v1alpha1.GitHubUserToken, job rot
 // notified. That GitHub has given a pair out proves the App.
 func (r reporter) Stored(log logr.Logger, token *v1alpha1.GitHubUserToken, pair *rotation.Pair, replayed bool) {
 	r.Limiter.Succeeded(pair.State.App)
+	if app, err := r.apps.App(context.Background(), token); err == nil {
+		token = app.Permitted(token)
+	}
 	r.outputs.Publish(logr.NewContext(context.Background(), log), token, pair)
 	if !replayed {
 		r.handoff.HandOver(log, token, pair)

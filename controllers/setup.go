@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers/apps"
 	"github.com/githubusertoken/github-user-token-operator/controllers/handoff"
 	"github.com/githubusertoken/github-user-token-operator/controllers/lifecycle"
 	"github.com/githubusertoken/github-user-token-operator/controllers/outputs"
@@ -56,6 +57,11 @@ type Options struct {
 	// MaxConcurrentReconciles is how many resources are looked at at once, of one namespace three quarters of that
 	// at most. Default 8.
 	MaxConcurrentReconciles int
+	// ClusterApps reports whether there are ClusterGitHubApps: the operator may read what is cluster-wide.
+	ClusterApps bool
+	// ClusterResourceNamespace is where the client secrets of ClusterGitHubApps are: the operator's own namespace. Without one
+	// there are no ClusterGitHubApps.
+	ClusterResourceNamespace string
 	// EnableHandoff allows spec.handoff. It needs a cache of pods, and permissions of its own.
 	EnableHandoff bool
 	// SkipNameValidation allows several controllers of this name in one process, for tests.
@@ -83,6 +89,9 @@ func New(mgr manager.Manager, options Options) (*Reconciler, error) {
 		namespaces: options.Watched, memory: remembered, reports: memory.NewSlot[reported](remembered), contests: memory.NewSlot[contests](remembered), queue: &queue{memory: remembered},
 	}
 	r.setupPace()
+	r.clusterApps = options.ClusterApps && options.ClusterResourceNamespace != ""
+	r.secretNamespace = options.ClusterResourceNamespace
+	r.apps = apps.New(apps.Options{Source: appSource{r.Client}, ClusterApps: r.clusterApps, SecretNamespace: r.secretNamespace})
 	run := runner.Options{Limit: options.MaxConcurrentExchanges, Sleep: options.Clock.Sleep, OnDone: r.queue.wake, OnPanic: panicked(mgr.GetLogger())}
 	r.Runner = runner.New(run)
 	run.Limit = tokencheck.MaxChecks
@@ -93,6 +102,7 @@ func New(mgr manager.Manager, options Options) (*Reconciler, error) {
 	})
 	// One limit for each host: nothing ever proves itself there.
 	revocations := ratelimit.New(ratelimit.Options{PerHour: revocation.CredentialsPerHour, Wake: wake})
+	r.appChecks = ratelimit.New(ratelimit.Options{PerHour: appChecksPerHour, UnprovenPerHour: appChecksPerHour})
 	watch, err := r.newSecretWatch(mgr, options)
 	if err != nil {
 		return nil, err
@@ -103,12 +113,14 @@ func New(mgr manager.Manager, options Options) (*Reconciler, error) {
 			return nil, err
 		}
 	}
+	api := clusterAPI{store, r.mayHold}
+	r.secrets, r.appQueues = api, map[string]*queue{}
 	r.lifecycle = lifecycle.New(lifecycle.Options{
-		Cache: clusterCache{r.Client, options.Watched}, API: clusterAPI{store, r.mayHold}, Versions: watch, GitHub: options.GitHub, Limiter: r.Limiter, RevocationLimiter: revocations,
+		Cache: clusterCache{r.Client, options.Watched}, Apps: r.apps, API: api, Versions: watch, GitHub: options.GitHub, Limiter: r.Limiter, RevocationLimiter: revocations,
 		Outbox: options.Outbox, Clock: options.Clock, Reporter: reporter{r}, Memory: remembered, Holder: options.Holder, NewID: options.NewID,
 		Runner: r.Runner, CheckRunner: checkRunner, Wake: r.queue.add, Freed: r.tokenFreed, Log: mgr.GetLogger(),
 	})
-	if err := errors.Join(r.setupIndexes(mgr), r.setupController(mgr, options)); err != nil {
+	if err := errors.Join(r.setupIndexes(mgr), r.setupController(mgr, options), r.setupApps(mgr, options)); err != nil {
 		return nil, err
 	}
 	collector := &resourceCollector{cache: mgr.GetClient(), runner: r.Runner, outbox: options.Outbox}
@@ -140,12 +152,13 @@ const (
 )
 
 func (r *Reconciler) setupController(mgr manager.Manager, options Options) error {
-	err := ctrl.NewControllerManagedBy(mgr).
+	controlled := ctrl.NewControllerManagedBy(mgr).
 		Named("githubusertoken").
 		For(&v1alpha1.GitHubUserToken{}, builder.WithPredicates(predicate.Or(
 			predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{}, deletionBegun(), r.finalizerTaken(), statusEdited()))).
 		WatchesMetadata(secretMetadata(types.NamespacedName{}), r.secretEvents()).
 		WatchesRawSource(r.queue).
+		Watches(&v1alpha1.GitHubApp{}, r.appEvents()).
 		WithOptions(controller.Options{
 			MaxConcurrentReconciles: options.MaxConcurrentReconciles,
 			SkipNameValidation:      &options.SkipNameValidation,
@@ -153,9 +166,12 @@ func (r *Reconciler) setupController(mgr manager.Manager, options Options) error
 			NewQueue: func(name string, rateLimiter workqueue.TypedRateLimiter[ctrl.Request]) workqueue.TypedRateLimitingInterface[ctrl.Request] {
 				return fairqueue.New(fairqueue.Options{Name: name, Workers: options.MaxConcurrentReconciles, RateLimiter: rateLimiter})
 			},
-		}).
-		Complete(r)
-	if err != nil {
+		})
+	if r.clusterApps {
+		controlled = controlled.Watches(&v1alpha1.ClusterGitHubApp{}, r.appEvents()).
+			WatchesMetadata(namespaceMetadata(), r.namespaceEvents())
+	}
+	if err := controlled.Complete(r); err != nil {
 		return fmt.Errorf("set up the controller: %w", err)
 	}
 	return nil

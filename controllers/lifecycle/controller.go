@@ -80,6 +80,7 @@ func (c *Controller) Reconcile(ctx context.Context, token *v1alpha1.GitHubUserTo
 	if s.Seed.Unread != nil {
 		result.RequeueAt = earliest(result.RequeueAt, s.Now.Add(retry.RefusedMax))
 	}
+	result.Problem = s.App.Veil(result.Problem)
 	c.acknowledge(s)
 	s.Standing = c.checks.Standing(s)
 	reportAt, err := c.reporter.Report(ctx, s, decision, result)

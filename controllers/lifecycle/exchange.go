@@ -32,7 +32,7 @@ type exchanges struct {
 
 // begin starts an exchange when everything that can be checked without touching the token allows it.
 func (e *exchanges) begin(ctx context.Context, s *scope.Scope, decision rotation.Decision) Result {
-	if p := checkHost(e.hosts, s.Token.Spec.App.Host); p != nil {
+	if p := checkApp(e.hosts, s.App); p != nil {
 		return blocked(p)
 	}
 	if p := checkRoom(s); p != nil {
@@ -55,12 +55,12 @@ func (e *exchanges) begin(ctx context.Context, s *scope.Scope, decision rotation
 
 // prepare reads what an exchange takes, and starts it.
 func (e *exchanges) prepare(ctx context.Context, s *scope.Scope, decision rotation.Decision) Result {
-	of := runner.Subject{UID: s.Token.UID, Namespace: s.Token.Namespace, Host: s.Token.Spec.App.Host}
+	of := runner.Subject{UID: s.Token.UID, Namespace: s.Token.Namespace, Host: s.App.Host}
 	if e.runner.Full(of) {
 		return e.full(s)
 	}
 	job := rotation.Job{
-		Owner: s.Owner, Ref: s.Ref, App: scope.AppOf(s.Token), Policy: s.Input.Policy,
+		Owner: s.Owner, Ref: s.Ref, App: s.App.App, Policy: s.Input.Policy,
 		RefreshRequestedAt: s.Input.RefreshRequestedAt, User: scope.PinOf(s.Token), Pair: s.Pair, Decision: decision,
 		Labels: s.Token.Spec.Secret.Labels, Annotations: metapatch.Annotations(s.Token.Spec.Secret.Labels, s.Token.Spec.Secret.Annotations),
 	}
@@ -74,7 +74,7 @@ func (e *exchanges) prepare(ctx context.Context, s *scope.Scope, decision rotati
 			return blocked(p)
 		}
 	}
-	secret, p, err := e.seeds.ClientSecret(ctx, s.Token)
+	secret, p, err := e.seeds.ClientSecret(ctx, s.App)
 	if err != nil {
 		return e.notes.failed(s, err, "Nothing was exchanged, because the client secret could not be read")
 	}

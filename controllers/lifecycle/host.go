@@ -2,6 +2,7 @@ package lifecycle
 
 import (
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 	"github.com/githubusertoken/github-user-token-operator/controllers/words"
 	"github.com/githubusertoken/github-user-token-operator/internal/problem"
 )
@@ -12,9 +13,12 @@ type hostChecker interface {
 	CheckHost(host string) error
 }
 
-// checkHost reports whether the operator's administrator allows a host.
-func checkHost(hosts hostChecker, host string) *problem.Problem {
-	err := hosts.CheckHost(host)
+// checkApp is why nothing may be asked of GitHub for an App; nil when it may.
+func checkApp(hosts hostChecker, app scope.App) *problem.Problem {
+	if app.Problem != nil {
+		return app.Problem
+	}
+	err := hosts.CheckHost(app.Host)
 	if err == nil {
 		return nil
 	}

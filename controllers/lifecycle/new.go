@@ -3,6 +3,7 @@ package lifecycle
 import (
 	"github.com/githubusertoken/github-user-token-operator/controllers/deviceflow"
 	"github.com/githubusertoken/github-user-token-operator/controllers/revocation"
+	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 	"github.com/githubusertoken/github-user-token-operator/controllers/seeds"
 	"github.com/githubusertoken/github-user-token-operator/controllers/tokencheck"
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
@@ -15,10 +16,14 @@ import (
 
 // New makes a Controller of its parts. Each is given what it needs and no more; none knows the Controller.
 func New(options Options) *Controller {
+	if options.Apps == nil {
+		options.Apps = inlineApps{}
+	}
 	notes := notes{memory.NewSlot[note](options.Memory), options.Clock}
 	reader := seeds.NewReader(seeds.ReaderOptions{Source: options.API, Versions: options.Versions})
+	apps := apps{options.Apps, reader}
 	observer := &observer{
-		cache: options.Cache, metadata: options.API, versions: options.Versions, seeds: reader, notes: notes, clock: options.Clock,
+		apps: options.Apps, cache: options.Cache, metadata: options.API, versions: options.Versions, seeds: reader, notes: notes, clock: options.Clock,
 		me: options.Holder,
 	}
 	var ownership *seeds.Ownership
@@ -43,12 +48,12 @@ func New(options Options) *Controller {
 	observer.atWork, observer.untouched = rotator.AtWork, rotator.IsUntouched
 	finder := finder{cache: options.Cache, resources: options.API}
 	checks := tokencheck.New(tokencheck.Options{
-		GitHub: options.GitHub, Store: options.API, Amender: amend.Amender{Store: rotator.Store, Clock: options.Clock}, ClientSecret: reader.ClientSecret,
+		GitHub: options.GitHub, Store: options.API, Amender: amend.Amender{Store: rotator.Store, Clock: options.Clock}, App: apps.withSecret,
 		Runner: options.CheckRunner, Busy: options.Runner.Busy, RememberNewer: notes.read, Wake: options.Wake, Wanted: finder.isWanted,
 		StandAside: options.Runner.StandAside, ReportTrouble: commits.report, Memory: options.Memory, Clock: options.Clock,
 	})
 	revoker := revocation.New(revocation.Options{
-		GitHub: options.GitHub, Store: options.API, ClientSecret: reader.ClientSecret, Runner: options.Runner, Events: options.Reporter,
+		GitHub: options.GitHub, Store: options.API, App: apps.withSecret, Runner: options.Runner, Events: options.Reporter,
 		Find: finder.find, Refs: observer.secretsOf, Memory: options.Memory, Clock: options.Clock, Log: options.Log,
 		Limiter: options.RevocationLimiter, HeldElsewhere: ownership.HeldElsewhere,
 	})
@@ -81,8 +86,8 @@ func New(options Options) *Controller {
 		},
 		device: deviceflow.New(deviceflow.Options{
 			Rotator: rotator, GitHub: options.GitHub, Acquire: options.Limiter.Acquire, Pause: outcomes.pause,
-			CheckHost: func(host string) *problem.Problem { return checkHost(options.GitHub, host) },
-			Outbox:    options.Outbox, Runner: options.Runner, Memory: options.Memory, Clock: options.Clock,
+			CheckApp: func(app scope.App) *problem.Problem { return checkApp(options.GitHub, app) },
+			Outbox:   options.Outbox, Runner: options.Runner, Memory: options.Memory, Clock: options.Clock,
 			Remember: notes.written, RememberNewer: notes.read, Doubt: notes.doubt, Record: outcomes.record,
 			Observe: options.Reporter.Observed, Guard: outcomes.guard,
 		}),

@@ -39,11 +39,11 @@ type prover struct {
 
 // prove starts asking GitHub whether the access token of a restored pair is alive.
 func (v *prover) prove(ctx context.Context, s *scope.Scope) Result {
-	if p := checkHost(v.github, s.Token.Spec.App.Host); p != nil {
+	if p := checkApp(v.github, s.App); p != nil {
 		return blocked(p)
 	}
-	app := scope.AppOf(s.Token)
-	secret, p, err := v.seeds.ClientSecret(ctx, s.Token)
+	app := s.App.App
+	secret, p, err := v.seeds.ClientSecret(ctx, s.App)
 	if err != nil {
 		return v.notes.failed(s, err, "GitHub was not asked about the restored pair, because the client secret could not be read")
 	}
@@ -51,7 +51,7 @@ func (v *prover) prove(ctx context.Context, s *scope.Scope) Result {
 		app.ClientSecret = secret // Without it the token itself is tried.
 	}
 	log, token, ref := logr.FromContextOrDiscard(ctx), s.Token, s.Ref
-	of := runner.Subject{UID: token.UID, Namespace: token.Namespace, Host: token.Spec.App.Host}
+	of := runner.Subject{UID: token.UID, Namespace: token.Namespace, Host: s.App.Host}
 	if err := v.runner.Start(of, func() { v.proveNow(log, token, ref, app) }); err != nil {
 		return blocked(&problem.Problem{Reason: v1alpha1.ReasonPairUnproven, Message: "Waiting to ask GitHub about the restored pair.", RetryAt: s.Now.Add(time.Second)})
 	}

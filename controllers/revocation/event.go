@@ -1,10 +1,10 @@
 package revocation
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
-	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 	"github.com/githubusertoken/github-user-token-operator/controllers/words"
 )
 
@@ -52,11 +52,11 @@ func (r *Revoker) giveUp(token *v1alpha1.GitHubUserToken, living remains, err er
 	if token == nil || r.options.Events == nil {
 		return
 	}
-	host := living.host
-	if host == "" {
-		host = hostOf(scope.AppOf(token).Key())
+	where := "in the settings of its account at GitHub, under Applications"
+	if host := cmp.Or(living.host, token.Spec.App.Host); host != "" {
+		where = "at https://" + host + "/settings/apps/authorizations"
 	}
 	r.options.Events.Eventf(token, nil, eventWarning, EventRevocationFailed, "Revoke",
-		"The token was not revoked at GitHub (%s).%s To revoke it now, its owner can revoke the App at https://%s/settings/apps/authorizations.",
-		words.Of(err), living.lives(r.options.Clock.Now()), host)
+		"The token was not revoked at GitHub (%s).%s To revoke it now, its owner can revoke the App %s.",
+		words.Of(err), living.lives(r.options.Clock.Now()), where)
 }

@@ -135,7 +135,7 @@ func TestRevocationRateLimitOfTheCredentialsEndpointHoldsForAll(t *testing.T) {
 func TestRevocationPairThatIsNotLetInWaitsForItsTurn(t *testing.T) {
 	w, l := withTurns(t, 0)
 	record := rotation.Record{Owner: scope.OwnerOf(w.token), App: "github.com/Iv23li", Reply: &github.Reply{SentAt: w.clock.Now()}}
-	w.revoker.Unadmitted(t.Context(), scope.AppOf(w.token), record, github.Tokens{
+	w.revoker.Unadmitted(t.Context(), scope.InlineApp(w.token).App, record, github.Tokens{
 		AccessToken: credential.NewAccessToken("ghu_1"), RefreshToken: credential.NewRefreshToken("ghr_1"), ExpiresAt: w.clock.Now().Add(8 * time.Hour),
 	})
 	var slept time.Duration

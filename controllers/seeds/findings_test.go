@@ -213,7 +213,7 @@ func TestRecheckTellsWhatHasChangedForThoseWhoNameASecret(t *testing.T) {
 			if _, err := r.Look(t.Context(), token, nil, false); err != nil {
 				t.Fatal(err)
 			}
-			if _, _, err := r.ClientSecret(t.Context(), token); err != nil {
+			if _, _, err := r.ClientSecret(t.Context(), scope.InlineApp(token)); err != nil {
 				t.Fatal(err)
 			}
 			cluster.tell("seed")

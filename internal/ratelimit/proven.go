@@ -25,7 +25,7 @@ func (l *Limiter) Succeeded(app string) {
 		return
 	}
 	l.prune(now)
-	own := newQueue(l.options, l.options.PerHour, false)
+	own := newQueue(l.options, l.limitOf(app), false)
 	own.lastUse = now
 	var woken []string
 	if shared := l.find(app); shared != nil {

@@ -67,14 +67,34 @@ func newQueue(options Options, perHour int, shared bool) *queue {
 
 // newBudget is a bucket of so many requests an hour; nil when there is no limit.
 func newBudget(options Options, perHour int) *rate.Limiter {
-	if options.PerHour <= 0 {
+	if perHour <= 0 {
 		return nil
 	}
-	burst := max(1, min(options.Burst, perHour/2))
+	limit, burst := budgetOf(options, perHour)
+	return rate.NewLimiter(limit, burst)
+}
+
+// setLimit changes the limit. What has been used counts.
+func (q *queue) setLimit(options Options, perHour int, now time.Time) {
+	switch {
+	case perHour <= 0:
+		q.budget = nil
+	case q.budget == nil:
+		q.budget = newBudget(options, perHour)
+	default:
+		limit, burst := budgetOf(options, perHour)
+		q.budget.SetLimitAt(now, limit)
+		q.budget.SetBurstAt(now, burst)
+	}
+}
+
+// budgetOf is the bucket of so many requests an hour.
+func budgetOf(options Options, perHour int) (limit rate.Limit, burst int) {
+	burst = max(1, min(options.Burst, perHour/2))
 	// In any hour no more is used than the whole burst and what flows in: less than
 	// burst + (perHour - burst + 1), hence at most perHour. The second on top makes it "less".
 	perSecond := float64(perHour-burst+1) / (time.Hour + time.Second).Seconds()
-	return rate.NewLimiter(rate.Limit(perSecond), burst)
+	return rate.Limit(perSecond), burst
 }
 
 func byExpiry(a, b *entry) int {
