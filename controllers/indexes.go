@@ -19,10 +19,6 @@ import (
 const (
 	// indexSecretNames indexes resources by the Secrets that they name.
 	indexSecretNames = "secretNames"
-	// indexApp indexes resources by their App: the kind and name that spec.app.ref names, or the host and client ID.
-	indexApp = "app"
-	// indexAppKey indexes Apps by their host and client ID, and indexAppSecret by the name of their client secret's Secret.
-	indexAppKey, indexAppSecret = "appKey", "appSecret"
 	// indexPairOwner indexes pair Secrets by the UID of their resource.
 	indexPairOwner = "pairOwner"
 	// indexChainTokens indexes pair Secrets by the tokens that their chain goes back to; see seeds.ChainTokens.
@@ -33,14 +29,10 @@ func (r *Reconciler) setupIndexes(mgr manager.Manager) error {
 	ctx, indexer, secret := context.Background(), mgr.GetFieldIndexer(), secretMetadata(types.NamespacedName{})
 	err := errors.Join(
 		indexer.IndexField(ctx, &v1alpha1.GitHubUserToken{}, indexSecretNames, secretNames),
-		indexer.IndexField(ctx, &v1alpha1.GitHubUserToken{}, indexApp, appName),
 		indexer.IndexField(ctx, secret, indexChainTokens, chainTokens),
 		indexer.IndexField(ctx, secret, indexPairOwner, pairOwner),
 		indexer.IndexField(ctx, secret, outputs.IndexOwner, outputs.IndexedOwner),
 	)
-	for _, kind := range r.appKinds() {
-		err = errors.Join(err, indexer.IndexField(ctx, kind, indexAppKey, appKeys), indexer.IndexField(ctx, kind, indexAppSecret, appSecrets))
-	}
 	if err != nil {
 		return fmt.Errorf("set up the indexes: %w", err)
 	}

@@ -29,7 +29,7 @@ func (r *Reconciler) naming(secret types.NamespacedName, options ...client.ListO
 
 // isNamed reports whether some resource or App names a Secret.
 func (r *Reconciler) isNamed(secret types.NamespacedName) bool {
-	return len(r.naming(secret, client.Limit(1))) > 0 || len(r.appsWith(secret)) > 0
+	return len(r.naming(secret, client.Limit(1))) > 0 || len(r.appSource.Naming(context.Background(), secret)) > 0
 }
 
 // namedSecretChanged tells the resources that name a Secret of its change, where it is one for them: whose the Secret is
@@ -42,9 +42,9 @@ func (r *Reconciler) namedSecretChanged(ctx context.Context, _ types.NamespacedN
 		r.nameChanged(&tokens[i], change)
 		keys = append(keys, keysIn(&tokens[i], change.Name.Name)...)
 	}
-	offered := r.appsWith(change.Name)
+	offered := r.appSource.Naming(ctx, change.Name)
 	for _, app := range offered {
-		keys = append(keys, app.key)
+		keys = append(keys, app.Key)
 	}
 	slices.Sort(keys)
 	if keys = slices.Compact(keys); len(keys) == 0 {
@@ -61,8 +61,8 @@ func (r *Reconciler) namedSecretChanged(ctx context.Context, _ types.NamespacedN
 		}
 	}
 	for _, app := range offered {
-		if slices.Contains(changed, app.key) {
-			r.appChanged(app.reference)
+		if slices.Contains(changed, app.Key) {
+			r.appSource.SecretChanged(app)
 		}
 	}
 	return cost, nil

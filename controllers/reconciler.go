@@ -13,11 +13,11 @@ import (
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/controllers/apps"
+	"github.com/githubusertoken/github-user-token-operator/controllers/appsource"
 	"github.com/githubusertoken/github-user-token-operator/controllers/handoff"
 	"github.com/githubusertoken/github-user-token-operator/controllers/lifecycle"
 	"github.com/githubusertoken/github-user-token-operator/controllers/outputs"
 	"github.com/githubusertoken/github-user-token-operator/controllers/runner"
-	"github.com/githubusertoken/github-user-token-operator/controllers/seeds"
 	"github.com/githubusertoken/github-user-token-operator/internal/fairqueue"
 	"github.com/githubusertoken/github-user-token-operator/internal/github"
 	"github.com/githubusertoken/github-user-token-operator/internal/memory"
@@ -58,18 +58,11 @@ type Reconciler struct {
 	Clock rotation.Clock
 
 	namespaces watchedNamespaces
-	apps       *apps.Resolver
-	// clusterApps reports whether there are ClusterGitHubApps, whose client secrets are in secretNamespace.
-	clusterApps     bool
-	secretNamespace string
-	// appQueues have Apps looked at, by their kind.
-	appQueues map[string]*queue
-	// appChecks limits the questions about client secrets.
-	appChecks *ratelimit.Limiter
-	// secrets reads Secrets live.
-	secrets   seeds.Source
-	lifecycle *lifecycle.Controller
-	outputs   *outputs.Outputs
+	lifecycle  *lifecycle.Controller
+	outputs    *outputs.Outputs
+	// apps resolves the Apps of resources, and appSource follows them.
+	apps      *apps.Resolver
+	appSource *appsource.Apps
 	// handoff is nil when the operator runs without it.
 	handoff *handoff.Handoff
 	memory  *memory.Store

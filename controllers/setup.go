@@ -17,11 +17,13 @@ import (
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/controllers/apps"
+	"github.com/githubusertoken/github-user-token-operator/controllers/appsource"
 	"github.com/githubusertoken/github-user-token-operator/controllers/handoff"
 	"github.com/githubusertoken/github-user-token-operator/controllers/lifecycle"
 	"github.com/githubusertoken/github-user-token-operator/controllers/outputs"
 	"github.com/githubusertoken/github-user-token-operator/controllers/revocation"
 	"github.com/githubusertoken/github-user-token-operator/controllers/runner"
+	"github.com/githubusertoken/github-user-token-operator/controllers/seeds"
 	"github.com/githubusertoken/github-user-token-operator/controllers/tokencheck"
 	"github.com/githubusertoken/github-user-token-operator/internal/fairqueue"
 	"github.com/githubusertoken/github-user-token-operator/internal/github"
@@ -59,8 +61,8 @@ type Options struct {
 	MaxConcurrentReconciles int
 	// ClusterApps reports whether there are ClusterGitHubApps: the operator may read what is cluster-wide.
 	ClusterApps bool
-	// ClusterResourceNamespace is where the client secrets of ClusterGitHubApps are: the operator's own namespace. Without one
-	// there are no ClusterGitHubApps.
+	// ClusterResourceNamespace is where the client secrets of ClusterGitHubApps are: the operator's own namespace. Empty when
+	// that is not known.
 	ClusterResourceNamespace string
 	// EnableHandoff allows spec.handoff. It needs a cache of pods, and permissions of its own.
 	EnableHandoff bool
@@ -89,9 +91,6 @@ func New(mgr manager.Manager, options Options) (*Reconciler, error) {
 		namespaces: options.Watched, memory: remembered, reports: memory.NewSlot[reported](remembered), contests: memory.NewSlot[contests](remembered), queue: &queue{memory: remembered},
 	}
 	r.setupPace()
-	r.clusterApps = options.ClusterApps && options.ClusterResourceNamespace != ""
-	r.secretNamespace = options.ClusterResourceNamespace
-	r.apps = apps.New(apps.Options{Source: appSource{r.Client}, ClusterApps: r.clusterApps, SecretNamespace: r.secretNamespace})
 	run := runner.Options{Limit: options.MaxConcurrentExchanges, Sleep: options.Clock.Sleep, OnDone: r.queue.wake, OnPanic: panicked(mgr.GetLogger())}
 	r.Runner = runner.New(run)
 	run.Limit = tokencheck.MaxChecks
@@ -102,7 +101,6 @@ func New(mgr manager.Manager, options Options) (*Reconciler, error) {
 	})
 	// One limit for each host: nothing ever proves itself there.
 	revocations := ratelimit.New(ratelimit.Options{PerHour: revocation.CredentialsPerHour, Wake: wake})
-	r.appChecks = ratelimit.New(ratelimit.Options{PerHour: appChecksPerHour, UnprovenPerHour: appChecksPerHour})
 	watch, err := r.newSecretWatch(mgr, options)
 	if err != nil {
 		return nil, err
@@ -114,13 +112,13 @@ func New(mgr manager.Manager, options Options) (*Reconciler, error) {
 		}
 	}
 	api := clusterAPI{store, r.mayHold}
-	r.secrets, r.appQueues = api, map[string]*queue{}
+	r.setupApps(options, api, watch)
 	r.lifecycle = lifecycle.New(lifecycle.Options{
 		Cache: clusterCache{r.Client, options.Watched}, Apps: r.apps, API: api, Versions: watch, GitHub: options.GitHub, Limiter: r.Limiter, RevocationLimiter: revocations,
 		Outbox: options.Outbox, Clock: options.Clock, Reporter: reporter{r}, Memory: remembered, Holder: options.Holder, NewID: options.NewID,
 		Runner: r.Runner, CheckRunner: checkRunner, Wake: r.queue.add, Freed: r.tokenFreed, Log: mgr.GetLogger(),
 	})
-	if err := errors.Join(r.setupIndexes(mgr), r.setupController(mgr, options), r.setupApps(mgr, options)); err != nil {
+	if err := errors.Join(r.setupIndexes(mgr), r.setupController(mgr, options), r.appSource.Setup(mgr)); err != nil {
 		return nil, err
 	}
 	collector := &resourceCollector{cache: mgr.GetClient(), runner: r.Runner, outbox: options.Outbox}
@@ -129,6 +127,17 @@ func New(mgr manager.Manager, options Options) (*Reconciler, error) {
 		return nil, fmt.Errorf("register the metrics: %w", err)
 	}
 	return r, nil
+}
+
+// setupApps makes what resolves the Apps of resources, and what follows them.
+func (r *Reconciler) setupApps(options Options, secrets seeds.Source, versions seeds.Versions) {
+	source := appsource.Source{Cache: r.Client, Live: r.APIReader, Watched: options.Watched.Beside(), Cluster: options.ClusterApps}
+	r.apps = apps.New(apps.Options{Source: source, SecretNamespace: options.ClusterResourceNamespace})
+	r.appSource = appsource.New(appsource.Options{
+		Source: source, Resolver: r.apps, Client: r.Client, Changed: func(token *v1alpha1.GitHubUserToken) { r.lifecycle.AppChanged(token) },
+		Secrets: secrets, Versions: versions, SecretNamespace: options.ClusterResourceNamespace, GitHub: options.GitHub, Limiter: r.Limiter,
+		Clock: options.Clock, SkipNameValidation: options.SkipNameValidation,
+	})
 }
 
 // newHandoff sets up what tells workloads of new tokens.
@@ -158,7 +167,7 @@ func (r *Reconciler) setupController(mgr manager.Manager, options Options) error
 			predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{}, deletionBegun(), r.finalizerTaken(), statusEdited()))).
 		WatchesMetadata(secretMetadata(types.NamespacedName{}), r.secretEvents()).
 		WatchesRawSource(r.queue).
-		Watches(&v1alpha1.GitHubApp{}, r.appEvents()).
+		Watches(&v1alpha1.GitHubApp{}, r.appSource.AppEvents()).
 		WithOptions(controller.Options{
 			MaxConcurrentReconciles: options.MaxConcurrentReconciles,
 			SkipNameValidation:      &options.SkipNameValidation,
@@ -167,9 +176,9 @@ func (r *Reconciler) setupController(mgr manager.Manager, options Options) error
 				return fairqueue.New(fairqueue.Options{Name: name, Workers: options.MaxConcurrentReconciles, RateLimiter: rateLimiter})
 			},
 		})
-	if r.clusterApps {
-		controlled = controlled.Watches(&v1alpha1.ClusterGitHubApp{}, r.appEvents()).
-			WatchesMetadata(namespaceMetadata(), r.namespaceEvents())
+	if options.ClusterApps {
+		controlled = controlled.Watches(&v1alpha1.ClusterGitHubApp{}, r.appSource.AppEvents()).
+			WatchesMetadata(appsource.NamespaceMetadata(), r.appSource.NamespaceEvents())
 	}
 	if err := controlled.Complete(r); err != nil {
 		return fmt.Errorf("set up the controller: %w", err)

@@ -30,9 +30,19 @@ func violation(token *v1alpha1.GitHubUserToken, policy *v1alpha1.AppPolicy, host
 	}
 	return &problem.Problem{
 		Reason: v1alpha1.ReasonAppPolicyViolated, Stalled: true,
-		Message: "The policy of the App does not allow what this resource asks for, so that nothing is exchanged: " + strings.Join(forbidden, "; ") +
-			". Change the resource, or ask the App's administrator.",
+		Message: "The policy of the App does not allow what this resource asks for, so that nothing is exchanged: " + shortened(forbidden) +
+			". Change the resource, or ask the administrator of the App.",
 	}
+}
+
+// maxForbidden is how much of what is forbidden is told at once.
+const maxForbidden = 5
+
+func shortened(forbidden []string) string {
+	if more := len(forbidden) - maxForbidden; more > 0 {
+		return strings.Join(forbidden[:maxForbidden], "; ") + fmt.Sprintf("; and %d more", more)
+	}
+	return strings.Join(forbidden, "; ")
 }
 
 func listed[T ~string](items []T) string {

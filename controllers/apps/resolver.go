@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
@@ -20,11 +21,13 @@ import (
 type Source interface {
 	// GitHubApp is one by its name; nil when there is none.
 	GitHubApp(ctx context.Context, name types.NamespacedName) (*v1alpha1.GitHubApp, error)
+	// HasClusterGitHubApps reports whether ClusterGitHubApps can be read at all.
+	HasClusterGitHubApps() bool
 	// ClusterGitHubApp is one by its name; nil when there is none.
 	ClusterGitHubApp(ctx context.Context, name string) (*v1alpha1.ClusterGitHubApp, error)
-	// ClusterGitHubAppsOf are those with a host and client ID, by the key of github.App.
+	// ClusterGitHubAppsOf are those of a host and client ID, by scope.AppKey.
 	ClusterGitHubAppsOf(ctx context.Context, key string) ([]v1alpha1.ClusterGitHubApp, error)
-	// NamespaceLabels are the labels of a namespace; nil when it is not known.
+	// NamespaceLabels are the labels of a namespace; nil when there is none of that name.
 	NamespaceLabels(ctx context.Context, namespace string) (map[string]string, error)
 }
 
@@ -32,9 +35,8 @@ type Source interface {
 type Options struct {
 	// Source is needed.
 	Source Source
-	// ClusterApps reports whether ClusterGitHubApps can be read.
-	ClusterApps bool
-	// SecretNamespace is the namespace of the client secrets of ClusterGitHubApps: the operator's own.
+	// SecretNamespace is the namespace of the client secrets of ClusterGitHubApps: the operator's own. Empty when that is not
+	// known.
 	SecretNamespace string
 }
 
@@ -57,6 +59,48 @@ func (r *Resolver) App(ctx context.Context, token *v1alpha1.GitHubUserToken) (sc
 	}
 }
 
+// Permitted is a resource with those of its outputs that may be made: its App lets it, and so does the one that its chain is
+// of, by the key of github.App. After a change of spec.app these are two.
+func (r *Resolver) Permitted(ctx context.Context, token *v1alpha1.GitHubUserToken, app scope.App, chain string) (*v1alpha1.GitHubUserToken, error) {
+	permitted := app.Permitted(token)
+	if len(permitted.Spec.Outputs) == 0 || chain == "" || chain == app.Key() {
+		return permitted, nil
+	}
+	host, clientID, _ := strings.Cut(chain, "/")
+	former, err := r.bound(ctx, permitted, scope.App{App: github.App{Host: host, ClientID: clientID}})
+	if err != nil {
+		return nil, err
+	}
+	return former.Permitted(permitted), nil
+}
+
+// Admits reports whether a resource may use the ClusterGitHubApp that it refers to.
+func (r *Resolver) Admits(ctx context.Context, app *v1alpha1.ClusterGitHubApp, token *v1alpha1.GitHubUserToken) (bool, error) {
+	allowed, err := r.Allows(ctx, app, token.Namespace)
+	if err != nil || !allowed {
+		return false, err
+	}
+	return violation(token, &app.Spec.Policy, cmp.Or(app.Spec.Host, v1alpha1.DefaultHost)) == nil, nil
+}
+
+// Allows reports whether the resources of a namespace may use a ClusterGitHubApp.
+func (r *Resolver) Allows(ctx context.Context, app *v1alpha1.ClusterGitHubApp, namespace string) (bool, error) {
+	switch allowed := app.Spec.AllowedNamespaces; allowed.From {
+	case v1alpha1.NamespacesAll:
+		return true, nil
+	case v1alpha1.NamespacesSelector:
+		return r.matches(ctx, allowed.Selector, namespace)
+	default:
+		return false, nil
+	}
+}
+
+// Bars reports whether a restricted ClusterGitHubApp keeps all resources of a namespace from a host and client ID.
+func (r *Resolver) Bars(ctx context.Context, namespace, host, clientID string) (bool, error) {
+	app, err := r.bound(ctx, &v1alpha1.GitHubUserToken{ObjectMeta: metav1.ObjectMeta{Namespace: namespace}}, scope.App{App: github.App{Host: host, ClientID: clientID}})
+	return app.Refused, err
+}
+
 // namespacedApp is a GitHubApp of the resource's namespace.
 func (r *Resolver) namespacedApp(ctx context.Context, token *v1alpha1.GitHubUserToken, name string) (scope.App, error) {
 	found, err := r.options.Source.GitHubApp(ctx, types.NamespacedName{Namespace: token.Namespace, Name: name})
@@ -69,96 +113,100 @@ func (r *Resolver) namespacedApp(ctx context.Context, token *v1alpha1.GitHubUser
 			Message: fmt.Sprintf("There is no GitHubApp %s in this namespace. Make it, or name another in spec.app.ref.", name),
 		}}, nil
 	}
-	app := appOf(token, &found.Spec, token.Namespace)
-	app.Policy = found.Spec.Policy
-	if app.Problem = violation(token, &app.Policy, app.Host); app.Problem != nil {
-		return app, nil
+	app, err := r.bound(ctx, token, appOf(token, &found.Spec, token.Namespace))
+	if err != nil {
+		return scope.App{}, err
 	}
-	return r.bound(ctx, token, app)
+	app.Policies = append(app.Policies, &found.Spec.Policy)
+	if app.Problem == nil {
+		app.Problem = violation(token, &found.Spec.Policy, app.Host)
+	}
+	return app, nil
 }
 
 // clusterApp is a ClusterGitHubApp, if the resource's namespace may use it.
 func (r *Resolver) clusterApp(ctx context.Context, token *v1alpha1.GitHubUserToken, name string) (scope.App, error) {
-	if !r.options.ClusterApps {
+	if !r.options.Source.HasClusterGitHubApps() {
 		return scope.App{Problem: &problem.Problem{
 			Reason: v1alpha1.ReasonAppNotUsable, Stalled: true,
-			Message: "This operator watches named namespaces only and has no ClusterGitHubApps. Use a GitHubApp in this namespace, or put the App into spec.app.",
+			Message: "This operator has no ClusterGitHubApps, as it may read nothing outside of the namespaces that it watches. Use a GitHubApp of this namespace, or put the App into spec.app.",
 		}}, nil
 	}
 	found, err := r.options.Source.ClusterGitHubApp(ctx, name)
 	if err != nil {
-		return scope.App{}, fmt.Errorf("look for a ClusterGitHubApp: %w", err)
+		return scope.App{}, fmt.Errorf("look for the App: %w", err)
 	}
 	if found == nil {
-		return scope.App{Problem: notUsable()}, nil
+		return refused(scope.App{}), nil
 	}
-	admitted, err := r.Admits(ctx, found, token.Namespace)
+	allowed, err := r.Allows(ctx, found, token.Namespace)
 	if err != nil {
 		return scope.App{}, err
 	}
-	if !admitted {
-		return scope.App{Problem: notUsable(), Revoked: true}, nil
+	if !allowed {
+		return refused(scope.App{}), nil
 	}
 	app := appOf(token, &found.Spec.GitHubAppSpec, r.options.SecretNamespace)
-	app.Veiled, app.Policy = true, found.Spec.Policy
-	app.Problem = violation(token, &app.Policy, app.Host)
+	app.Veiled, app.Policies = true, []*v1alpha1.AppPolicy{&found.Spec.Policy}
+	switch app.Problem = violation(token, &found.Spec.Policy, app.Host); {
+	case app.Problem != nil:
+	case app.Secret != nil && r.options.SecretNamespace == "":
+		app.Problem = &problem.Problem{Reason: v1alpha1.ReasonAppNotUsable, Stalled: true, OfApp: true, Message: scope.AppNotUsable}
+	}
 	return app, nil
 }
 
 // bound is an App that does not come from a ClusterGitHubApp, bound by those of the same host and client ID: at least one
 // of them must allow what the resource asks for.
 func (r *Resolver) bound(ctx context.Context, token *v1alpha1.GitHubUserToken, app scope.App) (scope.App, error) {
-	if !r.options.ClusterApps {
+	if !r.options.Source.HasClusterGitHubApps() {
 		return app, nil
 	}
-	offered, err := r.options.Source.ClusterGitHubAppsOf(ctx, app.Key())
+	offered, err := r.options.Source.ClusterGitHubAppsOf(ctx, scope.AppKey(app.Host, app.ClientID))
 	if err != nil {
-		return scope.App{}, fmt.Errorf("look for ClusterGitHubApps: %w", err)
+		return scope.App{}, fmt.Errorf("look for Apps that are offered to this namespace: %w", err)
 	}
-	var refused *problem.Problem
 	restricted := false
+	var violated *problem.Problem
+	var policies []*v1alpha1.AppPolicy
 	for i := range offered {
 		if offered[i].Spec.InlineUse == v1alpha1.InlineUnrestricted {
 			continue
 		}
 		restricted = true
-		admitted, err := r.Admits(ctx, &offered[i], token.Namespace)
+		allowed, err := r.Allows(ctx, &offered[i], token.Namespace)
 		if err != nil {
 			return scope.App{}, err
 		}
-		if !admitted {
+		if !allowed {
 			continue
 		}
-		policy := offered[i].Spec.Policy
-		p := violation(token, &policy, app.Host)
+		policy := &offered[i].Spec.Policy
+		p := violation(token, policy, app.Host)
 		if p == nil {
-			app.Policy = policy
+			app.Policies = []*v1alpha1.AppPolicy{policy}
 			return app, nil
 		}
-		if refused == nil {
-			refused, app.Policy = p, policy
+		if violated == nil {
+			violated, policies = p, []*v1alpha1.AppPolicy{policy}
 		}
 	}
 	switch {
 	case !restricted:
-	case refused != nil:
-		app.Problem = refused
+		return app, nil
+	case violated != nil:
+		app.Problem, app.Policies = violated, policies
+		return app, nil
 	default:
-		app.Problem, app.Revoked = notUsable(), true
+		return refused(app), nil
 	}
-	return app, nil
 }
 
-// Admits reports whether a namespace may use an App.
-func (r *Resolver) Admits(ctx context.Context, app *v1alpha1.ClusterGitHubApp, namespace string) (bool, error) {
-	switch allowed := app.Spec.AllowedNamespaces; allowed.From {
-	case v1alpha1.NamespacesAll:
-		return true, nil
-	case v1alpha1.NamespacesSelector:
-		return r.matches(ctx, allowed.Selector, namespace)
-	default:
-		return false, nil
-	}
+// refused is an App that the resource may not use. That is all that it learns.
+func refused(app scope.App) scope.App {
+	app.Problem = &problem.Problem{Reason: v1alpha1.ReasonAppNotUsable, Stalled: true, Message: scope.AppNotUsable}
+	app.Refused = true
+	return app
 }
 
 // matches reports whether the labels of a namespace match a selector. One that is malformed matches none; the App's status
@@ -175,11 +223,6 @@ func (r *Resolver) matches(ctx context.Context, selector *metav1.LabelSelector, 
 	return have != nil && parsed.Matches(labels.Set(have)), nil
 }
 
-// Key names the App of a spec, as github.App.Key does.
-func Key(spec *v1alpha1.GitHubAppSpec) string {
-	return github.App{Host: cmp.Or(spec.Host, v1alpha1.DefaultHost), ClientID: spec.ClientID}.Key()
-}
-
 // appOf is the App of a spec, with its client secret in a namespace.
 func appOf(token *v1alpha1.GitHubUserToken, spec *v1alpha1.GitHubAppSpec, namespace string) scope.App {
 	app := scope.App{App: github.App{Host: cmp.Or(spec.Host, v1alpha1.DefaultHost), ClientID: spec.ClientID, Scope: scope.DeviceScopesOf(token)}}
@@ -187,9 +230,4 @@ func appOf(token *v1alpha1.GitHubUserToken, spec *v1alpha1.GitHubAppSpec, namesp
 		app.Secret = &scope.SecretKey{Secret: types.NamespacedName{Namespace: namespace, Name: ref.Name}, Key: ref.Key}
 	}
 	return app
-}
-
-// notUsable is all that a tenant learns of a ClusterGitHubApp that it may not use.
-func notUsable() *problem.Problem {
-	return &problem.Problem{Reason: v1alpha1.ReasonAppNotUsable, Stalled: true, Message: scope.AppNotUsable}
 }

@@ -35,31 +35,44 @@ type Options struct {
 	GitHub GitHub
 	// Users are the resources that refer to an App of a kind, namespace and name, admitted or not. They are read only.
 	Users func(ctx context.Context, kind, namespace, name string) ([]v1alpha1.GitHubUserToken, error)
-	// Admits reports whether a namespace may use a ClusterGitHubApp.
-	Admits func(ctx context.Context, app *v1alpha1.ClusterGitHubApp, namespace string) (bool, error)
-	// Twins is how many other Apps have the same host and client ID.
-	Twins func(ctx context.Context, app *v1alpha1.GitHubAppSpec) (int, error)
-	// ClientSecret reads a client secret live, by the namespace that it is in, with the version of its Secret. A problem says
-	// why there is none.
-	ClientSecret func(ctx context.Context, namespace string, ref *v1alpha1.ClientSecretReference) (secret credential.ClientSecret, version string, p *problem.Problem, err error)
-	// SecretNamespace is that of the client secrets of ClusterGitHubApps.
+	// Admits reports whether a resource may use the ClusterGitHubApp that it refers to.
+	Admits func(ctx context.Context, app *v1alpha1.ClusterGitHubApp, token *v1alpha1.GitHubUserToken) (bool, error)
+	// Bars reports whether ClusterGitHubApps keep a namespace from a host and client ID.
+	Bars func(ctx context.Context, namespace, host, clientID string) (bool, error)
+	// Sharing is with whom an App shares its host and client ID.
+	Sharing func(ctx context.Context, app client.Object) (Sharing, error)
+	// ClientSecret reads a client secret live, with the version of its Secret. A problem says why there is none.
+	ClientSecret func(ctx context.Context, secret types.NamespacedName, key string) (value credential.ClientSecret, version string, p *problem.Problem, err error)
+	// Version is what the watch tells of the version of a Secret; see seeds.Versions.
+	Version func(secret types.NamespacedName) (version string, known bool)
+	// SecretNamespace is that of the client secrets of ClusterGitHubApps; empty when it is not known.
 	SecretNamespace string
 	// Turn asks for a turn at GitHub's API of a host for a namespace; until is when to ask again.
-	Turn   func(host, namespace, id string) (ok bool, until time.Time)
-	Memory *memory.Store
-	Clock  rotation.Clock
+	Turn  func(host, namespace, id string) (ok bool, until time.Time)
+	Clock rotation.Clock
+}
+
+// Sharing is with whom an App shares its host and client ID.
+type Sharing struct {
+	// Others is how many other Apps have the same.
+	Others int
+	// LimitIgnored reports that the limit of a GitHubApp does not count, because other namespaces use the same.
+	LimitIgnored bool
 }
 
 // Reconciler keeps the status of Apps of one kind. Make it with New.
 type Reconciler struct {
 	options Options
 	empty   func() app
-	notes   memory.Slot[note]
+	// memory is apart from that of resources, which may have the same names.
+	memory *memory.Store
+	notes  memory.Slot[note]
 }
 
 // New makes a Reconciler for a kind, of which empty makes an object.
 func New(options Options, cluster bool) *Reconciler {
-	r := &Reconciler{options: options, notes: memory.NewSlot[note](options.Memory)}
+	remembered := memory.NewStore()
+	r := &Reconciler{options: options, memory: remembered, notes: memory.NewSlot[note](remembered)}
 	r.empty = func() app {
 		if cluster {
 			return &v1alpha1.ClusterGitHubApp{}
@@ -80,6 +93,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	a := r.empty()
 	if err := r.options.Client.Get(ctx, request.NamespacedName, a); err != nil {
 		if apierrors.IsNotFound(err) {
+			r.forget(request.NamespacedName)
 			return ctrl.Result{}, nil
 		}
 		return ctrl.Result{}, fmt.Errorf("read the App from the cache: %w", err)
@@ -89,7 +103,6 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 		return ctrl.Result{}, err
 	}
 	if a.GetDeletionTimestamp() != nil && used.tokens == 0 {
-		r.options.Memory.Forget(a.GetUID())
 		return ctrl.Result{}, r.setFinalizer(ctx, a, controllerutil.RemoveFinalizer)
 	}
 	if a.GetDeletionTimestamp() == nil {
@@ -97,9 +110,16 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 			return ctrl.Result{}, err
 		}
 	}
-	r.options.Memory.Learn(a.GetUID(), types.NamespacedName{Namespace: a.GetNamespace(), Name: a.GetName()})
+	r.memory.Learn(a.GetUID(), types.NamespacedName{Namespace: a.GetNamespace(), Name: a.GetName()})
 	again, err := r.report(ctx, a, used)
 	return ctrl.Result{RequeueAfter: again}, err
+}
+
+// forget drops what is remembered of an App that has gone, whoever has released it.
+func (r *Reconciler) forget(name types.NamespacedName) {
+	for _, uid := range r.memory.UIDs(name) {
+		r.memory.Forget(uid)
+	}
 }
 
 // setFinalizer writes our finalizer, or takes it off, where that is not so yet.

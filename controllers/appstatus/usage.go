@@ -23,15 +23,12 @@ func (r *Reconciler) usageOf(ctx context.Context, a app) (usage, error) {
 	}
 	var u usage
 	accounts := map[int64]bool{}
-	admitted := map[string]bool{}
 	for i := range users {
-		namespace := users[i].Namespace
-		if _, known := admitted[namespace]; !known {
-			if admitted[namespace], err = r.admits(ctx, a, namespace); err != nil {
-				return usage{}, err
-			}
+		admitted, err := r.admits(ctx, a, &users[i])
+		if err != nil {
+			return usage{}, err
 		}
-		if !admitted[namespace] {
+		if !admitted {
 			continue
 		}
 		u.tokens++
@@ -46,11 +43,11 @@ func (r *Reconciler) usageOf(ctx context.Context, a app) (usage, error) {
 	return u, nil
 }
 
-// admits reports whether the resources of a namespace may use an App.
-func (r *Reconciler) admits(ctx context.Context, a app, namespace string) (bool, error) {
+// admits reports whether a resource that refers to an App may use it.
+func (r *Reconciler) admits(ctx context.Context, a app, token *v1alpha1.GitHubUserToken) (bool, error) {
 	offered, ok := a.(*v1alpha1.ClusterGitHubApp)
 	if !ok {
 		return true, nil
 	}
-	return r.options.Admits(ctx, offered, namespace)
+	return r.options.Admits(ctx, offered, token)
 }

@@ -38,3 +38,12 @@ func (a apps) withSecret(ctx context.Context, token *v1alpha1.GitHubUserToken) g
 	}
 	return app.App
 }
+
+// host is the host of the App of a resource; empty when it is not known.
+func (a apps) host(ctx context.Context, token *v1alpha1.GitHubUserToken) string {
+	app, err := a.resolver.App(ctx, token)
+	if err != nil {
+		return ""
+	}
+	return app.Host
+}

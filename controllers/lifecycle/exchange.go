@@ -76,7 +76,7 @@ func (e *exchanges) prepare(ctx context.Context, s *scope.Scope, decision rotati
 	}
 	secret, p, err := e.seeds.ClientSecret(ctx, s.App)
 	if err != nil {
-		return e.notes.failed(s, err, "Nothing was exchanged, because the client secret could not be read")
+		return e.notes.failedOfApp(s, err, "Nothing was exchanged, because the client secret could not be read")
 	}
 	if p != nil {
 		return blocked(p)

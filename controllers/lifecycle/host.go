@@ -23,7 +23,7 @@ func checkApp(hosts hostChecker, app scope.App) *problem.Problem {
 		return nil
 	}
 	return &problem.Problem{
-		Reason: v1alpha1.ReasonHostNotAllowed, Stalled: true,
+		Reason: v1alpha1.ReasonHostNotAllowed, Stalled: true, OfApp: true,
 		Message: words.Sentence(err.Error()) + " The operator's administrator sets them with --allowed-hosts.",
 	}
 }

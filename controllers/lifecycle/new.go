@@ -53,7 +53,7 @@ func New(options Options) *Controller {
 		StandAside: options.Runner.StandAside, ReportTrouble: commits.report, Memory: options.Memory, Clock: options.Clock,
 	})
 	revoker := revocation.New(revocation.Options{
-		GitHub: options.GitHub, Store: options.API, App: apps.withSecret, Runner: options.Runner, Events: options.Reporter,
+		GitHub: options.GitHub, Store: options.API, App: apps.withSecret, Host: apps.host, Runner: options.Runner, Events: options.Reporter,
 		Find: finder.find, Refs: observer.secretsOf, Memory: options.Memory, Clock: options.Clock, Log: options.Log,
 		Limiter: options.RevocationLimiter, HeldElsewhere: ownership.HeldElsewhere,
 	})

@@ -45,7 +45,7 @@ func (v *prover) prove(ctx context.Context, s *scope.Scope) Result {
 	app := s.App.App
 	secret, p, err := v.seeds.ClientSecret(ctx, s.App)
 	if err != nil {
-		return v.notes.failed(s, err, "GitHub was not asked about the restored pair, because the client secret could not be read")
+		return v.notes.failedOfApp(s, err, "GitHub was not asked about the restored pair, because the client secret could not be read")
 	}
 	if p == nil {
 		app.ClientSecret = secret // Without it the token itself is tried.
@@ -78,7 +78,7 @@ func (v *prover) proveNow(log logr.Logger, token *v1alpha1.GitHubUserToken, ref 
 		if err != nil {
 			p := problem.Problem{Reason: v1alpha1.ReasonGitHubUnavailable, Message: "GitHub could not be asked about the restored pair: " + words.Of(err) + "."}
 			if failed, ok := errors.AsType[*github.Error](err); ok {
-				p.Reason = words.ReasonOf(failed)
+				p.Reason, p.OfApp = words.ReasonOf(failed), words.IsOfApp(failed)
 			}
 			fail(p, retry.After(err))
 			return

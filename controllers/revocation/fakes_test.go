@@ -19,7 +19,6 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 	"github.com/githubusertoken/github-user-token-operator/internal/github"
 	"github.com/githubusertoken/github-user-token-operator/internal/memory"
-	"github.com/githubusertoken/github-user-token-operator/internal/problem"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 )
 
@@ -71,6 +70,7 @@ func newWorld(t *testing.T) *world {
 	w.runner = runner.New(runner.Options{Limit: 1, Go: w.queued.Go})
 	w.revoker = New(Options{
 		GitHub: w, Store: w, Events: w, Runner: w.runner, Memory: w.memory, Clock: w.clock, Log: logr.Discard(),
+		Host: func(_ context.Context, token *v1alpha1.GitHubUserToken) string { return scope.InlineApp(token).Host },
 		App: func(_ context.Context, token *v1alpha1.GitHubUserToken) github.App {
 			app := scope.InlineApp(token).App
 			if w.noSecret {

@@ -39,6 +39,8 @@ type Options struct {
 	// App is the App of a resource, with its client secret, which is read live; without that the tokens themselves are
 	// authority enough. It is zero when it is not known.
 	App func(context.Context, *v1alpha1.GitHubUserToken) github.App
+	// Host is the host of that App; empty when it is not known.
+	Host func(context.Context, *v1alpha1.GitHubUserToken) string
 	// Runner runs the revocations of resources that are deleted: that of the exchanges, so that a resource has
 	// no exchange meanwhile. Its OnDone has the resource reconciled.
 	Runner *runner.Runner

@@ -21,11 +21,10 @@ type App struct {
 	// Problem is why the App may not be used now, in words for whoever made the resource; nil when it may be. Host and
 	// client ID are empty when they are not known, or not to be told.
 	Problem *problem.Problem
-	// Policy is what the App allows resources to ask for.
-	Policy v1alpha1.AppPolicy
-	// Revoked reports that the resource's namespace may not use the App, which exists: what was derived from its pair is
-	// removed.
-	Revoked bool
+	// Policies are what its administrators let resources ask for: what one of them forbids is forbidden. They are read only.
+	Policies []*v1alpha1.AppPolicy
+	// Refused reports that the resource may not use the App, if there is one: whatever was derived from its pair is removed.
+	Refused bool
 	// Veiled reports that whoever made the resource is not to learn what is wrong with the App: it belongs to somebody else.
 	Veiled bool
 }
@@ -35,18 +34,12 @@ const AppNotUsable = "The App is not usable here. Ask its administrator."
 
 // Veil is a problem in the words for whoever made the resource: what is wrong with an App of somebody else is not told.
 func (a App) Veil(p *problem.Problem) *problem.Problem {
-	if !a.Veiled || p == nil || !ofApp[p.Reason] {
+	if !a.Veiled || p == nil || !p.OfApp {
 		return p
 	}
 	veiled := *p
 	veiled.Reason, veiled.Message = v1alpha1.ReasonAppNotUsable, AppNotUsable
 	return &veiled
-}
-
-// ofApp are the reasons of problems that the administrator of an App has to solve.
-var ofApp = map[string]bool{
-	v1alpha1.ReasonClientSecretMissing: true, v1alpha1.ReasonIncorrectClientCredentials: true, v1alpha1.ReasonAppMisconfigured: true,
-	v1alpha1.ReasonDeviceFlowDisabled: true, v1alpha1.ReasonHostNotAllowed: true,
 }
 
 // SecretKey is one key of a Secret.
@@ -57,6 +50,12 @@ type SecretKey struct {
 
 // IsKnown reports whether it is known which App it is.
 func (a App) IsKnown() bool { return a.ClientID != "" }
+
+// AppKey is by what Apps are compared with the Apps that administrators offer: an App is the same one however its host and
+// client ID are spelt.
+func AppKey(host, clientID string) string {
+	return strings.ToLower(github.App{Host: cmp.Or(host, v1alpha1.DefaultHost), ClientID: clientID}.Key())
+}
 
 // InlineApp is the App that stands in the spec of a resource itself.
 func InlineApp(token *v1alpha1.GitHubUserToken) App {

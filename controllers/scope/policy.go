@@ -52,7 +52,9 @@ func targetsOf(output *v1alpha1.Output) (hosts []string) {
 
 // Permitted is the resource with those of its outputs that its App allows. It is the same when these are all.
 func (a App) Permitted(token *v1alpha1.GitHubUserToken) *v1alpha1.GitHubUserToken {
-	forbidden := func(output v1alpha1.Output) bool { return a.Revoked || ForbidsOutput(&a.Policy, &output, a.Host) != "" }
+	forbidden := func(output v1alpha1.Output) bool {
+		return a.Refused || slices.ContainsFunc(a.Policies, func(policy *v1alpha1.AppPolicy) bool { return ForbidsOutput(policy, &output, a.Host) != "" })
+	}
 	if !slices.ContainsFunc(token.Spec.Outputs, forbidden) {
 		return token
 	}
@@ -64,7 +66,7 @@ func (a App) Permitted(token *v1alpha1.GitHubUserToken) *v1alpha1.GitHubUserToke
 // DeletionPolicyOf is what becomes of the pair when the resource is deleted: what it asks for or, where its App does not
 // allow that, Delete, which leaves nothing behind and ends nothing.
 func (a App) DeletionPolicyOf(token *v1alpha1.GitHubUserToken) v1alpha1.DeletionPolicy {
-	if !AllowsDeletion(&a.Policy, token.Spec.DeletionPolicy) {
+	if slices.ContainsFunc(a.Policies, func(policy *v1alpha1.AppPolicy) bool { return !AllowsDeletion(policy, token.Spec.DeletionPolicy) }) {
 		return v1alpha1.DeletionPolicyDelete
 	}
 	return token.Spec.DeletionPolicy

@@ -54,5 +54,5 @@ func clientSecretOf(app scope.App) (ref reference, named bool) {
 }
 
 func withoutClientSecret(missing string) *problem.Problem {
-	return &problem.Problem{Reason: v1alpha1.ReasonClientSecretMissing, Stalled: true, Message: missing + ". Put the App's client secret there."}
+	return &problem.Problem{Reason: v1alpha1.ReasonClientSecretMissing, Stalled: true, OfApp: true, Message: missing + ". Put the App's client secret there."}
 }

@@ -35,6 +35,7 @@ func (l *Limiter) Succeeded(app string) {
 		woken = shared.grant(now)
 		l.arm(shared.next(now), now)
 	}
+	own.setLimit(l.options, l.limitOf(app), now) // What it has used so far counts against the limit of the operator.
 	l.proven[app] = own
 	woken = append(woken, own.grant(now)...)
 	l.arm(own.next(now), now)
