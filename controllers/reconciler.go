@@ -32,10 +32,9 @@ import (
 // +kubebuilder:rbac:groups=githubusertoken.dev,resources=githubusertokens/status,verbs=patch
 // +kubebuilder:rbac:groups=githubusertoken.dev,resources=githubusertokens/finalizers,verbs=update
 // +kubebuilder:rbac:groups="",resources=secrets,verbs=get;list;watch;create;update;patch;delete
-// +kubebuilder:rbac:groups=githubusertoken.dev,resources=githubapps;clustergithubapps,verbs=get;list;watch;patch
-// +kubebuilder:rbac:groups=githubusertoken.dev,resources=githubapps/status;clustergithubapps/status,verbs=get;patch
-// +kubebuilder:rbac:groups=githubusertoken.dev,resources=githubapps/finalizers;clustergithubapps/finalizers,verbs=update
-// +kubebuilder:rbac:groups="",resources=namespaces,verbs=get;list;watch
+// +kubebuilder:rbac:groups=githubusertoken.dev,resources=githubapps,verbs=get;list;watch;patch
+// +kubebuilder:rbac:groups=githubusertoken.dev,resources=githubapps/status,verbs=patch
+// +kubebuilder:rbac:groups=githubusertoken.dev,resources=githubapps/finalizers,verbs=update
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
 
 // Reconciler reconciles GitHubUserToken. Make it with New.
