@@ -19,9 +19,11 @@ const (
 	ConditionStalled = "Stalled"
 )
 
-// ConditionCredentialsValid is the condition of a GitHubApp or ClusterGitHubApp that is True while GitHub accepts its client
-// secret.
-const ConditionCredentialsValid = "CredentialsValid"
+// Conditions of a GitHubApp or ClusterGitHubApp, beside Ready.
+const (
+	// ConditionCredentialsValid is True while GitHub accepts its client secret.
+	ConditionCredentialsValid = "CredentialsValid"
+)
 
 // Reasons of the conditions of a GitHubApp or ClusterGitHubApp, beside those that GitHubUserTokens have as well.
 const (

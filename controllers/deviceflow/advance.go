@@ -71,7 +71,7 @@ func (f *Flow) advance(log logr.Logger, s *scope.Scope, why *login) Step {
 		}
 		return Step{Problem: askForAnother(s.Token, next.ended)}
 	case stageOffered:
-		step := Step{Problem: enterCode(s.Token, seen.device, why, next.problem), Offered: seen.device}
+		step := Step{Problem: enterCode(s.Token, seen.device, why, s.App.Veil(next.problem)), Offered: seen.device}
 		return f.start(log, s, next, step, f.poll)
 	default:
 		step := Step{Problem: next.problem}

@@ -160,6 +160,7 @@ func (w *world) reconcile() Step {
 	w.t.Helper()
 	w.calls = nil
 	w.scope.Now, w.scope.Input.Now = w.Now(), w.Now()
+	w.scope.App = scope.InlineApp(w.scope.Token)
 	w.scope.Input.RefreshRequestedAt = scope.RequestOf(w.scope.Token)
 	decision := rules.Decide(w.scope.Input)
 	var blocked *problem.Problem
