@@ -108,14 +108,14 @@ func New(options Options) *Limiter {
 // means that. What the App has used already counts. There are as many as somebody has set and not taken back.
 func (l *Limiter) SetLimit(app string, perHour int) {
 	l.mu.Lock()
-	now := time.Now()
+	now, before := time.Now(), l.limitOf(app)
 	if perHour <= 0 {
 		delete(l.limits, app)
 	} else {
 		l.limits[app] = perHour
 	}
 	var woken []string
-	if own := l.proven[app]; own != nil {
+	if own := l.proven[app]; own != nil && l.limitOf(app) != before { // To set it costs a part of a request.
 		own.setLimit(l.options, l.limitOf(app), now)
 		woken = own.grant(now)
 		l.arm(own.next(now), now)

@@ -35,7 +35,9 @@ func (l *Limiter) Succeeded(app string) {
 		woken = shared.grant(now)
 		l.arm(shared.next(now), now)
 	}
-	own.setLimit(l.options, l.limitOf(app), now) // What it has used so far counts against the limit of the operator.
+	if l.limits[app] > 0 {
+		own.setLimit(l.options, l.limitOf(app), now) // What was moved knows the limit of Options.
+	}
 	l.proven[app] = own
 	woken = append(woken, own.grant(now)...)
 	l.arm(own.next(now), now)

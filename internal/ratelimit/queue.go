@@ -3,6 +3,7 @@ package ratelimit
 import (
 	"cmp"
 	"maps"
+	"math"
 	"slices"
 	"time"
 
@@ -70,31 +71,22 @@ func newBudget(options Options, perHour int) *rate.Limiter {
 	if perHour <= 0 {
 		return nil
 	}
-	limit, burst := budgetOf(options, perHour)
-	return rate.NewLimiter(limit, burst)
+	burst := max(1, min(options.Burst, perHour/2))
+	// In any hour no more is used than the whole burst and what flows in: less than
+	// burst + (perHour - burst + 1), hence at most perHour. The second on top makes it "less".
+	perSecond := float64(perHour-burst+1) / (time.Hour + time.Second).Seconds()
+	return rate.NewLimiter(rate.Limit(perSecond), burst)
 }
 
 // setLimit changes the limit. What has been used counts.
 func (q *queue) setLimit(options Options, perHour int, now time.Time) {
-	switch {
-	case perHour <= 0:
-		q.budget = nil
-	case q.budget == nil:
-		q.budget = newBudget(options, perHour)
-	default:
-		limit, burst := budgetOf(options, perHour)
-		q.budget.SetLimitAt(now, limit)
-		q.budget.SetBurstAt(now, burst)
+	used := 0
+	if q.budget != nil {
+		used = int(math.Ceil(float64(q.budget.Burst()) - q.budget.TokensAt(now)))
 	}
-}
-
-// budgetOf is the bucket of so many requests an hour.
-func budgetOf(options Options, perHour int) (limit rate.Limit, burst int) {
-	burst = max(1, min(options.Burst, perHour/2))
-	// In any hour no more is used than the whole burst and what flows in: less than
-	// burst + (perHour - burst + 1), hence at most perHour. The second on top makes it "less".
-	perSecond := float64(perHour-burst+1) / (time.Hour + time.Second).Seconds()
-	return rate.Limit(perSecond), burst
+	if q.budget = newBudget(options, perHour); q.budget != nil {
+		q.budget.AllowN(now, min(used, q.budget.Burst()))
+	}
 }
 
 func byExpiry(a, b *entry) int {
