@@ -82,7 +82,7 @@ func TestLimitThatIsSetAgainAndAgainCostsNothing(t *testing.T) {
 			s.SetLimit(app, 1000)
 			s.run(time.Second)
 		}
-		if more := len(s.used) - used; more < 70 {
+		if more := len(s.used) - used; more < 60 {
 			t.Errorf("%d went in the next 50 minutes", more)
 		}
 	})
