@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"net"
@@ -20,6 +21,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers/appsource"
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 	"github.com/githubusertoken/github-user-token-operator/internal/github/webhook"
 	"github.com/githubusertoken/github-user-token-operator/internal/pairsecret"
@@ -42,8 +44,11 @@ type WebhookReceiver struct {
 	r        *Reconciler
 	log      logr.Logger
 
-	// accounts are those whose tokens are to be asked about.
-	accounts *accounts
+	// accounts are those whose tokens are to be asked about, and those of notices that were proven by the secret of a GitHubApp,
+	// which its namespace can make up, are in tenants.
+	accounts, tenants *accounts
+	// nobodys is the secret of addresses that are no App's: nobody knows it.
+	nobodys credential.Raw
 }
 
 var _ manager.LeaderElectionRunnable = (*WebhookReceiver)(nil)
@@ -51,7 +56,7 @@ var _ manager.LeaderElectionRunnable = (*WebhookReceiver)(nil)
 // ReceiveWebhooks adds a receiver on an address, HOST:PORT, to the manager. file holds the webhook's secret,
 // and is read for each delivery, so that it can be replaced.
 func (r *Reconciler) ReceiveWebhooks(mgr manager.Manager, address, file string) (*WebhookReceiver, error) {
-	if _, err := readWebhookSecret(file); err != nil {
+	if _, err := readWebhookSecret(file); err != nil && file != "" {
 		return nil, err
 	}
 	secret := &metav1.PartialObjectMetadata{}
@@ -63,8 +68,8 @@ func (r *Reconciler) ReceiveWebhooks(mgr manager.Manager, address, file string) 
 	if err != nil {
 		return nil, fmt.Errorf("receive webhooks: %w", err)
 	}
-	receiver := &WebhookReceiver{listener: listener, file: file, r: r, log: mgr.GetLogger().WithName("webhook-receiver")}
-	receiver.accounts = &accounts{ask: receiver.confirmAll}
+	receiver := &WebhookReceiver{listener: listener, file: file, r: r, log: mgr.GetLogger().WithName("webhook-receiver"), nobodys: credential.NewRaw([]byte(rand.Text()))}
+	receiver.accounts, receiver.tenants = &accounts{ask: receiver.confirmAll}, &accounts{ask: receiver.confirmAll, ofNamespace: namespaceOfNotice}
 	if err := mgr.Add(receiver); err != nil {
 		return nil, errors.Join(fmt.Errorf("add the receiver of webhooks: %w", err), listener.Close())
 	}
@@ -85,6 +90,7 @@ func (w *WebhookReceiver) Start(ctx context.Context) error {
 	w.log.Info("Receiving webhooks", "address", w.Address())
 	err := server.Serve(w.listener)
 	w.accounts.end()
+	w.tenants.end()
 	if errors.Is(err, http.ErrServerClosed) {
 		return nil
 	}
@@ -93,13 +99,13 @@ func (w *WebhookReceiver) Start(ctx context.Context) error {
 
 // serve hands a delivery to a receiver with the secret as it is now.
 func (w *WebhookReceiver) serve(writer http.ResponseWriter, request *http.Request) {
-	secret, err := readWebhookSecret(w.file)
+	secret, of, err := w.addressed(request)
 	if err != nil {
 		w.log.Error(err, "A webhook could not be checked")
 		writer.WriteHeader(http.StatusServiceUnavailable)
 		return
 	}
-	handler, err := webhook.NewHandler(secret, w.revoked)
+	handler, err := webhook.NewHandler(secret, func(login string, id int64) bool { return w.revoked(of, login, id) })
 	if err != nil {
 		w.log.Error(err, "A webhook could not be checked")
 		writer.WriteHeader(http.StatusServiceUnavailable)
@@ -121,8 +127,12 @@ func readWebhookSecret(file string) (credential.Raw, error) {
 }
 
 // revoked is told of each notice, and reports whether there is room for it. It does not block.
-func (w *WebhookReceiver) revoked(login string, id int64) bool {
-	taken, isNew := w.accounts.add(strconv.FormatInt(id, 10))
+func (w *WebhookReceiver) revoked(of *appsource.Webhook, login string, id int64) bool {
+	to := w.accounts
+	if of != nil && of.Namespace != "" {
+		to = w.tenants
+	}
+	taken, isNew := to.add(noticeOf(id, of))
 	switch {
 	case !taken:
 		w.log.Info("GitHub sent more notices than can be acted on at once; the next check or refresh of the tokens will tell", "login", login, "id", id)
@@ -138,11 +148,13 @@ func (w *WebhookReceiver) confirmAll(account string) {
 	defer cancel()
 	var pairs metav1.PartialObjectMetadataList
 	pairs.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("SecretList"))
+	account, of := parseNotice(account)
 	// There may be any number, and of most nothing is wanted.
 	if err := w.r.Client.List(ctx, &pairs, client.MatchingFields{indexPairUser: account}, client.UnsafeDisableDeepCopy); err != nil {
 		w.log.Error(err, "The tokens of an account could not be looked up")
 		return
 	}
+	pairs.Items = confined(pairs.Items, of)
 	ofEach, inAll := noticeOfEach, noticeInAll
 	if account == unknownAccount {
 		ofEach, inAll = unknownOfEach, unknownInAll

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/githubusertoken/github-user-token-operator/controllers/appsource"
 )
 
 // askedAccounts are accounts about which to ask takes a second.
@@ -149,4 +151,22 @@ func TestNoticesAskAboutPairsOfEachNamespaceInTurn(t *testing.T) {
 	if len(inTurns(0, of, 8, 6)) != 0 {
 		t.Error("some of none are chosen")
 	}
+}
+
+func TestNoticesOfATenantsAppLeaveRoomToOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		let := make(chan struct{})
+		a := &accounts{ask: func(string) { <-let }, ofNamespace: namespaceOfNotice}
+		took := 0
+		for id := range maxAccounts {
+			if taken, _ := a.add(noticeOf(int64(id), &appsource.Webhook{Key: "k", Namespace: "team-a"})); taken {
+				took++
+			}
+		}
+		if taken, _ := a.add(noticeOf(1, &appsource.Webhook{Key: "k", Namespace: "team-b"})); !taken || took != maxOfNamespace {
+			t.Errorf("one namespace has %d accounts, and another one is taken: %v", took, taken)
+		}
+		close(let)
+		a.wait()
+	})
 }

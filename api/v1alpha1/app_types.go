@@ -13,7 +13,7 @@ const (
 
 // App names a GitHub App: by a GitHubApp or ClusterGitHubApp (ref), or by its client ID and the host it lives on.
 //
-// +kubebuilder:validation:XValidation:rule="has(self.ref) != has(self.clientID)",message="name the App by ref (a GitHubApp or ClusterGitHubApp) or by clientID, not by both"
+// +kubebuilder:validation:XValidation:rule="has(self.ref) != has(self.clientID)",message="name the App, by clientID or by ref (a GitHubApp or ClusterGitHubApp), and not by both"
 // +kubebuilder:validation:XValidation:rule="!has(self.ref) || !has(self.host) && !has(self.clientSecretRef)",message="with ref the host and the client secret are those of the App that it names: leave out host and clientSecretRef"
 type App struct {
 	// ref names a GitHubApp of the same namespace, or a ClusterGitHubApp that allows this namespace.
@@ -69,6 +69,25 @@ type ClientSecretReference struct {
 	// key is the key whose value is the client secret. White space around it is ignored.
 	// +optional
 	// +kubebuilder:default=client_secret
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[-._a-zA-Z0-9]+$') && self != '.' && !self.startsWith('..')",message="must be a key of a Secret: letters, digits, dashes, underscores and dots, and not . or .. or what begins with .."
+	Key string `json:"key,omitempty"`
+}
+
+// WebhookSecretReference points at the key of a Secret that holds the secret of an App's webhook. The Secret is in the
+// namespace of whoever refers to it; for a ClusterGitHubApp it is in the operator's own.
+type WebhookSecretReference struct {
+	// name is the name of the Secret.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')",message="must be the name of a Secret: lower-case letters, digits and dashes, in parts that are joined by dots and begin and end with a letter or digit"
+	Name string `json:"name"`
+
+	// key is the key whose value is the webhook's secret. White space around it is ignored.
+	// +optional
+	// +kubebuilder:default=webhook_secret
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[-._a-zA-Z0-9]+$') && self != '.' && !self.startsWith('..')",message="must be a key of a Secret: letters, digits, dashes, underscores and dots, and not . or .. or what begins with .."

@@ -68,6 +68,11 @@ type GitHubAppSpec struct {
 	// +optional
 	ClientSecretRef *ClientSecretReference `json:"clientSecretRef,omitempty"`
 
+	// webhookSecretRef names the secret of the App's webhook, for GitHub's notices that a person has revoked the App. The
+	// operator's receiver takes them at /apps/NAMESPACE/NAME for a GitHubApp, and at /clusterapps/NAME for a ClusterGitHubApp.
+	// +optional
+	WebhookSecretRef *WebhookSecretReference `json:"webhookSecretRef,omitempty"`
+
 	// tokenRequestsPerHour is how many token requests are made for the App in any hour at most, by all who use its host
 	// and client ID together. By default the operator's --token-requests-per-hour, which it never exceeds. Where several Apps
 	// have the same host and client ID the smallest number counts, and that of a ClusterGitHubApp goes before that of any

@@ -54,6 +54,8 @@ type Apps struct {
 	news *pace.Pace[struct{}]
 	// looks have Apps looked at, by their kind.
 	looks map[string]*lookAgain
+	// webhooks are the secrets of Apps' webhooks.
+	webhooks webhooks
 	// checks limits the questions about client secrets.
 	checks *ratelimit.Limiter
 
@@ -66,6 +68,7 @@ type Apps struct {
 func New(options Options) *Apps {
 	a := &Apps{
 		options: options, looks: map[string]*lookAgain{}, limited: map[string]bool{},
+		webhooks: webhooks{known: map[types.NamespacedName]knownSecret{}},
 		checks: ratelimit.New(ratelimit.Options{PerHour: checksPerHour, UnprovenPerHour: checksPerHour}),
 	}
 	a.news = pace.New(pace.Options[struct{}]{Clock: options.Clock, Tell: a.tell, Merge: func(_, news struct{}) struct{} { return news }})
