@@ -38,7 +38,9 @@ func (w *world) webhookOf(namespace, secret string) *v1alpha1.WebhookSecretRefer
 func TestAppWebhookTellsOfARevocation(t *testing.T) {
 	t.Parallel()
 	w, url := withAppReceiver(t)
-	shared := w.offer("shared", func(spec *v1alpha1.ClusterGitHubAppSpec) { spec.WebhookSecretRef = w.webhookOf(w.home(), webhookSecret) })
+	shared := w.offer("shared", func(spec *v1alpha1.ClusterGitHubAppSpec) {
+		spec.WebhookSecretRef = w.webhookOf(w.home(), webhookSecret)
+	})
 	w.gh.UpdateApp(clientID, func(app *githubtest.App) {
 		app.WebhookURL, app.WebhookSecret = url+"/clusterapps/"+shared, webhookSecret
 	})
@@ -66,7 +68,9 @@ func TestAppWebhookOfATenantIsAboutItsOwnResources(t *testing.T) {
 	tenant := w.namespaces[1]
 	w.namespace = tenant
 	const known = "the-tenants-own-secret"
-	w.own("mine", func(spec *v1alpha1.GitHubAppSpec) { spec.ClientSecretRef, spec.WebhookSecretRef = nil, w.webhookOf(tenant, known) })
+	w.own("mine", func(spec *v1alpha1.GitHubAppSpec) {
+		spec.ClientSecretRef, spec.WebhookSecretRef = nil, w.webhookOf(tenant, known)
+	})
 	w.own("bare", func(spec *v1alpha1.GitHubAppSpec) { spec.ClientSecretRef = nil })
 	body := notice("revoked", user.Login, user.ID)
 	const event = "github_app_authorization"

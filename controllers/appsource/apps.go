@@ -60,7 +60,7 @@ type Apps struct {
 	checks *ratelimit.Limiter
 
 	mu sync.Mutex
-	// limited are the keys for which a GitHubApp sets a limit: it counts as long as no other namespace uses them.
+	// limited are the keys for which a GitHubApp sets a limit, and whether that counts: as long as no other namespace uses them.
 	limited map[string]bool
 }
 
@@ -69,7 +69,7 @@ func New(options Options) *Apps {
 	a := &Apps{
 		options: options, looks: map[string]*lookAgain{}, limited: map[string]bool{},
 		webhooks: webhooks{known: map[types.NamespacedName]knownSecret{}},
-		checks: ratelimit.New(ratelimit.Options{PerHour: checksPerHour, UnprovenPerHour: checksPerHour}),
+		checks:   ratelimit.New(ratelimit.Options{PerHour: checksPerHour, UnprovenPerHour: checksPerHour}),
 	}
 	a.news = pace.New(pace.Options[struct{}]{Clock: options.Clock, Tell: a.tell, Merge: func(_, news struct{}) struct{} { return news }})
 	for _, kind := range a.kinds() {

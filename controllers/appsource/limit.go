@@ -19,7 +19,7 @@ func (a *Apps) limitChanged(namespace string, spec *v1alpha1.GitHubAppSpec) {
 // back.
 func (a *Apps) inlineChanged(token *v1alpha1.GitHubUserToken) {
 	a.mu.Lock()
-	limited := a.limited[inlineKey(token)]
+	_, limited := a.limited[inlineKey(token)]
 	a.mu.Unlock()
 	if limited {
 		a.limitChanged(token.Namespace, &v1alpha1.GitHubAppSpec{Host: token.Spec.App.Host, ClientID: token.Spec.App.ClientID})
@@ -57,22 +57,32 @@ func (a *Apps) limitOf(ctx context.Context, app string) (limit, looked int, err 
 	for i := range own {
 		limit = smaller(limit, own[i].Spec.TokenRequestsPerHour)
 	}
-	a.mu.Lock()
-	if limit > 0 {
-		a.limited[key] = true
-	} else {
-		delete(a.limited, key)
-	}
-	a.mu.Unlock()
 	looked = len(offered) + len(own)
 	if limit == 0 {
+		a.mu.Lock()
+		delete(a.limited, key)
+		a.mu.Unlock()
 		return 0, looked, nil
 	}
 	shared, users, err := a.isShared(ctx, key, own)
-	if err != nil || shared {
+	if err != nil {
+		return 0, looked + users, err
+	}
+	if a.counts(key, !shared); shared {
 		limit = 0
 	}
-	return limit, looked + users, err
+	return limit, looked + users, nil
+}
+
+// counts notes whether the limit of GitHubApps counts. Where that is another than before, they say so.
+func (a *Apps) counts(key string, counts bool) {
+	a.mu.Lock()
+	before, known := a.limited[key]
+	a.limited[key] = counts
+	a.mu.Unlock()
+	if known && before != counts {
+		a.add("", newsSharing, key)
+	}
 }
 
 // isShared reports whether a host and client ID with these GitHubApps is used in more than one namespace.

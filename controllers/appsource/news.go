@@ -16,6 +16,8 @@ const (
 	newsKey = "key"
 	// newsLimit: the limit of a host and client ID may be another.
 	newsLimit = "limit"
+	// newsSharing: the limit of the GitHubApps of a host and client ID counts, or does not count any more.
+	newsSharing = "sharing"
 	// newsLabels: the labels of a namespace are others.
 	newsLabels = "labels"
 )
@@ -32,6 +34,8 @@ func (a *Apps) tell(ctx context.Context, of types.NamespacedName, _ struct{}) (p
 		return a.tellKey(ctx, name)
 	case newsLimit:
 		return a.setLimit(ctx, name)
+	case newsSharing:
+		return a.lookAtAll(ctx, name)
 	case newsLabels:
 		return a.tellNamespace(ctx, of.Namespace)
 	default:
@@ -62,6 +66,15 @@ func (a *Apps) tellKey(ctx context.Context, key string) (pace.Cost, error) {
 	}
 	cost.Resources += len(others)
 	return cost, err
+}
+
+// lookAtAll has the GitHubApps of a host and client ID looked at.
+func (a *Apps) lookAtAll(ctx context.Context, key string) (pace.Cost, error) {
+	own, err := a.of(ctx, key)
+	for i := range own {
+		a.looks[v1alpha1.KindGitHubApp].add(types.NamespacedName{Namespace: own[i].Namespace, Name: own[i].Name})
+	}
+	return pace.Cost{Resources: len(own)}, err
 }
 
 // tellNamespace tells the resources of a namespace, and has the ClusterGitHubApps looked at that they refer to: their users are

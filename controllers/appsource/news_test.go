@@ -87,7 +87,7 @@ func TestAppNewsAreForThoseWhomTheyConcern(t *testing.T) {
 	changed := func(object client.Object) func(*scene) {
 		return func(s *scene) {
 			before := object.DeepCopyObject().(client.Object)
-			object.SetGeneration(2)
+			object.SetGeneration(before.GetGeneration() + 1)
 			s.AppEvents().Update(t.Context(), event.UpdateEvent{ObjectOld: before, ObjectNew: object}, nil)
 		}
 	}
@@ -101,7 +101,7 @@ func TestAppNewsAreForThoseWhomTheyConcern(t *testing.T) {
 		"a ClusterGitHubApp, and all of its host and client ID": {changed(shared), []string{"team-a/inline", "team-a/own", "team-a/shared", "team-b/inline", "team-b/shared"}},
 		"a ClusterGitHubApp that gets another client ID": {func(s *scene) {
 			after := clusterApp("shared", "Iv23liOTHER")
-			after.Generation = 2
+			after.Generation = shared.Generation + 1
 			s.AppEvents().Update(t.Context(), event.UpdateEvent{ObjectOld: shared, ObjectNew: after}, nil)
 		}, []string{"team-a/inline", "team-a/own", "team-a/shared", "team-b/inline", "team-b/other", "team-b/shared"}},
 		"a status": {func(s *scene) {
