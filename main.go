@@ -86,7 +86,7 @@ func newFlags(set *flag.FlagSet) *flags {
 	set.IntVar(&f.concurrentExchanges, "max-concurrent-exchanges", 256, "Exchanges under way at once.")
 	set.BoolVar(&f.enableHandoff, "enable-handoff", false, "Allow spec.handoff: tell pods of new tokens and restart workloads. Needs config/components/handoff.")
 	set.StringVar(&f.webhookAddress, "webhook-receiver-bind-address", "0", "Address of the receiver for GitHub's webhook github_app_authorization, for example :8090. 0 turns it off.")
-	set.StringVar(&f.webhookSecretFile, "webhook-secret-file", "", "File with the webhook's secret. The receiver needs it.")
+	set.StringVar(&f.webhookSecretFile, "webhook-secret-file", "", "File with the webhook's secret. Without it only the addresses of GitHubApps and ClusterGitHubApps are served.")
 	set.Float64Var(&f.kubeAPIQPS, "kube-api-qps", -1, "Requests per second to the API server, on average. Negative means no limit: commits must not queue behind fences, and the API server shares itself out fairly.")
 	set.IntVar(&f.kubeAPIBurst, "kube-api-burst", 200, "Requests to the API server at once, when --kube-api-qps sets a limit.")
 	set.DurationVar(&f.shutdownTimeout, "shutdown-timeout", time.Minute, "How long to wait at shutdown for exchanges under way and for their pairs to be stored.")
