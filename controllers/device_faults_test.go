@@ -243,7 +243,7 @@ func (w *world) receive(name string) {
 	reply, err := client.PollDevice(w.ctx, scope.InlineApp(token).App, code)
 	w.must(err)
 	w.must(box.Keep(rotation.Record{
-		ID: "received", Ref: state.Ref, Owner: scope.OwnerOf(token), App: scope.InlineApp(token).App.Key(), Spent: code.Fingerprint(),
+		ID: "received", Ref: state.Ref, Owner: scope.OwnerOf(token), App: scope.InlineApp(token).Key(), Spent: code.Fingerprint(),
 		Login: true, Code: true, Base: state.State, User: scope.PinOf(token), Reply: reply,
 	}))
 }

@@ -13,6 +13,7 @@ const (
 
 // App names a GitHub App: by a GitHubApp or ClusterGitHubApp (ref), or by its client ID and the host it lives on.
 //
+// +kubebuilder:validation:MinProperties=1
 // +kubebuilder:validation:XValidation:rule="has(self.ref) != has(self.clientID)",message="name the App, by clientID or by ref (a GitHubApp or ClusterGitHubApp), and not by both"
 // +kubebuilder:validation:XValidation:rule="!has(self.ref) || !has(self.host) && !has(self.clientSecretRef)",message="with ref the host and the client secret are those of the App that it names: leave out host and clientSecretRef"
 type App struct {

@@ -162,6 +162,7 @@ type GitHubAppStatus struct {
 	// +optional
 	// +listType=map
 	// +listMapKey=type
+	// +kubebuilder:validation:MaxItems=8
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 
 	// tokens is how many GitHubUserTokens use the App. It follows within a minute.

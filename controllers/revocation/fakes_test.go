@@ -95,7 +95,7 @@ func (w *world) store(ref rotation.Ref, name string) *rotation.Pair {
 	p := &rotation.Pair{
 		Ref: ref, Owner: scope.OwnerOf(w.token), Controlled: true,
 		AccessToken: credential.NewAccessToken("ghu_" + name), RefreshToken: credential.NewRefreshToken("ghr_" + name),
-		State: rotation.State{App: scope.InlineApp(w.token).App.Key(), IssuedAt: w.clock.Now().Add(-time.Hour), ExpiresAt: w.clock.Now().Add(7 * time.Hour)},
+		State: rotation.State{App: scope.InlineApp(w.token).Key(), IssuedAt: w.clock.Now().Add(-time.Hour), ExpiresAt: w.clock.Now().Add(7 * time.Hour)},
 	}
 	w.secrets[ref] = p
 	w.refs = append(w.refs, ref)

@@ -79,7 +79,7 @@ func newWorld(t *testing.T, replies ...reply) *world {
 	w.live = &rotation.Pair{
 		Ref: scope.PairRefOf(w.token), Owner: scope.OwnerOf(w.token), Controlled: true, AccessToken: access,
 		State: rotation.State{
-			Owner: "u1", App: scope.InlineApp(w.token).App.Key(), AccessToken: access.Fingerprint(), RefreshToken: "refresh",
+			Owner: "u1", App: scope.InlineApp(w.token).Key(), AccessToken: access.Fingerprint(), RefreshToken: "refresh",
 			IssuedAt: w.clock.Now().Add(-time.Hour), ExpiresAt: w.clock.Now().Add(24 * time.Hour),
 			User: &rotation.User{Login: "octocat", ID: 1},
 		},
@@ -116,7 +116,7 @@ func (w *world) scope() *scope.Scope {
 	pair.AccessToken = credential.AccessToken{}
 	return &scope.Scope{
 		Token: w.token, App: scope.InlineApp(w.token), Owner: scope.OwnerOf(w.token), Ref: w.live.Ref, Pair: pair, Now: w.clock.Now(),
-		Input: rules.Input{App: scope.InlineApp(w.token).App.Key()},
+		Input: rules.Input{App: scope.InlineApp(w.token).Key()},
 	}
 }
 
