@@ -2,6 +2,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -46,6 +47,7 @@ type flags struct {
 	allowedAddresses    string
 	githubCAFile        string
 	proxyFromEnv        bool
+	clusterNamespace    string
 	outboxDir           string
 	outboxAllowDisk     bool
 	requestsPerHour     int
@@ -72,6 +74,7 @@ func newFlags(set *flag.FlagSet) *flags {
 	set.DurationVar(&f.renewDeadline, "leader-elect-renew-deadline", 10*time.Second, "How long the leader tries to renew its lease before it ends. Less than the lease's duration.")
 	set.DurationVar(&f.retryPeriod, "leader-elect-retry-period", 2*time.Second, "Time between two tries to get or renew the lease.")
 	set.StringVar(&f.namespaces, "namespaces", "", "Comma-separated namespaces to watch. Empty means all.")
+	set.StringVar(&f.clusterNamespace, "cluster-resource-namespace", "", "Namespace of the client secrets of ClusterGitHubApps. By default the one that the operator runs in. With --namespaces there are no ClusterGitHubApps.")
 	set.StringVar(&f.allowedHosts, "allowed-hosts", strings.Join(github.DefaultAllowedHosts, ","), "Comma-separated hosts that spec.app.host may name: HOST, HOST:PORT or *.DOMAIN.")
 	set.StringVar(&f.allowedAddresses, "allowed-addresses", "", "Comma-separated networks (CIDR) to connect to although they are loopback, link-local or the like.")
 	set.StringVar(&f.githubCAFile, "github-ca-file", "", "PEM file with certificates to trust for GitHub hosts, beside the system's.")
@@ -83,7 +86,7 @@ func newFlags(set *flag.FlagSet) *flags {
 	set.IntVar(&f.concurrentExchanges, "max-concurrent-exchanges", 256, "Exchanges under way at once.")
 	set.BoolVar(&f.enableHandoff, "enable-handoff", false, "Allow spec.handoff: tell pods of new tokens and restart workloads. Needs config/components/handoff.")
 	set.StringVar(&f.webhookAddress, "webhook-receiver-bind-address", "0", "Address of the receiver for GitHub's webhook github_app_authorization, for example :8090. 0 turns it off.")
-	set.StringVar(&f.webhookSecretFile, "webhook-secret-file", "", "File with the webhook's secret. The receiver needs it.")
+	set.StringVar(&f.webhookSecretFile, "webhook-secret-file", "", "File with the webhook's secret. Without it only the addresses of GitHubApps and ClusterGitHubApps are served.")
 	set.Float64Var(&f.kubeAPIQPS, "kube-api-qps", -1, "Requests per second to the API server, on average. Negative means no limit: commits must not queue behind fences, and the API server shares itself out fairly.")
 	set.IntVar(&f.kubeAPIBurst, "kube-api-burst", 200, "Requests to the API server at once, when --kube-api-qps sets a limit.")
 	set.DurationVar(&f.shutdownTimeout, "shutdown-timeout", time.Minute, "How long to wait at shutdown for exchanges under way and for their pairs to be stored.")
@@ -122,7 +125,7 @@ func run(ctx context.Context, f *flags) error {
 	}
 	reconciler, err := controllers.New(mgr, controllers.Options{
 		GitHub: gitHub, Outbox: kept, Holder: kept.Holder(), NewID: uuid.NewString,
-		Watched: watched, TokenRequestsPerHour: f.requestsPerHour, UnprovenRequestsPerHour: f.unprovenPerHour,
+		Watched: watched, ClusterApps: f.namespaces == "", ClusterResourceNamespace: cmp.Or(f.clusterNamespace, ownNamespace()), TokenRequestsPerHour: f.requestsPerHour, UnprovenRequestsPerHour: f.unprovenPerHour,
 		MaxConcurrentExchanges: f.concurrentExchanges, EnableHandoff: f.enableHandoff,
 	})
 	if err != nil {
@@ -148,6 +151,15 @@ func run(ctx context.Context, f *flags) error {
 			reconciler.Runner.Count(), f.shutdownTimeout, err))
 	}
 	return ended
+}
+
+// ownNamespace is the namespace of the pod that this process runs in; empty outside of a cluster.
+func ownNamespace() string {
+	content, err := os.ReadFile("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(content))
 }
 
 func newManager(f *flags, watched *namespaces.Watched) (manager.Manager, error) {

@@ -2,10 +2,13 @@ package controllers
 
 import (
 	"context"
+	"slices"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/selection"
 	"k8s.io/apimachinery/pkg/types"
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
@@ -14,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers/appsource"
 	"github.com/githubusertoken/github-user-token-operator/internal/namespaces"
 	"github.com/githubusertoken/github-user-token-operator/internal/paging"
 )
@@ -30,10 +34,13 @@ func CacheOptions(watched *namespaces.Watched) cache.Options {
 			}
 		},
 		DefaultTransform: cache.TransformStripManagedFields(),
-		NewInformer:      watched.Informers(paging.NewInformer(trim)),
+		NewInformer:      newInformer(watched),
 		ByObject: map[client.Object]cache.ByObject{
 			secretMetadata(types.NamespacedName{}): {Label: labels.NewSelector().Add(*ours), Transform: trim},
 			&v1alpha1.GitHubUserToken{}:            {Transform: trim},
+			&v1alpha1.GitHubApp{}:                  {Transform: trim},
+			&v1alpha1.ClusterGitHubApp{}:           {Transform: trim},
+			appsource.NamespaceMetadata():          {Transform: trim},
 		},
 	}
 	for _, namespace := range watched.Names() {
@@ -48,6 +55,37 @@ func CacheOptions(watched *namespaces.Watched) cache.Options {
 	return options
 }
 
+// newInformer makes informers in bounds. Without Apps, and namespaces by their labels, resources that refer to none are served
+// all the same, as after an upgrade for which a namespace's Role was not extended.
+func newInformer(watched *namespaces.Watched) namespaces.NewInformer {
+	needed, beside := watched.Informers(paging.NewInformer(trim)), watched.Beside().Informers(paging.NewInformer(trim))
+	return func(source toolscache.ListerWatcher, object runtime.Object, resync time.Duration, indexers toolscache.Indexers) toolscache.SharedIndexInformer {
+		switch object := object.(type) {
+		case *v1alpha1.GitHubApp, *v1alpha1.ClusterGitHubApp:
+			return beside(source, object, resync, indexers)
+		case *metav1.PartialObjectMetadata:
+			if object.Kind == "Namespace" {
+				return beside(source, object, resync, indexers)
+			}
+		}
+		return needed(source, object, resync, indexers)
+	}
+}
+
+// trimOthers keeps of the metadata of an App or a namespace what is looked at: name, labels and finalizers.
+func trimOthers(meta *metav1.ObjectMeta) {
+	meta.Annotations, meta.ManagedFields, meta.GenerateName = nil, nil, ""
+	if sizeOfStrings(meta.Finalizers) > maxFinalizers {
+		meta.Finalizers = slices.DeleteFunc(slices.Clone(meta.Finalizers), func(name string) bool { return name != v1alpha1.Finalizer })
+	}
+	if sizeOfMap(meta.Labels) > maxNamespaceLabels {
+		meta.Labels = nil // No selector matches it.
+	}
+}
+
+// maxNamespaceLabels is how large the labels of a namespace may be in all.
+const maxNamespaceLabels = 16 << 10
+
 // trim is the transform of both. To apply it twice changes nothing, as client-go asks of a transform.
 func trim(object any) (any, error) {
 	if unknown, ok := object.(toolscache.DeletedFinalStateUnknown); ok {
@@ -55,7 +93,17 @@ func trim(object any) (any, error) {
 	}
 	switch object := object.(type) {
 	case *metav1.PartialObjectMetadata:
+		if object.Kind == "Namespace" {
+			trimOthers(&object.ObjectMeta)
+			break
+		}
 		trimSecret(object)
+	case *v1alpha1.GitHubApp:
+		trimOthers(&object.ObjectMeta)
+		object.Labels, object.OwnerReferences = nil, nil
+	case *v1alpha1.ClusterGitHubApp:
+		trimOthers(&object.ObjectMeta)
+		object.Labels, object.OwnerReferences = nil, nil
 	case *v1alpha1.GitHubUserToken:
 		trimToken(object)
 	}

@@ -240,10 +240,10 @@ func (w *world) receive(name string) {
 	token, secret := w.get(name), w.pair(name+"-token")
 	state, _ := pairsecret.FromMetadata(&secret.ObjectMeta)
 	code := credential.NewDeviceCode(w.deviceCode(name))
-	reply, err := client.PollDevice(w.ctx, scope.AppOf(token), code)
+	reply, err := client.PollDevice(w.ctx, scope.InlineApp(token).App, code)
 	w.must(err)
 	w.must(box.Keep(rotation.Record{
-		ID: "received", Ref: state.Ref, Owner: scope.OwnerOf(token), App: scope.AppOf(token).Key(), Spent: code.Fingerprint(),
+		ID: "received", Ref: state.Ref, Owner: scope.OwnerOf(token), App: scope.InlineApp(token).Key(), Spent: code.Fingerprint(),
 		Login: true, Code: true, Base: state.State, User: scope.PinOf(token), Reply: reply,
 	}))
 }

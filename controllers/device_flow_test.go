@@ -117,7 +117,7 @@ func TestDeviceFlowCodeIsAskedForWhenNobodyElseWaits(t *testing.T) {
 		options.TokenRequestsPerHour = 2 // One at once, and the next half an hour later.
 	}})
 	// Nobody has a turn until all wait for it.
-	limiter, app := w.reconciler.Limiter, scope.AppOf(w.resource("octocat")).Key()
+	limiter, app := w.reconciler.Limiter, scope.InlineApp(w.resource("octocat")).Key()
 	limiter.Succeeded(app) // Codes of an App that GitHub has never answered yield within their namespace only.
 	pause := func() { limiter.Pause(app, time.Now().Add(3*time.Second)) }
 	wait := func(n int) {

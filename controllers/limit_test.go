@@ -64,7 +64,7 @@ func TestLimitDeletionHasItsTurnAtTheCredentialsEndpointAlthoughAnotherNamespace
 		w.must(admin.List(w.ctx, &events, client.InNamespace(w.namespace)))
 		waiting := 0
 		for _, event := range events.Items {
-			if event.Reason == revocation.EventRevocationWaiting && strings.Contains(event.Note, "With spec.app.clientSecretRef there is nothing to wait for.") {
+			if event.Reason == revocation.EventRevocationWaiting && strings.Contains(event.Note, "With the client secret of the App there is nothing to wait for.") {
 				waiting++
 			}
 		}

@@ -27,9 +27,9 @@ func (r *Reconciler) naming(secret types.NamespacedName, options ...client.ListO
 	return tokens.Items
 }
 
-// isNamed reports whether some resource names a Secret.
+// isNamed reports whether some resource or App names a Secret.
 func (r *Reconciler) isNamed(secret types.NamespacedName) bool {
-	return len(r.naming(secret, client.Limit(1))) > 0
+	return len(r.naming(secret, client.Limit(1))) > 0 || len(r.appSource.Naming(context.Background(), secret)) > 0
 }
 
 // namedSecretChanged tells the resources that name a Secret of its change, where it is one for them: whose the Secret is
@@ -41,6 +41,10 @@ func (r *Reconciler) namedSecretChanged(ctx context.Context, _ types.NamespacedN
 	for i := range tokens {
 		r.nameChanged(&tokens[i], change)
 		keys = append(keys, keysIn(&tokens[i], change.Name.Name)...)
+	}
+	offered := r.appSource.Naming(ctx, change.Name)
+	for _, app := range offered {
+		keys = append(keys, app.Key)
 	}
 	slices.Sort(keys)
 	if keys = slices.Compact(keys); len(keys) == 0 {
@@ -54,6 +58,11 @@ func (r *Reconciler) namedSecretChanged(ctx context.Context, _ types.NamespacedN
 	for i := range tokens {
 		if slices.ContainsFunc(keysIn(&tokens[i], change.Name.Name), func(key string) bool { return slices.Contains(changed, key) }) {
 			r.lifecycle.NamedSecretChanged(&tokens[i], change.Name.Name)
+		}
+	}
+	for _, app := range offered {
+		if slices.Contains(changed, app.Key) {
+			r.appSource.SecretChanged(app)
 		}
 	}
 	return cost, nil

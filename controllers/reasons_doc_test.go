@@ -16,7 +16,7 @@ import (
 )
 
 // healthy are the reasons that need no section in the runbook: nothing is wrong.
-var healthy = []string{"TokenValid", "TokenDoesNotExpire", "RefreshTokenValid", "NoRefreshToken", "NotYetExchanged", "Exchanging"}
+var healthy = []string{"TokenValid", "TokenDoesNotExpire", "RefreshTokenValid", "NoRefreshToken", "NotYetExchanged", "Exchanging", "Usable", "CredentialsAccepted", "NotYetChecked"}
 
 // reasons are the values of all constants Reason… of the API.
 func reasons(t *testing.T) []string {

@@ -13,6 +13,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers/apps"
+	"github.com/githubusertoken/github-user-token-operator/controllers/appsource"
 	"github.com/githubusertoken/github-user-token-operator/controllers/handoff"
 	"github.com/githubusertoken/github-user-token-operator/controllers/lifecycle"
 	"github.com/githubusertoken/github-user-token-operator/controllers/notices"
@@ -32,7 +34,9 @@ import (
 // +kubebuilder:rbac:groups=githubusertoken.dev,resources=githubusertokens/status,verbs=patch
 // +kubebuilder:rbac:groups=githubusertoken.dev,resources=githubusertokens/finalizers,verbs=update
 // +kubebuilder:rbac:groups="",resources=secrets,verbs=get;list;watch;create;update;patch;delete
-// +kubebuilder:rbac:groups="",resources=namespaces,verbs=get
+// +kubebuilder:rbac:groups=githubusertoken.dev,resources=githubapps,verbs=get;list;watch;patch
+// +kubebuilder:rbac:groups=githubusertoken.dev,resources=githubapps/status,verbs=patch
+// +kubebuilder:rbac:groups=githubusertoken.dev,resources=githubapps/finalizers,verbs=update
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
 
 // Reconciler reconciles GitHubUserToken. Make it with New.
@@ -57,6 +61,9 @@ type Reconciler struct {
 	namespaces watchedNamespaces
 	lifecycle  *lifecycle.Controller
 	outputs    *outputs.Outputs
+	// apps resolves the Apps of resources, and appSource follows them.
+	apps      *apps.Resolver
+	appSource *appsource.Apps
 	// handoff is nil when the operator runs without it.
 	handoff *handoff.Handoff
 	memory  *memory.Store
@@ -99,7 +106,22 @@ func resultAfter(again time.Duration) ctrl.Result {
 
 // ReceiveWebhooks adds a receiver of GitHub's webhooks to the manager; see notices.Listen.
 func (r *Reconciler) ReceiveWebhooks(mgr manager.Manager, address, file string) (*notices.Receiver, error) {
-	return notices.Listen(mgr, r.lifecycle, address, file)
+	return notices.Listen(mgr, r.lifecycle, appWebhooks{r.appSource}, address, file)
+}
+
+// appWebhooks are the webhooks of Apps, as the receiver of notices wants them.
+type appWebhooks struct{ source *appsource.Apps }
+
+// Webhook implements notices.Apps.
+func (w appWebhooks) Webhook(ctx context.Context, path string) (of *notices.Webhook, isApps bool, err error) {
+	if !appsource.IsWebhook(path) {
+		return nil, false, nil
+	}
+	found, err := w.source.Webhook(ctx, path)
+	if found == nil {
+		return nil, true, err
+	}
+	return &notices.Webhook{Secret: found.Secret, Key: found.Key, Namespace: found.Namespace}, true, err
 }
 
 // Replay starts storing each pair that an earlier life of this pod received and did not store. It is called

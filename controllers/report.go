@@ -58,13 +58,21 @@ func (r reporter) Report(ctx context.Context, s *scope.Scope, decision rotation.
 			metadata = unsynced("The labels and annotations of the pair Secret could not be brought into line", failed)
 		}
 	}
-	output, outputAt, err := r.outputs.Sync(ctx, s)
+	var output *problem.Problem
+	var outputAt time.Time
+	whole := s.Token
+	permitted, err := r.apps.Permitted(ctx, s.Token, s.App, chainOf(s))
+	if err == nil {
+		s.Token = permitted // What its App forbids is removed.
+		output, outputAt, err = r.outputs.Sync(ctx, s)
+	}
 	if err != nil {
 		output, failed = unsynced("The outputs could not be brought into line", err), errors.Join(failed, err)
 	}
 	handedOver := r.handoff.Sync(logr.FromContextOrDiscard(ctx), s)
+	s.Token = whole
 	finalizer, finalizerAt := r.finalizerProblem(s)
-	aside := problem.First(metadata, s.RestoreBlocked, s.MoveBlocked, finalizer, output, handedOver.Problem, s.Unheld, s.Unswept)
+	aside := problem.First(asideOf(s.App.Problem), metadata, s.RestoreBlocked, s.MoveBlocked, finalizer, output, handedOver.Problem, s.Unheld, s.Unswept)
 	wait, err := r.writeStatus(ctx, s.Token, statusOf(s, decision, result, aside, &handedOver))
 	return earliest(s.Now, metadataAt, finalizerAt, outputAt, handedOver.RequeueAt, after(s.Now, wait)), errors.Join(failed, err)
 }
@@ -78,6 +86,24 @@ func unsynced(what string, err error) *problem.Problem {
 func (r reporter) ReportUnknown(ctx context.Context, token *v1alpha1.GitHubUserToken, p *problem.Problem) error {
 	_, err := r.writeStatus(ctx, token, statusUnknown(token, p, r.Clock.Now()))
 	return err
+}
+
+// chainOf is the App that the stored chain is of; empty when there is none.
+func chainOf(s *scope.Scope) string {
+	if state := s.Stored(); state != nil {
+		return state.App
+	}
+	return ""
+}
+
+// asideOf is a problem that holds up no exchange yet, as no exchange is due.
+func asideOf(p *problem.Problem) *problem.Problem {
+	if p == nil {
+		return nil
+	}
+	aside := *p
+	aside.Aside = true
+	return &aside
 }
 
 func retryAt(p *problem.Problem) time.Time {
@@ -171,7 +197,16 @@ func (r reporter) Starting(log logr.Logger, _ *v1alpha1.GitHubUserToken, job rot
 // notified. That GitHub has given a pair out proves the App.
 func (r reporter) Stored(log logr.Logger, token *v1alpha1.GitHubUserToken, pair *rotation.Pair, replayed bool) {
 	r.Limiter.Succeeded(pair.State.App)
-	r.outputs.Publish(logr.NewContext(context.Background(), log), token, pair)
+	ctx := logr.NewContext(context.Background(), log)
+	app, err := r.apps.App(ctx, token)
+	if err == nil {
+		token, err = r.apps.Permitted(ctx, token, app, pair.State.App)
+	}
+	if err != nil {
+		log.Error(err, "The outputs are written later: it is not known which the App allows")
+		return
+	}
+	r.outputs.Publish(ctx, token, pair)
 	if !replayed {
 		r.handoff.HandOver(log, token, pair)
 	}

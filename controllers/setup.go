@@ -15,6 +15,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers/apps"
+	"github.com/githubusertoken/github-user-token-operator/controllers/appsource"
 	"github.com/githubusertoken/github-user-token-operator/controllers/handoff"
 	"github.com/githubusertoken/github-user-token-operator/controllers/lifecycle"
 	"github.com/githubusertoken/github-user-token-operator/controllers/outputs"
@@ -22,6 +24,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/controllers/retry"
 	"github.com/githubusertoken/github-user-token-operator/controllers/revocation"
 	"github.com/githubusertoken/github-user-token-operator/controllers/runner"
+	"github.com/githubusertoken/github-user-token-operator/controllers/seeds"
 	"github.com/githubusertoken/github-user-token-operator/controllers/tokencheck"
 	"github.com/githubusertoken/github-user-token-operator/internal/fair"
 	"github.com/githubusertoken/github-user-token-operator/internal/fairqueue"
@@ -58,6 +61,11 @@ type Options struct {
 	// MaxConcurrentReconciles is how many resources are looked at at once, of one namespace three quarters of that
 	// at most. Default 8.
 	MaxConcurrentReconciles int
+	// ClusterApps reports whether there are ClusterGitHubApps: the operator may read what is cluster-wide.
+	ClusterApps bool
+	// ClusterResourceNamespace is where the client secrets of ClusterGitHubApps are: the operator's own namespace. Empty when
+	// that is not known.
+	ClusterResourceNamespace string
 	// EnableHandoff allows spec.handoff. It needs a cache of pods, and permissions of its own.
 	EnableHandoff bool
 	// SkipNameValidation allows several controllers of this name in one process, for tests.
@@ -106,12 +114,14 @@ func New(mgr manager.Manager, options Options) (*Reconciler, error) {
 			return nil, err
 		}
 	}
+	api := clusterAPI{store, r.mayHold}
+	r.setupApps(options, api, watch)
 	r.lifecycle = lifecycle.New(lifecycle.Options{
-		Cache: clusterCache{r.Client, options.Watched}, API: clusterAPI{store, r.mayHold}, Versions: watch, GitHub: options.GitHub, Limiter: r.Limiter, RevocationLimiter: revocations, RESTLimiter: untrusted,
+		Cache: clusterCache{r.Client, options.Watched}, Apps: r.apps, API: api, Versions: watch, GitHub: options.GitHub, Limiter: r.Limiter, RevocationLimiter: revocations, RESTLimiter: untrusted,
 		Outbox: options.Outbox, Clock: options.Clock, Reporter: reporter{r}, Memory: remembered, Holder: options.Holder, NewID: options.NewID,
 		Runner: r.Runner, CheckRunner: checkRunner, Wake: r.queue.add, Freed: r.tokenFreed, Log: mgr.GetLogger(),
 	})
-	if err := errors.Join(r.setupIndexes(mgr), r.setupController(mgr, options)); err != nil {
+	if err := errors.Join(r.setupIndexes(mgr), r.setupController(mgr, options), r.appSource.Setup(mgr)); err != nil {
 		return nil, err
 	}
 	collector := &resourceCollector{cache: mgr.GetClient(), runner: r.Runner, outbox: options.Outbox}
@@ -120,6 +130,17 @@ func New(mgr manager.Manager, options Options) (*Reconciler, error) {
 		return nil, fmt.Errorf("register the metrics: %w", err)
 	}
 	return r, nil
+}
+
+// setupApps makes what resolves the Apps of resources, and what follows them.
+func (r *Reconciler) setupApps(options Options, secrets seeds.Source, versions seeds.Versions) {
+	source := appsource.Source{Cache: r.Client, Live: r.APIReader, Watched: options.Watched.Beside(), Cluster: options.ClusterApps}
+	r.apps = apps.New(apps.Options{Source: source, SecretNamespace: options.ClusterResourceNamespace})
+	r.appSource = appsource.New(appsource.Options{
+		Source: source, Resolver: r.apps, Client: r.Client, Changed: func(token *v1alpha1.GitHubUserToken) { r.lifecycle.AppChanged(token) },
+		Secrets: secrets, Versions: versions, SecretNamespace: options.ClusterResourceNamespace, GitHub: options.GitHub, Limiter: r.Limiter,
+		Clock: options.Clock, SkipNameValidation: options.SkipNameValidation,
+	})
 }
 
 // newHandoff sets up what tells workloads of new tokens.
@@ -136,12 +157,13 @@ func (r *Reconciler) startHandoff(token *v1alpha1.GitHubUserToken, work func()) 
 }
 
 func (r *Reconciler) setupController(mgr manager.Manager, options Options) error {
-	err := ctrl.NewControllerManagedBy(mgr).
+	controlled := ctrl.NewControllerManagedBy(mgr).
 		Named("githubusertoken").
 		For(&v1alpha1.GitHubUserToken{}, builder.WithPredicates(predicate.Or(
 			predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{}, deletionBegun(), r.finalizerTaken(), statusEdited()))).
 		WatchesMetadata(secretMetadata(types.NamespacedName{}), r.secretEvents()).
 		WatchesRawSource(r.queue).
+		Watches(&v1alpha1.GitHubApp{}, r.appSource.AppEvents()).
 		WithOptions(controller.Options{
 			MaxConcurrentReconciles: options.MaxConcurrentReconciles,
 			SkipNameValidation:      &options.SkipNameValidation,
@@ -149,9 +171,12 @@ func (r *Reconciler) setupController(mgr manager.Manager, options Options) error
 			NewQueue: func(name string, rateLimiter workqueue.TypedRateLimiter[ctrl.Request]) workqueue.TypedRateLimitingInterface[ctrl.Request] {
 				return fairqueue.New(fairqueue.Options{Name: name, Workers: options.MaxConcurrentReconciles, RateLimiter: rateLimiter})
 			},
-		}).
-		Complete(r)
-	if err != nil {
+		})
+	if options.ClusterApps {
+		controlled = controlled.Watches(&v1alpha1.ClusterGitHubApp{}, r.appSource.AppEvents()).
+			WatchesMetadata(appsource.NamespaceMetadata(), r.appSource.NamespaceEvents())
+	}
+	if err := controlled.Complete(r); err != nil {
 		return fmt.Errorf("set up the controller: %w", err)
 	}
 	return nil

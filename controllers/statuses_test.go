@@ -276,7 +276,7 @@ func stageScope() *scope.Scope {
 	pair := &rotation.Pair{
 		Ref: rotation.Ref{Namespace: "team-a", Name: "octocat"}, Owner: scope.OwnerOf(token), UID: "secret", Version: "7", Controlled: true,
 		State: rotation.State{
-			Owner: string(token.UID), App: scope.AppOf(token).Key(), RefreshCount: 4,
+			Owner: string(token.UID), App: scope.InlineApp(token).Key(), RefreshCount: 4,
 			AccessToken: credential.NewAccessToken("access").Fingerprint(), RefreshToken: credential.NewRefreshToken("refresh").Fingerprint(),
 			IssuedAt: stageNow.Add(-time.Hour), ExpiresAt: stageNow.Add(7 * time.Hour), RefreshTokenExpiresAt: stageNow.Add(4000 * time.Hour),
 			Seeds: []rotation.SeedRecord{{Fingerprint: seedPrint}}, User: &rotation.User{Login: "octocat", ID: 583231},
@@ -285,7 +285,7 @@ func stageScope() *scope.Scope {
 	s := &scope.Scope{
 		Token: token, Owner: scope.OwnerOf(token), Ref: pair.Ref, Pair: pair, Seed: scope.Seed{Fingerprint: seedPrint, Version: "1"}, Now: stageNow,
 	}
-	s.Input = rules.Input{Owner: s.Owner, App: scope.AppOf(token).Key(), Pair: pair, Seed: seedPrint, Now: stageNow}
+	s.Input = rules.Input{Owner: s.Owner, App: scope.InlineApp(token).Key(), Pair: pair, Seed: seedPrint, Now: stageNow}
 	return s
 }
 

@@ -135,6 +135,9 @@ type worldOptions struct {
 	noOperator  bool
 	// namespaces is how many namespaces the operator watches; default one.
 	namespaces int
+	// clusterApps has the operator know the ClusterGitHubApps of the world, whose client secrets are in the last namespace. They
+	// are cluster-wide, so that each world sees its own only.
+	clusterApps bool
 	// spendsTwice says that the test makes the operator present a token that is spent already.
 	spendsTwice bool
 }
@@ -187,7 +190,7 @@ func (w *world) startOperator(options worldOptions) {
 		options.config(config)
 	}
 	mgr, err := ctrl.NewManager(config, ctrl.Options{
-		Scheme: scheme, Cache: CacheOptions(w.watched),
+		Scheme: scheme, Cache: w.cacheOptions(),
 		Metrics: metricsserver.Options{BindAddress: "0"}, HealthProbeBindAddress: "0",
 		GracefulShutdownTimeout: new(time.Duration),
 	})
@@ -204,6 +207,9 @@ func (w *world) startOperator(options worldOptions) {
 	controllerOptions := Options{
 		GitHub: gitHub, Outbox: kept, Holder: kept.Holder(), NewID: uuid.NewString,
 		Watched: w.watched, SkipNameValidation: true, Clock: w.meter,
+	}
+	if options.clusterApps {
+		controllerOptions.ClusterApps, controllerOptions.ClusterResourceNamespace = true, w.home()
 	}
 	if options.controller != nil {
 		options.controller(&controllerOptions)

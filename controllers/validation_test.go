@@ -56,6 +56,9 @@ func merge(base, changes map[string]any) map[string]any {
 }
 
 const (
+	saysOneApp     = "name the App, by clientID or by ref (a GitHubApp or ClusterGitHubApp), and not by both"
+	saysAppsHost   = "with ref the host and the client secret are those of the App that it names"
+	saysAppName    = "must be the name of a GitHubApp or ClusterGitHubApp: lower-case letters, digits and dashes"
 	saysSecretName = "must be a name for a Secret: lower-case letters, digits and dashes, in parts"
 	saysSecretRef  = "must be the name of a Secret: lower-case letters, digits and dashes, in parts"
 	saysKey        = "must be a key of a Secret: letters, digits, dashes, underscores and dots"
@@ -111,7 +114,13 @@ var nonsense = []struct{ patch, says string }{
 	{`{"app":{"host":"github..com"}}`, saysHost},
 	{`{"app":{"host":""}}`, "should be at least 1 chars long"},
 	{`{"app":{"host":"` + strings.Repeat("a", 254) + `"}}`, "may not be more than 253"},
-	{`{"app":{"clientID":null}}`, "spec.app.clientID: Required value"},
+	{`{"app":{"clientID":null}}`, saysOneApp},
+	{`{"app":{"ref":{"name":"mine"}}}`, saysOneApp},
+	{`{"app":{"clientID":null,"ref":{"name":"mine"}}}`, saysAppsHost},
+	{`{"app":{"clientID":null,"clientSecretRef":null,"host":"github.com","ref":{"name":"mine"}}}`, saysAppsHost},
+	{`{"app":{"clientID":null,"clientSecretRef":null,"ref":{"name":"Mine"}}}`, saysAppName},
+	{`{"app":{"clientID":null,"clientSecretRef":null,"ref":{}}}`, "Required value"},
+	{`{"app":{"clientID":null,"clientSecretRef":null,"ref":{"kind":"Secret","name":"mine"}}}`, "Unsupported value"},
 	{`{"app":{"clientID":""}}`, "should be at least 1 chars long"},
 	{`{"app":{"clientID":"Iv23li EXAMPLE"}}`, saysClientID},
 	{`{"app":{"clientID":"../x"}}`, saysClientID},
@@ -313,6 +322,8 @@ func TestValidationValuesAtTheEdgeAreAccepted(t *testing.T) {
 		`{"app":{"host":"127.0.0.1:65535"}}`,
 		`{"app":{"host":"` + strings.Repeat("a", 253) + `"}}`,
 		`{"app":{"clientID":"a"}}`,
+		`{"app":{"clientID":null,"clientSecretRef":null,"ref":{"name":"mine"}}}`,
+		`{"app":{"clientID":null,"clientSecretRef":null,"ref":{"kind":"ClusterGitHubApp","name":"a.b-c"}}}`,
 		`{"app":{"clientID":"` + strings.Repeat("a", 100) + `"}}`,
 		`{"app":{"clientID":"0123456789abcdef0123"}}`,
 		`{"app":{"clientSecretRef":null}}`,
@@ -360,7 +371,7 @@ func TestValidationDefaultsAreFilledIn(t *testing.T) {
 	w := newWorld(t, worldOptions{noOperator: true})
 	token, err := w.apply("sample", `{}`)
 	w.must(err)
-	if spec := token.Spec; spec.App.Host != "github.com" || spec.App.ClientSecretRef.Key != "client_secret" ||
+	if spec := token.Spec; spec.App.ClientSecretRef.Key != "client_secret" ||
 		spec.RefreshTokenRef.Key != "refresh_token" || spec.DeletionPolicy != v1alpha1.DeletionPolicyDelete || spec.Suspend {
 		t.Errorf("the defaults are %+v", spec)
 	}

@@ -135,7 +135,7 @@ func (w *watchWorld) pair() *rotation.Pair {
 	pair, err := w.store.Create(w.t.Context(), &rotation.Pair{
 		Ref: scope.PairRefOf(w.token), Owner: scope.OwnerOf(w.token), AccessToken: access, RefreshToken: refresh,
 		State: rotation.State{
-			Owner: string(w.token.UID), OwnerName: w.token.Name, App: scope.AppOf(w.token).Key(), Revision: 1,
+			Owner: string(w.token.UID), OwnerName: w.token.Name, App: scope.InlineApp(w.token).Key(), Revision: 1,
 			AccessToken: access.Fingerprint(), RefreshToken: refresh.Fingerprint(),
 			IssuedAt: w.Clock.Now(), ExpiresAt: w.Clock.Now().Add(8 * time.Hour),
 		},

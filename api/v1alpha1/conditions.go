@@ -19,6 +19,26 @@ const (
 	ConditionStalled = "Stalled"
 )
 
+// Conditions of a GitHubApp or ClusterGitHubApp, beside Ready.
+const (
+	// ConditionCredentialsValid is True while GitHub accepts its client secret.
+	ConditionCredentialsValid = "CredentialsValid"
+)
+
+// Reasons of the conditions of a GitHubApp or ClusterGitHubApp, beside those that GitHubUserTokens have as well.
+const (
+	// ReasonUsable: Ready=True, whoever may can use the App.
+	ReasonUsable = "Usable"
+	// ReasonInUse: the App is being deleted and waits for those who use it.
+	ReasonInUse = "InUse"
+	// ReasonSelectorInvalid: the selector of allowedNamespaces is malformed.
+	ReasonSelectorInvalid = "SelectorInvalid"
+	// ReasonCredentialsAccepted: CredentialsValid=True, GitHub accepts the client ID and secret.
+	ReasonCredentialsAccepted = "CredentialsAccepted"
+	// ReasonNotYetChecked: CredentialsValid=Unknown, GitHub was not asked yet, or did not say.
+	ReasonNotYetChecked = "NotYetChecked"
+)
+
 // Reasons of Ready=True.
 const (
 	// ReasonTokenValid: the access token works until accessTokenExpirationTime.
@@ -96,6 +116,10 @@ const (
 	ReasonIncorrectClientCredentials = "IncorrectClientCredentials"
 	// ReasonHostNotAllowed: the host is not one of the operator's --allowed-hosts.
 	ReasonHostNotAllowed = "HostNotAllowed"
+	// ReasonAppNotUsable: the App that spec.app refers to does not exist, or may not be used here.
+	ReasonAppNotUsable = "AppNotUsable"
+	// ReasonAppPolicyViolated: the resource asks for what the policy of its App forbids.
+	ReasonAppPolicyViolated = "AppPolicyViolated"
 	// ReasonHostUnreachable: no connection to the host could be made.
 	ReasonHostUnreachable = "HostUnreachable"
 	// ReasonCertificateNotTrusted: the host's certificate is not signed by a CA that the operator trusts.

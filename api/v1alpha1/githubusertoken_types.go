@@ -17,6 +17,7 @@ import (
 // +kubebuilder:printcolumn:name="Code",type=string,JSONPath=`.status.authorization.userCode`,description="The code to enter at GitHub, while one is waited for"
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:printcolumn:name="Host",type=string,JSONPath=`.spec.app.host`,priority=1
+// +kubebuilder:printcolumn:name="App",type=string,JSONPath=`.spec.app.ref.name`,priority=1
 // +kubebuilder:printcolumn:name="User",type=string,JSONPath=`.status.user.login`,priority=1
 // +kubebuilder:printcolumn:name="Secret",type=string,JSONPath=`.status.secretName`,priority=1
 // +kubebuilder:validation:XValidation:rule="!has(self.spec.refreshTokenRef) || (has(self.spec.secret) && has(self.spec.secret.name) ? self.spec.secret.name : self.metadata.name) != self.spec.refreshTokenRef.name",message="the pair would be written over the seed: spec.secret.name (by default the name of the resource) must differ from spec.refreshTokenRef.name"

@@ -18,7 +18,7 @@ var (
 )
 
 func addKnownTypes(scheme *runtime.Scheme) error {
-	scheme.AddKnownTypes(GroupVersion, &GitHubUserToken{}, &GitHubUserTokenList{})
+	scheme.AddKnownTypes(GroupVersion, &GitHubUserToken{}, &GitHubUserTokenList{}, &GitHubApp{}, &GitHubAppList{}, &ClusterGitHubApp{}, &ClusterGitHubAppList{})
 	metav1.AddToGroupVersion(scheme, GroupVersion)
 	return nil
 }

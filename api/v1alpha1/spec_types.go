@@ -7,11 +7,12 @@ import (
 // GitHubUserTokenSpec says whose token is kept fresh, by which App, and where it goes.
 //
 // +kubebuilder:validation:XValidation:rule="has(self.refreshTokenRef) || has(self.deviceFlow)",message="say where the authorization comes from: refreshTokenRef (a Secret with a refresh token), deviceFlow ({}: a person enters a code), or both"
-// +kubebuilder:validation:XValidation:rule="!has(self.deviceFlow) || !has(self.deviceFlow.scopes) || !self.app.clientID.startsWith('Iv')",message="a GitHub App (client ID Iv…) knows no scopes: leave out deviceFlow.scopes, and set the permissions in the App"
+// +kubebuilder:validation:XValidation:rule="!has(self.deviceFlow) || !has(self.deviceFlow.scopes) || !has(self.app.clientID) || !self.app.clientID.startsWith('Iv')",message="a GitHub App (client ID Iv…) knows no scopes: leave out deviceFlow.scopes, and set the permissions in the App"
 // +kubebuilder:validation:XValidation:rule="!has(self.outputs) || !has(self.refreshTokenRef) || self.outputs.all(o, o.name != self.refreshTokenRef.name)",message="an output must not have the name of the seed (refreshTokenRef.name)"
 // +kubebuilder:validation:XValidation:rule="!has(self.outputs) || !has(self.app.clientSecretRef) || self.outputs.all(o, o.name != self.app.clientSecretRef.name)",message="an output must not have the name of the client secret's Secret (app.clientSecretRef.name)"
 type GitHubUserTokenSpec struct {
-	// app is the GitHub App that the user has authorized. An OAuth App with expiring tokens works as well.
+	// app is the GitHub App that the user has authorized: a GitHubApp or ClusterGitHubApp that somebody offers, by ref, or
+	// one that stands here, by clientID. An OAuth App with expiring tokens works as well.
 	// A refresh token belongs to one App: after a change here a new login is needed, and the tokens of
 	// the former App are left untouched until there is one.
 	// +required
@@ -80,29 +81,6 @@ type GitHubUserTokenSpec struct {
 	Handoff *Handoff `json:"handoff,omitempty"`
 }
 
-// App names a GitHub App and the host it lives on.
-type App struct {
-	// host is github.com, SUBDOMAIN.ghe.com, or a GitHub Enterprise Server as HOST or HOST:PORT, without
-	// https:// (HOST/api/v3 is understood). It must be one of the operator's --allowed-hosts.
-	// +optional
-	// +kubebuilder:default=github.com
-	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=253
-	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*(:([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?(/api/v3)?$')",message="must be a lower-case host name such as github.com, octocorp.ghe.com or github.example.com:8443, without https:// and without a path"
-	Host string `json:"host,omitempty"`
-
-	// clientID is the App's client ID (Iv23li…), from its settings page. It is not the App ID.
-	// +required
-	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=100
-	// +kubebuilder:validation:XValidation:rule="self.matches('^[A-Za-z0-9][A-Za-z0-9._-]*$')",message="must be the client ID from the App's settings page, for example Iv23liEXAMPLE: letters, digits, dots, dashes and underscores"
-	ClientID string `json:"clientID"`
-
-	// clientSecretRef names the App's client secret. Tokens that came from the device flow need none.
-	// +optional
-	ClientSecretRef *ClientSecretReference `json:"clientSecretRef,omitempty"`
-}
-
 // RefreshTokenReference points at the key of a Secret in the resource's own namespace that holds a
 // refresh token.
 type RefreshTokenReference struct {
@@ -116,25 +94,6 @@ type RefreshTokenReference struct {
 	// key is the key whose value is the refresh token. White space around it is ignored.
 	// +optional
 	// +kubebuilder:default=refresh_token
-	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=253
-	// +kubebuilder:validation:XValidation:rule="self.matches('^[-._a-zA-Z0-9]+$') && self != '.' && !self.startsWith('..')",message="must be a key of a Secret: letters, digits, dashes, underscores and dots, and not . or .. or what begins with .."
-	Key string `json:"key,omitempty"`
-}
-
-// ClientSecretReference points at the key of a Secret in the resource's own namespace that holds the
-// client secret of an App.
-type ClientSecretReference struct {
-	// name is the name of the Secret.
-	// +required
-	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=253
-	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')",message="must be the name of a Secret: lower-case letters, digits and dashes, in parts that are joined by dots and begin and end with a letter or digit"
-	Name string `json:"name"`
-
-	// key is the key whose value is the client secret. White space around it is ignored.
-	// +optional
-	// +kubebuilder:default=client_secret
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[-._a-zA-Z0-9]+$') && self != '.' && !self.startsWith('..')",message="must be a key of a Secret: letters, digits, dashes, underscores and dots, and not . or .. or what begins with .."

@@ -42,8 +42,8 @@ func (f *Flow) Advance(log logr.Logger, s *scope.Scope, decision rotation.Decisi
 		f.notes.Drop(s.Token.UID)
 		return Step{Problem: why.without, RequeueAt: why.from}
 	}
-	if f.options.CheckHost != nil {
-		if refused := f.options.CheckHost(s.Token.Spec.App.Host); refused != nil {
+	if f.options.CheckApp != nil {
+		if refused := f.options.CheckApp(s.App); refused != nil {
 			return Step{Problem: refused}
 		}
 	}
@@ -71,7 +71,7 @@ func (f *Flow) advance(log logr.Logger, s *scope.Scope, why *login) Step {
 		}
 		return Step{Problem: askForAnother(s.Token, next.ended)}
 	case stageOffered:
-		step := Step{Problem: enterCode(s.Token, seen.device, why, next.problem), Offered: seen.device}
+		step := Step{Problem: enterCode(s.Token, seen.device, why, s.App.Veil(next.problem)), Offered: seen.device}
 		return f.start(log, s, next, step, f.poll)
 	default:
 		step := Step{Problem: next.problem}
@@ -94,12 +94,12 @@ func (f *Flow) start(log logr.Logger, s *scope.Scope, next plan, step Step, work
 	}
 	token := s.Token
 	job := rotation.Job{
-		Owner: s.Owner, Ref: s.Ref, App: scope.AppOf(token), Policy: s.Input.Policy,
+		Owner: s.Owner, Ref: s.Ref, App: s.App.App, Policy: s.Input.Policy,
 		RefreshRequestedAt: s.Input.RefreshRequestedAt, User: scope.PinOf(token), Pair: s.Pair,
 		Decision: rotation.Decision{Cause: rotation.CauseDeviceFlow, Spends: next.code},
 		Labels:   token.Spec.Secret.Labels, Annotations: metapatch.Annotations(token.Spec.Secret.Labels, token.Spec.Secret.Annotations),
 	}
-	of := runner.Subject{UID: token.UID, Namespace: token.Namespace, Host: token.Spec.App.Host}
+	of := runner.Subject{UID: token.UID, Namespace: token.Namespace, Host: s.App.Host}
 	if f.options.Runner.Full(of) { // Before a turn at the limiter is used up for nothing.
 		step.RequeueAt = s.Now.Add(fullPause)
 		return step

@@ -9,6 +9,7 @@ import (
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/controllers/runner"
+	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 	"github.com/githubusertoken/github-user-token-operator/internal/github"
 	"github.com/githubusertoken/github-user-token-operator/internal/memory"
@@ -40,8 +41,8 @@ type Outbox interface {
 type Options struct {
 	Rotator Rotator
 	GitHub  GitHub
-	// CheckHost is what keeps the operator from calling a host; nil when nothing does. May be nil itself.
-	CheckHost func(host string) *problem.Problem
+	// CheckApp is why nothing may be asked of GitHub for an App; nil when it may. May be nil itself.
+	CheckApp func(app scope.App) *problem.Problem
 	// Acquire asks the limiter for one token request of an App. If not ok, the resource is woken when its turn has
 	// come, and estimate is about when.
 	Acquire func(app string, request ratelimit.Request) (ok bool, estimate time.Time)

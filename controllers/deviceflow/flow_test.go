@@ -66,8 +66,8 @@ func newWorld(t *testing.T, change func(*scope.Scope)) *world {
 func (w *world) newFlow(places int) *Flow {
 	return New(Options{
 		Rotator: w, GitHub: w, Outbox: w, Memory: memory.NewStore(), Clock: w.Clock,
-		Runner:    runner.New(runner.Options{Limit: places, Go: w.started.Go, Sleep: w.Sleep}),
-		CheckHost: func(string) *problem.Problem { return w.refused },
+		Runner:   runner.New(runner.Options{Limit: places, Go: w.started.Go, Sleep: w.Sleep}),
+		CheckApp: func(scope.App) *problem.Problem { return w.refused },
 		Acquire: func(app string, request ratelimit.Request) (bool, time.Time) {
 			w.request = request
 			w.called("acquire " + app)
@@ -160,6 +160,7 @@ func (w *world) reconcile() Step {
 	w.t.Helper()
 	w.calls = nil
 	w.scope.Now, w.scope.Input.Now = w.Now(), w.Now()
+	w.scope.App = scope.InlineApp(w.scope.Token)
 	w.scope.Input.RefreshRequestedAt = scope.RequestOf(w.scope.Token)
 	decision := rules.Decide(w.scope.Input)
 	var blocked *problem.Problem
@@ -558,7 +559,7 @@ func TestDeviceFlowWorkRemembersNothingOfAResourceThatIsGone(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, nobodyLoggedIn)
 			w.isOffered()
-			job := rotation.Job{Pair: w.scope.Pair, App: scope.AppOf(w.scope.Token)}
+			job := rotation.Job{Pair: w.scope.Pair, App: scope.InlineApp(w.scope.Token).App}
 			w.flow.options.Memory.Forget(testUID)
 			w.result = result
 			w.flow.poll(logr.Discard(), w.scope.Token, job, plan{})

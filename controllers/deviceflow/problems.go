@@ -57,7 +57,7 @@ func atGitHub(err error) *problem.Problem {
 	// An App without the device flow is for its owner to change, and no login comes before that.
 	disabled := failed.Reason == github.DeviceFlowDisabled
 	return &problem.Problem{
-		Reason: words.ReasonOf(failed), Message: words.Sentence(failed.Error()), Stalled: disabled, Unauthorized: disabled,
+		Reason: words.ReasonOf(failed), Message: words.Sentence(failed.Error()), Stalled: disabled, Unauthorized: disabled, OfApp: words.IsOfApp(failed),
 	}
 }
 

@@ -47,7 +47,7 @@ func TestDeviceFlowSentences(t *testing.T) {
 		},
 		"an App without the device flow waits for its owner": {
 			atGitHub(&github.Error{Reason: github.DeviceFlowDisabled, Host: "github.com"}),
-			problem.Problem{Reason: v1alpha1.ReasonDeviceFlowDisabled, Stalled: true, Unauthorized: true, Message: "github.com: the App has no device flow: enable it in the App's settings."},
+			problem.Problem{Reason: v1alpha1.ReasonDeviceFlowDisabled, Stalled: true, Unauthorized: true, OfApp: true, Message: "github.com: the App has no device flow: enable it in the App's settings."},
 		},
 		"an outage": {
 			atGitHub(&github.Error{Reason: github.ServerError, Host: "github.com"}),

@@ -11,7 +11,7 @@ import (
 // beforehand says what stands in the way of an exchange as far as it can be known without reading the resource's own
 // Secrets: those may be large, and many resources may wait for the same.
 func (e *exchanges) beforehand(ctx context.Context, s *scope.Scope, decision rotation.Decision) (*problem.Problem, error) {
-	if p := e.seeds.ClientSecretProblem(s.Token); p != nil {
+	if p := e.seeds.ClientSecretProblem(s.App); p != nil {
 		return p, nil
 	}
 	if decision.Action != rotation.ActionImport || s.Seed.Fingerprint != decision.Spends {

@@ -82,6 +82,7 @@ func (c *Controller) Reconcile(ctx context.Context, token *v1alpha1.GitHubUserTo
 	if s.Seed.Unread != nil {
 		result.RequeueAt = earliest(result.RequeueAt, s.Now.Add(retry.RefusedMax))
 	}
+	result.Problem = s.App.Veil(result.Problem)
 	c.acknowledge(s)
 	if err := c.codes.Sweep(ctx, s); err != nil { // It can wait, and holds nothing up.
 		s.Unswept, tryAt = words.CodeNotRemoved(err), earliest(tryAt, s.Now.Add(sweepPause))

@@ -44,15 +44,27 @@ func (c *Controller) Wanting(token credential.Fingerprint) []types.NamespacedNam
 // GitHub's own is not mended by that, and its back-off stands.
 func (c *Controller) NamedSecretChanged(token *v1alpha1.GitHubUserToken, secret string) {
 	if secret != token.PairSecretName() { // Our own writes mend nothing.
-		c.checks.Reconsider(token.UID)
-		c.notes.Peek(token.UID, func(m *note) {
-			if f := m.failure; f != nil && !f.problem.Ambiguous && f.problem.Reason != v1alpha1.ReasonRateLimited {
-				m.failure = nil
-			}
-		})
+		c.forgetMended(token)
 	}
 	c.notes.Peek(token.UID, func(m *note) { m.moveBlocked, m.restoreBlocked = nil, nil })
 	c.wake(scope.NameOf(token))
+}
+
+// AppChanged is told of each resource whose App has changed: its spec, its client secret, or who may use it. A failure that
+// this may have mended is forgotten, as in NamedSecretChanged.
+func (c *Controller) AppChanged(token *v1alpha1.GitHubUserToken) {
+	c.forgetMended(token)
+	c.wake(scope.NameOf(token))
+}
+
+// forgetMended forgets a failure that somebody may have mended.
+func (c *Controller) forgetMended(token *v1alpha1.GitHubUserToken) {
+	c.checks.Reconsider(token.UID)
+	c.notes.Peek(token.UID, func(m *note) {
+		if f := m.failure; f != nil && !f.problem.Ambiguous && f.problem.Reason != v1alpha1.ReasonRateLimited {
+			m.failure = nil
+		}
+	})
 }
 
 // Recheck says which keys of a Secret hold something else than those who name them were last told, and how many bytes

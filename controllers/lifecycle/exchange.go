@@ -8,6 +8,7 @@ import (
 	"github.com/go-logr/logr"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers/apps"
 	"github.com/githubusertoken/github-user-token-operator/controllers/runner"
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 	"github.com/githubusertoken/github-user-token-operator/controllers/seeds"
@@ -19,7 +20,7 @@ import (
 
 // exchanges begin an exchange, one for each resource at a time, when nothing stands in the way.
 type exchanges struct {
-	hosts     hostChecker
+	hosts     apps.Hosts
 	seeds     *seeds.Reader
 	ownership *seeds.Ownership
 	limiter   Limiter
@@ -32,7 +33,7 @@ type exchanges struct {
 
 // begin starts an exchange when everything that can be checked without touching the token allows it.
 func (e *exchanges) begin(ctx context.Context, s *scope.Scope, decision rotation.Decision) Result {
-	if p := checkHost(e.hosts, s.Token.Spec.App.Host); p != nil {
+	if p := apps.Check(e.hosts, s.App); p != nil {
 		return blocked(p)
 	}
 	if p := checkRoom(s); p != nil {
@@ -56,19 +57,19 @@ func (e *exchanges) begin(ctx context.Context, s *scope.Scope, decision rotation
 // prepare reads what an exchange takes, and starts it. Nothing is read while its turn at the rate limit is waited for, however
 // often it is asked for.
 func (e *exchanges) prepare(ctx context.Context, s *scope.Scope, decision rotation.Decision) Result {
-	of := runner.Subject{UID: s.Token.UID, Namespace: s.Token.Namespace, Host: s.Token.Spec.App.Host}
+	of := runner.Subject{UID: s.Token.UID, Namespace: s.Token.Namespace, Host: s.App.Host}
 	if e.runner.Full(of) {
 		return e.full(s)
 	}
 	turn := false
-	if _, waits := e.limiter.Waits(scope.AppOf(s.Token).Key(), string(s.Token.UID)); waits {
+	if _, waits := e.limiter.Waits(s.App.App.Key(), string(s.Token.UID)); waits {
 		var p *problem.Problem
 		if turn, p = e.turn(s); !turn {
 			return blocked(p)
 		}
 	}
 	job := rotation.Job{
-		Owner: s.Owner, Ref: s.Ref, App: scope.AppOf(s.Token), Policy: s.Input.Policy,
+		Owner: s.Owner, Ref: s.Ref, App: s.App.App, Policy: s.Input.Policy,
 		RefreshRequestedAt: s.Input.RefreshRequestedAt, User: scope.PinOf(s.Token), Pair: s.Pair, Decision: decision,
 		Labels: s.Token.Spec.Secret.Labels, Annotations: metapatch.Annotations(s.Token.Spec.Secret.Labels, s.Token.Spec.Secret.Annotations),
 	}
@@ -82,9 +83,9 @@ func (e *exchanges) prepare(ctx context.Context, s *scope.Scope, decision rotati
 			return blocked(p)
 		}
 	}
-	secret, p, err := e.seeds.ClientSecret(ctx, s.Token)
+	secret, p, err := e.seeds.ClientSecret(ctx, s.App)
 	if err != nil {
-		return e.notes.failed(s, err, "Nothing was exchanged, because the client secret could not be read")
+		return e.notes.failedOfApp(s, err, "Nothing was exchanged, because the client secret could not be read")
 	}
 	if p != nil {
 		return blocked(p)
@@ -138,7 +139,7 @@ func (e *exchanges) turn(s *scope.Scope) (ok bool, p *problem.Problem) {
 		expiry = s.Pair.State.ExpiresAt
 	}
 	request := ratelimit.Request{ID: string(s.Token.UID), Namespace: s.Token.Namespace, Expiry: expiry}
-	ok, estimate := e.limiter.Acquire(scope.AppOf(s.Token).Key(), request)
+	ok, estimate := e.limiter.Acquire(s.App.App.Key(), request)
 	if ok {
 		return true, nil
 	}

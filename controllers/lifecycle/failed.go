@@ -34,6 +34,15 @@ func (n notes) failed(s *scope.Scope, err error, what string) Result {
 	return blocked(n.fail(s.Token.UID, s.Token.Generation, s.Input.RefreshRequestedAt, p, wait))
 }
 
+// failedOfApp is failed where it was about the App: what is wrong with that may be nobody's business who made the resource.
+func (n notes) failedOfApp(s *scope.Scope, err error, what string) Result {
+	if !s.App.Veiled {
+		return n.failed(s, err, what)
+	}
+	p := problem.Problem{Reason: v1alpha1.ReasonAppNotUsable, Message: scope.AppNotUsable}
+	return n.failedWith(s, p, retry.After(err))
+}
+
 // failedWith is failed with a problem of its own.
 func (n notes) failedWith(s *scope.Scope, p problem.Problem, wait backoff.Backoff) Result {
 	return blocked(n.fail(s.Token.UID, s.Token.Generation, s.Input.RefreshRequestedAt, p, wait))

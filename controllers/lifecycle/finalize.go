@@ -7,6 +7,8 @@ import (
 	"slices"
 	"time"
 
+	"k8s.io/apimachinery/pkg/runtime"
+
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/controllers/leftovers"
 	"github.com/githubusertoken/github-user-token-operator/controllers/retry"
@@ -40,10 +42,11 @@ type finalizer struct {
 	revoker   *revocation.Revoker
 	registry  *registry
 	reporter  interface {
-		// Report, ReportUnknown and RemoveOutputs are those of Reporter.
+		// Report, ReportUnknown, RemoveOutputs and Eventf are those of Reporter.
 		Report(ctx context.Context, s *scope.Scope, decision rotation.Decision, result Result) (requeueAt time.Time, err error)
 		ReportUnknown(ctx context.Context, token *v1alpha1.GitHubUserToken, p *problem.Problem) error
 		RemoveOutputs(ctx context.Context, token *v1alpha1.GitHubUserToken) error
+		Eventf(regarding, related runtime.Object, eventtype, reason, action, note string, args ...any)
 	}
 	clock rotation.Clock
 	notes notes
@@ -83,6 +86,10 @@ func (f *finalizer) carryOut(ctx context.Context, token *v1alpha1.GitHubUserToke
 		f.registry.forget(token.UID)
 		return 0, nil
 	}
+	token, err := f.permitted(ctx, token)
+	if err != nil {
+		return 0, err
+	}
 	if token.Spec.DeletionPolicy == v1alpha1.DeletionPolicyRevoke {
 		step, err := f.revoker.Advance(ctx, token, func(ctx context.Context) (time.Duration, error) { return f.settleFirst(ctx, token) })
 		if err != nil || !step.Done {
@@ -100,6 +107,24 @@ func (f *finalizer) carryOut(ctx context.Context, token *v1alpha1.GitHubUserToke
 	}
 	f.registry.forget(token.UID)
 	return 0, nil
+}
+
+// permitted is the resource with the deletion policy that is carried out: the policy of its App may forbid the one that it
+// asks for, which an event tells.
+func (f *finalizer) permitted(ctx context.Context, token *v1alpha1.GitHubUserToken) (*v1alpha1.GitHubUserToken, error) {
+	app, err := f.observer.apps.App(ctx, token)
+	if err != nil {
+		return nil, err
+	}
+	policy := app.DeletionPolicyOf(token)
+	if policy == token.Spec.DeletionPolicy {
+		return token, nil
+	}
+	f.reporter.Eventf(token, nil, "Warning", v1alpha1.ReasonAppPolicyViolated, "Delete",
+		"The policy of the App does not allow spec.deletionPolicy %s: the Secret is removed, and the token lives until it expires.", token.Spec.DeletionPolicy)
+	permitted := *token
+	permitted.Spec.DeletionPolicy = policy
+	return &permitted, nil
 }
 
 // release removes or retains the Secrets of a resource, and then lets the resource go.

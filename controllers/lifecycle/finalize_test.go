@@ -9,6 +9,7 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/controllers/retry"
@@ -106,3 +107,5 @@ func (r slowReporter) ReportUnknown(context.Context, *v1alpha1.GitHubUserToken, 
 }
 
 func (slowReporter) RemoveOutputs(context.Context, *v1alpha1.GitHubUserToken) error { return nil }
+
+func (slowReporter) Eventf(_, _ runtime.Object, _, _, _, _ string, _ ...any) {}

@@ -3,11 +3,13 @@ package lifecycle
 import (
 	"context"
 
+	"github.com/githubusertoken/github-user-token-operator/controllers/apps"
 	"github.com/githubusertoken/github-user-token-operator/controllers/deviceflow"
 	"github.com/githubusertoken/github-user-token-operator/controllers/leftovers"
 	"github.com/githubusertoken/github-user-token-operator/controllers/replay"
 	"github.com/githubusertoken/github-user-token-operator/controllers/restlimit"
 	"github.com/githubusertoken/github-user-token-operator/controllers/revocation"
+	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 	"github.com/githubusertoken/github-user-token-operator/controllers/seeds"
 	"github.com/githubusertoken/github-user-token-operator/controllers/tokencheck"
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
@@ -21,10 +23,14 @@ import (
 
 // New makes a Controller of its parts. Each is given what it needs and no more; none knows the Controller.
 func New(options Options) *Controller {
+	if options.Apps == nil {
+		options.Apps = apps.Inline{}
+	}
 	notes := notes{memory.NewSlot[note](options.Memory), options.Clock}
 	reader := seeds.NewReader(seeds.ReaderOptions{Source: options.API, Versions: options.Versions, Monotonic: options.Clock.Monotonic})
+	secrets := apps.Secrets{Resolver: options.Apps, ClientSecret: reader.ClientSecret}
 	observer := &observer{
-		cache: options.Cache, metadata: options.API, versions: options.Versions, seeds: reader, notes: notes, clock: options.Clock,
+		apps: options.Apps, cache: options.Cache, metadata: options.API, versions: options.Versions, seeds: reader, notes: notes, clock: options.Clock,
 		me: options.Holder,
 	}
 	var ownership *seeds.Ownership
@@ -50,12 +56,12 @@ func New(options Options) *Controller {
 	finder := finder{cache: options.Cache, resources: options.API}
 	asking := restlimit.New(restlimit.Options{GitHub: options.GitHub, Limiter: options.RESTLimiter, Memory: options.Memory})
 	checks := tokencheck.New(tokencheck.Options{
-		GitHub: asking, Store: options.API, Amender: amend.Amender{Store: rotator.Store, Clock: options.Clock}, ClientSecret: reader.ClientSecret,
+		GitHub: asking, Store: options.API, Amender: amend.Amender{Store: rotator.Store, Clock: options.Clock}, App: secrets.App,
 		Runner: options.CheckRunner, Busy: options.Runner.Busy, RememberNewer: notes.read, Wake: options.Wake, Wanted: finder.isWanted,
 		StandAside: options.Runner.StandAside, ReportTrouble: commits.report, Memory: options.Memory, Clock: options.Clock,
 	})
 	revoker := revocation.New(revocation.Options{
-		GitHub: revoking{asking, options.GitHub}, Store: options.API, ClientSecret: reader.ClientSecret, Runner: options.Runner, Events: options.Reporter,
+		GitHub: revoking{asking, options.GitHub}, Store: options.API, App: secrets.App, Host: secrets.Host, Runner: options.Runner, Events: options.Reporter,
 		Find: finder.find, Refs: observer.secretsOf, Memory: options.Memory, Clock: options.Clock, Log: options.Log,
 		Limiter: options.RevocationLimiter, HeldElsewhere: ownership.HeldElsewhere, ReportTrouble: commits.report,
 	})
@@ -88,8 +94,8 @@ func New(options Options) *Controller {
 		},
 		device: deviceflow.New(deviceflow.Options{
 			Rotator: rotator, GitHub: options.GitHub, Acquire: options.Limiter.Acquire, Pause: outcomes.pause,
-			CheckHost: func(host string) *problem.Problem { return checkHost(options.GitHub, host) },
-			Outbox:    options.Outbox, Runner: options.Runner, Memory: options.Memory, Clock: options.Clock,
+			CheckApp: func(app scope.App) *problem.Problem { return apps.Check(options.GitHub, app) },
+			Outbox:   options.Outbox, Runner: options.Runner, Memory: options.Memory, Clock: options.Clock,
 			Remember: notes.written, RememberNewer: notes.read, Doubt: notes.doubt, Record: outcomes.record,
 			Observe: options.Reporter.Observed, Guard: outcomes.guard,
 		}),

@@ -25,6 +25,7 @@ type observer struct {
 		// Version is that of seeds.Versions.
 		Version(name types.NamespacedName) (version string, known bool)
 	}
+	apps  Apps
 	seeds *seeds.Reader
 	notes notes
 	clock rotation.Clock
@@ -40,6 +41,10 @@ type observer struct {
 // It writes to no object; that the clocks of what was seen begin is all it remembers.
 func (o *observer) observe(ctx context.Context, token *v1alpha1.GitHubUserToken) (*scope.Scope, error) {
 	s := &scope.Scope{Token: token, Owner: scope.OwnerOf(token), Ref: scope.PairRefOf(token), Now: o.clock.Now()}
+	var err error
+	if s.App, err = o.apps.App(ctx, token); err != nil {
+		return nil, err
+	}
 	misplaced, duplicate, err := o.observePair(ctx, s)
 	if err != nil {
 		return nil, err
@@ -57,7 +62,7 @@ func (o *observer) observe(ctx context.Context, token *v1alpha1.GitHubUserToken)
 		s.Seed = scope.Seed{Problem: words.Unread(err), Unread: err} // The chain that there is goes on.
 	}
 	s.Input = rules.Input{
-		Owner: s.Owner, App: scope.AppOf(token).Key(), Policy: scope.PolicyOf(token), Suspended: token.Spec.Suspend,
+		Owner: s.Owner, App: appKey(s), Policy: scope.PolicyOf(token), Suspended: token.Spec.Suspend,
 		RefreshRequestedAt: scope.RequestOf(token), Pair: s.Pair, Misplaced: misplaced, Duplicate: duplicate, Seed: s.Seed.Fingerprint,
 		Vouched: scope.IsVouched(token), Me: o.me, Now: s.Now,
 	}
@@ -66,6 +71,15 @@ func (o *observer) observe(ctx context.Context, token *v1alpha1.GitHubUserToken)
 	}
 	o.recall(s, backup)
 	return s, nil
+}
+
+// appKey names the App of a resource. While that is not known the chain is taken to be still that of its App: nothing is
+// exchanged, and no login is asked for because of it.
+func appKey(s *scope.Scope) string {
+	if !s.App.IsKnown() && s.Pair != nil {
+		return s.Pair.State.App
+	}
+	return s.App.Key()
 }
 
 // recall adds what this process remembers of the resource.

@@ -15,7 +15,9 @@ import (
 
 // Options configure a Controller. All are needed but those that say otherwise.
 type Options struct {
-	Cache    Cache
+	Cache Cache
+	// Apps resolves what resources name as their App. May be nil: then it stands in their specs.
+	Apps     Apps
 	API      API
 	Versions seeds.Versions
 	GitHub   GitHub

@@ -259,7 +259,7 @@ func newCrowd(t *testing.T) (*crowd, *v1alpha1.GitHubUserToken, *runnertest.Queu
 	}
 	w.secrets[inPlace] = pairAt("1", func(p *rotation.Pair) {
 		p.AccessToken, p.RefreshToken = credential.NewAccessToken("ghu_1"), credential.NewRefreshToken("ghr_1")
-		p.State.App, p.State.AccessToken, p.State.RefreshToken = scope.AppOf(token).Key(), p.AccessToken.Fingerprint(), p.RefreshToken.Fingerprint()
+		p.State.App, p.State.AccessToken, p.State.RefreshToken = scope.InlineApp(token).Key(), p.AccessToken.Fingerprint(), p.RefreshToken.Fingerprint()
 	})
 	w.clock.pass(8 * time.Hour)
 	return c, token, work

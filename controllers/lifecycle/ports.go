@@ -39,6 +39,12 @@ type Cache interface {
 	Resources(ctx context.Context, namespace string) ([]*v1alpha1.GitHubUserToken, error)
 }
 
+// Apps resolves the Apps of resources.
+type Apps interface {
+	// App is the App of a resource. An error is a reason to try again: it is not known which it is.
+	App(ctx context.Context, token *v1alpha1.GitHubUserToken) (scope.App, error)
+}
+
 // API is the API server itself, past every cache.
 type API interface {
 	rotation.Store

@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers/apps"
 	"github.com/githubusertoken/github-user-token-operator/controllers/restlimit"
 	"github.com/githubusertoken/github-user-token-operator/controllers/retry"
 	"github.com/githubusertoken/github-user-token-operator/controllers/runner"
@@ -29,7 +30,7 @@ const proveTimeout = 20 * time.Second
 // prover finds out whether a pair that was restored from a backup is alive.
 type prover struct {
 	github interface {
-		hostChecker
+		apps.Hosts
 		// CheckToken and Waits are those of restlimit.Client: whoever restores a pair says what its token is.
 		CheckToken(ctx context.Context, who restlimit.Caller, app github.App, token credential.AccessToken) (github.Check, error)
 		Waits(host string, uid types.UID) (until time.Time, waits bool)
@@ -43,26 +44,26 @@ type prover struct {
 
 // prove starts asking GitHub whether the access token of a restored pair is alive.
 func (v *prover) prove(ctx context.Context, s *scope.Scope) Result {
-	if p := checkHost(v.github, s.Token.Spec.App.Host); p != nil {
+	if p := apps.Check(v.github, s.App); p != nil {
 		return blocked(p)
 	}
-	if until, waits := v.github.Waits(s.Token.Spec.App.Host, s.Token.UID); waits {
+	if until, waits := v.github.Waits(s.App.App.Host, s.Token.UID); waits {
 		return blocked(&problem.Problem{ // It is woken when it has its turn.
 			Reason: v1alpha1.ReasonPairUnproven, RetryAt: s.Now.Add(max(time.Until(until), time.Second)),
 			Message: fmt.Sprintf("Waiting for the turn of this namespace to ask GitHub about the restored pair: whether %s takes it is not known yet, and %d such requests an hour are made to it.",
-				s.Token.Spec.App.Host, restlimit.PerHour),
+				s.App.App.Host, restlimit.PerHour),
 		})
 	}
-	app := scope.AppOf(s.Token)
-	secret, p, err := v.seeds.ClientSecret(ctx, s.Token)
+	app := s.App.App
+	secret, p, err := v.seeds.ClientSecret(ctx, s.App)
 	if err != nil {
-		return v.notes.failed(s, err, "GitHub was not asked about the restored pair, because the client secret could not be read")
+		return v.notes.failedOfApp(s, err, "GitHub was not asked about the restored pair, because the client secret could not be read")
 	}
 	if p == nil {
 		app.ClientSecret = secret // Without it the token itself is tried.
 	}
 	log, token, ref := logr.FromContextOrDiscard(ctx), s.Token, s.Ref
-	of := runner.Subject{UID: token.UID, Namespace: token.Namespace, Host: token.Spec.App.Host}
+	of := runner.Subject{UID: token.UID, Namespace: token.Namespace, Host: s.App.Host}
 	if err := v.runner.Start(of, func() { v.proveNow(log, token, ref, app) }); err != nil {
 		return blocked(&problem.Problem{Reason: v1alpha1.ReasonPairUnproven, Message: "Waiting to ask GitHub about the restored pair.", RetryAt: s.Now.Add(time.Second)})
 	}
@@ -94,7 +95,7 @@ func (v *prover) proveNow(log logr.Logger, token *v1alpha1.GitHubUserToken, ref 
 		if err != nil {
 			p := problem.Problem{Reason: v1alpha1.ReasonGitHubUnavailable, Message: "GitHub could not be asked about the restored pair: " + words.Of(err) + "."}
 			if failed, ok := errors.AsType[*github.Error](err); ok {
-				p.Reason = words.ReasonOf(failed)
+				p.Reason, p.OfApp = words.ReasonOf(failed), words.IsOfApp(failed)
 			}
 			fail(p, retry.After(err))
 			return

@@ -102,7 +102,7 @@ func TestExchangeOutlivesTheReconcileThatStartedIt(t *testing.T) {
 			}
 			w.secrets[inPlace] = pairAt("1", func(p *rotation.Pair) {
 				p.AccessToken, p.RefreshToken = credential.NewAccessToken("ghu_1"), credential.NewRefreshToken("ghr_1")
-				p.State.App, p.State.AccessToken, p.State.RefreshToken = scope.AppOf(token).Key(), p.AccessToken.Fingerprint(), p.RefreshToken.Fingerprint()
+				p.State.App, p.State.AccessToken, p.State.RefreshToken = scope.InlineApp(token).Key(), p.AccessToken.Fingerprint(), p.RefreshToken.Fingerprint()
 			})
 			w.clock.pass(8 * time.Hour)
 			if _, err := w.Reconcile(ctx, token); err != nil || work.Len() != 1 {

@@ -54,7 +54,7 @@ func wholePair(of types.UID) *rotation.Pair {
 	return pairAt("1", func(p *rotation.Pair) {
 		p.Owner.UID, p.State.Owner, p.State.User = string(of), string(of), &rotation.User{Login: "octocat", ID: 1}
 		p.AccessToken, p.RefreshToken = credential.NewAccessToken("ghu_1"), credential.NewRefreshToken("ghr_1")
-		p.State.App, p.State.AccessToken, p.State.RefreshToken = scope.AppOf(tokenOf(of)).Key(), p.AccessToken.Fingerprint(), p.RefreshToken.Fingerprint()
+		p.State.App, p.State.AccessToken, p.State.RefreshToken = scope.InlineApp(tokenOf(of)).Key(), p.AccessToken.Fingerprint(), p.RefreshToken.Fingerprint()
 	})
 }
 

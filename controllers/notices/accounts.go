@@ -20,6 +20,9 @@ const (
 type accounts struct {
 	// ask asks about the tokens of one account, by its name in IndexPairUser.
 	ask func(account string)
+	// ofNamespace is the namespace that an account was added by, of each of which there are few. May be nil: nobody else's
+	// namespace adds any.
+	ofNamespace func(account string) string
 
 	mu sync.Mutex
 	// known are the accounts that wait or are being asked about, and whether there is to be another round.
@@ -43,7 +46,7 @@ func (a *accounts) add(id string) (taken, isNew bool) {
 		a.known[id] = true
 		return true, false
 	}
-	if a.ended || len(a.known) >= maxAccounts && id != unknownAccount {
+	if a.ended || len(a.known) >= maxAccounts && id != unknownAccount || !a.hasRoom(id) {
 		return false, true
 	}
 	if a.known == nil {
@@ -58,6 +61,23 @@ func (a *accounts) add(id string) (taken, isNew bool) {
 	return true, true
 }
 
+// maxOfNamespace is how many accounts of one namespace may wait, or be asked about.
+const maxOfNamespace = 16
+
+// hasRoom reports whether one more account of a namespace may wait.
+func (a *accounts) hasRoom(id string) bool {
+	if a.ofNamespace == nil {
+		return true
+	}
+	namespace, own := a.ofNamespace(id), 0
+	for other := range a.known {
+		if a.ofNamespace(other) == namespace {
+			own++
+		}
+	}
+	return own < maxOfNamespace
+}
+
 // run asks about one account after another, until none waits.
 func (a *accounts) run() {
 	for {
@@ -67,7 +87,7 @@ func (a *accounts) run() {
 		}
 		a.ask(id)
 		a.done(id)
-		if id != unknownAccount {
+		if id != unknownAccount && a.ofNamespace == nil {
 			a.addUnknown()
 		}
 	}

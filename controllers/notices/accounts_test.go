@@ -150,3 +150,21 @@ func TestNoticesAskAboutPairsOfEachNamespaceInTurn(t *testing.T) {
 		t.Error("some of none are chosen")
 	}
 }
+
+func TestNoticesOfATenantsAppLeaveRoomToOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		let := make(chan struct{})
+		a := &accounts{ask: func(string) { <-let }, ofNamespace: namespaceOfNotice}
+		took := 0
+		for id := range maxAccounts {
+			if taken, _ := a.add(noticeOf(int64(id), &Webhook{Key: "k", Namespace: "team-a"})); taken {
+				took++
+			}
+		}
+		if taken, _ := a.add(noticeOf(1, &Webhook{Key: "k", Namespace: "team-b"})); !taken || took != maxOfNamespace {
+			t.Errorf("one namespace has %d accounts, and another one is taken: %v", took, taken)
+		}
+		close(let)
+		a.wait()
+	})
+}

@@ -2,6 +2,7 @@ package notices
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"net"
@@ -46,18 +47,22 @@ type Receiver struct {
 	file      string
 	reader    client.Reader
 	confirmer Confirmer
+	apps      Apps
 	log       logr.Logger
 
-	// accounts are those whose tokens are to be asked about.
-	accounts *accounts
+	// accounts are those whose tokens are to be asked about, and those of notices that were proven by the secret of a GitHubApp,
+	// which its namespace can make up, are in tenants.
+	accounts, tenants *accounts
+	// nobodys is the secret of addresses that are no App's: nobody knows it.
+	nobodys credential.Raw
 }
 
 var _ manager.LeaderElectionRunnable = (*Receiver)(nil)
 
 // Listen adds a receiver on an address, HOST:PORT, to the manager. file holds the webhook's secret, and is read for each
-// delivery, so that it can be replaced.
-func Listen(mgr manager.Manager, confirmer Confirmer, address, file string) (*Receiver, error) {
-	if _, err := readSecret(file); err != nil {
+// delivery, so that it can be replaced; without one only what is sent to the address of an App is taken.
+func Listen(mgr manager.Manager, confirmer Confirmer, apps Apps, address, file string) (*Receiver, error) {
+	if _, err := readSecret(file); err != nil && file != "" {
 		return nil, err
 	}
 	secret := &metav1.PartialObjectMetadata{}
@@ -70,9 +75,10 @@ func Listen(mgr manager.Manager, confirmer Confirmer, address, file string) (*Re
 		return nil, fmt.Errorf("receive webhooks: %w", err)
 	}
 	receiver := &Receiver{
-		listener: listener, file: file, reader: mgr.GetClient(), confirmer: confirmer, log: mgr.GetLogger().WithName("webhook-receiver"),
+		listener: listener, file: file, reader: mgr.GetClient(), confirmer: confirmer, apps: apps, log: mgr.GetLogger().WithName("webhook-receiver"),
+		nobodys: credential.NewRaw([]byte(rand.Text())),
 	}
-	receiver.accounts = &accounts{ask: receiver.confirmAll}
+	receiver.accounts, receiver.tenants = &accounts{ask: receiver.confirmAll}, &accounts{ask: receiver.confirmAll, ofNamespace: namespaceOfNotice}
 	if err := mgr.Add(receiver); err != nil {
 		return nil, errors.Join(fmt.Errorf("add the receiver of webhooks: %w", err), listener.Close())
 	}
@@ -93,6 +99,7 @@ func (r *Receiver) Start(ctx context.Context) error {
 	r.log.Info("Receiving webhooks", "address", r.Address())
 	err := server.Serve(r.listener)
 	r.accounts.end()
+	r.tenants.end()
 	if errors.Is(err, http.ErrServerClosed) {
 		return nil
 	}
@@ -101,13 +108,13 @@ func (r *Receiver) Start(ctx context.Context) error {
 
 // serve hands a delivery to a receiver with the secret as it is now.
 func (r *Receiver) serve(writer http.ResponseWriter, request *http.Request) {
-	secret, err := readSecret(r.file)
+	secret, of, err := r.addressed(request)
 	if err != nil {
 		r.log.Error(err, "A webhook could not be checked")
 		writer.WriteHeader(http.StatusServiceUnavailable)
 		return
 	}
-	handler, err := webhook.NewHandler(secret, r.revoked)
+	handler, err := webhook.NewHandler(secret, func(login string, id int64) bool { return r.revoked(of, login, id) })
 	if err != nil {
 		r.log.Error(err, "A webhook could not be checked")
 		writer.WriteHeader(http.StatusServiceUnavailable)
@@ -129,8 +136,12 @@ func readSecret(file string) (credential.Raw, error) {
 }
 
 // revoked is told of each notice, and reports whether there is room for it. It does not block.
-func (r *Receiver) revoked(login string, id int64) bool {
-	taken, isNew := r.accounts.add(strconv.FormatInt(id, 10))
+func (r *Receiver) revoked(of *Webhook, login string, id int64) bool {
+	to := r.accounts
+	if of != nil && of.Namespace != "" {
+		to = r.tenants
+	}
+	taken, isNew := to.add(noticeOf(id, of))
 	switch {
 	case !taken:
 		r.log.Info("GitHub sent more notices than can be acted on at once; the next check or refresh of the tokens will tell", "login", login, "id", id)
@@ -146,11 +157,13 @@ func (r *Receiver) confirmAll(account string) {
 	defer cancel()
 	var pairs metav1.PartialObjectMetadataList
 	pairs.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("SecretList"))
+	account, of := parseNotice(account)
 	// There may be any number, and of most nothing is wanted.
 	if err := r.reader.List(ctx, &pairs, client.MatchingFields{IndexPairUser: account}, client.UnsafeDisableDeepCopy); err != nil {
 		r.log.Error(err, "The tokens of an account could not be looked up")
 		return
 	}
+	pairs.Items = confined(pairs.Items, of)
 	ofEach, inAll := noticeOfEach, noticeInAll
 	if account == unknownAccount {
 		ofEach, inAll = unknownOfEach, unknownInAll

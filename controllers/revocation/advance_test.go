@@ -317,7 +317,7 @@ func TestUnadmittedPairIsRevoked(t *testing.T) {
 				c.edit(w, &record)
 			}
 			revoked, givenUp := counts(t)
-			w.revoker.Unadmitted(t.Context(), scope.AppOf(w.token), record, github.Tokens{
+			w.revoker.Unadmitted(t.Context(), scope.InlineApp(w.token).App, record, github.Tokens{
 				AccessToken: credential.NewAccessToken("ghu_1"), RefreshToken: credential.NewRefreshToken("ghr_1"), ExpiresAt: w.clock.Now().Add(8 * time.Hour),
 			})
 			if !slices.Equal(w.calls, c.calls) || !slices.Equal(w.clock.Slept, c.slept) {

@@ -8,10 +8,12 @@ import (
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/controllers/restlimit"
-	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 	"github.com/githubusertoken/github-user-token-operator/internal/github"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 )
+
+// errAppUnknown: it is not known which host a pair belongs to, so that it is shown to none.
+var errAppUnknown = errors.New("it is not known which App the token belongs to: the one that spec.app refers to cannot be used, and the Secret does not say")
 
 // revokeEach revokes the pairs in all Secrets of a resource. It returns what is left of one that it could not
 // revoke, if it can one that is worth another try.
@@ -20,8 +22,7 @@ func (r *Revoker) revokeEach(ctx context.Context, token *v1alpha1.GitHubUserToke
 	if err != nil {
 		return remains{}, err
 	}
-	app := scope.AppOf(token)
-	app.ClientSecret = r.clientSecret(ctx, token)
+	app := r.options.App(ctx, token)
 	who := restlimit.Caller{UID: token.UID, Namespace: token.Namespace}
 	var living remains
 	var failed error
@@ -33,6 +34,10 @@ func (r *Revoker) revokeEach(ctx context.Context, token *v1alpha1.GitHubUserToke
 		case err != nil:
 			return remains{}, err
 		case !live.GoesWith(string(token.UID)):
+			continue
+		}
+		if live.State.App == "" && app.ClientID == "" {
+			living, failed = remains{access: !live.AccessToken.IsZero(), refresh: !live.RefreshToken.IsZero(), expires: live.State.ExpiresAt}, errAppUnknown
 			continue
 		}
 		p := pair{

@@ -1,11 +1,15 @@
 package revocation
 
 import (
+	"cmp"
+	"context"
+	"errors"
 	"time"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 	"github.com/githubusertoken/github-user-token-operator/controllers/words"
+	"github.com/githubusertoken/github-user-token-operator/internal/github"
 )
 
 // EventRevocationFailed is the reason of the event that tells of a token which could not be revoked.
@@ -52,11 +56,20 @@ func (r *Revoker) giveUp(token *v1alpha1.GitHubUserToken, living remains, err er
 	if token == nil || r.options.Events == nil {
 		return
 	}
-	host := living.host
-	if host == "" {
-		host = hostOf(scope.AppOf(token).Key())
+	where := "in the settings of its account at GitHub, under Applications"
+	if host := cmp.Or(living.host, r.options.Host(context.Background(), token)); host != "" {
+		where = "at https://" + host + "/settings/apps/authorizations"
 	}
 	r.options.Events.Eventf(token, nil, eventWarning, EventRevocationFailed, "Revoke",
-		"The token was not revoked at GitHub (%s).%s To revoke it now, its owner can revoke the App at https://%s/settings/apps/authorizations.",
-		words.Of(err), living.lives(r.options.Clock.Now()), host)
+		"The token was not revoked at GitHub (%s).%s To revoke it now, its owner can revoke the App %s.",
+		why(token, err), living.lives(r.options.Clock.Now()), where)
+}
+
+// why says why a token was not revoked. What is wrong with the App of somebody else is not told.
+func why(token *v1alpha1.GitHubUserToken, err error) string {
+	failed, isGitHubs := errors.AsType[*github.Error](err)
+	if ref := token.Spec.App.Ref; ref != nil && ref.Kind == v1alpha1.KindClusterGitHubApp && isGitHubs && words.IsOfApp(failed) {
+		return scope.AppNotUsable
+	}
+	return words.Of(err)
 }

@@ -21,7 +21,6 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 	"github.com/githubusertoken/github-user-token-operator/internal/github"
 	"github.com/githubusertoken/github-user-token-operator/internal/memory"
-	"github.com/githubusertoken/github-user-token-operator/internal/problem"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 )
 
@@ -77,11 +76,14 @@ func newWorld(t *testing.T) *world {
 	w.runner = runner.New(runner.Options{Limit: 1, Go: w.queued.Go})
 	w.revoker = New(Options{
 		GitHub: w, Store: w, Events: w, Runner: w.runner, Memory: w.memory, Clock: w.clock, Log: logr.Discard(),
-		ClientSecret: func(context.Context, *v1alpha1.GitHubUserToken) (credential.ClientSecret, *problem.Problem, error) {
+		Host: func(_ context.Context, token *v1alpha1.GitHubUserToken) string { return scope.InlineApp(token).Host },
+		App: func(_ context.Context, token *v1alpha1.GitHubUserToken) github.App {
+			app := scope.InlineApp(token).App
 			if w.noSecret {
-				return credential.ClientSecret{}, &problem.Problem{Reason: v1alpha1.ReasonClientSecretMissing}, nil
+				return app
 			}
-			return credential.NewClientSecret("app-secret"), nil, nil
+			app.ClientSecret = credential.NewClientSecret("app-secret")
+			return app
 		},
 		Find: func(context.Context, rotation.Owner) (*v1alpha1.GitHubUserToken, error) {
 			if w.gone || w.findErr != nil {
@@ -105,7 +107,7 @@ func (w *world) store(ref rotation.Ref, name string) *rotation.Pair {
 	p := &rotation.Pair{
 		Ref: ref, Owner: scope.OwnerOf(w.token), Controlled: true,
 		AccessToken: credential.NewAccessToken("ghu_" + name), RefreshToken: credential.NewRefreshToken("ghr_" + name),
-		State: rotation.State{App: scope.AppOf(w.token).Key(), IssuedAt: w.clock.Now().Add(-time.Hour), ExpiresAt: w.clock.Now().Add(7 * time.Hour)},
+		State: rotation.State{App: scope.InlineApp(w.token).Key(), IssuedAt: w.clock.Now().Add(-time.Hour), ExpiresAt: w.clock.Now().Add(7 * time.Hour)},
 	}
 	w.secrets[ref] = p
 	w.refs = append(w.refs, ref)

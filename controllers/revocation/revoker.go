@@ -14,7 +14,6 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 	"github.com/githubusertoken/github-user-token-operator/internal/github"
 	"github.com/githubusertoken/github-user-token-operator/internal/memory"
-	"github.com/githubusertoken/github-user-token-operator/internal/problem"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 )
 
@@ -45,8 +44,11 @@ type Events interface {
 type Options struct {
 	GitHub GitHub
 	Store  Store
-	// ClientSecret reads the App's client secret live. Without one the tokens themselves are authority enough.
-	ClientSecret func(context.Context, *v1alpha1.GitHubUserToken) (credential.ClientSecret, *problem.Problem, error)
+	// App is the App of a resource, with its client secret, which is read live; without that the tokens themselves are
+	// authority enough. It is zero when it is not known.
+	App func(context.Context, *v1alpha1.GitHubUserToken) github.App
+	// Host is the host of that App; empty when it is not known.
+	Host func(context.Context, *v1alpha1.GitHubUserToken) string
 	// Runner runs the revocations of resources that are deleted: that of the exchanges, so that a resource has
 	// no exchange meanwhile. Its OnDone has the resource reconciled.
 	Runner *runner.Runner
@@ -78,13 +80,4 @@ type Revoker struct {
 // New makes a Revoker.
 func New(options Options) *Revoker {
 	return &Revoker{options: options, notes: memory.NewSlot[note](options.Memory)}
-}
-
-// clientSecret is the App's; zero when there is none, or it cannot be read.
-func (r *Revoker) clientSecret(ctx context.Context, token *v1alpha1.GitHubUserToken) credential.ClientSecret {
-	secret, missing, err := r.options.ClientSecret(ctx, token)
-	if err != nil || missing != nil {
-		return credential.ClientSecret{}
-	}
-	return secret
 }

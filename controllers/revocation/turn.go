@@ -118,6 +118,6 @@ func (r *Revoker) tellWaiting(log logr.Logger, token *v1alpha1.GitHubUserToken, 
 		return
 	}
 	r.options.Events.Eventf(token, nil, eventNormal, EventRevocationWaiting, "Revoke",
-		"The token is revoked at GitHub when it is the turn of this namespace, at about %s: %s takes %d requests an hour without a client secret. With spec.app.clientSecretRef there is nothing to wait for.",
+		"The token is revoked at GitHub when it is the turn of this namespace, at about %s: %s takes %d requests an hour without a client secret. With the client secret of the App there is nothing to wait for.",
 		words.Time(waiting.until), waiting.host, CredentialsPerHour)
 }

@@ -146,7 +146,7 @@ func TestRevocationPairThatIsNotLetInWaitsForItsTurn(t *testing.T) {
 		if !w.runner.Full(work) {
 			t.Fatal("an exchange takes no place")
 		}
-		w.revoker.Unadmitted(t.Context(), scope.AppOf(w.token), record, github.Tokens{
+		w.revoker.Unadmitted(t.Context(), scope.InlineApp(w.token).App, record, github.Tokens{
 			AccessToken: credential.NewAccessToken("ghu_1"), RefreshToken: credential.NewRefreshToken("ghr_1"), ExpiresAt: w.clock.Now().Add(8 * time.Hour),
 		})
 	})

@@ -10,7 +10,6 @@ import (
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/controllers/restlimit"
-	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 	"github.com/githubusertoken/github-user-token-operator/controllers/words"
 	"github.com/githubusertoken/github-user-token-operator/internal/github"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
@@ -29,9 +28,9 @@ func (r *Revoker) Unadmitted(ctx context.Context, app github.App, record rotatio
 	}
 	log = log.WithValues("namespace", record.Owner.Namespace, "name", record.Owner.Name)
 	token := r.find(ctx, record.Owner)
-	if token != nil && scope.AppOf(token).Key() == record.App {
-		if secret := r.clientSecret(ctx, token); !secret.IsZero() {
-			app.ClientSecret = secret
+	if token != nil {
+		if known := r.options.App(ctx, token); known.Key() == record.App && !known.ClientSecret.IsZero() {
+			app.ClientSecret = known.ClientSecret
 		}
 	}
 	p := pair{

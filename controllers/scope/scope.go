@@ -17,6 +17,8 @@ type Scope struct {
 	Token *v1alpha1.GitHubUserToken
 	// Owner is the resource, as pairs name it.
 	Owner rotation.Owner
+	// App is the App of the resource.
+	App App
 	// Ref is where the pair is: under the name that the spec asks for, or still under a former one.
 	Ref rotation.Ref
 	// Pair is the pair Secret's metadata; nil when there is none.

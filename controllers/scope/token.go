@@ -3,13 +3,11 @@ package scope
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
-	"github.com/githubusertoken/github-user-token-operator/internal/github"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 )
 
@@ -30,15 +28,6 @@ func OwnerOf(token *v1alpha1.GitHubUserToken) rotation.Owner {
 // PairRefOf is where the spec wants the pair.
 func PairRefOf(token *v1alpha1.GitHubUserToken) rotation.Ref {
 	return rotation.Ref{Namespace: token.Namespace, Name: token.PairSecretName()}
-}
-
-// AppOf is the App without its secret.
-func AppOf(token *v1alpha1.GitHubUserToken) github.App {
-	app := github.App{Host: token.Spec.App.Host, ClientID: token.Spec.App.ClientID}
-	if token.Spec.DeviceFlow != nil {
-		app.Scope = strings.Join(token.Spec.DeviceFlow.Scopes, " ")
-	}
-	return app
 }
 
 // PolicyOf is what the resource says about when to exchange. A hold-until that is no time is as good as none;

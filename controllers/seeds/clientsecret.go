@@ -4,22 +4,21 @@ import (
 	"context"
 	"fmt"
 
-	"k8s.io/apimachinery/pkg/types"
-
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 	"github.com/githubusertoken/github-user-token-operator/internal/problem"
 )
 
 // ClientSecret reads an App's client secret live. Without a reference there is none, which is right for
-// tokens of the device flow. A problem says why there is none although the spec refers to one; an error, that
+// tokens of the device flow. A problem says why there is none although the App refers to one; an error, that
 // nobody knows.
-func (r *Reader) ClientSecret(ctx context.Context, token *v1alpha1.GitHubUserToken) (credential.ClientSecret, *problem.Problem, error) {
-	ref, named := clientSecretOf(token)
+func (r *Reader) ClientSecret(ctx context.Context, app scope.App) (credential.ClientSecret, *problem.Problem, error) {
+	ref, named := clientSecretOf(app)
 	if !named {
 		return credential.ClientSecret{}, nil, nil
 	}
-	if p := r.ClientSecretProblem(token); p != nil {
+	if p := r.ClientSecretProblem(app); p != nil {
 		return credential.ClientSecret{}, p, nil
 	}
 	secret, err := r.read(ctx, ref.secret, ref.key)
@@ -35,8 +34,8 @@ func (r *Reader) ClientSecret(ctx context.Context, token *v1alpha1.GitHubUserTok
 
 // ClientSecretProblem is why there is no client secret, as far as that is known without a look; nil when there may be
 // one.
-func (r *Reader) ClientSecretProblem(token *v1alpha1.GitHubUserToken) *problem.Problem {
-	ref, named := clientSecretOf(token)
+func (r *Reader) ClientSecretProblem(app scope.App) *problem.Problem {
+	ref, named := clientSecretOf(app)
 	if !named {
 		return nil
 	}
@@ -47,14 +46,13 @@ func (r *Reader) ClientSecretProblem(token *v1alpha1.GitHubUserToken) *problem.P
 	return withoutClientSecret(found.missing)
 }
 
-func clientSecretOf(token *v1alpha1.GitHubUserToken) (ref reference, named bool) {
-	named = token.Spec.App.ClientSecretRef != nil
-	if named {
-		ref = reference{types.NamespacedName{Namespace: token.Namespace, Name: token.Spec.App.ClientSecretRef.Name}, token.Spec.App.ClientSecretRef.Key}
+func clientSecretOf(app scope.App) (ref reference, named bool) {
+	if app.Secret == nil {
+		return reference{}, false
 	}
-	return ref, named
+	return reference{app.Secret.Secret, app.Secret.Key}, true
 }
 
 func withoutClientSecret(missing string) *problem.Problem {
-	return &problem.Problem{Reason: v1alpha1.ReasonClientSecretMissing, Stalled: true, Message: missing + ". Put the App's client secret there."}
+	return &problem.Problem{Reason: v1alpha1.ReasonClientSecretMissing, Stalled: true, OfApp: true, Message: missing + ". Put the App's client secret there."}
 }

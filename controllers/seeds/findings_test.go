@@ -213,7 +213,7 @@ func TestRecheckTellsWhatHasChangedForThoseWhoNameASecret(t *testing.T) {
 			if _, err := r.Look(t.Context(), token, nil, false); err != nil {
 				t.Fatal(err)
 			}
-			if _, _, err := r.ClientSecret(t.Context(), token); err != nil {
+			if _, _, err := r.ClientSecret(t.Context(), scope.InlineApp(token)); err != nil {
 				t.Fatal(err)
 			}
 			cluster.tell("seed")
@@ -260,20 +260,20 @@ func TestClientSecretThatIsMissingIsNotReadAgain(t *testing.T) {
 	r, cluster := newReader()
 	token := resource()
 	token.Spec.App.ClientSecretRef = &v1alpha1.ClientSecretReference{Name: "app", Key: "client_secret"}
-	if p := r.ClientSecretProblem(token); p != nil {
+	if p := r.ClientSecretProblem(scope.InlineApp(token)); p != nil {
 		t.Errorf("without a look there is the problem %+v", p)
 	}
 	for range 10 {
-		if _, p, err := r.ClientSecret(t.Context(), token); p == nil || err != nil {
+		if _, p, err := r.ClientSecret(t.Context(), scope.InlineApp(token)); p == nil || err != nil {
 			t.Errorf("the problem is %+v, %v", p, err)
 		}
 	}
-	if p := r.ClientSecretProblem(token); p == nil || len(cluster.reads) != 1 {
+	if p := r.ClientSecretProblem(scope.InlineApp(token)); p == nil || len(cluster.reads) != 1 {
 		t.Errorf("the problem is %+v, read %v", p, cluster.reads)
 	}
 	cluster.put("app", "uid/1", map[string]string{"client_secret": "s3cret"})
 	cluster.tell("app")
-	if secret, p, err := r.ClientSecret(t.Context(), token); !secret.Matches("s3cret") || p != nil || err != nil {
+	if secret, p, err := r.ClientSecret(t.Context(), scope.InlineApp(token)); !secret.Matches("s3cret") || p != nil || err != nil {
 		t.Errorf("the problem is %+v, %v", p, err)
 	}
 }

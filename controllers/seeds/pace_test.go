@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 )
 
 // A small patch of a resource must not cost a read of a large Secret each time.
@@ -55,7 +56,7 @@ func TestSeedPaceIsThatOfANamespace(t *testing.T) {
 		clear(cluster.versions) // Each of them was named by nobody in between.
 		before := len(cluster.reads)
 		_, seedErr := r.Look(t.Context(), token, nil, true)
-		_, _, secretErr := r.ClientSecret(t.Context(), token)
+		_, _, secretErr := r.ClientSecret(t.Context(), scope.InlineApp(token))
 		read += len(cluster.reads) - before
 		for _, err := range []error{seedErr, secretErr} {
 			if wait, ok := errors.AsType[*PacedError](err); ok && wait.RetryIn > 0 && wait.RetryIn < 10*time.Second {

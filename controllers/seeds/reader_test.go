@@ -430,7 +430,7 @@ func TestClientSecretIsRead(t *testing.T) {
 			cluster.fails = c.fails
 			token := resource()
 			token.Spec.App.ClientSecretRef = c.ref
-			secret, problem, err := r.ClientSecret(t.Context(), token)
+			secret, problem, err := r.ClientSecret(t.Context(), scope.InlineApp(token))
 			if secret.Reveal() != c.secret {
 				t.Errorf("it is not %q", c.secret)
 			}

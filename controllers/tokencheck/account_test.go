@@ -79,7 +79,7 @@ func TestVerifyAccount(t *testing.T) {
 				c.edit(w, &record, &tokens)
 			}
 			began := w.clock.Mono
-			user, err := w.checks.VerifyAccount(t.Context(), scope.AppOf(w.token), record, tokens)
+			user, err := w.checks.VerifyAccount(t.Context(), scope.InlineApp(w.token).App, record, tokens)
 			if !errors.Is(err, c.want) || (err == nil) != (user != nil) {
 				t.Errorf("got %v, %v; want %v", user, err, c.want)
 			}
@@ -108,7 +108,7 @@ func TestVerifyAccountTellsWhenItTakesLongAndKeepsNobodyElseFromAnExchange(t *te
 			}
 			w.replies = append(w.replies, octocat)
 			record := rotation.Record{Owner: scope.OwnerOf(w.token), User: &rotation.UserPin{ID: 1}, Reply: &github.Reply{SentAt: w.clock.Now()}}
-			if _, err := w.checks.VerifyAccount(t.Context(), scope.AppOf(w.token), record, github.Tokens{}); err != nil {
+			if _, err := w.checks.VerifyAccount(t.Context(), scope.InlineApp(w.token).App, record, github.Tokens{}); err != nil {
 				t.Fatal(err)
 			}
 			if len(w.troubles) != c.told || w.aside != c.told {

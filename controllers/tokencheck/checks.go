@@ -12,7 +12,6 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 	"github.com/githubusertoken/github-user-token-operator/internal/github"
 	"github.com/githubusertoken/github-user-token-operator/internal/memory"
-	"github.com/githubusertoken/github-user-token-operator/internal/problem"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 )
 
@@ -55,8 +54,9 @@ type Options struct {
 	GitHub  GitHub
 	Store   Store
 	Amender Amender
-	// ClientSecret reads the App's client secret live. Without one the token itself is tried.
-	ClientSecret func(context.Context, *v1alpha1.GitHubUserToken) (credential.ClientSecret, *problem.Problem, error)
+	// App is the App of a resource, with its client secret, which is read live; without that the token itself is tried. It
+	// is zero when it is not known.
+	App func(context.Context, *v1alpha1.GitHubUserToken) github.App
 	// Runner runs the checks. It is none of the exchanges', has the limit MaxChecks, and its OnDone has the
 	// resource reconciled.
 	Runner *runner.Runner
@@ -93,13 +93,4 @@ func New(options Options) *Checks {
 func (c *Checks) Reconsider(uid types.UID) {
 	now := c.options.Clock.Monotonic()
 	c.notes.Peek(uid, func(n *note) { *n = reconsidered(*n, now) })
-}
-
-// clientSecret is the App's; zero when there is none, or it cannot be read.
-func (c *Checks) clientSecret(ctx context.Context, token *v1alpha1.GitHubUserToken) credential.ClientSecret {
-	secret, missing, err := c.options.ClientSecret(ctx, token)
-	if err != nil || missing != nil {
-		return credential.ClientSecret{}
-	}
-	return secret
 }

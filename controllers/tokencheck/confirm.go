@@ -37,13 +37,12 @@ func (c *Checks) Confirm(ctx context.Context, token *v1alpha1.GitHubUserToken, p
 		return
 	}
 	t := target{
-		owner: pair.Owner, ref: pair.Ref, app: scope.AppOf(token), token: pair.State.AccessToken,
+		owner: pair.Owner, ref: pair.Ref, app: c.options.App(ctx, token), token: pair.State.AccessToken,
 		knownDead: scope.IsAccessTokenDead(&pair.State),
 	}
 	if t.knownDead || t.app.Key() != pair.State.App || c.options.GitHub.CheckHost(t.app.Host) != nil {
 		return
 	}
-	t.app.ClientSecret = c.clientSecret(ctx, token)
 	log := logr.FromContextOrDiscard(ctx)
 	for try, deaths := 1, 0; ; try++ {
 		pause := noticeConfirm

@@ -18,7 +18,6 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 	"github.com/githubusertoken/github-user-token-operator/internal/github"
 	"github.com/githubusertoken/github-user-token-operator/internal/memory"
-	"github.com/githubusertoken/github-user-token-operator/internal/problem"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation/rules"
 )
@@ -86,7 +85,7 @@ func newWorld(t *testing.T, replies ...reply) *world {
 	w.live = &rotation.Pair{
 		Ref: scope.PairRefOf(w.token), Owner: scope.OwnerOf(w.token), Controlled: true, AccessToken: access,
 		State: rotation.State{
-			Owner: "u1", App: scope.AppOf(w.token).Key(), AccessToken: access.Fingerprint(), RefreshToken: "refresh",
+			Owner: "u1", App: scope.InlineApp(w.token).Key(), AccessToken: access.Fingerprint(), RefreshToken: "refresh",
 			IssuedAt: w.clock.Now().Add(-time.Hour), ExpiresAt: w.clock.Now().Add(24 * time.Hour),
 			User: &rotation.User{Login: "octocat", ID: 1},
 		},
@@ -94,11 +93,13 @@ func newWorld(t *testing.T, replies ...reply) *world {
 	w.runner = runner.New(runner.Options{Limit: MaxChecks, Go: w.queued.Go})
 	w.checks = New(Options{
 		GitHub: w, Store: w, Amender: w, Runner: w.runner, Memory: w.memory, Clock: w.clock,
-		ClientSecret: func(context.Context, *v1alpha1.GitHubUserToken) (credential.ClientSecret, *problem.Problem, error) {
+		App: func(_ context.Context, token *v1alpha1.GitHubUserToken) github.App {
+			app := scope.InlineApp(token).App
 			if w.secretErr != nil {
-				return credential.ClientSecret{}, nil, w.secretErr
+				return app
 			}
-			return credential.NewClientSecret("app-secret"), nil, nil
+			app.ClientSecret = credential.NewClientSecret("app-secret")
+			return app
 		},
 		Busy:          func(types.UID) bool { return w.busy },
 		RememberNewer: func(types.UID, *rotation.Pair) { w.remembered++ },
@@ -120,8 +121,8 @@ func (w *world) scope() *scope.Scope {
 	pair := w.live.Clone()
 	pair.AccessToken = credential.AccessToken{}
 	return &scope.Scope{
-		Token: w.token, Owner: scope.OwnerOf(w.token), Ref: w.live.Ref, Pair: pair, Now: w.clock.Now(),
-		Input: rules.Input{App: scope.AppOf(w.token).Key()},
+		Token: w.token, App: scope.InlineApp(w.token), Owner: scope.OwnerOf(w.token), Ref: w.live.Ref, Pair: pair, Now: w.clock.Now(),
+		Input: rules.Input{App: scope.InlineApp(w.token).Key()},
 	}
 }
 

@@ -53,7 +53,9 @@ func (c *Checks) run(log logr.Logger, token *v1alpha1.GitHubUserToken, t target,
 	ctx, cancel := c.options.Clock.WithTimeout(logr.NewContext(context.Background(), log), 3*callTimeout)
 	defer cancel()
 	if w.checkToken {
-		t.app.ClientSecret = c.clientSecret(ctx, token)
+		if t.app = c.options.App(ctx, token); t.app.ClientID == "" {
+			return
+		}
 		c.check(ctx, t)
 	}
 	if w.learnUser {

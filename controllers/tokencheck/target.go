@@ -48,12 +48,12 @@ func (t target) name() types.NamespacedName {
 // targetOf is what there is to ask about a resource; ok is false when there is nothing.
 func targetOf(s *scope.Scope) (t target, ok bool) {
 	state := s.Stored()
-	if state == nil || !state.HasToken() || s.Pair.Deleting || state.Owner != s.Owner.UID || state.App != s.Input.App ||
+	if !s.App.IsKnown() || state == nil || !state.HasToken() || s.Pair.Deleting || state.Owner != s.Owner.UID || state.App != s.Input.App ||
 		(state.Expires() && !s.Now.Before(s.ExpiresAt())) {
 		return target{}, false
 	}
 	t = target{
-		owner: s.Owner, ref: s.Ref, app: scope.AppOf(s.Token), policy: s.Input.Policy, token: state.AccessToken,
+		owner: s.Owner, ref: s.Ref, app: s.App.App, policy: s.Input.Policy, token: state.AccessToken,
 		knownDead: state.AccessTokenEnded,
 	}
 	isDead := scope.IsAccessTokenDead(state)

@@ -64,7 +64,7 @@ func TestTokenCheckVerifyAccountWaitsForATurnWhereTheTokenIsNotTrusted(t *testin
 	}
 	record := rotation.Record{ID: "r", Owner: scope.OwnerOf(w.token), User: &rotation.UserPin{ID: 1}, Reply: &github.Reply{SentAt: w.clock.Now()}}
 	tokens := github.Tokens{AccessToken: credential.NewAccessToken("ghu_new")}
-	if _, err := w.checks.VerifyAccount(t.Context(), scope.AppOf(w.token), record, tokens); err != nil {
+	if _, err := w.checks.VerifyAccount(t.Context(), scope.InlineApp(w.token).App, record, tokens); err != nil {
 		t.Fatal(err)
 	}
 	if len(w.received) != 1 || w.received[0] != tokens.AccessToken.Fingerprint() {
@@ -89,7 +89,7 @@ func TestTokenCheckVerifyAccountFindsAPairDeadAlthoughItWaitsForTurns(t *testing
 	}
 	record := rotation.Record{ID: "r", Owner: scope.OwnerOf(w.token), User: &rotation.UserPin{ID: 1}, Reply: &github.Reply{SentAt: w.clock.Now()}}
 	began := w.clock.Mono
-	_, err := w.checks.VerifyAccount(t.Context(), scope.AppOf(w.token), record, github.Tokens{})
+	_, err := w.checks.VerifyAccount(t.Context(), scope.InlineApp(w.token).App, record, github.Tokens{})
 	if took := w.clock.Mono - began; !errors.Is(err, rotation.ErrPairDead) || took > deadAfter+time.Minute {
 		t.Errorf("%v after %s", err, took)
 	}

@@ -5,6 +5,19 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/internal/github"
 )
 
+// IsOfApp reports whether it is the administrator of the App who has to do something about an error of GitHub's, rather than
+// whoever made the resource or owns the account.
+func IsOfApp(err *github.Error) bool {
+	switch err.Reason {
+	case github.IncorrectClientCredentials, github.UnknownClient, github.ApplicationSuspended, github.UnsupportedGrantType,
+		github.UnauthorizedClient, github.InvalidRequest, github.NotSupported, github.DeviceFlowDisabled,
+		github.HostMalformed, github.HostNotAllowed, github.AddressNotAllowed, github.CertificateNotTrusted, github.Redirected:
+		return true
+	default:
+		return false
+	}
+}
+
 // ReasonOf is the condition reason of an error of GitHub's.
 func ReasonOf(err *github.Error) string {
 	switch err.Reason {

@@ -24,6 +24,8 @@ type Watched struct {
 
 	mu        sync.Mutex
 	informers map[string][]*informer
+
+	beside *Watched
 }
 
 // New is for the given namespaces; none means all.
@@ -31,8 +33,15 @@ func New(names []string, log logr.Logger) *Watched {
 	if len(names) == 0 {
 		names = []string{All}
 	}
-	return &Watched{names: slices.Clone(names), log: log, informers: map[string][]*informer{}}
+	return &Watched{
+		names: slices.Clone(names), log: log, informers: map[string][]*informer{},
+		beside: &Watched{names: slices.Clone(names), log: log.WithName("beside"), informers: map[string][]*informer{}},
+	}
 }
+
+// Beside are the same namespaces for objects that the operator can do without: that these may not be watched keeps no
+// namespace from being served. What is watched cluster-wide counts for All.
+func (w *Watched) Beside() *Watched { return w.beside }
 
 // Names are the watched namespaces, All for all of them.
 func (w *Watched) Names() []string { return slices.Clone(w.names) }

@@ -205,3 +205,25 @@ func wants(t *testing.T, w *Watched, want map[string]float64) {
 		t.Errorf("%s is %v, want %v", families[0].GetName(), got, want)
 	}
 }
+
+func TestNamespacesAreServedWithoutWhatIsBesideThem(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := New([]string{"one"}, funcr.New(func(string, string) {}, funcr.Options{}))
+		start(t, w, newServer(w, "one", nil))
+		informer, _ := start(t, w.Beside(), newServer(w.Beside(), "one", errForbidden))
+		start(t, w.Beside(), newServer(w.Beside(), "", nil)) // cluster-wide
+		time.Sleep(10 * time.Second)
+		if err := w.Err("one"); err != nil {
+			t.Errorf("the namespace is not served: %v", err)
+		}
+		if err := w.Ready(nil); err != nil {
+			t.Errorf("it is not ready: %v", err)
+		}
+		if !informer.HasSynced() || !apierrors.IsForbidden(w.Beside().Err("one")) {
+			t.Errorf("of what is beside it is said %v", w.Beside().Err("one"))
+		}
+		if err := w.Beside().Err(All); err != nil {
+			t.Errorf("of what is cluster-wide is said %v", err)
+		}
+	})
+}

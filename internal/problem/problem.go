@@ -22,6 +22,8 @@ type Problem struct {
 	Ambiguous bool
 	// Transient reports that nobody refused what was tried: it may succeed in a moment.
 	Transient bool
+	// OfApp reports that whoever administers the App has to act, who may be somebody else than who made the resource.
+	OfApp bool
 	// RetryAt is when the next try is, by the wall clock; zero when there is none, or its time is not known.
 	RetryAt time.Time
 }

@@ -81,6 +81,7 @@ type Limiter struct {
 	mu     sync.Mutex
 	proven map[string]*queue // by App
 	hosts  map[string]*queue // for all other Apps of a host
+	limits map[string]int    // by App, where it is not that of Options
 	of     map[string]*queue // the queue in which an ID waits or holds a turn
 	active map[*queue]bool   // those in which there may be one
 	pruned int               // how many queues the last look for idle ones has left
@@ -100,7 +101,36 @@ func New(options Options) *Limiter {
 	if options.Hold <= 0 {
 		options.Hold = DefaultHold
 	}
-	return &Limiter{options: options, proven: map[string]*queue{}, hosts: map[string]*queue{}, of: map[string]*queue{}, active: map[*queue]bool{}}
+	return &Limiter{options: options, proven: map[string]*queue{}, hosts: map[string]*queue{}, limits: map[string]int{}, of: map[string]*queue{}, active: map[*queue]bool{}}
+}
+
+// SetLimit sets the greatest number of requests of an App in any rolling hour, which is never more than Options.PerHour; 0
+// means that. What the App has used already counts. There are as many as somebody has set and not taken back.
+func (l *Limiter) SetLimit(app string, perHour int) {
+	l.mu.Lock()
+	now, before := time.Now(), l.limitOf(app)
+	if perHour <= 0 {
+		delete(l.limits, app)
+	} else {
+		l.limits[app] = perHour
+	}
+	var woken []string
+	if own := l.proven[app]; own != nil && l.limitOf(app) != before { // To set it costs a part of a request.
+		own.setLimit(l.options, l.limitOf(app), now)
+		woken = own.grant(now)
+		l.arm(own.next(now), now)
+	}
+	l.mu.Unlock()
+	l.wake(woken, "")
+}
+
+// limitOf is the limit of one App; 0 means none.
+func (l *Limiter) limitOf(app string) int {
+	own := l.limits[app]
+	if own <= 0 || l.options.PerHour > 0 && l.options.PerHour < own {
+		return l.options.PerHour
+	}
+	return own
 }
 
 // Acquire asks for one token request of an App, which is named by its host, a slash, and what the host knows it by. If

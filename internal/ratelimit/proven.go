@@ -25,7 +25,7 @@ func (l *Limiter) Succeeded(app string) {
 		return
 	}
 	l.prune(now)
-	own := newQueue(l.options, l.options.PerHour, false)
+	own := newQueue(l.options, l.limitOf(app), false)
 	own.lastUse = now
 	var woken []string
 	if shared := l.find(app); shared != nil {
@@ -34,6 +34,9 @@ func (l *Limiter) Succeeded(app string) {
 		}
 		woken = shared.grant(now)
 		l.arm(shared.next(now), now)
+	}
+	if l.limits[app] > 0 {
+		own.setLimit(l.options, l.limitOf(app), now) // What was moved knows the limit of Options.
 	}
 	l.proven[app] = own
 	woken = append(woken, own.grant(now)...)

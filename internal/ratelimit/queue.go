@@ -3,6 +3,7 @@ package ratelimit
 import (
 	"cmp"
 	"maps"
+	"math"
 	"slices"
 	"time"
 
@@ -67,7 +68,7 @@ func newQueue(options Options, perHour int, shared bool) *queue {
 
 // newBudget is a bucket of so many requests an hour; nil when there is no limit.
 func newBudget(options Options, perHour int) *rate.Limiter {
-	if options.PerHour <= 0 {
+	if perHour <= 0 {
 		return nil
 	}
 	burst := max(1, min(options.Burst, perHour/2))
@@ -75,6 +76,17 @@ func newBudget(options Options, perHour int) *rate.Limiter {
 	// burst + (perHour - burst + 1), hence at most perHour. The second on top makes it "less".
 	perSecond := float64(perHour-burst+1) / (time.Hour + time.Second).Seconds()
 	return rate.NewLimiter(rate.Limit(perSecond), burst)
+}
+
+// setLimit changes the limit. What has been used counts.
+func (q *queue) setLimit(options Options, perHour int, now time.Time) {
+	used := 0
+	if q.budget != nil {
+		used = int(math.Ceil(float64(q.budget.Burst()) - q.budget.TokensAt(now)))
+	}
+	if q.budget = newBudget(options, perHour); q.budget != nil {
+		q.budget.AllowN(now, min(used, q.budget.Burst()))
+	}
 }
 
 func byExpiry(a, b *entry) int {

@@ -86,6 +86,8 @@ const (
 	SeedDeleted
 	SeedReverted
 	CodeDeleted
+	// Of an App's administrator: for a while it may not be used, or it cannot be found out whether it may.
+	AppNotUsable
 
 	faultCount
 )
@@ -109,6 +111,7 @@ var faultNames = [faultCount]string{
 	"clock ahead at an exchange, then set right",
 	"GitHub refuses a good token once",
 	"seed deleted", "seed put back to its former token", "device code deleted",
+	"App not usable for a while",
 }
 
 func (f Fault) String() string { return faultNames[f] }

@@ -51,7 +51,7 @@ type resource struct {
 	logins      int
 
 	// Until when what is wrong stays wrong.
-	denied, namespaceGone, misconfigured, saidDead moment
+	denied, namespaceGone, misconfigured, saidDead, appRefused moment
 	// received are the first pairs of logins that have reached a process.
 	received []*issued
 	// webhook alters what is written to the Secrets. tried is when a process last saw what it makes of a write.

@@ -55,7 +55,7 @@ func (w *world) becalm() {
 		c.entered, c.denied, c.user = true, false, c.res.account
 	}
 	for _, res := range w.all {
-		res.denied, res.misconfigured, res.namespaceGone, res.saidDead = 0, 0, 0, 0
+		res.denied, res.misconfigured, res.namespaceGone, res.saidDead, res.appRefused = 0, 0, 0, 0, 0
 		w.respec(res, func(spec *v1alpha1.GitHubUserTokenSpec) { spec.App.ClientID, spec.Suspend = rightApp.ClientID, false })
 		res.webhook = webhook{}
 		w.olderFormat(res)

@@ -1,0 +1,185 @@
+package v1alpha1
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// GitHubApp is a GitHub App for the GitHubUserTokens of its namespace, which name it by spec.app.ref.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:resource:shortName=gha,categories=github,scope=Namespaced
+// +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
+// +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
+// +kubebuilder:printcolumn:name="Credentials",type=string,JSONPath=`.status.conditions[?(@.type=="CredentialsValid")].status`
+// +kubebuilder:printcolumn:name="Tokens",type=integer,JSONPath=`.status.tokens`
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+// +kubebuilder:printcolumn:name="Host",type=string,JSONPath=`.spec.host`,priority=1
+// +kubebuilder:printcolumn:name="Client ID",type=string,JSONPath=`.spec.clientID`,priority=1
+// +kubebuilder:printcolumn:name="Accounts",type=integer,JSONPath=`.status.accounts`,priority=1
+// +kubebuilder:printcolumn:name="Last used",type=date,JSONPath=`.status.lastUseTime`,priority=1
+// +kubebuilder:selectablefield:JSONPath=`.spec.clientID`
+type GitHubApp struct {
+	metav1.TypeMeta `json:",inline"`
+
+	// metadata is the ordinary metadata of an object.
+	// +optional
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	// spec is the App, and what may be done with it.
+	// +required
+	Spec GitHubAppSpec `json:"spec"`
+
+	// status is what the operator last saw. It is a report: everything in it can be computed again.
+	// +optional
+	// +kubebuilder:default:={"observedGeneration":-1}
+	Status GitHubAppStatus `json:"status,omitempty"`
+}
+
+// GitHubAppList is a list of GitHubApp.
+//
+// +kubebuilder:object:root=true
+type GitHubAppList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+	Items           []GitHubApp `json:"items"`
+}
+
+// GitHubAppSpec is a GitHub App, and what may be done with it.
+type GitHubAppSpec struct {
+	// host is github.com, SUBDOMAIN.ghe.com, or a GitHub Enterprise Server as HOST or HOST:PORT, without
+	// https:// (HOST/api/v3 is understood). It must be one of the operator's --allowed-hosts.
+	// +optional
+	// +kubebuilder:default=github.com
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*(:([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?(/api/v3)?$')",message="must be a lower-case host name such as github.com, octocorp.ghe.com or github.example.com:8443, without https:// and without a path"
+	Host string `json:"host,omitempty"`
+
+	// clientID is the App's client ID (Iv23li…), from its settings page. It is not the App ID. Refresh tokens belong to
+	// one App: after a change here all who use it need a new login.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=100
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[A-Za-z0-9][A-Za-z0-9._-]*$')",message="must be the client ID from the App's settings page, for example Iv23liEXAMPLE: letters, digits, dots, dashes and underscores"
+	ClientID string `json:"clientID"`
+
+	// clientSecretRef names the App's client secret. Tokens that came from the device flow need none.
+	// +optional
+	ClientSecretRef *ClientSecretReference `json:"clientSecretRef,omitempty"`
+
+	// webhookSecretRef names the secret of the App's webhook, for GitHub's notices that a person has revoked the App. The
+	// operator's receiver takes them at /apps/NAMESPACE/NAME for a GitHubApp, and at /clusterapps/NAME for a ClusterGitHubApp.
+	// +optional
+	WebhookSecretRef *WebhookSecretReference `json:"webhookSecretRef,omitempty"`
+
+	// tokenRequestsPerHour is how many token requests are made for the App in any hour at most, by all who use its host
+	// and client ID together. By default the operator's --token-requests-per-hour, which it never exceeds. Where several Apps
+	// have the same host and client ID the smallest number counts, and that of a ClusterGitHubApp goes before that of any
+	// GitHubApp. That of a GitHubApp counts only while no other namespace uses the host and client ID: it would be theirs as
+	// well.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=1000000
+	TokenRequestsPerHour int32 `json:"tokenRequestsPerHour,omitempty"`
+
+	// policy is what GitHubUserTokens of the App may ask for. By default everything.
+	// +optional
+	Policy AppPolicy `json:"policy,omitempty"`
+}
+
+// UserRequirement says whether GitHubUserTokens must name the account.
+//
+// +kubebuilder:validation:Enum=Optional;Required
+type UserRequirement string
+
+const (
+	// UserOptional leaves it to each GitHubUserToken.
+	UserOptional UserRequirement = "Optional"
+	// UserRequired takes no GitHubUserToken without spec.user.
+	UserRequired UserRequirement = "Required"
+)
+
+// Permission says whether something may be done.
+//
+// +kubebuilder:validation:Enum=Allowed;Forbidden
+type Permission string
+
+const (
+	// PermissionAllowed allows it.
+	PermissionAllowed Permission = "Allowed"
+	// PermissionForbidden forbids it.
+	PermissionForbidden Permission = "Forbidden"
+)
+
+// AppPolicy is what the GitHubUserTokens of an App may ask for. One that asks for more exchanges nothing until it does not,
+// or until the policy allows it, and its outputs that are forbidden are removed. Nothing is revoked.
+type AppPolicy struct {
+	// user says whether GitHubUserTokens must name the account by spec.user: Optional or Required. By default Optional.
+	// Whoever sees the code of a device flow can lend the cluster their own account, so Required is the safe choice
+	// where the device flow is enabled.
+	// +optional
+	// +kubebuilder:default=Optional
+	User UserRequirement `json:"user,omitempty"`
+
+	// includeRefreshToken says whether outputs may have the refresh token: Allowed or Forbidden. By default Allowed.
+	// +optional
+	// +kubebuilder:default=Allowed
+	IncludeRefreshToken Permission `json:"includeRefreshToken,omitempty"`
+
+	// deletionPolicies are those that GitHubUserTokens may have. By default all.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=3
+	DeletionPolicies []DeletionPolicy `json:"deletionPolicies,omitempty"`
+
+	// outputFormats are those that outputs may have. By default all.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=16
+	OutputFormats []OutputFormat `json:"outputFormats,omitempty"`
+
+	// outputHosts are the hosts that outputs may name: HOST or HOST:PORT of their host, registry or URL. By default all. The
+	// App's own host is always allowed.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=32
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=253
+	OutputHosts []string `json:"outputHosts,omitempty"`
+}
+
+// GitHubAppStatus is a report about an App. No client secret ever stands in it, nor the name of a namespace.
+type GitHubAppStatus struct {
+	// observedGeneration is the generation of the spec that this status speaks of.
+	// +optional
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+
+	// conditions are Ready, and CredentialsValid where there is a client secret.
+	// +optional
+	// +listType=map
+	// +listMapKey=type
+	// +kubebuilder:validation:MaxItems=8
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+
+	// tokens is how many GitHubUserTokens use the App. It follows within a minute.
+	// +optional
+	Tokens int32 `json:"tokens,omitempty"`
+
+	// accounts is how many accounts these belong to, as far as that is known.
+	// +optional
+	Accounts int32 `json:"accounts,omitempty"`
+
+	// lastUseTime is when the youngest of their pairs was received.
+	// +optional
+	LastUseTime *metav1.Time `json:"lastUseTime,omitempty"`
+}
+
+// AppSpec is the App, as ClusterGitHubApp has it too.
+func (a *GitHubApp) AppSpec() *GitHubAppSpec { return &a.Spec }
+
+// AppStatus is the status, as ClusterGitHubApp has it too.
+func (a *GitHubApp) AppStatus() *GitHubAppStatus { return &a.Status }

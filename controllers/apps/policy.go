@@ -1,0 +1,55 @@
+package apps
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
+	"github.com/githubusertoken/github-user-token-operator/internal/problem"
+)
+
+// violation is what a resource asks for and the policy of its App forbids, all of it in one sentence; nil when there is
+// nothing.
+func violation(token *v1alpha1.GitHubUserToken, policy *v1alpha1.AppPolicy, host string) *problem.Problem {
+	var forbidden []string
+	if policy.User == v1alpha1.UserRequired && token.Spec.User == nil {
+		forbidden = append(forbidden, "spec.user must name the account")
+	}
+	if wanted := token.Spec.DeletionPolicy; !scope.AllowsDeletion(policy, wanted) {
+		forbidden = append(forbidden, fmt.Sprintf("spec.deletionPolicy %s is not among %s", wanted, listed(policy.DeletionPolicies)))
+	}
+	for i := range token.Spec.Outputs {
+		if why := scope.ForbidsOutput(policy, &token.Spec.Outputs[i], host); why != "" {
+			forbidden = append(forbidden, fmt.Sprintf("output %s: %s", token.Spec.Outputs[i].Name, why))
+		}
+	}
+	if len(forbidden) == 0 {
+		return nil
+	}
+	return &problem.Problem{
+		Reason: v1alpha1.ReasonAppPolicyViolated, Stalled: true,
+		Message: "The policy of the App does not allow what this resource asks for, so that nothing is exchanged: " + shortened(forbidden) +
+			". Change the resource, or ask the administrator of the App.",
+	}
+}
+
+// maxForbidden is how much of what is forbidden is told at once.
+const maxForbidden = 5
+
+func shortened(forbidden []string) string {
+	if more := len(forbidden) - maxForbidden; more > 0 {
+		return strings.Join(forbidden[:maxForbidden], "; ") + fmt.Sprintf("; and %d more", more)
+	}
+	return strings.Join(forbidden, "; ")
+}
+
+func listed[T ~string](items []T) string {
+	texts := make([]string, len(items))
+	for i, item := range items {
+		texts[i] = string(item)
+	}
+	slices.Sort(texts)
+	return strings.Join(texts, ", ")
+}

@@ -1,0 +1,87 @@
+package appsource
+
+import (
+	"context"
+	"maps"
+
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/workqueue"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+)
+
+type requests = workqueue.TypedRateLimitingInterface[reconcile.Request]
+
+// AppEvents are told of changes of Apps. Nothing is added to the queue by them: whom it concerns is told beside the event.
+func (a *Apps) AppEvents() handler.TypedEventHandler[client.Object, reconcile.Request] {
+	return handler.TypedFuncs[client.Object, reconcile.Request]{
+		CreateFunc: func(_ context.Context, e event.CreateEvent, _ requests) { a.appChanged(e.Object) },
+		UpdateFunc: func(_ context.Context, e event.UpdateEvent, _ requests) {
+			if e.ObjectOld.GetGeneration() != e.ObjectNew.GetGeneration() || e.ObjectOld.GetUID() != e.ObjectNew.GetUID() {
+				a.appChanged(e.ObjectOld)
+				a.appChanged(e.ObjectNew)
+			}
+		},
+		DeleteFunc: func(_ context.Context, e event.DeleteEvent, _ requests) { a.appChanged(e.Object) },
+	}
+}
+
+// appChanged has everybody told whom a change of an App may concern: those who refer to it, and those of its host and client
+// ID.
+func (a *Apps) appChanged(object client.Object) {
+	a.add(object.GetNamespace(), kindOf(object), object.GetName())
+	a.limitChanged(object.GetNamespace(), specOf(object))
+	if kindOf(object) == v1alpha1.KindClusterGitHubApp {
+		a.add("", newsKey, keyOf(specOf(object)))
+	}
+}
+
+// NamespaceEvents has the resources of a namespace reconciled when its labels have changed: other Apps may allow it.
+func (a *Apps) NamespaceEvents() handler.TypedEventHandler[client.Object, reconcile.Request] {
+	return handler.TypedFuncs[client.Object, reconcile.Request]{
+		UpdateFunc: func(_ context.Context, e event.UpdateEvent, _ requests) {
+			if !maps.Equal(e.ObjectOld.GetLabels(), e.ObjectNew.GetLabels()) {
+				a.add(e.ObjectNew.GetName(), newsLabels, "")
+			}
+		},
+	}
+}
+
+// usersCome has an App of a kind looked at when a resource that refers to it has come or gone.
+func (a *Apps) usersCome(kind string) handler.TypedEventHandler[client.Object, reconcile.Request] {
+	look := func(object client.Object, to requests) {
+		token, ok := object.(*v1alpha1.GitHubUserToken)
+		switch ref := appRefOf(token); {
+		case !ok:
+		case ref == nil && kind == v1alpha1.KindGitHubApp:
+			a.inlineChanged(token)
+		case ref != nil && ref.Kind == kind:
+			name := types.NamespacedName{Name: ref.Name}
+			if kind == v1alpha1.KindGitHubApp {
+				name.Namespace = token.Namespace
+			}
+			to.AddAfter(reconcile.Request{NamespacedName: name}, usersPause)
+		}
+	}
+	return handler.TypedFuncs[client.Object, reconcile.Request]{
+		CreateFunc: func(_ context.Context, e event.CreateEvent, to requests) { look(e.Object, to) },
+		UpdateFunc: func(_ context.Context, e event.UpdateEvent, to requests) {
+			if e.ObjectOld.GetGeneration() != e.ObjectNew.GetGeneration() {
+				look(e.ObjectOld, to)
+				look(e.ObjectNew, to)
+			}
+		},
+		DeleteFunc: func(_ context.Context, e event.DeleteEvent, to requests) { look(e.Object, to) },
+	}
+}
+
+func appRefOf(token *v1alpha1.GitHubUserToken) *v1alpha1.AppReference {
+	if token == nil {
+		return nil
+	}
+	return token.Spec.App.Ref
+}

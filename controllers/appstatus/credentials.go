@@ -1,0 +1,148 @@
+package appstatus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/internal/backoff"
+	"github.com/githubusertoken/github-user-token-operator/internal/credential"
+	"github.com/githubusertoken/github-user-token-operator/internal/github"
+)
+
+const (
+	// checkTimeout bounds one question to GitHub.
+	checkTimeout = 10 * time.Second
+	// checkAgain is until GitHub is asked about a client secret once more that it has accepted: the App's owner may have
+	// deleted it there.
+	checkAgain = 24 * time.Hour
+)
+
+// failedCheck is until GitHub is asked again after it did not say, or refused: some minutes pass until it knows a new secret
+// everywhere.
+var failedCheck = backoff.Backoff{First: time.Minute, Max: time.Hour}
+
+// madeUp is a token that no App has given out. Of an App that proves itself by its client secret GitHub answers that it knows no
+// such token (404), and of any other that it does not know the App (401).
+var madeUp = credential.NewAccessToken("ghu_000000000000000000000000000000000000")
+
+// note is what was found out about a client secret.
+type note struct {
+	// about is what was looked at.
+	about about
+	// version is that of the Secret that was read, and told what the watch had told of it until then: both stand for it.
+	version   string
+	told      told
+	condition metav1.Condition
+	failures  int
+	// next is when to look again, by the monotonic clock.
+	next time.Duration
+}
+
+// about names a client secret, and whose it is to be.
+type about struct {
+	host, clientID string
+	secret         types.NamespacedName
+	key            string
+}
+
+// told is what the watch tells of a Secret.
+type told struct {
+	version string
+	known   bool
+}
+
+// stands reports whether what was found is still to be told.
+func (n note) stands(about about, now told, mono time.Duration) bool {
+	return n.about == about && now.known && (now.version == n.version || now == n.told) && mono < n.next
+}
+
+// credentials is the condition CredentialsValid of an App, and when to look again; nil when there is no client secret to ask
+// about. The Secret is read when it may have changed, or GitHub is to be asked.
+func (r *Reconciler) credentials(ctx context.Context, a app) (*metav1.Condition, time.Duration, error) {
+	spec := a.AppSpec()
+	namespace := a.GetNamespace()
+	if namespace == "" {
+		namespace = r.options.SecretNamespace
+	}
+	if spec.ClientSecretRef == nil || namespace == "" || r.options.GitHub.CheckHost(spec.Host) != nil {
+		r.notes.Drop(a.GetUID())
+		return nil, checkAgain, nil
+	}
+	of := about{spec.Host, spec.ClientID, types.NamespacedName{Namespace: namespace, Name: spec.ClientSecretRef.Name}, spec.ClientSecretRef.Key}
+	var known note
+	r.notes.Peek(a.GetUID(), func(n *note) { known = *n })
+	now, mono := r.told(of.secret), r.options.Clock.Monotonic()
+	if known.stands(of, now, mono) {
+		return &known.condition, known.next - mono, nil
+	}
+	secret, version, missing, err := r.options.ClientSecret(ctx, of.secret, of.key)
+	if err != nil {
+		return nil, 0, fmt.Errorf("read the client secret of the App: %w", err)
+	}
+	found := note{about: of, version: version, told: now}
+	same := known.about == of && known.version == version
+	if missing != nil {
+		found.condition = condition(metav1.ConditionFalse, missing.Reason, missing.Message)
+		return r.remember(a, found, checkAgain, mono)
+	}
+	if same && mono < known.next {
+		known.told = now // It was written without a change of what it holds.
+		return r.remember(a, known, known.next-mono, mono)
+	}
+	if ok, until := r.options.Turn(spec.Host, a.GetNamespace(), string(a.GetUID())); !ok {
+		waiting := condition(metav1.ConditionUnknown, v1alpha1.ReasonNotYetChecked, "GitHub is asked about the client secret when it is this App's turn.")
+		if same {
+			waiting = known.condition
+		}
+		return &waiting, max(until.Sub(r.options.Clock.Now()), time.Second), nil
+	}
+	found.condition = r.check(ctx, github.App{Host: spec.Host, ClientID: spec.ClientID, ClientSecret: secret})
+	wait := checkAgain
+	if found.condition.Status != metav1.ConditionTrue {
+		if same {
+			found.failures = known.failures
+		}
+		found.failures++
+		wait = failedCheck.After(found.failures)
+	}
+	return r.remember(a, found, wait, mono)
+}
+
+func (r *Reconciler) told(secret types.NamespacedName) told {
+	version, known := r.options.Version(secret)
+	return told{version, known}
+}
+
+// remember remembers what was found until it is to be found out again.
+func (r *Reconciler) remember(a app, found note, wait, mono time.Duration) (*metav1.Condition, time.Duration, error) {
+	found.next = mono + wait
+	r.notes.With(a.GetUID(), func(n *note) { *n = found })
+	return &found.condition, wait, nil
+}
+
+// check asks GitHub whether it accepts a client secret.
+func (r *Reconciler) check(ctx context.Context, app github.App) metav1.Condition {
+	ctx, cancel := r.options.Clock.WithTimeout(ctx, checkTimeout)
+	defer cancel()
+	_, err := r.options.GitHub.CheckToken(ctx, app, madeUp)
+	failed, isGitHubs := errors.AsType[*github.Error](err)
+	switch {
+	case err == nil:
+		return condition(metav1.ConditionTrue, v1alpha1.ReasonCredentialsAccepted, "GitHub accepts the client ID and the client secret.")
+	case isGitHubs && (failed.Reason == github.IncorrectClientCredentials || failed.Reason == github.UnknownClient):
+		return condition(metav1.ConditionFalse, v1alpha1.ReasonIncorrectClientCredentials,
+			"GitHub does not accept the client ID with the client secret. Correct clientID, or put a current client secret of the App into the Secret.")
+	default:
+		return condition(metav1.ConditionUnknown, v1alpha1.ReasonNotYetChecked, "GitHub did not say whether it accepts the client secret: "+err.Error()+". It is asked again.")
+	}
+}
+
+func condition(status metav1.ConditionStatus, reason, message string) metav1.Condition {
+	return metav1.Condition{Type: v1alpha1.ConditionCredentialsValid, Status: status, Reason: reason, Message: message}
+}

@@ -1,0 +1,73 @@
+package scope
+
+import (
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+)
+
+// AllowsDeletion reports whether the policy of an App allows a deletion policy.
+func AllowsDeletion(policy *v1alpha1.AppPolicy, wanted v1alpha1.DeletionPolicy) bool {
+	return len(policy.DeletionPolicies) == 0 || slices.Contains(policy.DeletionPolicies, wanted)
+}
+
+// ForbidsOutput says why the policy of an App forbids an output; empty when it does not. host is the App's, for which an
+// output may always be made.
+func ForbidsOutput(policy *v1alpha1.AppPolicy, output *v1alpha1.Output, host string) string {
+	switch {
+	case len(policy.OutputFormats) > 0 && !slices.Contains(policy.OutputFormats, output.Format):
+		return "the format " + string(output.Format) + " is forbidden"
+	case output.IncludeRefreshToken && policy.IncludeRefreshToken == v1alpha1.PermissionForbidden:
+		return "includeRefreshToken is forbidden"
+	case len(policy.OutputHosts) == 0:
+		return ""
+	}
+	for _, target := range targetsOf(output) {
+		isAllowed := func(allowed string) bool { return strings.EqualFold(allowed, target) }
+		if !isAllowed(host) && !slices.ContainsFunc(policy.OutputHosts, isAllowed) {
+			return "the host " + target + " is forbidden"
+		}
+	}
+	return ""
+}
+
+// targetsOf are the hosts that an output names.
+func targetsOf(output *v1alpha1.Output) (hosts []string) {
+	for _, named := range []string{output.Host, output.Registry} {
+		if named != "" {
+			hosts = append(hosts, named)
+		}
+	}
+	if output.URL != "" {
+		host := output.URL // What cannot be parsed is allowed by nobody.
+		if parsed, err := url.Parse(output.URL); err == nil {
+			host = parsed.Host
+		}
+		hosts = append(hosts, host)
+	}
+	return hosts
+}
+
+// Permitted is the resource with those of its outputs that its App allows. It is the same when these are all.
+func (a App) Permitted(token *v1alpha1.GitHubUserToken) *v1alpha1.GitHubUserToken {
+	forbidden := func(output v1alpha1.Output) bool {
+		return a.Refused || slices.ContainsFunc(a.Policies, func(policy *v1alpha1.AppPolicy) bool { return ForbidsOutput(policy, &output, a.Host) != "" })
+	}
+	if !slices.ContainsFunc(token.Spec.Outputs, forbidden) {
+		return token
+	}
+	permitted := *token
+	permitted.Spec.Outputs = slices.DeleteFunc(slices.Clone(token.Spec.Outputs), forbidden)
+	return &permitted
+}
+
+// DeletionPolicyOf is what becomes of the pair when the resource is deleted: what it asks for or, where its App does not
+// allow that, Delete, which leaves nothing behind and ends nothing.
+func (a App) DeletionPolicyOf(token *v1alpha1.GitHubUserToken) v1alpha1.DeletionPolicy {
+	if slices.ContainsFunc(a.Policies, func(policy *v1alpha1.AppPolicy) bool { return !AllowsDeletion(policy, token.Spec.DeletionPolicy) }) {
+		return v1alpha1.DeletionPolicyDelete
+	}
+	return token.Spec.DeletionPolicy
+}
