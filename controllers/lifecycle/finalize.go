@@ -164,6 +164,8 @@ func (f *finalizer) release(ctx context.Context, token *v1alpha1.GitHubUserToken
 func (f *finalizer) hold(ctx context.Context, token *v1alpha1.GitHubUserToken, cause error) (time.Duration, error) {
 	p, wait := words.Unreleased(cause), backoff.Backoff{First: firstHold, Max: retry.RefusedMax}
 	switch {
+	case errors.Is(cause, rotation.ErrBackupNotOwned):
+		p = words.BackupNotOwned(scope.OwnerOf(token).BackupRef().Name)
 	case errors.Is(cause, ErrFinalizerAltered):
 		p, wait = words.FinalizerAltered("The resource is being deleted and cannot be released yet", cause), retry.After(cause)
 	case errors.Is(cause, rotation.ErrAltered):
@@ -244,6 +246,10 @@ func (f *finalizer) putBackToRetain(ctx context.Context, token *v1alpha1.GitHubU
 		}
 		_, err := f.rotator.Restore(ctx, owner, ref)
 		switch {
+		case errors.Is(err, rotation.ErrBackupNotOwned):
+			if pair, getErr := f.api.Get(ctx, ref); getErr != nil || pair.Deleting {
+				return false, fmt.Errorf("put the pair back before it is retained: %w", errors.Join(err, getErr))
+			}
 		case err == nil, errors.Is(err, rotation.ErrNotFound), errors.Is(err, rotation.ErrNotOwned):
 		case errors.Is(err, rotation.ErrOwnerGone):
 			return false, nil

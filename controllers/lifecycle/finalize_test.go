@@ -109,3 +109,22 @@ func (r slowReporter) ReportUnknown(context.Context, *v1alpha1.GitHubUserToken, 
 func (slowReporter) RemoveOutputs(context.Context, *v1alpha1.GitHubUserToken) error { return nil }
 
 func (slowReporter) Eventf(_, _ runtime.Object, _, _, _, _ string, _ ...any) {}
+
+// The pair was deleted, and cannot be put back while somebody else's Secret stands where the operator keeps the copy.
+func TestFinalizerNamesTheForeignSecretInThePlaceOfTheBackup(t *testing.T) {
+	w, token := newRetained(t)
+	w.secrets[inPlace].Deleting = true
+	foreign := &rotation.Pair{Ref: owner.BackupRef(), UID: "foreign", Version: "3"}
+	w.secrets[foreign.Ref] = foreign
+	var said *problem.Problem
+	w.finalizer.reporter = slowReporter{func() { w.notes.Peek(token.UID, func(m *note) { said = &m.held.problem }) }}
+	for range quietFailures + 2 {
+		if _, err := w.finalizer.finalize(t.Context(), token); err != nil && said != nil {
+			t.Fatal(err)
+		}
+		w.clock.pass(time.Minute)
+	}
+	if said == nil || said.Reason != v1alpha1.ReasonSecretNotOwned || !strings.Contains(said.Message, foreign.Ref.Name) || w.released {
+		t.Errorf("said is %+v, released: %t", said, w.released)
+	}
+}

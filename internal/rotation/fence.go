@@ -148,7 +148,7 @@ func (r *Rotator) makeMutable(ctx context.Context, ref Ref) *Result {
 // TakeUp brings the state into line with data that somebody has edited by hand, given the Secret as it was
 // just read. Another refresh token is a login that somebody pasted there; an access token that is not the
 // one that came with the refresh token is of no use, so that a new pair is got at once; a refresh token that
-// was taken out is gone, and one that the chain has had before has to be proven. When nothing was edited nothing is written, and nothing to a Secret that is not the
+// was taken out is gone. When nothing was edited nothing is written, and nothing to a Secret that is not the
 // owner's: somebody may have put it in the place of the one that was seen. Errors: ErrNotOwned, or Update's.
 func (r *Rotator) TakeUp(ctx context.Context, owner Owner, live *Pair) (*Pair, error) {
 	if !live.belongsTo(owner) {
@@ -174,9 +174,6 @@ func (r *Rotator) TakeUp(ctx context.Context, owner Owner, live *Pair) (*Pair, e
 		next.State.RefreshToken = live.RefreshToken.Fingerprint()
 		next.State.Verdict = nil
 		next.State.User = nil // Whose login it is has to be learnt.
-		if live.State.Former.Has(next.State.RefreshToken) {
-			next.State.Owner, next.State.Restored = RolledBack, true // The chain has had it, and most likely spent it.
-		}
 		if shape.NotRefreshToken(live.RefreshToken.Reveal()) != "" {
 			next.State.Verdict = &Verdict{Reason: ReasonRefreshTokenMalformed, Fingerprint: next.State.RefreshToken, Time: r.Clock.Now()}
 		}

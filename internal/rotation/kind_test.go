@@ -94,32 +94,6 @@ func TestALoginThatWasDealtWithIsNotTakenUpAgain(t *testing.T) {
 	}
 }
 
-// Somebody puts a refresh token back into the pair Secret that the chain has had: an old dump was applied to the data alone.
-func TestATokenThatTheChainHasHadIsDoubted(t *testing.T) {
-	for name, c := range map[string]struct {
-		token    string
-		restored bool
-	}{
-		"a former one": {"ghr_former", true},
-		"a new one":    {"ghr_pasted", false},
-	} {
-		t.Run(name, func(t *testing.T) {
-			w := newDeviceWorld()
-			pair := goodChain()
-			pair.State.Former = pair.State.Former.With(credential.NewRefreshToken("ghr_former").Fingerprint())
-			pair.RefreshToken = credential.NewRefreshToken(c.token)
-			live, err := w.shelf.put(pair)
-			if err != nil {
-				t.Fatal(err)
-			}
-			taken, err := w.rotator.TakeUp(t.Context(), deviceOwner, live)
-			if err != nil || taken.State.RefreshToken != pair.RefreshToken.Fingerprint() || taken.State.Restored != c.restored || c.restored != (taken.State.Owner == RolledBack) {
-				t.Errorf("it is %+v: %v", taken.State, err)
-			}
-		})
-	}
-}
-
 // A person may have copied the chain's token under the key of logins before they took it out of its own: it is imported at once,
 // and not after the next login, over whose pair its own would be stored. One that GitHub has refused is not presented again.
 func TestALoginIsWhatWasCopiedBesideTheTokenThatIsTakenOut(t *testing.T) {

@@ -116,7 +116,7 @@ func (r *Rotator) condemn(ctx context.Context, owner Owner, ref Ref, v *finding,
 var errBeingReplaced = errors.New("the Secret is being replaced")
 
 // replacementTries is how often a Secret is looked for again that is being replaced. Whoever replaces it may have died,
-// and the next reconcile ends that work, when that work has ended.
+// and the next reconcile, which comes when this work has ended, goes on with what it left.
 const replacementTries = 6
 
 // tryCondemn makes one attempt; an error means that there must be another.
