@@ -62,7 +62,7 @@ func (e *exchanges) prepare(ctx context.Context, s *scope.Scope, decision rotati
 		return e.full(s)
 	}
 	turn := false
-	if _, waits := e.limiter.Waits(s.App.App.Key(), string(s.Token.UID)); waits {
+	if _, waits := e.limiter.Waits(s.App.Key(), string(s.Token.UID)); waits {
 		var p *problem.Problem
 		if turn, p = e.turn(s); !turn {
 			return blocked(p)
@@ -139,7 +139,7 @@ func (e *exchanges) turn(s *scope.Scope) (ok bool, p *problem.Problem) {
 		expiry = s.Pair.State.ExpiresAt
 	}
 	request := ratelimit.Request{ID: string(s.Token.UID), Namespace: s.Token.Namespace, Expiry: expiry}
-	ok, estimate := e.limiter.Acquire(s.App.App.Key(), request)
+	ok, estimate := e.limiter.Acquire(s.App.Key(), request)
 	if ok {
 		return true, nil
 	}

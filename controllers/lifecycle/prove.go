@@ -47,11 +47,11 @@ func (v *prover) prove(ctx context.Context, s *scope.Scope) Result {
 	if p := apps.Check(v.github, s.App); p != nil {
 		return blocked(p)
 	}
-	if until, waits := v.github.Waits(s.App.App.Host, s.Token.UID); waits {
+	if until, waits := v.github.Waits(s.App.Host, s.Token.UID); waits {
 		return blocked(&problem.Problem{ // It is woken when it has its turn.
 			Reason: v1alpha1.ReasonPairUnproven, RetryAt: s.Now.Add(max(time.Until(until), time.Second)),
 			Message: fmt.Sprintf("Waiting for the turn of this namespace to ask GitHub about the restored pair: whether %s takes it is not known yet, and %d such requests an hour are made to it.",
-				s.App.App.Host, restlimit.PerHour),
+				s.App.Host, restlimit.PerHour),
 		})
 	}
 	app := s.App.App
