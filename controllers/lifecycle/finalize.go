@@ -247,8 +247,8 @@ func (f *finalizer) putBackToRetain(ctx context.Context, token *v1alpha1.GitHubU
 		_, err := f.rotator.Restore(ctx, owner, ref)
 		switch {
 		case errors.Is(err, rotation.ErrBackupNotOwned):
-			if pair, getErr := f.api.Get(ctx, ref); getErr != nil || pair.Deleting {
-				return false, fmt.Errorf("put the pair back before it is retained: %w", errors.Join(err, getErr))
+			if in, lookErr := f.isInTheWay(ctx, token, ref); in || lookErr != nil {
+				return false, fmt.Errorf("put the pair back before it is retained: %w", errors.Join(err, lookErr))
 			}
 		case err == nil, errors.Is(err, rotation.ErrNotFound), errors.Is(err, rotation.ErrNotOwned):
 		case errors.Is(err, rotation.ErrOwnerGone):
@@ -314,6 +314,23 @@ func (f *finalizer) releaseSecret(ctx context.Context, token *v1alpha1.GitHubUse
 		return fmt.Errorf("secret %s holds a pair that was stored a moment ago; it is revoked before it is removed", ref.Name)
 	}
 	return f.api.Remove(ctx, pair)
+}
+
+// isInTheWay reports whether a Secret of somebody else keeps a pair from being put back whose Secret was deleted. What was let go of
+// under the backup's name is the pair itself.
+func (f *finalizer) isInTheWay(ctx context.Context, token *v1alpha1.GitHubUserToken, ref rotation.Ref) (bool, error) {
+	pair, err := f.api.Get(ctx, ref)
+	if errors.Is(err, rotation.ErrNotFound) || err == nil && !pair.Deleting {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	backup, err := f.api.Get(ctx, scope.OwnerOf(token).BackupRef())
+	if errors.Is(err, rotation.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil && !leftovers.IsForsaken(backup, token.Name) && !backup.GoesWith(string(token.UID)), err
 }
 
 // isOnlyCopy reports whether the backup is all there is of a pair: somebody else's Secret has taken its place.
