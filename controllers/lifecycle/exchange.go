@@ -36,7 +36,7 @@ func (e *exchanges) begin(ctx context.Context, s *scope.Scope, decision rotation
 	if p := apps.Check(e.hosts, s.App); p != nil {
 		return blocked(p)
 	}
-	if p := checkRoom(s); p != nil {
+	if p := scope.CheckRoom(s); p != nil {
 		return blocked(p)
 	}
 	if e.rotator.IsSpending(decision.Spends) {

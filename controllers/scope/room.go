@@ -1,10 +1,9 @@
-package lifecycle
+package scope
 
 import (
 	"fmt"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
-	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 	"github.com/githubusertoken/github-user-token-operator/internal/metapatch"
 	"github.com/githubusertoken/github-user-token-operator/internal/problem"
 )
@@ -13,8 +12,8 @@ import (
 // takes 256 KiB, and what is written with a new pair must find room: it can be had only once.
 const maxAnnotations = 224 << 10
 
-// checkRoom reports whether there is room for the state in the annotations of the pair Secret.
-func checkRoom(s *scope.Scope) *problem.Problem {
+// CheckRoom reports whether there is room for the state in the annotations of the pair Secret.
+func CheckRoom(s *Scope) *problem.Problem {
 	annotations := metapatch.Annotations(s.Token.Spec.Secret.Labels, s.Token.Spec.Secret.Annotations)
 	if s.Pair != nil {
 		annotations = s.Pair.Annotations // Those of the spec are on it, or cannot be.
