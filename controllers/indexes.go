@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
@@ -59,11 +58,14 @@ func secretNames(object client.Object) []string {
 }
 
 func pairOwner(object client.Object) []string {
-	controller := metav1.GetControllerOfNoCopy(object)
-	if controller == nil || object.GetLabels()[v1alpha1.LabelRole] != v1alpha1.RolePair {
+	if object.GetLabels()[v1alpha1.LabelRole] != v1alpha1.RolePair {
 		return nil
 	}
-	return []string{string(controller.UID)}
+	pair := pairOf(object) // An output may bear that label, and a pair somebody else's owner reference.
+	if !pair.Controlled {
+		return nil
+	}
+	return []string{pair.Owner.UID}
 }
 
 func chainTokens(object client.Object) []string { return seeds.ChainTokens(&pairOf(object).State) }

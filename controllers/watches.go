@@ -98,7 +98,7 @@ func pairOf(object client.Object) *rotation.Pair {
 		DeletionTimestamp: object.GetDeletionTimestamp(),
 		Annotations:       object.GetAnnotations(), OwnerReferences: object.GetOwnerReferences(),
 	})
-	if controller := metav1.GetControllerOfNoCopy(object); controller != nil && pair.Owner.Name == "" {
+	if controller := metav1.GetControllerOfNoCopy(object); controller != nil && pair.Owner.Name == "" && !pair.Orphan {
 		pair.Owner = rotation.Owner{Namespace: object.GetNamespace(), Name: controller.Name, UID: string(controller.UID)}
 	}
 	return pair

@@ -18,6 +18,9 @@ import (
 
 // FromMetadata is what a Secret's metadata tells of a pair. stateLost reports that the annotation with the
 // state is missing or was garbled by an edit; the state is empty then, and Get computes it anew.
+//
+// Whose a pair is its state says. A controller reference to anything else was put there by somebody's hand, and counts as none:
+// otherwise the pair would go to another resource, which has no use for it, or to the garbage collector.
 func FromMetadata(meta *metav1.ObjectMeta) (pair *rotation.Pair, stateLost bool) {
 	pair = &rotation.Pair{
 		Ref:     rotation.Ref{Namespace: meta.Namespace, Name: meta.Name},
@@ -40,6 +43,9 @@ func FromMetadata(meta *metav1.ObjectMeta) (pair *rotation.Pair, stateLost bool)
 		pair.State, pair.StateLost = rotation.State{}, true
 	}
 	pair.Intent = decodeIntent(meta.Annotations[v1alpha1.AnnotationIntent])
+	if named := pair.State.OwnerName; named != "" && !isOutput(meta) && !IsLogin(meta) && named != pair.Owner.Name {
+		pair.Controlled, pair.Owner, pair.Orphan = false, rotation.Owner{}, true
+	}
 	return pair, pair.StateLost
 }
 

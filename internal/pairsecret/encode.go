@@ -98,7 +98,11 @@ func patch(current, next *rotation.Pair, former *metav1.PartialObjectMetadata) (
 		metadata["ownerReferences"] = ownersBesides(former)
 	}
 	if former != nil && next.Controlled {
-		metadata["ownerReferences"] = append(ownersBesides(former), ownerReference(next.Owner))
+		others := ownersBesides(former)
+		for i := range others {
+			others[i].Controller = nil // There can be one only.
+		}
+		metadata["ownerReferences"] = append(others, ownerReference(next.Owner))
 		metadata["finalizers"] = append(finalizersBesides(former), v1alpha1.Finalizer)
 		metadata["labels"] = map[string]any{v1alpha1.LabelRole: v1alpha1.RolePair, v1alpha1.LabelOwner: v1alpha1.OwnerLabel(next.Owner.Name)}
 	}
