@@ -275,11 +275,11 @@ func TestRESTLimitHostRestsForAllThatIsNotTrustedWhenGitHubCountsTooMany(t *test
 		err  *github.Error
 		rest time.Duration
 	}{
-		"too many bad credentials":         {&github.Error{Reason: github.LoginAttemptsExceeded, Status: 403}, leastPause},
-		"a limit of the address":           {&github.Error{Reason: github.RateLimited, Status: 403, RetryAfter: 10 * time.Minute}, 10 * time.Minute},
-		"one that would last for ever":     {&github.Error{Reason: github.RateLimited, Status: 403, RetryAfter: 24 * time.Hour}, mostPause},
-		"the quota of a token, not of all": {&github.Error{Reason: github.RateLimited, Status: 403, RetryAfter: 10 * time.Minute, OwnLimit: true}, 0},
-		"an outage":                        {&github.Error{Reason: github.ServerError, Status: 502}, 0},
+		"too many bad credentials":          {&github.Error{Reason: github.LoginAttemptsExceeded, Status: 403}, leastPause},
+		"a limit of the address":            {&github.Error{Reason: github.RateLimited, Status: 403, RetryAfter: 10 * time.Minute}, 10 * time.Minute},
+		"one that would last for ever":      {&github.Error{Reason: github.RateLimited, Status: 403, RetryAfter: 24 * time.Hour}, mostPause},
+		"that of a token that GitHub knows": {&github.Error{Reason: github.RateLimited, Status: 403, RetryAfter: 10 * time.Minute, KnowsCredential: true}, 0},
+		"an outage":                         {&github.Error{Reason: github.ServerError, Status: 502}, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
