@@ -50,14 +50,14 @@ type Options struct {
 type Caller struct {
 	UID       types.UID
 	Namespace string
-	// Waits is by which name it waits for its turn. Default: the UID, by which the resource is woken. Work that cannot be
+	// QueueID is by which name it waits for its turn. Default: the UID, by which the resource is woken. Work that cannot be
 	// begun anew has a name of its own; nobody is woken for it, and it comes back every few seconds.
-	Waits string
+	QueueID string
 }
 
 func (c Caller) id() string {
-	if c.Waits != "" {
-		return c.Waits
+	if c.QueueID != "" {
+		return c.QueueID
 	}
 	return string(c.UID)
 }

@@ -86,7 +86,7 @@ func (r *Revoker) revokePair(ctx context.Context, who restlimit.Caller, app gith
 	if !app.ClientSecret.IsZero() && !dead {
 		err := r.options.GitHub.RevokeToken(ctx, who, app, p.access)
 		if waiting, ok := errors.AsType[*restlimit.WaitingError](err); ok {
-			return &waitingError{host: waiting.Host, until: waiting.Until, secret: true}
+			return &waitingError{queue{host: waiting.Host, secret: true}, waiting.Until}
 		}
 		var failed *github.Error
 		switch {

@@ -31,19 +31,24 @@ type Limiter interface {
 	Cancel(id string)
 }
 
-// waitingError: GitHub was not asked, since it is not this namespace's turn.
-type waitingError struct {
-	host  string
-	until time.Time
-	// secret reports that the turn is one to try the client secret, and not one at the credentials endpoint.
+// queue is where a turn is waited for; zero is nowhere.
+type queue struct {
+	host string
+	// secret reports that it is for those who try a client secret there, and not for those who ask the credentials endpoint.
 	secret bool
 }
 
+// waitingError: GitHub was not asked, since it is not this namespace's turn.
+type waitingError struct {
+	in    queue
+	until time.Time
+}
+
 func (e *waitingError) Error() string {
-	if e.secret {
-		return (&restlimit.WaitingError{Host: e.host, Until: e.until}).Error()
+	if e.in.secret {
+		return (&restlimit.WaitingError{Host: e.in.host, Until: e.until}).Error()
 	}
-	return e.host + ": its limit of requests without a client secret is used up, and this namespace has no turn yet"
+	return e.in.host + ": its limit of requests without a client secret is used up, and this namespace has no turn yet"
 }
 
 // credentialsOf is the one name by which the limiter knows a host's endpoint.
@@ -57,7 +62,7 @@ func (r *Revoker) acquire(host, id, namespace string) error {
 	// Who has waited longest goes first.
 	ok, until := r.options.Limiter.Acquire(credentialsOf(host), ratelimit.Request{ID: id, Namespace: namespace, Yields: true})
 	if !ok {
-		return &waitingError{host: host, until: until}
+		return &waitingError{in: queue{host: host}, until: until}
 	}
 	return nil
 }
@@ -90,34 +95,34 @@ func (r *Revoker) turnOf(token *v1alpha1.GitHubUserToken) func(host string) erro
 }
 
 // awaitTurn looks whether the turn of a resource that waits for one has come. One to try the client secret is held for it.
-func (r *Revoker) awaitTurn(token *v1alpha1.GitHubUserToken, host string, secret bool) error {
-	if secret {
-		if until, waits := r.options.GitHub.Waits(host, token.UID); waits {
-			return &waitingError{host: host, until: until, secret: true}
+func (r *Revoker) awaitTurn(token *v1alpha1.GitHubUserToken, in queue) error {
+	if in.secret {
+		if until, waits := r.options.GitHub.Waits(in.host, token.UID); waits {
+			return &waitingError{in, until}
 		}
-		r.notes.With(token.UID, func(n *note) { n.waits, n.secret = "", false })
+		r.notes.With(token.UID, func(n *note) { n.queue = queue{} })
 		return nil
 	}
-	if err := r.acquire(host, string(token.UID), token.Namespace); err != nil {
+	if err := r.acquire(in.host, string(token.UID), token.Namespace); err != nil {
 		return err
 	}
-	r.notes.With(token.UID, func(n *note) { n.waits, n.turn = "", host })
+	r.notes.With(token.UID, func(n *note) { n.queue, n.turn = queue{}, in.host })
 	return nil
 }
 
 // tellWaiting tells that a resource waits for its turn, once.
 func (r *Revoker) tellWaiting(log logr.Logger, token *v1alpha1.GitHubUserToken, waiting *waitingError) {
-	log.Info("The pair is revoked at GitHub when it is its turn", "host", waiting.host, "about", waiting.until)
+	log.Info("The pair is revoked at GitHub when it is its turn", "host", waiting.in.host, "about", waiting.until)
 	if r.options.Events == nil {
 		return
 	}
-	if waiting.secret {
+	if waiting.in.secret {
 		r.options.Events.Eventf(token, nil, eventNormal, EventRevocationWaiting, "Revoke",
 			"The token is revoked at GitHub when it is the turn of this namespace, at about %s: whether %s takes the client secret is not known yet, and %d such requests an hour are made to it.",
-			words.Time(waiting.until), waiting.host, restlimit.PerHour)
+			words.Time(waiting.until), waiting.in.host, restlimit.PerHour)
 		return
 	}
 	r.options.Events.Eventf(token, nil, eventNormal, EventRevocationWaiting, "Revoke",
 		"The token is revoked at GitHub when it is the turn of this namespace, at about %s: %s takes %d requests an hour without a client secret. With the client secret of the App there is nothing to wait for.",
-		words.Time(waiting.until), waiting.host, CredentialsPerHour)
+		words.Time(waiting.until), waiting.in.host, CredentialsPerHour)
 }

@@ -40,7 +40,7 @@ func (r *Revoker) Unadmitted(ctx context.Context, app github.App, record rotatio
 	// It is no resource's own work, so that nobody is woken for it: it comes back when its turn should have come.
 	id := "unadmitted " + string(p.tokens().refresh+p.tokens().access)
 	turn := func(host string) error { return r.acquire(host, id, record.Owner.Namespace) }
-	who := restlimit.Caller{UID: types.UID(record.Owner.UID), Namespace: record.Owner.Namespace, Waits: id}
+	who := restlimit.Caller{UID: types.UID(record.Owner.UID), Namespace: record.Owner.Namespace, QueueID: id}
 	defer r.cancel(id)
 	defer r.options.GitHub.Cancel(id)
 	began := r.options.Clock.Monotonic()
