@@ -148,17 +148,22 @@ func (c *Client) RevokeToken(ctx context.Context, who Caller, app github.App, to
 func (c *Client) CheckHost(host string) error { return c.options.GitHub.CheckHost(host) }
 
 // Received is told of an access token that GitHub has issued to this process, and for which App: it has taken the App's client
-// secret for that, if there is one.
+// secret for that, if there is one. Who waited with another one is to ask at once.
 func (c *Client) Received(uid types.UID, app github.App, token credential.Fingerprint) {
 	if token == "" || c.options.Limiter == nil {
 		return
 	}
+	changed := false
 	c.notes.With(uid, func(n *note) {
-		n.trust(c.ofToken(token))
+		changed, _ = n.trust(c.ofToken(token))
 		if !app.ClientSecret.IsZero() {
-			n.trust(c.ofApp(app))
+			another, _ := n.trust(c.ofApp(app))
+			changed = changed || another
 		}
 	})
+	if changed {
+		c.Cancel(string(uid))
+	}
 }
 
 // Waits reports whether a resource waits for its turn at a host, and until when about. While it does there is no use in a call.
@@ -210,7 +215,11 @@ func (c *Client) end(r *request, a answer, err error) {
 	}
 	switch a {
 	case taken:
-		c.absolve(r, c.trust(r.who.UID, r.sent))
+		changed, refusals := c.trust(r.who.UID, r.sent)
+		c.absolve(r, refusals)
+		if changed {
+			c.Cancel(string(r.who.UID)) // What waits may need no turn now.
+		}
 	case refused:
 		if !r.charged {
 			c.distrust(r)

@@ -346,6 +346,45 @@ func TestRESTLimitWhoWaitsIsWokenForItsTurn(t *testing.T) {
 	})
 }
 
+// What a resource waited to ask may need no turn once GitHub has issued it something, or has taken what it was sent.
+func TestRESTLimitTrustEndsTheWaitOfTheResource(t *testing.T) {
+	for name, trust := range map[string]func(*world, Caller){
+		"by an exchange": func(w *world, who Caller) {
+			w.Received(who.UID, github.App{}, credential.NewAccessToken("new").Fingerprint())
+		},
+		"by an answer": func(w *world, who Caller) {
+			w.gh.good["new"] = true
+			who.QueueID, who.Namespace = "work of its own", "another" // There are turns left for another.
+			if !w.asked(who, "new") {
+				t.Fatal("there is no turn")
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld()
+				who := w.caller("a", 0)
+				for n := 0; w.asked(who, fmt.Sprint("forged ", n)); n++ { // until there is no turn
+				}
+				trust(w, who)
+				if _, waits := w.Waits("github.com", who.UID); waits {
+					t.Error("it waits for a turn that it does not need")
+				}
+				w.gh.good["new"] = true
+				if !w.asked(who, "new") {
+					t.Error("it has no turn")
+				}
+				for n := 0; w.asked(who, fmt.Sprint("forged again ", n)); n++ {
+				}
+				w.asked(who, "new")
+				if _, waits := w.Waits("github.com", who.UID); !waits {
+					t.Error("what is no news has ended the wait")
+				}
+			})
+		})
+	}
+}
+
 // A resource that is gone is forgotten, and its last answer comes after that.
 func TestRESTLimitWhatIsGoneIsNotRememberedAnew(t *testing.T) {
 	w := newWorld()
