@@ -27,8 +27,8 @@ type note struct {
 	// queue is where a turn is waited for, and turn the host for whose credentials endpoint there is one.
 	queue queue
 	turn  string
-	// told reports that an event has told of the waiting.
-	told bool
+	// waited reports that there was no turn at first, of which an event has told.
+	waited bool
 	// revoked are the pairs that GitHub has revoked. The backup may hold the same one, and asked for it once more
 	// GitHub would know no such token.
 	revoked map[tokens]bool
@@ -55,10 +55,10 @@ func (r *Revoker) Advance(ctx context.Context, token *v1alpha1.GitHubUserToken, 
 	r.notes.Peek(token.UID, func(n *note) { known = *n })
 	now := r.options.Clock.Now()
 	most := maxTime
-	if known.queue != (queue{}) || known.turn != "" {
+	if known.waited { // It is to have time for its request as well.
 		most = maxTurnTime
 	}
-	left := token.DeletionTimestamp.Add(most).Sub(now)
+	left := r.leftFor(token, most)
 	wait := known.next - r.options.Clock.Monotonic()
 	switch {
 	case known.done:
@@ -69,8 +69,7 @@ func (r *Revoker) Advance(ctx context.Context, token *v1alpha1.GitHubUserToken, 
 		r.notes.With(token.UID, func(n *note) { n.done, n.givenUp = true, true })
 		return Step{Done: true}, nil
 	case known.queue != (queue{}):
-		waiting, ok := errors.AsType[*waitingError](r.awaitTurn(token, known.queue))
-		if ok {
+		if waiting := r.awaitTurn(token, known.queue, left); waiting != nil {
 			return Step{RequeueAt: now.Add(min(max(time.Until(waiting.until), time.Second), left+time.Millisecond))}, nil
 		}
 		if known.queue.secret && wait > 0 {
@@ -97,6 +96,11 @@ func (r *Revoker) Advance(ctx context.Context, token *v1alpha1.GitHubUserToken, 
 	return Step{RequeueAt: now.Add(again)}, nil
 }
 
+// leftFor is how much is left of the time that the deletion of a resource may take.
+func (r *Revoker) leftFor(token *v1alpha1.GitHubUserToken, most time.Duration) time.Duration {
+	return token.DeletionTimestamp.Add(most).Sub(r.options.Clock.Now())
+}
+
 // revoke makes one try to revoke all pairs of a resource, and notes how it ended.
 func (r *Revoker) revoke(log logr.Logger, token *v1alpha1.GitHubUserToken) {
 	ctx, cancel := r.options.Clock.WithTimeout(context.Background(), 2*callTimeout)
@@ -107,7 +111,7 @@ func (r *Revoker) revoke(log logr.Logger, token *v1alpha1.GitHubUserToken) {
 	r.notes.With(token.UID, func(n *note) {
 		n.done, n.err, n.living, n.hopeless, n.turn = err == nil, err, living, isHopeless(err), ""
 		if waits {
-			n.queue, tell, n.told = waiting.in, !n.told, true
+			n.queue, tell, n.waited = waiting.in, !n.waited, true
 			if n.queue.secret {
 				n.next = now + time.Second // There may be no place to wait in.
 			}
@@ -121,6 +125,9 @@ func (r *Revoker) revoke(log logr.Logger, token *v1alpha1.GitHubUserToken) {
 	}
 	if waits {
 		return
+	}
+	if err == nil {
+		r.cancel(string(token.UID)) // It may have waited there, and have had its other turn first.
 	}
 	if err != nil {
 		log.Info("The pair could not be revoked at GitHub", "why", words.Of(err))

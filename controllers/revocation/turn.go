@@ -36,6 +36,8 @@ type queue struct {
 	host string
 	// secret reports that it is for those who try a client secret there, and not for those who ask the credentials endpoint.
 	secret bool
+	// only reports that the credentials endpoint is of no use instead, since the host has none.
+	only bool
 }
 
 // waitingError: GitHub was not asked, since it is not this namespace's turn.
@@ -54,8 +56,24 @@ func (e *waitingError) Error() string {
 // credentialsOf is the one name by which the limiter knows a host's endpoint.
 func credentialsOf(host string) string { return host + "/credentials" }
 
+// isLaterThan reports whether the turn does not come in that time, for all that is known.
+func (e *waitingError) isLaterThan(left time.Duration) bool {
+	return time.Until(e.until) > left // The limiter has the real clock.
+}
+
+// asker is for whom a pair is revoked, and how long that may take.
+type asker struct {
+	who restlimit.Caller
+	// turn asks for one request to the tokens' own endpoint of a host; an error says that there is none yet.
+	turn func(host string) *waitingError
+	// left is for how much longer turns are waited for.
+	left time.Duration
+	// secretOnly reports that the tokens' own endpoint was found to be of no use.
+	secretOnly bool
+}
+
 // acquire asks for a turn; nil means that it may be used now.
-func (r *Revoker) acquire(host, id, namespace string) error {
+func (r *Revoker) acquire(host, id, namespace string) *waitingError {
 	if r.options.Limiter == nil {
 		return nil
 	}
@@ -83,8 +101,8 @@ func (r *Revoker) pauseCredentials(host string, err error) {
 }
 
 // turnOf is the turn of a resource that is being deleted: one that it got while it waited, or a new one.
-func (r *Revoker) turnOf(token *v1alpha1.GitHubUserToken) func(host string) error {
-	return func(host string) error {
+func (r *Revoker) turnOf(token *v1alpha1.GitHubUserToken) func(host string) *waitingError {
+	return func(host string) *waitingError {
 		got := false
 		r.notes.Peek(token.UID, func(n *note) { got, n.turn = n.turn == host, "" })
 		if got {
@@ -95,16 +113,24 @@ func (r *Revoker) turnOf(token *v1alpha1.GitHubUserToken) func(host string) erro
 }
 
 // awaitTurn looks whether the turn of a resource that waits for one has come. One to try the client secret is held for it.
-func (r *Revoker) awaitTurn(token *v1alpha1.GitHubUserToken, in queue) error {
+// Where that would come too late, the resource waits for the credentials endpoint as well.
+func (r *Revoker) awaitTurn(token *v1alpha1.GitHubUserToken, in queue, left time.Duration) *waitingError {
+	var secret *waitingError
 	if in.secret {
-		if until, waits := r.options.GitHub.Waits(in.host, token.UID); waits {
-			return &waitingError{in, until}
+		until, waits := r.options.GitHub.Waits(in.host, token.UID)
+		if !waits {
+			r.notes.With(token.UID, func(n *note) { n.queue = queue{} })
+			return nil
 		}
-		r.notes.With(token.UID, func(n *note) { n.queue = queue{} })
-		return nil
+		if secret = (&waitingError{in, until}); in.only || !secret.isLaterThan(left) {
+			return secret
+		}
 	}
-	if err := r.acquire(in.host, string(token.UID), token.Namespace); err != nil {
-		return err
+	if waiting := r.acquire(in.host, string(token.UID), token.Namespace); waiting != nil {
+		if secret != nil && secret.until.Before(waiting.until) {
+			return secret
+		}
+		return waiting
 	}
 	r.notes.With(token.UID, func(n *note) { n.queue, n.turn = queue{}, in.host })
 	return nil
