@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -181,8 +182,14 @@ func (c *Client) Cancel(id string) {
 	}
 }
 
-// turnsOf is the one name by which the limiter knows a host.
-func turnsOf(host string) string { return host + "/rest" }
+// turnsOf is the one name by which the limiter knows a host, which can be written in more than one way.
+func turnsOf(host string) string { return github.App{Host: host, ClientID: "rest"}.Key() }
+
+// nameOf is a host in its normal form.
+func nameOf(host string) string {
+	name, _, _ := strings.Cut(turnsOf(host), "/")
+	return name
+}
 
 // request is one that was sent, or is about to be.
 type request struct {
@@ -195,14 +202,14 @@ type request struct {
 
 // begin asks whether a request may be sent now.
 func (c *Client) begin(who Caller, host string, with sent) (*request, error) {
-	r := &request{who: who, host: host, sent: with}
+	r := &request{who: who, host: nameOf(host), sent: with}
 	if c.options.Limiter == nil || c.isTrusted(r) {
 		return r, nil
 	}
 	// Who has waited longest goes first.
 	ok, until := c.options.Limiter.Acquire(turnsOf(host), ratelimit.Request{ID: who.id(), Namespace: who.Namespace, Yields: true})
 	if !ok {
-		return nil, &WaitingError{host, until}
+		return nil, &WaitingError{r.host, until}
 	}
 	r.charged = true
 	return r, nil

@@ -115,6 +115,30 @@ func TestRESTLimitForgedTokensShareASmallOneOfTheHost(t *testing.T) {
 	})
 }
 
+func TestRESTLimitHostHasOneHoweverItIsWritten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		who := w.caller("hostile", 1)
+		ask := func(host string) error {
+			_, err := w.User(t.Context(), who, host, credential.NewAccessToken("forged"))
+			return err
+		}
+		for range PerHour {
+			_ = ask("github.com")
+		}
+		before := w.gh.bad
+		for _, host := range []string{"github.com:443", "github.com/api/v3", "GitHub.com"} {
+			waiting, waits := errors.AsType[*WaitingError](ask(host))
+			if !waits || waiting.Host != "github.com" || w.gh.bad != before {
+				t.Errorf("%s has turns of its own", host)
+			}
+			if _, waits := w.Waits(host, who.UID); !waits {
+				t.Errorf("who waits for %s is not known to", host)
+			}
+		}
+	})
+}
+
 func TestRESTLimitMadeUpClientSecretsShareItToo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
