@@ -161,6 +161,8 @@ const (
 	// ReasonAPIServerUnavailable: the API server refused or did not answer a write that must come before an
 	// exchange.
 	ReasonAPIServerUnavailable = "APIServerUnavailable"
+	// ReasonSecretReadsLimited: so much was read of the Secrets that are named in a namespace that the next read waits.
+	ReasonSecretReadsLimited = "SecretReadsLimited"
 	// ReasonAlteredByAdmission: an admission webhook or policy alters what the operator writes to the pair Secret, so that
 	// nothing is exchanged, and a resource that is being deleted is not released; or to the finalizers of the resource.
 	ReasonAlteredByAdmission = "AlteredByAdmission"

@@ -12,7 +12,6 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/controllers/deviceflow"
 	"github.com/githubusertoken/github-user-token-operator/controllers/leftovers"
 	"github.com/githubusertoken/github-user-token-operator/controllers/replay"
-	"github.com/githubusertoken/github-user-token-operator/controllers/retry"
 	"github.com/githubusertoken/github-user-token-operator/controllers/runner"
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 	"github.com/githubusertoken/github-user-token-operator/controllers/seeds"
@@ -80,7 +79,7 @@ func (c *Controller) Reconcile(ctx context.Context, token *v1alpha1.GitHubUserTo
 		return time.Millisecond, nil
 	}
 	if s.Seed.Unread != nil {
-		result.RequeueAt = earliest(result.RequeueAt, s.Now.Add(retry.RefusedMax))
+		result.RequeueAt = earliest(result.RequeueAt, s.Now.Add(c.notes.unreadFor(token.UID, s.Seed.Unread)))
 	}
 	result.Problem = s.App.Veil(result.Problem)
 	c.acknowledge(s)
@@ -96,7 +95,7 @@ func (c *Controller) Reconcile(ctx context.Context, token *v1alpha1.GitHubUserTo
 		return 0, err
 	}
 	checkAt := c.checks.Sync(logr.FromContextOrDiscard(ctx), s)
-	if s.Seed.Unread != nil {
+	if s.Seed.Unread != nil && !isPaced(s.Seed.Unread) {
 		return 0, s.Seed.Unread // The caller tries again, within half a minute.
 	}
 	return requeueAfter(s, decision.At, result.RequeueAt, reportAt, checkAt, tryAt, s.GoneAt), nil
@@ -109,7 +108,7 @@ const sweepPause = time.Minute
 // token that is no longer in the seed is not claimed any more.
 func (c *Controller) acknowledge(s *scope.Scope) {
 	if s.Seed.Unread == nil {
-		c.notes.With(s.Token.UID, func(m *note) { m.generation = s.Token.Generation })
+		c.notes.With(s.Token.UID, func(m *note) { m.generation, m.paced = s.Token.Generation, 0 })
 	}
 	c.ownership.Release(s.Token, s.Seed, s.Pair)
 }

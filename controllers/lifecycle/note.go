@@ -41,6 +41,8 @@ type note struct {
 	chain chainSeen
 	// generation is that of the spec that was last looked at as a whole.
 	generation int64
+	// paced is how often in a row the read of the seed has waited.
+	paced int
 	// failure is why the last action came to nothing, until one succeeds or somebody changes something.
 	failure *failure
 	// contest is about the access token, which somebody else overwrites.

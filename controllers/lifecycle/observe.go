@@ -9,6 +9,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 	"github.com/githubusertoken/github-user-token-operator/controllers/seeds"
 	"github.com/githubusertoken/github-user-token-operator/controllers/words"
+	"github.com/githubusertoken/github-user-token-operator/internal/problem"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation/rules"
 )
@@ -59,7 +60,7 @@ func (o *observer) observe(ctx context.Context, token *v1alpha1.GitHubUserToken)
 	newSpec := false
 	o.notes.Peek(token.UID, func(m *note) { newSpec = m.generation != 0 && m.generation != token.Generation })
 	if s.Seed, err = o.seeds.Look(ctx, token, s.Pair, newSpec); err != nil {
-		s.Seed = scope.Seed{Problem: words.Unread(err), Unread: err} // The chain that there is goes on.
+		s.Seed = scope.Seed{Problem: unread(err), Unread: err} // The chain that there is goes on.
 	}
 	s.Input = rules.Input{
 		Owner: s.Owner, App: appKey(s), Policy: scope.PolicyOf(token), Suspended: token.Spec.Suspend,
@@ -71,6 +72,15 @@ func (o *observer) observe(ctx context.Context, token *v1alpha1.GitHubUserToken)
 	}
 	o.recall(s, backup)
 	return s, nil
+}
+
+// unread is the problem of a seed that could not be read, or is read later.
+func unread(err error) *problem.Problem {
+	p := words.Unread(err)
+	if isPaced(err) {
+		p.Reason = v1alpha1.ReasonSecretReadsLimited
+	}
+	return p
 }
 
 // appKey names the App of a resource. While that is not known the chain is taken to be still that of its App: nothing is

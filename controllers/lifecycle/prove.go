@@ -48,11 +48,9 @@ func (v *prover) prove(ctx context.Context, s *scope.Scope) Result {
 		return blocked(p)
 	}
 	if until, waits := v.github.Waits(s.App.Host, s.Token.UID); waits {
-		return blocked(&problem.Problem{ // It is woken when it has its turn.
-			Reason: v1alpha1.ReasonPairUnproven, RetryAt: s.Now.Add(max(time.Until(until), time.Second)),
-			Message: fmt.Sprintf("Waiting for the turn of this namespace to ask GitHub about the restored pair: whether %s takes it is not known yet, and %d such requests an hour are made to it.",
-				s.App.Host, restlimit.PerHour),
-		})
+		p := waitsToProve(s.App.Host)
+		p.RetryAt = s.Now.Add(max(time.Until(until), time.Second)) // It is woken when it has its turn.
+		return blocked(&p)
 	}
 	app := s.App.App
 	secret, p, err := v.seeds.ClientSecret(ctx, s.App)
@@ -68,6 +66,15 @@ func (v *prover) prove(ctx context.Context, s *scope.Scope) Result {
 		return blocked(&problem.Problem{Reason: v1alpha1.ReasonPairUnproven, Message: "Waiting to ask GitHub about the restored pair.", RetryAt: s.Now.Add(time.Second)})
 	}
 	return Result{State: Started}
+}
+
+// waitsToProve is the problem of a pair about which GitHub was not asked yet.
+func waitsToProve(host string) problem.Problem {
+	return problem.Problem{
+		Reason: v1alpha1.ReasonPairUnproven,
+		Message: fmt.Sprintf("Waiting for the turn of this namespace to ask GitHub about the restored pair: whether %s takes it is not known yet, and %d such requests an hour are made to it.",
+			host, restlimit.PerHour),
+	}
 }
 
 // proveNow is that work.
@@ -91,6 +98,9 @@ func (v *prover) proveNow(log logr.Logger, token *v1alpha1.GitHubUserToken, ref 
 			if _, waits := v.github.Waits(waiting.Host, token.UID); waits {
 				return // The end of this has the resource reconciled, which tells of it.
 			}
+			in := max(time.Until(waiting.Until), time.Second) // There is no room to wait in.
+			fail(waitsToProve(waiting.Host), backoff.Backoff{First: in, Max: retry.Max})
+			return
 		}
 		if err != nil {
 			p := problem.Problem{Reason: v1alpha1.ReasonGitHubUnavailable, Message: "GitHub could not be asked about the restored pair: " + words.Of(err) + "."}

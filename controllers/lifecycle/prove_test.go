@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/go-logr/logr"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
@@ -78,6 +79,35 @@ func TestRestoredPairsThatAreForgedAreAskedAboutInTurn(t *testing.T) {
 		w.notes.Peek("victim1", func(m *note) { proof = m.proof })
 		if proof != rotation.ProofAlive {
 			t.Error("another namespace's pair is not asked about at once")
+		}
+	})
+}
+
+// full is a limiter that has no room for one more who waits.
+type full struct{ restlimit.Limiter }
+
+func (full) Acquire(string, ratelimit.Request) (bool, time.Time) {
+	return false, time.Now().Add(time.Minute)
+}
+func (full) Waits(string, string) (time.Time, bool) { return time.Time{}, false }
+
+func TestRestoredPairWithoutAPlaceInTheQueueIsToldToWaitForATurn(t *testing.T) {
+	w := newWorld(t)
+	asking := restlimit.New(restlimit.Options{GitHub: &tried{}, Limiter: full{}, Memory: w.memory})
+	v := &prover{github: asking, seeds: w.seeds, pairs: w.cluster, notes: w.notes, clock: w.clock}
+	token := tokenOf(uid)
+	access := credential.NewAccessToken("ghu_restored")
+	pair := &rotation.Pair{Ref: scope.PairRefOf(token), Owner: scope.OwnerOf(token), AccessToken: access, State: rotation.State{AccessToken: access.Fingerprint()}}
+	w.secrets[pair.Ref] = pair
+	v.proveNow(logr.Discard(), token, pair.Ref, github.App{Host: "github.com", ClientID: "Iv23li"})
+	w.notes.Peek(token.UID, func(m *note) {
+		if m.failure == nil {
+			t.Fatal("nothing is told")
+		}
+		p := m.failure.problem
+		in := p.RetryAt.Sub(w.clock.Now())
+		if p.Reason != v1alpha1.ReasonPairUnproven || !strings.Contains(p.Message, "Waiting for the turn of this namespace") || in < 59*time.Second || in > time.Minute {
+			t.Errorf("told is %+v, tried again in %s", p, in)
 		}
 	})
 }

@@ -106,6 +106,35 @@ func TestSeedThatCannotBeReadIsToldAndTheChainGoesOn(t *testing.T) {
 	}
 }
 
+func TestSeedPaceIsToldAndKeptTo(t *testing.T) {
+	w, r := newRefusing(t)
+	token := tokenOf(uid)
+	token.Spec.RefreshTokenRef = &v1alpha1.RefreshTokenReference{Name: "seed", Key: "refresh_token"}
+	paced := &seeds.PacedError{RetryIn: 3 * time.Second}
+	r.secret = paced
+	for _, want := range []time.Duration{3 * time.Second, 6 * time.Second, 12 * time.Second, 24 * time.Second, 30 * time.Second} {
+		if again, err := w.Reconcile(t.Context(), token); err != nil || again.Round(time.Second) != want {
+			t.Errorf("again after %s (%v), want %s", again, err, want)
+		}
+	}
+	if p := r.last.Problem; p == nil || p.Reason != v1alpha1.ReasonSecretReadsLimited || !strings.Contains(p.Message, "a megabyte a second") {
+		t.Errorf("said is %+v", p)
+	}
+	r.secret = errWebhook
+	if _, err := w.Reconcile(t.Context(), token); !errors.Is(err, errWebhook) || r.last.Problem.Reason != v1alpha1.ReasonAPIServerUnavailable {
+		t.Errorf("said is %+v, after %v", r.last.Problem, err)
+	}
+	s := &scope.Scope{Token: token, Now: w.clock.Now()}
+	if p := w.notes.failed(s, fmt.Errorf("read the client secret: %w", paced), "Nothing was exchanged").Problem; p.Reason != v1alpha1.ReasonSecretReadsLimited || p.RetryAt.Sub(s.Now) != paced.RetryIn {
+		t.Errorf("said is %+v, at %s", p, s.Now)
+	}
+	s.App.Veiled = true
+	token.Generation++
+	if p := w.notes.failedOfApp(s, paced, "Nothing was exchanged").Problem; p.Reason != v1alpha1.ReasonAppNotUsable || p.RetryAt.Sub(s.Now) != paced.RetryIn {
+		t.Errorf("of an App of somebody else's is said %+v, at %s", p, s.Now)
+	}
+}
+
 func TestResourceOfWhichNothingCanBeFoundOutIsTold(t *testing.T) {
 	w, r := newRefusing(t)
 	clear(w.secrets)

@@ -41,7 +41,7 @@ func answerOf(err error) answer {
 	if !ok {
 		return unclear
 	}
-	if failed.Reason == github.RateLimited && failed.OwnLimit {
+	if failed.Reason == github.RateLimited && failed.KnowsCredential {
 		return taken
 	}
 	a, known := answers[failed.Reason]

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -50,14 +51,14 @@ type Options struct {
 type Caller struct {
 	UID       types.UID
 	Namespace string
-	// Waits is by which name it waits for its turn. Default: the UID, by which the resource is woken. Work that cannot be
+	// QueueID is by which name it waits for its turn. Default: the UID, by which the resource is woken. Work that cannot be
 	// begun anew has a name of its own; nobody is woken for it, and it comes back every few seconds.
-	Waits string
+	QueueID string
 }
 
 func (c Caller) id() string {
-	if c.Waits != "" {
-		return c.Waits
+	if c.QueueID != "" {
+		return c.QueueID
 	}
 	return string(c.UID)
 }
@@ -148,17 +149,22 @@ func (c *Client) RevokeToken(ctx context.Context, who Caller, app github.App, to
 func (c *Client) CheckHost(host string) error { return c.options.GitHub.CheckHost(host) }
 
 // Received is told of an access token that GitHub has issued to this process, and for which App: it has taken the App's client
-// secret for that, if there is one.
+// secret for that, if there is one. Who waited with another one is to ask at once.
 func (c *Client) Received(uid types.UID, app github.App, token credential.Fingerprint) {
 	if token == "" || c.options.Limiter == nil {
 		return
 	}
+	changed := false
 	c.notes.With(uid, func(n *note) {
-		n.trust(c.ofToken(token))
+		changed, _ = n.trust(c.ofToken(token))
 		if !app.ClientSecret.IsZero() {
-			n.trust(c.ofApp(app))
+			another, _ := n.trust(c.ofApp(app))
+			changed = changed || another
 		}
 	})
+	if changed {
+		c.Cancel(string(uid))
+	}
 }
 
 // Waits reports whether a resource waits for its turn at a host, and until when about. While it does there is no use in a call.
@@ -176,8 +182,14 @@ func (c *Client) Cancel(id string) {
 	}
 }
 
-// turnsOf is the one name by which the limiter knows a host.
-func turnsOf(host string) string { return host + "/rest" }
+// turnsOf is the one name by which the limiter knows a host, which can be written in more than one way.
+func turnsOf(host string) string { return github.App{Host: host, ClientID: "rest"}.Key() }
+
+// nameOf is a host in its normal form.
+func nameOf(host string) string {
+	name, _, _ := strings.Cut(turnsOf(host), "/")
+	return name
+}
 
 // request is one that was sent, or is about to be.
 type request struct {
@@ -190,14 +202,14 @@ type request struct {
 
 // begin asks whether a request may be sent now.
 func (c *Client) begin(who Caller, host string, with sent) (*request, error) {
-	r := &request{who: who, host: host, sent: with}
+	r := &request{who: who, host: nameOf(host), sent: with}
 	if c.options.Limiter == nil || c.isTrusted(r) {
 		return r, nil
 	}
 	// Who has waited longest goes first.
 	ok, until := c.options.Limiter.Acquire(turnsOf(host), ratelimit.Request{ID: who.id(), Namespace: who.Namespace, Yields: true})
 	if !ok {
-		return nil, &WaitingError{host, until}
+		return nil, &WaitingError{r.host, until}
 	}
 	r.charged = true
 	return r, nil
@@ -210,7 +222,11 @@ func (c *Client) end(r *request, a answer, err error) {
 	}
 	switch a {
 	case taken:
-		c.absolve(r, c.trust(r.who.UID, r.sent))
+		changed, refusals := c.trust(r.who.UID, r.sent)
+		c.absolve(r, refusals)
+		if changed {
+			c.Cancel(string(r.who.UID)) // What waits may need no turn now.
+		}
 	case refused:
 		if !r.charged {
 			c.distrust(r)

@@ -115,6 +115,30 @@ func TestRESTLimitForgedTokensShareASmallOneOfTheHost(t *testing.T) {
 	})
 }
 
+func TestRESTLimitHostHasOneHoweverItIsWritten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		who := w.caller("hostile", 1)
+		ask := func(host string) error {
+			_, err := w.User(t.Context(), who, host, credential.NewAccessToken("forged"))
+			return err
+		}
+		for range PerHour {
+			_ = ask("github.com")
+		}
+		before := w.gh.bad
+		for _, host := range []string{"github.com:443", "github.com/api/v3", "GitHub.com"} {
+			waiting, waits := errors.AsType[*WaitingError](ask(host))
+			if !waits || waiting.Host != "github.com" || w.gh.bad != before {
+				t.Errorf("%s has turns of its own", host)
+			}
+			if _, waits := w.Waits(host, who.UID); !waits {
+				t.Errorf("who waits for %s is not known to", host)
+			}
+		}
+	})
+}
+
 func TestRESTLimitMadeUpClientSecretsShareItToo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
@@ -275,11 +299,11 @@ func TestRESTLimitHostRestsForAllThatIsNotTrustedWhenGitHubCountsTooMany(t *test
 		err  *github.Error
 		rest time.Duration
 	}{
-		"too many bad credentials":         {&github.Error{Reason: github.LoginAttemptsExceeded, Status: 403}, leastPause},
-		"a limit of the address":           {&github.Error{Reason: github.RateLimited, Status: 403, RetryAfter: 10 * time.Minute}, 10 * time.Minute},
-		"one that would last for ever":     {&github.Error{Reason: github.RateLimited, Status: 403, RetryAfter: 24 * time.Hour}, mostPause},
-		"the quota of a token, not of all": {&github.Error{Reason: github.RateLimited, Status: 403, RetryAfter: 10 * time.Minute, OwnLimit: true}, 0},
-		"an outage":                        {&github.Error{Reason: github.ServerError, Status: 502}, 0},
+		"too many bad credentials":          {&github.Error{Reason: github.LoginAttemptsExceeded, Status: 403}, leastPause},
+		"a limit of the address":            {&github.Error{Reason: github.RateLimited, Status: 403, RetryAfter: 10 * time.Minute}, 10 * time.Minute},
+		"one that would last for ever":      {&github.Error{Reason: github.RateLimited, Status: 403, RetryAfter: 24 * time.Hour}, mostPause},
+		"that of a token that GitHub knows": {&github.Error{Reason: github.RateLimited, Status: 403, RetryAfter: 10 * time.Minute, KnowsCredential: true}, 0},
+		"an outage":                         {&github.Error{Reason: github.ServerError, Status: 502}, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -344,6 +368,45 @@ func TestRESTLimitWhoWaitsIsWokenForItsTurn(t *testing.T) {
 			t.Error("nobody was woken")
 		}
 	})
+}
+
+// What a resource waited to ask may need no turn once GitHub has issued it something, or has taken what it was sent.
+func TestRESTLimitTrustEndsTheWaitOfTheResource(t *testing.T) {
+	for name, trust := range map[string]func(*world, Caller){
+		"by an exchange": func(w *world, who Caller) {
+			w.Received(who.UID, github.App{}, credential.NewAccessToken("new").Fingerprint())
+		},
+		"by an answer": func(w *world, who Caller) {
+			w.gh.good["new"] = true
+			who.QueueID, who.Namespace = "work of its own", "another" // There are turns left for another.
+			if !w.asked(who, "new") {
+				t.Fatal("there is no turn")
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld()
+				who := w.caller("a", 0)
+				for n := 0; w.asked(who, fmt.Sprint("forged ", n)); n++ { // until there is no turn
+				}
+				trust(w, who)
+				if _, waits := w.Waits("github.com", who.UID); waits {
+					t.Error("it waits for a turn that it does not need")
+				}
+				w.gh.good["new"] = true
+				if !w.asked(who, "new") {
+					t.Error("it has no turn")
+				}
+				for n := 0; w.asked(who, fmt.Sprint("forged again ", n)); n++ {
+				}
+				w.asked(who, "new")
+				if _, waits := w.Waits("github.com", who.UID); !waits {
+					t.Error("what is no news has ended the wait")
+				}
+			})
+		})
+	}
 }
 
 // A resource that is gone is forgotten, and its last answer comes after that.

@@ -72,24 +72,26 @@ func (c *Client) isTrusted(r *request) (trusted bool) {
 	return trusted && c.hasDoubts(place{r.who.Namespace, r.host})
 }
 
-// trust notes that GitHub knows a credential, and returns how often it has refused it before that.
-func (c *Client) trust(uid types.UID, s sent) (refusals int) {
-	remember := func(n *note) { refusals = n.trust(s) }
+// trust notes that GitHub knows a credential, and returns whether another one, or none, was trusted before, and how often
+// GitHub has refused this one.
+func (c *Client) trust(uid types.UID, s sent) (changed bool, refusals int) {
+	remember := func(n *note) { changed, refusals = n.trust(s) }
 	if !c.notes.Peek(uid, remember) {
 		if _, known := c.options.Memory.Name(uid); known { // What is gone must not be remembered anew.
 			c.notes.With(uid, remember)
 		}
 	}
-	return refusals
+	return changed, refusals
 }
 
-// trust begins anew to trust a credential, and returns how often it was refused.
-func (n *note) trust(s sent) (refusals int) {
-	if n[s.kind].name == s.name {
-		refusals = n[s.kind].refusals
-	}
+// trust begins anew to trust a credential, and returns whether that is news, and how often it was refused.
+func (n *note) trust(s sent) (changed bool, refusals int) {
+	before := n[s.kind]
 	n[s.kind] = standing{name: s.name}
-	return refusals
+	if before.name != s.name {
+		return true, 0
+	}
+	return false, before.refusals
 }
 
 // distrust notes that GitHub has refused a trusted credential.

@@ -24,11 +24,11 @@ type note struct {
 	living   remains
 	// hopeless reports that there is no use in another try, givenUp that an event has told so.
 	hopeless, givenUp bool
-	// waits is the host for whose credentials endpoint, or for trying the client secret, there is to be a turn; empty when
-	// none is waited for. turn is that for whose credentials endpoint there is one. told reports that an event has told of
-	// the waiting.
-	waits, turn  string
-	secret, told bool
+	// queue is where a turn is waited for, and turn the host for whose credentials endpoint there is one.
+	queue queue
+	turn  string
+	// waited reports that there was no turn at first, of which an event has told.
+	waited bool
 	// revoked are the pairs that GitHub has revoked. The backup may hold the same one, and asked for it once more
 	// GitHub would know no such token.
 	revoked map[tokens]bool
@@ -55,25 +55,24 @@ func (r *Revoker) Advance(ctx context.Context, token *v1alpha1.GitHubUserToken, 
 	r.notes.Peek(token.UID, func(n *note) { known = *n })
 	now := r.options.Clock.Now()
 	most := maxTime
-	if known.waits != "" || known.turn != "" {
+	if known.waited { // It is to have time for its request as well.
 		most = maxTurnTime
 	}
-	left := token.DeletionTimestamp.Add(most).Sub(now)
+	left := r.leftFor(token, most)
 	wait := known.next - r.options.Clock.Monotonic()
 	switch {
 	case known.done:
 		return Step{Done: true}, nil
-	case known.hopeless, left <= 0 && (known.failures > 0 || known.waits != ""):
+	case known.hopeless, left <= 0 && (known.failures > 0 || known.queue != (queue{})):
 		r.giveUp(token, known.living, known.err)
 		r.cancel(string(token.UID))
 		r.notes.With(token.UID, func(n *note) { n.done, n.givenUp = true, true })
 		return Step{Done: true}, nil
-	case known.waits != "":
-		waiting, ok := errors.AsType[*waitingError](r.awaitTurn(token, known.waits, known.secret))
-		if ok {
+	case known.queue != (queue{}):
+		if waiting := r.awaitTurn(token, known.queue, left); waiting != nil {
 			return Step{RequeueAt: now.Add(min(max(time.Until(waiting.until), time.Second), left+time.Millisecond))}, nil
 		}
-		if known.secret && wait > 0 {
+		if known.queue.secret && wait > 0 {
 			return Step{RequeueAt: now.Add(min(wait, max(left, 0)+time.Millisecond))}, nil
 		}
 	case wait > 0:
@@ -97,6 +96,11 @@ func (r *Revoker) Advance(ctx context.Context, token *v1alpha1.GitHubUserToken, 
 	return Step{RequeueAt: now.Add(again)}, nil
 }
 
+// leftFor is how much is left of the time that the deletion of a resource may take.
+func (r *Revoker) leftFor(token *v1alpha1.GitHubUserToken, most time.Duration) time.Duration {
+	return token.DeletionTimestamp.Add(most).Sub(r.options.Clock.Now())
+}
+
 // revoke makes one try to revoke all pairs of a resource, and notes how it ended.
 func (r *Revoker) revoke(log logr.Logger, token *v1alpha1.GitHubUserToken) {
 	ctx, cancel := r.options.Clock.WithTimeout(context.Background(), 2*callTimeout)
@@ -107,8 +111,8 @@ func (r *Revoker) revoke(log logr.Logger, token *v1alpha1.GitHubUserToken) {
 	r.notes.With(token.UID, func(n *note) {
 		n.done, n.err, n.living, n.hopeless, n.turn = err == nil, err, living, isHopeless(err), ""
 		if waits {
-			n.waits, n.secret, tell, n.told = waiting.host, waiting.secret, !n.told, true
-			if n.secret {
+			n.queue, tell, n.waited = waiting.in, !n.waited, true
+			if n.queue.secret {
 				n.next = now + time.Second // There may be no place to wait in.
 			}
 			return
@@ -121,6 +125,9 @@ func (r *Revoker) revoke(log logr.Logger, token *v1alpha1.GitHubUserToken) {
 	}
 	if waits {
 		return
+	}
+	if err == nil {
+		r.cancel(string(token.UID)) // It may have waited there, and have had its other turn first.
 	}
 	if err != nil {
 		log.Info("The pair could not be revoked at GitHub", "why", words.Of(err))

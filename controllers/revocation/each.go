@@ -23,7 +23,9 @@ func (r *Revoker) revokeEach(ctx context.Context, token *v1alpha1.GitHubUserToke
 		return remains{}, err
 	}
 	app := r.options.App(ctx, token)
-	who := restlimit.Caller{UID: token.UID, Namespace: token.Namespace}
+	asker := asker{
+		who: restlimit.Caller{UID: token.UID, Namespace: token.Namespace}, turn: r.turnOf(token), left: r.leftFor(token, maxTurnTime),
+	}
 	var living remains
 	var failed error
 	for _, ref := range refs {
@@ -60,7 +62,7 @@ func (r *Revoker) revokeEach(ctx context.Context, token *v1alpha1.GitHubUserToke
 			r.noteRevoked(token.UID, p) // It goes with its own resource.
 			continue
 		}
-		if err := r.revokePair(ctx, who, issuer, p, r.turnOf(token)); err == nil {
+		if err := r.revokePair(ctx, asker, issuer, p); err == nil {
 			r.noteRevoked(token.UID, p)
 		} else if failed == nil || isHopeless(failed) {
 			living, failed = remainsOf(p), err

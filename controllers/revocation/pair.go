@@ -72,9 +72,9 @@ func (p pair) hasExpired(now time.Time) bool { return !p.expires.IsZero() && !no
 // revokePair revokes one pair: through the App while the access token may live, which names the whole pair, and
 // otherwise by its tokens, which are authority enough to revoke themselves: those of them that are not known to be
 // dead. That the App knows no such access token says nothing of the refresh token, and of a young pair nothing at all.
-// turn asks for one request to the tokens' own endpoint of a host; an error says that there is none yet. For what has
-// expired by the clock, and is all that is left, no turn is waited for.
-func (r *Revoker) revokePair(ctx context.Context, who restlimit.Caller, app github.App, p pair, turn func(host string) error) error {
+// For what has expired by the clock, and is all that is left, no turn is waited for. A client secret that would have its turn
+// too late is not waited for either while the tokens' own endpoint may be asked: that has a limit of its own.
+func (r *Revoker) revokePair(ctx context.Context, a asker, app github.App, p pair) error {
 	if p.access.IsZero() && p.refresh.IsZero() {
 		return nil
 	}
@@ -83,13 +83,17 @@ func (r *Revoker) revokePair(ctx context.Context, who restlimit.Caller, app gith
 	now := r.options.Clock.Now()
 	young, dead := p.isYoung(now), p.isDead(now)
 	var unknown error
+	var untried *waitingError
 	if !app.ClientSecret.IsZero() && !dead {
-		err := r.options.GitHub.RevokeToken(ctx, who, app, p.access)
+		err := r.options.GitHub.RevokeToken(ctx, a.who, app, p.access)
 		if waiting, ok := errors.AsType[*restlimit.WaitingError](err); ok {
-			return &waitingError{host: waiting.Host, until: waiting.Until, secret: true}
+			untried = &waitingError{queue{host: waiting.Host, secret: true, only: a.secretOnly}, waiting.Until}
 		}
 		var failed *github.Error
 		switch {
+		case untried != nil && (a.secretOnly || !untried.isLaterThan(a.left)):
+			return untried
+		case untried != nil:
 		case err == nil || !errors.As(err, &failed):
 			return err
 		case failed.Reason == github.TokenInvalid:
@@ -110,11 +114,15 @@ func (r *Revoker) revokePair(ctx context.Context, who restlimit.Caller, app gith
 	}
 	host := p.host()
 	doubtful := refresh.IsZero() && p.hasExpired(now)
-	if err := turn(host); err != nil {
-		if doubtful {
+	if waiting := a.turn(host); waiting != nil {
+		switch {
+		case doubtful:
 			return nil
+		case untried != nil:
+			return untried // The estimate is that of the worst case.
+		default:
+			return waiting
 		}
-		return err
 	}
 	err := r.options.GitHub.RevokeCredentials(ctx, app.Host, access, refresh)
 	r.pauseCredentials(host, err)
@@ -123,6 +131,9 @@ func (r *Revoker) revokePair(ctx context.Context, who restlimit.Caller, app gith
 		return err
 	case doubtful:
 		return nil
+	case untried != nil:
+		untried.in.only = true
+		return untried
 	case unknown != nil && young:
 		return unknown // The App may know the token in a moment.
 	default:

@@ -88,7 +88,7 @@ func TestRevocationOfOnePair(t *testing.T) {
 			if !c.withoutSecret {
 				by.ClientSecret = credential.NewClientSecret("app-secret")
 			}
-			if err := w.revoker.revokePair(t.Context(), restlimit.Caller{UID: "u1"}, by, p, func(string) error { return nil }); err != c.want { //nolint:errorlint // It is to be the very one.
+			if err := w.revoker.revokePair(t.Context(), asker{who: restlimit.Caller{UID: "u1"}, turn: func(string) *waitingError { return nil }}, by, p); err != c.want { //nolint:errorlint // It is to be the very one.
 				t.Errorf("got %v, want %v", err, c.want)
 			}
 			if !slices.Equal(w.calls, c.calls) {
@@ -100,7 +100,7 @@ func TestRevocationOfOnePair(t *testing.T) {
 
 // A turn at the tokens' endpoint is worth waiting for while something is known to live.
 func TestRevocationWaitsForNoTurnForWhatHasExpiredByTheClock(t *testing.T) {
-	noTurn := errors.New("not yet")
+	noTurn := &waitingError{}
 	for name, c := range map[string]struct {
 		expires time.Time
 		refresh string
@@ -115,7 +115,7 @@ func TestRevocationWaitsForNoTurnForWhatHasExpiredByTheClock(t *testing.T) {
 			p := pair{
 				app: "github.com/Iv23li", access: credential.NewAccessToken("ghu_1"), refresh: credential.NewRefreshToken(c.refresh), expires: c.expires,
 			}
-			if err := w.revoker.revokePair(t.Context(), restlimit.Caller{UID: "u1"}, github.App{Host: "github.com"}, p, func(string) error { return noTurn }); err != c.want { //nolint:errorlint // It is to be the very one.
+			if err := w.revoker.revokePair(t.Context(), asker{who: restlimit.Caller{UID: "u1"}, turn: func(string) *waitingError { return noTurn }}, github.App{Host: "github.com"}, p); err != c.want { //nolint:errorlint // It is to be the very one.
 				t.Errorf("got %v, want %v", err, c.want)
 			}
 			if len(w.calls) != 0 {

@@ -31,33 +31,56 @@ type Limiter interface {
 	Cancel(id string)
 }
 
+// queue is where a turn is waited for; zero is nowhere.
+type queue struct {
+	host string
+	// secret reports that it is for those who try a client secret there, and not for those who ask the credentials endpoint.
+	secret bool
+	// only reports that the credentials endpoint is of no use instead, since the host has none.
+	only bool
+}
+
 // waitingError: GitHub was not asked, since it is not this namespace's turn.
 type waitingError struct {
-	host  string
+	in    queue
 	until time.Time
-	// secret reports that the turn is one to try the client secret, and not one at the credentials endpoint.
-	secret bool
 }
 
 func (e *waitingError) Error() string {
-	if e.secret {
-		return (&restlimit.WaitingError{Host: e.host, Until: e.until}).Error()
+	if e.in.secret {
+		return (&restlimit.WaitingError{Host: e.in.host, Until: e.until}).Error()
 	}
-	return e.host + ": its limit of requests without a client secret is used up, and this namespace has no turn yet"
+	return e.in.host + ": its limit of requests without a client secret is used up, and this namespace has no turn yet"
 }
 
 // credentialsOf is the one name by which the limiter knows a host's endpoint.
 func credentialsOf(host string) string { return host + "/credentials" }
 
+// isLaterThan reports whether the turn does not come in that time, for all that is known.
+func (e *waitingError) isLaterThan(left time.Duration) bool {
+	return time.Until(e.until) > left // The limiter has the real clock.
+}
+
+// asker is for whom a pair is revoked, and how long that may take.
+type asker struct {
+	who restlimit.Caller
+	// turn asks for one request to the tokens' own endpoint of a host; an error says that there is none yet.
+	turn func(host string) *waitingError
+	// left is for how much longer turns are waited for.
+	left time.Duration
+	// secretOnly reports that the tokens' own endpoint was found to be of no use.
+	secretOnly bool
+}
+
 // acquire asks for a turn; nil means that it may be used now.
-func (r *Revoker) acquire(host, id, namespace string) error {
+func (r *Revoker) acquire(host, id, namespace string) *waitingError {
 	if r.options.Limiter == nil {
 		return nil
 	}
 	// Who has waited longest goes first.
 	ok, until := r.options.Limiter.Acquire(credentialsOf(host), ratelimit.Request{ID: id, Namespace: namespace, Yields: true})
 	if !ok {
-		return &waitingError{host: host, until: until}
+		return &waitingError{in: queue{host: host}, until: until}
 	}
 	return nil
 }
@@ -78,8 +101,8 @@ func (r *Revoker) pauseCredentials(host string, err error) {
 }
 
 // turnOf is the turn of a resource that is being deleted: one that it got while it waited, or a new one.
-func (r *Revoker) turnOf(token *v1alpha1.GitHubUserToken) func(host string) error {
-	return func(host string) error {
+func (r *Revoker) turnOf(token *v1alpha1.GitHubUserToken) func(host string) *waitingError {
+	return func(host string) *waitingError {
 		got := false
 		r.notes.Peek(token.UID, func(n *note) { got, n.turn = n.turn == host, "" })
 		if got {
@@ -90,34 +113,42 @@ func (r *Revoker) turnOf(token *v1alpha1.GitHubUserToken) func(host string) erro
 }
 
 // awaitTurn looks whether the turn of a resource that waits for one has come. One to try the client secret is held for it.
-func (r *Revoker) awaitTurn(token *v1alpha1.GitHubUserToken, host string, secret bool) error {
-	if secret {
-		if until, waits := r.options.GitHub.Waits(host, token.UID); waits {
-			return &waitingError{host: host, until: until, secret: true}
+// Where that would come too late, the resource waits for the credentials endpoint as well.
+func (r *Revoker) awaitTurn(token *v1alpha1.GitHubUserToken, in queue, left time.Duration) *waitingError {
+	var secret *waitingError
+	if in.secret {
+		until, waits := r.options.GitHub.Waits(in.host, token.UID)
+		if !waits {
+			r.notes.With(token.UID, func(n *note) { n.queue = queue{} })
+			return nil
 		}
-		r.notes.With(token.UID, func(n *note) { n.waits, n.secret = "", false })
-		return nil
+		if secret = (&waitingError{in, until}); in.only || !secret.isLaterThan(left) {
+			return secret
+		}
 	}
-	if err := r.acquire(host, string(token.UID), token.Namespace); err != nil {
-		return err
+	if waiting := r.acquire(in.host, string(token.UID), token.Namespace); waiting != nil {
+		if secret != nil && secret.until.Before(waiting.until) {
+			return secret
+		}
+		return waiting
 	}
-	r.notes.With(token.UID, func(n *note) { n.waits, n.turn = "", host })
+	r.notes.With(token.UID, func(n *note) { n.queue, n.turn = queue{}, in.host })
 	return nil
 }
 
 // tellWaiting tells that a resource waits for its turn, once.
 func (r *Revoker) tellWaiting(log logr.Logger, token *v1alpha1.GitHubUserToken, waiting *waitingError) {
-	log.Info("The pair is revoked at GitHub when it is its turn", "host", waiting.host, "about", waiting.until)
+	log.Info("The pair is revoked at GitHub when it is its turn", "host", waiting.in.host, "about", waiting.until)
 	if r.options.Events == nil {
 		return
 	}
-	if waiting.secret {
+	if waiting.in.secret {
 		r.options.Events.Eventf(token, nil, eventNormal, EventRevocationWaiting, "Revoke",
 			"The token is revoked at GitHub when it is the turn of this namespace, at about %s: whether %s takes the client secret is not known yet, and %d such requests an hour are made to it.",
-			words.Time(waiting.until), waiting.host, restlimit.PerHour)
+			words.Time(waiting.until), waiting.in.host, restlimit.PerHour)
 		return
 	}
 	r.options.Events.Eventf(token, nil, eventNormal, EventRevocationWaiting, "Revoke",
 		"The token is revoked at GitHub when it is the turn of this namespace, at about %s: %s takes %d requests an hour without a client secret. With the client secret of the App there is nothing to wait for.",
-		words.Time(waiting.until), waiting.host, CredentialsPerHour)
+		words.Time(waiting.until), waiting.in.host, CredentialsPerHour)
 }

@@ -193,9 +193,105 @@ func TestRevocationDeletionWaitsForItsTurnToHaveItsClientSecretTried(t *testing.
 }
 
 func TestRevocationDeletionDoesNotWaitForEverToHaveItsClientSecretTried(t *testing.T) {
-	w := newWorld(t)
-	w.turnIn = 88 * time.Second
+	w, _ := withTurns(t, 0)
+	w.noSecret, w.turnIn = false, 88*time.Second
 	if took := w.finish(); took < maxTurnTime || took > maxTurnTime+time.Second || len(w.calls) != 0 {
 		t.Errorf("it took %s, and GitHub was called by %q", took, w.calls)
 	}
+}
+
+// The tokens' own endpoint needs no client secret, and has a limit of its own.
+func TestRevocationWhoseClientSecretWouldHaveItsTurnTooLateIsDoneByTheTokens(t *testing.T) {
+	const byApp, byTokens = "app github.com/Iv23li", "tokens github.com 10"
+	unsupported := failure(github.NotSupported)
+	for name, c := range map[string]struct {
+		left    int
+		later   func(*world, *turns)
+		byToken error
+		calls   []string
+		took    time.Duration
+	}{
+		"at once, where there is a turn":                {left: 1, calls: []string{byTokens}},
+		"or when there is one":                          {later: func(_ *world, l *turns) { l.left = 1 }, calls: []string{byTokens}, took: 4 * time.Minute},
+		"or the secret is tried after all":              {later: func(w *world, _ *turns) { w.turnIn = 0 }, calls: []string{byApp}, took: 4 * time.Minute},
+		"also where the host has no such endpoint":      {left: 1, byToken: unsupported, later: func(w *world, _ *turns) { w.turnIn = 0 }, calls: []string{byTokens, byApp}, took: 4 * time.Minute},
+		"and is given up where there is no turn at all": {later: func(*world, *turns) {}, took: maxTurnTime},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, l := withTurns(t, c.left)
+			w.noSecret, w.turnIn, w.byToken = false, time.Hour, []error{c.byToken}
+			for range 2 {
+				w.advance()
+			}
+			if c.later != nil {
+				w.clock.Mono += 4 * time.Minute // One of the limiters wakes it.
+				c.later(w, l)
+			}
+			took := w.finish()
+			if c.later != nil {
+				took += 4 * time.Minute
+			}
+			if !slices.Equal(w.calls, c.calls) || took < c.took || took > c.took+2*time.Second {
+				t.Errorf("GitHub was called by %q, and it took %s; want %q, %s", w.calls, took, c.calls, c.took)
+			}
+		})
+	}
+}
+
+func TestRevocationPairThatIsNotLetInIsEndedByItsTokensWhereTheSecretWouldBeTriedTooLate(t *testing.T) {
+	for name, c := range map[string]struct {
+		byToken error
+		slept   time.Duration
+	}{
+		"the host takes it":             {nil, 0},
+		"the host has no such endpoint": {failure(github.NotSupported), maxTurnTime},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, _ := withTurns(t, 10)
+			w.noSecret, w.turnIn, w.byToken = false, time.Hour, []error{c.byToken}
+			record := rotation.Record{Owner: scope.OwnerOf(w.token), App: "github.com/Iv23li", Reply: &github.Reply{SentAt: w.clock.Now()}}
+			w.revoker.Unadmitted(t.Context(), scope.InlineApp(w.token).App, record, github.Tokens{
+				AccessToken: credential.NewAccessToken("ghu_1"), RefreshToken: credential.NewRefreshToken("ghr_1"), ExpiresAt: w.clock.Now().Add(8 * time.Hour),
+			})
+			var slept time.Duration
+			for _, pause := range w.clock.Slept {
+				slept += pause
+			}
+			if !slices.Equal(w.calls, []string{"tokens github.com 10"}) || slept.Round(time.Second) != c.slept {
+				t.Errorf("GitHub was called by %q, after %s", w.calls, slept)
+			}
+		})
+	}
+}
+
+// A turn that comes late is of no use when the first answer to its request is an outage that nobody outlasts.
+func TestRevocationThatHasWaitedForItsTurnHasTimeForItsRequest(t *testing.T) {
+	outage := []error{failure(github.ServerError), failure(github.ServerError), nil}
+	t.Run("of a resource that is deleted", func(t *testing.T) {
+		w, l := withTurns(t, 0)
+		w.advance()
+		w.clock.Mono += 5 * time.Minute
+		l.left, w.byToken = 10, outage
+		w.finish()
+		if len(w.calls) != len(outage) {
+			t.Errorf("GitHub was called by %q; the events are %q", w.calls, w.events)
+		}
+	})
+	t.Run("of a pair that is not let in", func(t *testing.T) {
+		w, l := withTurns(t, 0)
+		w.byToken = outage
+		began := w.clock.Mono
+		w.clock.OnSleep = func() {
+			if w.clock.Mono-began > 5*time.Minute {
+				l.left = 10
+			}
+		}
+		record := rotation.Record{Owner: scope.OwnerOf(w.token), App: "github.com/Iv23li", Reply: &github.Reply{SentAt: w.clock.Now()}}
+		w.revoker.Unadmitted(t.Context(), scope.InlineApp(w.token).App, record, github.Tokens{
+			AccessToken: credential.NewAccessToken("ghu_1"), RefreshToken: credential.NewRefreshToken("ghr_1"), ExpiresAt: w.clock.Now().Add(8 * time.Hour),
+		})
+		if len(w.calls) != len(outage) {
+			t.Errorf("GitHub was called by %q; the events are %q", w.calls, w.events)
+		}
+	})
 }

@@ -39,21 +39,26 @@ func (r *Revoker) Unadmitted(ctx context.Context, app github.App, record rotatio
 	}
 	// It is no resource's own work, so that nobody is woken for it: it comes back when its turn should have come.
 	id := "unadmitted " + string(p.tokens().refresh+p.tokens().access)
-	turn := func(host string) error { return r.acquire(host, id, record.Owner.Namespace) }
-	who := restlimit.Caller{UID: types.UID(record.Owner.UID), Namespace: record.Owner.Namespace, Waits: id}
+	asker := asker{
+		who:  restlimit.Caller{UID: types.UID(record.Owner.UID), Namespace: record.Owner.Namespace, QueueID: id},
+		turn: func(host string) *waitingError { return r.acquire(host, id, record.Owner.Namespace) },
+	}
 	defer r.cancel(id)
 	defer r.options.GitHub.Cancel(id)
-	began := r.options.Clock.Monotonic()
+	began, most := r.options.Clock.Monotonic(), maxTime
 	for failures := 1; ; failures++ {
-		err := r.revokePair(ctx, who, app, p, turn)
+		asker.left = maxTurnTime - (r.options.Clock.Monotonic() - began)
+		err := r.revokePair(ctx, asker, app, p)
 		if err == nil {
 			revocations.WithLabelValues(resultRevoked).Inc()
 			log.Info("A pair that must not be stored was revoked at GitHub")
 			return
 		}
-		most, pause := maxTime, pauseAfter(err, failures)
+		pause := pauseAfter(err, failures)
 		if waiting, ok := errors.AsType[*waitingError](err); ok {
-			// A turn is held for some seconds only, and may come earlier than it was thought.
+			asker.secretOnly = waiting.in.only
+			// A turn is held for some seconds only, and may come earlier than it was thought. What has waited for one is to have
+			// time for its request as well.
 			most, pause = maxTurnTime, min(max(time.Until(waiting.until), time.Second), restlimit.PollEvery)
 		}
 		left := most - (r.options.Clock.Monotonic() - began)

@@ -3,6 +3,8 @@ package seeds
 import (
 	"sync"
 	"time"
+
+	"github.com/githubusertoken/github-user-token-operator/internal/backoff"
 )
 
 const (
@@ -23,6 +25,16 @@ type PacedError struct {
 // Error says so. It tells no time: that would be another one at each look, and each look a write of the status.
 func (*PacedError) Error() string {
 	return "the operator reads a megabyte a second of the Secrets that are named in one namespace, and those of this one are large or changed all the time"
+}
+
+const (
+	// leastPacedWait and mostPacedWait bound when a read that waited is tried again.
+	leastPacedWait, mostPacedWait = time.Second, 30 * time.Second
+)
+
+// Backoff has the read tried again when there is room, and later each time while others are faster.
+func (e *PacedError) Backoff() backoff.Backoff {
+	return backoff.Backoff{First: max(e.RetryIn, leastPacedWait), Max: mostPacedWait}
 }
 
 // pace keeps what is read of the Secrets of a namespace to a measure: resources and Secrets may be changed a hundred times a

@@ -42,9 +42,9 @@ func (c *Checks) VerifyAccount(ctx context.Context, app github.App, record rotat
 	began := clock.Monotonic()
 	patience := c.verifyWithin(record, tokens)
 	// It is not begun anew when it has its turn, and so has a name of its own among those who wait.
-	who := restlimit.Caller{UID: types.UID(record.Owner.UID), Namespace: record.Owner.Namespace, Waits: "account " + record.ID}
+	who := restlimit.Caller{UID: types.UID(record.Owner.UID), Namespace: record.Owner.Namespace, QueueID: "account " + record.ID}
 	c.options.GitHub.Received(who.UID, app, tokens.AccessToken.Fingerprint())
-	defer c.options.GitHub.Cancel(who.Waits)
+	defer c.options.GitHub.Cancel(who.QueueID)
 	var refusedSince *time.Duration
 	for try := 1; ; try++ {
 		user, err := c.user(ctx, who, app.Host, tokens.AccessToken)

@@ -43,6 +43,9 @@ func (c *Checks) Confirm(ctx context.Context, token *v1alpha1.GitHubUserToken, p
 	if t.knownDead || t.app.Key() != pair.State.App || c.options.GitHub.CheckHost(t.app.Host) != nil {
 		return
 	}
+	// It is not begun anew when it has its turn, and must leave the place of the resource's own checks alone.
+	t.queueID = "notice " + string(t.uid()) + " " + string(t.token)
+	defer c.options.GitHub.Cancel(t.queueID)
 	log := logr.FromContextOrDiscard(ctx)
 	for try, deaths := 1, 0; ; try++ {
 		pause := noticeConfirm
@@ -56,7 +59,7 @@ func (c *Checks) Confirm(ctx context.Context, token *v1alpha1.GitHubUserToken, p
 				return
 			}
 		case waiting:
-			pause = min(retryAfter, restlimit.PollEvery) // It is not begun anew when it has its turn.
+			pause = min(retryAfter, restlimit.PollEvery) // A turn is held for some seconds only.
 		default:
 			pause = min(max(noticeBackoff.After(try), retryAfter), maxNoticePause)
 		}

@@ -52,3 +52,17 @@ func TestTokenCheckAfterANotice(t *testing.T) {
 		})
 	}
 }
+
+// A place of the resource's own would be given up, or its turn used, for what nobody is woken for.
+func TestTokenCheckAfterANoticeWaitsUnderANameOfItsOwn(t *testing.T) {
+	w := newWorld(t, reply{alive: true})
+	w.turnIn = time.Hour
+	w.checks.Confirm(t.Context(), w.token, w.scope().Pair)
+	ids := slices.Compact(w.queueIDs)
+	if len(ids) != 1 || ids[0] == "" || ids[0] == string(w.token.UID) {
+		t.Fatalf("it waits as %q", ids)
+	}
+	if !slices.Equal(w.canceled, ids) {
+		t.Errorf("it waits as %q, and gives up %q", ids, w.canceled)
+	}
+}

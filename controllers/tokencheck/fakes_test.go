@@ -61,11 +61,13 @@ type world struct {
 	storeErr    error
 	secretErr   error
 	// turnIn is in how long there is a turn to ask; zero when there is one. waits says that one is waited for.
-	turnIn   time.Duration
-	waits    bool
-	received []credential.Fingerprint
-	busy     bool
-	unwanted bool
+	turnIn time.Duration
+	waits  bool
+	// queueIDs are the names under which was asked, and canceled those given up.
+	queueIDs, canceled []string
+	received           []credential.Fingerprint
+	busy               bool
+	unwanted           bool
 
 	marked, cleared, learnt int
 	learntUser              rotation.User
@@ -164,7 +166,8 @@ func (w *world) reply() reply {
 	return r
 }
 
-func (w *world) CheckToken(_ context.Context, _ restlimit.Caller, app github.App, _ credential.AccessToken) (github.Check, error) {
+func (w *world) CheckToken(_ context.Context, who restlimit.Caller, app github.App, _ credential.AccessToken) (github.Check, error) {
+	w.queueIDs = append(w.queueIDs, who.QueueID)
 	if err := w.turn(); err != nil {
 		return github.Check{}, err
 	}
@@ -197,7 +200,7 @@ func (w *world) Received(_ types.UID, _ github.App, token credential.Fingerprint
 	w.received = append(w.received, token)
 }
 
-func (w *world) Cancel(string) { w.waits = false }
+func (w *world) Cancel(id string) { w.waits, w.canceled = false, append(w.canceled, id) }
 
 func (w *world) CheckHost(string) error { return w.hostErr }
 

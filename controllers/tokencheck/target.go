@@ -19,6 +19,8 @@ type target struct {
 	ref    rotation.Ref
 	app    github.App
 	policy rotation.Policy
+	// queueID is that of restlimit.Caller.
+	queueID string
 	// token names the access token.
 	token credential.Fingerprint
 	// interval is how often to check it; zero when it is not checked.
@@ -38,7 +40,7 @@ func (t target) subject() runner.Subject {
 
 // caller is who asks.
 func (t target) caller() restlimit.Caller {
-	return restlimit.Caller{UID: t.uid(), Namespace: t.owner.Namespace}
+	return restlimit.Caller{UID: t.uid(), Namespace: t.owner.Namespace, QueueID: t.queueID}
 }
 
 func (t target) name() types.NamespacedName {

@@ -184,9 +184,9 @@ type Error struct {
 	// RetryAfter is how long GitHub asks to wait, 0 if it does not say. At RateLimited it holds for the
 	// whole App, at SlowDown it is the new polling interval.
 	RetryAfter time.Duration
-	// OwnLimit reports, at RateLimited, that what is used up is the quota of the credential that was sent, which GitHub
-	// knows then, and not that of the address.
-	OwnLimit bool
+	// KnowsCredential reports, at RateLimited, that GitHub knows the credential that was sent. The limit is that of whoever
+	// holds it then, and not that of the address.
+	KnowsCredential bool
 	// Sent reports whether any byte of the request may have reached the host. REST calls, which may be
 	// repeated, leave it false where no reply came.
 	Sent bool

@@ -285,7 +285,7 @@ func (c *Client) restError(h host, response *gogithub.Response, err error, unaut
 	switch status := response.StatusCode; {
 	case status == http.StatusTooManyRequests, status == http.StatusForbidden && (reply.RateLimited || reply.speaksOfRateLimit()):
 		e := reply.error(RateLimited)
-		e.OwnLimit = isOwnLimit(response.Header)
+		e.KnowsCredential = isOfKnown(response.Header)
 		return e
 	case status == http.StatusForbidden:
 		if detail, ok := singleSignOn(h, response.Header); ok {
@@ -308,11 +308,12 @@ func (c *Client) restError(h host, response *gogithub.Response, err error, unaut
 	return reply.error(reason)
 }
 
-// leastOwnLimit is less than the hourly quota of whoever GitHub knows, and more than that of an address.
-const leastOwnLimit = 1000
+// leastKnownQuota is less than the hourly quota of whoever GitHub knows, and more than the 60 of an address.
+const leastKnownQuota = 1000
 
-// isOwnLimit reports whether a rate limit is that of a credential. A secondary limit says nothing of whose it is.
-func isOwnLimit(header http.Header) bool {
-	limit, err := strconv.Atoi(strings.TrimSpace(header.Get("X-RateLimit-Limit")))
-	return err == nil && limit >= leastOwnLimit && strings.TrimSpace(header.Get("X-RateLimit-Remaining")) == "0"
+// isOfKnown reports whether an answer names the quota of a credential, and not that of the address: GitHub then knows the
+// credential, whether the quota is used up or a secondary limit has been reached, which has headers of its own.
+func isOfKnown(header http.Header) bool {
+	quota, err := strconv.Atoi(strings.TrimSpace(header.Get("X-RateLimit-Limit")))
+	return err == nil && quota >= leastKnownQuota
 }

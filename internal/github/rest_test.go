@@ -140,22 +140,23 @@ func TestRESTRateLimitOfTheAPIIsPassedOn(t *testing.T) {
 	}
 }
 
-// Whose limit it is tells whether others have to wait for it.
-func TestRESTQuotaOfATokenIsToldFromThatOfAnAddress(t *testing.T) {
+// Whose limit it is tells whether others have to wait for it. Secondary limits come with what is left of the quota.
+func TestRESTLimitOfATokenIsToldFromThatOfAnAddress(t *testing.T) {
 	for _, tc := range []struct {
 		name   string
 		header map[string]string
-		own    bool
+		known  bool
 	}{
 		{"a user's", map[string]string{"X-RateLimit-Limit": "5000", "X-RateLimit-Remaining": "0"}, true},
 		{"an address's", map[string]string{"X-RateLimit-Limit": "60", "X-RateLimit-Remaining": "0"}, false},
-		{"a secondary limit", map[string]string{"Retry-After": "60", "X-RateLimit-Limit": "5000", "X-RateLimit-Remaining": "4000"}, false},
+		{"a secondary limit of a user", map[string]string{"Retry-After": "60", "X-RateLimit-Limit": "5000", "X-RateLimit-Remaining": "4000"}, true},
+		{"a secondary limit of an address", map[string]string{"Retry-After": "60", "X-RateLimit-Limit": "60", "X-RateLimit-Remaining": "40"}, false},
 		{"one that says nothing", nil, false},
 	} {
 		s := newREST(t, 429, tc.header, `{"message":"API rate limit exceeded"}`)
 		_, err := s.client(t).User(t.Context(), s.host(), credential.NewAccessToken(newAccess))
-		if e := asError(t, err); e.Reason != RateLimited || e.OwnLimit != tc.own {
-			t.Errorf("%s: %s, own %t", tc.name, e.Reason, e.OwnLimit)
+		if e := asError(t, err); e.Reason != RateLimited || e.KnowsCredential != tc.known {
+			t.Errorf("%s: %s, known %t", tc.name, e.Reason, e.KnowsCredential)
 		}
 	}
 }

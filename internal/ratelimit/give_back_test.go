@@ -78,3 +78,31 @@ func TestLimitWaitsTellsOfRequestsWithoutATurn(t *testing.T) {
 		}
 	})
 }
+
+// All that waits for a host waits for one App: while that pauses, a request must not cost a look at each of the others, under
+// the lock that all limits share.
+func TestLimitPauseMakesNoRequestDear(t *testing.T) {
+	const app, waiting, requests = "github.com/rest", 50000, 300
+	l := New(Options{PerHour: 60})
+	for n := range waiting {
+		l.Acquire(app, request("a", n, time.Time{}))
+	}
+	took := func() time.Duration {
+		began := time.Now()
+		for n := range requests {
+			r := request("b", n, time.Time{})
+			l.Acquire(app, r)
+			l.Cancel(r.ID)
+			l.Return(app, "c")
+		}
+		return time.Since(began)
+	}
+	for range 10 { // Nobody has a turn left.
+		l.Acquire(app, request("b", waiting, time.Time{}))
+	}
+	before := took()
+	l.Pause(app, time.Now().Add(time.Hour))
+	if paused := took(); paused > max(20*before, 100*time.Millisecond) {
+		t.Errorf("%d requests took %s while the App paused, and %s before", requests, paused, before)
+	}
+}

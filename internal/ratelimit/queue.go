@@ -33,6 +33,8 @@ type queue struct {
 	rings   [2]ring // those of the requests that do not yield, and of those that do
 	waiting map[string]*entry
 	held    map[string]turn
+	// apps counts who waits by App.
+	apps map[string]int
 }
 
 // entry is a request with its App.
@@ -62,7 +64,7 @@ type turn struct {
 func newQueue(options Options, perHour int, shared bool) *queue {
 	return &queue{
 		options: options, shared: shared, budget: newBudget(options, perHour),
-		charged: map[string]*rate.Limiter{}, paused: map[string]time.Time{}, waiting: map[string]*entry{}, held: map[string]turn{},
+		charged: map[string]*rate.Limiter{}, paused: map[string]time.Time{}, waiting: map[string]*entry{}, held: map[string]turn{}, apps: map[string]int{},
 	}
 }
 
@@ -164,6 +166,26 @@ func (q *queue) enqueue(e *entry) {
 	at, _ := slices.BinarySearchFunc(l.requests, e, byExpiry)
 	l.requests = slices.Insert(l.requests, at, e)
 	q.waiting[e.ID] = e
+	q.apps[e.app]++
+}
+
+// dequeued notes that a request does not wait any more.
+func (q *queue) dequeued(e *entry) {
+	delete(q.waiting, e.ID)
+	if q.apps[e.app]--; q.apps[e.app] == 0 {
+		delete(q.apps, e.app)
+	}
+}
+
+// pausedUntil is until when nobody may go who waits, where all wait for the same App; otherwise zero. It spares a look at
+// each of them.
+func (q *queue) pausedUntil() time.Time {
+	if len(q.apps) == 1 {
+		for app := range q.apps {
+			return q.paused[app]
+		}
+	}
+	return time.Time{}
 }
 
 // yieldsSince is when a request that yields began to wait.
@@ -200,7 +222,7 @@ func (q *queue) remove(id string) {
 	if !ok {
 		return
 	}
-	delete(q.waiting, id)
+	q.dequeued(e)
 	g := q.ringOf(e)
 	i := g.lineOf(e.Namespace)
 	l := (*g)[i]
@@ -214,6 +236,9 @@ func (q *queue) remove(id string) {
 // take is the request whose turn it is, taken out of its ring; nil when none may go: those of Apps that
 // pause have no turn, and neither have namespaces that have used their share. Both keep their places.
 func (q *queue) take(now time.Time) *entry {
+	if now.Before(q.pausedUntil()) {
+		return nil
+	}
 	g := q.served()
 	tokens := 0.0
 	if q.budget != nil {
@@ -225,7 +250,7 @@ func (q *queue) take(now time.Time) *entry {
 			continue
 		}
 		next := l.requests[at]
-		delete(q.waiting, next.ID)
+		q.dequeued(next)
 		l.requests = slices.Delete(l.requests, at, at+1)
 		*g = slices.Delete(*g, i, i+1)
 		if len(l.requests) > 0 {
@@ -334,23 +359,33 @@ func (q *queue) next(now time.Time) time.Time {
 	for _, t := range q.held {
 		earlier(t.until)
 	}
+	all := q.pausedUntil()
 	for _, l := range *q.served() {
 		fill := q.fill(l.namespace, now)
 		if q.budget != nil && fill > float64(q.budget.Burst()) {
 			continue // Too much is set aside; no waiting brings another turn.
 		}
-		start := q.paused[l.requests[0].app]
-		for _, e := range l.requests[1:] {
-			if start.IsZero() {
-				break
-			}
-			if until := q.paused[e.app]; until.Before(start) {
-				start = until
-			}
+		start := all
+		if all.IsZero() {
+			start = q.pausedUntilOf(l)
 		}
 		earlier(q.affordable(fill, start, now))
 	}
 	return next
+}
+
+// pausedUntilOf is until when no request of a namespace may go; zero when one may.
+func (q *queue) pausedUntilOf(l *line) time.Time {
+	start := q.paused[l.requests[0].app]
+	for _, e := range l.requests[1:] {
+		if start.IsZero() {
+			break
+		}
+		if until := q.paused[e.app]; until.Before(start) {
+			start = until
+		}
+	}
+	return start
 }
 
 // affordable is when the bucket will be so full from now on, or after a pause.
