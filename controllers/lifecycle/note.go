@@ -60,6 +60,8 @@ type note struct {
 	leftAltered bool
 	// committing says why a received pair is not stored yet; nil when there is nothing to say.
 	committing *problem.Problem
+	// overdue counts the reconciles in a row that have left a time that has passed.
+	overdue int
 	// retries counts the tries of a write after the exchange under way that failed.
 	retries int
 	// proven and proof are GitHub's answer about a pair that was restored from a backup, and provenAt is when it was given,
