@@ -56,8 +56,9 @@ type note struct {
 	unreleased int
 	left       *rotation.Pair
 	leftTokens tokens
-	// leftAltered says that the answer to a write has shown that admission made something else of it.
-	leftAltered bool
+	// leftAltered says that the answer to a write has shown that admission made something else of it, and leftUnanswered that
+	// no answer has come that would have.
+	leftAltered, leftUnanswered bool
 	// committing says why a received pair is not stored yet; nil when there is nothing to say.
 	committing *problem.Problem
 	// overdue counts the reconciles in a row that have left a time that has passed.
