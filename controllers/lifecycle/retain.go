@@ -40,7 +40,9 @@ func (f *finalizer) letGo(ctx context.Context, token *v1alpha1.GitHubUserToken, 
 	if err != nil {
 		return fmt.Errorf("see whether the pair can be retained: %w", err)
 	}
-	f.notes.With(uid, func(m *note) { m.left, m.leftTokens, m.leftAltered, m.leftUnanswered = next.WithoutTokens(), tokensIn(next), false, false })
+	f.notes.With(uid, func(m *note) {
+		m.left, m.leftTokens, m.leftAltered, m.leftUnanswered = next.WithoutTokens(), tokensIn(next), false, false
+	})
 	left, err := f.rotator.Store.Update(ctx, pair, next)
 	if errors.Is(err, rotation.ErrNotFound) {
 		return nil
