@@ -25,6 +25,8 @@ type contests struct {
 	metadata, status, finalizer backoff.Contest
 	// finalizerDue is when the finalizer is put back, by the monotonic clock; in the past when nothing waits.
 	finalizerDue time.Duration
+	// finalizerPutOff reports that the finalizer was not put back by the reconcile that has looked last, until that reports.
+	finalizerPutOff bool
 	// statusTold reports that the contest over the status was told of; the status cannot tell of it.
 	statusTold bool
 }
@@ -49,25 +51,26 @@ func (r *Reconciler) mayHold(uid types.UID) bool {
 		if wait = c.finalizer.Wait(theFinalizer, mono, finalizerPause); wait == 0 {
 			c.finalizer.Round(theFinalizer, mono)
 		}
-		c.finalizerDue = mono + wait
+		c.finalizerDue, c.finalizerPutOff = mono+wait, wait > 0
 	})
 	return wait == 0
 }
 
 // finalizerProblem is what is told of the contest over the finalizer of a resource, nil when nothing is, and when to look
-// again.
+// again: at once where it was put off and its wait has passed since, for no event tells of that.
 func (r *Reconciler) finalizerProblem(s *scope.Scope) (found *problem.Problem, lookAt time.Time) {
 	mono := r.Clock.Monotonic()
 	r.contests.Peek(s.Token.UID, func(c *contests) {
-		wait, tell := max(0, c.finalizerDue-mono), c.finalizer.TellFor(mono)
-		if wait == 0 && tell == 0 {
+		wait, tell, putOff := max(0, c.finalizerDue-mono), c.finalizer.TellFor(mono), c.finalizerPutOff
+		c.finalizerPutOff = false
+		if wait == 0 && tell == 0 && !putOff {
 			return
 		}
 		found = &problem.Problem{
 			Reason: v1alpha1.ReasonContested, Aside: true,
 			Message: fmt.Sprintf("Somebody else takes the operator's finalizer off this resource each time it is put back: %d times within minutes. Have that stopped: without the finalizer spec.deletionPolicy is not carried out. The operator puts it back later each time.", c.finalizer.Rounds),
 		}
-		if lookAt = s.Now.Add(max(wait, tell)); wait > 0 {
+		if lookAt = s.Now.Add(max(wait, tell)); wait > 0 || putOff {
 			lookAt = s.Now.Add(wait)
 			found.RetryAt = lookAt
 		}

@@ -74,7 +74,7 @@ func (r reporter) Report(ctx context.Context, s *scope.Scope, decision rotation.
 	finalizer, finalizerAt := r.finalizerProblem(s)
 	aside := problem.First(asideOf(s.App.Problem), metadata, s.RestoreBlocked, s.MoveBlocked, finalizer, output, handedOver.Problem, s.Unheld, s.Unswept)
 	wait, err := r.writeStatus(ctx, s.Token, statusOf(s, decision, result, aside, &handedOver))
-	return earliest(s.Now, metadataAt, finalizerAt, outputAt, handedOver.RequeueAt, after(s.Now, wait)), errors.Join(failed, err)
+	return earliest(metadataAt, finalizerAt, outputAt, handedOver.RequeueAt, after(s.Now, wait)), errors.Join(failed, err)
 }
 
 // unsynced is the problem of what could not be brought into line, and holds up no exchange.
@@ -121,10 +121,11 @@ func after(now time.Time, wait time.Duration) time.Time {
 	return now.Add(wait)
 }
 
-// earliest is the first of the times after now; zero when there is none.
-func earliest(now time.Time, times ...time.Time) (first time.Time) {
+// earliest is the first of the times; one that is zero is none. One that has passed while something else took its time
+// counts: it means at once.
+func earliest(times ...time.Time) (first time.Time) {
 	for _, t := range times {
-		if t.After(now) && (first.IsZero() || t.Before(first)) {
+		if !t.IsZero() && (first.IsZero() || t.Before(first)) {
 			first = t
 		}
 	}

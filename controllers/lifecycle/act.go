@@ -86,6 +86,7 @@ func (c *Controller) rest(ctx context.Context, s *scope.Scope, decision rotation
 	return result
 }
 
+// earliest is the earlier of two times; one that is zero is none.
 func earliest(a, b time.Time) time.Time {
 	if a.IsZero() || !b.IsZero() && b.Before(a) {
 		return b

@@ -98,7 +98,7 @@ func (c *Controller) Reconcile(ctx context.Context, token *v1alpha1.GitHubUserTo
 	if s.Seed.Unread != nil && !isPaced(s.Seed.Unread) {
 		return 0, s.Seed.Unread // The caller tries again, within half a minute.
 	}
-	return requeueAfter(s, decision.At, result.RequeueAt, reportAt, checkAt, tryAt, s.GoneAt), nil
+	return c.notes.requeueAfter(s, decision.At, result.RequeueAt, reportAt, checkAt, tryAt, s.GoneAt), nil
 }
 
 // sweepPause is until a device code that could not be removed is removed.

@@ -58,10 +58,13 @@ type note struct {
 	unreleased int
 	left       *rotation.Pair
 	leftTokens tokens
-	// leftAltered says that the answer to a write has shown that admission made something else of it.
-	leftAltered bool
+	// leftAltered says that the answer to a write has shown that admission made something else of it, and leftUnanswered that
+	// no answer has come that would have.
+	leftAltered, leftUnanswered bool
 	// committing says why a received pair is not stored yet; nil when there is nothing to say.
 	committing *problem.Problem
+	// overdue counts the reconciles in a row that have left a time that has passed.
+	overdue int
 	// retries counts the tries of a write after the exchange under way that failed.
 	retries int
 	// proven and proof are GitHub's answer about a pair that was restored from a backup, and provenAt is when it was given,

@@ -110,7 +110,7 @@ type Outbox interface {
 // writes the status.
 type Reporter interface {
 	// Report is called at the end of a reconcile that has started nothing. It returns when it has something to do
-	// again; zero when only a change can make a difference.
+	// again: at once when that has passed; zero when only a change can make a difference.
 	Report(ctx context.Context, s *scope.Scope, decision rotation.Decision, result Result) (requeueAt time.Time, err error)
 	// ReportUnknown is called in its place when it could not be found out how a resource stands.
 	ReportUnknown(ctx context.Context, token *v1alpha1.GitHubUserToken, p *problem.Problem) error

@@ -3,7 +3,9 @@ package lifecycle
 import (
 	"time"
 
+	"github.com/githubusertoken/github-user-token-operator/controllers/retry"
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
+	"github.com/githubusertoken/github-user-token-operator/internal/backoff"
 	"github.com/githubusertoken/github-user-token-operator/internal/problem"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 )
@@ -29,7 +31,8 @@ type Result struct {
 	Problem *problem.Problem
 	// Offered is the code that a person can enter at GitHub now; nil when there is none.
 	Offered *rotation.DeviceAuthorization
-	// RequeueAt is when there is something to do again; zero when only a change can make a difference.
+	// RequeueAt is when there is something to do again: at once when it has passed; zero when only a change can make a
+	// difference.
 	RequeueAt time.Time
 }
 
@@ -40,26 +43,52 @@ func blocked(p *problem.Problem) Result {
 	return Result{State: Blocked, Problem: p, RequeueAt: p.RetryAt}
 }
 
+// overduePause is between reconciles in a row that each leave a time that has passed, after the first, which is followed at
+// once: what is due is done by the reconcile that its time brings, and where something keeps it from that there must be no
+// loop.
+var overduePause = backoff.Backoff{First: time.Second, Max: retry.Max}
+
 // requeueAfter is how long it is until the next reconcile: at the next action, at the next try, also of what stands aside, or
-// when the access token expires and the report changes. Zero means that only a change can make a difference.
-func requeueAfter(s *scope.Scope, times ...time.Time) time.Duration {
-	var at time.Time
-	if expires := s.ExpiresAt(); expires.After(s.Now) {
-		at = expires
-	}
+// when the access token expires and the report changes. A time that is zero is none. Any other that is not after the time of
+// the scope has passed while something else took its time, and means at once; no event would tell of it. While reconcile
+// after reconcile leaves one, it is followed later each time. Zero means that only a change can make a difference.
+func (n notes) requeueAfter(s *scope.Scope, times ...time.Time) time.Duration {
 	for _, aside := range []*problem.Problem{s.RestoreBlocked, s.MoveBlocked} {
-		if aside != nil {
+		if aside != nil && aside.RetryAt.After(s.Now) { // Decide has seen one that has come.
 			times = append(times, aside.RetryAt)
 		}
 	}
+	if expires := s.ExpiresAt(); expires.After(s.Now) { // Of one that has expired the report tells already.
+		times = append(times, expires)
+	}
+	var next time.Time
+	overdue := false
 	for _, t := range times {
-		if t.After(s.Now) && (at.IsZero() || t.Before(at)) {
-			at = t
+		switch {
+		case t.IsZero():
+		case !t.After(s.Now):
+			overdue = true
+		default:
+			next = earliest(next, t)
 		}
 	}
-	if at.IsZero() {
+	pause := time.Duration(0)
+	n.With(s.Token.UID, func(m *note) {
+		if !overdue {
+			m.overdue = 0
+			return
+		}
+		if m.overdue > 0 {
+			pause = overduePause.After(m.overdue)
+		}
+		m.overdue++
+	})
+	if overdue {
+		next = earliest(next, s.Now.Add(pause))
+	}
+	if next.IsZero() {
 		return 0
 	}
 	// A moment later rather than a moment earlier: the decision compares with the wall clock.
-	return at.Sub(s.Now) + time.Millisecond
+	return next.Sub(s.Now) + time.Millisecond
 }

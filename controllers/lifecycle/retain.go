@@ -22,6 +22,7 @@ import (
 // stopped, and goes on when the resource is gone, has read a Secret that came from a backup since: that is let go of by nobody.
 func (f *finalizer) letGo(ctx context.Context, token *v1alpha1.GitHubUserToken, pair, next *rotation.Pair) error {
 	uid := token.UID
+	next.State.RetainedBy = f.rotator.NewID()
 	if now, err := f.api.Resource(ctx, scope.NameOf(token)); err != nil {
 		return fmt.Errorf("look whether the resource is still there before its pair is retained: %w", err)
 	} else if now == nil || now.UID != uid {
@@ -39,22 +40,28 @@ func (f *finalizer) letGo(ctx context.Context, token *v1alpha1.GitHubUserToken, 
 	if err != nil {
 		return fmt.Errorf("see whether the pair can be retained: %w", err)
 	}
-	f.notes.With(uid, func(m *note) { m.left, m.leftTokens, m.leftAltered = next.WithoutTokens(), tokensIn(next), false })
+	f.notes.With(uid, func(m *note) {
+		m.left, m.leftTokens, m.leftAltered, m.leftUnanswered = next.WithoutTokens(), tokensIn(next), false, false
+	})
 	left, err := f.rotator.Store.Update(ctx, pair, next)
 	if errors.Is(err, rotation.ErrNotFound) {
 		return nil
 	}
-	f.noteAltered(uid, err)
+	f.noteAnswer(uid, err)
 	if err != nil {
 		return fmt.Errorf("retain the pair: %w", err)
 	}
 	return f.unprotect(ctx, uid, left)
 }
 
-// noteAltered notes what the answer to a write has shown of it.
-func (f *finalizer) noteAltered(uid types.UID, err error) {
-	if errors.Is(err, rotation.ErrAltered) {
+// noteAnswer notes what the answer to a write has shown of it, or that none has come: then nobody has compared what is stored.
+func (f *finalizer) noteAnswer(uid types.UID, err error) {
+	switch {
+	case err == nil, isPassing(err), errors.Is(err, rotation.ErrDenied):
+	case errors.Is(err, rotation.ErrAltered):
 		f.notes.With(uid, func(m *note) { m.leftAltered = true })
+	default:
+		f.notes.With(uid, func(m *note) { m.leftUnanswered = true })
 	}
 }
 
@@ -64,7 +71,7 @@ func (f *finalizer) unprotect(ctx context.Context, uid types.UID, left *rotation
 	if err == nil && stored != nil {
 		err = compared.Compare(left, left, stored)
 	}
-	f.noteAltered(uid, err)
+	f.noteAnswer(uid, err)
 	if err != nil {
 		return fmt.Errorf("take the finalizer off the retained pair: %w", err)
 	}
@@ -93,13 +100,15 @@ func (f *finalizer) leftBehind(ctx context.Context, token *v1alpha1.GitHubUserTo
 
 // amiss is what is to be stored of a Secret that this process has let go of, where admission has made something else of it;
 // nil where that is what stands there, or somebody has stored another pair in it since. What says of itself that it was
-// retained another process may have let go of, with something newer, unless an answer has shown that it is admission's work.
+// retained another process may have let go of, with something newer, unless an answer has shown that it is admission's work,
+// or none has come, and it is this process's write by its name.
 func (f *finalizer) amiss(uid types.UID, pair *rotation.Pair) (next *rotation.Pair) {
 	f.notes.Peek(uid, func(m *note) {
 		if m.left == nil || m.left.UID != pair.UID || m.leftTokens != tokensIn(pair) || pair.Controlled || pair.Deleting {
 			return
 		}
-		if pair.IsRetained() && !pair.StateLost && !m.leftAltered {
+		isOurs := m.leftUnanswered && pair.State.RetainedBy == m.left.State.RetainedBy
+		if pair.IsRetained() && !pair.StateLost && !m.leftAltered && !isOurs {
 			return
 		}
 		next = pair.Clone()

@@ -2,6 +2,7 @@ package lifecycle
 
 import (
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -116,6 +117,36 @@ func TestAResourceIsHeldUntilItsPairIsLetGoOf(t *testing.T) {
 				w.finalizeOnce(t, token)
 				w.isLeftBehind(t)
 				if left := w.secrets[inPlace]; left.Intent == nil || left.State.Owner != owner.UID {
+					t.Errorf("what is left is %+v", left)
+				}
+			})
+		}
+	}
+}
+
+// Admission has altered the write, and its answer, which would have shown that, was lost.
+func TestAPairThatWasAlteredInAWriteWithoutAnAnswerIsPutRight(t *testing.T) {
+	alterations := maps.Clone(letGoAlterations)
+	alterations["takes the logins away"] = func(p *rotation.Pair) { p.State.Seeds = nil }
+	for name, alter := range alterations {
+		for when, step := range map[writing]string{updating: "the write", releasing: "the release of the finalizer"} {
+			t.Run(name+" in "+step, func(t *testing.T) {
+				w, token := newRetained(t)
+				w.secrets[inPlace].Intent = &rotation.Intent{ID: "1", Spends: "refresh"}
+				w.secrets[inPlace].State.Seeds = []rotation.SeedRecord{{Fingerprint: "login"}}
+				w.alters = func(p *rotation.Pair, at writing) {
+					if at == when {
+						alter(p)
+					}
+				}
+				w.diesAfter = when
+				if _, err := w.finalizer.finalize(t.Context(), token); !errors.Is(err, errNoAnswer) || w.released {
+					t.Fatalf("%v; released: %t", err, w.released)
+				}
+				w.alters = nil
+				w.finalizeOnce(t, token)
+				w.isLeftBehind(t)
+				if left := w.secrets[inPlace]; left.Intent == nil || left.State.Owner != owner.UID || len(left.State.Seeds) != 1 {
 					t.Errorf("what is left is %+v", left)
 				}
 			})

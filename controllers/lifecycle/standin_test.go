@@ -2,6 +2,7 @@ package lifecycle
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"slices"
 	"testing"
@@ -70,7 +71,7 @@ func newWorld(t *testing.T) *world {
 	}
 	w.Controller = New(Options{
 		Cache: cached{w.cluster}, Versions: noVersions{}, API: w.cluster, GitHub: w.cluster, Reporter: w.cluster, Limiter: noLimit{}, Clock: w.clock,
-		Memory: w.memory, Runner: runner.New(runner.Options{Limit: 1}), CheckRunner: runner.New(runner.Options{Limit: 1}),
+		NewID: rand.Text, Memory: w.memory, Runner: runner.New(runner.Options{Limit: 1}), CheckRunner: runner.New(runner.Options{Limit: 1}),
 		Wake: func(name types.NamespacedName) { w.woken = append(w.woken, name) }, Log: logr.Discard(),
 	})
 	return w

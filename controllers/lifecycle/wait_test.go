@@ -126,3 +126,25 @@ func TestATokenThatIsUnderWayIsNotSentForTheNextResource(t *testing.T) {
 		t.Errorf("%d exchanges were started when the first had ended, and it is told %+v", work.Len(), r.last.Problem)
 	}
 }
+
+// lateReport is a reporter whose time to come back has passed by when it is given.
+type lateReport struct{ *told }
+
+func (r lateReport) Report(_ context.Context, s *scope.Scope, _ rotation.Decision, _ Result) (time.Time, error) {
+	return s.Now.Add(-time.Second), nil
+}
+
+// What came due while something else took its time is followed at once, and is no reason to look without end.
+func TestAReportThatIsOverdueBringsItsResourceBackAtOnce(t *testing.T) {
+	w, r, _ := newTold(t)
+	w.reporter = lateReport{r}
+	for _, want := range []time.Duration{0, time.Second, 2 * time.Second} {
+		if again, err := w.Reconcile(t.Context(), tokenOf(uid)); err != nil || again != want+time.Millisecond {
+			t.Errorf("again after %s, %v; want %s", again, err, want)
+		}
+	}
+	w.reporter = r
+	if again, err := w.Reconcile(t.Context(), tokenOf(uid)); err != nil || again < time.Minute {
+		t.Errorf("when nothing is overdue, again after %s, %v", again, err)
+	}
+}

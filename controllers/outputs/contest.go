@@ -119,19 +119,34 @@ func (b notebook) stands(uid types.UID, name string) {
 	})
 }
 
-// problem is what is told of the contest, nil when nothing is, and when to look at the output again; zero for never.
+// waits reports whether the output is amiss and is looked at again later. c may be nil.
+func (c *contest) waits(mono time.Duration) bool { return c != nil && !c.due.HasCome(mono) }
+
+// isOverdue reports whether the output was passed over, and its time has come since.
+func (c *contest) isOverdue(mono time.Duration) bool {
+	return c.due != (backoff.Due{}) && c.due.HasCome(mono)
+}
+
+// problem is what is told of the contest, nil when nothing is, and when to look at the output again: now when its time came
+// after it was passed over; zero for never.
 func (c *contest) problem(name string, now time.Time, mono time.Duration) (*problem.Problem, time.Time) {
 	if c == nil {
 		return nil, time.Time{}
 	}
 	found := &problem.Problem{Reason: v1alpha1.ReasonContested, Aside: true, Message: c.words(name)}
-	waits, tell := !c.due.HasCome(mono), c.restored.TellFor(mono)
+	tell, lookAt := c.restored.TellFor(mono), time.Time{}
 	switch {
-	case waits && c.restored.IsOn():
-		found.RetryAt = c.due.At(now, mono)
-		return found, found.RetryAt
-	case waits:
-		return nil, c.due.At(now, mono)
+	case c.waits(mono):
+		lookAt = c.due.At(now, mono)
+	case c.isOverdue(mono):
+		lookAt = now
+	}
+	switch {
+	case !lookAt.IsZero() && c.restored.IsOn():
+		found.RetryAt = lookAt
+		return found, lookAt
+	case !lookAt.IsZero():
+		return nil, lookAt
 	case tell > 0:
 		return found, now.Add(tell)
 	default:

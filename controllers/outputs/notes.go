@@ -189,7 +189,9 @@ func (b notebook) keep(uid types.UID, outputs []v1alpha1.Output, surplus []strin
 			}
 			left := note{}
 			if c := remembered.contest; c != nil && c.removed != "" && !c.restored.IsOver(mono) {
-				left.contest = c
+				if left.contest = c; !slices.Contains(surplus, name) {
+					c.due = backoff.Due{} // There is nothing to remove now.
+				}
 			}
 			if t := remembered.trouble; t.isRemoval() && slices.Contains(surplus, name) {
 				left.trouble = t
@@ -203,7 +205,8 @@ func (b notebook) keep(uid types.UID, outputs []v1alpha1.Output, surplus []strin
 }
 
 // problem is the problem of the outputs of a resource, of which that of one is shown and the others are named, and
-// when to look again. Both times are after now, or zero.
+// when to look again: now for what has come due and still stands, because it was passed over a moment before or could not
+// be tried. Zero is for never: then an event brings the resource back.
 func (b notebook) problem(uid types.UID, now time.Time) (shown *problem.Problem, requeueAt time.Time) {
 	return b.problemOf(uid, now, func(note) bool { return true })
 }
@@ -224,9 +227,7 @@ func (b notebook) problemOf(uid types.UID, now time.Time, counts func(note) bool
 				continue
 			}
 			if t := remembered.trouble; t != nil {
-				if !t.retry.HasCome(mono) {
-					requeueAt = earlier(requeueAt, t.retry.At(now, mono))
-				}
+				requeueAt = earlier(requeueAt, remembered.retryAt(now, mono))
 				names, problems = append(names, name), append(problems, &t.problem)
 				continue
 			}
@@ -251,6 +252,18 @@ func (b notebook) problemOf(uid types.UID, now time.Time, counts func(note) bool
 		}
 	})
 	return shown, requeueAt
+}
+
+// retryAt is when an output in trouble is tried again: a contest may hold up a try that has come due.
+func (n note) retryAt(now time.Time, mono time.Duration) time.Time {
+	switch {
+	case !n.trouble.retry.HasCome(mono):
+		return n.trouble.retry.At(now, mono)
+	case n.contest.waits(mono):
+		return n.contest.due.At(now, mono)
+	default:
+		return now
+	}
 }
 
 // earlier is the earlier of two times; one that is zero is none.

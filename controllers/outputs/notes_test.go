@@ -95,21 +95,26 @@ func TestOutputRetryTimes(t *testing.T) {
 				if w.notes.waits(w.token, "out") {
 					t.Error("it is not tried when its time has come")
 				}
-				if _, requeueAt := w.notes.problem("uid-1", w.options.Clock.Now()); !requeueAt.IsZero() {
-					t.Errorf("it is to be tried at %v, which has come", requeueAt)
+				now = w.options.Clock.Now()
+				if _, requeueAt := w.notes.problem("uid-1", now); !requeueAt.Equal(now) {
+					t.Errorf("its time has come, and it is to be tried at %v", requeueAt)
 				}
 			})
 		})
 	}
 }
 
-func TestOutputRetryIsAtTheEarliestTimeThatIsStillToCome(t *testing.T) {
+func TestOutputRetryIsAtTheEarliestTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		w.fail(map[string]*problem.Problem{"a": retried(""), "b": stalled(""), "c": retried("")})
 		w.fail(map[string]*problem.Problem{"c": retried("")}) // In 2 s.
-		for _, c := range []struct{ passes, want time.Duration }{{0, time.Second}, {1500 * time.Millisecond, 2 * time.Second}, {time.Second, 5 * time.Minute}} {
+		for _, c := range []struct {
+			passes, want time.Duration
+			tried        string // and found right
+		}{{0, time.Second, ""}, {1500 * time.Millisecond, 1500 * time.Millisecond, ""}, {0, 2 * time.Second, "a"}, {time.Second, 5 * time.Minute, "c"}} {
 			time.Sleep(c.passes)
+			w.fail(map[string]*problem.Problem{c.tried: nil})
 			now := w.options.Clock.Now()
 			start := now.Add(-w.options.Clock.Monotonic())
 			if _, requeueAt := w.notes.problem("uid-1", now); requeueAt.Sub(start) != c.want {

@@ -61,8 +61,13 @@ func problemOf(spec v1alpha1.Output, err error) *problem.Problem {
 
 // notRemoved is the problem of an output that the spec no longer asks for and that could not be removed.
 func notRemoved(name string, err error) *problem.Problem {
+	var refused *scrubbedError
+	what := "It is tried again, or delete the Secret yourself."
+	if errors.As(err, &refused) && refused.refused() {
+		what = "Change what refuses it, or delete the Secret yourself."
+	}
 	return &problem.Problem{
 		Reason: v1alpha1.ReasonOutputNotRemoved, Aside: true,
-		Message: fmt.Sprintf("Output %q, which spec.outputs does not ask for any more, could not be removed, and still holds a token: %s. Change what refuses it, or delete the Secret yourself. The token itself is refreshed.", name, err),
+		Message: fmt.Sprintf("Output %q, which spec.outputs does not ask for any more, could not be removed, and still holds a token: %s. %s The token itself is refreshed.", name, err, what),
 	}
 }

@@ -101,3 +101,16 @@ func TestOutputThatIsImmutableIsToldFromAConflict(t *testing.T) {
 		t.Error("a conflict is taken for an immutable Secret")
 	}
 }
+
+func TestOutputThatCouldNotBeRemovedSaysWhatToDo(t *testing.T) {
+	forbidden := apierrors.NewForbidden(secretsResource, "out", errors.New("policy says no"))
+	for says, err := range map[string]error{
+		"policy says no. Change what refuses it": scrubbed(forbidden, nil, nil),
+		"no etcd. It is tried again":             scrubbed(apierrors.NewServiceUnavailable("no etcd"), nil, nil),
+		"no answer. It is tried again":           errors.New("no answer"),
+	} {
+		if got := notRemoved("out", err); !strings.Contains(got.Message, says) {
+			t.Errorf("it does not say %q: %s", says, got.Message)
+		}
+	}
+}

@@ -24,8 +24,8 @@ import (
 // seconds at the latest.
 //
 // found is why outputs are not as they should be, nil when they are; it holds up no exchange. requeueAt is when
-// Sync is to be called again for that, by the wall clock of the scope and after its time; zero when an event
-// brings the resource back. An error means that it could not be found out how the outputs are.
+// Sync is to be called again for that, by the wall clock of the scope: at once when it is not after the scope's time, as
+// of an output whose time came while others were written; zero when an event brings the resource back. An error means that it could not be found out how the outputs are.
 func (o *Outputs) Sync(ctx context.Context, s *scope.Scope) (found *problem.Problem, requeueAt time.Time, err error) {
 	ctx, cancel := o.options.Clock.WithTimeout(ctx, timeout)
 	defer cancel()

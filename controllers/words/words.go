@@ -100,9 +100,13 @@ func BackupNotOwned(secret string) *problem.Problem {
 
 // CodeNotRemoved is the problem of a device code that is of no more use and whose Secret could not be removed.
 func CodeNotRemoved(err error) *problem.Problem {
+	denied, next := errors.Is(err, rotation.ErrDenied), "It is tried again."
+	if denied {
+		next = "Change what refuses it, or delete the Secret yourself."
+	}
 	return &problem.Problem{
-		Reason: v1alpha1.ReasonAPIServerUnavailable, Aside: true, Transient: !errors.Is(err, rotation.ErrDenied),
-		Message: "The Secret of a device code that is of no more use could not be removed: " + Of(err) + ". Change what refuses it, or delete the Secret yourself. The token itself is refreshed.",
+		Reason: v1alpha1.ReasonAPIServerUnavailable, Aside: true, Transient: !denied,
+		Message: "The Secret of a device code that is of no more use could not be removed: " + Of(err) + ". " + next + " The token itself is refreshed.",
 	}
 }
 

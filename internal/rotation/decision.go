@@ -77,6 +77,6 @@ type Decision struct {
 	Problem *problem.Problem
 	// Spends names the token to exchange, for the actions that exchange.
 	Spends credential.Fingerprint
-	// At is when to look again; zero when only a change can make a difference.
+	// At is when to look again: at once when it has passed; zero when only a change can make a difference.
 	At time.Time
 }

@@ -63,7 +63,7 @@ func (r *Rotator) Adopt(ctx context.Context, owner Owner, orphan *Pair) (*Pair, 
 	next.Owner = owner
 	next.Controlled, next.Orphan = true, false
 	next.State.Owner, next.State.OwnerName = owner.UID, owner.Name
-	next.State.Retained, next.State.RetainedAs = false, ""
+	next.State.Retained, next.State.RetainedAs, next.State.RetainedBy = false, "", ""
 	adopted, err := r.Store.Update(ctx, orphan, next)
 	if err != nil {
 		return nil, fmt.Errorf("take up the retained pair: %w", err)

@@ -68,6 +68,8 @@ type State struct {
 	Retained bool `json:"retained,omitempty"`
 	// RetainedAs is the UID of the Secret that was retained. A copy of it that comes from a backup has another.
 	RetainedAs string `json:"retainedAs,omitempty"`
+	// RetainedBy names the write that has let go of a retained pair, so that its writer knows it again when the answer was lost.
+	RetainedBy string `json:"retainedBy,omitempty"`
 	// Restored marks a pair that came back from a backup, until one is stored that was got for it.
 	Restored bool `json:"restored,omitempty"`
 	// User is the account that the chain belongs to, once it is known.

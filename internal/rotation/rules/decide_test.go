@@ -43,6 +43,9 @@ func TestDecide(t *testing.T) {
 	due := pair(func(p *rotation.Pair) {
 		p.State.IssuedAt, p.State.ExpiresAt = now.Add(-7*time.Hour), now.Add(time.Hour)
 	})
+	expired := pair(func(p *rotation.Pair) {
+		p.State.IssuedAt, p.State.ExpiresAt = now.Add(-9*time.Hour), now.Add(-time.Hour)
+	})
 	intent := func(spends credential.Fingerprint, holder rotation.Holder) func(*Input) {
 		return pair(func(p *rotation.Pair) { p.Intent = &rotation.Intent{ID: "1", Holder: holder, Spends: spends, App: app} })
 	}
@@ -199,6 +202,8 @@ func TestDecide(t *testing.T) {
 		{name: "not when the seed holds another", given: []func(*Input){refused("seed", now)}, action: rotation.ActionBlocked, reason: rotation.ReasonRefreshTokenRejected, rule: "condemned"},
 		{name: "a login beside a chain too", given: []func(*Input){seedRefused, seed("another")}, action: rotation.ActionImport, cause: rotation.CauseAgain, spends: "another", rule: "refused once"},
 		{name: "a condemned token waits for a person", given: []func(*Input){due, verdict, request}, action: rotation.ActionBlocked, reason: rotation.ReasonReplyLost, rule: "condemned", at: now.Add(time.Hour)},
+		{name: "and is not looked at again for an access token that has expired", given: []func(*Input){expired, verdict}, action: rotation.ActionBlocked, reason: rotation.ReasonReplyLost, rule: "condemned"},
+		{name: "nor is one of another App", given: []func(*Input){expired, pair(func(p *rotation.Pair) { p.State.App = other })}, action: rotation.ActionBlocked, reason: v1alpha1.ReasonAppChanged, rule: "changed App"},
 		{name: "a token that never expires is left alone", given: []func(*Input){request, pair(func(p *rotation.Pair) { p.State.RefreshToken, p.State.ExpiresAt = "", time.Time{} })}, action: rotation.ActionNone, rule: "never expires"},
 
 		{name: "a request is honoured", given: []func(*Input){request}, action: rotation.ActionRefresh, cause: rotation.CauseRequested, spends: "refresh", rule: "requested"},

@@ -77,7 +77,7 @@ func changedApp(in Input) (rotation.Decision, bool) {
 		return rotation.Decision{}, false
 	}
 	decision := unauthorized(v1alpha1.ReasonAppChanged)
-	decision.At = in.Pair.State.ExpiresAt
+	decision.At = in.expiry()
 	return decision, true
 }
 
@@ -86,8 +86,8 @@ func condemned(in Input) (rotation.Decision, bool) {
 		return rotation.Decision{}, false
 	}
 	decision := unauthorized(in.Pair.State.Verdict.Reason)
-	decision.At = in.Pair.State.ExpiresAt
-	if at := AgainAt(in, in.Pair.State.Verdict); !at.IsZero() && (decision.At.IsZero() || !in.Now.Before(decision.At) || at.Before(decision.At)) {
+	decision.At = in.expiry()
+	if at := AgainAt(in, in.Pair.State.Verdict); !at.IsZero() && (decision.At.IsZero() || at.Before(decision.At)) {
 		decision.At = at
 	}
 	return decision, true

@@ -58,6 +58,14 @@ type Input struct {
 	Failure *problem.Problem
 }
 
+// expiry is when the access token expires and the report changes; zero when it does not, or has.
+func (in Input) expiry() time.Time {
+	if at := in.Pair.State.ExpiresAt; in.Now.Before(at) {
+		return at
+	}
+	return time.Time{}
+}
+
 // intentMayBeAtWork reports whether somebody may still be at work on the pair's intent.
 func (in Input) intentMayBeAtWork() bool {
 	return in.Pair.Intent.Standing(in.Me) == rotation.StandingForeign && in.IntentSeen < rotation.IntentTimeout || in.IntentAtWork
