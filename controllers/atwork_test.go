@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers/explain"
 	"github.com/githubusertoken/github-user-token-operator/controllers/lifecycle"
 	"github.com/githubusertoken/github-user-token-operator/internal/memory"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
@@ -40,7 +41,7 @@ func TestExchangeWaitingForOwnWorkIsToldOnce(t *testing.T) {
 		if decision.Action != rotation.ActionWait || !decision.At.After(s.Now) {
 			t.Fatalf("after %d seconds it is decided: %+v", second, decision)
 		}
-		if _, err := r.writeStatus(t.Context(), token, statusOf(s, decision, lifecycle.Result{Problem: lifecycle.Explain(s, decision)}, nil, nil)); err != nil {
+		if _, err := r.writeStatus(t.Context(), token, statusOf(s, decision, lifecycle.Result{Problem: explain.Decision(s, decision)}, nil, nil)); err != nil {
 			t.Fatal(err)
 		}
 	}

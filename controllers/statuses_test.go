@@ -22,6 +22,7 @@ import (
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/controllers/deviceflow"
+	"github.com/githubusertoken/github-user-token-operator/controllers/explain"
 	"github.com/githubusertoken/github-user-token-operator/controllers/handoff"
 	"github.com/githubusertoken/github-user-token-operator/controllers/lifecycle"
 	"github.com/githubusertoken/github-user-token-operator/controllers/outputs"
@@ -181,10 +182,10 @@ func login(s *scope.Scope) lifecycle.Result {
 		Runner:  runner.New(runner.Options{Limit: 1, Go: func(_ types.UID, work func()) { works = append(works, work) }}),
 	})
 	decision := rules.Decide(s.Input)
-	step := flow.Advance(logr.Discard(), s, decision, lifecycle.Explain(s, decision))
+	step := flow.Advance(logr.Discard(), s, decision, explain.Decision(s, decision))
 	if step.Started {
 		works[0]()
-		step = flow.Advance(logr.Discard(), s, decision, lifecycle.Explain(s, decision))
+		step = flow.Advance(logr.Discard(), s, decision, explain.Decision(s, decision))
 	}
 	return lifecycle.Result{Problem: step.Problem, Offered: step.Offered}
 }
@@ -299,7 +300,7 @@ func TestStatusOfEachStageOfLifeIsAsWrittenDown(t *testing.T) {
 				stage.change(s)
 			}
 			decision := rules.Decide(s.Input)
-			result := lifecycle.Result{Problem: lifecycle.Explain(s, decision)}
+			result := lifecycle.Result{Problem: explain.Decision(s, decision)}
 			if stage.met != nil {
 				result = stage.met(s)
 			}

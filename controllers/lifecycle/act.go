@@ -7,6 +7,7 @@ import (
 	"github.com/go-logr/logr"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers/explain"
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation/rules"
@@ -68,7 +69,7 @@ const foreignPause = 5 * time.Minute
 // rest is what is done when nothing can be done about the pair: a Secret in its place that nobody wants any
 // more is released, and a person may be offered a code.
 func (c *Controller) rest(ctx context.Context, s *scope.Scope, decision rotation.Decision) Result {
-	p := Explain(s, decision)
+	p := explain.Decision(s, decision)
 	if decision.Problem != nil && decision.Problem.Reason == v1alpha1.ReasonSecretNotOwned {
 		if err := c.releaser.ReleaseFormer(ctx, s); err != nil {
 			return c.notes.failed(s, err, "The Secret of a former resource of this name could not be released")

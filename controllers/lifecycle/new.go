@@ -53,16 +53,16 @@ func New(options Options) *Controller {
 		Confirm: seeds.Confirmer{Cache: options.Cache, Clock: options.Clock}.Confirm,
 	}
 	observer.atWork, observer.untouched = rotator.AtWork, rotator.IsUntouched
-	finder := finder{cache: options.Cache, resources: options.API}
+	finder := leftovers.Finder{Cache: options.Cache, API: options.API}
 	asking := restlimit.New(restlimit.Options{GitHub: options.GitHub, Limiter: options.RESTLimiter, Memory: options.Memory})
 	checks := tokencheck.New(tokencheck.Options{
 		GitHub: asking, Store: options.API, Amender: amend.Amender{Store: rotator.Store, Clock: options.Clock}, App: secrets.App,
-		Runner: options.CheckRunner, Busy: options.Runner.Busy, RememberNewer: notes.read, Wake: options.Wake, Wanted: finder.isWanted,
+		Runner: options.CheckRunner, Busy: options.Runner.Busy, RememberNewer: notes.read, Wake: options.Wake, Wanted: finder.IsWanted,
 		StandAside: options.Runner.StandAside, ReportTrouble: commits.report, Memory: options.Memory, Clock: options.Clock,
 	})
 	revoker := revocation.New(revocation.Options{
 		GitHub: revoking{asking, options.GitHub}, Store: options.API, App: secrets.App, Host: secrets.Host, Runner: options.Runner, Events: options.Reporter,
-		Find: finder.find, Refs: observer.secretsOf, Memory: options.Memory, Clock: options.Clock, Log: options.Log,
+		Find: finder.Find, Refs: observer.secretsOf, Memory: options.Memory, Clock: options.Clock, Log: options.Log,
 		Limiter: options.RevocationLimiter, HeldElsewhere: ownership.HeldElsewhere, ReportTrouble: commits.report,
 	})
 	rotator.Admit, rotator.End = checks.VerifyAccount, ending(options.Outbox, revoker.Unadmitted)

@@ -132,3 +132,9 @@ type Reporter interface {
 	// Panicked is told of work for one resource that has ended in a panic.
 	Panicked(uid types.UID)
 }
+
+// resourceReader reads resources live.
+type resourceReader interface {
+	// Resource is that of API.
+	Resource(ctx context.Context, name types.NamespacedName) (*v1alpha1.GitHubUserToken, error)
+}

@@ -1,4 +1,4 @@
-package lifecycle
+package explain
 
 import (
 	"go/ast"
@@ -9,6 +9,7 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
@@ -17,13 +18,29 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation/rules"
 )
 
+var (
+	start   = time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
+	owner   = rotation.Owner{Namespace: "team-a", Name: "octocat", UID: "uid-1"}
+	inPlace = rotation.Ref{Namespace: "team-a", Name: "octocat-token"}
+)
+
+// pair is a good pair of the owner's.
+func pair() *rotation.Pair {
+	return &rotation.Pair{
+		Ref: inPlace, UID: "secret", Version: "1", Owner: owner, Controlled: true,
+		State: rotation.State{
+			Owner: owner.UID, AccessToken: "access", RefreshToken: "refresh", IssuedAt: start, ExpiresAt: start.Add(8 * time.Hour),
+		},
+	}
+}
+
 // explained is a scope of a good pair that is not due.
 func explained() *scope.Scope {
 	resource := &v1alpha1.GitHubUserToken{
-		ObjectMeta: metav1.ObjectMeta{Namespace: owner.Namespace, Name: owner.Name, UID: uid},
+		ObjectMeta: metav1.ObjectMeta{Namespace: owner.Namespace, Name: owner.Name, UID: types.UID(owner.UID)},
 		Spec:       v1alpha1.GitHubUserTokenSpec{RefreshTokenRef: &v1alpha1.RefreshTokenReference{Name: "octocat-seed", Key: "refresh_token"}},
 	}
-	s := &scope.Scope{Token: resource, Owner: owner, Ref: inPlace, Pair: pairAt("1"), Now: start}
+	s := &scope.Scope{Token: resource, Owner: owner, Ref: inPlace, Pair: pair(), Now: start}
 	s.Pair.State.App = "github.com/Iv1"
 	s.Input = rules.Input{Owner: owner, App: "github.com/Iv1", Pair: s.Pair, Now: start}
 	return s
@@ -118,7 +135,7 @@ func TestExplainHasWordsForEachProblem(t *testing.T) {
 				t.Fatalf("nothing is in the way: %+v", decision)
 			}
 			before := *decision.Problem
-			got := Explain(s, decision)
+			got := Decision(s, decision)
 			if got.Reason != c.reason || !strings.Contains(got.Message, c.says) || got.Stalled != c.stalled || got.Unauthorized != c.unauthorized {
 				t.Errorf("got %+v", got)
 			}
@@ -130,7 +147,7 @@ func TestExplainHasWordsForEachProblem(t *testing.T) {
 			}
 		})
 	}
-	if got := Explain(explained(), rules.Decide(explained().Input)); got != nil {
+	if got := Decision(explained(), rules.Decide(explained().Input)); got != nil {
 		t.Errorf("of nothing it tells %+v", got)
 	}
 }

@@ -1,4 +1,4 @@
-package lifecycle
+package explain
 
 import (
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
@@ -9,8 +9,8 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation/rules"
 )
 
-// Explain puts what Decide found in the way into words; nil when nothing is.
-func Explain(s *scope.Scope, decision rotation.Decision) *problem.Problem {
+// Decision puts what Decide found in the way into words; nil when nothing is.
+func Decision(s *scope.Scope, decision rotation.Decision) *problem.Problem {
 	found := decision.Problem
 	switch {
 	case found == nil:

@@ -1,0 +1,2 @@
+// Package explain puts what rules.Decide found in the way of a resource into words.
+package explain
