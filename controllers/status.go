@@ -128,6 +128,8 @@ func readyCondition(s *scope.Scope, stop *problem.Problem) metav1.Condition {
 	condition := metav1.Condition{Type: v1alpha1.ConditionReady, Status: metav1.ConditionFalse}
 	state := s.Stored()
 	switch {
+	case isReplaced(s, stop):
+		condition.Reason, condition.Message = stop.Reason, words.Replaced+" "+stop.Sentence()
 	case isUnproven(s):
 		condition.Reason, condition.Message = v1alpha1.ReasonPairUnproven, words.Proving
 		if stop != nil {
@@ -170,6 +172,18 @@ func readyCondition(s *scope.Scope, stop *problem.Problem) metav1.Condition {
 	return condition
 }
 
+// isCommitting reports whether a pair has been received that is not stored.
+func isCommitting(stop *problem.Problem) bool {
+	return stop != nil && stop.Reason == v1alpha1.ReasonCommitting
+}
+
+// isReplaced reports whether GitHub has ended the stored access token by giving out a pair that is not stored yet: the exchange has
+// spent the stored refresh token. That of another login leaves the stored pair alive.
+func isReplaced(s *scope.Scope, stop *problem.Problem) bool {
+	state := s.Stored()
+	return isCommitting(stop) && state != nil && state.HasToken() && s.Pair.Intent != nil && s.Pair.Intent.Spends == state.RefreshToken
+}
+
 // isBarred reports whether there is a token that would work if GitHub let its account do anything.
 func isBarred(s *scope.Scope) bool {
 	state := s.Stored()
@@ -204,6 +218,8 @@ func authorizedCondition(s *scope.Scope, stop *problem.Problem) metav1.Condition
 	switch {
 	case stop != nil && stop.Unauthorized:
 		condition.Status, condition.Reason, condition.Message = metav1.ConditionFalse, stop.Reason, stop.Message
+	case isCommitting(stop): // GitHub's answer has arrived, whatever is known of the stored pair.
+		condition.Status, condition.Reason, condition.Message = metav1.ConditionUnknown, stop.Reason, stop.Message
 	case isUnproven(s):
 		condition.Status, condition.Reason, condition.Message = metav1.ConditionUnknown, v1alpha1.ReasonPairUnproven, words.Proving
 	case state != nil && state.Verdict != nil:

@@ -34,6 +34,9 @@ const Proving = "The pair Secret was restored from elsewhere, or put back to an 
 // AccessTokenEnded is what conditions say of an access token that GitHub does not accept any more.
 const AccessTokenEnded = "GitHub no longer accepts the access token. The operator is requesting a new one."
 
+// Replaced is what conditions say of a stored access token when the pair that replaces it is not stored yet.
+const Replaced = "The stored access token no longer works: GitHub has replaced it already."
+
 // BarredPrefix begins what conditions say of an access token whose account GitHub lets do nothing.
 const BarredPrefix = "GitHub knows the access token, and accepts it for nothing: "
 
