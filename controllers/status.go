@@ -278,13 +278,16 @@ func setCondition(s *scope.Scope, status *v1alpha1.GitHubUserTokenStatus, condit
 const maxMessage = 2 << 10
 
 // shortened is a message that the API takes.
-func shortened(message string) string {
+func shortened(message string) string { return shortenedTo(maxMessage, message) }
+
+// shortenedTo is a message of at most so many bytes.
+func shortenedTo(most int, message string) string {
 	message = strings.ToValidUTF8(message, "\uFFFD")
-	if len(message) <= maxMessage {
+	if len(message) <= most {
 		return message
 	}
 	const end = " (shortened)"
-	return strings.ToValidUTF8(message[:maxMessage-len(end)], "") + end
+	return strings.ToValidUTF8(message[:most-len(end)], "") + end
 }
 
 // timeOf is a time of the API: whole seconds; nil for none, and for one that the API cannot express. Anybody may write
