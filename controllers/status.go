@@ -166,6 +166,8 @@ func readyCondition(s *scope.Scope, stop *problem.Problem) metav1.Condition {
 	case state != nil && state.HasToken():
 		condition.Reason = v1alpha1.ReasonTokenExpired
 		condition.Message = fmt.Sprintf("The access token expired at %s.", words.Time(s.ExpiresAt()))
+	case !s.Token.DeletionTimestamp.IsZero():
+		condition.Reason, condition.Message = v1alpha1.ReasonPending, "The resource is being deleted."
 	default:
 		condition.Reason, condition.Message = v1alpha1.ReasonPending, "No exchange has been made yet."
 	}
@@ -233,6 +235,12 @@ func authorizedCondition(s *scope.Scope, stop *problem.Problem) metav1.Condition
 		}
 	case state != nil && state.AccessTokenEnded:
 		condition.Status, condition.Reason, condition.Message = metav1.ConditionUnknown, v1alpha1.ReasonAccessTokenEnded, words.AccessTokenEnded
+	case state == nil && !s.Token.DeletionTimestamp.IsZero():
+		condition.Status, condition.Reason = metav1.ConditionUnknown, v1alpha1.ReasonPending
+		condition.Message = "The resource is being deleted, and its pair is not there any more."
+		if stop != nil {
+			condition.Reason = stop.Reason
+		}
 	case state == nil || (!state.HasToken() && state.RefreshToken == ""):
 		condition.Status, condition.Reason = metav1.ConditionUnknown, v1alpha1.ReasonNotYetExchanged
 		condition.Message = "The refresh token has not been tried yet."

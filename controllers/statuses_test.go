@@ -418,6 +418,22 @@ func TestStatusOfAReceivedPairThatIsNotStored(t *testing.T) {
 	}
 }
 
+// Of a resource whose pair was removed with it nothing says that no exchange was made.
+func TestStatusOfADeletionThatWaits(t *testing.T) {
+	s := stageScope()
+	withoutPair(s)
+	s.Token.DeletionTimestamp = &metav1.Time{Time: stageNow}
+	for name, met := range map[string]*problem.Problem{"refused": words.Unreleased(errors.New("a policy says no")), "under way": nil} {
+		status := statusOf(s, rotation.Decision{}, lifecycle.Result{Problem: met}, nil, nil)
+		for _, kind := range []string{v1alpha1.ConditionReady, v1alpha1.ConditionAuthorized} {
+			found := meta.FindStatusCondition(status.Conditions, kind)
+			if !strings.Contains(found.Message, "The resource is being deleted") || found.Reason == v1alpha1.ReasonNotYetExchanged {
+				t.Errorf("%s: %s is %+v", name, kind, found)
+			}
+		}
+	}
+}
+
 // An intent under which nothing was sent is no sign that an answer is missing.
 func TestStatusOfAnIntentThatNothingCameOf(t *testing.T) {
 	for untouched, want := range map[bool]string{true: v1alpha1.ReasonRefreshTokenValid, false: v1alpha1.ReasonOutcomeUnknown} {
