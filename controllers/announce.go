@@ -40,6 +40,7 @@ func standingOf(status *v1alpha1.GitHubUserTokenStatus) (s standing) {
 var misconfigured = []string{
 	v1alpha1.ReasonIncorrectClientCredentials, v1alpha1.ReasonAppMisconfigured, v1alpha1.ReasonCertificateNotTrusted, v1alpha1.ReasonRedirected,
 	v1alpha1.ReasonDeviceFlowDisabled, v1alpha1.ReasonAccountSuspended,
+	v1alpha1.ReasonCommitting, // The first pair was received, and somebody keeps it from being stored.
 }
 
 // announce makes an event of each transition that a person may want to know, and of each code that is offered. A

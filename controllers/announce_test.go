@@ -113,6 +113,8 @@ func TestEventsTellOfWhatIsConfiguredWrongly(t *testing.T) {
 		{status(v1alpha1.ReasonPending, false), status(v1alpha1.ReasonIncorrectClientCredentials, false), []string{"Warning IncorrectClientCredentials correct it"}},
 		{status(v1alpha1.ReasonIncorrectClientCredentials, false), status(v1alpha1.ReasonIncorrectClientCredentials, false), nil},
 		{status(v1alpha1.ReasonIncorrectClientCredentials, false), status(v1alpha1.ReasonGitHubUnavailable, false), nil},
+		{status(v1alpha1.ReasonPending, false), status(v1alpha1.ReasonCommitting, false), []string{"Warning Committing correct it"}},
+		{status(v1alpha1.ReasonCommitting, false), status(v1alpha1.ReasonCommitting, false), nil},
 		{&v1alpha1.GitHubUserTokenStatus{}, status(v1alpha1.ReasonRedirected, true), []string{"Warning Redirected it stalls"}},
 	} {
 		r.announce(token, standingOf(step.before), step.after)

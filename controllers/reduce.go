@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -11,6 +12,7 @@ import (
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 )
 
 // A status that the API server refuses as invalid would leave the former one standing, which may tell of a token that has
@@ -71,3 +73,21 @@ func timelessHashOf(status *v1alpha1.GitHubUserTokenStatus) uint64 {
 func logRefused(ctx context.Context, refused error) {
 	logf.FromContext(ctx).Error(fmt.Errorf("write the status: %w", refused), "The API server refuses the status as invalid, so that less is written; please report it")
 }
+
+// tellRefused makes an event of a status of which the API server takes nothing: a policy may refuse all writes of the subresource,
+// or a right be missing. The status can tell of nothing then. It is said once for each cause.
+func (r *Reconciler) tellRefused(token *v1alpha1.GitHubUserToken, err error) {
+	if !apierrors.IsForbidden(err) && !apierrors.IsInvalid(err) && !apierrors.IsBadRequest(err) {
+		return // A conflict, an outage, or the end of the resource.
+	}
+	cause, known := credential.Scrub(err.Error()), false
+	r.reports.With(token.UID, func(last *reported) { known, last.told = last.told == cause, cause })
+	if known {
+		return
+	}
+	r.Recorder.Eventf(token, nil, corev1.EventTypeWarning, v1alpha1.ReasonStatusRefused, "Report", "%s",
+		shortenedTo(maxNote, "The API server refuses the status of this resource, so what it tells is out of date. The token itself is refreshed. Have what refuses that let the operator write the status: "+cause))
+}
+
+// maxNote is how long the note of an event may be, in bytes.
+const maxNote = 1 << 10

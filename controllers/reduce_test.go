@@ -138,3 +138,47 @@ func TestStatusTimeThatTheAPICannotExpressIsLeftOut(t *testing.T) {
 		}
 	}
 }
+
+// A status of which nothing is taken tells of nothing, so an event does: once for each cause, and again after one was taken.
+func TestStatusThatIsForbiddenIsToldByOneEvent(t *testing.T) {
+	t.Parallel()
+	recorder, remembered := events.NewFakeRecorder(100), memory.NewStore()
+	r := &Reconciler{reports: memory.NewSlot[reported](remembered), Recorder: recorder, memory: remembered}
+	var refusal error
+	r.Client = interceptor.NewClient(nil, interceptor.Funcs{
+		SubResourcePatch: func(context.Context, client.Client, string, client.Object, client.Patch, ...client.SubResourcePatchOption) error {
+			return refusal
+		},
+	})
+	token := &v1alpha1.GitHubUserToken{ObjectMeta: metav1.ObjectMeta{Namespace: "team-a", Name: "octocat", UID: "u"}}
+	forbidden := func(says string) error {
+		return apierrors.NewForbidden(schema.GroupResource{Resource: "githubusertokens"}, "octocat", errors.New(says))
+	}
+	const secret = "ghu_7f3a9c5e1b7f3a9c5e1b"
+	for i, step := range []struct {
+		err  error
+		want string
+	}{
+		{forbidden("no statuses on Sundays, and none with " + secret), "no statuses on Sundays"},
+		{forbidden("no statuses on Sundays, and none with " + secret), ""},
+		{apierrors.NewConflict(schema.GroupResource{}, "octocat", errors.New("newer")), ""},
+		{apierrors.NewNotFound(schema.GroupResource{}, "octocat"), ""},
+		{errors.New("connection refused"), ""},
+		{forbidden(strings.Repeat("no statuses on Mondays ", 100)), "no statuses on Mondays"},
+		{nil, ""},
+		{forbidden("no statuses on Sundays, and none with " + secret), "no statuses on Sundays"},
+	} {
+		refusal = step.err
+		_, err := r.writeStatus(t.Context(), token, &v1alpha1.GitHubUserTokenStatus{ObservedGeneration: int64(i + 1)})
+		if (err != nil) != (step.err != nil && !apierrors.IsNotFound(step.err)) {
+			t.Errorf("step %d: %v", i, err)
+		}
+		notes := strings.Join(told(recorder), "\n")
+		if (step.want == "") != (notes == "") || !strings.Contains(notes, step.want) || strings.Contains(notes, "\n") {
+			t.Errorf("step %d: told was %q, want %q", i, notes, step.want)
+		}
+		if notes != "" && (!strings.HasPrefix(notes, "Warning StatusRefused ") || strings.Contains(notes, secret) || len(notes) > 1024+len("Warning StatusRefused ")) {
+			t.Errorf("step %d: told was %q", i, notes)
+		}
+	}
+}

@@ -39,6 +39,8 @@ type reported struct {
 	// refused is the hash of a status that the API server has refused as invalid, and instead of the one that it has taken
 	// in its place; zero when none was.
 	refused, instead uint64
+	// told is why no status at all was taken, as the last event says; empty once one is taken.
+	told string
 }
 
 // Report implements lifecycle.Reporter: it brings metadata, outputs and workloads into line with the pair, and
@@ -173,6 +175,7 @@ func (r *Reconciler) writeStatus(ctx context.Context, token *v1alpha1.GitHubUser
 		logRefused(ctx, refused)
 	}
 	if err != nil {
+		r.tellRefused(token, err)
 		return 0, client.IgnoreNotFound(fmt.Errorf("write the status: %w", err))
 	}
 	r.announce(token, stood, status)

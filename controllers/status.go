@@ -128,6 +128,8 @@ func readyCondition(s *scope.Scope, stop *problem.Problem) metav1.Condition {
 	condition := metav1.Condition{Type: v1alpha1.ConditionReady, Status: metav1.ConditionFalse}
 	state := s.Stored()
 	switch {
+	case isReplaced(s, stop):
+		condition.Reason, condition.Message = stop.Reason, words.Replaced+" "+stop.Sentence()
 	case isUnproven(s):
 		condition.Reason, condition.Message = v1alpha1.ReasonPairUnproven, words.Proving
 		if stop != nil {
@@ -164,10 +166,24 @@ func readyCondition(s *scope.Scope, stop *problem.Problem) metav1.Condition {
 	case state != nil && state.HasToken():
 		condition.Reason = v1alpha1.ReasonTokenExpired
 		condition.Message = fmt.Sprintf("The access token expired at %s.", words.Time(s.ExpiresAt()))
+	case !s.Token.DeletionTimestamp.IsZero():
+		condition.Reason, condition.Message = v1alpha1.ReasonPending, "The resource is being deleted."
 	default:
 		condition.Reason, condition.Message = v1alpha1.ReasonPending, "No exchange has been made yet."
 	}
 	return condition
+}
+
+// isCommitting reports whether a pair has been received that is not stored.
+func isCommitting(stop *problem.Problem) bool {
+	return stop != nil && stop.Reason == v1alpha1.ReasonCommitting
+}
+
+// isReplaced reports whether GitHub has ended the stored access token by giving out a pair that is not stored yet: the exchange has
+// spent the stored refresh token. That of another login leaves the stored pair alive.
+func isReplaced(s *scope.Scope, stop *problem.Problem) bool {
+	state := s.Stored()
+	return isCommitting(stop) && state != nil && state.HasToken() && s.Pair.Intent != nil && s.Pair.Intent.Spends == state.RefreshToken
 }
 
 // isBarred reports whether there is a token that would work if GitHub let its account do anything.
@@ -204,6 +220,8 @@ func authorizedCondition(s *scope.Scope, stop *problem.Problem) metav1.Condition
 	switch {
 	case stop != nil && stop.Unauthorized:
 		condition.Status, condition.Reason, condition.Message = metav1.ConditionFalse, stop.Reason, stop.Message
+	case isCommitting(stop): // GitHub's answer has arrived, whatever is known of the stored pair.
+		condition.Status, condition.Reason, condition.Message = metav1.ConditionUnknown, stop.Reason, stop.Message
 	case isUnproven(s):
 		condition.Status, condition.Reason, condition.Message = metav1.ConditionUnknown, v1alpha1.ReasonPairUnproven, words.Proving
 	case state != nil && state.Verdict != nil:
@@ -217,6 +235,12 @@ func authorizedCondition(s *scope.Scope, stop *problem.Problem) metav1.Condition
 		}
 	case state != nil && state.AccessTokenEnded:
 		condition.Status, condition.Reason, condition.Message = metav1.ConditionUnknown, v1alpha1.ReasonAccessTokenEnded, words.AccessTokenEnded
+	case state == nil && !s.Token.DeletionTimestamp.IsZero():
+		condition.Status, condition.Reason = metav1.ConditionUnknown, v1alpha1.ReasonPending
+		condition.Message = "The resource is being deleted, and its pair is not there any more."
+		if stop != nil {
+			condition.Reason = stop.Reason
+		}
 	case state == nil || (!state.HasToken() && state.RefreshToken == ""):
 		condition.Status, condition.Reason = metav1.ConditionUnknown, v1alpha1.ReasonNotYetExchanged
 		condition.Message = "The refresh token has not been tried yet."
@@ -262,13 +286,16 @@ func setCondition(s *scope.Scope, status *v1alpha1.GitHubUserTokenStatus, condit
 const maxMessage = 2 << 10
 
 // shortened is a message that the API takes.
-func shortened(message string) string {
+func shortened(message string) string { return shortenedTo(maxMessage, message) }
+
+// shortenedTo is a message of at most so many bytes.
+func shortenedTo(most int, message string) string {
 	message = strings.ToValidUTF8(message, "\uFFFD")
-	if len(message) <= maxMessage {
+	if len(message) <= most {
 		return message
 	}
 	const end = " (shortened)"
-	return strings.ToValidUTF8(message[:maxMessage-len(end)], "") + end
+	return strings.ToValidUTF8(message[:most-len(end)], "") + end
 }
 
 // timeOf is a time of the API: whole seconds; nil for none, and for one that the API cannot express. Anybody may write

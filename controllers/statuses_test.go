@@ -64,9 +64,8 @@ var stages = []struct {
 		githubDown(s)
 		s.Failure.Ambiguous = true
 	}, nil, nil},
-	{"ready-committing", nil, meeting(problem.Problem{
-		Reason: v1alpha1.ReasonCommitting, Message: "A new pair has been received and is kept safe.",
-	}), nil},
+	{"ready-committing", func(s *scope.Scope) { exchanging(s, s.Pair.State.RefreshToken) }, committing, nil},
+	{"ready-committing-another-login", func(s *scope.Scope) { exchanging(s, "another") }, committing, nil},
 	{"ready-client-secret-wrong", dueNow, meeting(problem.Problem{
 		Reason: v1alpha1.ReasonIncorrectClientCredentials, Message: "GitHub knows no such client ID and secret.", Stalled: true,
 	}), nil},
@@ -112,6 +111,10 @@ var stages = []struct {
 	{"expired-suspended", func(s *scope.Scope) { expire(s); suspend(s) }, nil, nil},
 	{"new-pending", withoutPair, nil, nil},
 	{"new-github-down", func(s *scope.Scope) { withoutPair(s); githubDown(s) }, nil, nil},
+	{"new-committing", func(s *scope.Scope) {
+		s.Pair.State = rotation.State{Owner: s.Owner.UID}
+		exchanging(s, s.Seed.Fingerprint)
+	}, committing, nil},
 	{"new-suspended", func(s *scope.Scope) { withoutPair(s); suspend(s) }, nil, nil},
 	{"new-code-offered", func(s *scope.Scope) { withoutLogin(s); offerCode(s) }, login, nil},
 	{"new-code-denied", func(s *scope.Scope) { withoutLogin(s); offerCode(s); denyCode(s) }, login, nil},
@@ -131,6 +134,16 @@ var stages = []struct {
 // meeting is an action that met a problem.
 func meeting(p problem.Problem) func(*scope.Scope) lifecycle.Result {
 	return func(*scope.Scope) lifecycle.Result { return lifecycle.Result{State: lifecycle.Blocked, Problem: &p} }
+}
+
+// committing is what is told of an exchange whose pair is not stored yet.
+var committing = meeting(problem.Problem{
+	Reason: v1alpha1.ReasonCommitting, Message: "A new pair has been received and is kept safe.",
+})
+
+// exchanging is an exchange of a token that has begun.
+func exchanging(s *scope.Scope, spends credential.Fingerprint) {
+	s.Pair.Intent = &rotation.Intent{ID: "1", Spends: spends}
 }
 
 // withoutLogin is a resource with nothing but the device flow, and nobody has logged in yet.
@@ -370,6 +383,55 @@ func TestStatusTellsOfAWrongClock(t *testing.T) {
 	}
 	if next := status.NextRefreshTime; next == nil || !next.Time.Before(stageNow.Add(4*time.Hour)) {
 		t.Errorf("the next refresh is said to be at %s", next)
+	}
+}
+
+// From the moment on in which GitHub's answer is told of as not stored nothing says that the token works which it has replaced, nor
+// that the answer did not arrive, however else the resource stands.
+func TestStatusOfAReceivedPairThatIsNotStored(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*scope.Scope)
+		ready  metav1.ConditionStatus
+		reason string
+	}{
+		"the stored token is spent":         {func(*scope.Scope) {}, metav1.ConditionFalse, v1alpha1.ReasonCommitting},
+		"and was refused once before":       {func(s *scope.Scope) { condemn(s, v1alpha1.ReasonRevoked); endAccessToken(s) }, metav1.ConditionFalse, v1alpha1.ReasonCommitting},
+		"and its access token had ended":    {endAccessToken, metav1.ConditionFalse, v1alpha1.ReasonCommitting},
+		"and its account had been barred":   {suspendAccount, metav1.ConditionFalse, v1alpha1.ReasonCommitting},
+		"and has expired meanwhile":         {expire, metav1.ConditionFalse, v1alpha1.ReasonCommitting},
+		"the token of another login is":     {func(s *scope.Scope) { exchanging(s, "another") }, metav1.ConditionTrue, v1alpha1.ReasonTokenValid},
+		"the pair has just been stored":     {func(s *scope.Scope) { s.Pair.Intent = nil }, metav1.ConditionTrue, v1alpha1.ReasonTokenValid},
+		"a login of which there is no pair": {withoutPair, metav1.ConditionFalse, v1alpha1.ReasonCommitting},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := stageScope()
+			exchanging(s, s.Pair.State.RefreshToken)
+			c.change(s)
+			status := statusOf(s, rotation.Decision{}, committing(s), nil, nil)
+			ready, authorized := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionReady), meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionAuthorized)
+			if ready.Status != c.ready || ready.Reason != c.reason || (c.ready == metav1.ConditionFalse) != strings.Contains(ready.Message, "A new pair has been received") {
+				t.Errorf("Ready is %+v", ready)
+			}
+			if authorized.Status != metav1.ConditionUnknown || authorized.Reason != v1alpha1.ReasonCommitting || !strings.Contains(authorized.Message, "A new pair has been received") {
+				t.Errorf("Authorized is %+v", authorized)
+			}
+		})
+	}
+}
+
+// Of a resource whose pair was removed with it nothing says that no exchange was made.
+func TestStatusOfADeletionThatWaits(t *testing.T) {
+	s := stageScope()
+	withoutPair(s)
+	s.Token.DeletionTimestamp = &metav1.Time{Time: stageNow}
+	for name, met := range map[string]*problem.Problem{"refused": words.Unreleased(errors.New("a policy says no")), "under way": nil} {
+		status := statusOf(s, rotation.Decision{}, lifecycle.Result{Problem: met}, nil, nil)
+		for _, kind := range []string{v1alpha1.ConditionReady, v1alpha1.ConditionAuthorized} {
+			found := meta.FindStatusCondition(status.Conditions, kind)
+			if !strings.Contains(found.Message, "The resource is being deleted") || found.Reason == v1alpha1.ReasonNotYetExchanged {
+				t.Errorf("%s: %s is %+v", name, kind, found)
+			}
+		}
 	}
 }
 

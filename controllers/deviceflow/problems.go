@@ -71,7 +71,11 @@ func atStore(err error) *problem.Problem {
 	if errors.Is(err, rotation.ErrAltered) {
 		return words.AlteredByAdmission("No code is shown", err)
 	}
+	whatToDo := ""
+	if errors.Is(err, rotation.ErrDenied) {
+		whatToDo = " Whoever has set up what refuses that must let the operator write Secrets in this namespace; it is tried again."
+	}
 	return &problem.Problem{
-		Reason: v1alpha1.ReasonAPIServerUnavailable, Message: "No code is shown, because it could not be stored first: " + words.Of(err) + ".",
+		Reason: v1alpha1.ReasonAPIServerUnavailable, Message: "No code is shown, because it could not be stored first: " + words.Of(err) + "." + whatToDo,
 	}
 }

@@ -63,7 +63,8 @@ func TestDeviceFlowSentences(t *testing.T) {
 		},
 		"a write that the API server refused": {
 			atStore(rotation.ErrDenied),
-			problem.Problem{Reason: v1alpha1.ReasonAPIServerUnavailable, Message: "No code is shown, because it could not be stored first: the API server refused the write."},
+			problem.Problem{Reason: v1alpha1.ReasonAPIServerUnavailable, Message: "No code is shown, because it could not be stored first: the API server refused the write. " +
+				"Whoever has set up what refuses that must let the operator write Secrets in this namespace; it is tried again."},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

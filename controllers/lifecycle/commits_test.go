@@ -58,6 +58,8 @@ func TestWhatIsToldOfWhatCannotBeWritten(t *testing.T) {
 				t.Errorf("it says: %s", told.Message)
 			case c.says != "" && told != nil && !strings.Contains(told.Message, "It is tried again within half a minute."):
 				t.Errorf("it does not say when it is tried again, which is after 30 s at most: %s", told.Message)
+			case c.says != "" && told != nil && !strings.Contains(told.Message, "do not delete the operator's pod"):
+				t.Errorf("it does not say that the only copy may be in the pod: %s", told.Message)
 			case c.says != "" && (told == nil || told.Reason != v1alpha1.ReasonCommitting || !strings.Contains(told.Message, c.says) || len(w.woken) == 0):
 				t.Errorf("it says: %+v", told)
 			}

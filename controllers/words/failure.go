@@ -123,6 +123,9 @@ func Unread(err error) *problem.Problem {
 	}
 }
 
+// KeepPod says what to do, and what not, while a pair is not stored.
+const KeepPod = "Remove what refuses the write, and do not delete the operator's pod before the pair is stored: it may have the only copy."
+
 // Altered says who has altered a pair Secret, and what to do.
 func Altered(err error) string {
 	return Of(err) + ". Change that webhook or policy so that it leaves alone the Secrets that have the label " + v1alpha1.LabelRole + "."

@@ -58,10 +58,13 @@ func (s *show) change(ctx context.Context, change stage.Change) (problem string,
 	if err != nil {
 		return "", err
 	}
-	if change.Kind == stage.LoggedIn {
+	switch {
+	case verdict.IsMadeUp():
+		s.headline(change.SeenAt, change.Resource, "somebody has put a token into the Secret that is "+string(stage.NeverIssued))
+	case change.Kind == stage.LoggedIn:
 		s.rotations[change.Resource] = 0
 		s.headline(change.SeenAt, change.Resource, firstPair(change))
-	} else {
+	default:
 		s.rotations[change.Resource]++
 		s.headline(change.SeenAt, change.Resource, fmt.Sprintf("rotation %d: the pair was replaced", s.rotations[change.Resource]))
 	}
@@ -70,7 +73,9 @@ func (s *show) change(ctx context.Context, change stage.Change) (problem string,
 	if verdict.Replaced != nil {
 		s.detail("the Secret was behind GitHub for %d ms", verdict.DeadFor.Milliseconds())
 	}
-	s.detail("%s", timetable(change))
+	if !verdict.IsMadeUp() {
+		s.detail("%s", timetable(change))
+	}
 	if problem = verdict.Problem(); problem != "" {
 		s.detail("THIS IS WRONG: %s", problem)
 	}
@@ -116,10 +121,14 @@ func (s *show) token(what string, before, after *githubtest.TokenState) {
 }
 
 func alive(state *githubtest.TokenState) string {
-	if state.Alive {
+	switch {
+	case state.Alive:
 		return "alive at GitHub"
+	case state.Cause == stage.NeverIssued:
+		return string(state.Cause)
+	default:
+		return "dead at GitHub"
 	}
-	return "dead at GitHub"
 }
 
 // report is a version of a resource, or its end if the token is nil.

@@ -3,6 +3,7 @@ package pairsecret
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -12,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 )
 
@@ -55,5 +57,16 @@ func TestRemoveCodeQuotesNoCode(t *testing.T) {
 				t.Errorf("the refusal is quoted: %t", says)
 			}
 		})
+	}
+}
+
+// What the API server says of a Secret is quoted with the Secret's name, which is told anyway, and without anything else of that length.
+func TestCodeRefusalNamesItsSecret(t *testing.T) {
+	ref := rotation.Owner{Namespace: "team-a", Name: "octocat", UID: "8b1c7f2e-0000-4000-8000-000000000001"}.CodeRef(credential.NewDeviceCode("a device code").Fingerprint())
+	const code = "3584d83530557fdd1f46af8289938c8ef79f9dc5"
+	refused := apierrors.NewForbidden(schema.GroupResource{Resource: "secrets"}, ref.Name, fmt.Errorf("policy says no to %s and %q", code, code))
+	said := explain("create", ref, &rotation.Pair{Ref: ref}, refused).Error()
+	if !strings.Contains(said, fmt.Sprintf("secrets %q is forbidden", ref.Name)) || strings.Contains(said, code) {
+		t.Errorf("it says: %s", said)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -392,11 +393,22 @@ func explain(verb string, ref rotation.Ref, pair *rotation.Pair, err error) erro
 		apierrors.IsRequestEntityTooLargeError(err), apierrors.IsMethodNotSupported(err), apierrors.IsNotAcceptable(err):
 		kind = rotation.ErrDenied
 	}
-	words := fmt.Errorf("%s Secret %s/%s: %w", verb, ref.Namespace, ref.Name, errors.New(scrub(pair, err.Error())))
+	words := fmt.Errorf("%s Secret %s/%s: %w", verb, ref.Namespace, ref.Name, errors.New(scrubAround(ref, pair, err.Error())))
 	if kind == nil {
 		return words
 	}
 	return fmt.Errorf("%w: %w", kind, words)
+}
+
+// scrubAround is scrub, but for the name of the Secret where it stands in quotation marks: it is told anyway, and that of a device code
+// would be taken for a secret.
+func scrubAround(ref rotation.Ref, pair *rotation.Pair, text string) string {
+	name := strconv.Quote(ref.Name)
+	parts := strings.Split(text, name)
+	for i, part := range parts {
+		parts[i] = scrub(pair, part)
+	}
+	return strings.Join(parts, name)
 }
 
 // scrub takes out every token: an admission webhook sees the whole Secret, also where only its metadata is written,

@@ -32,6 +32,7 @@ type stage struct {
 var computed = map[string]stage{
 	"new-pending":              {kstatus: "InProgress", argo: "Progressing", argoSays: "No exchange"},
 	"new-github-down":          {kstatus: "InProgress", argo: "Progressing", argoSays: "next try"},
+	"new-committing":           {kstatus: "InProgress", argo: "Progressing", argoSays: "A new pair has been received"},
 	"new-suspended":            {kstatus: "InProgress", argo: "Suspended", argoSays: "spec.suspend"},
 	"new-code-offered":         {kstatus: "InProgress", argo: "Suspended", argoSays: "WDJB-MJHT"},
 	"new-code-denied":          {kstatus: "Failed", argo: "Degraded", argoSays: "denied"},
@@ -46,7 +47,8 @@ var computed = map[string]stage{
 	"ready-refresh-before-too-long":        {kstatus: "Current", argo: "Healthy", argoSays: "choose a shorter one"},
 	"ready-github-down":                    {kstatus: "InProgress", argo: "Healthy", argoSays: "works until"},
 	"ready-outcome-unknown":                {kstatus: "InProgress", argo: "Healthy", argoSays: "works until"},
-	"ready-committing":                     {kstatus: "InProgress", argo: "Healthy", argoSays: "works until"},
+	"ready-committing":                     {kstatus: "InProgress", argo: "Degraded", argoSays: "no longer works"},
+	"ready-committing-another-login":       {kstatus: "InProgress", argo: "Healthy", argoSays: "works until"},
 	"ready-client-secret-wrong":            {kstatus: "Failed", argo: "Degraded", argoSays: "works until 2026-03-04T09:00:00Z"},
 	"ready-rejected":                       {kstatus: "Failed", argo: "Degraded", argoSays: "works until 2026-03-04T09:00:00Z"},
 	"ready-revoked":                        {kstatus: "Failed", argo: "Degraded", argoSays: "Authorize the App again"},

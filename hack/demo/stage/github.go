@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -131,10 +132,17 @@ func mintPath(clientID, user string) string {
 	return "/mint?" + url.Values{"app": {clientID}, "user": {user}}.Encode()
 }
 
+// NeverIssued is the Cause of a token that GitHub did not give out: somebody has made it up.
+const NeverIssued githubtest.Cause = "not issued by GitHub"
+
 // State is what the stand-in knows of a token, access or refresh.
 func (g *GitHub) State(ctx context.Context, token interface{ Reveal() string }) (githubtest.TokenState, error) {
 	var state githubtest.TokenState
 	err := g.call(ctx, http.MethodPost, "/state", map[string]string{"token": token.Reveal()}, &state)
+	if refused, ok := errors.AsType[*statusError](err); ok && refused.code == http.StatusNotFound {
+		// Somebody may write anything into a Secret, which is no failure of the stand-in.
+		return githubtest.TokenState{Fingerprint: string(credential.NewAccessToken(token.Reveal()).Fingerprint()), Cause: NeverIssued}, nil
+	}
 	return state, err
 }
 
@@ -163,6 +171,14 @@ func (g *GitHub) Presentations(ctx context.Context) ([]githubtest.Presentation, 
 	return all, err
 }
 
+// statusError is an answer of the admin side that is no success.
+type statusError struct {
+	code int
+	text string
+}
+
+func (e *statusError) Error() string { return e.text }
+
 // call speaks to the admin side. Errors name the path and hold no token.
 func (g *GitHub) call(ctx context.Context, method, path string, body, into any) error {
 	var content io.Reader
@@ -184,7 +200,7 @@ func (g *GitHub) call(ctx context.Context, method, path string, body, into any) 
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
 		reason, _ := io.ReadAll(io.LimitReader(response.Body, 1000))
-		return fmt.Errorf("the stand-in: %s %s: %s: %s", method, path, response.Status, bytes.TrimSpace(reason))
+		return &statusError{response.StatusCode, fmt.Sprintf("the stand-in: %s %s: %s: %s", method, path, response.Status, bytes.TrimSpace(reason))}
 	}
 	if into == nil {
 		return nil

@@ -43,14 +43,22 @@ func (g *GitHub) Judge(ctx context.Context, change Change) (Verdict, error) {
 		}
 		*ask.into = &state
 	}
-	if v.Replaced != nil && !v.Replaced.Alive {
+	if v.Replaced != nil && !v.Replaced.Alive && v.Replaced.Cause != NeverIssued {
 		v.DeadFor = max(0, change.SeenAt.Sub(v.Replaced.DiedAt))
 	}
 	return v, nil
 }
 
+// IsMadeUp reports whether somebody has put a token into the Secret that GitHub did not issue, so that nothing was exchanged.
+func (v Verdict) IsMadeUp() bool {
+	return v.Access.Cause == NeverIssued || v.Refresh != nil && v.Refresh.Cause == NeverIssued
+}
+
 // Problem says what is not as it must be after a login or a rotation; empty if all is.
 func (v Verdict) Problem() string {
+	if v.IsMadeUp() {
+		return "the Secret holds a token that is " + string(NeverIssued)
+	}
 	var problems []string
 	complain := func(wrong bool, format string, args ...any) {
 		if wrong {
@@ -61,7 +69,7 @@ func (v Verdict) Problem() string {
 	complain(v.Refresh != nil && !v.Refresh.Alive, "the new refresh token is dead")
 	complain(v.Replaced != nil && v.Replaced.Alive, "the previous access token is alive")
 	complain(v.Replaced != nil && v.Replaced.Cause == githubtest.Expired, "the previous access token expired before it was replaced")
-	if v.Spent != nil {
+	if v.Spent != nil && v.Spent.Cause != NeverIssued {
 		complain(v.Spent.Alive, "the previous refresh token is alive")
 		complain(v.Spent.Exchanged != 1 || v.Spent.Presented != 1,
 			"the previous refresh token was presented %d and exchanged %d times", v.Spent.Presented, v.Spent.Exchanged)

@@ -20,12 +20,12 @@ type shape func(text string) string
 // something is wrong with it.
 var shapes = []shape{
 	otherToken, wideText, encrypted, key, webPage, xmlReply, placeholder, jsonDocument, quoted, header, formReply, address,
-	assignment, encodedAgain, otherSecret, path, cutOff, leftover,
+	assignment, encodedAgain, otherSecret, path, cutOff, leftover, repeated, capitals,
 }
 
 // shapesOfWords are those of them that a text can have which begins as refresh tokens do today and consists of letters, digits
 // and underscores. Nearly every text is one, and at a start those of all resources are looked at.
-var shapesOfWords = []shape{filler}
+var shapesOfWords = []shape{filler, repeated}
 
 // NotRefreshToken tells a person why a text cannot be a refresh token: what it looks like, and what to do where that is not
 // plain. It is a clause without a full stop, and empty when the text may be one.
@@ -91,9 +91,11 @@ func isKnownToken(text string) bool {
 
 // isWord reports whether a text begins as refresh tokens do today and consists of letters, digits and underscores.
 func isWord(text string) bool {
-	return strings.HasPrefix(text, refreshToken) && !strings.ContainsFunc(text, func(c rune) bool {
-		return (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '_'
-	})
+	return strings.HasPrefix(text, refreshToken) && !strings.ContainsFunc(text, func(c rune) bool { return !isLetterOrDigit(c) && c != '_' })
+}
+
+func isLetterOrDigit(c rune) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
 }
 
 // isInvisible reports whether people copy a character along without seeing it.

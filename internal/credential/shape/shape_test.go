@@ -190,6 +190,15 @@ func TestShapeWhatIsNoRefreshTokenIsToldApart(t *testing.T) {
 		{"a blank that does not break", token[:20] + "\u00a0" + token[20:], isInvisible},
 		{"nothing but a byte order mark", "\ufeff", isInvisible},
 
+		{"masked in part", token[:12] + "***", "hidden behind asterisks"},
+		{"masked in the middle", token[:12] + "****" + token[70:], "hidden behind asterisks"},
+		{"two tokens", token + token, "two tokens without anything between them"},
+		{"a refresh token and an access token", token + "ghu_abc", "two tokens without anything between them"},
+		{"two tokens of another form", token + "ghr_123_a.b-c", "two tokens without anything between them"},
+		{"the prefix twice", "ghr_" + token, "the prefix of a token twice"},
+		{"in capitals", strings.ToUpper(token), "in capitals"},
+		{"a capital", "G" + token[1:], "in capitals"},
+
 		{"an escape", token + `\n`, "it has a backslash"},
 		{"percent-encoded", token + "%0A", "it is percent-encoded"},
 		{"the end of a line in zsh", token + "%", "it ends with a percent sign"},
@@ -226,7 +235,7 @@ func TestShapeWhatIsNoRefreshTokenIsToldApart(t *testing.T) {
 // Tokens are opaque. Those of today, of former days and of forms that GitHub may choose one day are all let through.
 func TestShapeWhatMayBeATokenIsLetThrough(t *testing.T) {
 	for _, text := range []string{
-		token, "ghr_abc", "ghx_abc", "r1.c1b4a2e77838347a7e420ce178f2e7c6912e169246c34e1ccbf66c46812d16d5b1a9dc86a1498", "0123456789abcdef",
+		token, token[:20], "ghr_abc", "ghx_abc", "ghr_123_ghr_abc", "ghr_123_eyJa.eyJghr_b.ghr_c", "ghr_abcghx_abc", "r1.c1b4a2e77838347a7e420ce178f2e7c6912e169246c34e1ccbf66c46812d16d5b1a9dc86a1498", "0123456789abcdef",
 		"ghr_EXAMPLEonlyREPLACEmeWITHtheREFRESHtokenOFyourLOGIN00000000000000000000000001", // It works in the demo.
 		strings.Repeat("a", 1024),
 	} {
@@ -284,7 +293,7 @@ func TestWordsAreExaminedAsTheRestIs(t *testing.T) {
 		}
 		return ""
 	}
-	pieces := []string{"_", "x", "xxx", "your", "token", "change", "me", "ghp", "gho_", "ghr_", "Z2hyX", "null", "Iv1", "0", "123", "true", "__", "A1b2C3d4", token[4:]}
+	pieces := []string{"_", "x", "xxx", "your", "token", "change", "me", "ghp", "gho_", "ghr_", "abghr_", "Z2hyX", "null", "Iv1", "0", "123", "true", "__", "A1b2C3d4", token[4:]}
 	random := rand.New(rand.NewPCG(1, 2))
 	fillers := 0
 	for range 20_000 {

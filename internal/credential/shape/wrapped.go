@@ -139,8 +139,42 @@ func leftover(text string) string {
 var percentEncoded = regexp.MustCompile(`%[0-9A-Fa-f]{2}`)
 
 func cutOff(text string) string {
-	if strings.HasSuffix(text, "...") || strings.Contains(text, "…") {
+	switch {
+	case strings.HasSuffix(text, "...") || strings.Contains(text, "…"):
 		return "it was shortened. Put the whole token there"
+	case strings.HasPrefix(text, refreshToken) && strings.ContainsRune(text, '*'):
+		return "a part of it is hidden behind asterisks, as in a log. Put the whole token there"
+	default:
+		return ""
+	}
+}
+
+// repeated recognises a second token, or the prefix once more, right behind the prefix or behind the letters and digits that follow
+// it. A token that goes on with an underscore, as those with the ID of an App, does so behind something else.
+func repeated(text string) string {
+	rest, isToken := strings.CutPrefix(text, refreshToken)
+	first, _, cut := strings.Cut(rest, "_")
+	if !isToken || !cut || strings.ContainsFunc(first, func(c rune) bool { return !isLetterOrDigit(c) }) {
+		return ""
+	}
+	for _, prefix := range knownPrefixes {
+		switch before, found := strings.CutSuffix(first, prefix); {
+		case found && before == "":
+			return "it begins with the prefix of a token twice. Leave one out"
+		case found:
+			return "it looks like two tokens without anything between them. Put one refresh token alone there"
+		}
+	}
+	return ""
+}
+
+// knownPrefixes are how tokens of GitHub begin, in front of the underscore.
+var knownPrefixes = []string{"ghr", "ghu", "gho", "ghp", "ghs"}
+
+// capitals recognises the prefix in other letters than GitHub writes: something has changed the case of the whole text.
+func capitals(text string) string {
+	if n := len(refreshToken); len(text) >= n && !strings.HasPrefix(text, refreshToken) && strings.EqualFold(text[:n], refreshToken) {
+		return "it begins with " + refreshToken + " in capitals, so something has changed the letters. Put the token there as GitHub gave it out"
 	}
 	return ""
 }
