@@ -261,8 +261,8 @@ func TestPairSecretEditOfThePairThatCannotBeReadAtFirstIsTakenUpLater(t *testing
 		w.eventually("the login to be exchanged", func() (bool, string) {
 			return w.gh.ExchangesOf(login) == 1, suite.Describe(w.get("octocat"))
 		})
+		w.settle() // Until its pair is stored the status tells of the one before.
 		secret := w.ready("octocat")
-		w.settle()
 		if labels := w.pair("octocat-token").Labels; labels[v1alpha1.LabelRole] != v1alpha1.RolePair {
 			t.Errorf("the labels are %v", labels)
 		}
