@@ -52,7 +52,7 @@ func readSamples(ctx context.Context, s *stage.Stage) (*world, error) {
 	if err != nil {
 		return nil, err
 	}
-	applied := &manifests{secrets: map[string]map[string]string{}}
+	applied := &manifests{secrets: map[string]map[string]string{}, apps: map[string]app{}}
 	if err := applied.add([]byte(rendered)); err != nil {
 		return nil, fmt.Errorf("read %s: %w", samples, err)
 	}
@@ -76,7 +76,7 @@ func readSamples(ctx context.Context, s *stage.Stage) (*world, error) {
 		}
 	}
 	for _, token := range applied.tokens {
-		w.include(token, applied.secrets)
+		w.include(token, applied.appOf(token), applied.secrets)
 	}
 	if len(w.shown) == 0 {
 		return nil, fmt.Errorf("%s holds no GitHubUserToken with a seed", samples)
@@ -86,24 +86,27 @@ func readSamples(ctx context.Context, s *stage.Stage) (*world, error) {
 
 // include makes the App, the user and the login of a resource known. A resource
 // is named after its user.
-func (w *world) include(token v1alpha1.GitHubUserToken, secrets map[string]map[string]string) {
+func (w *world) include(token v1alpha1.GitHubUserToken, of app, secrets map[string]map[string]string) {
 	if !slices.Contains(w.users, token.Name) {
 		w.users = append(w.users, token.Name)
 	}
-	id := token.Spec.App.ClientID
+	id := of.clientID
 	known := slices.IndexFunc(w.apps, func(app stage.App) bool { return app.ClientID == id })
 	if known < 0 {
 		known = len(w.apps)
 		w.apps = append(w.apps, stage.App{ClientID: id})
 	}
-	if ref := token.Spec.App.ClientSecretRef; ref != nil {
+	if ref := of.secret; ref != nil {
 		if value := secrets[ref.Name][orDefault(ref.Key, "client_secret")]; value != "" {
 			w.apps[known].Secret = credential.NewClientSecret(value)
 		}
 	}
 	if ref := token.Spec.RefreshTokenRef; ref != nil {
 		if value := secrets[ref.Name][orDefault(ref.Key, "refresh_token")]; value != "" {
-			w.logins = append(w.logins, login{clientID: id, user: token.Name, token: credential.NewRefreshToken(value)})
+			next := login{clientID: id, user: token.Name, token: credential.NewRefreshToken(value)}
+			if !slices.Contains(w.logins, next) { // Two samples may use one seed, of which a person applies one.
+				w.logins = append(w.logins, next)
+			}
 		}
 	}
 }
@@ -120,6 +123,22 @@ type manifests struct {
 	tokens []v1alpha1.GitHubUserToken
 	// secrets are the data of Secrets, by name: all samples live in one namespace.
 	secrets map[string]map[string]string
+	// apps are the Apps that resources may refer to, by kind and name.
+	apps map[string]app
+}
+
+// app is an App of the samples.
+type app struct {
+	clientID string
+	secret   *v1alpha1.ClientSecretReference
+}
+
+// appOf is the App of a resource: the one that it refers to, or the one in its spec.
+func (m *manifests) appOf(token v1alpha1.GitHubUserToken) app {
+	if ref := token.Spec.App.Ref; ref != nil {
+		return m.apps[orDefault(ref.Kind, "GitHubApp")+"/"+ref.Name]
+	}
+	return app{token.Spec.App.ClientID, token.Spec.App.ClientSecretRef}
 }
 
 func (m *manifests) add(content []byte) error {
@@ -140,6 +159,12 @@ func (m *manifests) add(content []byte) error {
 				return err
 			}
 			m.tokens = append(m.tokens, token)
+		case "GitHubApp", "ClusterGitHubApp":
+			var named v1alpha1.GitHubApp // What is read here both have.
+			if err := runtime.DefaultUnstructuredConverter.FromUnstructured(document.Object, &named); err != nil {
+				return err
+			}
+			m.apps[document.GetKind()+"/"+named.Name] = app{named.Spec.ClientID, named.Spec.ClientSecretRef}
 		case "Secret":
 			var secret corev1.Secret
 			if err := runtime.DefaultUnstructuredConverter.FromUnstructured(document.Object, &secret); err != nil {
