@@ -181,7 +181,7 @@ func (w *world) newRequest(res *resource, left time.Duration) request {
 		q.before = page(http.StatusForbidden, `{"message":"You have exceeded a secondary rate limit"}`)
 	case w.strikes(GitHubHang, 150):
 		q.lost = true
-		q.out = w.between(0, left+20*time.Second)
+		q.out = w.between(0, max(0, left)+20*time.Second) // A deadline may have passed before the request was made.
 		q.back = max(0, left-q.out) + w.between(time.Second, time.Minute)
 	case w.strikes(GitHubMisconfigured, 200):
 		res.misconfigured = w.now + w.mostly(time.Minute, 30*time.Minute)
