@@ -147,10 +147,11 @@ func (w *world) takeSeed(kind Fault, res *resource, later time.Duration) {
 	default:
 		w.unseed(res)
 	}
-	taken := res.seed
+	taken, logins := res.seed, res.logins
 	w.after(later, func() {
 		switch {
-		case res.seed != taken || res.rng.IntN(4) == 0:
+		case res.seed != taken || res.logins != logins: // Who has logged in since puts no older token back: it would be a login again.
+		case res.rng.IntN(4) == 0:
 		case res.rng.IntN(3) == 0:
 			w.logIn(res, res.account)
 		default:

@@ -259,7 +259,11 @@ func (w *world) judgeTruth(res *resource, pair *rotation.Pair, verdict *rotation
 		half := lost && pair.RefreshToken.IsZero()
 		isTrue = isTrue || p == nil || half || (doubtful || lost && (p.successor.fate != fateWrongUser || p.successor.overdue)) && p.mayBeSpent()
 	case rotation.ReasonRefreshTokenRejected:
-		isTrue = isTrue || p == nil || doubtful || p.spent && res.appChanged || p.spent && (!lost || p.login != res.logins || !res.is(p.successor.ownerUID()))
+		// A seed that was refused while the App was another one, and taken away before it was right again.
+		ofApp := func(r rotation.SeedRecord) bool {
+			return r.Fingerprint == verdict.Fingerprint && r.RefusedFor != "" && r.RefusedFor != rightApp.Key()
+		}
+		isTrue = isTrue || p == nil || doubtful || res.appChanged && (p.spent || slices.ContainsFunc(pair.State.Seeds, ofApp)) || p.spent && (!lost || p.login != res.logins || !res.is(p.successor.ownerUID()))
 	case rotation.ReasonOutcomeUnknown:
 		isTrue = res.seed.Fingerprint() != verdict.Fingerprint
 	case rotation.ReasonRevoked:
