@@ -98,12 +98,16 @@ func New(mgr manager.Manager, options Options) (*Reconciler, error) {
 	run.Limit = tokencheck.MaxChecks
 	checkRunner := runner.New(run)
 	wake := func(id string) { r.queue.wakeUrgently(types.UID(id)) }
+	wakeAny := func(id string) {
+		wake(id)
+		r.appSource.Woken(id)
+	}
 	r.Limiter = ratelimit.New(ratelimit.Options{
 		PerHour: options.TokenRequestsPerHour, UnprovenPerHour: options.UnprovenRequestsPerHour, Wake: wake,
 	})
 	// One limit for each host: nothing ever proves itself there.
 	revocations := ratelimit.New(ratelimit.Options{PerHour: revocation.CredentialsPerHour, Wake: wake})
-	untrusted := ratelimit.New(ratelimit.Options{PerHour: restlimit.PerHour, Wake: wake})
+	untrusted := ratelimit.New(ratelimit.Options{PerHour: restlimit.PerHour, Wake: wakeAny})
 	watch, err := r.newSecretWatch(mgr, options)
 	if err != nil {
 		return nil, err
@@ -115,7 +119,7 @@ func New(mgr manager.Manager, options Options) (*Reconciler, error) {
 		}
 	}
 	api := clusterAPI{store, r.mayHold}
-	r.setupApps(options, api, watch)
+	r.setupApps(options, api, watch, untrusted)
 	r.lifecycle = lifecycle.New(lifecycle.Options{
 		Cache: clusterCache{r.Client, options.Watched}, Apps: r.apps, API: api, Versions: watch, GitHub: options.GitHub, Limiter: r.Limiter, RevocationLimiter: revocations, RESTLimiter: untrusted,
 		Outbox: options.Outbox, Clock: options.Clock, Reporter: reporter{r}, Memory: remembered, Holder: options.Holder, NewID: options.NewID,
@@ -133,12 +137,12 @@ func New(mgr manager.Manager, options Options) (*Reconciler, error) {
 }
 
 // setupApps makes what resolves the Apps of resources, and what follows them.
-func (r *Reconciler) setupApps(options Options, secrets seeds.Source, versions seeds.Versions) {
+func (r *Reconciler) setupApps(options Options, secrets seeds.Source, versions seeds.Versions, untrusted restlimit.Limiter) {
 	source := appsource.Source{Cache: r.Client, Live: r.APIReader, Watched: options.Watched.Beside(), Cluster: options.ClusterApps}
 	r.apps = apps.New(apps.Options{Source: source, SecretNamespace: options.ClusterResourceNamespace})
 	r.appSource = appsource.New(appsource.Options{
 		Source: source, Resolver: r.apps, Client: r.Client, Changed: func(token *v1alpha1.GitHubUserToken) { r.lifecycle.AppChanged(token) },
-		Secrets: secrets, Versions: versions, SecretNamespace: options.ClusterResourceNamespace, GitHub: options.GitHub, Limiter: r.Limiter,
+		Secrets: secrets, Versions: versions, SecretNamespace: options.ClusterResourceNamespace, GitHub: options.GitHub, Limiter: r.Limiter, Untrusted: untrusted,
 		Clock: options.Clock, SkipNameValidation: options.SkipNameValidation,
 	})
 }

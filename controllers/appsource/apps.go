@@ -12,12 +12,12 @@ import (
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/controllers/apps"
-	"github.com/githubusertoken/github-user-token-operator/controllers/appstatus"
+	"github.com/githubusertoken/github-user-token-operator/controllers/restlimit"
 	"github.com/githubusertoken/github-user-token-operator/controllers/seeds"
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
+	"github.com/githubusertoken/github-user-token-operator/internal/memory"
 	"github.com/githubusertoken/github-user-token-operator/internal/pace"
 	"github.com/githubusertoken/github-user-token-operator/internal/problem"
-	"github.com/githubusertoken/github-user-token-operator/internal/ratelimit"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 )
 
@@ -40,9 +40,12 @@ type Options struct {
 	Versions seeds.Versions
 	// SecretNamespace is that of the client secrets of ClusterGitHubApps; empty when it is not known.
 	SecretNamespace string
-	GitHub          appstatus.GitHub
+	GitHub          restlimit.GitHub
 	Limiter         Limiter
-	Clock           rotation.Clock
+	// Untrusted gives out turns to try client secrets that GitHub is not known to take. Resources have theirs from the same. It
+	// wakes an App by Woken.
+	Untrusted restlimit.Limiter
+	Clock     rotation.Clock
 	// SkipNameValidation allows several controllers of a name in one process, for tests.
 	SkipNameValidation bool
 }
@@ -56,8 +59,8 @@ type Apps struct {
 	looks map[string]*lookAgain
 	// webhooks are the secrets of Apps' webhooks.
 	webhooks webhooks
-	// checks limits the questions about client secrets.
-	checks *ratelimit.Limiter
+	// memory is of Apps, by UID.
+	memory *memory.Store
 
 	mu sync.Mutex
 	// limited are the keys for which a GitHubApp sets a limit, and whether that counts: as long as no other namespace uses them.
@@ -69,13 +72,26 @@ func New(options Options) *Apps {
 	a := &Apps{
 		options: options, looks: map[string]*lookAgain{}, limited: map[string]bool{},
 		webhooks: webhooks{known: map[types.NamespacedName]knownSecret{}},
-		checks:   ratelimit.New(ratelimit.Options{PerHour: checksPerHour, UnprovenPerHour: checksPerHour}),
+		memory:   memory.NewStore(),
 	}
 	a.news = pace.New(pace.Options[struct{}]{Clock: options.Clock, Tell: a.tell, Merge: func(_, news struct{}) struct{} { return news }})
 	for _, kind := range a.kinds() {
 		a.looks[kindOf(kind)] = &lookAgain{}
 	}
 	return a
+}
+
+// Woken has an App looked at that has its turn, by its UID. Whatever else has one is left alone.
+func (a *Apps) Woken(id string) {
+	name, known := a.memory.Name(types.UID(id))
+	if !known {
+		return
+	}
+	kind := v1alpha1.KindGitHubApp
+	if name.Namespace == "" {
+		kind = v1alpha1.KindClusterGitHubApp
+	}
+	a.looks[kind].add(name)
 }
 
 // Setup sets up the indexes and the controllers of the statuses of Apps.

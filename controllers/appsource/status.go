@@ -20,15 +20,13 @@ import (
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/controllers/appstatus"
+	"github.com/githubusertoken/github-user-token-operator/controllers/restlimit"
 	"github.com/githubusertoken/github-user-token-operator/internal/fairqueue"
-	"github.com/githubusertoken/github-user-token-operator/internal/ratelimit"
 )
 
 const (
 	// workers is how many Apps of a kind are looked at at once, of one namespace three quarters of that at most.
 	workers = 4
-	// checksPerHour is how often GitHub is asked about client secrets in an hour, for all Apps of a host.
-	checksPerHour = 120
 	// usersPause is until the users of an App are counted after one has come or gone.
 	usersPause = 5 * time.Second
 	// minRequeue and maxRequeue are until a reconcile that has failed is tried again.
@@ -38,9 +36,9 @@ const (
 // setupStatuses sets up the controllers of the statuses of Apps.
 func (a *Apps) setupStatuses(mgr manager.Manager) error {
 	report := appstatus.Options{
-		Client: a.options.Client, GitHub: a.options.GitHub, Users: a.usersOf, Admits: a.options.Resolver.Admits, Bars: a.options.Resolver.Bars,
-		Sharing: a.sharing, ClientSecret: a.clientSecret, Version: a.options.Versions.Version, SecretNamespace: a.options.SecretNamespace, Turn: a.turn,
-		Clock: a.options.Clock,
+		Client: a.options.Client, Memory: a.memory, Users: a.usersOf, Admits: a.options.Resolver.Admits, Bars: a.options.Resolver.Bars,
+		Sharing: a.sharing, ClientSecret: a.clientSecret, Version: a.options.Versions.Version, SecretNamespace: a.options.SecretNamespace,
+		Clock: a.options.Clock, GitHub: restlimit.New(restlimit.Options{GitHub: a.options.GitHub, Limiter: a.options.Untrusted, Memory: a.memory}),
 	}
 	var failed error
 	for _, object := range a.kinds() {
@@ -107,12 +105,6 @@ func (a *Apps) sharing(ctx context.Context, app client.Object) (sharing appstatu
 		sharing.LimitIgnored, _, err = a.isShared(ctx, key, own)
 	}
 	return sharing, err
-}
-
-// turn asks for a turn at a host's API to ask about an App's client secret. Client IDs and secrets come from tenants, and can
-// be made up: so all Apps of a host share a limit, by namespace.
-func (a *Apps) turn(host, namespace, id string) (ok bool, until time.Time) {
-	return a.checks.Acquire(host+"/", ratelimit.Request{ID: id, Namespace: namespace})
 }
 
 // lookAgain lets what is no event of an App have it looked at. It is a source of a controller.

@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers/restlimit"
 	"github.com/githubusertoken/github-user-token-operator/internal/backoff"
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 	"github.com/githubusertoken/github-user-token-operator/internal/github"
@@ -95,14 +96,16 @@ func (r *Reconciler) credentials(ctx context.Context, a app) (*metav1.Condition,
 		known.told = now // It was written without a change of what it holds.
 		return r.remember(a, known, known.next-mono, mono)
 	}
-	if ok, until := r.options.Turn(spec.Host, a.GetNamespace(), string(a.GetUID())); !ok {
+	who := restlimit.Caller{UID: a.GetUID(), Namespace: a.GetNamespace()}
+	checked, turn := r.check(ctx, who, github.App{Host: spec.Host, ClientID: spec.ClientID, ClientSecret: secret})
+	if turn != nil {
 		waiting := condition(metav1.ConditionUnknown, v1alpha1.ReasonNotYetChecked, "GitHub is asked about the client secret when it is this App's turn.")
 		if same {
 			waiting = known.condition
 		}
-		return &waiting, max(until.Sub(r.options.Clock.Now()), time.Second), nil
+		return &waiting, max(time.Until(turn.Until), time.Second), nil // The limiter has the real clock.
 	}
-	found.condition = r.check(ctx, github.App{Host: spec.Host, ClientID: spec.ClientID, ClientSecret: secret})
+	found.condition = checked
 	wait := checkAgain
 	if found.condition.Status != metav1.ConditionTrue {
 		if same {
@@ -126,20 +129,23 @@ func (r *Reconciler) remember(a app, found note, wait, mono time.Duration) (*met
 	return &found.condition, wait, nil
 }
 
-// check asks GitHub whether it accepts a client secret.
-func (r *Reconciler) check(ctx context.Context, app github.App) metav1.Condition {
+// check asks GitHub whether it accepts a client secret; turn is when there is no turn for that.
+func (r *Reconciler) check(ctx context.Context, who restlimit.Caller, app github.App) (found metav1.Condition, turn *restlimit.WaitingError) {
 	ctx, cancel := r.options.Clock.WithTimeout(ctx, checkTimeout)
 	defer cancel()
-	_, err := r.options.GitHub.CheckToken(ctx, app, madeUp)
+	_, err := r.options.GitHub.CheckToken(ctx, who, app, madeUp)
+	if waiting, ok := errors.AsType[*restlimit.WaitingError](err); ok {
+		return metav1.Condition{}, waiting
+	}
 	failed, isGitHubs := errors.AsType[*github.Error](err)
 	switch {
 	case err == nil:
-		return condition(metav1.ConditionTrue, v1alpha1.ReasonCredentialsAccepted, "GitHub accepts the client ID and the client secret.")
+		return condition(metav1.ConditionTrue, v1alpha1.ReasonCredentialsAccepted, "GitHub accepts the client ID and the client secret."), nil
 	case isGitHubs && (failed.Reason == github.IncorrectClientCredentials || failed.Reason == github.UnknownClient):
 		return condition(metav1.ConditionFalse, v1alpha1.ReasonIncorrectClientCredentials,
-			"GitHub does not accept the client ID with the client secret. Correct clientID, or put a current client secret of the App into the Secret.")
+			"GitHub does not accept the client ID with the client secret. Correct clientID, or put a current client secret of the App into the Secret."), nil
 	default:
-		return condition(metav1.ConditionUnknown, v1alpha1.ReasonNotYetChecked, "GitHub did not say whether it accepts the client secret: "+err.Error()+". It is asked again.")
+		return condition(metav1.ConditionUnknown, v1alpha1.ReasonNotYetChecked, "GitHub did not say whether it accepts the client secret: "+err.Error()+". It is asked again."), nil
 	}
 }
 

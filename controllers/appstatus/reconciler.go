@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers/restlimit"
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 	"github.com/githubusertoken/github-user-token-operator/internal/github"
 	"github.com/githubusertoken/github-user-token-operator/internal/memory"
@@ -22,8 +23,11 @@ import (
 
 // GitHub is what is asked of GitHub.
 type GitHub interface {
-	// CheckToken reports whether a token is alive; its errors are *github.Error.
-	CheckToken(ctx context.Context, app github.App, token credential.AccessToken) (github.Check, error)
+	// CheckToken reports whether a token is alive; its errors are *github.Error, or *restlimit.WaitingError where there is no turn
+	// to try a client secret that GitHub is not known to take.
+	CheckToken(ctx context.Context, who restlimit.Caller, app github.App, token credential.AccessToken) (github.Check, error)
+	// Cancel gives up a place among those who wait for a turn.
+	Cancel(id string)
 	// CheckHost says why a host must not be called; nil when it may be.
 	CheckHost(host string) error
 }
@@ -47,9 +51,9 @@ type Options struct {
 	Version func(secret types.NamespacedName) (version string, known bool)
 	// SecretNamespace is that of the client secrets of ClusterGitHubApps; empty when it is not known.
 	SecretNamespace string
-	// Turn asks for a turn at GitHub's API of a host for a namespace; until is when to ask again.
-	Turn  func(host, namespace, id string) (ok bool, until time.Time)
-	Clock rotation.Clock
+	// Memory is for Apps alone: resources may have the same names.
+	Memory *memory.Store
+	Clock  rotation.Clock
 }
 
 // Sharing is with whom an App shares its host and client ID.
@@ -64,15 +68,12 @@ type Sharing struct {
 type Reconciler struct {
 	options Options
 	empty   func() app
-	// memory is apart from that of resources, which may have the same names.
-	memory *memory.Store
-	notes  memory.Slot[note]
+	notes   memory.Slot[note]
 }
 
 // New makes a Reconciler for a kind, of which empty makes an object.
 func New(options Options, cluster bool) *Reconciler {
-	remembered := memory.NewStore()
-	r := &Reconciler{options: options, memory: remembered, notes: memory.NewSlot[note](remembered)}
+	r := &Reconciler{options: options, notes: memory.NewSlot[note](options.Memory)}
 	r.empty = func() app {
 		if cluster {
 			return &v1alpha1.ClusterGitHubApp{}
@@ -110,15 +111,16 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 			return ctrl.Result{}, err
 		}
 	}
-	r.memory.Learn(a.GetUID(), types.NamespacedName{Namespace: a.GetNamespace(), Name: a.GetName()})
+	r.options.Memory.Learn(a.GetUID(), types.NamespacedName{Namespace: a.GetNamespace(), Name: a.GetName()})
 	again, err := r.report(ctx, a, used)
 	return ctrl.Result{RequeueAfter: again}, err
 }
 
 // forget drops what is remembered of an App that has gone, whoever has released it.
 func (r *Reconciler) forget(name types.NamespacedName) {
-	for _, uid := range r.memory.UIDs(name) {
-		r.memory.Forget(uid)
+	for _, uid := range r.options.Memory.UIDs(name) {
+		r.options.Memory.Forget(uid)
+		r.options.GitHub.Cancel(string(uid))
 	}
 }
 

@@ -16,10 +16,12 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers/restlimit"
 	"github.com/githubusertoken/github-user-token-operator/controllers/runner/runnertest"
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 	"github.com/githubusertoken/github-user-token-operator/internal/github"
+	"github.com/githubusertoken/github-user-token-operator/internal/memory"
 	"github.com/githubusertoken/github-user-token-operator/internal/problem"
 )
 
@@ -45,7 +47,9 @@ type world struct {
 	silent  bool
 	// turn is whether there is one.
 	turn bool
-	fail error
+	// cancelled are those who wait for one no more.
+	cancelled []string
+	fail      error
 }
 
 func newWorld(t *testing.T, cluster bool) *world {
@@ -77,19 +81,28 @@ func newWorld(t *testing.T, cluster bool) *world {
 			return credential.NewClientSecret("secret-" + w.version), w.version, nil, w.fail
 		},
 		Version: func(types.NamespacedName) (string, bool) { return w.version, !w.silent },
-		Turn:    func(string, string, string) (bool, time.Time) { return w.turn, w.clock.Now().Add(time.Minute) },
+		Memory:  memory.NewStore(),
 	}, cluster)
 	return w
 }
 
 // CheckToken implements GitHub.
-func (w *world) CheckToken(_ context.Context, app github.App, token credential.AccessToken) (github.Check, error) {
+func (w *world) CheckToken(_ context.Context, who restlimit.Caller, app github.App, token credential.AccessToken) (github.Check, error) {
+	if who.UID != "uid" || who.Namespace != w.name().Namespace || who.QueueID != "" {
+		w.t.Errorf("it is asked for %+v", who)
+	}
+	if !w.turn {
+		return github.Check{}, &restlimit.WaitingError{Host: app.Host, Until: time.Now().Add(time.Minute)}
+	}
 	if token != madeUp {
 		w.t.Error("GitHub was asked about another token than the one that is made up")
 	}
 	w.asked = append(w.asked, app)
 	return github.Check{}, w.answer
 }
+
+// Cancel implements GitHub.
+func (w *world) Cancel(id string) { w.cancelled = append(w.cancelled, id) }
 
 // CheckHost implements GitHub.
 func (w *world) CheckHost(string) error { return w.hostErr }
@@ -298,7 +311,7 @@ func TestAppStatusDeletionWaitsForThoseWhoMayUseIt(t *testing.T) {
 			t.Errorf("it is still there, %v", gone.GetFinalizers())
 		}
 		w.reconcile()
-		if w.memory.Len() > 0 {
+		if w.options.Memory.Len() > 0 || len(w.cancelled) == 0 {
 			t.Error("something of it is remembered")
 		}
 	}

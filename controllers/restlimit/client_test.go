@@ -429,3 +429,24 @@ func TestRESTLimitOfNoneSendsEverything(t *testing.T) {
 		t.Errorf("%d were sent", gh.bad)
 	}
 }
+
+// Apps are checked by a client of their own, whose memory is of Apps. What it sends counts with the rest, however the host is
+// written.
+func TestRESTLimitIsSharedByAllWhoAsk(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		apps := memory.NewStore()
+		checks := New(Options{GitHub: w.gh, Limiter: w.options.Limiter, Memory: apps})
+		for n := range 3600 {
+			who := Caller{UID: types.UID(fmt.Sprint("app ", n%300)), Namespace: "hostile"}
+			apps.Learn(who.UID, types.NamespacedName{Namespace: "hostile", Name: string(who.UID)})
+			host := []string{"github.com", "github.com:443", "github.com/api/v3"}[n%3]
+			_, _ = checks.CheckToken(t.Context(), who, github.App{Host: host, ClientID: "Iv23li", ClientSecret: credential.NewClientSecret(fmt.Sprint(n))}, credential.NewAccessToken("made up"))
+			w.asked(w.caller("hostile", n%300), fmt.Sprint("forged ", n))
+			time.Sleep(time.Second)
+		}
+		if w.gh.bad > PerHour || w.gh.bad < PerHour/2 {
+			t.Errorf("GitHub has seen %d bad credentials in an hour, want %d at most", w.gh.bad, PerHour)
+		}
+	})
+}
