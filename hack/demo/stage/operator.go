@@ -50,7 +50,7 @@ func (s *Stage) StartOperator(ctx context.Context, extra ...string) error {
 	}
 	s.MetricsAddress = addresses[1]
 	arguments := []string{
-		"--leader-elect", "--leader-election-namespace=" + Namespace,
+		"--leader-elect", "--leader-election-namespace=" + Namespace, "--cluster-resource-namespace=" + Namespace,
 		"--health-probe-bind-address=" + addresses[0],
 		"--metrics-bind-address=" + addresses[1],
 		"--github-ca-file=" + s.GitHub.where.CAFile,
