@@ -184,13 +184,13 @@ var people = []Fault{
 	ResourceRevoked, Renamed, StateGarbled, FormatNewer, TokenCopied, SeedDeleted, SeedReverted, CodeDeleted,
 }
 
-// strikes reports whether a fault of this kind happens now to the flight that is under way, where it happens
+// strikes reports whether a fault of this kind happens now to the attempt that is under way, where it happens
 // once in so many chances.
 func (w *world) strikes(kind Fault, once int) bool {
-	if w.current == nil || w.current.flight == nil {
+	if w.current == nil || w.current.attempt == nil {
 		return false
 	}
-	return w.strikesOn(w.current.flight.res, kind, once)
+	return w.strikesOn(w.current.attempt.res, kind, once)
 }
 
 // strikesOn is strikes for a resource. Whether the n-th chance is taken depends on the seed, the resource, the
@@ -229,8 +229,8 @@ func (w *world) chance() *rand.Rand {
 	switch {
 	case w.acting != nil:
 		return w.acting.rng
-	case w.current != nil && w.current.flight != nil:
-		return w.current.flight.res.rng
+	case w.current != nil && w.current.attempt != nil:
+		return w.current.attempt.res.rng
 	default:
 		return w.rng
 	}
