@@ -124,7 +124,8 @@ const AllFaults Faults = 1<<faultCount - 1
 
 // mutatingFaults are those by which something else is stored than was written. With people who delete, edit, restore or
 // rename at the same moment nobody can tell any more which of two copies is the newer, nor could the judge: they have
-// worlds of their own, with admissionFaults.
+// worlds of their own, with admissionFaults. Where the fence of one process is taken away by admission, nothing keeps
+// another one that is active beside it from its work: of several replicas a leader works.
 var mutatingFaults = Of(WebhookAlters, WebhookStripsIntent)
 
 // admissionFaults are what goes wrong in a world in which admission alters what is written.
