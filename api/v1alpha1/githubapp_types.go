@@ -158,7 +158,7 @@ type GitHubAppStatus struct {
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
-	// conditions are Ready, and CredentialsValid where there is a client secret.
+	// conditions are Ready, CredentialsValid where there is a client secret, and Stalled while Ready is False.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
