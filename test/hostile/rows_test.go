@@ -57,6 +57,7 @@ func (w *world) begin(t *tenant, resources int) *attack {
 		tenant: t, random: rand.New(rand.NewPCG(settings.seed, 0)),
 		app: w.app("Iv23liHOSTILE", time.Hour), n: max(resources/5, 1), forgedOwners: map[int]string{},
 	}
+	a.proveApp()
 	the.gh.Inject(githubtest.Delay(slowly).ForApp(a.app).Always())
 	a.obstruct()
 	// The seeds of older resources of a namespace are looked at first: what is to be exchanged comes before what only costs reads.
@@ -238,6 +239,19 @@ func (a *attack) changedNames() {
 
 func (a *attack) changeName(name, seed string) {
 	a.patch("change a spec", &v1alpha1.GitHubUserToken{}, name, fmt.Sprintf(`{"spec":{"refreshTokenRef":{"name":%q}}}`, seed))
+}
+
+// proveApp has the tenant's App answered with success once, so that it has a limit of its own and more to do harm with.
+func (a *attack) proveApp() {
+	const name = "proof"
+	login := a.w.login(a.namespace, a.app, "hostile-"+name)
+	a.make("secret", a.secret(name+"-seed", true, map[string][]byte{"refresh_token": []byte(login)}))
+	a.make("resource", a.resource(name, a.app))
+	a.w.eventually("a pair by the tenant's own App", func() (bool, string) {
+		var pair corev1.Secret
+		err := the.admin.Get(a.w.ctx, client.ObjectKey{Namespace: a.namespace, Name: name + "-token"}, &pair)
+		return err == nil && len(pair.Data[v1alpha1.KeyAccessToken]) > 0, fmt.Sprint(err)
+	})
 }
 
 const (
