@@ -3,6 +3,7 @@ package upgrade
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -105,12 +106,8 @@ func TestUpgradeTakesEveryShapeAcross(t *testing.T) {
 		}
 		same(step)
 	}
-	for _, object := range edges {
-		w.must(the.admin.Get(w.ctx, client.ObjectKeyFromObject(object), object))
-		w.writable(object)
-	}
-	for key := range all {
-		w.writable(w.get(key))
+	for _, key := range append(edges, slices.Collect(maps.Keys(all))...) {
+		w.writable(key)
 	}
 	changeAll("after a note", func(token *v1alpha1.GitHubUserToken) { metav1.SetMetaDataAnnotation(&token.ObjectMeta, "example.com/note", "x") })
 	// A change of the spec is looked at by the operator, so that what it would have done is done by then.
@@ -244,7 +241,7 @@ func reasons(status v1alpha1.GitHubUserTokenStatus) map[string]string {
 }
 
 // edges creates the resources at the edge of what was accepted, suspended, so that nothing is asked of GitHub for them.
-func (w *world) edges() (objects []client.Object) {
+func (w *world) edges() (keys []client.ObjectKey) {
 	w.t.Helper()
 	text, err := os.ReadFile("testdata/edges.yaml")
 	w.must(err)
@@ -258,22 +255,24 @@ func (w *world) edges() (objects []client.Object) {
 		object.SetNamespace("edges")
 		object.SetName(fmt.Sprintf("edge-%d", i))
 		w.must(the.admin.Create(w.ctx, object, client.FieldValidation(metav1.FieldValidationStrict)))
-		objects = append(objects, object)
+		keys = append(keys, client.ObjectKeyFromObject(object))
 	}
-	return objects
+	return keys
 }
 
-// writable makes sure that an object may be written as it is, and that one like it may be created: of what stands already the API
+// writable makes sure that a resource may be written as it is, and that one like it may be created: of what stands already the API
 // server does not look at what a write leaves as it was.
-func (w *world) writable(object client.Object) {
+func (w *world) writable(key client.ObjectKey) {
 	w.t.Helper()
-	key := client.ObjectKeyFromObject(object)
-	again := object.DeepCopyObject().(client.Object)
+	object := &unstructured.Unstructured{} // which leaves nothing out, as the types do
+	object.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind("GitHubUserToken"))
+	w.must(the.admin.Get(w.ctx, key, object))
+	again := object.DeepCopy()
 	again.SetAnnotations(map[string]string{"example.com/touched": "x"})
 	if err := the.admin.Patch(w.ctx, again, client.MergeFrom(object), client.DryRunAll); err != nil {
 		w.t.Errorf("%s cannot be written: %v", key, err)
 	}
-	again = object.DeepCopyObject().(client.Object)
+	again = object.DeepCopy()
 	again.SetName(key.Name + "-again")
 	again.SetResourceVersion("")
 	again.SetUID("")
