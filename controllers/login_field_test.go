@@ -15,7 +15,9 @@ import (
 )
 
 // spells are the two ways in which a spec asks for the device flow.
-var spells = map[string]struct{ from, to func(*v1alpha1.GitHubUserTokenSpec) }{
+var spells = map[string]struct {
+	from, to func(*v1alpha1.GitHubUserTokenSpec)
+}{
 	"from deviceFlow to login": {sayDeviceFlow, sayLogin},
 	"from login to deviceFlow": {sayLogin, sayDeviceFlow},
 }
