@@ -40,6 +40,23 @@ func TestHandoffKindsAreThoseThatTheAPIOffers(t *testing.T) {
 		if known := slices.Sorted(maps.Keys(kinds)); !slices.Equal(offered, known) {
 			t.Errorf("the API offers %v, and %v can be restarted", offered, known)
 		}
+		groups, found, err := unstructured.NestedStringSlice(version.(map[string]any), "schema", "openAPIV3Schema", "properties", "spec",
+			"properties", "handoff", "properties", "restart", "items", "properties", "apiGroup", "enum")
+		if err != nil || !found {
+			t.Fatalf("the CRD has no list of groups: %v", err)
+		}
+		known := map[string]bool{}
+		for kind, resource := range kinds {
+			known[resource.Group] = true
+			// As the rule of v1alpha1.WorkloadReference has it.
+			if (resource.Group == "argoproj.io") != (kind == "Rollout") || resource.Group != "argoproj.io" && resource.Group != "apps" {
+				t.Errorf("%s is of the group %s, and the API's rule says another", kind, resource.Group)
+			}
+		}
+		slices.Sort(groups)
+		if known := slices.Sorted(maps.Keys(known)); !slices.Equal(groups, known) {
+			t.Errorf("the API offers the groups %v, and there are %v", groups, known)
+		}
 	}
 }
 
