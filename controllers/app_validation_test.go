@@ -44,7 +44,7 @@ func TestValidationOfApps(t *testing.T) {
 		{both, `{"clientID":"a","clientSecretRef":{"name":"../x"}}`, saysName},
 		{both, `{"clientID":"a","webhookSecretRef":{"name":"a","key":".."}}`, "must be a key of a Secret"},
 		{both, `{"clientID":"a","policy":{"outputFormats":["Nonsense"]}}`, "Unsupported value"},
-		{both, `{"clientID":"a","policy":{"outputHosts":["https://ghcr.io"]}}`, saysHostPort},
+		{both, `{"clientID":"a","policy":{"outputHosts":["GHCR.io","[2001:db8::1]:8443"]}}`, ""},
 		{both, `{"clientID":"a","policy":{"deletionPolicies":[]}}`, "should have at least 1 items"},
 		{cluster, `{"clientID":"a","allowedNamespaces":{"from":"All"}}`, ""},
 		{cluster, `{"clientID":"a","allowedNamespaces":{"from":"Selector","selector":{}}}`, ""},

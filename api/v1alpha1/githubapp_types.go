@@ -142,7 +142,9 @@ type AppPolicy struct {
 	// +listType=set
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=32
-	OutputHosts []HostPort `json:"outputHosts,omitempty"`
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=253
+	OutputHosts []string `json:"outputHosts,omitempty"`
 }
 
 // GitHubAppStatus is a report about an App. No client secret ever stands in it, nor the name of a namespace.

@@ -69,7 +69,7 @@ func (in *AppPolicy) DeepCopyInto(out *AppPolicy) {
 	}
 	if in.OutputHosts != nil {
 		in, out := &in.OutputHosts, &out.OutputHosts
-		*out = make([]HostPort, len(*in))
+		*out = make([]string, len(*in))
 		copy(*out, *in)
 	}
 }
