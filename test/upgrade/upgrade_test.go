@@ -109,7 +109,9 @@ func TestUpgradeTakesEveryShapeAcross(t *testing.T) {
 	for _, key := range append(edges, slices.Collect(maps.Keys(all))...) {
 		w.writable(key)
 	}
-	changeAll("after a note", func(token *v1alpha1.GitHubUserToken) { metav1.SetMetaDataAnnotation(&token.ObjectMeta, "example.com/note", "x") })
+	changeAll("after a note", func(token *v1alpha1.GitHubUserToken) {
+		metav1.SetMetaDataAnnotation(&token.ObjectMeta, "example.com/note", "x")
+	})
 	// A change of the spec is looked at by the operator, so that what it would have done is done by then.
 	changeAll("after a change of the spec", func(token *v1alpha1.GitHubUserToken) {
 		if token.Spec.Secret.Labels == nil {
