@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"testing"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -46,6 +47,10 @@ func TestAppWithANewSecretHealsAllAtOnceAndTenantsLearnNothing(t *testing.T) {
 			return w.hasReason(name, v1alpha1.ReasonAppNotUsable), describeAll(w.get(name).Status.Conditions)
 		})
 	}
+	// The administrator is told: what GitHub said of the secret when it was new counts no more.
+	w.meter.leap(time.Minute)
+	w.touch(names[0])
+	w.appCondition(v1alpha1.KindClusterGitHubApp, shared, v1alpha1.ConditionCredentialsValid, metav1.ConditionFalse, v1alpha1.ReasonIncorrectClientCredentials)
 	for _, text := range []string{"client secret", "client credentials", "github-app"} {
 		w.tenantsDoNotRead(names, text)
 	}

@@ -46,6 +46,9 @@ type reported struct {
 // Report implements lifecycle.Reporter: it brings metadata, outputs and workloads into line with the pair, and
 // writes the status.
 func (r reporter) Report(ctx context.Context, s *scope.Scope, decision rotation.Decision, result lifecycle.Result) (time.Time, error) {
+	if result.Problem != nil && result.Problem.OfApp {
+		r.appSource.Doubt(s.Token)
+	}
 	// Of a resource that is being deleted nothing is brought into line any more.
 	if result.Problem != nil && (result.Problem.Reason == v1alpha1.ReasonCommitting || !s.Token.DeletionTimestamp.IsZero()) {
 		wait, err := r.writeStatus(ctx, s.Token, statusOf(s, decision, result, nil, nil))

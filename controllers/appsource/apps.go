@@ -12,6 +12,7 @@ import (
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/controllers/apps"
+	"github.com/githubusertoken/github-user-token-operator/controllers/appstatus"
 	"github.com/githubusertoken/github-user-token-operator/controllers/restlimit"
 	"github.com/githubusertoken/github-user-token-operator/controllers/seeds"
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
@@ -55,8 +56,9 @@ type Apps struct {
 	options Options
 	// news are told beside whoever has received them.
 	news *pace.Pace[struct{}]
-	// looks have Apps looked at, by their kind.
-	looks map[string]*lookAgain
+	// looks have Apps looked at, and statuses keep what is known of them, by their kind.
+	looks    map[string]*lookAgain
+	statuses map[string]*appstatus.Reconciler
 	// webhooks are the secrets of Apps' webhooks.
 	webhooks webhooks
 	// memory is of Apps, by UID.
@@ -70,7 +72,7 @@ type Apps struct {
 // New makes Apps.
 func New(options Options) *Apps {
 	a := &Apps{
-		options: options, looks: map[string]*lookAgain{}, limited: map[string]bool{},
+		options: options, looks: map[string]*lookAgain{}, statuses: map[string]*appstatus.Reconciler{}, limited: map[string]bool{},
 		webhooks: webhooks{known: map[types.NamespacedName]knownSecret{}},
 		memory:   memory.NewStore(),
 	}
@@ -92,6 +94,21 @@ func (a *Apps) Woken(id string) {
 		kind = v1alpha1.KindClusterGitHubApp
 	}
 	a.looks[kind].add(name)
+}
+
+// Doubt has GitHub asked whether it still accepts the App that a resource refers to: it has refused it, and what is wrong with
+// an App is told in its own status.
+func (a *Apps) Doubt(token *v1alpha1.GitHubUserToken) {
+	ref := token.Spec.App.Ref
+	if ref == nil || a.statuses[ref.Kind] == nil {
+		return
+	}
+	name := types.NamespacedName{Name: ref.Name}
+	if ref.Kind == v1alpha1.KindGitHubApp {
+		name.Namespace = token.Namespace
+	}
+	a.statuses[ref.Kind].Doubt(name)
+	a.looks[ref.Kind].add(name)
 }
 
 // Setup sets up the indexes and the controllers of the statuses of Apps.

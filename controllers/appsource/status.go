@@ -43,6 +43,7 @@ func (a *Apps) setupStatuses(mgr manager.Manager) error {
 	var failed error
 	for _, object := range a.kinds() {
 		kind := kindOf(object)
+		a.statuses[kind] = appstatus.New(report, kind == v1alpha1.KindClusterGitHubApp)
 		err := ctrl.NewControllerManagedBy(mgr).
 			Named(strings.ToLower(kind)).
 			For(object, builder.WithPredicates(predicate.Or(predicate.GenerationChangedPredicate{}, deletionBegun()))).
@@ -55,7 +56,7 @@ func (a *Apps) setupStatuses(mgr manager.Manager) error {
 					return fairqueue.New(fairqueue.Options{Name: name, Workers: workers, RateLimiter: limiter})
 				},
 			}).
-			Complete(appstatus.New(report, kind == v1alpha1.KindClusterGitHubApp))
+			Complete(a.statuses[kind])
 		if err != nil {
 			failed = errors.Join(failed, fmt.Errorf("set up the controller of %s: %w", kind, err))
 		}

@@ -24,6 +24,9 @@ const (
 	checkAgain = 24 * time.Hour
 )
 
+// doubtPause is how old at least what GitHub has said is when somebody's doubt has it asked again.
+const doubtPause = time.Minute
+
 // failedCheck is until GitHub is asked again after it did not say, or refused: some minutes pass until it knows a new secret
 // everywhere.
 var failedCheck = backoff.Backoff{First: time.Minute, Max: time.Hour}
@@ -41,8 +44,8 @@ type note struct {
 	told      told
 	condition metav1.Condition
 	failures  int
-	// next is when to look again, by the monotonic clock.
-	next time.Duration
+	// at is when it was found out, and next is when to look again, by the monotonic clock.
+	at, next time.Duration
 }
 
 // about names a client secret, and whose it is to be.
@@ -86,7 +89,7 @@ func (r *Reconciler) credentials(ctx context.Context, a app) (*metav1.Condition,
 	if err != nil {
 		return nil, 0, fmt.Errorf("read the client secret of the App: %w", err)
 	}
-	found := note{about: of, version: version, told: now}
+	found := note{about: of, version: version, told: now, at: mono}
 	same := known.about == of && known.version == version
 	if missing != nil {
 		found.condition = condition(metav1.ConditionFalse, missing.Reason, missing.Message)
@@ -115,6 +118,18 @@ func (r *Reconciler) credentials(ctx context.Context, a app) (*metav1.Condition,
 		wait = failedCheck.After(found.failures)
 	}
 	return r.remember(a, found, wait, mono)
+}
+
+// Doubt has GitHub asked again about the client secret of an App, a minute after it was asked last at the soonest: it has
+// refused the App to somebody who uses it. The caller has the App looked at. What is known to be amiss is looked at again anyway.
+func (r *Reconciler) Doubt(name types.NamespacedName) {
+	for _, uid := range r.options.Memory.UIDs(name) {
+		r.notes.Peek(uid, func(n *note) {
+			if n.condition.Status == metav1.ConditionTrue {
+				n.next = min(n.next, n.at+doubtPause)
+			}
+		})
+	}
 }
 
 func (r *Reconciler) told(secret types.NamespacedName) told {

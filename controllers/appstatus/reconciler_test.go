@@ -249,6 +249,31 @@ func TestAppStatusAsksGitHubWhenItMayHaveChangedAndOnceADay(t *testing.T) {
 	}
 }
 
+// GitHub has refused the App to somebody who uses it, as its client secret was deleted there.
+func TestAppStatusOfAnAppThatIsDoubtedIsFoundOutAnew(t *testing.T) {
+	w := newWorld(t, true)
+	w.create(nil)
+	w.reconcile()
+	w.answer = &github.Error{Reason: github.IncorrectClientCredentials}
+	w.clock.Mono += doubtPause / 2
+	w.Doubt(w.name())
+	if _, again := w.reconcile(); len(w.asked) != 1 || again != doubtPause/2 {
+		t.Errorf("asked %d times within a minute, and again after %s", len(w.asked), again)
+	}
+	w.clock.Mono += doubtPause / 2
+	w.reconcile()
+	if len(w.asked) != 2 {
+		t.Errorf("asked %d times", len(w.asked))
+	}
+	w.expect(v1alpha1.ConditionCredentialsValid, metav1.ConditionFalse, v1alpha1.ReasonIncorrectClientCredentials, "")
+	w.Doubt(w.name())
+	w.clock.Mono += doubtPause / 2
+	if w.reconcile(); len(w.asked) != 2 {
+		t.Error("what is known to be refused was doubted")
+	}
+	w.Doubt(types.NamespacedName{Name: "another"})
+}
+
 func TestAppStatusThatIsRightIsNotWritten(t *testing.T) {
 	w := newWorld(t, false)
 	w.create(nil)

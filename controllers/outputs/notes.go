@@ -36,14 +36,20 @@ type notes struct {
 type round struct {
 	// writers is how many are at it: a rotation and a reconcile may be at once.
 	writers int
+	// gone are the Secrets that the cache has shown to be deleted since: one that was created in this round may be gone
+	// before the answer to its creation is here.
+	gone []types.UID
 	// disturbed reports that a Secret of theirs has changed since: what they saw in their way may be gone.
 	disturbed bool
 }
 
 // note is what is remembered of one output.
 type note struct {
-	// written is the metadata as this process last wrote it, while the cache lags behind.
-	written *metav1.ObjectMeta
+	// written is the metadata as this process last wrote it, while the cache lags behind, and writtenAt is when.
+	written   *metav1.ObjectMeta
+	writtenAt time.Duration
+	// missing reports that what was written was not in the cache when it was last looked for.
+	missing bool
 	// checked is the version whose data was read and found right, although managedFields do not prove it.
 	checked string
 	// altered is the version in which admission has stored other data than was written.
@@ -101,20 +107,31 @@ func (b notebook) tidy(uid types.UID) {
 	b.slot.DropIf(uid, func(n *notes) bool { return n.round == nil && len(n.byName) == 0 })
 }
 
+// arrivalTime is for how long an output that was written and is missing from the cache may still be on its way there.
+// Then it counts as gone; were it not, its creation would find it. An event about its end may have told nothing: somebody
+// may have taken off before what makes it an output.
+const arrivalTime = 2 * time.Minute
+
 // newest is the newer of what the cache shows and what was last written.
 func (b notebook) newest(uid types.UID, name string, cached *metav1.ObjectMeta) *metav1.ObjectMeta {
-	newest := cached
+	newest, mono := cached, b.clock.Monotonic()
 	b.change(uid, name, func(_ *notes, remembered *note) {
-		switch written := remembered.written; {
-		case written == nil:
-		case cached == nil || isOlder(cached.ResourceVersion, written.ResourceVersion):
-			newest = written
-		default:
-			remembered.written = nil
+		written := remembered.written
+		if written == nil {
+			return
 		}
+		remembered.missing = cached == nil && mono-remembered.writtenAt < arrivalTime
+		if remembered.missing || cached != nil && isOlder(cached.ResourceVersion, written.ResourceVersion) {
+			newest = written
+			return
+		}
+		remembered.forgetWritten()
 	})
 	return newest
 }
+
+// forgetWritten has the cache alone tell how the output is.
+func (n *note) forgetWritten() { n.written, n.writtenAt, n.missing = nil, 0, false }
 
 // isOlder compares two resourceVersions of Secrets. Versions that cannot be compared count as not older.
 func isOlder(a, b string) bool {
@@ -124,9 +141,14 @@ func isOlder(a, b string) bool {
 
 // wrote remembers the metadata of an output that was just written, which ends its trouble.
 func (b notebook) wrote(uid types.UID, name string, meta *metav1.ObjectMeta) {
-	written := meta.DeepCopy()
+	written, mono := meta.DeepCopy(), b.clock.Monotonic()
 	written.ManagedFields = dataManagers(meta.ManagedFields)
-	b.change(uid, name, func(_ *notes, remembered *note) { *remembered = note{written: written, contest: remembered.contest} })
+	b.change(uid, name, func(n *notes, remembered *note) {
+		*remembered = note{contest: remembered.contest}
+		if n.round == nil || !slices.Contains(n.round.gone, meta.UID) {
+			remembered.written, remembered.writtenAt = written, mono
+		}
+	})
 }
 
 // foundRight remembers the version whose data was read and found right.
@@ -161,8 +183,8 @@ func (b notebook) record(token *v1alpha1.GitHubUserToken, name string, found *pr
 		}
 		next := remembered.trouble.then(*found, token.Generation)
 		next.retry = backoff.DueIn(next.wait(n.round != nil && n.round.disturbed), now, mono)
-		// What was remembered of the Secret did not help; look anew.
-		remembered.trouble, remembered.written = next, nil
+		remembered.trouble = next
+		remembered.forgetWritten() // It did not help; look anew.
 	})
 }
 
@@ -225,6 +247,9 @@ func (b notebook) problemOf(uid types.UID, now time.Time, counts func(note) bool
 			remembered := n.byName[name]
 			if !counts(remembered) {
 				continue
+			}
+			if remembered.missing {
+				requeueAt = earlier(requeueAt, now.Add(remembered.writtenAt+arrivalTime-mono)) // No event might bring us back.
 			}
 			if t := remembered.trouble; t != nil {
 				requeueAt = earlier(requeueAt, remembered.retryAt(now, mono))

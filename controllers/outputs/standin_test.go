@@ -38,6 +38,8 @@ type apiServer struct {
 	// before, when there is one, is called ahead of each request, with its verb and the Secret's name. Its error is
 	// the answer.
 	before func(verb, name string) error
+	// created, when there is one, is called between a creation and its answer.
+	created func(types.UID)
 	// admit, when there is one, is what admission makes of each Secret that is created or updated.
 	admit func(*corev1.Secret)
 	// cacheErr is the error of reads from the cache.
@@ -227,14 +229,18 @@ func (w writer) Create(ctx context.Context, object client.Object, options ...cli
 		return err
 	}
 	w.mu.Lock()
-	defer w.mu.Unlock()
 	if w.secrets[secret.Name] != nil {
+		w.mu.Unlock()
 		return apierrors.NewAlreadyExists(secretsResource, secret.Name)
 	}
 	var o client.CreateOptions
 	o.ApplyOptions(options)
 	w.admitted(secret)
 	w.store(secret, o.FieldManager)
+	w.mu.Unlock()
+	if w.created != nil {
+		w.created(secret.UID)
+	}
 	return nil
 }
 

@@ -9,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/internal/problem"
@@ -292,6 +293,47 @@ func TestOutputThatWasJustWrittenIsBelievedUntilItIsSeenToBeGone(t *testing.T) {
 	w.Gone("uid-1", "out", written)
 	w.sync()
 	w.wantRequests("create out", "get pair octocat")
+}
+
+// Somebody deletes what is created so fast that the cache has shown it and its end before the creation is answered.
+func TestOutputThatIsGoneBeforeItsCreationIsAnsweredIsMadeAgain(t *testing.T) {
+	w := newWorld(t, opaque("out"))
+	w.server.freeze()
+	w.server.created = func(uid types.UID) {
+		w.server.created = nil
+		w.server.drop("out")
+		w.Gone("uid-1", "out", uid)
+	}
+	w.Publish(t.Context(), w.token, w.pairs.pair)
+	w.wantRequests("create out")
+	w.sync()
+	w.wantRequests("create out", "get pair octocat")
+	if w.server.get("out") == nil {
+		t.Error("it is gone")
+	}
+	w.sync()
+	w.wantRequests()
+}
+
+// Its owner and label were taken off before it was deleted, so that no event told whose it was.
+func TestOutputThatIsMissingForLongIsMadeAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, opaque("out"))
+		w.server.freeze()
+		w.published()
+		w.server.drop("out")
+		_, requeueAt, err := w.Sync(t.Context(), w.scope())
+		if err != nil || !requeueAt.Equal(time.Now().Add(arrivalTime)) {
+			t.Fatalf("it is looked for again at %v, %v", requeueAt, err)
+		}
+		w.wantRequests()
+		time.Sleep(arrivalTime)
+		w.sync()
+		w.wantRequests("create out", "get pair octocat")
+		if w.server.get("out") == nil {
+			t.Error("it is gone")
+		}
+	})
 }
 
 func TestOutputsThatAreRightAreNotRemembered(t *testing.T) {

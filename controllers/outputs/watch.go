@@ -24,9 +24,12 @@ func (o *Outputs) Reconsider(uid types.UID) {
 // Gone drops what is remembered of an output that the cache shows to be deleted: uid is that of the resource,
 // secret that of the Secret.
 func (o *Outputs) Gone(uid types.UID, name string, secret types.UID) {
-	o.notes.change(uid, name, func(_ *notes, remembered *note) {
+	o.notes.change(uid, name, func(n *notes, remembered *note) {
+		if n.round != nil {
+			n.round.gone = append(n.round.gone, secret)
+		}
 		if remembered.written != nil && remembered.written.UID == secret {
-			remembered.written = nil
+			remembered.forgetWritten()
 		}
 		remembered.checked = ""
 	})

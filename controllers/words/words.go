@@ -15,7 +15,7 @@ import (
 var verdicts = map[string]string{
 	v1alpha1.ReasonRefreshTokenMissing:   "The pair Secret holds no refresh token.",
 	v1alpha1.ReasonRefreshTokenMalformed: "Somebody has put what is no refresh token in the place of the one in the pair Secret. Nothing of it was sent to GitHub.",
-	v1alpha1.ReasonRefreshTokenRejected:  "GitHub refused the refresh token: it was used elsewhere, was revoked, belongs to another App, was not copied as a whole, was ended by GitHub when the user had more than ten tokens of this App, or is an old one that came back with a restored backup.",
+	v1alpha1.ReasonRefreshTokenRejected:  "GitHub refused the refresh token: it was used before (elsewhere, or by a resource that has been deleted since), was revoked, belongs to another App, was not copied as a whole, was ended by GitHub when the user had more than ten tokens of this App, or is an old one that came back with a restored backup.",
 	v1alpha1.ReasonRefreshTokenExpired:   "The refresh token has expired: it was not used within its lifetime.",
 	v1alpha1.ReasonReplyLost:             "The refresh token is spent, and what GitHub gave for it is lost: the reply did not arrive whole, or the exchange was cut short before its outcome was stored.",
 	v1alpha1.ReasonRevoked:               "The authorization was revoked at GitHub.",

@@ -65,6 +65,9 @@ func run(ctx context.Context, o options, out io.Writer) error {
 	if _, err := s.Kubectl(ctx, "apply", "-k", samples, "--kubeconfig="+kubeconfig); err != nil {
 		return err
 	}
+	if err := shareApp(ctx, s, w, kubeconfig); err != nil {
+		return err
+	}
 	introduce(out, s, w, kubeconfig)
 	if !o.once { // which would wait for a person
 		fmt.Fprintf(out, "A resource for which a person logs in: kubectl -n team-a apply -f %s\n", deviceFlow)
@@ -155,6 +158,7 @@ The operator runs. In another terminal, as a user with the role "edit" in every 
   kubectl -n team-a describe ghut octocat
   kubectl -n team-a annotate ghut octocat githubusertoken.dev/refresh-requested-at="$(date)" --overwrite
   kubectl -n team-a delete secret octocat-token       # and see it come back
+  kubectl -n team-b get ghut octocat -o wide          # by an App whose client secret the team does not have
   kubectl explain githubusertoken.spec
 
 Tokens are named by the first digits of their SHA-256, and never shown.
@@ -172,6 +176,7 @@ in a browser on this machine; their certificate is signed by %s:
 The stand-in as an Enterprise Server     spec.app.host: %s
 The stand-in's admin side                %s
 The administrator's kubeconfig           %s
+  with it, the App of team-b             kubectl get clustergithubapp platform -o wide
 The operator's log                       %s
 
 `, samples, s.GitHub.Admin(), first.clientID, first.user,
@@ -191,6 +196,6 @@ func conclude(ctx context.Context, out io.Writer, gh *stage.GitHub) error {
 	if n := len(ledger.Violations); n > 0 {
 		return fmt.Errorf("the stand-in holds %d things against the operator, the first: %s", n, ledger.Violations[0].Rule)
 	}
-	fmt.Fprintf(out, "\n%d rotations seen. Each left the previous pair dead and the new one alive; no refresh token was presented twice.\n", wanted)
+	fmt.Fprintf(out, "\n%d rotations of each seen. Each left the previous pair dead and the new one alive; no refresh token was presented twice.\n", wanted)
 	return nil
 }

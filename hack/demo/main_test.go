@@ -137,16 +137,19 @@ func TestDemoThreeRotationsAreShownAndNoToken(t *testing.T) {
 	if code := c.exit(); code != 0 {
 		t.Fatalf("exit code %d:\n%s", code, c.text())
 	}
-	for n := 1; n <= wanted; n++ {
-		if !strings.Contains(c.text(), fmt.Sprintf("team-a/octocat  rotation %d: ", n)) {
-			t.Errorf("rotation %d is not shown:\n%s", n, c.text())
+	for _, team := range []string{"team-a", sharedTeam} {
+		for n := 1; n <= wanted; n++ {
+			if !strings.Contains(c.text(), fmt.Sprintf("%s/octocat  rotation %d: ", team, n)) {
+				t.Errorf("rotation %d of %s is not shown:\n%s", n, team, c.text())
+			}
 		}
 	}
-	if dead := strings.Count(c.text(), " dead at GitHub -> new "); dead != 2*wanted+1 { // the seed had no access token
-		t.Errorf("%d tokens are shown to be replaced, not %d:\n%s", dead, 2*wanted+1, c.text())
+	rotations, logins := strings.Count(c.text(), "  rotation "), strings.Count(c.text(), "  login imported: ")
+	if dead := strings.Count(c.text(), " dead at GitHub -> new "); logins != 2 || dead != 2*rotations+logins { // a seed has no access token
+		t.Errorf("%d tokens are shown to be replaced in %d logins and %d rotations:\n%s", dead, logins, rotations, c.text())
 	}
-	// The samples' seed and the pairs of the login and the rotations, the last one perhaps not.
-	if len(tokens) < 1+2*wanted {
+	// The samples' seeds and the pairs of the logins and the rotations, the last ones perhaps not.
+	if len(tokens) < 2*(1+2*wanted) {
 		t.Errorf("only %d tokens were collected at the stand-in", len(tokens))
 	}
 	tokens["ghr_"], tokens["ghu_"], tokens["0123456789abcdef0123456789abcdef01234567"] = true, true, true

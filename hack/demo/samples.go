@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -36,8 +37,10 @@ type world struct {
 	users []string
 	// logins are those whose refresh token stands in a seed.
 	logins []login
-	// shown are the resources that are applied.
+	// shown are the resources that are applied and need nobody.
 	shown []types.NamespacedName
+	// offered are the data of the Secrets, by name, that belong into the operator's own namespace.
+	offered map[string]map[string]string
 }
 
 type login struct {
@@ -52,11 +55,11 @@ func readSamples(ctx context.Context, s *stage.Stage) (*world, error) {
 	if err != nil {
 		return nil, err
 	}
-	applied := &manifests{secrets: map[string]map[string]string{}, apps: map[string]app{}}
+	applied := &manifests{secrets: map[string]map[string]string{}, offered: map[string]map[string]string{}, apps: map[string]app{}}
 	if err := applied.add([]byte(rendered)); err != nil {
 		return nil, fmt.Errorf("read %s: %w", samples, err)
 	}
-	w := &world{}
+	w := &world{offered: applied.offered}
 	for _, token := range applied.tokens {
 		if token.Spec.RefreshTokenRef != nil {
 			w.shown = append(w.shown, types.NamespacedName{Namespace: token.Namespace, Name: token.Name})
@@ -76,7 +79,7 @@ func readSamples(ctx context.Context, s *stage.Stage) (*world, error) {
 		}
 	}
 	for _, token := range applied.tokens {
-		w.include(token, applied.appOf(token), applied.secrets)
+		w.include(token, applied.appOf(token), applied)
 	}
 	if len(w.shown) == 0 {
 		return nil, fmt.Errorf("%s holds no GitHubUserToken with a seed", samples)
@@ -86,7 +89,7 @@ func readSamples(ctx context.Context, s *stage.Stage) (*world, error) {
 
 // include makes the App, the user and the login of a resource known. A resource
 // is named after its user.
-func (w *world) include(token v1alpha1.GitHubUserToken, of app, secrets map[string]map[string]string) {
+func (w *world) include(token v1alpha1.GitHubUserToken, of app, m *manifests) {
 	if !slices.Contains(w.users, token.Name) {
 		w.users = append(w.users, token.Name)
 	}
@@ -97,12 +100,16 @@ func (w *world) include(token v1alpha1.GitHubUserToken, of app, secrets map[stri
 		w.apps = append(w.apps, stage.App{ClientID: id})
 	}
 	if ref := of.secret; ref != nil {
+		secrets := m.secrets
+		if of.isOffered {
+			secrets = m.offered
+		}
 		if value := secrets[ref.Name][orDefault(ref.Key, "client_secret")]; value != "" {
 			w.apps[known].Secret = credential.NewClientSecret(value)
 		}
 	}
 	if ref := token.Spec.RefreshTokenRef; ref != nil {
-		if value := secrets[ref.Name][orDefault(ref.Key, "refresh_token")]; value != "" {
+		if value := m.secrets[ref.Name][orDefault(ref.Key, "refresh_token")]; value != "" {
 			next := login{clientID: id, user: token.Name, token: credential.NewRefreshToken(value)}
 			if !slices.Contains(w.logins, next) { // Two samples may use one seed, of which a person applies one.
 				w.logins = append(w.logins, next)
@@ -121,8 +128,10 @@ func orDefault(key, otherwise string) string {
 // manifests are what YAML documents hold.
 type manifests struct {
 	tokens []v1alpha1.GitHubUserToken
-	// secrets are the data of Secrets, by name: all samples live in one namespace.
+	// secrets are the data of the Secrets of the teams, by name, which differs from one team to the other.
 	secrets map[string]map[string]string
+	// offered are the client secrets of Apps that the administrator offers, which are in no sample.
+	offered map[string]map[string]string
 	// apps are the Apps that resources may refer to, by kind and name.
 	apps map[string]app
 }
@@ -131,6 +140,8 @@ type manifests struct {
 type app struct {
 	clientID string
 	secret   *v1alpha1.ClientSecretReference
+	// isOffered reports that it is a ClusterGitHubApp.
+	isOffered bool
 }
 
 // appOf is the App of a resource: the one that it refers to, or the one in its spec.
@@ -138,7 +149,7 @@ func (m *manifests) appOf(token v1alpha1.GitHubUserToken) app {
 	if ref := token.Spec.App.Ref; ref != nil {
 		return m.apps[orDefault(ref.Kind, "GitHubApp")+"/"+ref.Name]
 	}
-	return app{token.Spec.App.ClientID, token.Spec.App.ClientSecretRef}
+	return app{clientID: token.Spec.App.ClientID, secret: token.Spec.App.ClientSecretRef}
 }
 
 func (m *manifests) add(content []byte) error {
@@ -164,7 +175,11 @@ func (m *manifests) add(content []byte) error {
 			if err := runtime.DefaultUnstructuredConverter.FromUnstructured(document.Object, &named); err != nil {
 				return err
 			}
-			m.apps[document.GetKind()+"/"+named.Name] = app{named.Spec.ClientID, named.Spec.ClientSecretRef}
+			isOffered := document.GetKind() == "ClusterGitHubApp"
+			m.apps[document.GetKind()+"/"+named.Name] = app{named.Spec.ClientID, named.Spec.ClientSecretRef, isOffered}
+			if ref := named.Spec.ClientSecretRef; isOffered && ref != nil {
+				m.offered[ref.Name] = map[string]string{orDefault(ref.Key, "client_secret"): rand.Text()}
+			}
 		case "Secret":
 			var secret corev1.Secret
 			if err := runtime.DefaultUnstructuredConverter.FromUnstructured(document.Object, &secret); err != nil {

@@ -56,7 +56,7 @@ func TestUpgradeTakesEveryShapeAcross(t *testing.T) {
 			all[key] = &before{account: w.login(key)}
 		}
 	}
-	if len(all) < 9 {
+	if len(all) < 11 {
 		t.Fatalf("there are only %d shapes", len(all))
 	}
 	// One waits for a person while the upgrade is made.
@@ -156,7 +156,11 @@ func (w *world) login(key client.ObjectKey) (account string) {
 		account = strings.ToLower(user.Login)
 	}
 	if ref := token.Spec.RefreshTokenRef; ref != nil {
-		w.secret(key.Namespace, ref.Name, ref.Key, the.gh.Mint(theApp, account).RefreshToken)
+		app := theApp
+		if shared := token.Spec.App.Ref; shared != nil && shared.Kind == v1alpha1.KindClusterGitHubApp {
+			app = platformApp
+		}
+		w.secret(key.Namespace, ref.Name, ref.Key, the.gh.Mint(app, account).RefreshToken)
 	} else {
 		w.must(the.gh.ApproveDevice(w.code(key), account))
 	}

@@ -27,7 +27,7 @@ const codeLife = 15 * time.Minute
 
 // RequestDeviceCode implements lifecycle.GitHub.
 func (e exchanger) RequestDeviceCode(ctx context.Context, app github.App) (granted github.DeviceAuthorization, err error) {
-	w, f := e.life.world, e.life.world.current.flight
+	w, f := e.life.world, e.life.world.current.attempt
 	if failed := e.ask(ctx, app.Host, func() {
 		g := w.gitHub
 		g.serial++
@@ -49,7 +49,7 @@ func (e exchanger) RequestDeviceCode(ctx context.Context, app github.App) (grant
 // PollDevice implements rotation.Poller. A poll that succeeds is as destructive as an exchange: the pair is given
 // out once.
 func (e exchanger) PollDevice(ctx context.Context, app github.App, code credential.DeviceCode) (*github.Reply, error) {
-	w, f := e.life.world, e.life.world.current.flight
+	w, f := e.life.world, e.life.world.current.attempt
 	limit := deadlineOf(ctx, w.now, time.Minute)
 	if f.outboxFull {
 		w.violate("%s: a code was redeemed although its pair could not have been kept", f.res.namespace)
@@ -79,7 +79,7 @@ func (e exchanger) PollDevice(ctx context.Context, app github.App, code credenti
 }
 
 // redeem is what happens at GitHub when a poll arrives.
-func (g *gitHub) redeem(f *flight, q request, device string, app github.App) *github.Reply {
+func (g *gitHub) redeem(f *attempt, q request, device string, app github.App) *github.Reply {
 	w := g.world
 	say := func(code string) *github.Reply {
 		return &github.Reply{Status: http.StatusOK, Body: credential.NewRaw([]byte(`{"error":"` + code + `"}`))}
@@ -108,7 +108,7 @@ func (g *gitHub) redeem(f *flight, q request, device string, app github.App) *gi
 
 // ask is a question to GitHub that changes nothing that cannot be changed again.
 func (e exchanger) ask(ctx context.Context, host string, effect func()) error {
-	w, f := e.life.world, e.life.world.current.flight
+	w, f := e.life.world, e.life.world.current.attempt
 	w.judgeCall(w.current)
 	q := w.newRequest(f.res, deadlineOf(ctx, w.now, 10*time.Second)-w.now)
 	if q.unreachable {
@@ -171,7 +171,7 @@ func (e exchanger) User(ctx context.Context, host string, token credential.Acces
 
 // RevokeToken implements lifecycle.GitHub: there are no client secrets here, so that nobody calls it.
 func (e exchanger) RevokeToken(_ context.Context, app github.App, _ credential.AccessToken) error {
-	e.life.world.violate("%s: a token was revoked without a client secret", e.life.world.current.flight.res.namespace)
+	e.life.world.violate("%s: a token was revoked without a client secret", e.life.world.current.attempt.res.namespace)
 	return &github.Error{Class: github.Misconfigured, Reason: github.IncorrectClientCredentials, Host: app.Host}
 }
 

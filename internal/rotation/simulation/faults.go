@@ -124,7 +124,8 @@ const AllFaults Faults = 1<<faultCount - 1
 
 // mutatingFaults are those by which something else is stored than was written. With people who delete, edit, restore or
 // rename at the same moment nobody can tell any more which of two copies is the newer, nor could the judge: they have
-// worlds of their own, with admissionFaults.
+// worlds of their own, with admissionFaults. Where the fence of one process is taken away by admission, nothing keeps
+// another one that is active beside it from its work: of several replicas a leader works.
 var mutatingFaults = Of(WebhookAlters, WebhookStripsIntent)
 
 // admissionFaults are what goes wrong in a world in which admission alters what is written.
@@ -184,13 +185,13 @@ var people = []Fault{
 	ResourceRevoked, Renamed, StateGarbled, FormatNewer, TokenCopied, SeedDeleted, SeedReverted, CodeDeleted,
 }
 
-// strikes reports whether a fault of this kind happens now to the flight that is under way, where it happens
+// strikes reports whether a fault of this kind happens now to the attempt that is under way, where it happens
 // once in so many chances.
 func (w *world) strikes(kind Fault, once int) bool {
-	if w.current == nil || w.current.flight == nil {
+	if w.current == nil || w.current.attempt == nil {
 		return false
 	}
-	return w.strikesOn(w.current.flight.res, kind, once)
+	return w.strikesOn(w.current.attempt.res, kind, once)
 }
 
 // strikesOn is strikes for a resource. Whether the n-th chance is taken depends on the seed, the resource, the
@@ -229,8 +230,8 @@ func (w *world) chance() *rand.Rand {
 	switch {
 	case w.acting != nil:
 		return w.acting.rng
-	case w.current != nil && w.current.flight != nil:
-		return w.current.flight.res.rng
+	case w.current != nil && w.current.attempt != nil:
+		return w.current.attempt.res.rng
 	default:
 		return w.rng
 	}

@@ -24,20 +24,20 @@ type issued struct {
 	// accessDead says that the access token was killed by the next exchange; refusedUntil that it is new.
 	accessDead   bool
 	refusedUntil moment
-	// flights are those that have presented the refresh token.
-	flights []*flight
+	// attempts are those that have presented the refresh token.
+	attempts []*attempt
 	// thieves are other resources into whose seeds a person has copied the refresh token.
 	thieves []*resource
 	// fences are those that have written an intent to present it.
-	fences []*flight
+	fences []*attempt
 	// stored and kept count the copies in Secrets and in outboxes.
 	stored, kept int
 	// storedAt is when it was stored first; 0 is never.
 	storedAt moment
-	// heldBy is the flight that has it in memory.
-	heldBy *flight
-	// minted is the flight whose request brought it about; nil for a login.
-	minted *flight
+	// heldBy is the attempt that has it in memory.
+	heldBy *attempt
+	// minted is the attempt whose request brought it about; nil for a login.
+	minted *attempt
 	fate   fate
 	// dropped says that it went with a resource that was deleted; a copy may have stayed for a while.
 	dropped bool
@@ -192,7 +192,7 @@ func (w *world) newRequest(res *resource, left time.Duration) request {
 
 // Exchange implements rotation.Exchanger.
 func (e exchanger) Exchange(ctx context.Context, app github.App, token credential.RefreshToken) (*github.Reply, error) {
-	w, f := e.life.world, e.life.world.current.flight
+	w, f := e.life.world, e.life.world.current.attempt
 	limit := deadlineOf(ctx, w.now, time.Minute)
 	// The connection takes a while, and the process may be stopped meanwhile.
 	if err := w.sleep(ctx, w.mostly(30*time.Millisecond, 3*time.Second)); err != nil && w.cfg.Break != BreakDeadlineNotEnforced {
@@ -226,7 +226,7 @@ func (e exchanger) Exchange(ctx context.Context, app github.App, token credentia
 }
 
 // answer is what happens at GitHub when the request arrives.
-func (g *gitHub) answer(f *flight, q request, token credential.RefreshToken, app github.App) *github.Reply {
+func (g *gitHub) answer(f *attempt, q request, token credential.RefreshToken, app github.App) *github.Reply {
 	reply := g.answerTo(f, q, token, app)
 	reply.Date = g.world.date()
 	return reply
@@ -235,7 +235,7 @@ func (g *gitHub) answer(f *flight, q request, token credential.RefreshToken, app
 // date is what GitHub says that the time is.
 func (w *world) date() time.Time { return epoch.Add(w.now).Truncate(time.Second) }
 
-func (g *gitHub) answerTo(f *flight, q request, token credential.RefreshToken, app github.App) *github.Reply {
+func (g *gitHub) answerTo(f *attempt, q request, token credential.RefreshToken, app github.App) *github.Reply {
 	w := g.world
 	if q.before != nil {
 		w.tracef("GITHUB %s: %d without an exchange", f.res.namespace, q.before.Status)
@@ -258,7 +258,7 @@ func (g *gitHub) answerTo(f *flight, q request, token credential.RefreshToken, a
 }
 
 // reply is GitHub's answer with a pair that it has just issued.
-func (g *gitHub) reply(f *flight, q request, p *issued) *github.Reply {
+func (g *gitHub) reply(f *attempt, q request, p *issued) *github.Reply {
 	w := g.world
 	if w.strikesOn(f.res, GitHubFreshTokenRefused, 10) {
 		p.refusedUntil = w.now + w.between(0, 5*time.Second)

@@ -24,15 +24,15 @@ func (w *world) violate(format string, arguments ...any) {
 	}
 }
 
-// judgeCall is asked at every call that a flight makes: a reply goes to the outbox before anything else.
+// judgeCall is asked at every call that an attempt makes: a reply goes to the outbox before anything else.
 func (w *world) judgeCall(t *task) {
-	if f := t.flight; f != nil && f.unkept {
+	if f := t.attempt; f != nil && f.unkept {
 		w.violate("%s: a reply was not kept before anything else was done", f.res.namespace)
 	}
 }
 
 // judgeSend is asked when a refresh token goes out.
-func (w *world) judgeSend(f *flight, token credential.RefreshToken, app github.App) {
+func (w *world) judgeSend(f *attempt, token credential.RefreshToken, app github.App) {
 	w.report.Exchanges++
 	res, name := f.res, f.res.namespace
 	w.tracef("SEND %s by %s: %s", name, f.life, token.Fingerprint().Short())
@@ -66,14 +66,14 @@ func (w *world) judgeSend(f *flight, token credential.RefreshToken, app github.A
 		w.judgeTheft(f, p)
 		return
 	}
-	for _, other := range p.flights {
+	for _, other := range p.attempts {
 		if other != f && (other.owner == f.owner && res.isNow(f.owner) || other.life == f.life) && !other.life.dead && !other.answered && w.now < other.deadline && res.damaged < p.login && res.forgetful < p.login {
 			w.violate("%s: a token was sent while %s was still waiting for the answer to it", name, other.life)
 		}
 	}
 	w.judgeTime(f, p)
 	w.judgeRolledBack(f, p)
-	p.flights = append(p.flights, f)
+	p.attempts = append(p.attempts, f)
 	if p.restoredAt > 0 && f.fencedAt > p.restoredAt && f.job.Decision.Action != rotation.ActionImport && res.garbled < p.login {
 		w.violate("%s: a pair that was restored from a backup was used without a proof", name)
 	}
@@ -112,7 +112,7 @@ func (w *world) forgetRefusals(by writer, before, after *object) {
 }
 
 // judgeOutbox is asked when a token is sent: no reply to an earlier exchange of the resource may wait in the outbox.
-func (w *world) judgeOutbox(f *flight) {
+func (w *world) judgeOutbox(f *attempt) {
 	for _, record := range f.life.replica.box.records {
 		if record.Owner.UID == f.owner.UID {
 			w.violate("%s: a token was sent while a reply for its resource waits in the outbox", f.res.namespace)
@@ -122,7 +122,7 @@ func (w *world) judgeOutbox(f *flight) {
 
 // judgeRefused is asked when a token is sent: the process that GitHub has refused it to does not send it again, in worlds
 // where nobody interferes with what is stored.
-func (w *world) judgeRefused(f *flight, p *issued) {
+func (w *world) judgeRefused(f *attempt, p *issued) {
 	if w.judgeAgain(f, p); f.job.Decision.Cause == rotation.CauseAgain || p.refusals == 1 && f.resolvesAgain() {
 		return
 	}
@@ -133,14 +133,14 @@ func (w *world) judgeRefused(f *flight, p *issued) {
 
 // resolvesAgain reports whether a token is sent because its second presentation was decided on and may not have been made: the
 // fence of that one stands beside the verdict, and nobody knows what became of it.
-func (f *flight) resolvesAgain() bool {
+func (f *attempt) resolvesAgain() bool {
 	d, pair := f.job.Decision, f.job.Pair
 	return d.Cause == rotation.CauseIntent && pair != nil && pair.State.Verdict != nil && pair.State.Verdict.Fingerprint == d.Spends
 }
 
 // judgeAgain is asked when a token is sent: GitHub may have refused it by mistake, so that it is presented once more, and not
 // after that, and never where an earlier answer was lost.
-func (w *world) judgeAgain(f *flight, p *issued) {
+func (w *world) judgeAgain(f *attempt, p *issued) {
 	res, d := f.res, f.job.Decision
 	if d.Cause != rotation.CauseAgain || f.job.Pair == nil {
 		return
@@ -177,7 +177,7 @@ func (r *resource) mayHaveForgotten(p *issued) bool {
 
 // judgeRetry is asked when a write after an exchange has failed: only a pair in the outbox is worth many tries, or the access
 // token of one that was cut off before its refresh token.
-func (w *world) judgeRetry(f *flight) {
+func (w *world) judgeRetry(f *attempt) {
 	f.retries++
 	waits := slices.ContainsFunc(f.life.replica.box.records, func(r rotation.Record) bool {
 		return r.Owner.UID == f.owner.UID && w.read(r.Reply).hasAccessToken
@@ -190,7 +190,7 @@ func (w *world) judgeRetry(f *flight) {
 // judgeTheft is asked when a token is sent that was issued to another resource: nobody's chain may have stood at it when
 // the fence was written: a pair that is retained is nobody's until it is taken up. What a person has damaged, garbled or brought back does not tell whose it is, nor does a cache
 // that has lost an event.
-func (w *world) judgeTheft(f *flight, p *issued) {
+func (w *world) judgeTheft(f *attempt, p *issued) {
 	if f.life.watch.lost || p.copied || p.restoredAt > 0 || p.storedAt == 0 || max(p.storedAt, p.res.takenUpAt) > f.fencedAt || max(p.res.damaged, p.res.garbled, p.res.forgetful) >= p.login {
 		return
 	}
@@ -203,7 +203,7 @@ func (w *world) judgeTheft(f *flight, p *issued) {
 
 // judgeRolledBack is asked when a token is sent: a process that has got and stored its successor does not send it because a
 // person has written an old copy over the Secret, in worlds where nobody does anything else to what is stored.
-func (w *world) judgeRolledBack(f *flight, p *issued) {
+func (w *world) judgeRolledBack(f *attempt, p *issued) {
 	next := p.successor
 	// A login that the seed holds is no matter of copies, whether it is begun or its intent resolved.
 	isLogin := f.job.Pair == nil || f.job.Pair.State.RefreshToken != f.job.Decision.Spends
@@ -217,7 +217,7 @@ func (w *world) judgeRolledBack(f *flight, p *issued) {
 
 // judgeTime asks whether a token is presented in time, and not again at once after a failure, in worlds where nobody
 // interferes.
-func (w *world) judgeTime(f *flight, p *issued) {
+func (w *world) judgeTime(f *attempt, p *issued) {
 	// A process whose clock is behind knows a token's age only from when it has seen it first: each one that begins anew on
 	// such a node may let it live for a whole lifetime. That the clock was ahead at the exchange GitHub's Date tells, up to
 	// three quarters of a lifetime.
@@ -229,10 +229,10 @@ func (w *world) judgeTime(f *flight, p *issued) {
 	if w.cfg.Faults&^Of(ClockJump, ClockAhead, Kill) == 0 && f.job.Decision.Cause == rotation.CauseDue && late > 5*time.Minute {
 		w.violate("%s: a pair was refreshed %v after its access token must have expired", f.res.namespace, late)
 	}
-	if w.cfg.Faults&Of(people...) != 0 || w.calm || len(p.flights) == 0 {
+	if w.cfg.Faults&Of(people...) != 0 || w.calm || len(p.attempts) == 0 {
 		return
 	}
-	if last := p.flights[len(p.flights)-1]; last.life == f.life && w.now-last.sentAt < time.Second {
+	if last := p.attempts[len(p.attempts)-1]; last.life == f.life && w.now-last.sentAt < time.Second {
 		w.violate("%s: a token was sent again %v after the last time", f.res.namespace, w.now-last.sentAt)
 	}
 }
@@ -251,7 +251,7 @@ func (w *world) chainStored(p *issued) bool {
 }
 
 // judgeCause asks whether there is a reason to exchange.
-func (w *world) judgeCause(f *flight) {
+func (w *world) judgeCause(f *attempt) {
 	base, name := f.job.Pair, f.res.namespace
 	if d := f.job.Decision; d.Action == rotation.ActionRefresh && d.Cause != rotation.CauseAgain && base.State.Verdict != nil && base.State.Verdict.Fingerprint == d.Spends {
 		w.violate("%s: a token was presented although it was known to be of no more use", name)
@@ -279,7 +279,7 @@ func (w *world) judgeCause(f *flight) {
 // mayBeEarlyBy says how long a pair may be exchanged before the time that was announced when it was stored:
 // when the clock was set back, or is not the one by which it was stored, or when the pair was adopted, also after it was
 // disowned, which changes its jitter.
-func (w *world) mayBeEarlyBy(f *flight, base *rotation.Pair) time.Duration {
+func (w *world) mayBeEarlyBy(f *attempt, base *rotation.Pair) time.Duration {
 	p := w.gitHub.names[f.job.Decision.Spends]
 	recovered := base.State.ExpiresAt.Sub(base.State.IssuedAt)+base.State.Shortened != w.cfg.Lifetime || base.State.Incomplete // From the tokens, after an edit.
 	if p == nil || recovered || f.life.setBack || p.ownerUID() != f.owner.UID || p.disowned {
@@ -289,7 +289,7 @@ func (w *world) mayBeEarlyBy(f *flight, base *rotation.Pair) time.Duration {
 }
 
 // judgeSilence is asked when no answer came.
-func (w *world) judgeSilence(f *flight) {
+func (w *world) judgeSilence(f *attempt) {
 	if w.now < f.deadline {
 		w.violate("%s: an exchange under way was given up before its deadline", f.res.namespace)
 	}
@@ -299,7 +299,7 @@ func (w *world) judgeSilence(f *flight) {
 }
 
 // judgeReply is told that a reply has reached the process.
-func (w *world) judgeReply(f *flight, reply *github.Reply) {
+func (w *world) judgeReply(f *attempt, reply *github.Reply) {
 	f.unkept = true
 	if f.sent != nil && w.read(reply).rejects {
 		if f.sent.refusedTo != f.life {
@@ -328,8 +328,8 @@ func (w *world) judgeReply(f *flight, reply *github.Reply) {
 	}
 }
 
-// judgeDeath is told that a flight's process has died.
-func (w *world) judgeDeath(f *flight) {
+// judgeDeath is told that an attempt's process has died.
+func (w *world) judgeDeath(f *attempt) {
 	p := f.pair
 	switch {
 	case p == nil:
@@ -348,8 +348,8 @@ func (w *world) judgeDeath(f *flight) {
 	}
 }
 
-// judgeLanding is told that a flight has ended.
-func (w *world) judgeLanding(f *flight) {
+// judgeEnd is told that an attempt has ended.
+func (w *world) judgeEnd(f *attempt) {
 	if f.unkept {
 		w.violate("%s: a reply was never kept", f.res.namespace)
 	}
@@ -550,7 +550,7 @@ func (w *world) waitingIn(o *object) *issued {
 // exchangedBefore reports whether a process is at work on an exchange for a resource whose token it has sent before a moment.
 func (l *life) exchangedBefore(res *resource, at moment) bool {
 	return slices.ContainsFunc(l.tasks, func(t *task) bool {
-		return t.flight != nil && t.flight.res == res && t.flight.sent != nil && t.flight.sentAt <= at
+		return t.attempt != nil && t.attempt.res == res && t.attempt.sent != nil && t.attempt.sentAt <= at
 	})
 }
 

@@ -55,7 +55,7 @@ func (s store) Create(ctx context.Context, pair *rotation.Pair) (created *rotati
 	if gone {
 		return nil, rotation.ErrOwnerGone
 	}
-	f := s.life.world.current.flight
+	f := s.life.world.current.attempt
 	if s.life.world.strikes(APINotFound, 100) {
 		return nil, rotation.ErrTerminating // It is not so: admission may answer anything.
 	}
@@ -100,7 +100,7 @@ func (s store) Update(ctx context.Context, current, next *rotation.Pair) (update
 			return nil, rotation.ErrOwnerGone
 		}
 	}
-	f := s.life.world.current.flight
+	f := s.life.world.current.attempt
 	failed := s.call(ctx, true, func() {
 		updated, err = s.api().update(s.writer(), current, next, false)
 		if err == nil && isFence(current, next) {
@@ -239,8 +239,8 @@ func isFence(current, next *rotation.Pair) bool {
 	return next.Intent != nil && (current.Intent == nil || current.Intent.ID != next.Intent.ID)
 }
 
-// fenced is told that the fence of a flight was written, and of what is stored.
-func (f *flight) fenced(intent, stored *rotation.Intent) {
+// fenced is told that the fence of an attempt was written, and of what is stored.
+func (f *attempt) fenced(intent, stored *rotation.Intent) {
 	if f.unfenced = !isIntact(intent, stored); f.unfenced {
 		return
 	}
@@ -264,7 +264,7 @@ func (s store) pretendFence(ctx context.Context, current, next *rotation.Pair) (
 	if err != nil {
 		return nil, err
 	}
-	s.life.world.current.flight.fenced(next.Intent, next.Intent)
+	s.life.world.current.attempt.fenced(next.Intent, next.Intent)
 	live.Intent, live.State = next.Intent, next.State
 	return live, nil
 }

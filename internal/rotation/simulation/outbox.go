@@ -55,14 +55,14 @@ func (o outbox) Reserve(rotation.Owner) error {
 		o.box.full = w.now + w.between(time.Second, 10*time.Minute)
 	}
 	if w.now < o.box.full {
-		w.current.flight.outboxFull = true
+		w.current.attempt.outboxFull = true
 		return errFull
 	}
 	return nil
 }
 
 func (o outbox) Keep(record rotation.Record) error {
-	w, f := o.life.world, o.life.world.current.flight
+	w, f := o.life.world, o.life.world.current.attempt
 	f.unkept = false
 	if w.cfg.Break == BreakOutboxSkipped {
 		return nil

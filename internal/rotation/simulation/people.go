@@ -12,9 +12,9 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 )
 
-// flightBegins is the moment at which people like to interfere: most of what they do falls into the next
+// attemptBegins is the moment at which people like to interfere: most of what they do falls into the next
 // seconds, the rest somewhere into the lifetime of the token.
-func (w *world) flightBegins(f *flight) {
+func (w *world) attemptBegins(f *attempt) {
 	for _, kind := range people {
 		if !w.strikes(kind, 60) {
 			continue

@@ -150,10 +150,10 @@ func (l *life) do(fn func()) {
 // struck lets disaster befall a process just before one of its tasks goes on. It reports whether it did.
 func (l *life) struck(t *task, wait uint64) bool {
 	w := l.world
-	if t.flight == nil {
+	if t.attempt == nil {
 		return false
 	}
-	res := t.flight.res
+	res := t.attempt.res
 	switch {
 	case w.strikesOn(res, Kill, 1200):
 		l.end("kill -9")
@@ -261,8 +261,8 @@ func (l *life) end(why string) {
 	tasks := slices.Clone(l.tasks)
 	w.kill(l)
 	for _, t := range tasks {
-		if t.flight != nil {
-			w.judgeDeath(t.flight)
+		if t.attempt != nil {
+			w.judgeDeath(t.attempt)
 		}
 	}
 	w.elect(l)
@@ -367,9 +367,9 @@ func (l *life) fit() bool {
 
 var errPanic = errors.New("a simulated panic")
 
-// panics is a nil pointer somewhere in what a flight calls.
+// panics is a nil pointer somewhere in what an attempt calls.
 func (w *world) panics() {
-	if f := w.current.flight; f != nil && w.strikes(Panic, 3000) {
+	if f := w.current.attempt; f != nil && w.strikes(Panic, 3000) {
 		panic(errPanic)
 	}
 }

@@ -129,12 +129,12 @@ func (l *life) reconcileAll() {
 func (l *life) spawn(uid types.UID, work func()) {
 	w := l.world
 	res, owner := w.ownerOf(string(uid))
-	f := &flight{life: l, res: res, owner: owner, job: noJob}
+	f := &attempt{life: l, res: res, owner: owner, job: noJob}
 	w.spawn(l, func() {
-		w.current.flight = f
+		w.current.attempt = f
 		defer func() {
 			if !l.dead {
-				w.judgeLanding(f)
+				w.judgeEnd(f)
 			}
 		}()
 		work()
@@ -143,7 +143,7 @@ func (l *life) spawn(uid types.UID, work func()) {
 
 // spawnNow begins a task that runs at once, up to the first thing that it waits for.
 func (l *life) spawnNow(res *resource, owner rotation.Owner, work func()) {
-	f := &flight{life: l, res: res, owner: owner, job: noJob}
+	f := &attempt{life: l, res: res, owner: owner, job: noJob}
 	l.world.spawnNow(l, f, work)
 }
 
@@ -158,7 +158,7 @@ func (l *life) notice(res *resource) {
 		return
 	}
 	l.world.spawn(l, func() {
-		l.world.current.flight = &flight{life: l, res: res, owner: pair.Owner, job: noJob}
+		l.world.current.attempt = &attempt{life: l, res: res, owner: pair.Owner, job: noJob}
 		defer func() {
 			if cause := recover(); cause != nil && cause != any(errPanic) {
 				panic(cause)
@@ -168,11 +168,11 @@ func (l *life) notice(res *resource) {
 	})
 }
 
-// noJob is that of most flights.
+// noJob is that of most attempts.
 var noJob = &rotation.Job{}
 
-// flight is one piece of work of one process for one resource, and what the judge has to know of it.
-type flight struct {
+// attempt is one piece of work of one process for one resource, and what the judge has to know of it.
+type attempt struct {
 	life  *life
 	res   *resource
 	owner rotation.Owner

@@ -66,9 +66,9 @@ var errRefused = errors.New("the API server refuses the status")
 // Starting implements lifecycle.Reporter.
 func (r reporter) Starting(_ logr.Logger, _ *v1alpha1.GitHubUserToken, job rotation.Job) {
 	w := r.life.world
-	f := w.current.flight
+	f := w.current.attempt
 	f.owner, f.job, f.decidedAt = job.Owner, &job, r.life.wall()
-	w.flightBegins(f)
+	w.attemptBegins(f)
 }
 
 // Stored implements lifecycle.Reporter.
@@ -79,13 +79,13 @@ func (r reporter) Observed(result rotation.Result) {
 	w := r.life.world
 	w.report.Outcomes[result.Outcome]++
 	if w.cfg.Trace != nil {
-		f := w.current.flight
+		f := w.current.attempt
 		w.tracef("RESULT %s by %s: %s for %s: %s %v", f.res.namespace, r.life, f.job.Decision.Cause, f.job.Decision.Spends.Short(), result.Outcome, result.Err)
 	}
 }
 
 // CommitRetried implements lifecycle.Reporter.
-func (r reporter) CommitRetried() { r.life.world.judgeRetry(r.life.world.current.flight) }
+func (r reporter) CommitRetried() { r.life.world.judgeRetry(r.life.world.current.attempt) }
 
 // RemoveOutputs implements lifecycle.Reporter.
 func (reporter) RemoveOutputs(context.Context, *v1alpha1.GitHubUserToken) error { return nil }
@@ -102,7 +102,7 @@ func (r reporter) Eventf(regarding, _ runtime.Object, eventtype, reason, _, note
 	r.life.world.tracef("EVENT %s: %s: %s", token.UID, reason, fmt.Sprintf(note, args...))
 	if eventtype == "Warning" && reason == revocation.EventRevocationFailed {
 		r.life.world.resources[token.Namespace].warned = true
-		if f := r.life.world.current.flight; f != nil {
+		if f := r.life.world.current.attempt; f != nil {
 			f.warned = true
 		}
 	}

@@ -36,7 +36,7 @@ type task struct {
 	waiting uint64
 	// interruptible is the context of the present wait.
 	interruptible context.Context
-	flight        *flight
+	attempt       *attempt
 }
 
 // errKilled unwinds a task whose process has died. Nothing it defers reaches the outside world.
@@ -73,9 +73,9 @@ func (s *scheduler) spawn(l *life, body func()) {
 }
 
 // spawnNow begins a task that runs at once, up to the first thing that it waits for.
-func (s *scheduler) spawnNow(l *life, f *flight, body func()) {
+func (s *scheduler) spawnNow(l *life, f *attempt, body func()) {
 	t := s.task(l, body)
-	t.flight = f
+	t.attempt = f
 	s.resume(t)
 }
 

@@ -229,11 +229,11 @@ func (w *world) judgeAlive(res *resource, pair *rotation.Pair) {
 // mayBeSpent reports whether the last process that sent a token had a reason to think that it was spent before:
 // it had sent it itself, or another process had begun to.
 func (p *issued) mayBeSpent() bool {
-	if len(p.flights) == 0 {
+	if len(p.attempts) == 0 {
 		return false
 	}
-	last := p.flights[len(p.flights)-1]
-	return slices.ContainsFunc(p.fences, func(f *flight) bool {
+	last := p.attempts[len(p.attempts)-1]
+	return slices.ContainsFunc(p.fences, func(f *attempt) bool {
 		return f != last && (f.sent == p || f.life != last.life)
 	})
 }
