@@ -32,6 +32,13 @@ func (r *Reconciler) describe(ctx context.Context, a app, used usage) (time.Dura
 		return 0, err
 	}
 	set(a, ready, now)
+	if ready.Status == metav1.ConditionFalse && a.GetDeletionTimestamp() == nil {
+		stalled := ready // Nothing but a person changes it.
+		stalled.Type, stalled.Status = v1alpha1.ConditionStalled, metav1.ConditionTrue
+		set(a, stalled, now)
+	} else {
+		meta.RemoveStatusCondition(&status.Conditions, v1alpha1.ConditionStalled)
+	}
 	return min(again, countPause*time.Duration(1+used.tokens/manyTokens)), nil
 }
 

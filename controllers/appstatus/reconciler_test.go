@@ -3,6 +3,9 @@ package appstatus
 import (
 	"context"
 	"errors"
+	"flag"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -14,6 +17,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/yaml"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/controllers/restlimit"
@@ -155,6 +159,33 @@ func (w *world) expect(kind string, status metav1.ConditionStatus, reason, part 
 	}
 }
 
+var updateStatuses = flag.Bool("update-statuses", false, "write the files of the statuses anew")
+
+// keepStatus compares an App with the one that was written down for the tests of GitOps tools, or writes it down.
+func (w *world) keepStatus(name string, found app) {
+	w.t.Helper()
+	kept := found.DeepCopyObject().(client.Object)
+	kept.SetResourceVersion("")
+	kind := v1alpha1.KindGitHubApp
+	if w.cluster {
+		kind = v1alpha1.KindClusterGitHubApp
+	}
+	kept.GetObjectKind().SetGroupVersionKind(v1alpha1.GroupVersion.WithKind(kind))
+	text, err := yaml.Marshal(kept)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	file := filepath.Join("../../test/gitops/testdata/appstatuses", strings.ReplaceAll(name, " ", "-")+".yaml")
+	if *updateStatuses {
+		if err := os.WriteFile(file, text, 0o644); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	if before, err := os.ReadFile(file); err != nil || string(before) != string(text) {
+		w.t.Errorf("%s is not up to date (%v); run this test with -update-statuses", file, err)
+	}
+}
+
 func TestAppStatusConditions(t *testing.T) {
 	none := func(spec *v1alpha1.ClusterGitHubAppSpec) { spec.ClientSecretRef = nil }
 	for name, c := range map[string]struct {
@@ -200,6 +231,11 @@ func TestAppStatusConditions(t *testing.T) {
 			if found.AppStatus().ObservedGeneration != 3 {
 				t.Error("the status speaks of another spec")
 			}
+			stalled := meta.FindStatusCondition(found.AppStatus().Conditions, v1alpha1.ConditionStalled)
+			if (stalled != nil) != (c.ready == "False") || stalled != nil && (stalled.Reason != c.reason || stalled.Status != "True") {
+				t.Errorf("Stalled is %+v", stalled)
+			}
+			w.keepStatus(name, found)
 		})
 	}
 }

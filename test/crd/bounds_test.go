@@ -60,25 +60,39 @@ func lacking(s *apiextensions.JSONSchemaProps) string {
 	}
 }
 
-// What the operator writes of each stage of life stands in test/gitops/testdata/statuses.
+// What the operator writes of each stage of life stands in test/gitops/testdata.
 func TestCRDBoundsTakeEveryStatusThatTheOperatorWrites(t *testing.T) {
 	t.Parallel()
-	validator, _, err := validation.NewSchemaValidator(schemas(t)["GitHubUserToken"])
+	validators := map[string]validation.SchemaValidator{}
+	for kind, schema := range schemas(t) {
+		validator, _, err := validation.NewSchemaValidator(schema)
+		if err != nil {
+			t.Fatal(err)
+		}
+		validators[kind] = validator
+	}
+	files, err := filepath.Glob("../gitops/testdata/*statuses/*.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
-	files, err := filepath.Glob("../gitops/testdata/statuses/*.yaml")
-	if err != nil || len(files) < 10 {
-		t.Fatalf("the statuses are %v: %v", files, err)
-	}
+	seen := map[string]int{}
 	for _, file := range files {
 		var object map[string]any
 		read(t, file, &object)
+		kind, _ := object["kind"].(string)
+		validator := validators[kind]
+		if validator == nil {
+			t.Fatalf("%s is a %q", file, kind)
+		}
+		seen[kind]++
 		if object["status"] == nil {
 			t.Errorf("%s has no status", file)
 		}
 		for _, problem := range validation.ValidateCustomResource(field.NewPath(""), object, validator) {
 			t.Errorf("%s: %v", filepath.Base(file), problem)
 		}
+	}
+	if len(seen) != len(validators) {
+		t.Errorf("there are statuses of %v only", seen)
 	}
 }

@@ -142,8 +142,13 @@ func TestGitOpsConfigMapHoldsTheVeryScript(t *testing.T) {
 	if err := yaml.Unmarshal([]byte(readFile(t, healthConfigMap)), &configMap); err != nil {
 		t.Fatal(err)
 	}
-	const key = "resource.customizations.health.githubusertoken.dev_GitHubUserToken"
-	if configMap.Kind != "ConfigMap" || configMap.Data[key] != readFile(t, healthScript) {
-		t.Errorf("the value of %s is not docs/argocd/health.lua", key)
+	if configMap.Kind != "ConfigMap" || len(configMap.Data) != 3 {
+		t.Errorf("it is a %s with %d keys", configMap.Kind, len(configMap.Data))
+	}
+	for kind, script := range map[string]string{"GitHubUserToken": healthScript, "GitHubApp": appScript, "ClusterGitHubApp": appScript} {
+		key := "resource.customizations.health.githubusertoken.dev_" + kind
+		if configMap.Data[key] != readFile(t, script) {
+			t.Errorf("the value of %s is not %s", key, script)
+		}
 	}
 }
