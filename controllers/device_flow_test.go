@@ -329,7 +329,7 @@ func TestDeviceFlowChainThatGitHubRefusesIsReplacedByACode(t *testing.T) {
 	w := newWorld(t, worldOptions{app: app, spendsTwice: true})
 	w.seed("octocat", "octocat")
 	token := w.resource("octocat")
-	token.Spec.DeviceFlow = &v1alpha1.DeviceFlow{}
+	token.Spec.Login = suite.DeviceLogin()
 	w.create(token)
 	before := w.ready("octocat")
 	w.noCode("octocat")
@@ -354,7 +354,7 @@ func TestDeviceFlowSeedThatComesWhileACodeIsOfferedWins(t *testing.T) {
 	t.Parallel()
 	w := withDevice(t, 0)
 	token := w.resource("octocat")
-	token.Spec.DeviceFlow = &v1alpha1.DeviceFlow{}
+	token.Spec.Login = suite.DeviceLogin()
 	w.create(token)
 	code := w.code("octocat")
 	seed := w.seed("octocat", "octocat")

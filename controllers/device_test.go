@@ -21,7 +21,7 @@ func deviceApp() githubtest.App {
 func (w *world) withoutSeed(name string) *v1alpha1.GitHubUserToken {
 	token := w.resource(name)
 	token.Spec.RefreshTokenRef, token.Spec.App.ClientSecretRef = nil, nil
-	token.Spec.DeviceFlow = &v1alpha1.DeviceFlow{}
+	token.Spec.Login = suite.DeviceLogin()
 	return token
 }
 

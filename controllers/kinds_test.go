@@ -103,7 +103,7 @@ func TestKindsTokenThatEndsForGoodIsReportedWhenItHasEnded(t *testing.T) {
 	w.create(w.resource("octocat"))
 	w.secret("hubot-seed", map[string]string{"refresh_token": login})
 	token := w.resource("hubot")
-	token.Spec.DeviceFlow = &v1alpha1.DeviceFlow{}
+	token.Spec.Login = suite.DeviceLogin()
 	w.create(token)
 	found := w.condition("hubot", v1alpha1.ConditionAuthorized, metav1.ConditionFalse, v1alpha1.ReasonRefreshTokenNotIssued)
 	if !strings.Contains(found.Message, "The operator offers a code to enter at GitHub from ") {

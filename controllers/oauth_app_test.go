@@ -32,7 +32,7 @@ func withOAuthApp(t *testing.T, change func(*githubtest.App)) *world {
 func (w *world) authorize(name string, scopes ...string) githubtest.Pair {
 	w.t.Helper()
 	token := w.withoutSeed(name)
-	token.Spec.App.ClientID, token.Spec.DeviceFlow.Scopes = oauthClientID, scopes
+	token.Spec.App.ClientID, token.Spec.Login.Scopes = oauthClientID, scopes
 	w.create(token)
 	w.enter(w.code(name), "octocat")
 	w.condition(name, v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonTokenValid)
@@ -57,7 +57,7 @@ func TestDeviceFlowOAuthAppGetsARefreshTokenByTheDeviceFlow(t *testing.T) {
 		t.Errorf("the next pair has the scopes %q, and a refresh token: %t", next.Scope, next.RefreshToken != "")
 	}
 	// Other scopes count for the next code: what is stored goes on.
-	w.change("octocat", func(token *v1alpha1.GitHubUserToken) { token.Spec.DeviceFlow.Scopes = []string{"gist"} })
+	w.change("octocat", func(token *v1alpha1.GitHubUserToken) { token.Spec.Login.Scopes = []string{"gist"} })
 	w.quiet()
 	w.presented(1)
 }
@@ -71,10 +71,10 @@ func TestDeviceFlowHostThatDoesNotKnowOfflineAccessOffersACodeAllTheSame(t *test
 		t.Errorf("the token has the scopes %q", pair.Scope)
 	}
 	misspelt := w.withoutSeed("hubot")
-	misspelt.Spec.App.ClientID, misspelt.Spec.DeviceFlow.Scopes = oauthClientID, []string{"rpeo"}
+	misspelt.Spec.App.ClientID, misspelt.Spec.Login.Scopes = oauthClientID, []string{"rpeo"}
 	w.create(misspelt)
-	w.refused("hubot", refusal{reason: v1alpha1.ReasonAppMisconfigured, says: "correct deviceFlow.scopes", retried: true})
-	w.change("hubot", func(token *v1alpha1.GitHubUserToken) { token.Spec.DeviceFlow.Scopes = []string{"repo"} })
+	w.refused("hubot", refusal{reason: v1alpha1.ReasonAppMisconfigured, says: "correct the scopes in the spec", retried: true})
+	w.change("hubot", func(token *v1alpha1.GitHubUserToken) { token.Spec.Login.Scopes = []string{"repo"} })
 	w.enter(w.code("hubot"), "octocat")
 	w.condition("hubot", v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonTokenValid)
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/controllers/revocation"
 	"github.com/githubusertoken/github-user-token-operator/internal/github/githubtest"
+	"github.com/githubusertoken/github-user-token-operator/test/suite"
 )
 
 // counted is what the counter of a name shows for one value of its label. All operators of the suite count on it.
@@ -88,7 +89,7 @@ func TestDeviceFlowWrongClientSecretIsNoReasonForACode(t *testing.T) {
 	seed := w.seed("octocat", "octocat")
 	w.secret("github-app", map[string]string{"client_secret": "wrong"})
 	token := w.resource("octocat")
-	token.Spec.DeviceFlow = &v1alpha1.DeviceFlow{}
+	token.Spec.Login = suite.DeviceLogin()
 	w.create(token)
 	w.refused("octocat", refusal{reason: v1alpha1.ReasonIncorrectClientCredentials, says: "correct the client ID or the client secret", retried: true})
 	w.quiet()

@@ -2,8 +2,10 @@ package controllers
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -41,7 +43,25 @@ func statusOf(s *scope.Scope, decision rotation.Decision, result lifecycle.Resul
 	}
 	setOrRemove(s, status, v1alpha1.ConditionReconciling, shown != nil && !shown.Stalled, shown)
 	setOrRemove(s, status, v1alpha1.ConditionStalled, shown != nil && shown.Stalled, shown)
+	makeRoom(status)
 	return status
+}
+
+// makeRoom removes conditions that others have added when there are more than the schema takes. Otherwise they are left alone.
+func makeRoom(status *v1alpha1.GitHubUserTokenStatus) {
+	if len(status.Conditions) > maxConditions {
+		status.Conditions = slices.DeleteFunc(status.Conditions, isForeign)
+	}
+}
+
+// isForeign reports whether a condition is none of the operator's.
+func isForeign(condition metav1.Condition) bool {
+	switch condition.Type {
+	case v1alpha1.ConditionReady, v1alpha1.ConditionAuthorized, v1alpha1.ConditionReconciling, v1alpha1.ConditionStalled:
+		return false
+	default:
+		return true
+	}
 }
 
 // statusUnknown is the status of a resource of which it could not be found out how it stands: as it was, with the reason, and
@@ -61,6 +81,7 @@ func statusUnknown(token *v1alpha1.GitHubUserToken, p *problem.Problem, now time
 	}
 	setOrRemove(s, status, v1alpha1.ConditionReconciling, true, p)
 	setOrRemove(s, status, v1alpha1.ConditionStalled, false, nil)
+	makeRoom(status)
 	return status
 }
 
@@ -87,10 +108,10 @@ func describePair(status *v1alpha1.GitHubUserTokenStatus, s *scope.Scope, offere
 	if state == nil {
 		return
 	}
-	if user := state.User; user != nil {
+	if user := state.User; user != nil && fits(user.Login, maxLogin) && user.ID > 0 {
 		status.User = &v1alpha1.User{Login: user.Login, ID: user.ID}
 	}
-	if device := offered; device != nil && timeOf(device.ExpiresAt) != nil {
+	if device := offered; device != nil && fits(device.UserCode, maxUserCode) && fits(device.VerificationURI, maxPage) && timeOf(device.ExpiresAt) != nil {
 		status.Authorization = &v1alpha1.Authorization{
 			UserCode: device.UserCode, VerificationURI: device.VerificationURI, ExpirationTime: *timeOf(device.ExpiresAt),
 		}
@@ -99,7 +120,7 @@ func describePair(status *v1alpha1.GitHubUserTokenStatus, s *scope.Scope, offere
 		return
 	}
 	status.SecretName = s.Ref.Name
-	status.RefreshCount = state.RefreshCount
+	status.RefreshCount = max(0, state.RefreshCount)
 	status.AccessTokenExpirationTime = timeOf(s.ExpiresAt())
 	status.RefreshTokenExpirationTime = timeOf(state.RefreshTokenExpiresAt)
 	status.LastRefreshTime = timeOf(state.IssuedAt)
@@ -296,6 +317,20 @@ func shortenedTo(most int, message string) string {
 	}
 	const end = " (shortened)"
 	return strings.ToValidUTF8(message[:most-len(end)], "") + end
+}
+
+// Bounds of the schema. GitHub's values are far below them, but anybody may write into a pair Secret: what exceeds them is not
+// told, since the API server would refuse the whole status.
+const (
+	maxLogin      = 512
+	maxUserCode   = 256
+	maxPage       = 2048
+	maxConditions = 32
+)
+
+// fits reports whether a text that the schema requires is one that it takes.
+func fits(text string, most int) bool {
+	return text != "" && len(text) <= most && utf8.ValidString(text)
 }
 
 // timeOf is a time of the API: whole seconds; nil for none, and for one that the API cannot express. Anybody may write

@@ -36,6 +36,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/internal/ratelimit"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation/rules"
+	"github.com/githubusertoken/github-user-token-operator/test/suite"
 )
 
 var updateStatuses = flag.Bool("update-statuses", false, "write the files of the statuses anew")
@@ -148,13 +149,13 @@ func exchanging(s *scope.Scope, spends credential.Fingerprint) {
 
 // withoutLogin is a resource with nothing but the device flow, and nobody has logged in yet.
 func withoutLogin(s *scope.Scope) {
-	s.Token.Spec.RefreshTokenRef, s.Token.Spec.DeviceFlow = nil, &v1alpha1.DeviceFlow{}
+	s.Token.Spec.RefreshTokenRef, s.Token.Spec.Login = nil, suite.DeviceLogin()
 	s.Seed, s.Input.Seed = scope.Seed{}, ""
 	s.Pair.State = rotation.State{Owner: s.Owner.UID, OwnerName: s.Owner.Name, App: s.Input.App}
 }
 
 func offerCode(s *scope.Scope) {
-	s.Token.Spec.DeviceFlow = &v1alpha1.DeviceFlow{}
+	s.Token.Spec.Login = suite.DeviceLogin()
 	s.Pair.State.Device = &rotation.DeviceAuthorization{
 		UserCode: "WDJB-MJHT", VerificationURI: "https://github.com/login/device", App: s.Input.App,
 		DeviceCode: credential.NewDeviceCode("device code").Fingerprint(), Interval: 5 * time.Second,

@@ -58,9 +58,8 @@ func merge(base, changes map[string]any) map[string]any {
 const (
 	saysOneApp     = "name the App, by clientID or by ref (a GitHubApp or ClusterGitHubApp), and not by both"
 	saysAppsHost   = "with ref the host and the client secret are those of the App that it names"
-	saysAppName    = "must be the name of a GitHubApp or ClusterGitHubApp: lower-case letters, digits and dashes"
-	saysSecretName = "must be a name for a Secret: lower-case letters, digits and dashes, in parts"
-	saysSecretRef  = "must be the name of a Secret: lower-case letters, digits and dashes, in parts"
+	saysName       = "must be the name of an object: lower-case letters, digits and dashes, in parts"
+	saysHostPort   = "must be a lower-case host name such as ghcr.io or github.example.com:8443, without https:// and without a path"
 	saysKey        = "must be a key of a Secret: letters, digits, dashes, underscores and dots"
 	saysHost       = "must be a lower-case host name such as github.com, octocorp.ghe.com or github.example.com:8443"
 	saysClientID   = "must be the client ID from the App's settings page, for example Iv23liEXAMPLE"
@@ -71,20 +70,19 @@ const (
 	saysNotes      = "annotations that start with githubusertoken.dev/ are set by the operator itself"
 	saysMetaKeys   = "must have keys such as team or example.com/team"
 	saysLabelValue = "must be a value that a label can have: letters, digits, dashes, underscores and dots"
-	saysRegistry   = "must be a registry's host name such as ghcr.io, without https:// and without a path"
-	saysOutputHost = "must be a lower-case host name, with or without a port, without https://"
 	saysURL        = "must be an https:// URL with a host, without a user name"
 	saysKeyTaken   = "the key is taken by another value of this output"
 	saysType       = "a type that begins with kubernetes.io/ must be the one that belongs to the format"
 	saysHostFormat = "host belongs to the formats BasicAuth, GitCredentials, Netrc and GitHubCLI only"
-	saysWorkload   = "must be the name of a workload of this namespace: lower-case letters, digits and dashes"
 	saysScopes     = "must be scopes such as repo or read:org, one in each entry"
+	saysNoScopes   = "a GitHub App (client ID Iv…) knows no scopes: leave out scopes, and set the permissions in the App"
+	saysGroup      = "apiGroup must be the group of kind: argoproj.io for Rollout, otherwise apps"
 	saysUsername   = "must consist of letters, digits, dots, dashes and underscores"
 )
 
 // nonsense is what the API server must refuse, with the sentence that tells a person why.
 var nonsense = []struct{ patch, says string }{
-	{`{"refreshTokenRef":null}`, "say where the authorization comes from: refreshTokenRef (a Secret with a refresh token), deviceFlow ({}: a person enters a code), or both"},
+	{`{"refreshTokenRef":null}`, "say where the authorization comes from: refreshTokenRef (a Secret with a refresh token), login (with methods: [DeviceFlow] a person enters a code), or both"},
 	{`{"refreshTokenRef":{"name":"sample"}}`, "the pair would be written over the seed: spec.secret.name (by default the name of the resource) must differ from spec.refreshTokenRef.name"},
 	{`{"secret":{"name":"octocat-seed"}}`, "the pair would be written over the seed"},
 	{`{"app":{"clientSecretRef":{"name":"sample"}}}`, "the pair would be written over the client secret: spec.secret.name (by default the name of the resource) must differ from spec.app.clientSecretRef.name"},
@@ -94,11 +92,19 @@ var nonsense = []struct{ patch, says string }{
 	{`{"outputs":[{"name":"octocat-seed","format":"Netrc"}]}`, "an output must not have the name of the seed (refreshTokenRef.name)"},
 	{`{"outputs":[{"name":"github-app","format":"Netrc"}]}`, "an output must not have the name of the client secret's Secret (app.clientSecretRef.name)"},
 
-	{`{"deviceFlow":{"scopes":["repo"]}}`, "a GitHub App (client ID Iv…) knows no scopes: leave out deviceFlow.scopes, and set the permissions in the App"},
-	{`{"app":{"clientID":"Ov23liEXAMPLE"},"deviceFlow":{"scopes":["repo,read:org"]}}`, saysScopes},
+	{`{"login":{"methods":["DeviceFlow"]},"deviceFlow":{}}`, "deviceFlow is what login was before: leave deviceFlow out, and put its scopes into login.scopes"},
+	{`{"login":{}}`, "Required value"},
+	{`{"login":{"methods":[]}}`, "should have at least 1 items"},
+	{`{"login":{"methods":["WebFlow"]}}`, `Unsupported value: "WebFlow"`},
+	{`{"login":{"methods":["DeviceFlow","DeviceFlow"]}}`, "Duplicate value"},
+	{`{"deviceFlow":{"scopes":["repo"]}}`, saysNoScopes},
+	{`{"login":{"methods":["DeviceFlow"],"scopes":["repo"]}}`, saysNoScopes},
 	{`{"app":{"clientID":"Ov23liEXAMPLE"},"deviceFlow":{"scopes":["repo read:org"]}}`, saysScopes},
-	{`{"app":{"clientID":"Ov23liEXAMPLE"},"deviceFlow":{"scopes":["repo","repo"]}}`, "Duplicate value"},
-	{`{"app":{"clientID":"Ov23liEXAMPLE"},"deviceFlow":{"scopes":[""]}}`, "should be at least 1 chars long"},
+	{`{"app":{"clientID":"Ov23liEXAMPLE"},"login":{"methods":["DeviceFlow"],"scopes":["repo,read:org"]}}`, saysScopes},
+	{`{"app":{"clientID":"Ov23liEXAMPLE"},"login":{"methods":["DeviceFlow"],"scopes":["repo read:org"]}}`, saysScopes},
+	{`{"app":{"clientID":"Ov23liEXAMPLE"},"login":{"methods":["DeviceFlow"],"scopes":["repo","repo"]}}`, "Duplicate value"},
+	{`{"app":{"clientID":"Ov23liEXAMPLE"},"login":{"methods":["DeviceFlow"],"scopes":[""]}}`, "should be at least 1 chars long"},
+	{`{"app":{"clientID":"Ov23liEXAMPLE"},"login":{"methods":["DeviceFlow"],"scopes":[]}}`, "should have at least 1 items"},
 
 	{`{"app":{"host":"https://github.com"}}`, saysHost},
 	{`{"app":{"host":"GitHub.com"}}`, saysHost},
@@ -118,7 +124,7 @@ var nonsense = []struct{ patch, says string }{
 	{`{"app":{"ref":{"name":"mine"}}}`, saysOneApp},
 	{`{"app":{"clientID":null,"ref":{"name":"mine"}}}`, saysAppsHost},
 	{`{"app":{"clientID":null,"clientSecretRef":null,"host":"github.com","ref":{"name":"mine"}}}`, saysAppsHost},
-	{`{"app":{"clientID":null,"clientSecretRef":null,"ref":{"name":"Mine"}}}`, saysAppName},
+	{`{"app":{"clientID":null,"clientSecretRef":null,"ref":{"name":"Mine"}}}`, saysName},
 	{`{"app":{"clientID":null,"clientSecretRef":null,"ref":{}}}`, "Required value"},
 	{`{"app":{"clientID":null,"clientSecretRef":null,"ref":{"kind":"Secret","name":"mine"}}}`, "Unsupported value"},
 	{`{"app":{"clientID":""}}`, "should be at least 1 chars long"},
@@ -126,24 +132,24 @@ var nonsense = []struct{ patch, says string }{
 	{`{"app":{"clientID":"../x"}}`, saysClientID},
 	{`{"app":{"clientID":"` + strings.Repeat("a", 101) + `"}}`, "may not be more than 100"},
 	{`{"app":{"clientSecretRef":{"name":null}}}`, "spec.app.clientSecretRef.name: Required value"},
-	{`{"app":{"clientSecretRef":{"name":"Not_A_Name"}}}`, saysSecretRef},
-	{`{"app":{"clientSecretRef":{"name":"a..b"}}}`, saysSecretRef},
+	{`{"app":{"clientSecretRef":{"name":"Not_A_Name"}}}`, saysName},
+	{`{"app":{"clientSecretRef":{"name":"a..b"}}}`, saysName},
 	{`{"app":{"clientSecretRef":{"key":"a/b"}}}`, saysKey},
 	{`{"app":{"clientSecretRef":{"key":".."}}}`, saysKey},
 	{`{"app":{"clientSecretRef":{"key":""}}}`, "should be at least 1 chars long"},
 	{`{"refreshTokenRef":{"name":null}}`, "spec.refreshTokenRef.name: Required value"},
 	{`{"refreshTokenRef":{"name":""}}`, "should be at least 1 chars long"},
-	{`{"refreshTokenRef":{"name":"other-namespace/seed"}}`, saysSecretRef},
+	{`{"refreshTokenRef":{"name":"other-namespace/seed"}}`, saysName},
 	{`{"refreshTokenRef":{"name":"` + strings.Repeat("a", 254) + `"}}`, "may not be more than 253"},
-	{`{"refreshTokenRef":{"name":"a.-b"}}`, saysSecretRef},
+	{`{"refreshTokenRef":{"name":"a.-b"}}`, saysName},
 	{`{"refreshTokenRef":{"key":"refresh token"}}`, saysKey},
 	{`{"refreshTokenRef":{"key":"."}}`, saysKey},
 	{`{"refreshTokenRef":{"key":"` + strings.Repeat("a", 254) + `"}}`, "may not be more than 253"},
-	{`{"secret":{"name":"Upper"}}`, saysSecretName},
-	{`{"secret":{"name":"ends-with-"}}`, saysSecretName},
-	{`{"secret":{"name":"a..b"}}`, saysSecretName},
-	{`{"secret":{"name":"a.-b"}}`, saysSecretName},
-	{`{"secret":{"name":"a.b\n"}}`, saysSecretName},
+	{`{"secret":{"name":"Upper"}}`, saysName},
+	{`{"secret":{"name":"ends-with-"}}`, saysName},
+	{`{"secret":{"name":"a..b"}}`, saysName},
+	{`{"secret":{"name":"a.-b"}}`, saysName},
+	{`{"secret":{"name":"a.b\n"}}`, saysName},
 	{`{"secret":{"name":"` + strings.Repeat("a", 254) + `"}}`, "may not be more than 253"},
 	{`{"secret":{"labels":{"githubusertoken.dev/role":"x"}}}`, saysLabels},
 	{`{"secret":{"annotations":{"githubusertoken.dev/state":"x"}}}`, saysNotes},
@@ -183,7 +189,7 @@ var nonsense = []struct{ patch, says string }{
 	{`{"outputs":[{"format":"Netrc"}]}`, "spec.outputs[0].name: Required value"},
 	{`{"outputs":[{"name":"out"}]}`, "spec.outputs[0].format: Required value"},
 	{`{"outputs":[{"name":"out","format":"INI"}]}`, `supported values: "Opaque", "BasicAuth"`},
-	{`{"outputs":[{"name":"Out","format":"Netrc"}]}`, saysSecretName},
+	{`{"outputs":[{"name":"Out","format":"Netrc"}]}`, saysName},
 	{`{"outputs":[{"name":"out","format":"Netrc"},{"name":"out","format":"Opaque"}]}`, "Duplicate value"},
 	{`{"outputs":` + manyOutputs(17) + `}`, "must have at most 16 items"},
 	{`{"outputs":[{"name":"out","format":"Netrc","registry":"ghcr.io"}]}`, "registry belongs to the format DockerConfigJSON only"},
@@ -192,12 +198,12 @@ var nonsense = []struct{ patch, says string }{
 	{`{"outputs":[{"name":"out","format":"BasicAuth","key":"x"}]}`, "the keys of BasicAuth and DockerConfigJSON are fixed by Kubernetes: leave key out"},
 	{`{"outputs":[{"name":"out","format":"Opaque","username":"x"}]}`, "the format Opaque has no username"},
 	{`{"outputs":[{"name":"out","format":"Netrc","username":"a b"}]}`, saysUsername},
-	{`{"outputs":[{"name":"out","format":"DockerConfigJSON","registry":"https://ghcr.io"}]}`, saysRegistry},
-	{`{"outputs":[{"name":"out","format":"DockerConfigJSON","registry":"ghcr..io"}]}`, saysRegistry},
-	{`{"outputs":[{"name":"out","format":"DockerConfigJSON","registry":"ghcr.io:65536"}]}`, saysRegistry},
-	{`{"outputs":[{"name":"out","format":"Netrc","host":"https://github.com"}]}`, saysOutputHost},
-	{`{"outputs":[{"name":"out","format":"Netrc","host":"a..b"}]}`, saysOutputHost},
-	{`{"outputs":[{"name":"out","format":"Netrc","host":"github.com:99999"}]}`, saysOutputHost},
+	{`{"outputs":[{"name":"out","format":"DockerConfigJSON","registry":"https://ghcr.io"}]}`, saysHostPort},
+	{`{"outputs":[{"name":"out","format":"DockerConfigJSON","registry":"ghcr..io"}]}`, saysHostPort},
+	{`{"outputs":[{"name":"out","format":"DockerConfigJSON","registry":"ghcr.io:65536"}]}`, saysHostPort},
+	{`{"outputs":[{"name":"out","format":"Netrc","host":"https://github.com"}]}`, saysHostPort},
+	{`{"outputs":[{"name":"out","format":"Netrc","host":"a..b"}]}`, saysHostPort},
+	{`{"outputs":[{"name":"out","format":"Netrc","host":"github.com:99999"}]}`, saysHostPort},
 	{`{"outputs":[{"name":"out","format":"BasicAuth","url":"http://github.com"}]}`, saysURL},
 	{`{"outputs":[{"name":"out","format":"BasicAuth","url":"https://user@github.com"}]}`, saysURL},
 	{`{"outputs":[{"name":"out","format":"BasicAuth","url":"https://x\ny"}]}`, saysURL},
@@ -210,7 +216,7 @@ var nonsense = []struct{ patch, says string }{
 	{`{"outputs":[{"name":"out","format":"Netrc","labels":{"not a key":"x"}}]}`, saysMetaKeys},
 	{`{"outputs":[{"name":"out","format":"Netrc","labels":{"team":"` + strings.Repeat("a", 64) + `"}}]}`, "may not be more than 63"},
 	{`{"outputs":[{"name":"out","format":"Netrc","labels":{"team":"a/b"}}]}`, saysLabelValue},
-	{`{"outputs":[{"name":"a..b","format":"Netrc"}]}`, saysSecretName},
+	{`{"outputs":[{"name":"a..b","format":"Netrc"}]}`, saysName},
 	{`{"outputs":[{"name":"out","format":"Opaque","host":"github.example.com"}]}`, saysHostFormat},
 	{`{"outputs":[{"name":"out","format":"DockerConfigJSON","host":"github.example.com"}]}`, saysHostFormat},
 	{`{"outputs":[{"name":"out","format":"BasicAuth","host":"github.example.com","url":"https://github.com"}]}`, "host has no effect beside url: leave one of them out"},
@@ -224,13 +230,17 @@ var nonsense = []struct{ patch, says string }{
 	{`{"handoff":{"pods":"Restart"}}`, `supported values: "None", "Sync"`},
 	{`{"handoff":{"restart":[{"kind":"Job","name":"x"}]}}`, `supported values: "Deployment", "StatefulSet", "DaemonSet", "Rollout"`},
 	{`{"handoff":{"restart":[{"kind":"Deployment"}]}}`, "name: Required value"},
-	{`{"handoff":{"restart":[{"kind":"Deployment","name":"../../kube-system/deployments/coredns"}]}}`, saysWorkload},
-	{`{"handoff":{"restart":[{"kind":"Deployment","name":".."}]}}`, saysWorkload},
-	{`{"handoff":{"restart":[{"kind":"Deployment","name":"web/scale"}]}}`, saysWorkload},
-	{`{"handoff":{"restart":[{"kind":"Deployment","name":"web?force=true"}]}}`, saysWorkload},
-	{`{"handoff":{"restart":[{"kind":"Deployment","name":"Web"}]}}`, saysWorkload},
-	{`{"handoff":{"restart":[{"kind":"Deployment","name":"a..b"}]}}`, saysWorkload},
+	{`{"handoff":{"restart":[{"kind":"Deployment","name":"../../kube-system/deployments/coredns"}]}}`, saysName},
+	{`{"handoff":{"restart":[{"kind":"Deployment","name":".."}]}}`, saysName},
+	{`{"handoff":{"restart":[{"kind":"Deployment","name":"web/scale"}]}}`, saysName},
+	{`{"handoff":{"restart":[{"kind":"Deployment","name":"web?force=true"}]}}`, saysName},
+	{`{"handoff":{"restart":[{"kind":"Deployment","name":"Web"}]}}`, saysName},
+	{`{"handoff":{"restart":[{"kind":"Deployment","name":"a..b"}]}}`, saysName},
 	{`{"handoff":{"restart":[{"kind":"Deployment","name":"x"},{"kind":"Deployment","name":"x"}]}}`, "Duplicate value"},
+	{`{"handoff":{"restart":[{"kind":"Deployment","name":"x"},{"apiGroup":"apps","kind":"Deployment","name":"x"}]}}`, "Duplicate value"},
+	{`{"handoff":{"restart":[{"apiGroup":"argoproj.io","kind":"Deployment","name":"x"}]}}`, saysGroup},
+	{`{"handoff":{"restart":[{"apiGroup":"apps","kind":"Rollout","name":"x"}]}}`, saysGroup},
+	{`{"handoff":{"restart":[{"apiGroup":"apps.kruise.io","kind":"StatefulSet","name":"x"}]}}`, `supported values: "apps", "argoproj.io"`},
 }
 
 func TestValidationNonsenseIsRefusedWithASentence(t *testing.T) {
@@ -332,6 +342,9 @@ func TestValidationValuesAtTheEdgeAreAccepted(t *testing.T) {
 		`{"refreshTokenRef":{"name":"a.b-c","key":"._-A"}}`,
 		`{"refreshTokenRef":null,"deviceFlow":{}}`,
 		`{"deviceFlow":{}}`,
+		`{"refreshTokenRef":null,"login":{"methods":["DeviceFlow"]}}`,
+		`{"login":{"methods":["DeviceFlow"]}}`,
+		`{"app":{"clientID":"Ov23liEXAMPLE"},"login":{"methods":["DeviceFlow"],"scopes":["repo","read:org","offline_access"]}}`,
 		`{"app":{"clientID":"Ov23liEXAMPLE"},"deviceFlow":{"scopes":["repo","read:org","offline_access"]}}`,
 		`{"app":{"clientID":"0123456789abcdef0123"},"deviceFlow":{"scopes":["` + strings.Repeat("a", 64) + `"]}}`,
 		`{"secret":{"name":"` + strings.Repeat("a", 253) + `"}}`, `{"secret":{"name":"1.a-b.c"}}`,
@@ -353,6 +366,7 @@ func TestValidationValuesAtTheEdgeAreAccepted(t *testing.T) {
 		`{"outputs":[{"name":"out","format":"DockerConfigJSON","registry":"ghcr.io:443","type":"kubernetes.io/dockerconfigjson"}]}`,
 		`{"outputs":[{"name":"a.b-c","format":"Netrc","host":"github.example.com:65535","key":".netrc","labels":{"team":"A.b_c-1","empty":""}}]}`,
 		`{"handoff":{"pods":"Sync","restart":[{"kind":"Deployment","name":"x"},{"kind":"StatefulSet","name":"x"}]}}`,
+		`{"handoff":{"restart":[{"apiGroup":"apps","kind":"DaemonSet","name":"x"},{"apiGroup":"argoproj.io","kind":"Rollout","name":"x"}]}}`,
 		`{"handoff":{"restart":[{"kind":"Deployment","name":"` + strings.Repeat("a", 253) + `"},{"kind":"Rollout","name":"1.a-b"}]}}`,
 	} {
 		if _, err := w.apply("sample", patch); err != nil {

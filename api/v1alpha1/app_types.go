@@ -24,17 +24,11 @@ type App struct {
 	// host is github.com, SUBDOMAIN.ghe.com, or a GitHub Enterprise Server as HOST or HOST:PORT, without
 	// https:// (HOST/api/v3 is understood). By default github.com. It must be one of the operator's --allowed-hosts.
 	// +optional
-	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=253
-	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*(:([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?(/api/v3)?$')",message="must be a lower-case host name such as github.com, octocorp.ghe.com or github.example.com:8443, without https:// and without a path"
-	Host string `json:"host,omitempty"`
+	Host AppHost `json:"host,omitempty"`
 
 	// clientID is the App's client ID (Iv23li…), from its settings page. It is not the App ID.
 	// +optional
-	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=100
-	// +kubebuilder:validation:XValidation:rule="self.matches('^[A-Za-z0-9][A-Za-z0-9._-]*$')",message="must be the client ID from the App's settings page, for example Iv23liEXAMPLE: letters, digits, dots, dashes and underscores"
-	ClientID string `json:"clientID,omitempty"`
+	ClientID ClientID `json:"clientID,omitempty"`
 
 	// clientSecretRef names the App's client secret. Tokens that came from the device flow need none.
 	// +optional
@@ -51,10 +45,7 @@ type AppReference struct {
 
 	// name is its name.
 	// +required
-	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=253
-	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')",message="must be the name of a GitHubApp or ClusterGitHubApp: lower-case letters, digits and dashes, in parts that are joined by dots and begin and end with a letter or digit"
-	Name string `json:"name"`
+	Name ObjectName `json:"name,omitempty"`
 }
 
 // ClientSecretReference points at the key of a Secret that holds the client secret of an App. The Secret is in the
@@ -62,18 +53,12 @@ type AppReference struct {
 type ClientSecretReference struct {
 	// name is the name of the Secret.
 	// +required
-	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=253
-	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')",message="must be the name of a Secret: lower-case letters, digits and dashes, in parts that are joined by dots and begin and end with a letter or digit"
-	Name string `json:"name"`
+	Name ObjectName `json:"name,omitempty"`
 
 	// key is the key whose value is the client secret. White space around it is ignored.
 	// +optional
 	// +kubebuilder:default=client_secret
-	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=253
-	// +kubebuilder:validation:XValidation:rule="self.matches('^[-._a-zA-Z0-9]+$') && self != '.' && !self.startsWith('..')",message="must be a key of a Secret: letters, digits, dashes, underscores and dots, and not . or .. or what begins with .."
-	Key string `json:"key,omitempty"`
+	Key SecretKey `json:"key,omitempty"`
 }
 
 // WebhookSecretReference points at the key of a Secret that holds the secret of an App's webhook. The Secret is in the
@@ -81,16 +66,10 @@ type ClientSecretReference struct {
 type WebhookSecretReference struct {
 	// name is the name of the Secret.
 	// +required
-	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=253
-	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')",message="must be the name of a Secret: lower-case letters, digits and dashes, in parts that are joined by dots and begin and end with a letter or digit"
-	Name string `json:"name"`
+	Name ObjectName `json:"name,omitempty"`
 
 	// key is the key whose value is the webhook's secret. White space around it is ignored.
 	// +optional
 	// +kubebuilder:default=webhook_secret
-	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=253
-	// +kubebuilder:validation:XValidation:rule="self.matches('^[-._a-zA-Z0-9]+$') && self != '.' && !self.startsWith('..')",message="must be a key of a Secret: letters, digits, dashes, underscores and dots, and not . or .. or what begins with .."
-	Key string `json:"key,omitempty"`
+	Key SecretKey `json:"key,omitempty"`
 }

@@ -21,6 +21,7 @@ import (
 // +kubebuilder:printcolumn:name="Accounts",type=integer,JSONPath=`.status.accounts`,priority=1
 // +kubebuilder:printcolumn:name="Last used",type=date,JSONPath=`.status.lastUseTime`,priority=1
 // +kubebuilder:selectablefield:JSONPath=`.spec.clientID`
+// +kubebuilder:selectablefield:JSONPath=`.spec.host`
 type ClusterGitHubApp struct {
 	metav1.TypeMeta `json:",inline"`
 
@@ -30,12 +31,12 @@ type ClusterGitHubApp struct {
 
 	// spec is the App, who may use it, and what may be done with it.
 	// +required
-	Spec ClusterGitHubAppSpec `json:"spec"`
+	Spec ClusterGitHubAppSpec `json:"spec,omitzero"`
 
 	// status is what the operator last saw. It is a report: everything in it can be computed again.
 	// +optional
 	// +kubebuilder:default:={"observedGeneration":-1}
-	Status GitHubAppStatus `json:"status,omitempty"`
+	Status GitHubAppStatus `json:"status,omitzero"`
 }
 
 // ClusterGitHubAppList is a list of ClusterGitHubApp.
@@ -55,7 +56,7 @@ type ClusterGitHubAppSpec struct {
 	// allowedNamespaces are those whose GitHubUserTokens may use the App. By default none.
 	// +optional
 	// +kubebuilder:default:={"from":"None"}
-	AllowedNamespaces AllowedNamespaces `json:"allowedNamespaces,omitempty"`
+	AllowedNamespaces AllowedNamespaces `json:"allowedNamespaces,omitzero"`
 
 	// inlineUse says whether allowedNamespaces and policy also bind those who name the App by its host and client ID,
 	// which are no secrets, or by a GitHubApp of their own: Restricted or Unrestricted. By default Restricted.

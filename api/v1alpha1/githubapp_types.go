@@ -19,6 +19,7 @@ import (
 // +kubebuilder:printcolumn:name="Accounts",type=integer,JSONPath=`.status.accounts`,priority=1
 // +kubebuilder:printcolumn:name="Last used",type=date,JSONPath=`.status.lastUseTime`,priority=1
 // +kubebuilder:selectablefield:JSONPath=`.spec.clientID`
+// +kubebuilder:selectablefield:JSONPath=`.spec.host`
 type GitHubApp struct {
 	metav1.TypeMeta `json:",inline"`
 
@@ -28,12 +29,12 @@ type GitHubApp struct {
 
 	// spec is the App, and what may be done with it.
 	// +required
-	Spec GitHubAppSpec `json:"spec"`
+	Spec GitHubAppSpec `json:"spec,omitzero"`
 
 	// status is what the operator last saw. It is a report: everything in it can be computed again.
 	// +optional
 	// +kubebuilder:default:={"observedGeneration":-1}
-	Status GitHubAppStatus `json:"status,omitempty"`
+	Status GitHubAppStatus `json:"status,omitzero"`
 }
 
 // GitHubAppList is a list of GitHubApp.
@@ -51,18 +52,12 @@ type GitHubAppSpec struct {
 	// https:// (HOST/api/v3 is understood). It must be one of the operator's --allowed-hosts.
 	// +optional
 	// +kubebuilder:default=github.com
-	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=253
-	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*(:([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?(/api/v3)?$')",message="must be a lower-case host name such as github.com, octocorp.ghe.com or github.example.com:8443, without https:// and without a path"
-	Host string `json:"host,omitempty"`
+	Host AppHost `json:"host,omitempty"`
 
 	// clientID is the App's client ID (Iv23li…), from its settings page. It is not the App ID. Refresh tokens belong to
 	// one App: after a change here all who use it need a new login.
 	// +required
-	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=100
-	// +kubebuilder:validation:XValidation:rule="self.matches('^[A-Za-z0-9][A-Za-z0-9._-]*$')",message="must be the client ID from the App's settings page, for example Iv23liEXAMPLE: letters, digits, dots, dashes and underscores"
-	ClientID string `json:"clientID"`
+	ClientID ClientID `json:"clientID,omitempty"`
 
 	// clientSecretRef names the App's client secret. Tokens that came from the device flow need none.
 	// +optional
@@ -85,7 +80,7 @@ type GitHubAppSpec struct {
 
 	// policy is what GitHubUserTokens of the App may ask for. By default everything.
 	// +optional
-	Policy AppPolicy `json:"policy,omitempty"`
+	Policy AppPolicy `json:"policy,omitzero"`
 }
 
 // UserRequirement says whether GitHubUserTokens must name the account.
@@ -154,23 +149,26 @@ type AppPolicy struct {
 
 // GitHubAppStatus is a report about an App. No client secret ever stands in it, nor the name of a namespace.
 type GitHubAppStatus struct {
-	// observedGeneration is the generation of the spec that this status speaks of.
-	// +optional
-	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
-
 	// conditions are Ready, CredentialsValid where there is a client secret, and Stalled while Ready is False.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
-	// +kubebuilder:validation:MaxItems=8
+	// +kubebuilder:validation:MaxItems=32
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
+
+	// observedGeneration is the generation of the spec that this status speaks of.
+	// +optional
+	// +kubebuilder:validation:Minimum=-1
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
 	// tokens is how many GitHubUserTokens use the App. It follows within a minute.
 	// +optional
+	// +kubebuilder:validation:Minimum=0
 	Tokens int32 `json:"tokens,omitempty"`
 
 	// accounts is how many accounts these belong to, as far as that is known.
 	// +optional
+	// +kubebuilder:validation:Minimum=0
 	Accounts int32 `json:"accounts,omitempty"`
 
 	// lastUseTime is when the youngest of their pairs was received.

@@ -20,6 +20,11 @@ import (
 // +kubebuilder:printcolumn:name="App",type=string,JSONPath=`.spec.app.ref.name`,priority=1
 // +kubebuilder:printcolumn:name="User",type=string,JSONPath=`.status.user.login`,priority=1
 // +kubebuilder:printcolumn:name="Secret",type=string,JSONPath=`.status.secretName`,priority=1
+// +kubebuilder:selectablefield:JSONPath=`.spec.app.clientID`
+// +kubebuilder:selectablefield:JSONPath=`.spec.app.ref.kind`
+// +kubebuilder:selectablefield:JSONPath=`.spec.app.ref.name`
+// +kubebuilder:selectablefield:JSONPath=`.spec.user.login`
+// +kubebuilder:selectablefield:JSONPath=`.status.user.login`
 // +kubebuilder:validation:XValidation:rule="!has(self.spec.refreshTokenRef) || (has(self.spec.secret) && has(self.spec.secret.name) ? self.spec.secret.name : self.metadata.name) != self.spec.refreshTokenRef.name",message="the pair would be written over the seed: spec.secret.name (by default the name of the resource) must differ from spec.refreshTokenRef.name"
 // +kubebuilder:validation:XValidation:rule="!has(self.spec.app.clientSecretRef) || (has(self.spec.secret) && has(self.spec.secret.name) ? self.spec.secret.name : self.metadata.name) != self.spec.app.clientSecretRef.name",message="the pair would be written over the client secret: spec.secret.name (by default the name of the resource) must differ from spec.app.clientSecretRef.name"
 // +kubebuilder:validation:XValidation:rule="!has(self.spec.outputs) || self.spec.outputs.all(o, o.name != (has(self.spec.secret) && has(self.spec.secret.name) ? self.spec.secret.name : self.metadata.name))",message="an output must not have the name of the pair's Secret (spec.secret.name, by default the name of the resource)"
@@ -32,14 +37,14 @@ type GitHubUserToken struct {
 
 	// spec is what is wanted.
 	// +required
-	Spec GitHubUserTokenSpec `json:"spec"`
+	Spec GitHubUserTokenSpec `json:"spec,omitzero"`
 
 	// status is what the operator last saw. It is a report: everything in it can be computed again. Until the
 	// operator has seen the resource, observedGeneration is -1, which tells Flux and kstatus that it is not
 	// current.
 	// +optional
 	// +kubebuilder:default:={"observedGeneration":-1}
-	Status GitHubUserTokenStatus `json:"status,omitempty"`
+	Status GitHubUserTokenStatus `json:"status,omitzero"`
 }
 
 // GitHubUserTokenList is a list of GitHubUserToken.

@@ -32,16 +32,20 @@ const (
 )
 
 // WorkloadReference names a workload in the resource's namespace.
+//
+// +kubebuilder:validation:XValidation:rule="!has(self.apiGroup) || self.apiGroup == (self.kind == 'Rollout' ? 'argoproj.io' : 'apps')",message="apiGroup must be the group of kind: argoproj.io for Rollout, otherwise apps"
 type WorkloadReference struct {
+	// apiGroup is the group of the kind: argoproj.io for Rollout, apps for the others. By default the one that belongs to kind.
+	// +optional
+	// +kubebuilder:validation:Enum=apps;argoproj.io
+	APIGroup string `json:"apiGroup,omitempty"`
+
 	// kind is Deployment, StatefulSet, DaemonSet, or Rollout (of Argo Rollouts, where that is installed).
 	// +required
 	// +kubebuilder:validation:Enum=Deployment;StatefulSet;DaemonSet;Rollout
-	Kind string `json:"kind"`
+	Kind string `json:"kind,omitempty"`
 
 	// name is the workload's name.
 	// +required
-	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=253
-	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')",message="must be the name of a workload of this namespace: lower-case letters, digits and dashes, in parts that are joined by dots and begin and end with a letter or digit"
-	Name string `json:"name"`
+	Name ObjectName `json:"name,omitempty"`
 }

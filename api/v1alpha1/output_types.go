@@ -36,14 +36,11 @@ const (
 type Output struct {
 	// name is the name of the Secret. A Secret of that name that belongs to somebody else is never touched.
 	// +required
-	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=253
-	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')",message="must be a name for a Secret: lower-case letters, digits and dashes, in parts that are joined by dots and begin and end with a letter or digit"
-	Name string `json:"name"`
+	Name ObjectName `json:"name,omitempty"`
 
 	// format is the shape: Opaque, BasicAuth, DockerConfigJSON, GitCredentials, Netrc or GitHubCLI.
 	// +required
-	Format OutputFormat `json:"format"`
+	Format OutputFormat `json:"format,omitempty"`
 
 	// type is the type of the Secret. By default the one that belongs to the format: kubernetes.io/basic-auth,
 	// kubernetes.io/dockerconfigjson, otherwise Opaque. A Secret's type cannot be changed, so after a change
@@ -64,18 +61,12 @@ type Output struct {
 	// registry is the container registry, for DockerConfigJSON. By default that of the App's host: ghcr.io for
 	// github.com, otherwise containers.HOST. One that belongs to another GitHub host is refused.
 	// +optional
-	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=253
-	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*(:([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?$')",message="must be a registry's host name such as ghcr.io, without https:// and without a path"
-	Registry string `json:"registry,omitempty"`
+	Registry HostPort `json:"registry,omitempty"`
 
 	// host is the host that the credentials are for, for BasicAuth, GitCredentials, Netrc and GitHubCLI. By
 	// default the App's host. One that belongs to another GitHub host is refused.
 	// +optional
-	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=253
-	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*(:([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?$')",message="must be a lower-case host name, with or without a port, without https://"
-	Host string `json:"host,omitempty"`
+	Host HostPort `json:"host,omitempty"`
 
 	// url is the value of the key url of a BasicAuth Secret. By default https://HOST, which Argo CD's
 	// credential templates (repo-creds) match by prefix. An Argo CD repository Secret needs the URL of the
@@ -89,10 +80,7 @@ type Output struct {
 	// key is the key of the Secret that holds the token or the file. By default access_token (Opaque),
 	// .git-credentials (GitCredentials), .netrc (Netrc), hosts.yml (GitHubCLI).
 	// +optional
-	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=253
-	// +kubebuilder:validation:XValidation:rule="self.matches('^[-._a-zA-Z0-9]+$') && self != '.' && !self.startsWith('..')",message="must be a key of a Secret: letters, digits, dashes, underscores and dots, and not . or .. or what begins with .."
-	Key string `json:"key,omitempty"`
+	Key SecretKey `json:"key,omitempty"`
 
 	// includeRefreshToken adds the refresh token under the key refresh_token, for the format Opaque. Whoever
 	// exchanges it ends the chain, so leave this off unless a tool insists on the key.
@@ -105,8 +93,5 @@ type Output struct {
 
 	// annotations are set on the Secret. At most 64; those of githubusertoken.dev are the operator's own.
 	// +optional
-	// +kubebuilder:validation:MaxProperties=64
-	// +kubebuilder:validation:XValidation:rule="self.all(k, !k.startsWith('githubusertoken.dev/'))",message="annotations that start with githubusertoken.dev/ are set by the operator itself"
-	// +kubebuilder:validation:XValidation:rule="self.all(k, k.indexOf('/') <= 253 && k.matches('^([a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$'))",message="must have keys such as team or example.com/team: at most 63 letters, digits, dashes, dots and underscores after an optional prefix"
-	Annotations map[string]string `json:"annotations,omitempty"`
+	Annotations Annotations `json:"annotations,omitempty"`
 }

@@ -6,8 +6,9 @@ import (
 
 // GitHubUserTokenSpec says whose token is kept fresh, by which App, and where it goes.
 //
-// +kubebuilder:validation:XValidation:rule="has(self.refreshTokenRef) || has(self.deviceFlow)",message="say where the authorization comes from: refreshTokenRef (a Secret with a refresh token), deviceFlow ({}: a person enters a code), or both"
-// +kubebuilder:validation:XValidation:rule="!has(self.deviceFlow) || !has(self.deviceFlow.scopes) || !has(self.app.clientID) || !self.app.clientID.startsWith('Iv')",message="a GitHub App (client ID Iv…) knows no scopes: leave out deviceFlow.scopes, and set the permissions in the App"
+// +kubebuilder:validation:XValidation:rule="has(self.refreshTokenRef) || has(self.login) || has(self.deviceFlow)",message="say where the authorization comes from: refreshTokenRef (a Secret with a refresh token), login (with methods: [DeviceFlow] a person enters a code), or both"
+// +kubebuilder:validation:XValidation:rule="!has(self.login) || !has(self.deviceFlow)",message="deviceFlow is what login was before: leave deviceFlow out, and put its scopes into login.scopes"
+// +kubebuilder:validation:XValidation:rule="!has(self.app.clientID) || !self.app.clientID.startsWith('Iv') || !(has(self.login) && has(self.login.scopes) || has(self.deviceFlow) && has(self.deviceFlow.scopes))",message="a GitHub App (client ID Iv…) knows no scopes: leave out scopes, and set the permissions in the App"
 // +kubebuilder:validation:XValidation:rule="!has(self.outputs) || !has(self.refreshTokenRef) || self.outputs.all(o, o.name != self.refreshTokenRef.name)",message="an output must not have the name of the seed (refreshTokenRef.name)"
 // +kubebuilder:validation:XValidation:rule="!has(self.outputs) || !has(self.app.clientSecretRef) || self.outputs.all(o, o.name != self.app.clientSecretRef.name)",message="an output must not have the name of the client secret's Secret (app.clientSecretRef.name)"
 type GitHubUserTokenSpec struct {
@@ -16,7 +17,7 @@ type GitHubUserTokenSpec struct {
 	// A refresh token belongs to one App: after a change here a new login is needed, and the tokens of
 	// the former App are left untouched until there is one.
 	// +required
-	App App `json:"app"`
+	App App `json:"app,omitzero"`
 
 	// refreshTokenRef names the seed: the Secret with the refresh token that the user's login returned. It is
 	// read and never modified, and imported only once: GitOps may re-apply it for ever, and it may be deleted
@@ -25,8 +26,14 @@ type GitHubUserTokenSpec struct {
 	// +optional
 	RefreshTokenRef *RefreshTokenReference `json:"refreshTokenRef,omitempty"`
 
-	// deviceFlow lets a person authorize from the cluster: whenever there is no usable refresh token,
-	// status.authorization shows a code to enter at GitHub. The App must have the device flow enabled.
+	// login lets a person authorize from the cluster, whenever there is no usable refresh token: status.authorization
+	// shows what to do at GitHub.
+	// +optional
+	Login *Login `json:"login,omitempty"`
+
+	// deviceFlow is login with the method DeviceFlow, as it was written before there was login. It means what it meant.
+	//
+	// Deprecated: use login.
 	// +optional
 	DeviceFlow *DeviceFlow `json:"deviceFlow,omitempty"`
 
@@ -38,7 +45,7 @@ type GitHubUserTokenSpec struct {
 	// secret is the Secret that holds the current pair. It is created and owned by the operator; a Secret of
 	// that name that belongs to somebody else is never touched.
 	// +optional
-	Secret SecretTemplate `json:"secret,omitempty"`
+	Secret SecretTemplate `json:"secret,omitzero"`
 
 	// refreshBefore is how long before the access token's expiry it is refreshed, as a Go duration ("90m").
 	// At least 1s, at most 4380h. By default a quarter of the access token's lifetime: 2h of GitHub's 8h. A
@@ -86,36 +93,26 @@ type GitHubUserTokenSpec struct {
 type RefreshTokenReference struct {
 	// name is the name of the Secret.
 	// +required
-	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=253
-	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')",message="must be the name of a Secret: lower-case letters, digits and dashes, in parts that are joined by dots and begin and end with a letter or digit"
-	Name string `json:"name"`
+	Name ObjectName `json:"name,omitempty"`
 
 	// key is the key whose value is the refresh token. White space around it is ignored.
 	// +optional
 	// +kubebuilder:default=refresh_token
-	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=253
-	// +kubebuilder:validation:XValidation:rule="self.matches('^[-._a-zA-Z0-9]+$') && self != '.' && !self.startsWith('..')",message="must be a key of a Secret: letters, digits, dashes, underscores and dots, and not . or .. or what begins with .."
-	Key string `json:"key,omitempty"`
+	Key SecretKey `json:"key,omitempty"`
 }
 
 // DeviceFlow turns the device flow on by its presence ("deviceFlow: {}").
+//
+// Deprecated: use Login.
 type DeviceFlow struct {
-	// scopes are what an OAuth App asks for, for example repo; offline_access, for a refresh token, is added. They
-	// count for the next code. A GitHub App knows no scopes: what it may do is set in the App. At most 32.
+	// scopes are what an OAuth App asks for, as in login.
 	// +optional
-	// +listType=set
-	// +kubebuilder:validation:MinItems=1
-	// +kubebuilder:validation:MaxItems=32
-	// +kubebuilder:validation:items:MinLength=1
-	// +kubebuilder:validation:items:MaxLength=64
-	// +kubebuilder:validation:XValidation:rule="self.all(s, s.matches('^[A-Za-z0-9][A-Za-z0-9_:.-]*$'))",message="must be scopes such as repo or read:org, one in each entry"
-	Scopes []string `json:"scopes,omitempty"`
+	Scopes Scopes `json:"scopes,omitempty"`
 }
 
 // UserSelector names one GitHub account.
 //
+// +kubebuilder:validation:MinProperties=1
 // +kubebuilder:validation:XValidation:rule="has(self.login) || has(self.id)",message="name the account by login or by id"
 type UserSelector struct {
 	// login is the account's login. Upper and lower case are the same. Logins can be changed and taken over
@@ -137,9 +134,7 @@ type SecretTemplate struct {
 	// name is the name of the Secret. By default the name of the resource. After a change the pair moves to
 	// the Secret of the new name.
 	// +optional
-	// +kubebuilder:validation:MaxLength=253
-	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')",message="must be a name for a Secret: lower-case letters, digits and dashes, in parts that are joined by dots and begin and end with a letter or digit"
-	Name string `json:"name,omitempty"`
+	Name ObjectName `json:"name,omitempty"`
 
 	// labels are set on the Secret. At most 64; those of githubusertoken.dev are the operator's own.
 	// +optional
@@ -147,10 +142,7 @@ type SecretTemplate struct {
 
 	// annotations are set on the Secret. At most 64; those of githubusertoken.dev are the operator's own.
 	// +optional
-	// +kubebuilder:validation:MaxProperties=64
-	// +kubebuilder:validation:XValidation:rule="self.all(k, !k.startsWith('githubusertoken.dev/'))",message="annotations that start with githubusertoken.dev/ are set by the operator itself"
-	// +kubebuilder:validation:XValidation:rule="self.all(k, k.indexOf('/') <= 253 && k.matches('^([a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$'))",message="must have keys such as team or example.com/team: at most 63 letters, digits, dashes, dots and underscores after an optional prefix"
-	Annotations map[string]string `json:"annotations,omitempty"`
+	Annotations Annotations `json:"annotations,omitempty"`
 }
 
 // DeletionPolicy says what becomes of the pair when its resource is deleted.

@@ -6,15 +6,17 @@ import (
 
 // GitHubUserTokenStatus is a report. No token and no client secret ever stands in it.
 type GitHubUserTokenStatus struct {
-	// observedGeneration is the generation of the spec that this status speaks of.
-	// +optional
-	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
-
 	// conditions are Ready, Authorized, and while they apply Reconciling and Stalled.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
+	// +kubebuilder:validation:MaxItems=32
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
+
+	// observedGeneration is the generation of the spec that this status speaks of.
+	// +optional
+	// +kubebuilder:validation:Minimum=-1
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
 	// accessTokenExpirationTime is when the access token in the Secret expires. Absent when it never does.
 	// +optional
@@ -40,10 +42,13 @@ type GitHubUserTokenStatus struct {
 
 	// refreshCount is how many pairs were stored since the login.
 	// +optional
+	// +kubebuilder:validation:Minimum=0
 	RefreshCount int64 `json:"refreshCount,omitempty"`
 
 	// secretName is the name of the Secret that holds the pair.
 	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
 	SecretName string `json:"secretName,omitempty"`
 
 	// user is the account that the token belongs to, once it is known.
@@ -59,24 +64,31 @@ type GitHubUserTokenStatus struct {
 type User struct {
 	// login is the account's login.
 	// +required
-	Login string `json:"login"`
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=512
+	Login string `json:"login,omitempty"`
 
 	// id is the account's numeric id.
 	// +required
-	ID int64 `json:"id"`
+	// +kubebuilder:validation:Minimum=1
+	ID int64 `json:"id,omitempty"`
 }
 
 // Authorization is a device authorization that waits for a person.
 type Authorization struct {
 	// userCode is the code to enter.
 	// +required
-	UserCode string `json:"userCode"`
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=256
+	UserCode string `json:"userCode,omitempty"`
 
 	// verificationURI is the page where it is entered.
 	// +required
-	VerificationURI string `json:"verificationURI"`
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=2048
+	VerificationURI string `json:"verificationURI,omitempty"`
 
 	// expirationTime is when the code expires. A fresh one follows, for a bounded time.
 	// +required
-	ExpirationTime metav1.Time `json:"expirationTime"`
+	ExpirationTime metav1.Time `json:"expirationTime,omitzero"`
 }

@@ -25,7 +25,7 @@ const (
 )
 
 // Advance takes the device flow of one resource one step further when the resource needs a login. Without
-// spec.deviceFlow, or when no login is needed, it does nothing and Step.Problem is what stands in the way
+// that method in spec.login, or when no login is needed, it does nothing and Step.Problem is what stands in the way
 // otherwise. decision is Decide's, and blocked is the problem that it names; nil when it names none.
 func (f *Flow) Advance(log logr.Logger, s *scope.Scope, decision rotation.Decision, blocked *problem.Problem) Step {
 	why := loginNeeded(s, decision, blocked)
@@ -35,7 +35,7 @@ func (f *Flow) Advance(log logr.Logger, s *scope.Scope, decision rotation.Decisi
 			f.notes.Drop(s.Token.UID) // All is well.
 		}
 		return Step{Problem: blocked}
-	case s.Token.Spec.DeviceFlow == nil:
+	case !s.Token.Spec.HasLoginMethod(v1alpha1.LoginMethodDeviceFlow):
 		f.notes.Drop(s.Token.UID)
 		return Step{Problem: why.without, RequeueAt: why.until}
 	case s.Now.Before(why.from):

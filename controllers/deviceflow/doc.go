@@ -1,5 +1,5 @@
 // Package deviceflow has a person authorize the App by entering a code at GitHub, when a resource needs a
-// login and spec.deviceFlow is set.
+// login and spec.login has the method DeviceFlow.
 //
 // Each step is a short piece of work of its own, begun by a reconcile: request a code and store it, show it,
 // poll whether it was entered. Advance takes one such step. The pair Secret is the truth about the flow: its state

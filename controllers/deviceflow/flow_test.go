@@ -365,14 +365,14 @@ func TestDeviceFlowIsLeftAlone(t *testing.T) {
 		places int
 	}{
 		"where no login is needed": {change: func(w *world) { w.scope = healthy() }, places: 1},
-		"without spec.deviceFlow": {
-			change: func(w *world) { w.scope.Token.Spec.DeviceFlow = nil }, want: v1alpha1.ReasonRefreshTokenMissing, places: 1,
+		"without spec.login": {
+			change: func(w *world) { w.scope.Token.Spec.Login = nil }, want: v1alpha1.ReasonRefreshTokenMissing, places: 1,
 		},
-		"beside a living chain, without spec.deviceFlow": {
+		"beside a living chain, without spec.login": {
 			change: func(w *world) {
 				w.scope = healthy()
 				pinned("hubot", 0)(w.scope)
-				w.scope.Token.Spec.DeviceFlow = nil
+				w.scope.Token.Spec.Login = nil
 			},
 			want: v1alpha1.ReasonWrongUser, aside: true, places: 1,
 		},
@@ -480,10 +480,10 @@ func TestDeviceFlowOffersACodeBeforeATokenEndsForGood(t *testing.T) {
 		"when it would be refreshed":     {at: 5 * time.Hour, offered: true},
 		"when somebody asks for a code":  {change: func(w *world) { ask(w, "1") }, offered: true},
 		"when a request was honoured":    {change: func(w *world) { ask(w, "1"); w.scope.Pair.State.RefreshRequestedAt = "1" }, requeue: 5 * time.Hour},
-		"without the device flow":        {change: func(w *world) { w.scope.Token.Spec.DeviceFlow = nil }, requeue: 7 * time.Hour},
+		"without the device flow":        {change: func(w *world) { w.scope.Token.Spec.Login = nil }, requeue: 7 * time.Hour},
 		"with a series that has ended":   {change: endSeries, at: 5 * time.Hour, requeue: 7 * time.Hour},
 		"when it has ended":              {at: 7 * time.Hour, offered: true},
-		"when it ended without the flow": {change: func(w *world) { w.scope.Token.Spec.DeviceFlow = nil }, at: 7 * time.Hour},
+		"when it ended without the flow": {change: func(w *world) { w.scope.Token.Spec.Login = nil }, at: 7 * time.Hour},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, endsForGood)
@@ -530,7 +530,7 @@ func TestDeviceFlowTheProblemInANoteIsNotChanged(t *testing.T) {
 func TestDeviceFlowRemembersNothingLongerThanNeeded(t *testing.T) {
 	for name, end := range map[string]func(*world){
 		"a seed came first":               func(w *world) { w.scope = healthy() },
-		"spec.deviceFlow was taken out":   func(w *world) { w.scope.Token.Spec.DeviceFlow = nil },
+		"spec.login was taken out":        func(w *world) { w.scope.Token.Spec.Login = nil },
 		"the person refused":              func(w *world) { w.scope.Pair.State.Device.Ended = v1alpha1.ReasonAuthorizationDenied },
 		"the chain ended, and began anew": func(w *world) { w.scope = healthy(); w.scope.Pair.State.RefreshCount++ },
 	} {

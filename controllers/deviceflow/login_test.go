@@ -23,7 +23,8 @@ func healthy() *scope.Scope {
 	token := &v1alpha1.GitHubUserToken{
 		ObjectMeta: metav1.ObjectMeta{Namespace: "team-a", Name: "octocat", UID: testUID, Generation: 3},
 		Spec: v1alpha1.GitHubUserTokenSpec{
-			App: v1alpha1.App{Host: "github.com", ClientID: "Iv23liEXAMPLE"}, DeviceFlow: &v1alpha1.DeviceFlow{},
+			App:   v1alpha1.App{Host: "github.com", ClientID: "Iv23liEXAMPLE"},
+			Login: &v1alpha1.Login{Methods: []v1alpha1.LoginMethod{v1alpha1.LoginMethodDeviceFlow}},
 		},
 	}
 	owner := scope.OwnerOf(token)

@@ -111,9 +111,9 @@ func (h *Handoff) permitted(ctx context.Context, token *v1alpha1.GitHubUserToken
 	}
 	asked := map[string]bool{}
 	for _, reference := range token.Spec.Handoff.Restart {
-		resource, err := checkWorkload(reference.Kind, reference.Name)
+		resource, err := checkReference(reference)
 		errs = append(errs, err)
-		if !errors.Is(err, errUnknownKind) && !asked[reference.Kind] {
+		if (err == nil || errors.Is(err, errInvalidName)) && !asked[reference.Kind] {
 			asked[reference.Kind] = true
 			errs = append(errs, h.permissions.mayPatch(ctx, resource.GroupResource(), token.Namespace))
 		}

@@ -3,10 +3,12 @@ package handoff
 import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/validation"
+
+	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 )
 
 // kinds are the workloads that can be restarted, all by an annotation at spec.template.metadata. To add one:
-// a line here, the kind in the enum of v1alpha1.WorkloadReference (then make generate manifests), and its
+// a line here, the kind in the enum of v1alpha1.WorkloadReference and its group in the rule (then make generate manifests), and its
 // resource in both roles of config/components/handoff. TestHandoffKindsAreThoseThatTheRolesAllow finds what is missing.
 var kinds = map[string]schema.GroupVersionResource{
 	"Deployment":  {Group: "apps", Version: "v1", Resource: "deployments"},
@@ -19,6 +21,16 @@ var kinds = map[string]schema.GroupVersionResource{
 func ResourceOf(kind string) (resource schema.GroupVersionResource, known bool) {
 	resource, known = kinds[kind]
 	return resource, known
+}
+
+// checkReference is checkWorkload for a reference, which may say of which API group the kind is. Of another group it is
+// another kind, whatever its name.
+func checkReference(reference v1alpha1.WorkloadReference) (schema.GroupVersionResource, error) {
+	resource, err := checkWorkload(reference.Kind, reference.Name)
+	if err == nil && reference.APIGroup != "" && reference.APIGroup != resource.Group {
+		err = &invalidWorkloadError{reference.Kind, reference.Name, errOtherGroup}
+	}
+	return resource, err
 }
 
 // checkWorkload does not count on the CRD, which does not look again at what was stored under another one: a

@@ -11,6 +11,8 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/yaml"
+
+	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 )
 
 const root = "../../"
@@ -37,6 +39,23 @@ func TestHandoffKindsAreThoseThatTheAPIOffers(t *testing.T) {
 		slices.Sort(offered)
 		if known := slices.Sorted(maps.Keys(kinds)); !slices.Equal(offered, known) {
 			t.Errorf("the API offers %v, and %v can be restarted", offered, known)
+		}
+		groups, found, err := unstructured.NestedStringSlice(version.(map[string]any), "schema", "openAPIV3Schema", "properties", "spec",
+			"properties", "handoff", "properties", "restart", "items", "properties", "apiGroup", "enum")
+		if err != nil || !found {
+			t.Fatalf("the CRD has no list of groups: %v", err)
+		}
+		known := map[string]bool{}
+		for kind, resource := range kinds {
+			known[resource.Group] = true
+			// As the rule of v1alpha1.WorkloadReference has it.
+			if (resource.Group == "argoproj.io") != (kind == "Rollout") || resource.Group != "argoproj.io" && resource.Group != "apps" {
+				t.Errorf("%s is of the group %s, and the API's rule says another", kind, resource.Group)
+			}
+		}
+		slices.Sort(groups)
+		if known := slices.Sorted(maps.Keys(known)); !slices.Equal(groups, known) {
+			t.Errorf("the API offers the groups %v, and there are %v", groups, known)
 		}
 	}
 }
@@ -101,6 +120,28 @@ func TestHandoffChecksWhatIsToBeRestarted(t *testing.T) {
 			}
 			if err == nil && resource.Resource == "" {
 				t.Error("there is no resource")
+			}
+		})
+	}
+}
+
+func TestHandoffChecksTheGroupOfAKind(t *testing.T) {
+	t.Parallel()
+	for what, c := range map[string]struct {
+		reference v1alpha1.WorkloadReference
+		want      error
+	}{
+		"no group, as it was written before there was one": {v1alpha1.WorkloadReference{Kind: "Deployment", Name: "web"}, nil},
+		"the group of the kind":                            {v1alpha1.WorkloadReference{APIGroup: "apps", Kind: "StatefulSet", Name: "web"}, nil},
+		"the group of a Rollout":                           {v1alpha1.WorkloadReference{APIGroup: "argoproj.io", Kind: "Rollout", Name: "web"}, nil},
+		"another group":                                    {v1alpha1.WorkloadReference{APIGroup: "apps.kruise.io", Kind: "StatefulSet", Name: "web"}, errOtherGroup},
+		"the group of another kind":                        {v1alpha1.WorkloadReference{APIGroup: "apps", Kind: "Rollout", Name: "web"}, errOtherGroup},
+		"a kind that is not in the table":                  {v1alpha1.WorkloadReference{APIGroup: "batch", Kind: "Job", Name: "web"}, errUnknownKind},
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			if _, err := checkReference(c.reference); !errors.Is(err, c.want) || (err == nil) != (c.want == nil) {
+				t.Errorf("got %v, want %v", err, c.want)
 			}
 		})
 	}

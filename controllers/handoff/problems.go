@@ -19,13 +19,14 @@ func (e *ForbiddenError) Error() string {
 // invalidWorkloadError: spec.handoff.restart has what can be no workload.
 type invalidWorkloadError struct {
 	kind, name string
-	// why ends the sentence: errInvalidName or errUnknownKind.
+	// why ends the sentence: errInvalidName, errUnknownKind or errOtherGroup.
 	why error
 }
 
 var (
 	errInvalidName = errors.New("no workload can have that name")
 	errUnknownKind = errors.New("this version of the operator cannot restart that kind")
+	errOtherGroup  = errors.New("this version of the operator cannot restart that kind of that apiGroup")
 )
 
 func (e *invalidWorkloadError) Error() string {

@@ -58,6 +58,9 @@ func (r *restarter) all(ctx context.Context, token *v1alpha1.GitHubUserToken, an
 	var group sync.WaitGroup
 	for i, reference := range references {
 		group.Go(func() {
+			if _, errs[i] = checkReference(reference); errs[i] != nil {
+				return
+			}
 			errs[i] = r.restart(ctx, workload{reference.Kind, token.Namespace, reference.Name}, key, announced.String())
 		})
 	}

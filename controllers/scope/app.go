@@ -59,17 +59,14 @@ func AppKey(host, clientID string) string {
 
 // InlineApp is the App that stands in the spec of a resource itself.
 func InlineApp(token *v1alpha1.GitHubUserToken) App {
-	app := App{App: github.App{Host: cmp.Or(token.Spec.App.Host, v1alpha1.DefaultHost), ClientID: token.Spec.App.ClientID, Scope: DeviceScopesOf(token)}}
+	app := App{App: github.App{Host: cmp.Or(token.Spec.App.Host, v1alpha1.DefaultHost), ClientID: token.Spec.App.ClientID, Scope: LoginScopesOf(token)}}
 	if ref := token.Spec.App.ClientSecretRef; ref != nil {
 		app.Secret = &SecretKey{types.NamespacedName{Namespace: token.Namespace, Name: ref.Name}, ref.Key}
 	}
 	return app
 }
 
-// DeviceScopesOf are the scopes that the resource asks for by the device flow, as GitHub takes them.
-func DeviceScopesOf(token *v1alpha1.GitHubUserToken) string {
-	if token.Spec.DeviceFlow == nil {
-		return ""
-	}
-	return strings.Join(token.Spec.DeviceFlow.Scopes, " ")
+// LoginScopesOf are the scopes that the resource asks for at a login, as GitHub takes them.
+func LoginScopesOf(token *v1alpha1.GitHubUserToken) string {
+	return strings.Join(token.Spec.LoginScopes(), " ")
 }

@@ -31,7 +31,7 @@ func Ending(token *v1alpha1.GitHubUserToken, state *rotation.State, now time.Tim
 		return p
 	}
 	p.Message = fmt.Sprintf("%s, so it cannot be refreshed and ends for good at %s. A person has to log in again before then. ", why, Time(state.ExpiresAt))
-	if token.Spec.DeviceFlow != nil && now.Before(LastCall(state)) {
+	if token.Spec.HasLoginMethod(v1alpha1.LoginMethodDeviceFlow) && now.Before(LastCall(state)) {
 		p.Message += fmt.Sprintf("The operator offers a code to enter at GitHub from %s on, or as soon as the annotation %s is set to a new value.",
 			Time(LastCall(state)), v1alpha1.AnnotationRefreshRequestedAt)
 	} else {

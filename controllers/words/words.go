@@ -52,7 +52,7 @@ func Verdict(reason string) string { return verdicts[reason] }
 // WhatToDo ends the message of every condition that needs a person.
 func WhatToDo(token *v1alpha1.GitHubUserToken) string {
 	switch ref := token.Spec.RefreshTokenRef; {
-	case ref != nil && token.Spec.DeviceFlow == nil:
+	case ref != nil && !token.Spec.HasLoginMethod(v1alpha1.LoginMethodDeviceFlow):
 		return fmt.Sprintf("Authorize the App again and put the new refresh token into key %q of Secret %q.", ref.Key, ref.Name)
 	case ref != nil:
 		return fmt.Sprintf("Enter the code of status.authorization at GitHub, or put a new refresh token into key %q of Secret %q.", ref.Key, ref.Name)

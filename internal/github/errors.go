@@ -142,7 +142,7 @@ var meanings = map[Reason]meaning{
 	UnsupportedGrantType:       {Misconfigured, "GitHub does not offer this grant to the App: check that the App uses expiring user tokens and that the host is recent enough"},
 	UnauthorizedClient:         {Misconfigured, "the App may not use this grant: check the App's settings"},
 	InvalidRequest:             {Misconfigured, "the request lacks something GitHub needs: check the client ID, the client secret and the refresh token"},
-	InvalidScope:               {Misconfigured, "GitHub does not know one of the scopes that were asked for: correct deviceFlow.scopes"},
+	InvalidScope:               {Misconfigured, "GitHub does not know one of the scopes that were asked for: correct the scopes in the spec"},
 	AccountSuspended:           {Misconfigured, "GitHub has suspended the account: have it reinstated by GitHub Support, or by an administrator of the Enterprise Server or enterprise"},
 	BillingIssue:               {Misconfigured, "GitHub lets the account do nothing because of its billing: its owner must settle that"},
 	DeviceFlowDisabled:         {Misconfigured, "the App has no device flow: enable it in the App's settings"},

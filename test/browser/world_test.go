@@ -102,7 +102,8 @@ metadata:
   namespace: %s
 spec:
   app: %s
-  deviceFlow: {}
+  login:
+    methods: [DeviceFlow]
 %s
 `, name, namespace, app, strings.Join(spec, "\n"))
 	path := filepath.Join(t.TempDir(), name+".yaml")

@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/test/suite"
 )
 
 // act lets the tenant do for a while, at a rate, what it may do, drawn from the seed. meanwhile is called now and then
@@ -126,7 +127,10 @@ func (a *attack) randomResource(r *rand.Rand) {
 	if r.IntN(3) == 0 {
 		resource.Spec.Outputs = []v1alpha1.Output{{Name: a.someSecret(r) + "x", Format: v1alpha1.OutputFormat("Opaque")}}
 	}
-	if r.IntN(4) == 0 {
+	switch r.IntN(8) {
+	case 0:
+		resource.Spec.Login = suite.DeviceLogin()
+	case 1:
 		resource.Spec.DeviceFlow = &v1alpha1.DeviceFlow{}
 	}
 	resource.Spec.DeletionPolicy = []v1alpha1.DeletionPolicy{

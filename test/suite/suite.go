@@ -42,6 +42,11 @@ func Resource(namespace, name, host, clientID string) *v1alpha1.GitHubUserToken 
 	}
 }
 
+// DeviceLogin is a login by the device flow.
+func DeviceLogin() *v1alpha1.Login {
+	return &v1alpha1.Login{Methods: []v1alpha1.LoginMethod{v1alpha1.LoginMethodDeviceFlow}}
+}
+
 // Describe is the conditions of a resource in one line.
 func Describe(token *v1alpha1.GitHubUserToken) string {
 	var conditions []string

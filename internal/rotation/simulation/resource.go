@@ -178,7 +178,10 @@ func (w *world) create(res *resource) {
 		token.Spec.RefreshTokenRef = &v1alpha1.RefreshTokenReference{Name: seedName, Key: seedKey}
 	}
 	if res.usesCodes() {
-		token.Spec.DeviceFlow = &v1alpha1.DeviceFlow{}
+		token.Spec.Login = &v1alpha1.Login{Methods: []v1alpha1.LoginMethod{v1alpha1.LoginMethodDeviceFlow}}
+		if res.number%2 == 1 { // Some are as old as the field that came before.
+			token.Spec.Login, token.Spec.DeviceFlow = nil, &v1alpha1.DeviceFlow{}
+		}
 	}
 	if res.number%10 == 1 && !res.plain {
 		token.Spec.CheckInterval = &metav1.Duration{Duration: 5 * time.Minute}

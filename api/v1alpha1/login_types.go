@@ -1,0 +1,47 @@
+package v1alpha1
+
+import "slices"
+
+// Login is how a person authorizes the App from the cluster.
+type Login struct {
+	// methods are the ways in which it can be done: DeviceFlow, by a code that a person enters at GitHub. The App must have
+	// the device flow enabled.
+	// +required
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=8
+	Methods []LoginMethod `json:"methods,omitempty"`
+
+	// scopes are what an OAuth App asks for, for example repo; offline_access, for a refresh token, is added. They
+	// count for the next login. A GitHub App knows no scopes: what it may do is set in the App. At most 32.
+	// +optional
+	Scopes Scopes `json:"scopes,omitempty"`
+}
+
+// LoginMethod is a way in which a person authorizes an App.
+//
+// +kubebuilder:validation:Enum=DeviceFlow
+type LoginMethod string
+
+// LoginMethodDeviceFlow shows a code in status.authorization, which a person enters at GitHub.
+const LoginMethodDeviceFlow LoginMethod = "DeviceFlow"
+
+// HasLoginMethod reports whether a person may log in by the method, however the spec says so.
+func (s *GitHubUserTokenSpec) HasLoginMethod(method LoginMethod) bool {
+	if s.DeviceFlow != nil && method == LoginMethodDeviceFlow {
+		return true
+	}
+	return s.Login != nil && slices.Contains(s.Login.Methods, method)
+}
+
+// LoginScopes are the scopes that a login asks for, however the spec says so.
+func (s *GitHubUserTokenSpec) LoginScopes() []string {
+	switch {
+	case s.Login != nil:
+		return s.Login.Scopes
+	case s.DeviceFlow != nil:
+		return s.DeviceFlow.Scopes
+	default:
+		return nil
+	}
+}
