@@ -263,6 +263,7 @@ func authorizedCondition(s *scope.Scope, stop *problem.Problem) metav1.Condition
 	if seeds.IsFedBack(s.Seed, state) {
 		condition.Message += " " + seeds.FedBack
 	}
+	condition.Message += s.Advice
 	return condition
 }
 
