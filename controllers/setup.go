@@ -68,6 +68,8 @@ type Options struct {
 	// ClusterResourceNamespace is where the client secrets of ClusterGitHubApps are: the operator's own namespace. Empty when
 	// that is not known.
 	ClusterResourceNamespace string
+	// RequireUser keeps resources without spec.user from logins and exchanges.
+	RequireUser bool
 	// EnableHandoff allows spec.handoff. It needs a cache of pods, and permissions of its own.
 	EnableHandoff bool
 	// SkipNameValidation allows several controllers of this name in one process, for tests.
@@ -147,7 +149,7 @@ func New(mgr manager.Manager, options Options) (*Reconciler, error) {
 // setupApps makes what resolves the Apps of resources, and what follows them.
 func (r *Reconciler) setupApps(options Options, secrets seeds.Source, versions seeds.Versions, untrusted restlimit.Limiter) {
 	source := appsource.Source{Cache: r.Client, Live: r.APIReader, Watched: options.Watched.Beside(), Cluster: options.ClusterApps}
-	r.apps = apps.New(apps.Options{Source: source, SecretNamespace: options.ClusterResourceNamespace})
+	r.apps = apps.New(apps.Options{Source: source, SecretNamespace: options.ClusterResourceNamespace, RequireUser: options.RequireUser})
 	r.appSource = appsource.New(appsource.Options{
 		Source: source, Resolver: r.apps, Client: r.Client, Changed: func(token *v1alpha1.GitHubUserToken) { r.lifecycle.AppChanged(token) },
 		Secrets: secrets, Versions: versions, SecretNamespace: options.ClusterResourceNamespace, GitHub: options.GitHub, Limiter: r.Limiter, Untrusted: untrusted,
