@@ -53,6 +53,7 @@ type flags struct {
 	requestsPerHour     int
 	unprovenPerHour     int
 	concurrentExchanges int
+	requireUser         bool
 	enableHandoff       bool
 	webhookAddress      string
 	webhookSecretFile   string
@@ -84,6 +85,7 @@ func newFlags(set *flag.FlagSet) *flags {
 	set.IntVar(&f.requestsPerHour, "token-requests-per-hour", 2000, "Token requests per hour and App, GitHub's documented limit by default. 0 means no limit.")
 	set.IntVar(&f.unprovenPerHour, "unproven-app-requests-per-hour", ratelimit.DefaultUnprovenPerHour, "Token requests per hour of all Apps of a host together that GitHub has not answered with success since the start.")
 	set.IntVar(&f.concurrentExchanges, "max-concurrent-exchanges", 256, "Exchanges under way at once.")
+	set.BoolVar(&f.requireUser, "require-user", false, "Let nobody log in, and exchange nothing, for a resource whose spec.user names no account.")
 	set.BoolVar(&f.enableHandoff, "enable-handoff", false, "Allow spec.handoff: tell pods of new tokens and restart workloads. Needs config/components/handoff.")
 	set.StringVar(&f.webhookAddress, "webhook-receiver-bind-address", "0", "Address of the receiver for GitHub's webhook github_app_authorization, for example :8090. 0 turns it off.")
 	set.StringVar(&f.webhookSecretFile, "webhook-secret-file", "", "File with the webhook's secret. Without it only the addresses of GitHubApps and ClusterGitHubApps are served.")
@@ -126,7 +128,7 @@ func run(ctx context.Context, f *flags) error {
 	reconciler, err := controllers.New(mgr, controllers.Options{
 		GitHub: gitHub, Outbox: kept, Holder: kept.Holder(), NewID: uuid.NewString,
 		Watched: watched, ClusterApps: f.namespaces == "", ClusterResourceNamespace: cmp.Or(f.clusterNamespace, ownNamespace()), TokenRequestsPerHour: f.requestsPerHour, UnprovenRequestsPerHour: f.unprovenPerHour,
-		MaxConcurrentExchanges: f.concurrentExchanges, EnableHandoff: f.enableHandoff,
+		MaxConcurrentExchanges: f.concurrentExchanges, RequireUser: f.requireUser, EnableHandoff: f.enableHandoff,
 	})
 	if err != nil {
 		return err

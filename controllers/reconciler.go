@@ -20,6 +20,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/controllers/notices"
 	"github.com/githubusertoken/github-user-token-operator/controllers/outputs"
 	"github.com/githubusertoken/github-user-token-operator/controllers/runner"
+	"github.com/githubusertoken/github-user-token-operator/controllers/tokencount"
 	"github.com/githubusertoken/github-user-token-operator/internal/fairqueue"
 	"github.com/githubusertoken/github-user-token-operator/internal/github"
 	"github.com/githubusertoken/github-user-token-operator/internal/memory"
@@ -71,6 +72,8 @@ type Reconciler struct {
 	// contests are about what somebody else changes back.
 	contests memory.Slot[contests]
 	queue    *queue
+	// tokens counts those that each account has of each App.
+	tokens *tokencount.Counter
 	// inTheWay tells, by the name of a Secret of ours, of whose it has become, and freed, by its fingerprint, of a refresh
 	// token that was given up.
 	inTheWay, freed *pace.Pace[struct{}]

@@ -49,6 +49,9 @@ func (r reporter) Report(ctx context.Context, s *scope.Scope, decision rotation.
 	if result.Problem != nil && result.Problem.OfApp {
 		r.appSource.Doubt(s.Token)
 	}
+	if s.Pair != nil {
+		s.Advice = r.tokens.Advice(types.UID(s.Pair.UID))
+	}
 	// Of a resource that is being deleted nothing is brought into line any more.
 	if result.Problem != nil && (result.Problem.Reason == v1alpha1.ReasonCommitting || !s.Token.DeletionTimestamp.IsZero()) {
 		wait, err := r.writeStatus(ctx, s.Token, statusOf(s, decision, result, nil, nil))

@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -26,6 +27,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/controllers/runner"
 	"github.com/githubusertoken/github-user-token-operator/controllers/seeds"
 	"github.com/githubusertoken/github-user-token-operator/controllers/tokencheck"
+	"github.com/githubusertoken/github-user-token-operator/controllers/tokencount"
 	"github.com/githubusertoken/github-user-token-operator/internal/fair"
 	"github.com/githubusertoken/github-user-token-operator/internal/fairqueue"
 	"github.com/githubusertoken/github-user-token-operator/internal/github"
@@ -66,6 +68,8 @@ type Options struct {
 	// ClusterResourceNamespace is where the client secrets of ClusterGitHubApps are: the operator's own namespace. Empty when
 	// that is not known.
 	ClusterResourceNamespace string
+	// RequireUser keeps resources without spec.user from logins and exchanges.
+	RequireUser bool
 	// EnableHandoff allows spec.handoff. It needs a cache of pods, and permissions of its own.
 	EnableHandoff bool
 	// SkipNameValidation allows several controllers of this name in one process, for tests.
@@ -91,6 +95,7 @@ func New(mgr manager.Manager, options Options) (*Reconciler, error) {
 		Client: writer, APIReader: live, GitHub: options.GitHub, Outbox: options.Outbox,
 		Recorder: mgr.GetEventRecorder("github-user-token-operator"), Clock: options.Clock,
 		namespaces: options.Watched, memory: remembered, reports: memory.NewSlot[reported](remembered), contests: memory.NewSlot[contests](remembered), queue: &queue{memory: remembered},
+		tokens: tokencount.New(),
 	}
 	r.setupPace()
 	run := runner.Options{Limit: options.MaxConcurrentExchanges, Sleep: options.Clock.Sleep, OnDone: r.queue.wake, OnPanic: panicked(mgr.GetLogger())}
@@ -125,11 +130,16 @@ func New(mgr manager.Manager, options Options) (*Reconciler, error) {
 		Outbox: options.Outbox, Clock: options.Clock, Reporter: reporter{r}, Memory: remembered, Holder: options.Holder, NewID: options.NewID,
 		Runner: r.Runner, CheckRunner: checkRunner, Wake: r.queue.add, Freed: r.tokenFreed, Log: mgr.GetLogger(),
 	})
-	if err := errors.Join(r.setupIndexes(mgr), r.setupController(mgr, options), r.appSource.Setup(mgr)); err != nil {
+	counting := manager.RunnableFunc(func(ctx context.Context) error {
+		r.tokens.Run(ctx, options.Clock, r.queue.add)
+		return nil
+	})
+	if err := errors.Join(r.setupIndexes(mgr), r.setupController(mgr, options), r.appSource.Setup(mgr), mgr.Add(counting)); err != nil {
 		return nil, err
 	}
 	collector := &resourceCollector{cache: mgr.GetClient(), runner: r.Runner, outbox: options.Outbox}
-	err = errors.Join(metrics.Registry.Register(collector), metrics.Registry.Register(options.Watched))
+	err = errors.Join(metrics.Registry.Register(collector), metrics.Registry.Register(options.Watched),
+		metrics.Registry.Register(&tokencount.Collector{Counter: r.tokens, Apps: r.appSource.All}))
 	if err != nil && !options.SkipNameValidation {
 		return nil, fmt.Errorf("register the metrics: %w", err)
 	}
@@ -139,7 +149,7 @@ func New(mgr manager.Manager, options Options) (*Reconciler, error) {
 // setupApps makes what resolves the Apps of resources, and what follows them.
 func (r *Reconciler) setupApps(options Options, secrets seeds.Source, versions seeds.Versions, untrusted restlimit.Limiter) {
 	source := appsource.Source{Cache: r.Client, Live: r.APIReader, Watched: options.Watched.Beside(), Cluster: options.ClusterApps}
-	r.apps = apps.New(apps.Options{Source: source, SecretNamespace: options.ClusterResourceNamespace})
+	r.apps = apps.New(apps.Options{Source: source, SecretNamespace: options.ClusterResourceNamespace, RequireUser: options.RequireUser})
 	r.appSource = appsource.New(appsource.Options{
 		Source: source, Resolver: r.apps, Client: r.Client, Changed: func(token *v1alpha1.GitHubUserToken) { r.lifecycle.AppChanged(token) },
 		Secrets: secrets, Versions: versions, SecretNamespace: options.ClusterResourceNamespace, GitHub: options.GitHub, Limiter: r.Limiter, Untrusted: untrusted,

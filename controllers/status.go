@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers/deviceflow"
 	"github.com/githubusertoken/github-user-token-operator/controllers/handoff"
 	"github.com/githubusertoken/github-user-token-operator/controllers/lifecycle"
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
@@ -284,6 +285,10 @@ func authorizedCondition(s *scope.Scope, stop *problem.Problem) metav1.Condition
 	if seeds.IsFedBack(s.Seed, state) {
 		condition.Message += " " + seeds.FedBack
 	}
+	if condition.Status == metav1.ConditionTrue || condition.Reason == v1alpha1.ReasonAuthorizationPending {
+		condition.Message += deviceflow.Unpinned(s)
+	}
+	condition.Message += s.Advice
 	return condition
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -21,6 +22,8 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers/apps"
+	"github.com/githubusertoken/github-user-token-operator/controllers/appsource"
 	"github.com/githubusertoken/github-user-token-operator/controllers/deviceflow"
 	"github.com/githubusertoken/github-user-token-operator/controllers/explain"
 	"github.com/githubusertoken/github-user-token-operator/controllers/handoff"
@@ -28,6 +31,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/controllers/outputs"
 	"github.com/githubusertoken/github-user-token-operator/controllers/runner"
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
+	"github.com/githubusertoken/github-user-token-operator/controllers/tokencount"
 	"github.com/githubusertoken/github-user-token-operator/controllers/words"
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 	"github.com/githubusertoken/github-user-token-operator/internal/github"
@@ -98,6 +102,18 @@ var stages = []struct {
 	}},
 	{"ready-handoff-forbidden", nil, nil, func(*scope.Scope) *problem.Problem {
 		return new(handoff.ProblemOf(&handoff.ForbiddenError{Verb: "patch", Resource: "pods", Namespace: "team-a"}))
+	}},
+	{"ready-many-tokens", manyTokens, nil, nil},
+	{"ready-anybody-may-log-in", func(s *scope.Scope) {
+		s.Token.Spec.RefreshTokenRef, s.Token.Spec.DeviceFlow = nil, &v1alpha1.DeviceFlow{}
+	}, nil, nil},
+	{"ready-user-required", nil, nil, func(s *scope.Scope) *problem.Problem {
+		app, err := apps.New(apps.Options{Source: appsource.Source{}, RequireUser: true}).App(context.Background(), s.Token)
+		if err != nil {
+			panic(err)
+		}
+		s.App = app
+		return asideOf(app.Problem)
 	}},
 	{"ready-state-format-too-new", func(s *scope.Scope) { s.Pair.State.Format = 99 }, nil, nil},
 	{"restored-being-proven", func(s *scope.Scope) { s.Pair.State.Owner = "former"; githubDown(s) }, nil, nil},
@@ -302,6 +318,19 @@ func stageScope() *scope.Scope {
 	}
 	s.Input = rules.Input{Owner: s.Owner, App: scope.InlineApp(token).Key(), Pair: pair, Seed: seedPrint, Now: stageNow}
 	return s
+}
+
+// manyTokens has the account have eight tokens, of which the resource's is the newest.
+func manyTokens(s *scope.Scope) {
+	counter := tokencount.New()
+	for n := range tokencount.WarnFrom {
+		pair := s.Pair.Clone()
+		if n > 0 {
+			pair.UID, pair.State.AccessToken = fmt.Sprint(n), credential.NewAccessToken(fmt.Sprint(n)).Fingerprint()
+		}
+		counter.Seen(pair, stageNow.Add(-time.Duration(n)*time.Hour))
+	}
+	s.Advice = counter.Advice(types.UID(s.Pair.UID))
 }
 
 func TestStatusOfEachStageOfLifeIsAsWrittenDown(t *testing.T) {

@@ -74,17 +74,25 @@ func (r *Reconciler) secretEvents() handler.TypedEventHandler[client.Object, rec
 	}
 	return handler.TypedFuncs[client.Object, reconcile.Request]{
 		CreateFunc: func(_ context.Context, e event.CreateEvent, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
-			r.lifecycle.PairSeen(pairOf(e.Object))
+			pair := pairOf(e.Object)
+			r.tokens.Seen(pair, e.Object.GetCreationTimestamp().Time)
+			r.lifecycle.PairSeen(pair)
 			enqueue(e.Object, !e.IsInInitialList, queue) // A start has every resource reconciled.
 		},
 		UpdateFunc: func(_ context.Context, e event.UpdateEvent, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
-			r.lifecycle.PairChanged(pairOf(e.ObjectOld), pairOf(e.ObjectNew))
+			pair := pairOf(e.ObjectNew)
+			if before := e.ObjectOld.GetUID(); before != e.ObjectNew.GetUID() {
+				r.tokens.Gone(before) // Its deletion was missed.
+			}
+			r.tokens.Seen(pair, e.ObjectNew.GetCreationTimestamp().Time)
+			r.lifecycle.PairChanged(pairOf(e.ObjectOld), pair)
 			enqueue(e.ObjectNew, marksOf(e.ObjectOld) != marksOf(e.ObjectNew), queue)
 		},
 		DeleteFunc: func(_ context.Context, e event.DeleteEvent, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
 			if controller := metav1.GetControllerOfNoCopy(e.Object); controller != nil {
 				r.outputs.Gone(controller.UID, e.Object.GetName(), e.Object.GetUID())
 			}
+			r.tokens.Gone(e.Object.GetUID())
 			r.lifecycle.PairChanged(pairOf(e.Object), nil)
 			enqueue(e.Object, true, queue)
 		},

@@ -120,6 +120,8 @@ const (
 	ReasonAppNotUsable = "AppNotUsable"
 	// ReasonAppPolicyViolated: the resource asks for what the policy of its App forbids.
 	ReasonAppPolicyViolated = "AppPolicyViolated"
+	// ReasonUserRequired: the operator runs with --require-user, and spec.user is not set.
+	ReasonUserRequired = "UserRequired"
 	// ReasonHostUnreachable: no connection to the host could be made.
 	ReasonHostUnreachable = "HostUnreachable"
 	// ReasonCertificateNotTrusted: the host's certificate is not signed by a CA that the operator trusts.

@@ -35,6 +35,19 @@ func violation(token *v1alpha1.GitHubUserToken, policy *v1alpha1.AppPolicy, host
 	}
 }
 
+// userRequired is that a resource names no account, where the operator wants each to; nil when that is in order. One that is being
+// deleted has no more exchanges, and its deletion policy is carried out with the App as it is.
+func (r *Resolver) userRequired(token *v1alpha1.GitHubUserToken) *problem.Problem {
+	if !r.options.RequireUser || token.Spec.User != nil || !token.DeletionTimestamp.IsZero() {
+		return nil
+	}
+	return &problem.Problem{
+		Reason: v1alpha1.ReasonUserRequired, Stalled: true,
+		Message: "This operator lets nobody log in, and exchanges nothing, for a resource that does not say whose account it is for: name the account in spec.user. " +
+			"The operator's administrator asks for that with --require-user.",
+	}
+}
+
 // maxForbidden is how much of what is forbidden is told at once.
 const maxForbidden = 5
 

@@ -38,6 +38,8 @@ type Options struct {
 	// SecretNamespace is the namespace of the client secrets of ClusterGitHubApps: the operator's own. Empty when that is not
 	// known.
 	SecretNamespace string
+	// RequireUser keeps resources that name no account from logins and exchanges, whatever their App allows.
+	RequireUser bool
 }
 
 // Resolver resolves Apps. Make it with New; it is safe for concurrent use.
@@ -48,6 +50,14 @@ func New(options Options) *Resolver { return &Resolver{options} }
 
 // App is the App of a resource. Its Problem says why it may not be used, and by whom that can be mended.
 func (r *Resolver) App(ctx context.Context, token *v1alpha1.GitHubUserToken) (scope.App, error) {
+	app, err := r.resolve(ctx, token)
+	if err == nil && app.Problem == nil {
+		app.Problem = r.userRequired(token)
+	}
+	return app, err
+}
+
+func (r *Resolver) resolve(ctx context.Context, token *v1alpha1.GitHubUserToken) (scope.App, error) {
 	ref := token.Spec.App.Ref
 	switch {
 	case ref == nil:
@@ -80,7 +90,7 @@ func (r *Resolver) Admits(ctx context.Context, app *v1alpha1.ClusterGitHubApp, t
 	if err != nil || !allowed {
 		return false, err
 	}
-	return violation(token, &app.Spec.Policy, cmp.Or(app.Spec.Host, v1alpha1.DefaultHost)) == nil, nil
+	return violation(token, &app.Spec.Policy, cmp.Or(app.Spec.Host, v1alpha1.DefaultHost)) == nil && r.userRequired(token) == nil, nil
 }
 
 // Allows reports whether the resources of a namespace may use a ClusterGitHubApp.

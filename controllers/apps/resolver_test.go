@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -386,5 +387,51 @@ func TestAppUsersAreThoseThatMayUseIt(t *testing.T) {
 		if got, err := s.resolver().Admits(t.Context(), s.offered["shared"], c.token); err != nil || got != c.want {
 			t.Errorf("%s: admitted is %v, %v", name, got, err)
 		}
+	}
+}
+
+func TestAppUserIsRequiredOfWhoeverNamesNoneWhateverTheAppAllows(t *testing.T) {
+	named := func(token *v1alpha1.GitHubUserToken) { token.Spec.User = &v1alpha1.UserSelector{Login: "octocat"} }
+	for name, c := range map[string]struct {
+		namespace string
+		app       v1alpha1.App
+		edit      func(*v1alpha1.GitHubUserToken)
+		want      string
+	}{
+		"inline":                        {"team-a", inline("", "Iv23liINLINE"), nil, v1alpha1.ReasonUserRequired},
+		"a GitHubApp":                   {"team-a", toOwn, nil, v1alpha1.ReasonUserRequired},
+		"a ClusterGitHubApp":            {"team-a", toShared, nil, v1alpha1.ReasonUserRequired},
+		"with a name":                   {"team-a", toShared, named, ""},
+		"of an App that is not offered": {"team-b", toShared, nil, v1alpha1.ReasonAppNotUsable},
+	} {
+		t.Run(name, func(t *testing.T) {
+			token := resource(c.namespace, c.app)
+			if c.edit != nil {
+				c.edit(token)
+			}
+			resolver := New(Options{Source: newStandIn(), SecretNamespace: "operator", RequireUser: true})
+			app, err := resolver.App(t.Context(), token)
+			reason := ""
+			if app.Problem != nil {
+				reason = app.Problem.Reason
+			}
+			if err != nil || reason != c.want {
+				t.Errorf("got %q, %v", reason, err)
+			}
+		})
+	}
+	s := newStandIn()
+	resolver := New(Options{Source: s, SecretNamespace: "operator", RequireUser: true})
+	for name, edit := range map[string]func(*v1alpha1.GitHubUserToken){"named": named, "unnamed": func(*v1alpha1.GitHubUserToken) {}} {
+		token := resource("team-a", toShared)
+		edit(token)
+		if admitted, err := resolver.Admits(t.Context(), s.offered["shared"], token); err != nil || admitted != (name == "named") {
+			t.Errorf("%s: it holds the deletion of its App: %v, %v", name, admitted, err)
+		}
+	}
+	token := resource("team-a", toShared)
+	token.DeletionTimestamp = &metav1.Time{Time: time.Unix(1, 0)}
+	if app, err := resolver.App(t.Context(), token); err != nil || app.Problem != nil {
+		t.Errorf("of one that is being deleted: %+v, %v", app.Problem, err)
 	}
 }

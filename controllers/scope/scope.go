@@ -47,6 +47,8 @@ type Scope struct {
 	Input rules.Input
 	// Standing is what GitHub has said of the access token beside whether it is alive.
 	Standing Standing
+	// Advice is what Authorized says beside the chain of how many tokens the account has; see tokencount.Counter.Advice.
+	Advice string
 	// Now is the wall clock of this reconcile.
 	Now time.Time
 }

@@ -66,6 +66,10 @@ var computed = map[string]stage{
 	"ready-handoff-disabled":  {kstatus: "Failed", argo: "Degraded", argoSays: "--enable-handoff"},
 	"ready-handoff-forbidden": {kstatus: "Failed", argo: "Degraded", argoSays: "config/components/handoff"},
 
+	"ready-many-tokens":        {kstatus: "Current", argo: "Healthy", argoSays: "works until"},
+	"ready-anybody-may-log-in": {kstatus: "Current", argo: "Healthy", argoSays: "works until"},
+	"ready-user-required":      {kstatus: "Failed", argo: "Degraded", argoSays: "works until 2026-03-04T09:00:00Z"},
+
 	"ready-state-format-too-new": {kstatus: "Failed", argo: "Degraded", argoSays: "Upgrade the operator"},
 
 	"restored-being-proven": {kstatus: "InProgress", argo: "Degraded", argoSays: "next try"},

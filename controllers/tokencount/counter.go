@@ -1,0 +1,226 @@
+package tokencount
+
+import (
+	"hash/maphash"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
+)
+
+// rest is how long what is told of an account stays as it is at least.
+const rest = 10 * time.Second
+
+// maxName is how long the name of a resource can be. Whose a Secret is stands in its metadata, where anybody can write.
+const maxName = 253
+
+// Counter counts. It is safe for concurrent use. Make it with New.
+type Counter struct {
+	seed maphash.Seed
+
+	mu       sync.Mutex
+	accounts map[account]*tokens
+	// of is where each Secret stands: of which account it is, and at which place.
+	of map[types.UID]place
+	// changed are the accounts of which something else may have to be told.
+	changed map[account]struct{}
+	// begun reports that somebody has asked for advice.
+	begun bool
+}
+
+// account is a GitHub account at an App. The App is a hash of its key: anybody may write one, of any length.
+type account struct {
+	app uint64
+	id  int64
+}
+
+type place struct {
+	account account
+	index   int
+}
+
+// tokens are those of one account.
+type tokens struct {
+	held []token
+	// told is what is told of the account, and by whom; toldAt is since when, by the monotonic clock.
+	told   advice
+	toldAt time.Duration
+}
+
+// token is a pair Secret with a token of an account.
+type token struct {
+	secret types.UID
+	owner  types.NamespacedName
+	// created is when the Secret was created, in seconds.
+	created int64
+	// value is a hash of what names the access token: copies of a Secret hold one token.
+	value uint64
+}
+
+// advice is what is told of an account, by which resource and for which Secret; zero when there is nothing to tell.
+type advice struct {
+	level  level
+	newest types.UID
+	owner  types.NamespacedName
+}
+
+// New makes a Counter.
+func New() *Counter {
+	return &Counter{
+		seed: maphash.MakeSeed(), accounts: map[account]*tokens{}, of: map[types.UID]place{}, changed: map[account]struct{}{},
+	}
+}
+
+// Seen is told of a pair Secret as it is now, and of when it was created.
+func (c *Counter) Seen(pair *rotation.Pair, created time.Time) {
+	uid, state := types.UID(pair.UID), &pair.State
+	isLiving := state.HasToken() && state.Verdict == nil && state.User != nil
+	if !pair.Controlled || !isLiving || len(pair.Owner.Name) > maxName || pair.Ref == pair.Owner.BackupRef() {
+		c.Gone(uid)
+		return
+	}
+	of := account{c.hash(strings.ToLower(state.App)), state.User.ID}
+	seen := token{
+		secret: uid, owner: types.NamespacedName{Namespace: pair.Ref.Namespace, Name: pair.Owner.Name},
+		created: created.Unix(), value: c.hash(string(state.AccessToken)),
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if at, known := c.of[uid]; known && at.account == of {
+		c.accounts[of].held[at.index] = seen
+		c.change(of)
+		return
+	}
+	c.drop(uid)
+	if c.accounts[of] == nil {
+		c.accounts[of] = &tokens{}
+	}
+	c.of[uid] = place{of, len(c.accounts[of].held)}
+	c.accounts[of].held = append(c.accounts[of].held, seen)
+	c.change(of)
+}
+
+// Gone is told that a Secret is gone.
+func (c *Counter) Gone(uid types.UID) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.drop(uid)
+}
+
+func (c *Counter) hash(text string) uint64 { return maphash.String(c.seed, text) }
+
+// drop takes a Secret out. The last of its account takes its place.
+func (c *Counter) drop(uid types.UID) {
+	at, known := c.of[uid]
+	if !known {
+		return
+	}
+	delete(c.of, uid)
+	of := c.accounts[at.account]
+	last := len(of.held) - 1
+	if at.index != last {
+		of.held[at.index] = of.held[last]
+		c.of[of.held[at.index].secret] = at
+	}
+	of.held[last] = token{}
+	if of.held = of.held[:last]; cap(of.held) > max(WarnFrom, 4*last) {
+		of.held = slices.Clone(of.held) // What moves on to another account leaves no room here.
+	}
+	c.change(at.account)
+}
+
+// change notes that an account has changed, where that may make a difference, and forgets one that has nothing left.
+func (c *Counter) change(which account) {
+	switch of := c.accounts[which]; {
+	case len(of.held) >= WarnFrom || of.told.level > few:
+		c.changed[which] = struct{}{}
+	case len(of.held) == 0:
+		delete(c.accounts, which)
+		delete(c.changed, which)
+	}
+}
+
+// Advice is what the resource of a pair Secret is to tell: that the account has many tokens of the App, when this Secret is the
+// newest of them. Otherwise it is empty. It begins with a blank.
+func (c *Counter) Advice(secret types.UID) string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.begun { // Resources are reconciled when all Secrets that there are have been seen.
+		c.tell(0)
+	}
+	at, known := c.of[secret]
+	if !known || c.accounts[at.account].told.newest != secret {
+		return ""
+	}
+	return c.accounts[at.account].told.level.sentence()
+}
+
+// Round brings what is told up to date, and returns the resources for which that is another now. Before anybody has asked for
+// advice it does nothing: after a start not all Secrets have been seen, and what is told would change with each of them.
+func (c *Counter) Round(mono time.Duration) []types.NamespacedName {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.begun {
+		return nil
+	}
+	return c.tell(mono)
+}
+
+func (c *Counter) tell(mono time.Duration) (concerned []types.NamespacedName) {
+	concern := func(owner types.NamespacedName) {
+		if owner.Name != "" && !slices.Contains(concerned[max(0, len(concerned)-1):], owner) {
+			concerned = append(concerned, owner)
+		}
+	}
+	for which := range c.changed {
+		of := c.accounts[which]
+		if of.toldAt != 0 && mono-of.toldAt < rest {
+			continue // Its time comes.
+		}
+		delete(c.changed, which)
+		before := of.told
+		if of.told = of.advice(); of.told != before {
+			of.toldAt = mono
+			concern(before.owner)
+			concern(of.told.owner)
+		}
+		if len(of.held) == 0 {
+			delete(c.accounts, which)
+		}
+	}
+	c.begun = true
+	return concerned
+}
+
+// advice is what is to be told of an account.
+func (t *tokens) advice() advice {
+	l := levelOf(t.distinct())
+	if l == few {
+		return advice{}
+	}
+	newest := slices.MaxFunc(t.held, func(a, b token) int {
+		// Times are whole seconds; between equals the UID decides.
+		if a.created != b.created {
+			return int(min(1, max(-1, a.created-b.created)))
+		}
+		return strings.Compare(string(a.secret), string(b.secret))
+	})
+	return advice{level: l, newest: newest.secret, owner: newest.owner}
+}
+
+// distinct counts the tokens of an account, up to one more than Limit.
+func (t *tokens) distinct() int {
+	values := make([]uint64, 0, Limit+1)
+	for i := range t.held {
+		if value := t.held[i].value; !slices.Contains(values, value) {
+			if values = append(values, value); len(values) > Limit {
+				break
+			}
+		}
+	}
+	return len(values)
+}
