@@ -115,6 +115,15 @@ func TestUserWarningReachesWhoeverAppliesAResourceWithoutOne(t *testing.T) {
 	speaks("create", func() { w.must(person.Create(w.ctx, w.withoutSeed("octocat"))) })
 	silent("create, with a name", func() { w.must(person.Create(w.ctx, named("named"))) })
 	silent("create, with a seed", func() { w.must(person.Create(w.ctx, w.resource("seeded"), client.DryRunAll)) })
+	withSeed := func(change func(*v1alpha1.GitHubUserTokenSpec)) func() {
+		token := w.resource("seeded")
+		change(&token.Spec)
+		return func() { w.must(person.Create(w.ctx, token, client.DryRunAll)) }
+	}
+	speaks("create, with a seed and login", withSeed(func(spec *v1alpha1.GitHubUserTokenSpec) {
+		spec.Login = &v1alpha1.Login{Methods: []v1alpha1.LoginMethod{v1alpha1.LoginMethodDeviceFlow}}
+	}))
+	speaks("create, with a seed and deviceFlow", withSeed(func(spec *v1alpha1.GitHubUserTokenSpec) { spec.DeviceFlow = &v1alpha1.DeviceFlow{} }))
 	speaks("update", patch(`{"spec":{"suspend":true}}`))
 	silent("update of an annotation", patch(`{"metadata":{"annotations":{"example.com/a":"b"}}}`))
 	silent("update that changes nothing", patch(`{"spec":{"suspend":true}}`))
