@@ -16,6 +16,7 @@ PLATFORMS ?= linux/amd64,linux/arm64
 
 CONTROLLER_GEN := $(GO) tool controller-gen
 KUSTOMIZE := $(BIN)/kustomize
+HELM := $(BIN)/helm
 GOLANGCI_LINT := $(BIN)/golangci-lint
 GOTESTSUM := $(BIN)/gotestsum
 KUBECTL ?= kubectl
@@ -67,9 +68,10 @@ generate: ## Generate deepcopy functions from api/.
 	$(CONTROLLER_GEN) object paths=./api/...
 
 .PHONY: manifests
-manifests: ## Generate the CRD from api/ and the manager's ClusterRole from controllers/.
+manifests: ## Generate the CRDs from api/, the manager's ClusterRole from controllers/, and what the chart shares with config/.
 	$(CONTROLLER_GEN) crd paths=./api/... output:crd:dir=config/crd/bases
 	$(CONTROLLER_GEN) rbac:roleName=github-user-token-operator paths=./controllers/... output:rbac:dir=config/rbac
+	hack/chart.sh
 
 .PHONY: fmt
 fmt: $(GOLANGCI_LINT) ## Format the Go code.
@@ -114,6 +116,9 @@ else
 test: test-unit test-integration ## Run every test that needs no browser and no node (TEST_PACKAGES="./controllers": only those).
 endif
 
+# Those of the other modules read files beside their module, of which the test cache knows
+# nothing: hence -count=1.
+#
 # The simulation runs one goroutine at a time by its own scheduler, so the race
 # detector would find nothing there and cost ten times as long.
 .PHONY: test-unit
@@ -122,7 +127,8 @@ test-unit: need-go say-race $(GOTESTSUM) ## Run the tests that need no control p
 	$(GO_TEST) $(RACE) $(TEST_ARGS) $$packages
 	$(GO_TEST) $(TEST_ARGS) ./internal/rotation/simulation
 	@for mod in $(UNIT_MODULES); do echo "go test in $$mod"; \
-		(cd $$mod && $(GO_TEST) $(RACE) $(TEST_ARGS) ./...); done
+		packages=$$(GO=$(GO) hack/test-packages.sh unit $$mod); \
+		(cd $$mod && $(GO_TEST) $(RACE) -count=1 $(TEST_ARGS) $$packages); done
 
 # Two packages at a time: each runs a control plane. The short forms of make chaos and
 # make hostile come after them, one by one: their processes, which are killed and starved,
@@ -132,13 +138,23 @@ test-integration: need-go say-race control-plane $(GOTESTSUM) ## Run the tests o
 	packages=$$(GO=$(GO) hack/test-packages.sh integration); \
 	$(GO_TEST) $(RACE) -p $(TEST_PARALLEL) $(TEST_ARGS) $$packages
 	$(GO_TEST) -p 1 $(TEST_ARGS) ./test/chaos ./test/hostile
+	@for mod in $(UNIT_MODULES); do \
+		packages=$$(GO=$(GO) hack/test-packages.sh integration $$mod); [ -n "$$packages" ] || continue; \
+		echo "go test in $$mod"; (cd $$mod && $(GO_TEST) -p 1 -count=1 $(TEST_ARGS) $$packages); done
 
 .PHONY: test-browser
 test-browser: need-browser say-race control-plane $(GOTESTSUM) ## Go through the device flow with a real browser (Debian: chromium).
 	cd test/browser && $(GO_TEST) $(RACE) $(TEST_ARGS) ./...
 
+# The rules with promtool, and then all of it live: Prometheus scrapes an operator to
+# which things happen.
+OBSERVE_ARGS ?=
+.PHONY: test-observe
+test-observe: need-prometheus control-plane ## Try the alerts and the dashboard with a real Prometheus (Debian: prometheus).
+	$(GO) test ./test/observe -tags observe -count=1 -timeout 20m -v $(OBSERVE_ARGS)
+
 # What is lacking is said before anything is built.
-NEEDS = need-go need-browser need-node need-e2e
+NEEDS = need-go need-browser need-prometheus need-node need-e2e
 .PHONY: $(NEEDS)
 $(NEEDS): need-%:
 	@GO=$(GO) hack/need.sh $*
@@ -203,23 +219,30 @@ docker-buildx: ## Build and push the image IMG for PLATFORMS.
 	$(CONTAINER_TOOL) buildx build --build-arg VERSION=$(VERSION) --platform $(PLATFORMS) --push -t $(IMG) .
 
 .PHONY: install
-install: ## Install the CRD into the cluster of the current kubeconfig.
+install: ## Install the CRDs into the cluster of the current kubeconfig.
 	$(KUBECTL) apply --server-side -k config/crd
 
 .PHONY: uninstall
-uninstall: ## Remove the CRD, and with it every GitHubUserToken; the operator must be running to end them.
+uninstall: ## Remove the CRDs, and with them every resource; the operator must be running to end them.
 	$(KUBECTL) delete --ignore-not-found -k config/crd
 
 .PHONY: deploy
-deploy: build-installer ## Install the CRD and the operator with image IMG.
+deploy: build-installer ## Install the CRDs and the operator with image IMG.
 	$(KUBECTL) apply --server-side -f dist/install.yaml
 
 .PHONY: undeploy
-undeploy: ## Remove every GitHubUserToken, the CRD and the operator.
+undeploy: ## Remove every GitHubUserToken, GitHubApp and ClusterGitHubApp, the CRDs and the operator.
 	# First the resources: their finalizers want the operator that is about to go.
-	! $(KUBECTL) get crd githubusertokens.githubusertoken.dev >/dev/null 2>&1 || \
-		$(KUBECTL) delete githubusertokens.githubusertoken.dev --all --all-namespaces
+	for kind in githubusertokens githubapps clustergithubapps; do \
+		! $(KUBECTL) get crd $$kind.githubusertoken.dev >/dev/null 2>&1 || \
+			$(KUBECTL) delete $$kind.githubusertoken.dev --all --all-namespaces; done
 	$(KUBECTL) delete --ignore-not-found -k config/default
+
+.PHONY: chart
+chart: $(HELM) ## Write dist/github-user-token-operator-VERSION.tgz: the chart (CHART_VERSION=…).
+	mkdir -p dist
+	hack/chart.sh
+	$(HELM) package charts/github-user-token-operator --destination dist $(if $(CHART_VERSION),--version $(CHART_VERSION) --app-version $(or $(APP_VERSION),v$(CHART_VERSION)))
 
 .PHONY: build-installer
 build-installer: $(KUSTOMIZE) ## Write dist/install.yaml: everything, with image IMG.
@@ -230,6 +253,8 @@ build-installer: $(KUSTOMIZE) ## Write dist/install.yaml: everything, with image
 # Tools, each pinned by a module of its own under hack/tools.
 $(KUSTOMIZE): hack/tools/kustomize/go.mod hack/tools/kustomize/go.sum
 	$(call build-tool,kustomize,sigs.k8s.io/kustomize/kustomize/v5)
+$(HELM): hack/tools/helm/go.mod hack/tools/helm/go.sum
+	$(call build-tool,helm,helm.sh/helm/v4/cmd/helm)
 $(GOLANGCI_LINT): $(addprefix hack/tools/golangci-lint/,main.go go.mod go.sum)
 	$(call build-tool,golangci-lint,.)
 $(GOTESTSUM): hack/tools/gotestsum/go.mod hack/tools/gotestsum/go.sum

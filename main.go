@@ -7,11 +7,13 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"net/http"
 	"net/netip"
 	"os"
 	"strings"
 	"time"
 
+	"github.com/KimMachineGun/automemlimit/memlimit"
 	"github.com/google/uuid"
 	"k8s.io/apimachinery/pkg/runtime"
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
@@ -19,6 +21,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
@@ -54,6 +57,10 @@ type flags struct {
 	unprovenPerHour     int
 	concurrentExchanges int
 	requireUser         bool
+	metricsEach         bool
+	metricsCertPath     string
+	metricsCertName     string
+	metricsCertKey      string
 	enableHandoff       bool
 	webhookAddress      string
 	webhookSecretFile   string
@@ -68,7 +75,11 @@ func newFlags(set *flag.FlagSet) *flags {
 	f := &flags{}
 	set.StringVar(&f.metricsAddress, "metrics-bind-address", "0", "Address of the metrics endpoint, for example :8443. 0 turns it off.")
 	set.BoolVar(&f.metricsSecure, "metrics-secure", true, "Serve metrics over HTTPS, to clients that the API server authorizes.")
-	set.StringVar(&f.probeAddress, "health-probe-bind-address", ":8081", "Address of /healthz and /readyz.")
+	set.StringVar(&f.metricsCertPath, "metrics-cert-path", "", "Directory with the certificate of the metrics endpoint, followed while it changes. Empty: one that nobody can verify is made at each start.")
+	set.StringVar(&f.metricsCertName, "metrics-cert-name", "tls.crt", "File with the certificate in --metrics-cert-path.")
+	set.StringVar(&f.metricsCertKey, "metrics-cert-key", "tls.key", "File with its key in --metrics-cert-path.")
+	set.BoolVar(&f.metricsEach, "metrics-per-resource", true, "Have series for each resource. Otherwise the metrics tell only how many there are of what kind.")
+	set.StringVar(&f.probeAddress, "health-probe-bind-address", ":8081", "Address of /healthz and /readyz. 0 turns it off.")
 	set.BoolVar(&f.leaderElect, "leader-elect", false, "Elect a leader, so that of several replicas one works.")
 	set.StringVar(&f.leaderNamespace, "leader-election-namespace", "", "Namespace of the leader lease. By default the one that the operator runs in.")
 	set.DurationVar(&f.leaseDuration, "leader-elect-lease-duration", 15*time.Second, "How long a leader that is not heard of keeps its lease.")
@@ -111,11 +122,15 @@ func main() {
 func run(ctx context.Context, f *flags) error {
 	log := ctrl.Log.WithName("setup")
 	log.Info("Starting", "version", version)
+	if err := metrics.Registry.Register(buildInfo()); err != nil {
+		return fmt.Errorf("register the metrics: %w", err)
+	}
 	kept, err := outbox.Open(f.outboxDir, outbox.Options{AllowDisk: f.outboxAllowDisk, Slots: f.concurrentExchanges})
 	if err != nil {
 		return fmt.Errorf("open the outbox: %w", err)
 	}
 	defer func() { _ = kept.Close() }()
+	limitMemory(log, memlimit.FromCgroup, kept.Memory())
 	watched := namespaces.New(list(f.namespaces), ctrl.Log.WithName("namespaces"))
 	mgr, err := newManager(f, watched)
 	if err != nil {
@@ -128,15 +143,26 @@ func run(ctx context.Context, f *flags) error {
 	reconciler, err := controllers.New(mgr, controllers.Options{
 		GitHub: gitHub, Outbox: kept, Holder: kept.Holder(), NewID: uuid.NewString,
 		Watched: watched, ClusterApps: f.namespaces == "", ClusterResourceNamespace: cmp.Or(f.clusterNamespace, ownNamespace()), TokenRequestsPerHour: f.requestsPerHour, UnprovenRequestsPerHour: f.unprovenPerHour,
-		MaxConcurrentExchanges: f.concurrentExchanges, RequireUser: f.requireUser, EnableHandoff: f.enableHandoff,
+		MaxConcurrentExchanges: f.concurrentExchanges, RequireUser: f.requireUser, EnableHandoff: f.enableHandoff, AggregateMetrics: !f.metricsEach,
 	})
 	if err != nil {
 		return err
 	}
+	ready := readiness{}
+	if err := ready.wantCaches(mgr); err != nil {
+		return err
+	}
+	ready.wantOnce("namespaces", watched.Ready)
+	ready.wantOnce("outbox", func(*http.Request) error { return kept.Ready() })
 	if f.webhookAddress != "0" {
-		if _, err := reconciler.ReceiveWebhooks(mgr, f.webhookAddress, f.webhookSecretFile); err != nil {
+		receiver, err := reconciler.ReceiveWebhooks(mgr, f.webhookAddress, f.webhookSecretFile)
+		if err != nil {
 			return fmt.Errorf("--webhook-receiver-bind-address: %w", err)
 		}
+		ready.wantOnce("webhooks", receiver.Ready)
+	}
+	if err := addServers(mgr, f, ready, reconciler.WriteResourceMetrics); err != nil {
+		return err
 	}
 	records, err := kept.List()
 	if err != nil {
@@ -195,9 +221,6 @@ func newManager(f *flags, watched *namespaces.Watched) (manager.Manager, error) 
 	if err != nil {
 		return nil, fmt.Errorf("set up the manager: %w", err)
 	}
-	if err := addServers(mgr, f, watched.Ready); err != nil {
-		return nil, err
-	}
 	return mgr, nil
 }
 
@@ -206,6 +229,7 @@ func newGitHub(f *flags, mgr manager.Manager) (*github.Client, error) {
 		AllowedHosts: list(f.allowedHosts), ProxyFromEnvironment: f.proxyFromEnv,
 		UserAgent: "github-user-token-operator/" + version,
 		OnClock:   controllers.WatchClock(ctrl.Log.WithName("clock")),
+		OnCall:    controllers.CountCall,
 	}
 	for _, text := range list(f.allowedAddresses) {
 		network, err := netip.ParsePrefix(text)

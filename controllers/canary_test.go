@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/internal/exposition"
 	"github.com/githubusertoken/github-user-token-operator/test/suite"
 )
 
@@ -90,13 +91,16 @@ func (w *world) told() string {
 	}
 	if w.reconciler != nil {
 		registry := prometheus.NewRegistry()
-		registry.MustRegister(&resourceCollector{cache: w.reconciler.Client, runner: w.reconciler.Runner, outbox: w.reconciler.Outbox})
+		registry.MustRegister(w.collector())
 		families, err := prometheus.Gatherers{registry, metrics.Registry}.Gather()
 		_ = err // The suite's one registry may hold the same figures of another operator.
 		for _, family := range families {
 			_, err := expfmt.MetricFamilyToText(&text, family)
 			w.check(err)
 		}
+		resources := exposition.NewWriter(&text)
+		w.reconciler.WriteResourceMetrics(resources)
+		w.check(resources.Flush())
 	}
 	return text.String()
 }

@@ -1,22 +1,28 @@
 package controllers
 
 import (
+	"context"
 	"errors"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
+	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/controllers/deviceflow"
 	"github.com/githubusertoken/github-user-token-operator/controllers/handoff"
+	"github.com/githubusertoken/github-user-token-operator/controllers/notices"
 	"github.com/githubusertoken/github-user-token-operator/controllers/outputs"
+	"github.com/githubusertoken/github-user-token-operator/controllers/processmetrics"
 	"github.com/githubusertoken/github-user-token-operator/controllers/revocation"
+	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 	"github.com/githubusertoken/github-user-token-operator/controllers/tokencheck"
+	"github.com/githubusertoken/github-user-token-operator/internal/exposition"
 	"github.com/githubusertoken/github-user-token-operator/internal/github"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 )
 
 // The metrics of exchanges. None of them has a label for the resource: those are computed from the statuses when
-// they are asked for (see resourceCollector).
+// they are asked for (see resourcemetrics).
 var (
 	exchanges = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "githubusertoken_exchanges_total",
@@ -47,10 +53,19 @@ var (
 	})
 )
 
+// outcomes are those of an exchange. A counter that is there from the start, at 0, shows its first increase.
+var outcomes = []rotation.Outcome{
+	rotation.Committed, rotation.Superseded, rotation.Stale, rotation.NotFenced, rotation.NoOutbox, rotation.Untouched,
+	rotation.Unknown, rotation.Rejected, rotation.Unrecorded, rotation.WrongUser, rotation.Discarded,
+}
+
 func init() {
+	for _, outcome := range outcomes {
+		exchanges.WithLabelValues(string(outcome), "")
+	}
 	metrics.Registry.MustRegister(exchanges, exchangeDuration, commitDuration, commitConflicts, commitRetries, intentsResolved, repliesLost, exchangePanics)
 	for _, room := range [][]prometheus.Collector{
-		outputs.Metrics(), handoff.Metrics(), deviceflow.Metrics(), tokencheck.Metrics(), revocation.Metrics(),
+		outputs.Metrics(), handoff.Metrics(), deviceflow.Metrics(), tokencheck.Metrics(), revocation.Metrics(), notices.Metrics(),
 	} {
 		metrics.Registry.MustRegister(room...)
 	}
@@ -76,4 +91,24 @@ func observe(result rotation.Result) {
 	if result.Reason == rotation.ReasonReplyLost {
 		repliesLost.Inc()
 	}
+}
+
+// CountCall is what a github.Client is to tell of each request.
+func CountCall(call github.Call) { processmetrics.CountCall(call) }
+
+// appOf is the host and the client ID of the App of a resource, as far as the cache knows them.
+func (r *Reconciler) appOf(token *v1alpha1.GitHubUserToken) (host, clientID string) {
+	app := scope.InlineApp(token)
+	if token.Spec.App.Ref != nil { // What binds one that stands in the spec itself is of no concern.
+		var err error
+		if app, err = r.apps.App(context.Background(), token); err != nil {
+			return "", ""
+		}
+	}
+	return app.Host, app.ClientID
+}
+
+// WriteResourceMetrics writes the metrics of resources, where this process leads.
+func (r *Reconciler) WriteResourceMetrics(w *exposition.Writer) {
+	r.resourceMetrics.Write(w, r.Clock.Now())
 }

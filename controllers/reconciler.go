@@ -19,6 +19,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/controllers/lifecycle"
 	"github.com/githubusertoken/github-user-token-operator/controllers/notices"
 	"github.com/githubusertoken/github-user-token-operator/controllers/outputs"
+	"github.com/githubusertoken/github-user-token-operator/controllers/resourcemetrics"
 	"github.com/githubusertoken/github-user-token-operator/controllers/runner"
 	"github.com/githubusertoken/github-user-token-operator/controllers/tokencount"
 	"github.com/githubusertoken/github-user-token-operator/internal/fairqueue"
@@ -74,6 +75,8 @@ type Reconciler struct {
 	queue    *queue
 	// tokens counts those that each account has of each App.
 	tokens *tokencount.Counter
+	// resourceMetrics are computed when they are asked for.
+	resourceMetrics resourcemetrics.Metrics
 	// inTheWay tells, by the name of a Secret of ours, of whose it has become, and freed, by its fingerprint, of a refresh
 	// token that was given up.
 	inTheWay, freed *pace.Pace[struct{}]

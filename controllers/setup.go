@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/go-logr/logr"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -21,6 +22,8 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/controllers/handoff"
 	"github.com/githubusertoken/github-user-token-operator/controllers/lifecycle"
 	"github.com/githubusertoken/github-user-token-operator/controllers/outputs"
+	"github.com/githubusertoken/github-user-token-operator/controllers/processmetrics"
+	"github.com/githubusertoken/github-user-token-operator/controllers/resourcemetrics"
 	"github.com/githubusertoken/github-user-token-operator/controllers/restlimit"
 	"github.com/githubusertoken/github-user-token-operator/controllers/retry"
 	"github.com/githubusertoken/github-user-token-operator/controllers/revocation"
@@ -72,6 +75,8 @@ type Options struct {
 	RequireUser bool
 	// EnableHandoff allows spec.handoff. It needs a cache of pods, and permissions of its own.
 	EnableHandoff bool
+	// AggregateMetrics has the metrics tell how many resources there are of what kind, and of none by name that a tenant can make.
+	AggregateMetrics bool
 	// SkipNameValidation allows several controllers of this name in one process, for tests.
 	SkipNameValidation bool
 }
@@ -137,7 +142,17 @@ func New(mgr manager.Manager, options Options) (*Reconciler, error) {
 	if err := errors.Join(r.setupIndexes(mgr), r.setupController(mgr, options), r.appSource.Setup(mgr), mgr.Add(counting)); err != nil {
 		return nil, err
 	}
-	collector := &resourceCollector{cache: mgr.GetClient(), runner: r.Runner, outbox: options.Outbox}
+	r.resourceMetrics = resourcemetrics.New(resourcemetrics.Options{
+		Objects: func(like runtime.Object) []any {
+			if _, isToken := like.(*v1alpha1.GitHubUserToken); isToken {
+				return options.Watched.Objects(like)
+			}
+			return options.Watched.Beside().Objects(like)
+		},
+		App:     r.appOf,
+		Leading: mgr.Elected(), Aggregate: options.AggregateMetrics,
+	})
+	collector := &processmetrics.Collector{Runners: []*runner.Runner{r.Runner, checkRunner}, Outbox: options.Outbox, Limiter: r.Limiter, Revocations: revocations}
 	err = errors.Join(metrics.Registry.Register(collector), metrics.Registry.Register(options.Watched),
 		metrics.Registry.Register(&tokencount.Collector{Counter: r.tokens, Apps: r.appSource.All}))
 	if err != nil && !options.SkipNameValidation {
@@ -167,7 +182,7 @@ func (r *Reconciler) newHandoff(mgr manager.Manager, options Options) (*handoff.
 
 // startHandoff runs the work of a handoff as that of an exchange: no exchange of the resource begins meanwhile.
 func (r *Reconciler) startHandoff(token *v1alpha1.GitHubUserToken, work func()) error {
-	return r.Runner.Start(runner.Subject{UID: token.UID, Namespace: token.Namespace}, work)
+	return r.Runner.Start(runner.Subject{UID: token.UID, Namespace: token.Namespace, Operation: runner.Handoff}, work)
 }
 
 func (r *Reconciler) setupController(mgr manager.Manager, options Options) error {

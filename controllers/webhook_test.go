@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -72,7 +74,12 @@ func TestReceiverNoticeAboutALivingTokenChangesNothing(t *testing.T) {
 	w.meter.leap(2 * noticeYoung)
 	asked := w.gh.Inject(githubtest.Delay(0).At(githubtest.CheckEndpoint).Always())
 	body := notice("revoked", user.Login, user.ID)
+	deliveries := revokedDeliveries(t)
+	counted := testutil.ToFloat64(deliveries)
 	w.deliver(url, "github_app_authorization", sign(body, webhookSecret), body, http.StatusNoContent)
+	w.eventually("the delivery to be counted", func() (bool, string) {
+		return testutil.ToFloat64(deliveries) > counted, "it is not"
+	})
 	w.eventually("the operator to ask GitHub", func() (bool, string) { return asked.Hits() > 0, "it was not asked" })
 	w.quiet()
 	w.ready("octocat")
@@ -132,6 +139,18 @@ func sign(body []byte, secret string) string {
 	mac := hmac.New(sha256.New, []byte(secret))
 	mac.Write(body)
 	return "sha256=" + hex.EncodeToString(mac.Sum(nil))
+}
+
+// revokedDeliveries counts the deliveries that were acted on, to all receivers of this process.
+func revokedDeliveries(t *testing.T) prometheus.Counter {
+	t.Helper()
+	for _, collector := range notices.Metrics() {
+		if deliveries, ok := collector.(*prometheus.CounterVec); ok {
+			return deliveries.WithLabelValues("revoked")
+		}
+	}
+	t.Fatal("deliveries are not counted")
+	return nil
 }
 
 // deliver sends a webhook as GitHub does.

@@ -3,6 +3,7 @@
 #
 #	go       the demo and the tests
 #	browser  the tests with a browser
+#	prometheus  the tests of alerts and the dashboard
 #	node     building what a node runs
 #	e2e      running one
 #
@@ -30,6 +31,10 @@ go) ;;
 browser)
 	command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null ||
 		lack "Chromium is missing (Debian: apt-get install --no-install-recommends chromium)"
+	;;
+prometheus)
+	command -v promtool >/dev/null && command -v prometheus >/dev/null ||
+		lack "Prometheus is missing (Debian: apt-get install --no-install-recommends prometheus)"
 	;;
 node) # runc is the only program here that is not Go alone
 	need gcc "gcc libc6-dev"

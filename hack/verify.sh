@@ -21,12 +21,12 @@ complain() {
 }
 
 echo "verify: generated files"
-cp -R "$copy/api" "$copy/config" "$before"
+cp -R "$copy/api" "$copy/config" "$copy/charts" "$before"
 make -C "$copy" GO="$go" generate manifests >/dev/null ||
 	complain "the generators fail." "make generate manifests"
-for generated in api config; do
+for generated in api config charts; do
 	diff --recursive --unified --new-file "$before/$generated" "$copy/$generated" ||
-		complain "$generated/ is not what the generator makes of the Go code." "make generate manifests"
+		complain "$generated/ is not what the generators make of the Go code and of config/." "make generate manifests"
 done
 
 echo "verify: no merge left half done"

@@ -99,7 +99,7 @@ func (f *Flow) start(log logr.Logger, s *scope.Scope, next plan, step Step, work
 		Decision: rotation.Decision{Cause: rotation.CauseDeviceFlow, Spends: next.code},
 		Labels:   token.Spec.Secret.Labels, Annotations: metapatch.Annotations(token.Spec.Secret.Labels, token.Spec.Secret.Annotations),
 	}
-	of := runner.Subject{UID: token.UID, Namespace: token.Namespace, Host: s.App.Host}
+	of := runner.Subject{UID: token.UID, Namespace: token.Namespace, Host: s.App.Host, Operation: runner.DeviceFlow}
 	if f.options.Runner.Full(of) { // Before a turn at the limiter is used up for nothing.
 		step.RequeueAt = s.Now.Add(fullPause)
 		return step

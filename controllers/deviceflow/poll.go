@@ -17,6 +17,7 @@ import (
 func (f *Flow) poll(log logr.Logger, token *v1alpha1.GitHubUserToken, job rotation.Job, _ plan) {
 	result := f.options.Rotator.Poll(context.Background(), job)
 	f.options.Pause(job.App, result)
+	countLogin(result)
 	var failed *github.Error
 	pending := errors.As(result.Err, &failed) && (failed.Reason == github.AuthorizationPending || failed.Reason == github.SlowDown)
 	if !pending {

@@ -11,6 +11,15 @@ var (
 	}, []string{"result"})
 )
 
+func init() { // A counter that is there from the start shows its first increase.
+	for _, result := range []string{"told", "failed"} {
+		podsNotified.WithLabelValues(result)
+	}
+	for _, result := range []string{"restarted", "missing", "failed"} {
+		workloadsRestarted.WithLabelValues(result)
+	}
+}
+
 // Metrics are the metrics of handoffs, to be registered once in a process. They are the same for every Handoff.
 func Metrics() []prometheus.Collector {
 	return []prometheus.Collector{podsNotified, workloadsRestarted}

@@ -57,7 +57,7 @@ func (e *exchanges) begin(ctx context.Context, s *scope.Scope, decision rotation
 // prepare reads what an exchange takes, and starts it. Nothing is read while its turn at the rate limit is waited for, however
 // often it is asked for.
 func (e *exchanges) prepare(ctx context.Context, s *scope.Scope, decision rotation.Decision) Result {
-	of := runner.Subject{UID: s.Token.UID, Namespace: s.Token.Namespace, Host: s.App.Host}
+	of := runner.Subject{UID: s.Token.UID, Namespace: s.Token.Namespace, Host: s.App.Host, Operation: runner.Exchange}
 	if e.runner.Full(of) {
 		return e.full(s)
 	}

@@ -61,7 +61,7 @@ func (v *prover) prove(ctx context.Context, s *scope.Scope) Result {
 		app.ClientSecret = secret // Without it the token itself is tried.
 	}
 	log, token, ref := logr.FromContextOrDiscard(ctx), s.Token, s.Ref
-	of := runner.Subject{UID: token.UID, Namespace: token.Namespace, Host: s.App.Host}
+	of := runner.Subject{UID: token.UID, Namespace: token.Namespace, Host: s.App.Host, Operation: runner.Check}
 	if err := v.runner.Start(of, func() { v.proveNow(log, token, ref, app) }); err != nil {
 		return blocked(&problem.Problem{Reason: v1alpha1.ReasonPairUnproven, Message: "Waiting to ask GitHub about the restored pair.", RetryAt: s.Now.Add(time.Second)})
 	}

@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"strconv"
@@ -43,7 +42,7 @@ type Confirmer interface {
 // every replica, since a Service leads to all of them: what it does, asking GitHub and writing the answer
 // down under the Secret's resourceVersion, is safe anywhere, and the leader reports it.
 type Receiver struct {
-	listener  net.Listener
+	listener  *webhook.Listener
 	file      string
 	reader    client.Reader
 	confirmer Confirmer
@@ -88,6 +87,9 @@ func Listen(mgr manager.Manager, confirmer Confirmer, apps Apps, address, file s
 // Address is where it listens.
 func (r *Receiver) Address() string { return r.listener.Addr().String() }
 
+// Ready is nil as soon as deliveries are received. It is a check of /readyz.
+func (r *Receiver) Ready(request *http.Request) error { return r.listener.Ready(request) }
+
 // NeedLeaderElection implements manager.LeaderElectionRunnable.
 func (r *Receiver) NeedLeaderElection() bool { return false }
 
@@ -108,13 +110,19 @@ func (r *Receiver) Start(ctx context.Context) error {
 
 // serve hands a delivery to a receiver with the secret as it is now.
 func (r *Receiver) serve(writer http.ResponseWriter, request *http.Request) {
+	delivery := &delivery{ResponseWriter: writer}
+	defer delivery.count()
+	writer = delivery
 	secret, of, err := r.addressed(request)
 	if err != nil {
 		r.log.Error(err, "A webhook could not be checked")
 		writer.WriteHeader(http.StatusServiceUnavailable)
 		return
 	}
-	handler, err := webhook.NewHandler(secret, func(login string, id int64) bool { return r.revoked(of, login, id) })
+	handler, err := webhook.NewHandler(secret, func(login string, id int64) bool {
+		delivery.told = true
+		return r.revoked(of, login, id)
+	})
 	if err != nil {
 		r.log.Error(err, "A webhook could not be checked")
 		writer.WriteHeader(http.StatusServiceUnavailable)

@@ -12,5 +12,11 @@ var (
 	})
 )
 
+func init() {
+	for _, result := range []string{"written", "failed", "not_owned"} {
+		outputWrites.WithLabelValues(result) // A counter that is there from the start shows its first increase.
+	}
+}
+
 // Metrics are the metrics of outputs, to be registered once in a process. They are the same for every Outputs.
 func Metrics() []prometheus.Collector { return []prometheus.Collector{outputWrites, outputDuration} }

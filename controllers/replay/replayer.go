@@ -72,7 +72,7 @@ func (r *Replayer) Start(log logr.Logger, records []rotation.Record) {
 		records := byOwner[uid]
 		owner := records[0].Owner
 		r.Memory.Learn(uid, types.NamespacedName{Namespace: owner.Namespace, Name: owner.Name})
-		err := r.Runner.StartReplay(runner.Subject{UID: uid, Namespace: owner.Namespace}, func() { r.all(log, owner, records) })
+		err := r.Runner.StartReplay(runner.Subject{UID: uid, Namespace: owner.Namespace, Operation: runner.Replay}, func() { r.all(log, owner, records) })
 		if err != nil {
 			log.Error(err, "A pair in the outbox has to wait for the next start", "namespace", owner.Namespace, "name", owner.Name)
 		}

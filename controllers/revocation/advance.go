@@ -89,7 +89,7 @@ func (r *Revoker) Advance(ctx context.Context, token *v1alpha1.GitHubUserToken, 
 	}
 	log := logr.FromContextOrDiscard(ctx)
 	again := time.Minute // Its end has the resource reconciled before.
-	of := runner.Subject{UID: token.UID, Namespace: token.Namespace, Host: r.options.Host(ctx, token)}
+	of := runner.Subject{UID: token.UID, Namespace: token.Namespace, Host: r.options.Host(ctx, token), Operation: runner.Revocation}
 	if r.options.Runner.Start(of, func() { r.revoke(log, token) }) != nil {
 		again = time.Second // There is no room, or the process is about to exit.
 	}

@@ -13,5 +13,11 @@ const (
 	resultGivenUp = "given_up"
 )
 
+func init() {
+	for _, result := range []string{resultRevoked, resultGivenUp} {
+		revocations.WithLabelValues(result)
+	}
+}
+
 // Metrics are to be registered once in a process.
 func Metrics() []prometheus.Collector { return []prometheus.Collector{revocations} }

@@ -36,6 +36,8 @@ type Subject struct {
 	Namespace string
 	// Host is the GitHub that is asked; empty when none is. One that does not answer must not take the places of the others.
 	Host string
+	// Operation is what kind of work it is.
+	Operation Operation
 }
 
 // key is what a place is counted against.

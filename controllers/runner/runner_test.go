@@ -168,3 +168,26 @@ func TestRunnerDrainWaitsForWhatRunsAndEndsNothing(t *testing.T) {
 		}
 	})
 }
+
+func TestRunnerCountsWorkByItsKind(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := New(Options{Limit: 10})
+		end := make(chan struct{})
+		for uid, operation := range map[types.UID]Operation{"a": Exchange, "b": Exchange, "c": Check} {
+			subject := of(uid)
+			subject.Operation = operation
+			if err := r.Start(subject, func() { <-end }); err != nil {
+				t.Fatal(err)
+			}
+		}
+		r.StandAside("a")
+		if counts := r.CountEach(); counts[Exchange] != 2 || counts[Check] != 1 || len(counts) != 2 {
+			t.Errorf("counted %v", counts)
+		}
+		close(end)
+		synctest.Wait()
+		if counts := r.CountEach(); len(counts) != 0 {
+			t.Errorf("counted %v after the end", counts)
+		}
+	})
+}

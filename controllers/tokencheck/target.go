@@ -35,7 +35,7 @@ func (t target) uid() types.UID { return types.UID(t.owner.UID) }
 
 // subject is whose work it is to ask.
 func (t target) subject() runner.Subject {
-	return runner.Subject{UID: t.uid(), Namespace: t.owner.Namespace, Host: t.app.Host}
+	return runner.Subject{UID: t.uid(), Namespace: t.owner.Namespace, Host: t.app.Host, Operation: runner.Check}
 }
 
 // caller is who asks.

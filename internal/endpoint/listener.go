@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -14,8 +16,11 @@ import (
 // the handshake is answered well within it.
 const minStay = 250 * time.Millisecond
 
+// errNotServing: nobody accepts connections yet.
+var errNotServing = errors.New("connections are not accepted yet")
+
 // Listen listens on an address, HOST:PORT, for so many connections at once.
-func Listen(address string, connections int) (net.Listener, error) {
+func Listen(address string, connections int) (*Listener, error) {
 	inner, err := new(net.ListenConfig).Listen(context.Background(), "tcp", address)
 	if err != nil {
 		return nil, fmt.Errorf("listen: %w", err)
@@ -27,13 +32,16 @@ func Listen(address string, connections int) (net.Listener, error) {
 // the next: a client that holds connections open, and sends nothing, then delays others by no more than minStay. If
 // new ones were made to wait instead, a few hundred silent connections would keep everybody out until their deadline,
 // and again, for as long as somebody likes. It fits servers of short requests only, one to a connection.
-func limit(inner net.Listener, connections int) net.Listener {
-	return &listener{Listener: inner, limit: connections, changed: make(chan struct{}, 1), closed: make(chan struct{})}
+func limit(inner net.Listener, connections int) *Listener {
+	return &Listener{Listener: inner, limit: connections, changed: make(chan struct{}, 1), closed: make(chan struct{})}
 }
 
-type listener struct {
+// Listener is what Listen makes.
+type Listener struct {
 	net.Listener
 	limit int
+	// serving says that a server has begun to accept.
+	serving atomic.Bool
 	// changed is signalled when a connection has ended.
 	changed chan struct{}
 	closed  chan struct{}
@@ -44,7 +52,8 @@ type listener struct {
 }
 
 // Accept implements net.Listener.
-func (l *listener) Accept() (net.Conn, error) {
+func (l *Listener) Accept() (net.Conn, error) {
+	l.serving.Store(true)
 	accepted, err := l.Listener.Accept()
 	if err != nil {
 		return nil, err
@@ -60,9 +69,18 @@ func (l *listener) Accept() (net.Conn, error) {
 	return c, nil
 }
 
+// Ready is nil as soon as a server accepts the connections: before that they wait, and it is not sure that it will. It is
+// a check of /readyz.
+func (l *Listener) Ready(*http.Request) error {
+	if !l.serving.Load() {
+		return errNotServing
+	}
+	return nil
+}
+
 // makeRoom returns when there are fewer connections than may be, or the listener is closed. Only Accept adds any,
 // and a server calls it in one goroutine.
-func (l *listener) makeRoom() error {
+func (l *Listener) makeRoom() error {
 	for {
 		l.mu.Lock()
 		if l.open.Len() < l.limit {
@@ -87,7 +105,7 @@ func (l *listener) makeRoom() error {
 }
 
 // Close implements net.Listener.
-func (l *listener) Close() error {
+func (l *Listener) Close() error {
 	err := l.Listener.Close()
 	l.once.Do(func() { close(l.closed) })
 	if errors.Is(err, net.ErrClosed) {
@@ -98,7 +116,7 @@ func (l *listener) Close() error {
 
 type conn struct {
 	net.Conn
-	listener *listener
+	listener *Listener
 	since    time.Time
 	element  *list.Element
 	once     sync.Once

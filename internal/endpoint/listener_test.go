@@ -100,7 +100,7 @@ func TestEndpointConnectionThatHasEndedMakesRoomAtOnce(t *testing.T) {
 		if waited := time.Since(began); waited != 0 {
 			t.Errorf("the second waited %s", waited)
 		}
-		if got := l.(*listener).open.Len(); got != 1 {
+		if got := l.open.Len(); got != 1 {
 			t.Errorf("%d connections are counted as open, want 1", got)
 		}
 		_ = l.Close()

@@ -49,6 +49,8 @@ type Options struct {
 	// OnClock is told with each reply to an exchange or a step of the device flow how far the local clock is ahead of
 	// the host's, or behind it when it is negative. May be nil.
 	OnClock func(host string, ahead time.Duration)
+	// OnCall is told of each request. May be nil.
+	OnCall func(Call)
 }
 
 // Client talks to the allowed GitHub hosts. It is safe for concurrent use.
@@ -58,6 +60,7 @@ type Client struct {
 	timeout   time.Duration
 	now       func() time.Time
 	onClock   func(host string, ahead time.Duration)
+	onCall    func(Call)
 	trust     *trust
 	proxy     func(*http.Request) (*url.URL, error)
 	dial      func(ctx context.Context, network, address string) (net.Conn, error)
@@ -70,6 +73,7 @@ func New(options Options) (*Client, error) {
 		timeout:   options.Timeout,
 		now:       options.Now,
 		onClock:   options.OnClock,
+		onCall:    options.OnCall,
 	}
 	if c.userAgent == "" {
 		c.userAgent = DefaultUserAgent
@@ -82,6 +86,10 @@ func New(options Options) (*Client, error) {
 	}
 	if c.onClock == nil {
 		c.onClock = func(string, time.Duration) {}
+	}
+
+	if c.onCall == nil {
+		c.onCall = func(Call) {}
 	}
 
 	hosts := options.AllowedHosts

@@ -60,7 +60,7 @@ func (c *Client) requestDeviceCode(ctx context.Context, h host, clientID, scope 
 	if scope != "" {
 		form.Set("scope", scope)
 	}
-	reply, err := c.post(ctx, h, deviceCodePath, form)
+	reply, err := c.post(ctx, h, EndpointDeviceCode, deviceCodePath, form)
 	if err != nil {
 		return DeviceAuthorization{}, err
 	}
@@ -115,7 +115,7 @@ func (c *Client) PollDevice(ctx context.Context, app App, code credential.Device
 	if code.IsZero() {
 		return nil, newError(InvalidRequest, h.String(), "there is no device code")
 	}
-	return c.post(ctx, h, tokenPath, url.Values{
+	return c.post(ctx, h, EndpointDevicePoll, tokenPath, url.Values{
 		"grant_type":  {deviceGrantType},
 		"client_id":   {clientID},
 		"device_code": {code.Reveal()},

@@ -43,11 +43,11 @@ func (c *Client) Exchange(ctx context.Context, app App, token credential.Refresh
 	if !app.ClientSecret.IsZero() {
 		form.Set("client_secret", app.ClientSecret.Reveal())
 	}
-	return c.post(ctx, h, tokenPath, form)
+	return c.post(ctx, h, EndpointExchange, tokenPath, form)
 }
 
 // post sends one form on a connection of its own.
-func (c *Client) post(ctx context.Context, h host, path string, form url.Values) (*Reply, error) {
+func (c *Client) post(ctx context.Context, h host, endpoint Endpoint, path string, form url.Values) (*Reply, error) {
 	timeout := c.timeout
 	if deadline, ok := ctx.Deadline(); ok {
 		timeout = time.Until(deadline)
@@ -73,13 +73,16 @@ func (c *Client) post(ctx context.Context, h host, path string, form url.Values)
 	}))
 
 	// RoundTrip and not Client.Do: no redirects, no cookies, no second try.
+	began := time.Now()
 	response, err := c.singleUseTransport(g).RoundTrip(request)
 	sent, sentAt := g.seal()
 	if err != nil {
+		c.called(endpoint, 0, began)
 		return nil, c.trust.explain(sendError(h, err, sent, !time.Now().Before(deadline)))
 	}
 	defer func() { _ = response.Body.Close() }()
 	reply := readReply(response, sentAt, c.now())
+	c.called(endpoint, reply.Status, began)
 	if !reply.Date.IsZero() {
 		c.onClock(reply.Host, reply.ahead(c.now()))
 	}

@@ -42,12 +42,12 @@ func (c *Client) User(ctx context.Context, hostname string, token credential.Acc
 	}
 	ctx, cancel := c.bounded(ctx)
 	defer cancel()
-	user, _, err := c.userOf(ctx, h, token)
+	user, _, err := c.userOf(ctx, h, EndpointUser, token)
 	return user, err
 }
 
-func (c *Client) userOf(ctx context.Context, h host, token credential.AccessToken) (User, Check, error) {
-	api, err := c.api(h, "Bearer "+token.Reveal())
+func (c *Client) userOf(ctx context.Context, h host, endpoint Endpoint, token credential.AccessToken) (User, Check, error) {
+	api, err := c.api(h, endpoint, "Bearer "+token.Reveal())
 	if err != nil {
 		return User{}, Check{}, err
 	}
@@ -86,14 +86,14 @@ func (c *Client) CheckToken(ctx context.Context, app App, token credential.Acces
 	ctx, cancel := c.bounded(ctx)
 	defer cancel()
 	if app.ClientSecret.IsZero() {
-		_, check, err := c.userOf(ctx, h, token)
+		_, check, err := c.userOf(ctx, h, EndpointCheckToken, token)
 		var e *Error
 		if errors.As(err, &e) && e.Reason == TokenInvalid {
 			return Check{}, nil
 		}
 		return check, err
 	}
-	api, err := c.api(h, basic(clientID, app.ClientSecret))
+	api, err := c.api(h, EndpointCheckToken, basic(clientID, app.ClientSecret))
 	if err != nil {
 		return Check{}, err
 	}
@@ -121,7 +121,7 @@ func (c *Client) RevokeToken(ctx context.Context, app App, token credential.Acce
 	}
 	ctx, cancel := c.bounded(ctx)
 	defer cancel()
-	api, err := c.api(h, basic(clientID, app.ClientSecret))
+	api, err := c.api(h, EndpointRevokeToken, basic(clientID, app.ClientSecret))
 	if err != nil {
 		return err
 	}
@@ -156,7 +156,7 @@ func (c *Client) RevokeCredentials(ctx context.Context, hostname string, access 
 	}
 	ctx, cancel := c.bounded(ctx)
 	defer cancel()
-	api, err := c.api(h, "")
+	api, err := c.api(h, EndpointRevokeCredentials, "")
 	if err != nil {
 		return err
 	}
@@ -196,12 +196,12 @@ func (c *Client) newRESTTransport(config *tls.Config) *http.Transport {
 
 // api is go-github for one host and one caller. Its own memory of rate limits is off: it would not
 // outlive the call, and RetryAfter goes to the caller.
-func (c *Client) api(h host, authorization string) (*gogithub.Client, error) {
+func (c *Client) api(h host, endpoint Endpoint, authorization string) (*gogithub.Client, error) {
 	base := h.endpoints().API + "/"
 	_, rest := c.trust.current()
 	api, err := gogithub.NewClient(
 		gogithub.WithHTTPClient(&http.Client{
-			Transport:     &restTransport{base: rest, authorization: authorization},
+			Transport:     &restTransport{base: rest, authorization: authorization, called: func(status int, began time.Time) { c.called(endpoint, status, began) }},
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		}),
 		gogithub.WithURLs(&base, nil),
@@ -218,6 +218,7 @@ func (c *Client) api(h host, authorization string) (*gogithub.Client, error) {
 type restTransport struct {
 	base          http.RoundTripper
 	authorization string
+	called        func(status int, began time.Time)
 }
 
 func (t *restTransport) RoundTrip(request *http.Request) (*http.Response, error) {
@@ -225,10 +226,13 @@ func (t *restTransport) RoundTrip(request *http.Request) (*http.Response, error)
 		request = request.Clone(request.Context())
 		request.Header.Set("Authorization", t.authorization)
 	}
+	began := time.Now()
 	response, err := t.base.RoundTrip(request)
 	if err != nil {
+		t.called(0, began)
 		return nil, err
 	}
+	t.called(response.StatusCode, began)
 	response.Body = struct {
 		io.Reader
 		io.Closer

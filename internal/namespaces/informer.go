@@ -2,6 +2,7 @@ package namespaces
 
 import (
 	"context"
+	"reflect"
 	"sync"
 	"time"
 
@@ -19,7 +20,7 @@ type NewInformer = func(cache.ListerWatcher, runtime.Object, time.Duration, cach
 // the objects as soon as they may.
 func (w *Watched) Informers(next NewInformer) NewInformer {
 	return func(source cache.ListerWatcher, object runtime.Object, resync time.Duration, indexers cache.Indexers) cache.SharedIndexInformer {
-		i := &informer{watched: w, once: make(chan struct{})}
+		i := &informer{watched: w, kind: reflect.TypeOf(object), once: make(chan struct{})}
 		i.SharedIndexInformer = next(&observed{cache.ToListerWatcherWithContext(source), i}, object, resync, indexers)
 		return i
 	}
@@ -30,6 +31,7 @@ type informer struct {
 	cache.SharedIndexInformer
 
 	watched *Watched
+	kind    reflect.Type
 
 	// once is closed when the API server has refused for the first time.
 	once chan struct{}

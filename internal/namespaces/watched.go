@@ -4,11 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
 
 	"github.com/go-logr/logr"
+	"k8s.io/apimachinery/pkg/runtime"
 )
 
 // All is the name that stands for all namespaces.
@@ -98,6 +100,24 @@ func (w *Watched) Ready(*http.Request) error {
 		return fmt.Errorf("no namespace can be watched: %s", strings.Join(problems, "; "))
 	}
 	return nil
+}
+
+// Objects are those in the caches that are of a type, as the caches hold them: they must not be changed. Nothing of them is
+// copied.
+func (w *Watched) Objects(like runtime.Object) []any {
+	w.mu.Lock()
+	var informers []*informer
+	for _, of := range w.informers {
+		informers = append(informers, of...)
+	}
+	w.mu.Unlock()
+	var objects []any
+	for _, i := range informers {
+		if i.kind == reflect.TypeOf(like) {
+			objects = append(objects, i.GetIndexer().List()...)
+		}
+	}
+	return objects
 }
 
 func title(name string) string {

@@ -227,3 +227,28 @@ func TestNamespacesAreServedWithoutWhatIsBesideThem(t *testing.T) {
 		}
 	})
 }
+
+// The objects of all namespaces are told of, by their type, and none of one that is forbidden from the start.
+func TestNamespacesObjectsAreThoseOfTheCaches(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := New([]string{"a", "b", "c"}, funcr.New(func(string, string) {}, funcr.Options{}))
+		for name, err := range map[string]error{"a": nil, "b": nil, "c": errForbidden} {
+			start(t, w, newServer(w, name, err))
+		}
+		synctest.Wait()
+		found := map[string]bool{}
+		for _, object := range w.Objects(&corev1.Secret{}) {
+			secret, ok := object.(*corev1.Secret)
+			if !ok {
+				t.Fatalf("a %T is told of", object)
+			}
+			found[secret.Namespace] = true
+		}
+		if len(found) != 2 || !found["a"] || !found["b"] {
+			t.Errorf("those of %v are told of", found)
+		}
+		if others := w.Objects(&corev1.Pod{}); len(others) != 0 {
+			t.Errorf("%d objects of another type are told of", len(others))
+		}
+	})
+}

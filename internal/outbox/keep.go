@@ -56,6 +56,14 @@ func (o *Outbox) Release(owner rotation.Owner) {
 	o.shares.release(owner)
 }
 
+// Ready is nil when the directory takes what an exchange has to keep: the space for all of them that may be under way, a
+// write and a rename. It is a check of /readyz.
+func (o *Outbox) Ready() error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.ready()
+}
+
 func (o *Outbox) ready() error {
 	for len(o.spares) < o.slots {
 		name := o.nextSpare()

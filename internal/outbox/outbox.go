@@ -61,6 +61,8 @@ type Outbox struct {
 	kept map[string]string
 	// shares counts them by namespace.
 	shares *shares
+	// inMemory says that the directory is memory-backed.
+	inMemory bool
 	// corrupt counts the files that were set aside.
 	corrupt int
 }
@@ -93,11 +95,12 @@ func Open(dir string, options Options) (*Outbox, error) {
 	if err := makeDirectory(dir, o.dir); err != nil {
 		return nil, fmt.Errorf("make the outbox directory: %w", err)
 	}
-	inMemory, err := o.files.MemoryBacked(o.dir)
+	var err error
+	o.inMemory, err = o.files.MemoryBacked(o.dir)
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("find out the outbox's kind of file system: %w", err)
-	case !inMemory && !options.AllowDisk:
+	case !o.inMemory && !options.AllowDisk:
 		return nil, fmt.Errorf("%s: %w", dir, ErrOnDisk)
 	}
 	if o.lock, err = lockDirectory(o.dir); err != nil {
@@ -121,6 +124,14 @@ func (o *Outbox) Close() error { return o.lock.Close() }
 
 // Holder says who this process is: which outbox it has, and which of its lives this is.
 func (o *Outbox) Holder() rotation.Holder { return o.holder }
+
+// Memory is how many bytes of memory the files may take when all places are: none on a disk.
+func (o *Outbox) Memory() uint64 {
+	if !o.inMemory {
+		return 0
+	}
+	return uint64(o.shares.limit+o.slots) * slotSize //nolint:gosec // neither is negative
+}
 
 func makeDirectory(dir, sub string) error {
 	for _, path := range []string{dir, sub} {

@@ -426,3 +426,45 @@ func TestOutboxRecordWhosePairIsNotWantedIsNotWaitedFor(t *testing.T) {
 		t.Errorf("the outbox says %+v", stats)
 	}
 }
+
+func TestOutboxIsReadyWhenItTakesWhatAnExchangeHasToKeep(t *testing.T) {
+	files := &faults{}
+	o := open(t, filepath.Join(t.TempDir(), "outbox"), Options{Slots: 2, files: files})
+	for operation, broken := range map[string]bool{"write": true, "overwrite": true, "rename": true, "remove": false} {
+		o.spares = nil
+		files.failAlways(operation, errBroken)
+		if err := o.Ready(); broken != errors.Is(err, errBroken) {
+			t.Errorf("when %s fails: %v", operation, err)
+		}
+		files.failAlways("", nil)
+		if err := o.Ready(); err != nil {
+			t.Errorf("after %s has failed: %v", operation, err)
+		}
+	}
+	files.setFull(true)
+	if err := o.Ready(); err != nil {
+		t.Errorf("without room for more than was reserved: %v", err)
+	}
+	o.spares = nil
+	if err := o.Ready(); err == nil {
+		t.Error("it is ready without room for a reply")
+	}
+}
+
+func TestOutboxSaysHowMuchMemoryItMayTake(t *testing.T) {
+	for name, c := range map[string]struct {
+		size     uint64
+		inMemory bool
+		want     uint64
+	}{
+		"as shipped":         {32 << 20, true, 32<<20 - 2*slotSize},
+		"a volume too small": {1 << 20, true, (256 + 1) * slotSize},
+		"a volume too large": {1 << 40, true, (256 + maxPlaces) * slotSize},
+		"a disk":             {32 << 20, false, 0},
+	} {
+		o := open(t, filepath.Join(t.TempDir(), "outbox"), Options{Slots: 256, files: &faults{size: c.size, memoryBacked: &c.inMemory}})
+		if got := o.Memory(); got != c.want {
+			t.Errorf("%s: %d, want %d", name, got, c.want)
+		}
+	}
+}

@@ -85,6 +85,7 @@ type Limiter struct {
 	of     map[string]*queue // the queue in which an ID waits or holds a turn
 	active map[*queue]bool   // those in which there may be one
 	pruned int               // how many queues the last look for idle ones has left
+	others turns             // what went ahead of Apps that have no limit of their own
 	timer  *time.Timer
 	armed  time.Time // when the timer fires; zero if it does not
 }
@@ -140,10 +141,14 @@ func (l *Limiter) limitOf(app string) int {
 func (l *Limiter) Acquire(app string, r Request) (ok bool, estimate time.Time) {
 	l.mu.Lock()
 	now := time.Now()
-	q := l.queue(app, now)
-	if old := l.of[r.ID]; old != nil && (old != q || old.entryOf(r.ID).app != app) {
-		old.remove(r.ID)
-		delete(l.of, r.ID)
+	q, since := l.queue(app, now), now
+	if old := l.of[r.ID]; old != nil {
+		e := old.entryOf(r.ID)
+		since = e.since
+		if old != q || e.app != app {
+			old.remove(r.ID)
+			delete(l.of, r.ID)
+		}
 	}
 	if !q.holds(r.ID) {
 		if !q.waits(r.ID) && !l.hasRoom(q, r.Namespace) {
@@ -153,13 +158,14 @@ func (l *Limiter) Acquire(app string, r Request) (ok bool, estimate time.Time) {
 		if r.Yields {
 			r.Expiry = q.yieldsSince(r.ID, now)
 		}
-		q.enqueue(&entry{r, app})
+		q.enqueue(&entry{r, app, since})
 		l.of[r.ID], l.active[q] = q, true
 	}
 	woken := q.grant(now)
 	ok = q.use(r.ID, now)
 	if ok {
 		delete(l.of, r.ID)
+		l.count(q, now.Sub(since))
 	} else {
 		estimate = q.estimate(r.ID, now)
 	}

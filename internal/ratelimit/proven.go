@@ -26,7 +26,7 @@ func (l *Limiter) Succeeded(app string) {
 	}
 	l.prune(now)
 	own := newQueue(l.options, l.limitOf(app), false)
-	own.lastUse = now
+	own.lastUse, own.proven = now, now
 	var woken []string
 	if shared := l.find(app); shared != nil {
 		for _, id := range shared.move(app, own, now) {

@@ -25,6 +25,9 @@ type queue struct {
 	budget  *rate.Limiter // nil: no limit
 	share   share
 	lastUse time.Time
+	// proven is since when it is an App's own, and turns what went ahead since.
+	proven time.Time
+	turns  turns
 	// charged is what the Apps of a shared queue have used of their own limits.
 	charged map[string]*rate.Limiter
 	// paused is until when an App's requests may not go.
@@ -42,6 +45,8 @@ type entry struct {
 	Request
 
 	app string
+	// since is when it was first asked for.
+	since time.Time
 }
 
 // ring is the namespaces that wait, the next one first.

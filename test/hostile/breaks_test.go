@@ -44,7 +44,7 @@ var breaks = map[string]deliberate{
 	}},
 	"the receiver takes any number of bodies": {"TestHostileTenant", "MiB of memory", []overlay.Patch{
 		patch("internal/github/webhook/handler.go", "\tmaxBody = 64 << 10\n", "\tmaxBody = 1 << 20\n"),
-		patch("internal/endpoint/listener.go", "\treturn limit(inner, connections), nil\n", "\treturn inner, nil\n"),
+		patch("internal/endpoint/listener.go", "\treturn limit(inner, connections), nil\n", "\treturn limit(inner, connections<<20), nil\n"),
 	}},
 }
 

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/githubusertoken/github-user-token-operator/hack/controlplane"
@@ -18,6 +20,8 @@ func (s *Stage) OutboxInMemory() bool { return s.outbox != nil }
 // StartOperator starts the manager under the identity of its ServiceAccount, so
 // with the rights of config/rbac and no others, and waits until it is ready.
 // It believes the stand-in to be github.com. GitHub must have been started.
+// It may be called again when the operator was stopped, also with another Program:
+// that is the next pod, with an outbox of its own.
 func (s *Stage) StartOperator(ctx context.Context, extra ...string) error {
 	identity, err := s.Plane.ServiceAccountConfig(ctx, Namespace, ServiceAccount)
 	if err != nil {
@@ -28,16 +32,17 @@ func (s *Stage) StartOperator(ctx context.Context, extra ...string) error {
 		return err
 	}
 	home := s.Path("operator")
-	if err := os.Mkdir(home, 0o700); err != nil {
+	if err := os.MkdirAll(home, 0o700); err != nil {
 		return fmt.Errorf("make a folder for the operator: %w", err)
 	}
 	kept, err := s.outboxArguments(home)
 	if err != nil {
 		return err
 	}
-	proxy, err := s.startProxy()
-	if err != nil {
-		return err
+	if s.proxy == "" {
+		if s.proxy, err = s.startProxy(); err != nil {
+			return err
+		}
 	}
 	var addresses [2]string
 	for i := range addresses {
@@ -58,13 +63,17 @@ func (s *Stage) StartOperator(ctx context.Context, extra ...string) error {
 		"--proxy-from-environment",
 		"--shutdown-timeout=10s",
 	}
+	arguments = slices.DeleteFunc(arguments, func(argument string) bool {
+		name, _, _ := strings.Cut(argument, "=")
+		return slices.Contains(s.Unknown, name)
+	})
 	s.Operator = controlplane.NewProcess(controlplane.Program{
-		Name: "the operator", Path: s.binary("github-user-token-operator"),
+		Name: "the operator", Path: s.Program,
 		Args: append(append(arguments, kept...), extra...),
 		Env: []string{
 			"HOME=" + home, "TMPDIR=" + home, "KUBECONFIG=" + kubeconfig,
-			"HTTPS_PROXY=" + proxy, "NO_PROXY=127.0.0.1",
-			"GOGC=50", "GOMEMLIMIT=512MiB", // As in config/manager.
+			"HTTPS_PROXY=" + s.proxy, "NO_PROXY=127.0.0.1",
+			"GOGC=50", "GOMEMLIMIT=432MiB", // As in config/manager, and by its limit.
 		},
 		Dir: home, LogPath: s.Path("operator.log"),
 		Ready: func(ctx context.Context) error { return probe(ctx, "http://"+addresses[0]+"/readyz") },
@@ -75,6 +84,12 @@ func (s *Stage) StartOperator(ctx context.Context, extra ...string) error {
 // outboxArguments gives the operator a folder on the file system in memory that
 // every Linux has; elsewhere one on the disk, which a demonstration may have.
 func (s *Stage) outboxArguments(home string) ([]string, error) {
+	if s.outbox != nil {
+		if err := s.outbox.Remove(); err != nil {
+			return nil, err
+		}
+		s.outbox = nil
+	}
 	dir, err := controlplane.NewTempDir("/dev/shm", fmt.Sprintf("github-user-token-demo-%d-", os.Getpid()))
 	if err == nil {
 		opened, err := outbox.Open(dir.Path(), outbox.Options{})

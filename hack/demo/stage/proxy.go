@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -16,13 +17,30 @@ func (s *Stage) startProxy() (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("listen for the proxy: %w", err)
 	}
-	server := &http.Server{Handler: tunnels{
+	server := &http.Server{Handler: &gate{closed: &s.noEgress, next: tunnels{
 		"github.com:443":     s.GitHub.where.Host,
 		"api.github.com:443": s.GitHub.where.Host,
-	}, ReadHeaderTimeout: time.Minute}
+	}}, ReadHeaderTimeout: time.Minute}
 	go func() { _ = server.Serve(listener) }() // always ErrServerClosed
 	s.closers = append(s.closers, func() { _ = server.Close() })
 	return "http://" + listener.Addr().String(), nil
+}
+
+// DenyEgress keeps the operator from GitHub, or lets it through again. What is connected stays so.
+func (s *Stage) DenyEgress(deny bool) { s.noEgress.Store(deny) }
+
+// gate lets nobody through while it is closed.
+type gate struct {
+	closed *atomic.Bool
+	next   http.Handler
+}
+
+func (g *gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if g.closed.Load() {
+		http.Error(w, "there is no way out", http.StatusForbidden)
+		return
+	}
+	g.next.ServeHTTP(w, r)
 }
 
 // tunnels is an HTTP proxy that opens a tunnel for CONNECT to the names that are

@@ -16,6 +16,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/githubusertoken/github-user-token-operator/hack/controlplane"
@@ -40,6 +41,8 @@ type Options struct {
 	AuditPolicy string
 	// Overlay is a file for go build -overlay, by which a test changes the operator that is built.
 	Overlay string
+	// Bare leaves the installation to the caller, the CRD included.
+	Bare bool
 }
 
 // Stage is what Start has set up.
@@ -54,11 +57,18 @@ type Stage struct {
 	MetricsAddress string
 	// Root is the folder of the checkout.
 	Root string
+	// Program is the operator that StartOperator starts: by default that of the checkout.
+	Program string
+	// Unknown are flags that a Program of another version has not. They are left out.
+	Unknown []string
 
 	options Options
 	dir     *controlplane.TempDir
+	proxy   string                // URL, after the first StartOperator
 	outbox  *controlplane.TempDir // nil unless there is a file system in memory
 	closers []func()              // in order of creation
+	// noEgress closes the way from the operator to GitHub.
+	noEgress atomic.Bool
 }
 
 // Start builds the programs, starts the control plane, and installs the operator
@@ -85,12 +95,14 @@ func (s *Stage) start(ctx context.Context) error {
 	if err := s.build(ctx); err != nil {
 		return err
 	}
+	s.Program = s.binary("github-user-token-operator")
 	s.say("Starting etcd, kube-apiserver and kube-controller-manager")
-	s.Plane, err = controlplane.Start(ctx, controlplane.Options{
-		Dir: s.dir.Path(), Log: s.options.Log, AuditPolicy: s.options.AuditPolicy,
-		Install: []string{filepath.Join(s.Root, "config", "crd")},
-	})
-	if err != nil {
+	options := controlplane.Options{Dir: s.dir.Path(), Log: s.options.Log, AuditPolicy: s.options.AuditPolicy}
+	if !s.options.Bare {
+		options.Install = []string{filepath.Join(s.Root, "config", "crd")}
+	}
+	s.Plane, err = controlplane.Start(ctx, options)
+	if err != nil || s.options.Bare {
 		return err
 	}
 	s.say("Installing the operator: kubectl apply --server-side -k config/default")
