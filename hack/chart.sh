@@ -40,3 +40,4 @@ bring handoff $(of config/components/handoff)
 bring handoff-role $(of config/components/handoff/role)
 bring watched config/namespaced/watched/role_binding.yaml
 bring walls $(of config/components/walls)
+bring user-warning $(of config/components/user-warning)

@@ -120,6 +120,10 @@ func TestChartInstallsWhatKustomizeDoes(t *testing.T) {
 			release:   release{Values: "walls: {enabled: true}"},
 			kustomize: kustomization{Resources: []string{"config/default"}, Components: []string{"config/components/walls"}},
 		},
+		"the warning about spec.user": {
+			release:   release{Values: "userWarning: {enabled: true}"},
+			kustomize: kustomization{Resources: []string{"config/default"}, Components: []string{"config/components/user-warning"}},
+		},
 		"Prometheus": {
 			release:   release{Values: "{serviceMonitor: {enabled: true}, prometheusRule: {enabled: true}}"},
 			kustomize: kustomization{Resources: []string{"config/default"}, Components: []string{"config/prometheus"}},
@@ -133,10 +137,10 @@ func TestChartInstallsWhatKustomizeDoes(t *testing.T) {
 			kustomize: kustomization{Resources: []string{"config/default"}, Components: []string{"config/grafana"}},
 		},
 		"everything, elsewhere": {
-			release: release{Name: prefixed, Namespace: "elsewhere", Values: "{handoff: {enabled: true}, githubCA: {configMapName: github-ca}, webhookReceiver: {enabled: true}, networkPolicy: {enabled: true}, serviceMonitor: {enabled: true}, prometheusRule: {enabled: true}, dashboard: {enabled: true}, walls: {enabled: true}}"},
+			release: release{Name: prefixed, Namespace: "elsewhere", Values: "{handoff: {enabled: true}, githubCA: {configMapName: github-ca}, webhookReceiver: {enabled: true}, networkPolicy: {enabled: true}, serviceMonitor: {enabled: true}, prometheusRule: {enabled: true}, dashboard: {enabled: true}, walls: {enabled: true}, userWarning: {enabled: true}}"},
 			kustomize: kustomization{
 				Namespace: "elsewhere", NamePrefix: "other-", Resources: []string{"config/default"},
-				Components: []string{"config/components/handoff", "config/components/github-ca", "config/components/webhook-receiver", "config/network-policy", "config/prometheus", "config/grafana", "config/components/walls"},
+				Components: []string{"config/components/handoff", "config/components/github-ca", "config/components/webhook-receiver", "config/network-policy", "config/prometheus", "config/grafana", "config/components/walls", "config/components/user-warning"},
 			},
 		},
 		"a few namespaces": {
@@ -283,7 +287,7 @@ func difference(a, b string) string {
 
 // Each reference of a release leads to an object of it, whatever the release is called.
 func TestChartReleaseRefersToItsOwn(t *testing.T) {
-	const all = "{handoff: {enabled: true}, webhookReceiver: {enabled: true, ingress: {enabled: true, host: a.example.com}}, networkPolicy: {enabled: true, egress: {enabled: true}}, walls: {enabled: true}, serviceMonitor: {enabled: true}, prometheusRule: {enabled: true}, dashboard: {enabled: true}, metrics: {certManager: {enabled: true}}"
+	const all = "{handoff: {enabled: true}, webhookReceiver: {enabled: true, ingress: {enabled: true, host: a.example.com}}, networkPolicy: {enabled: true, egress: {enabled: true}}, walls: {enabled: true}, userWarning: {enabled: true}, serviceMonitor: {enabled: true}, prometheusRule: {enabled: true}, dashboard: {enabled: true}, metrics: {certManager: {enabled: true}}"
 	for name, r := range map[string]release{
 		"a short name":       {Name: "x", Namespace: "elsewhere", Values: all + "}"},
 		"the account's name": {Namespace: "elsewhere", Values: all + ", serviceAccount: {name: mine}}"},
@@ -367,6 +371,7 @@ func TestChartValuesShowInObjects(t *testing.T) {
 		`webhookReceiver: {enabled: true, secretName: s, secretKey: k, service: {annotations: {a: b}}}`: "secretName: s",
 		`webhookReceiver: {enabled: true, ingress: {enabled: true, className: nginx, host: a.example.com, path: /hook, pathType: Exact, tls: [{secretName: t}], annotations: {a: b}}}`: "ingressClassName: nginx",
 		`webhookReceiver: {enabled: true, httpRoute: {enabled: true, parentRefs: [{name: gateway}], hostnames: [a.example.com], path: /hook, annotations: {a: b}}}`:                    "kind: HTTPRoute",
+		`requireUser: true`: "- --require-user",
 		`walls: {enabled: true, validationActions: [Warn, Audit]}`:   "validationActions:\n  - Warn\n  - Audit",
 		`walls: {enabled: true, breakGlassGroups: [a, "b:c"]}`:       "expression: '[''a'', ''b:c'']'",
 		`walls: {enabled: true, deletionPolicies: [Delete, Retain]}`: "deletionPolicies: Delete,Retain",

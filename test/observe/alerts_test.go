@@ -167,6 +167,11 @@ func scenarios() []scenario {
 		{name: "a GitHubApp has no client secret any more", series: series{
 			`githubusertoken_app_condition{kind="GitHubApp", namespace="a", name="mine", type="Ready", status="False", reason="ClientSecretMissing"}`: always,
 		}, moments: []moment{{"4m", nil}, {"6m", []string{alert("GitHubUserTokenAppNotUsable", "warning", `kind="GitHubApp", name="mine", namespace="a", reason="ClientSecretMissing"`)}}}},
+		{name: "an account has too many tokens of an App", series: healthy.with(series{
+			`githubusertoken_app_accounts_over_token_limit{kind="ClusterGitHubApp", namespace="", name="platform"}`: "1x200",
+			`githubusertoken_app_accounts_over_token_limit{kind="GitHubApp", namespace="a", name="mine"}`:           "0x200",
+			`githubusertoken_app_accounts_near_token_limit{kind="GitHubApp", namespace="a", name="mine"}`:           "3x200",
+		}), moments: []moment{{"14m", nil}, {"16m", []string{alert("GitHubUserTokenAccountOverTokenLimit", "warning", `kind="ClusterGitHubApp", name="platform"`)}}}},
 		{name: "without series for each resource: logins are needed", series: aggregated("Authorized", "False", "Revoked", "2x200"), moments: []moment{
 			{"4m", nil}, {"6m", []string{alert("GitHubUserTokensHumanNeeded", "warning", `reason="Revoked"`)}},
 		}},
