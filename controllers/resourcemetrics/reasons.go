@@ -41,6 +41,7 @@ var knownReasons = map[string]bool{
 	v1alpha1.ReasonRedirected:                 true,
 	v1alpha1.ReasonAppNotUsable:               true,
 	v1alpha1.ReasonAppPolicyViolated:          true,
+	v1alpha1.ReasonUserRequired:               true,
 	v1alpha1.ReasonAppMisconfigured:           true,
 	v1alpha1.ReasonAccountSuspended:           true,
 	v1alpha1.ReasonDeviceFlowDisabled:         true,
