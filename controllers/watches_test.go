@@ -24,6 +24,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/controllers/outputs"
 	"github.com/githubusertoken/github-user-token-operator/controllers/runner"
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
+	"github.com/githubusertoken/github-user-token-operator/controllers/tokencount"
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 	"github.com/githubusertoken/github-user-token-operator/internal/github"
 	"github.com/githubusertoken/github-user-token-operator/internal/memory"
@@ -85,6 +86,7 @@ func newWatchWorld(t *testing.T) *watchWorld {
 	w := &watchWorld{
 		t: t, store: &pairsecret.Store{Client: cluster, Live: cluster}, token: token, name: client.ObjectKeyFromObject(token),
 		Reconciler: &Reconciler{
+			tokens: tokencount.New(),
 			Client: cluster, APIReader: cluster, Recorder: events.NewFakeRecorder(100), Clock: rotation.SystemClock(),
 			namespaces: allServed{}, memory: remembered, reports: memory.NewSlot[reported](remembered), contests: memory.NewSlot[contests](remembered),
 			queue: &queue{memory: remembered},
