@@ -46,7 +46,7 @@ type reported struct {
 // Report implements lifecycle.Reporter: it brings metadata, outputs and workloads into line with the pair, and
 // writes the status.
 func (r reporter) Report(ctx context.Context, s *scope.Scope, decision rotation.Decision, result lifecycle.Result) (time.Time, error) {
-	if result.Problem != nil && result.Problem.OfApp {
+	if result.Problem != nil && result.Problem.AppRefused {
 		r.appSource.Doubt(s.Token)
 	}
 	if s.Pair != nil {

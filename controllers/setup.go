@@ -152,9 +152,13 @@ func New(mgr manager.Manager, options Options) (*Reconciler, error) {
 		App:     r.appOf,
 		Leading: mgr.Elected(), Aggregate: options.AggregateMetrics,
 	})
+	named := r.appSource.All
+	if options.AggregateMetrics { // A tenant can make any number of GitHubApps.
+		named = r.appSource.AllOffered
+	}
 	collector := &processmetrics.Collector{Runners: []*runner.Runner{r.Runner, checkRunner}, Outbox: options.Outbox, Limiter: r.Limiter, Revocations: revocations}
 	err = errors.Join(metrics.Registry.Register(collector), metrics.Registry.Register(options.Watched),
-		metrics.Registry.Register(&tokencount.Collector{Counter: r.tokens, Apps: r.appSource.All}))
+		metrics.Registry.Register(&tokencount.Collector{Counter: r.tokens, Apps: named, Leading: mgr.Elected()}))
 	if err != nil && !options.SkipNameValidation {
 		return nil, fmt.Errorf("register the metrics: %w", err)
 	}

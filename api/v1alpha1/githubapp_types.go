@@ -149,7 +149,7 @@ type AppPolicy struct {
 
 // GitHubAppStatus is a report about an App. No client secret ever stands in it, nor the name of a namespace.
 type GitHubAppStatus struct {
-	// conditions are Ready, CredentialsValid where there is a client secret, and Stalled while Ready is False.
+	// conditions are Ready, CredentialsValid where there is a client secret, and Stalled or Reconciling while Ready is False.
 	// +optional
 	// +listType=map
 	// +listMapKey=type

@@ -90,7 +90,7 @@ func (r *Resolver) Admits(ctx context.Context, app *v1alpha1.ClusterGitHubApp, t
 	if err != nil || !allowed {
 		return false, err
 	}
-	return violation(token, &app.Spec.Policy, cmp.Or(app.Spec.Host, v1alpha1.DefaultHost)) == nil && r.userRequired(token) == nil, nil
+	return violation(token, &app.Spec.Policy, cmp.Or(app.Spec.Host, v1alpha1.DefaultHost)) == nil, nil
 }
 
 // Allows reports whether the resources of a namespace may use a ClusterGitHubApp.

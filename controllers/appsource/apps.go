@@ -107,8 +107,9 @@ func (a *Apps) Doubt(token *v1alpha1.GitHubUserToken) {
 	if ref.Kind == v1alpha1.KindGitHubApp {
 		name.Namespace = token.Namespace
 	}
-	a.statuses[ref.Kind].Doubt(name)
-	a.looks[ref.Kind].add(name)
+	if wait, news := a.statuses[ref.Kind].Doubt(name); news {
+		a.looks[ref.Kind].addAfter(name, max(wait, usersPause))
+	}
 }
 
 // Setup sets up the indexes and the controllers of the statuses of Apps.

@@ -123,7 +123,10 @@ func (l *lookAgain) Start(_ context.Context, target workqueue.TypedRateLimitingI
 }
 
 // add has an App looked at. Before the controller runs there is no need to: it begins with all.
-func (l *lookAgain) add(name types.NamespacedName) {
+func (l *lookAgain) add(name types.NamespacedName) { l.addAfter(name, 0) }
+
+// addAfter has an App looked at after a while.
+func (l *lookAgain) addAfter(name types.NamespacedName, wait time.Duration) {
 	if l == nil {
 		return // Its kind is not watched.
 	}
@@ -131,6 +134,6 @@ func (l *lookAgain) add(name types.NamespacedName) {
 	target := l.target
 	l.mu.Unlock()
 	if target != nil {
-		target.Add(ctrl.Request{NamespacedName: name})
+		target.AddAfter(ctrl.Request{NamespacedName: name}, wait)
 	}
 }

@@ -32,14 +32,30 @@ func (r *Reconciler) describe(ctx context.Context, a app, used usage) (time.Dura
 		return 0, err
 	}
 	set(a, ready, now)
-	if ready.Status == metav1.ConditionFalse && a.GetDeletionTimestamp() == nil {
-		stalled := ready // Nothing but a person changes it.
-		stalled.Type, stalled.Status = v1alpha1.ConditionStalled, metav1.ConditionTrue
-		set(a, stalled, now)
-	} else {
-		meta.RemoveStatusCondition(&status.Conditions, v1alpha1.ConditionStalled)
+	waits := waitsFor(a, ready)
+	for _, kind := range []string{v1alpha1.ConditionReconciling, v1alpha1.ConditionStalled} {
+		if kind != waits {
+			meta.RemoveStatusCondition(&status.Conditions, kind)
+			continue
+		}
+		same := ready
+		same.Type, same.Status = kind, metav1.ConditionTrue
+		set(a, same, now)
 	}
 	return min(again, countPause*time.Duration(1+used.tokens/manyTokens)), nil
+}
+
+// waitsFor is Stalled where nothing but a person makes the App usable, and Reconciling where GitHub is asked again: it takes
+// some minutes to know a new client secret everywhere. Empty when the App is usable, or being deleted.
+func waitsFor(a app, ready metav1.Condition) string {
+	switch {
+	case ready.Status != metav1.ConditionFalse || a.GetDeletionTimestamp() != nil:
+		return ""
+	case ready.Reason == v1alpha1.ReasonIncorrectClientCredentials:
+		return v1alpha1.ConditionReconciling
+	default:
+		return v1alpha1.ConditionStalled
+	}
 }
 
 func set(a app, condition metav1.Condition, now time.Time) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -31,6 +32,9 @@ const doubtPause = time.Minute
 // everywhere.
 var failedCheck = backoff.Backoff{First: time.Minute, Max: time.Hour}
 
+// hashSeed makes the hashes of client secrets worth nothing outside of this process.
+var hashSeed = maphash.MakeSeed()
+
 // madeUp is a token that no App has given out. Of an App that proves itself by its client secret GitHub answers that it knows no
 // such token (404), and of any other that it does not know the App (401).
 var madeUp = credential.NewAccessToken("ghu_000000000000000000000000000000000000")
@@ -40,8 +44,10 @@ type note struct {
 	// about is what was looked at.
 	about about
 	// version is that of the Secret that was read, and told what the watch had told of it until then: both stand for it.
-	version   string
-	told      told
+	version string
+	told    told
+	// value is a hash of the client secret, which has the same one in each version that holds the same.
+	value     uint64
 	condition metav1.Condition
 	failures  int
 	// at is when it was found out, and next is when to look again, by the monotonic clock.
@@ -90,13 +96,16 @@ func (r *Reconciler) credentials(ctx context.Context, a app) (*metav1.Condition,
 		return nil, 0, fmt.Errorf("read the client secret of the App: %w", err)
 	}
 	found := note{about: of, version: version, told: now, at: mono}
-	same := known.about == of && known.version == version
+	if missing == nil {
+		found.value = maphash.String(hashSeed, secret.Reveal())
+	}
+	same := known.about == of && known.value == found.value
 	if missing != nil {
 		found.condition = condition(metav1.ConditionFalse, missing.Reason, missing.Message)
 		return r.remember(a, found, checkAgain, mono)
 	}
 	if same && mono < known.next {
-		known.told = now // It was written without a change of what it holds.
+		known.version, known.told = version, now // It was written without a change of what it holds.
 		return r.remember(a, known, known.next-mono, mono)
 	}
 	who := restlimit.Caller{UID: a.GetUID(), Namespace: a.GetNamespace()}
@@ -121,15 +130,18 @@ func (r *Reconciler) credentials(ctx context.Context, a app) (*metav1.Condition,
 }
 
 // Doubt has GitHub asked again about the client secret of an App, a minute after it was asked last at the soonest: it has
-// refused the App to somebody who uses it. The caller has the App looked at. What is known to be amiss is looked at again anyway.
-func (r *Reconciler) Doubt(name types.NamespacedName) {
+// refused the App to somebody who uses it. What is known to be amiss is looked at again anyway. news reports that it was not
+// doubted yet; the caller then has the App looked at after the wait.
+func (r *Reconciler) Doubt(name types.NamespacedName) (wait time.Duration, news bool) {
+	mono := r.options.Clock.Monotonic()
 	for _, uid := range r.options.Memory.UIDs(name) {
 		r.notes.Peek(uid, func(n *note) {
-			if n.condition.Status == metav1.ConditionTrue {
-				n.next = min(n.next, n.at+doubtPause)
+			if doubted := n.at + doubtPause; n.condition.Status == metav1.ConditionTrue && doubted < n.next {
+				n.next, wait, news = doubted, max(0, doubted-mono), true
 			}
 		})
 	}
+	return wait, news
 }
 
 func (r *Reconciler) told(secret types.NamespacedName) told {

@@ -1,6 +1,7 @@
 package appstatus
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -48,7 +49,9 @@ type world struct {
 	reads []types.NamespacedName
 	// version is that of the Secret; empty when there is none. silent is a watch that tells nothing.
 	version string
-	silent  bool
+	// value is what makes one client secret another. Default: the version.
+	value  string
+	silent bool
 	// turn is whether there is one.
 	turn bool
 	// cancelled are those who wait for one no more.
@@ -82,7 +85,7 @@ func newWorld(t *testing.T, cluster bool) *world {
 			if w.version == "" {
 				return credential.ClientSecret{}, "", &problem.Problem{Reason: v1alpha1.ReasonClientSecretMissing, Message: "There is none."}, nil
 			}
-			return credential.NewClientSecret("secret-" + w.version), w.version, nil, w.fail
+			return credential.NewClientSecret("secret-" + cmp.Or(w.value, w.version)), w.version, nil, w.fail
 		},
 		Version: func(types.NamespacedName) (string, bool) { return w.version, !w.silent },
 		Memory:  memory.NewStore(),
@@ -231,9 +234,14 @@ func TestAppStatusConditions(t *testing.T) {
 			if found.AppStatus().ObservedGeneration != 3 {
 				t.Error("the status speaks of another spec")
 			}
-			stalled := meta.FindStatusCondition(found.AppStatus().Conditions, v1alpha1.ConditionStalled)
-			if (stalled != nil) != (c.ready == "False") || stalled != nil && (stalled.Reason != c.reason || stalled.Status != "True") {
-				t.Errorf("Stalled is %+v", stalled)
+			for kind, want := range map[string]bool{
+				v1alpha1.ConditionStalled:     c.ready == "False" && c.reason != v1alpha1.ReasonIncorrectClientCredentials,
+				v1alpha1.ConditionReconciling: c.reason == v1alpha1.ReasonIncorrectClientCredentials,
+			} {
+				condition := meta.FindStatusCondition(found.AppStatus().Conditions, kind)
+				if (condition != nil) != want || want && (condition.Reason != c.reason || condition.Status != "True") {
+					t.Errorf("%s is %+v", kind, condition)
+				}
 			}
 			w.keepStatus(name, found)
 		})
@@ -267,19 +275,22 @@ func TestAppStatusAsksGitHubWhenItMayHaveChangedAndOnceADay(t *testing.T) {
 	look(1, 1, "within a day")
 	w.clock.Mono += time.Hour
 	look(2, 2, "a day later")
-	w.version = "2"
+	w.version, w.value = "2", "2"
 	look(3, 3, "another version of the Secret")
+	w.version = "2 again"
+	look(3, 4, "another version of the same value")
+	look(3, 4, "nothing has changed since")
 	w.silent = true
-	look(3, 4, "a watch that tells nothing")
+	look(3, 5, "a watch that tells nothing")
 	w.silent = false
 	w.answer = &github.Error{Reason: github.IncorrectClientCredentials}
-	w.version = "3"
+	w.version, w.value = "3", ""
 	_, again := w.reconcile()
 	if len(w.asked) != 4 || again != time.Minute {
 		t.Errorf("after a refusal it is looked at again in %s", again)
 	}
 	w.clock.Mono += 2 * time.Minute
-	look(5, 6, "some time after a refusal")
+	look(5, 7, "some time after a refusal")
 	if w.asked[4].ClientSecret != credential.NewClientSecret("secret-3") || w.asked[4].ClientID != "Iv23li" {
 		t.Errorf("asked about %v", w.asked[4].ClientID)
 	}

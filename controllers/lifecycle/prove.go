@@ -105,7 +105,7 @@ func (v *prover) proveNow(log logr.Logger, token *v1alpha1.GitHubUserToken, ref 
 		if err != nil {
 			p := problem.Problem{Reason: v1alpha1.ReasonGitHubUnavailable, Message: "GitHub could not be asked about the restored pair: " + words.Of(err) + "."}
 			if failed, ok := errors.AsType[*github.Error](err); ok {
-				p.Reason, p.OfApp = words.ReasonOf(failed), words.IsOfApp(failed)
+				p.Reason, p.OfApp, p.AppRefused = words.ReasonOf(failed), words.IsOfApp(failed), words.IsAppRefused(failed)
 			}
 			fail(p, retry.After(err))
 			return

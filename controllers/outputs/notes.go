@@ -37,10 +37,25 @@ type round struct {
 	// writers is how many are at it: a rotation and a reconcile may be at once.
 	writers int
 	// gone are the Secrets that the cache has shown to be deleted since: one that was created in this round may be gone
-	// before the answer to its creation is here.
+	// before the answer to its creation is here. Beyond maxGone they are not known any more, and lost is set.
 	gone []types.UID
+	lost bool
 	// disturbed reports that a Secret of theirs has changed since: what they saw in their way may be gone.
 	disturbed bool
+}
+
+// maxGone is of how many Secrets it is known that they were deleted in a round: a tenant can make and delete any number.
+const maxGone = 64
+
+func (r *round) goes(secret types.UID) {
+	if r.lost = r.lost || len(r.gone) >= maxGone; !r.lost {
+		r.gone = append(r.gone, secret)
+	}
+}
+
+// mayBeGone reports whether a Secret that was just written may have been deleted since.
+func (r *round) mayBeGone(secret types.UID) bool {
+	return r != nil && (r.lost || slices.Contains(r.gone, secret))
 }
 
 // note is what is remembered of one output.
@@ -145,7 +160,7 @@ func (b notebook) wrote(uid types.UID, name string, meta *metav1.ObjectMeta) {
 	written.ManagedFields = dataManagers(meta.ManagedFields)
 	b.change(uid, name, func(n *notes, remembered *note) {
 		*remembered = note{contest: remembered.contest}
-		if n.round == nil || !slices.Contains(n.round.gone, meta.UID) {
+		if !n.round.mayBeGone(meta.UID) {
 			remembered.written, remembered.writtenAt = written, mono
 		}
 	})

@@ -2,6 +2,7 @@ package outputs
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -313,6 +314,26 @@ func TestOutputThatIsGoneBeforeItsCreationIsAnsweredIsMadeAgain(t *testing.T) {
 	}
 	w.sync()
 	w.wantRequests()
+}
+
+// Others that are made and deleted meanwhile, however many, cost nothing but that what is written is not remembered.
+func TestOutputIsNotRememberedWhereTooManyHaveGone(t *testing.T) {
+	w := newWorld(t, opaque("out"))
+	w.server.freeze()
+	w.server.created = func(types.UID) {
+		w.server.created = nil
+		for n := range 10 * maxGone {
+			w.Gone("uid-1", "another", types.UID(fmt.Sprint(n)))
+		}
+		w.notes.slot.Peek("uid-1", func(n *notes) {
+			if len(n.round.gone) > maxGone {
+				t.Errorf("%d are remembered", len(n.round.gone))
+			}
+		})
+	}
+	w.published()
+	w.sync()
+	w.wantRequests("create out", "get out", "get pair octocat", "update out")
 }
 
 // Its owner and label were taken off before it was deleted, so that no event told whose it was.

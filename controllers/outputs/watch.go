@@ -26,7 +26,7 @@ func (o *Outputs) Reconsider(uid types.UID) {
 func (o *Outputs) Gone(uid types.UID, name string, secret types.UID) {
 	o.notes.change(uid, name, func(n *notes, remembered *note) {
 		if n.round != nil {
-			n.round.gone = append(n.round.gone, secret)
+			n.round.goes(secret)
 		}
 		if remembered.written != nil && remembered.written.UID == secret {
 			remembered.forgetWritten()

@@ -19,7 +19,7 @@ type app struct {
 }
 
 // appConditionTypes are the types of conditions that the operator writes of an App.
-var appConditionTypes = []string{v1alpha1.ConditionReady, v1alpha1.ConditionCredentialsValid}
+var appConditionTypes = []string{v1alpha1.ConditionReady, v1alpha1.ConditionCredentialsValid, v1alpha1.ConditionReconciling, v1alpha1.ConditionStalled}
 
 // appReasons are the reasons in them that GitHubUserTokens have not.
 var appReasons = map[string]bool{

@@ -26,8 +26,22 @@ var (
 // Collector computes the metrics of a Counter when they are asked for.
 type Collector struct {
 	Counter *Counter
-	// Apps are the objects that there are. An error means that it is not known.
+	// Apps are the objects that have series of their own. An error means that it is not known.
 	Apps func(ctx context.Context) ([]App, error)
+	// Leading is closed when this process counts: there is nothing to tell before. Nil: it always does.
+	Leading <-chan struct{}
+}
+
+func (c *Collector) leads() bool {
+	if c.Leading == nil {
+		return true
+	}
+	select {
+	case <-c.Leading:
+		return true
+	default:
+		return false
+	}
 }
 
 // Describe implements prometheus.Collector.
@@ -38,6 +52,9 @@ func (c *Collector) Describe(descriptions chan<- *prometheus.Desc) {
 
 // Collect implements prometheus.Collector.
 func (c *Collector) Collect(found chan<- prometheus.Metric) {
+	if !c.leads() {
+		return
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	apps, err := c.Apps(ctx)

@@ -26,7 +26,7 @@ func Failure(result rotation.Result) *problem.Problem {
 	case result.Outcome == rotation.NotFenced:
 		return &problem.Problem{Reason: v1alpha1.ReasonAPIServerUnavailable, Message: "Nothing was exchanged, because the intent could not be written first: " + Of(result.Err) + "."}
 	case errors.As(result.Err, &failed):
-		return &problem.Problem{Reason: ReasonOf(failed), Message: Sentence(failed.Error()), OfApp: IsOfApp(failed), Ambiguous: result.Outcome == rotation.Unknown}
+		return &problem.Problem{Reason: ReasonOf(failed), Message: Sentence(failed.Error()), OfApp: IsOfApp(failed), AppRefused: IsAppRefused(failed), Ambiguous: result.Outcome == rotation.Unknown}
 	default:
 		return &problem.Problem{Reason: v1alpha1.ReasonGitHubUnavailable, Message: Sentence(Of(result.Err)), Ambiguous: true}
 	}

@@ -5,6 +5,11 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/internal/github"
 )
 
+// IsAppRefused reports whether GitHub has refused the client ID or client secret of the App.
+func IsAppRefused(err *github.Error) bool {
+	return err.Reason == github.IncorrectClientCredentials || err.Reason == github.UnknownClient
+}
+
 // IsOfApp reports whether it is the administrator of the App who has to do something about an error of GitHub's, rather than
 // whoever made the resource or owns the account.
 func IsOfApp(err *github.Error) bool {

@@ -11,7 +11,7 @@ if status.observedGeneration ~= obj.metadata.generation then
 end
 for _, c in ipairs(status.conditions) do
   if c.type == "Ready" then
-    -- Nobody but a person can make an App usable that is not.
+    -- What is not usable waits for a person, or for GitHub to take a client secret that it has refused.
     hs.status = c.status == "True" and "Healthy" or "Degraded"
     hs.message = c.message
   end

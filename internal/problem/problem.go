@@ -24,6 +24,8 @@ type Problem struct {
 	Transient bool
 	// OfApp reports that whoever administers the App has to act, who may be somebody else than who made the resource.
 	OfApp bool
+	// AppRefused reports that GitHub has refused the client ID or client secret of the App.
+	AppRefused bool
 	// RetryAt is when the next try is, by the wall clock; zero when there is none, or its time is not known.
 	RetryAt time.Time
 }

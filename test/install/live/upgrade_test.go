@@ -79,9 +79,9 @@ func TestUpgradeAndDowngradeWhileAppsAreInUse(t *testing.T) {
 	w.Program, w.Unknown = program, newFlags
 	w.start()
 	w.serves() // All others.
-	for _, name := range w.using {
+	for name, field := range map[string]string{w.using[0]: "spec.app.ref", w.using[1]: "spec.app.ref", loginOnly: "spec.login"} {
 		_, err := w.Kubectl(t.Context(), "-n", namespace, "annotate", "ghut", name, "test=downgrade")
-		if err == nil || !strings.Contains(err.Error(), name) || !strings.Contains(err.Error(), "spec.app.ref") {
+		if err == nil || !strings.Contains(err.Error(), name) || !strings.Contains(err.Error(), field) {
 			t.Errorf("what is written to %s: %v", name, err)
 		}
 	}
@@ -100,6 +100,9 @@ func TestUpgradeAndDowngradeWhileAppsAreInUse(t *testing.T) {
 		if resource := w.resource(name); resource.Spec.App.Ref == nil {
 			t.Errorf("%s has lost its App", name)
 		}
+	}
+	if w.resource(loginOnly).Spec.Login == nil {
+		t.Error("the resource without a seed has lost its login")
 	}
 	w.unchanged(before, "after the next upgrade")
 	w.refreshAll(w.using)

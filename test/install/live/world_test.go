@@ -137,8 +137,11 @@ func (w *world) createResources() {
 	}
 }
 
+// loginOnly is a resource for people who log in, by a field that the previous release does not know.
+const loginOnly = "login-only"
+
 // createAppsAndUsers makes an App of each kind and a resource that uses it, of the same name, and waits until both are ready. The
-// client secret of the one is in the operator's namespace.
+// client secret of the one is in the operator's namespace. It also makes loginOnly.
 func (w *world) createAppsAndUsers() {
 	w.t.Helper()
 	ctx := w.t.Context()
@@ -160,6 +163,9 @@ func (w *world) createAppsAndUsers() {
 		resource.Spec.App = v1alpha1.App{Ref: &v1alpha1.AppReference{Kind: kind, Name: name}}
 		w.must(w.api.Create(ctx, resource))
 	}
+	asked := suite.Resource(namespace, loginOnly, "github.com", clientID)
+	asked.Spec.RefreshTokenRef, asked.Spec.Login = nil, &v1alpha1.Login{Methods: []v1alpha1.LoginMethod{v1alpha1.LoginMethodDeviceFlow}}
+	w.must(w.api.Create(ctx, asked))
 	for _, name := range []string{"mine", "ours"} {
 		suite.Eventually(w.t, patience, name+", which refers to an App, is ready", func() (bool, string) {
 			resource := w.resource(name)
