@@ -20,9 +20,11 @@ func TestE2ERolloutOfAVersionThatCannotWorkStopsAtItsFirstPod(t *testing.T) {
 	newNamespace(t, "rollout", "restricted")
 	k := login(t, "rollout", nil)
 	for what, patch := range map[string]string{
-		"without permissions":             `[{"op": "replace", "path": "/spec/template/spec/serviceAccountName", "value": "default"}]`,
-		"without room in its outbox":      `[{"op": "replace", "path": "/spec/template/spec/volumes/0/emptyDir/sizeLimit", "value": "1Mi"}]`,
-		"with a Secret that is not there": `[{"op": "add", "path": "/spec/template/spec/volumes/-", "value": {"name": "x", "secret": {"secretName": "nowhere"}}}]`,
+		"without permissions":        `[{"op": "replace", "path": "/spec/template/spec/serviceAccountName", "value": "default"}]`,
+		"without room in its outbox": `[{"op": "replace", "path": "/spec/template/spec/volumes/0/emptyDir/sizeLimit", "value": "1Mi"}]`,
+		// A kubelet looks at no volume that nothing mounts.
+		"with a Secret that is not there": `[{"op": "add", "path": "/spec/template/spec/volumes/-", "value": {"name": "x", "secret": {"secretName": "nowhere"}}},
+			{"op": "add", "path": "/spec/template/spec/containers/0/volumeMounts/-", "value": {"name": "x", "mountPath": "/x"}}]`,
 	} {
 		t.Run(what, func(t *testing.T) {
 			before := map[string]bool{}
