@@ -61,11 +61,11 @@ func (s *Stage) StartOperator(ctx context.Context, extra ...string) error {
 	s.Operator = controlplane.NewProcess(controlplane.Program{
 		Name: "the operator", Path: s.binary("github-user-token-operator"),
 		Args: append(append(arguments, kept...), extra...),
-		Env: []string{
+		Env: append([]string{
 			"HOME=" + home, "TMPDIR=" + home, "KUBECONFIG=" + kubeconfig,
 			"HTTPS_PROXY=" + proxy, "NO_PROXY=127.0.0.1",
 			"GOGC=50", "GOMEMLIMIT=512MiB", // As in config/manager.
-		},
+		}, s.options.OperatorEnv...),
 		Dir: home, LogPath: s.Path("operator.log"),
 		Ready: func(ctx context.Context) error { return probe(ctx, "http://"+addresses[0]+"/readyz") },
 	})

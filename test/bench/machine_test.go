@@ -1,0 +1,121 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"time"
+
+	"github.com/githubusertoken/github-user-token-operator/test/suite"
+)
+
+// usage is the processor time that each process has used.
+type usage struct{ operator, apiServer, etcd, standIn, others time.Duration }
+
+// takeUsage reads it. The others are kube-controller-manager and this process, in which the plain client is.
+func takeUsage() usage {
+	of := func(pid int) time.Duration { took, _ := suite.ProcessorTime(pid); return took }
+	s := the.stage
+	return usage{
+		operator: of(s.Operator.PID()), apiServer: of(s.Plane.APIServer.PID()), etcd: of(s.Plane.Etcd.PID()),
+		standIn: of(s.GitHubPID()), others: of(s.Plane.ControllerManager.PID()) + of(os.Getpid()),
+	}
+}
+
+func (u usage) minus(v usage) usage {
+	return usage{u.operator - v.operator, u.apiServer - v.apiServer, u.etcd - v.etcd, u.standIn - v.standIn, u.others - v.others}
+}
+
+// startOperator starts it and waits until nothing is left to do. It returns after how long it was ready, and settled.
+func startOperator(ctx context.Context) (ready, done time.Duration, err error) {
+	began := time.Now()
+	if err := the.stage.Operator.Start(ctx); err != nil {
+		return 0, 0, err
+	}
+	ready = time.Since(began)
+	ended, err := settled(ctx)
+	return ready, ended.Sub(began), err
+}
+
+// settled waits until the operator rests, and returns since when it does.
+func settled(ctx context.Context) (time.Time, error) {
+	const pause, quiet, most = 250 * time.Millisecond, 6, 10 * time.Millisecond
+	pid := the.stage.Operator.PID()
+	before, _ := suite.ProcessorTime(pid)
+	rests, since := 0, time.Now()
+	for end := time.Now().Add(30 * time.Minute); rests < quiet; {
+		if time.Now().After(end) || ctx.Err() != nil || the.stage.Operator.PID() != pid {
+			return since, fmt.Errorf("the operator does not come to rest; the end of its log:\n%s", the.stage.Operator.LogTail())
+		}
+		time.Sleep(pause)
+		now, _ := suite.ProcessorTime(pid)
+		rests++
+		if now-before > most {
+			rests, since = 0, time.Now()
+		}
+		before = now
+	}
+	return since, nil
+}
+
+func stopOperator(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	return the.stage.Operator.Stop(ctx)
+}
+
+// allocations are the objects and bytes that the operator has allocated so far.
+func allocations(ctx context.Context) (objects, bytes float64, err error) {
+	text, err := fetch(ctx, "http://"+the.stage.MetricsAddress+"/metrics")
+	if err != nil {
+		return 0, 0, err
+	}
+	of := func(name string) float64 {
+		match := regexp.MustCompile(`(?m)^` + name + ` (\S+)$`).FindSubmatch(text)
+		if match == nil {
+			return 0
+		}
+		value, _ := strconv.ParseFloat(string(match[1]), 64)
+		return value
+	}
+	return of("go_memstats_mallocs_total"), of("go_memstats_alloc_bytes_total"), nil
+}
+
+func fetch(ctx context.Context, url string) ([]byte, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return nil, fmt.Errorf("ask the operator: %w", err)
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return nil, fmt.Errorf("ask the operator: %w", err)
+	}
+	defer response.Body.Close()
+	content, err := io.ReadAll(response.Body)
+	if err == nil && response.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%s: %s", url, response.Status)
+	}
+	return content, err
+}
+
+// profileFor takes a profile of the operator for so long, under a name, once. It returns at once; wait ends it.
+func profileFor(ctx context.Context, name string, length time.Duration) (wait func() error) {
+	file := filepath.Join(settings.profile, name+".pprof")
+	if _, err := os.Stat(file); settings.profile == "" || err == nil {
+		return func() error { return nil }
+	}
+	ended := make(chan error, 1)
+	go func() {
+		content, err := fetch(ctx, fmt.Sprintf("http://%s/debug/pprof/profile?seconds=%d", the.debug, int(length.Seconds())))
+		if err == nil {
+			err = os.WriteFile(file, content, 0o600)
+		}
+		ended <- err
+	}()
+	return func() error { return <-ended }
+}
