@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	ctrllog "sigs.k8s.io/controller-runtime/pkg/log"
 
+	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/hack/controlplane"
 	"github.com/githubusertoken/github-user-token-operator/hack/demo/stage"
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
@@ -53,7 +55,7 @@ func run(m *testing.M) (int, error) {
 	ctrllog.SetLogger(logr.Discard())
 	var err error
 	the.stage, err = stage.Start(ctx, stage.Options{
-		Log: os.Stderr, AuditPolicy: suite.AuditPolicy, APIServerArgs: []string{"--audit-log-maxsize=100000"},
+		Log: os.Stderr, AuditPolicy: strings.Replace(suite.AuditPolicy, v1alpha1.GroupVersion.Group+"}", v1alpha1.GroupVersion.Group+"}\n  - {group: "+bareGroup+"}", 1), APIServerArgs: []string{"--audit-log-maxsize=100000"},
 		OperatorEnv: []string{"GOMEMLIMIT=4GiB"}, // The limit of config/manager is for 30,000 resources.
 	})
 	if err != nil {
