@@ -11,6 +11,8 @@ const (
 	mostRenewalWrites, mostRenewalReads = 3, 1
 	mostIssueWrites, mostIssueReads     = 7, 6
 	mostEvents                          = 1
+	mostDeletionWrites                  = 4
+	mostDeletionReads                   = 6
 )
 
 func TestBenchRenewal(t *testing.T) {

@@ -78,8 +78,8 @@ func (s shape) field(ctx context.Context, group string) (*field, error) {
 	return f, f.login(ctx, f.subjects)
 }
 
-// store stores them, and returns when the first is due.
-func (s shape) store(ctx context.Context, f *field) (first time.Time, err error) {
+// store stores them, and returns when the first is due: at once, or after a lead.
+func (s shape) store(ctx context.Context, f *field, lead time.Duration) (first time.Time, err error) {
 	if s.issue {
 		for _, subject := range f.subjects {
 			subject.seed.Data["refresh_token"] = []byte(subject.spends.Reveal())
@@ -91,7 +91,7 @@ func (s shape) store(ctx context.Context, f *field) (first time.Time, err error)
 		}
 		return first, err
 	}
-	first = time.Now().Add(s.lead())
+	first = time.Now().Add(lead)
 	for i, subject := range f.subjects {
 		subject.holds(credential.NewAccessToken(junk("ghu_", 36)), subject.spends, first.Add(s.at(i)))
 		if f.group == bareGroup {
@@ -151,12 +151,12 @@ func (m *measure) beginIssue(ctx context.Context, s shape, f *field) (first time
 	}
 	m.calls = newWatchdog(theOperator, f.subjects)
 	m.usage = takeUsage()
-	return s.store(ctx, f)
+	return s.store(ctx, f, 0)
 }
 
 // beginRenewal starts the operator among the resources, and waits until the first is due. Nothing may be written before.
 func (m *measure) beginRenewal(ctx context.Context, s shape, f *field) (first time.Time, err error) {
-	if first, err = s.store(ctx, f); err != nil {
+	if first, err = s.store(ctx, f, s.lead()); err != nil {
 		return first, err
 	}
 	if err := the.audit.skip(); err != nil {
@@ -198,7 +198,7 @@ func (s shape) byPlain(ctx context.Context, bare bool) (*measure, error) {
 	}
 	defer p.stop()
 	m.calls = newWatchdog(thePlain, f.subjects)
-	first, err := s.store(ctx, f)
+	first, err := s.store(ctx, f, time.Second+time.Duration(s.cycles)*time.Millisecond)
 	if err != nil {
 		return nil, err
 	}
