@@ -3,6 +3,7 @@ package controllers
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/util/workqueue"
@@ -57,16 +58,10 @@ const maxName = 253
 
 // secretEvents maps Secrets of ours to their resources, and first tells whoever remembers something of them.
 func (r *Reconciler) secretEvents() handler.TypedEventHandler[client.Object, reconcile.Request] {
-	enqueue := func(object client.Object, marked bool, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
+	enqueue := func(object client.Object, marked, starting bool, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
 		pair := pairOf(object)
 		if name, ok := leftovers.NameOf(pair); ok && len(name.Name) <= maxName {
-			request := reconcile.Request{NamespacedName: name}
-			// After a start what is due goes before the many for which nothing is.
-			if due := pair.NextRefreshAt; !due.IsZero() && !r.Clock.Now().Before(due) {
-				addUrgently(queue, request)
-			} else {
-				queue.Add(request)
-			}
+			r.enqueuePair(queue, reconcile.Request{NamespacedName: name}, pair.NextRefreshAt, starting)
 		}
 		if marked {
 			r.isInTheWay(client.ObjectKeyFromObject(object))
@@ -75,19 +70,33 @@ func (r *Reconciler) secretEvents() handler.TypedEventHandler[client.Object, rec
 	return handler.TypedFuncs[client.Object, reconcile.Request]{
 		CreateFunc: func(_ context.Context, e event.CreateEvent, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
 			r.lifecycle.PairSeen(pairOf(e.Object))
-			enqueue(e.Object, !e.IsInInitialList, queue) // A start has every resource reconciled.
+			enqueue(e.Object, !e.IsInInitialList, e.IsInInitialList, queue) // A start has every resource reconciled.
 		},
 		UpdateFunc: func(_ context.Context, e event.UpdateEvent, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
 			r.lifecycle.PairChanged(pairOf(e.ObjectOld), pairOf(e.ObjectNew))
-			enqueue(e.ObjectNew, marksOf(e.ObjectOld) != marksOf(e.ObjectNew), queue)
+			enqueue(e.ObjectNew, marksOf(e.ObjectOld) != marksOf(e.ObjectNew), false, queue)
 		},
 		DeleteFunc: func(_ context.Context, e event.DeleteEvent, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
 			if controller := metav1.GetControllerOfNoCopy(e.Object); controller != nil {
 				r.outputs.Gone(controller.UID, e.Object.GetName(), e.Object.GetUID())
 			}
 			r.lifecycle.PairChanged(pairOf(e.Object), nil)
-			enqueue(e.Object, true, queue)
+			enqueue(e.Object, true, false, queue)
 		},
+	}
+}
+
+// enqueuePair has the resource of a pair reconciled. What is due goes before the many for which nothing is. Those come last that a
+// start brings, and until it is their turn something may have become due: then they go first as well.
+func (r *Reconciler) enqueuePair(queue workqueue.TypedRateLimitingInterface[reconcile.Request], request reconcile.Request, due time.Time, starting bool) {
+	now := r.Clock.Now()
+	if !due.IsZero() && !now.Before(due) {
+		addUrgently(queue, request)
+		return
+	}
+	queue.Add(request)
+	if starting && !due.IsZero() {
+		addUrgentlyAfter(queue, request, due.Sub(now))
 	}
 }
 
