@@ -79,6 +79,9 @@ func (w *watchdog) saw(event suite.AuditEvent) {
 	if event.ObjectRef.Subresource != "" {
 		what += "/" + event.ObjectRef.Subresource
 	}
+	if event.ObjectRef.Resource == "secrets" {
+		what += " (" + kindOf(event.ObjectRef.Name) + ")"
+	}
 	w.calls[what]++
 	w.last = event.Completed
 	if event.ResponseStatus.Code >= 300 {
@@ -100,6 +103,24 @@ func (w *watchdog) saw(event suite.AuditEvent) {
 		cycle.reported = event.Completed
 		w.reported++
 	}
+}
+
+// kindOf says what a Secret is, by its name.
+func kindOf(secret string) string {
+	switch {
+	case strings.HasSuffix(secret, "-token"):
+		return "pair"
+	case strings.HasSuffix(secret, "-seed"):
+		return "seed"
+	case strings.HasPrefix(secret, "github-user-token-"):
+		kind, _, _ := strings.Cut(strings.TrimPrefix(secret, "github-user-token-"), "-")
+		return kind
+	case secret == "github-app":
+		return "client secret"
+	case secret == "":
+		return "list"
+	}
+	return "other"
 }
 
 func isWrite(verb string) bool {

@@ -122,7 +122,7 @@ func (s shape) byOperator(ctx context.Context) (*measure, error) {
 	if err != nil {
 		return nil, err
 	}
-	profiled := profileFor(ctx, s.name, max(time.Duration(s.cycles)*8*time.Millisecond, s.at(s.cycles)))
+	profiled := profile(ctx, s.name, s.cycles, true)
 	if err := m.await(ctx, f, first); err != nil {
 		return nil, fmt.Errorf("%w; the end of the operator's log:\n%s", err, the.stage.Operator.LogTail())
 	}
@@ -215,6 +215,7 @@ func (s shape) byPlain(ctx context.Context, bare bool) (*measure, error) {
 	}
 	time.Sleep(time.Until(first))
 	took := takeUsage()
+	profiled := profile(ctx, s.name+" "+m.client, s.cycles, false)
 	if err := s.play(ctx, f.subjects, first, do); err != nil {
 		return nil, fmt.Errorf("%s by the %s client: %w", s.name, m.client, err)
 	}
@@ -222,6 +223,9 @@ func (s shape) byPlain(ctx context.Context, bare bool) (*measure, error) {
 		return nil, err
 	}
 	m.usage = takeUsage().minus(took)
+	if err := profiled(); err != nil {
+		return nil, err
+	}
 	return m, f.remove(ctx)
 }
 

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -10,6 +11,8 @@ import (
 	"regexp"
 	"strconv"
 	"time"
+
+	"k8s.io/client-go/kubernetes"
 
 	"github.com/githubusertoken/github-user-token-operator/test/suite"
 )
@@ -103,19 +106,43 @@ func fetch(ctx context.Context, url string) ([]byte, error) {
 	return content, err
 }
 
-// profileFor takes a profile of the operator for so long, under a name, once. It returns at once; wait ends it.
-func profileFor(ctx context.Context, name string, length time.Duration) (wait func() error) {
-	file := filepath.Join(settings.profile, name+".pprof")
-	if _, err := os.Stat(file); settings.profile == "" || err == nil {
+// profile takes profiles of the API server, and of the operator where that is at work, once for each name, while so many
+// cycles are made. It returns at once; wait ends it.
+func profile(ctx context.Context, name string, cycles int, operator bool) (wait func() error) {
+	if settings.profile == "" {
 		return func() error { return nil }
 	}
-	ended := make(chan error, 1)
-	go func() {
-		content, err := fetch(ctx, fmt.Sprintf("http://%s/debug/pprof/profile?seconds=%d", the.debug, int(length.Seconds())))
-		if err == nil {
-			err = os.WriteFile(file, content, 0o600)
+	path := fmt.Sprintf("/debug/pprof/profile?seconds=%d", 1+cycles/100)
+	take := map[string]func() ([]byte, error){"apiserver": func() ([]byte, error) {
+		kube, err := kubernetes.NewForConfig(the.stage.Plane.AdminConfig())
+		if err != nil {
+			return nil, fmt.Errorf("make a client: %w", err)
 		}
-		ended <- err
-	}()
-	return func() error { return <-ended }
+		return kube.RESTClient().Get().AbsPath("/debug/pprof/profile").Param("seconds", strconv.Itoa(1+cycles/100)).DoRaw(ctx)
+	}}
+	if operator {
+		take["operator"] = func() ([]byte, error) { return fetch(ctx, "http://"+the.debug+path) }
+	}
+	ended, begun := make(chan error, len(take)), 0
+	for of, content := range take {
+		file := filepath.Join(settings.profile, camel(name)+"."+of+".pprof")
+		if _, err := os.Stat(file); err == nil {
+			continue
+		}
+		begun++
+		go func() {
+			text, err := content()
+			if err == nil {
+				err = os.WriteFile(file, text, 0o600)
+			}
+			ended <- err
+		}()
+	}
+	return func() error {
+		var failed []error
+		for range begun {
+			failed = append(failed, <-ended)
+		}
+		return errors.Join(failed...)
+	}
 }
