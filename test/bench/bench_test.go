@@ -9,7 +9,7 @@ import (
 // here, since the machine is anybody's.
 const (
 	mostRenewalWrites, mostRenewalReads = 3, 1
-	mostIssueWrites, mostIssueReads     = 7, 6
+	mostIssueWrites, mostIssueReads     = 5, 8
 	mostEvents                          = 1
 	mostDeletionWrites                  = 4
 	mostDeletionReads                   = 6
