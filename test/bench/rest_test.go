@@ -42,6 +42,11 @@ func TestBenchRest(t *testing.T) {
 	for _, n := range settings.sizes {
 		f := resting(t, n, []time.Duration{0}, func(*subject) {})
 		calls, used, began := newWatchdog(theOperator, f.subjects), takeUsage(), time.Now()
+		profiled := make(chan error, 1)
+		go func() {
+			time.Sleep(300 * time.Millisecond) // It does not listen yet.
+			profiled <- profile(t.Context(), fmt.Sprintf("start of %d", n), n/25, true)()
+		}()
 		ready, done, err := startOperator(t.Context())
 		check(t, err)
 		await(t, "the refresh that is due", calls, func() bool { return calls.reported == 1 })
@@ -49,6 +54,7 @@ func TestBenchRest(t *testing.T) {
 		pid := the.stage.Operator.PID()
 		own, mapped, _ := suite.MemoryOf(pid)
 		peak, _ := suite.PeakMemory(pid)
+		check(t, <-profiled)
 		beside := calls.writes() - mostRenewalWrites
 		if beside != 0 {
 			t.Errorf("%d resources: a start took %v, and one refresh was due", n, calls.calls)
