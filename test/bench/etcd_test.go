@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -113,7 +114,8 @@ func (f *field) store(ctx context.Context) error {
 	}
 	for _, s := range f.subjects {
 		if s.pair != nil {
-			s.state.SeedVersion = strconv.FormatInt(versions[secretKey(s.seed)], 10)
+			before, _, _ := strings.Cut(s.state.SeedVersion, "@")
+			s.state.SeedVersion = before + "@" + string(s.seed.UID) + "/" + strconv.FormatInt(versions[secretKey(s.seed)], 10)
 			s.tellState(s.pair.Annotations)
 			pairs[secretKey(s.pair)] = encodeSecret(s.pair)
 		}

@@ -14,6 +14,7 @@ import (
 
 	"k8s.io/client-go/kubernetes"
 
+	"github.com/githubusertoken/github-user-token-operator/hack/controlplane"
 	"github.com/githubusertoken/github-user-token-operator/test/suite"
 )
 
@@ -47,19 +48,28 @@ func startOperator(ctx context.Context) (ready, done time.Duration, err error) {
 
 // settled waits until the operator rests, and returns since when it does.
 func settled(ctx context.Context) (time.Time, error) {
-	const pause, quiet, most = 250 * time.Millisecond, 6, 10 * time.Millisecond
-	pid := the.stage.Operator.PID()
+	since, err := rests(ctx, the.stage.Operator, 10*time.Millisecond)
+	if err != nil {
+		return since, fmt.Errorf("%w; the end of the operator's log:\n%s", err, the.stage.Operator.LogTail())
+	}
+	return since, nil
+}
+
+// rests waits until a process has for a while used no more than so much of the processors in a quarter of a second.
+func rests(ctx context.Context, process *controlplane.Process, most time.Duration) (time.Time, error) {
+	const pause, quiet = 250 * time.Millisecond, 6
+	pid := process.PID()
 	before, _ := suite.ProcessorTime(pid)
-	rests, since := 0, time.Now()
-	for end := time.Now().Add(30 * time.Minute); rests < quiet; {
-		if time.Now().After(end) || ctx.Err() != nil || the.stage.Operator.PID() != pid {
-			return since, fmt.Errorf("the operator does not come to rest; the end of its log:\n%s", the.stage.Operator.LogTail())
+	still, since := 0, time.Now()
+	for end := time.Now().Add(30 * time.Minute); still < quiet; {
+		if time.Now().After(end) || ctx.Err() != nil || process.PID() != pid {
+			return since, errors.New("it does not come to rest")
 		}
 		time.Sleep(pause)
 		now, _ := suite.ProcessorTime(pid)
-		rests++
+		still++
 		if now-before > most {
-			rests, since = 0, time.Now()
+			still, since = 0, time.Now()
 		}
 		before = now
 	}

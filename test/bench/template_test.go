@@ -172,7 +172,8 @@ func decode(named *strings.Replacer, text []byte, into any) {
 func (s *subject) holds(access credential.AccessToken, refresh credential.RefreshToken, due time.Time) {
 	told := words.Time(s.state.ExpiresAt)
 	s.state.AccessToken, s.state.RefreshToken = access.Fingerprint(), refresh.Fingerprint()
-	s.state.Seeds = []rotation.SeedRecord{{Fingerprint: credential.NewRefreshToken(string(s.seed.Data[v1alpha1.KeyRefreshToken])).Fingerprint()}}
+	login := credential.NewRefreshToken(string(s.seed.Data[v1alpha1.KeyRefreshToken])).Fingerprint()
+	s.state.Seeds, s.state.Former = []rotation.SeedRecord{{Fingerprint: login}}, credential.Trail("").With(login)
 	s.state.IssuedAt, s.state.ExpiresAt = due, due.Add(lifetime)
 	s.due = due
 	late := rotation.Policy{}.DueAt(&s.state).Sub(due)
