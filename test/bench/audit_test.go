@@ -58,8 +58,6 @@ type watchdog struct {
 	// reported is how many cycles have ended, and last is when a request was last answered.
 	reported int
 	last     time.Time
-	// deleted counts what is gone.
-	deleted int
 }
 
 func newWatchdog(who string, subjects []*subject) *watchdog {

@@ -38,6 +38,9 @@ type measure struct {
 // perSecond is how many cycles a second it came to.
 func (m *measure) perSecond() float64 { return float64(m.cycles) / m.span.Seconds() }
 
+// eachObjects is how many objects the operator has allocated for one cycle.
+func (m *measure) eachObjects() float64 { return m.objects / float64(m.cycles) }
+
 // each is a share of one cycle.
 func (m *measure) each(of time.Duration) time.Duration { return of / time.Duration(m.cycles) }
 

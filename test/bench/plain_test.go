@@ -103,7 +103,7 @@ func (p *plain) watch(ctx context.Context) error {
 		}
 		p.end = append(p.end, w.Stop)
 		go func() {
-			for range w.ResultChan() { //nolint:revive // It is to be read, and nothing more.
+			for range w.ResultChan() { // It is to be read, and nothing more.
 			}
 		}()
 	}

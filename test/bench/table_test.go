@@ -55,7 +55,7 @@ func (r *report) write() error {
 	r.table(&table)
 	fmt.Fprintln(os.Stderr, table.String())
 	if settings.table != "" {
-		if err := os.WriteFile(settings.table, table.Bytes(), 0o644); err != nil { //nolint:gosec // It is for everybody.
+		if err := os.WriteFile(settings.table, table.Bytes(), 0o644); err != nil {
 			return fmt.Errorf("write the table: %w", err)
 		}
 	}
@@ -63,7 +63,7 @@ func (r *report) write() error {
 		r.lines(os.Stderr)
 		return nil
 	}
-	file, err := os.OpenFile(settings.benchstat, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644) //nolint:gosec // as above
+	file, err := os.OpenFile(settings.benchstat, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
 	if err != nil {
 		return fmt.Errorf("write the lines for benchstat: %w", err)
 	}
