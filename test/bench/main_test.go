@@ -53,6 +53,11 @@ func run(m *testing.M) (int, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Hour)
 	defer cancel()
 	ctrllog.SetLogger(logr.Discard())
+	if settings.profile != "" {
+		if err := os.MkdirAll(settings.profile, 0o700); err != nil {
+			return 1, err
+		}
+	}
 	var err error
 	the.stage, err = stage.Start(ctx, stage.Options{
 		Log: os.Stderr, AuditPolicy: strings.Replace(suite.AuditPolicy, v1alpha1.GroupVersion.Group+"}", v1alpha1.GroupVersion.Group+"}\n  - {group: "+bareGroup+"}", 1), APIServerArgs: []string{"--audit-log-maxsize=100000"},
