@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/util/workqueue"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -49,7 +50,7 @@ func statusEdited() predicate.Predicate {
 	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
 		before, okBefore := e.ObjectOld.(*v1alpha1.GitHubUserToken)
 		after, okAfter := e.ObjectNew.(*v1alpha1.GitHubUserToken)
-		return okBefore && okAfter && hashOf(&before.Status) != hashOf(&after.Status)
+		return okBefore && okAfter && !equality.Semantic.DeepEqual(&before.Status, &after.Status)
 	}}
 }
 
