@@ -49,7 +49,9 @@ func has(part string) bool { return slices.Contains(strings.Split(settings.parts
 // numbers are positive integers behind a flag.
 type numbers []int
 
-func (n *numbers) String() string { return strings.Trim(strings.ReplaceAll(fmt.Sprint([]int(*n)), " ", ","), "[]") }
+func (n *numbers) String() string {
+	return strings.Trim(strings.ReplaceAll(fmt.Sprint([]int(*n)), " ", ","), "[]")
+}
 
 func (n *numbers) Set(text string) error {
 	*n = nil

@@ -81,7 +81,9 @@ func (p *plain) watch(ctx context.Context) error {
 	}
 	secrets, ours := schema.GroupVersionResource{Version: "v1", Resource: "secrets"}, v1alpha1.GroupVersion.WithResource
 	for _, begin := range []func(metav1.ListOptions) (watcher, error){
-		func(o metav1.ListOptions) (watcher, error) { return whole.Resource(ours("githubusertokens")).Watch(ctx, o) },
+		func(o metav1.ListOptions) (watcher, error) {
+			return whole.Resource(ours("githubusertokens")).Watch(ctx, o)
+		},
 		func(o metav1.ListOptions) (watcher, error) {
 			o.LabelSelector = v1alpha1.LabelRole
 			return ofMetadata.Resource(secrets).Watch(ctx, o)

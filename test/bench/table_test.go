@@ -91,7 +91,9 @@ func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 // camel makes a name of a phrase.
 func camel(phrase string) string {
 	var name strings.Builder
-	for word := range strings.FieldsFuncSeq(phrase, func(r rune) bool { return !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789", r) }) {
+	for word := range strings.FieldsFuncSeq(phrase, func(r rune) bool {
+		return !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789", r)
+	}) {
 		name.WriteString(strings.ToUpper(word[:1]) + word[1:])
 	}
 	return name.String()

@@ -164,7 +164,9 @@ func (t *template) subject(namespace, name string, number int) *subject {
 	return s
 }
 
-func decode(named *strings.Replacer, text []byte, into any) { must(json.Unmarshal([]byte(named.Replace(string(text))), into)) }
+func decode(named *strings.Replacer, text []byte, into any) {
+	must(json.Unmarshal([]byte(named.Replace(string(text))), into))
+}
 
 // holds puts a pair into the Secret whose refresh is due at a time.
 func (s *subject) holds(access credential.AccessToken, refresh credential.RefreshToken, due time.Time) {
