@@ -130,14 +130,14 @@ test-unit: need-go say-race $(GOTESTSUM) ## Run the tests that need no control p
 		packages=$$(GO=$(GO) hack/test-packages.sh unit $$mod); \
 		(cd $$mod && $(GO_TEST) $(RACE) -count=1 $(TEST_ARGS) $$packages); done
 
-# Two packages at a time: each runs a control plane. The short forms of make chaos and
-# make hostile come after them, one by one: their processes, which are killed and starved,
-# want the machine to themselves.
+# Two packages at a time: each runs a control plane. The short forms of make chaos, make
+# hostile and make bench come after them, one by one: their processes, which are killed,
+# starved and counted, want the machine to themselves.
 .PHONY: test-integration
 test-integration: need-go say-race control-plane $(GOTESTSUM) ## Run the tests on a real control plane.
 	packages=$$(GO=$(GO) hack/test-packages.sh integration); \
 	$(GO_TEST) $(RACE) -p $(TEST_PARALLEL) $(TEST_ARGS) $$packages
-	$(GO_TEST) -p 1 $(TEST_ARGS) ./test/chaos ./test/hostile
+	$(GO_TEST) -p 1 $(TEST_ARGS) ./test/chaos ./test/hostile ./test/bench
 	@for mod in $(UNIT_MODULES); do \
 		packages=$$(GO=$(GO) hack/test-packages.sh integration $$mod); [ -n "$$packages" ] || continue; \
 		echo "go test in $$mod"; (cd $$mod && $(GO_TEST) -p 1 -count=1 $(TEST_ARGS) $$packages); done
@@ -180,6 +180,12 @@ HOSTILE_LONG = -resources=10000 -duration=10m -rate=100 -victims=20 -apps=5 -lif
 .PHONY: hostile
 hostile: need-go control-plane ## Let a tenant with 10,000 resources, and then a webhook, do their worst for ten minutes (HOSTILE_ARGS="-resources 2000 -duration 2m", "-breaks").
 	$(GO) test ./test/hostile -count=1 -timeout 3h -v -args $(HOSTILE_LONG) $(HOSTILE_ARGS)
+
+BENCH_ARGS ?=
+BENCH_LONG = -parts=renewal,issue,steady,rest,upgrade,deletion -rounds=3 -burst=1000 -rates=5,20,50 -sizes=1000,10000,100000 -upgrade=10000 -deletion=1000 -figures
+.PHONY: bench
+bench: need-go control-plane ## Measure the operator against the API server that it writes to, beside a plain client (BENCH_ARGS="-parts renewal,issue -burst 300", "-benchstat FILE").
+	$(GO) test ./test/bench -count=1 -timeout 3h -v -args $(BENCH_LONG) $(BENCH_ARGS)
 
 SOAK_ARGS ?=
 .PHONY: soak

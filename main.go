@@ -40,6 +40,7 @@ type flags struct {
 	metricsAddress      string
 	metricsSecure       bool
 	probeAddress        string
+	pprofAddress        string
 	leaderElect         bool
 	leaderNamespace     string
 	leaseDuration       time.Duration
@@ -80,6 +81,7 @@ func newFlags(set *flag.FlagSet) *flags {
 	set.StringVar(&f.metricsCertKey, "metrics-cert-key", "tls.key", "File with its key in --metrics-cert-path.")
 	set.BoolVar(&f.metricsEach, "metrics-per-resource", true, "Have series for each resource. Otherwise the metrics tell only how many there are of what kind.")
 	set.StringVar(&f.probeAddress, "health-probe-bind-address", ":8081", "Address of /healthz and /readyz. 0 turns it off.")
+	set.StringVar(&f.pprofAddress, "pprof-bind-address", "0", "Address of Go's profiles under /debug/pprof/, without TLS or login: keep it on loopback, for example 127.0.0.1:6060. 0 turns it off.")
 	set.BoolVar(&f.leaderElect, "leader-elect", false, "Elect a leader, so that of several replicas one works.")
 	set.StringVar(&f.leaderNamespace, "leader-election-namespace", "", "Namespace of the leader lease. By default the one that the operator runs in.")
 	set.DurationVar(&f.leaseDuration, "leader-elect-lease-duration", 15*time.Second, "How long a leader that is not heard of keeps its lease.")
@@ -207,6 +209,7 @@ func newManager(f *flags, watched *namespaces.Watched) (manager.Manager, error) 
 		Cache:                   controllers.CacheOptions(watched),
 		Metrics:                 metricsserver.Options{BindAddress: "0"}, // See serve.go.
 		HealthProbeBindAddress:  "0",
+		PprofBindAddress:        f.pprofAddress,
 		LeaderElection:          f.leaderElect,
 		LeaderElectionID:        "github-user-token-operator",
 		LeaderElectionNamespace: f.leaderNamespace,

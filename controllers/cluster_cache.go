@@ -58,7 +58,7 @@ func (c clusterCache) CodesFor(ctx context.Context, name types.NamespacedName) (
 	var secrets metav1.PartialObjectMetadataList
 	secrets.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("SecretList"))
 	err := c.List(ctx, &secrets, client.InNamespace(name.Namespace), client.UnsafeDisableDeepCopy,
-		client.MatchingLabels{v1alpha1.LabelRole: v1alpha1.RoleLogin, v1alpha1.LabelOwner: v1alpha1.OwnerLabel(name.Name)})
+		client.MatchingFields{indexCodes: v1alpha1.OwnerLabel(name.Name)})
 	if err != nil {
 		return nil, fmt.Errorf("look for device codes in the cache: %w", err)
 	}

@@ -22,6 +22,9 @@ const (
 	indexPairOwner = "pairOwner"
 	// indexChainTokens indexes pair Secrets by the tokens that their chain goes back to; see seeds.ChainTokens.
 	indexChainTokens = "chainTokens"
+	// indexCodes indexes Secrets of device codes by the label that names their resource: each reconcile looks for them, and the
+	// Secrets of a namespace may be many.
+	indexCodes = "codes"
 )
 
 func (r *Reconciler) setupIndexes(mgr manager.Manager) error {
@@ -30,6 +33,7 @@ func (r *Reconciler) setupIndexes(mgr manager.Manager) error {
 		indexer.IndexField(ctx, &v1alpha1.GitHubUserToken{}, indexSecretNames, secretNames),
 		indexer.IndexField(ctx, secret, indexChainTokens, chainTokens),
 		indexer.IndexField(ctx, secret, indexPairOwner, pairOwner),
+		indexer.IndexField(ctx, secret, indexCodes, codesOwner),
 		indexer.IndexField(ctx, secret, outputs.IndexOwner, outputs.IndexedOwner),
 	)
 	if err != nil {
@@ -66,6 +70,14 @@ func pairOwner(object client.Object) []string {
 		return nil
 	}
 	return []string{pair.Owner.UID}
+}
+
+func codesOwner(object client.Object) []string {
+	labels := object.GetLabels()
+	if labels[v1alpha1.LabelRole] != v1alpha1.RoleLogin {
+		return nil
+	}
+	return []string{labels[v1alpha1.LabelOwner]}
 }
 
 func chainTokens(object client.Object) []string { return seeds.ChainTokens(&pairOf(object).State) }

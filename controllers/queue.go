@@ -3,6 +3,7 @@ package controllers
 import (
 	"context"
 	"sync"
+	"time"
 
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/workqueue"
@@ -45,6 +46,15 @@ func (q *queue) addWith(name types.NamespacedName, priority int) {
 // addUrgently adds a resource for which something is due.
 func addUrgently(target workqueue.TypedRateLimitingInterface[ctrl.Request], request ctrl.Request) {
 	addWithPriority(target, request, fairqueue.Urgent)
+}
+
+// addUrgentlyAfter adds a resource for which something is due in a time.
+func addUrgentlyAfter(target workqueue.TypedRateLimitingInterface[ctrl.Request], request ctrl.Request, wait time.Duration) {
+	if target, ok := target.(priorityqueue.PriorityQueue[ctrl.Request]); ok {
+		target.AddWithOpts(priorityqueue.AddOpts{After: wait, Priority: new(fairqueue.Urgent)}, request)
+		return
+	}
+	target.AddAfter(request, wait)
 }
 
 func addWithPriority(target workqueue.TypedRateLimitingInterface[ctrl.Request], request ctrl.Request, priority int) {

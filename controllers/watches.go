@@ -3,7 +3,9 @@ package controllers
 import (
 	"context"
 	"fmt"
+	"time"
 
+	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/util/workqueue"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -48,7 +50,7 @@ func statusEdited() predicate.Predicate {
 	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
 		before, okBefore := e.ObjectOld.(*v1alpha1.GitHubUserToken)
 		after, okAfter := e.ObjectNew.(*v1alpha1.GitHubUserToken)
-		return okBefore && okAfter && hashOf(&before.Status) != hashOf(&after.Status)
+		return okBefore && okAfter && !equality.Semantic.DeepEqual(&before.Status, &after.Status)
 	}}
 }
 
@@ -57,16 +59,10 @@ const maxName = 253
 
 // secretEvents maps Secrets of ours to their resources, and first tells whoever remembers something of them.
 func (r *Reconciler) secretEvents() handler.TypedEventHandler[client.Object, reconcile.Request] {
-	enqueue := func(object client.Object, marked bool, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
+	enqueue := func(object client.Object, marked, starting bool, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
 		pair := pairOf(object)
 		if name, ok := leftovers.NameOf(pair); ok && len(name.Name) <= maxName {
-			request := reconcile.Request{NamespacedName: name}
-			// After a start what is due goes before the many for which nothing is.
-			if due := pair.NextRefreshAt; !due.IsZero() && !r.Clock.Now().Before(due) {
-				addUrgently(queue, request)
-			} else {
-				queue.Add(request)
-			}
+			r.enqueuePair(queue, reconcile.Request{NamespacedName: name}, pair.NextRefreshAt, starting)
 		}
 		if marked {
 			r.isInTheWay(client.ObjectKeyFromObject(object))
@@ -77,7 +73,7 @@ func (r *Reconciler) secretEvents() handler.TypedEventHandler[client.Object, rec
 			pair := pairOf(e.Object)
 			r.tokens.Seen(pair, e.Object.GetCreationTimestamp().Time)
 			r.lifecycle.PairSeen(pair)
-			enqueue(e.Object, !e.IsInInitialList, queue) // A start has every resource reconciled.
+			enqueue(e.Object, !e.IsInInitialList, e.IsInInitialList, queue) // A start has every resource reconciled.
 		},
 		UpdateFunc: func(_ context.Context, e event.UpdateEvent, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
 			pair := pairOf(e.ObjectNew)
@@ -86,7 +82,7 @@ func (r *Reconciler) secretEvents() handler.TypedEventHandler[client.Object, rec
 			}
 			r.tokens.Seen(pair, e.ObjectNew.GetCreationTimestamp().Time)
 			r.lifecycle.PairChanged(pairOf(e.ObjectOld), pair)
-			enqueue(e.ObjectNew, marksOf(e.ObjectOld) != marksOf(e.ObjectNew), queue)
+			enqueue(e.ObjectNew, marksOf(e.ObjectOld) != marksOf(e.ObjectNew), false, queue)
 		},
 		DeleteFunc: func(_ context.Context, e event.DeleteEvent, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
 			if controller := metav1.GetControllerOfNoCopy(e.Object); controller != nil {
@@ -94,8 +90,22 @@ func (r *Reconciler) secretEvents() handler.TypedEventHandler[client.Object, rec
 			}
 			r.tokens.Gone(e.Object.GetUID())
 			r.lifecycle.PairChanged(pairOf(e.Object), nil)
-			enqueue(e.Object, true, queue)
+			enqueue(e.Object, true, false, queue)
 		},
+	}
+}
+
+// enqueuePair has the resource of a pair reconciled. What is due goes before the many for which nothing is. Those come last that a
+// start brings, and until it is their turn something may have become due: then they go first as well.
+func (r *Reconciler) enqueuePair(queue workqueue.TypedRateLimitingInterface[reconcile.Request], request reconcile.Request, due time.Time, starting bool) {
+	now := r.Clock.Now()
+	if !due.IsZero() && !now.Before(due) {
+		addUrgently(queue, request)
+		return
+	}
+	queue.Add(request)
+	if starting && !due.IsZero() {
+		addUrgentlyAfter(queue, request, due.Sub(now))
 	}
 }
 

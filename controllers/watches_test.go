@@ -77,6 +77,7 @@ func newWatchWorld(t *testing.T) *watchWorld {
 		WithIndex(&v1alpha1.GitHubUserToken{}, indexSecretNames, secretNames).
 		WithIndex(&corev1.Secret{}, indexChainTokens, chainTokens).
 		WithIndex(&corev1.Secret{}, indexPairOwner, pairOwner).
+		WithIndex(&corev1.Secret{}, indexCodes, codesOwner).
 		WithIndex(&corev1.Secret{}, outputs.IndexOwner, outputs.IndexedOwner).Build()
 	gitHub, err := github.New(github.Options{}) // Nothing is due that would be asked of it.
 	if err != nil {

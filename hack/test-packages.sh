@@ -11,4 +11,4 @@ integration=$("$go" list -test -f '{{.ImportPath}} {{join .Deps " "}}' ./... |
 case $1 in
 integration) echo "$integration" ;;
 unit) "$go" list ./... | grep -vxF "$integration" ;;
-esac | grep -v -e '/internal/rotation/simulation$' -e '/test/chaos$' -e '/test/hostile$'
+esac | grep -v -e '/internal/rotation/simulation$' -e '/test/chaos$' -e '/test/hostile$' -e '/test/bench$'

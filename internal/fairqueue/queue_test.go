@@ -150,6 +150,31 @@ func TestQueueKeepsThePriorityOfWhatIsToComeLater(t *testing.T) {
 	})
 }
 
+// What waits its turn already when its time comes goes first from then on.
+func TestQueueRaisesWhatBecomesDueWhileItWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := newQueue(t, 1)
+		urgent := Urgent
+		add(q, -100, items("a", 3)...)
+		q.AddWithOpts(priorityqueue.AddOpts{After: time.Minute, Priority: &urgent}, request("a/2"))
+		time.Sleep(30 * time.Second)
+		synctest.Wait()
+		add(q, -100, request("a/1")) // It is not due.
+		if got, _ := q.Get(); got.Name != "0" {
+			t.Errorf("before its time %s comes first", got)
+		}
+		q.Done(request("a/0"))
+		time.Sleep(30 * time.Second)
+		synctest.Wait()
+		if got, want := drain(q), "a/2 a/1"; got != want {
+			t.Errorf("order %s, want %s", got, want)
+		}
+		if len(q.turns.later) > 0 {
+			t.Error("an appointment is remembered that is over")
+		}
+	})
+}
+
 // What is added while it is worked on is worked on once more, with the highest priority it was added with.
 func TestQueueWorksAgainOnWhatIsAddedMeanwhile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -115,8 +115,21 @@ func (t *turns) Push(item reconcile.Request) {
 	t.store(item, wanted)
 }
 
-// Touch implements workqueue.Queue. Its priority has been noted already.
-func (t *turns) Touch(reconcile.Request) {}
+// Touch implements workqueue.Queue: an item was added that waits already. The priority that it was added with has been noted, but
+// for one that it was to have from now on.
+func (t *turns) Touch(item reconcile.Request) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	later, due := t.later[item]
+	if !due || t.now().Before(later.at) {
+		return
+	}
+	delete(t.later, item)
+	if stored, ok := t.class[item]; ok && later.class < stored {
+		t.rings[stored].remove(item)
+		t.store(item, later.class)
+	}
+}
 
 // Len implements workqueue.Queue: how many items there are, or none while no item may be taken. The queue's workers then
 // wait. When that changes it is because one of them has finished, and that one looks again.

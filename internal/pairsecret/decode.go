@@ -39,7 +39,7 @@ func FromMetadata(meta *metav1.ObjectMeta) (pair *rotation.Pair, stateLost bool)
 	if next, err := time.Parse(time.RFC3339, meta.Annotations[v1alpha1.AnnotationNextRefreshAt]); err == nil {
 		pair.NextRefreshAt = next
 	}
-	if err := decode(meta.Annotations[v1alpha1.AnnotationState], MaxState, &pair.State); err != nil {
+	if err := decodeState(meta.Annotations[v1alpha1.AnnotationState], &pair.State); err != nil {
 		pair.State, pair.StateLost = rotation.State{}, true
 	}
 	pair.Intent = decodeIntent(meta.Annotations[v1alpha1.AnnotationIntent])

@@ -5,13 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"regexp"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/githubusertoken/github-user-token-operator/hack/demo/stage"
+	"github.com/githubusertoken/github-user-token-operator/test/suite"
 )
 
 // rest starts the operator anew among resources of which none is due, and says what that costs: nothing may be
@@ -84,43 +81,20 @@ func rest(ctx context.Context, o options, out io.Writer, s *stage.Stage, judge *
 	return errors.Join(broken...)
 }
 
-var memoryLine = regexp.MustCompile(`(?m)^(RssAnon|RssFile):\s+(\d+) kB$`)
-
 // memoryOf is a process's own memory, and that of the files it maps, which is mostly the program.
 func memoryOf(pid int) string {
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	if err != nil {
+	own, mapped, known := suite.MemoryOf(pid)
+	if !known {
 		return "unknown on this system"
 	}
-	kilobytes := map[string]int{}
-	for _, match := range memoryLine.FindAllStringSubmatch(string(status), -1) {
-		kilobytes[match[1]], _ = strconv.Atoi(match[2]) // the pattern allows digits only
-	}
-	return fmt.Sprintf("%d MiB of its own and %d MiB of files", kilobytes["RssAnon"]/1024, kilobytes["RssFile"]/1024)
+	return fmt.Sprintf("%d MiB of its own and %d MiB of files", own>>20, mapped>>20)
 }
-
-// ticksPerSecond is the unit in which Linux tells times of processes, on every architecture that Go supports.
-const ticksPerSecond = 100
 
 // processorTime is what a process has used.
 func processorTime(pid int) string {
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
+	took, known := suite.ProcessorTime(pid)
+	if !known {
 		return "unknown on this system"
 	}
-	// The second field is the program's name in parentheses, and may hold spaces; 14 and 15 are the times.
-	_, rest, _ := strings.Cut(string(stat), ") ")
-	fields := strings.Fields(rest)
-	if len(fields) < 13 {
-		return "unknown on this system"
-	}
-	ticks := 0
-	for _, field := range fields[11:13] {
-		n, err := strconv.Atoi(field)
-		if err != nil {
-			return "unknown on this system"
-		}
-		ticks += n
-	}
-	return fmt.Sprintf("%.1f s", float64(ticks)/ticksPerSecond)
+	return fmt.Sprintf("%.1f s", took.Seconds())
 }

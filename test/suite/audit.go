@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 )
 
 // AuditPolicy has the API server note each request about what the operator deals with, whoever makes it: its metrics
@@ -37,6 +38,9 @@ type AuditEvent struct {
 	ResponseStatus struct {
 		Code int `json:"code"`
 	} `json:"responseStatus"`
+	// Received and Completed are when the request arrived, and when it had been answered.
+	Received  time.Time `json:"requestReceivedTimestamp"`
+	Completed time.Time `json:"stageTimestamp"`
 }
 
 // ReadAudit tells each request of an audit log. A last line that is being written is left out.

@@ -7,7 +7,12 @@ import (
 	"strconv"
 )
 
-var peak = regexp.MustCompile(`VmHWM:\s+(\d+) kB`)
+var (
+	peak     = regexp.MustCompile(`VmHWM:\s+(\d+) kB`)
+	resident = regexp.MustCompile(`(?m)^Rss:\s+(\d+) kB$`)
+	// Of what a program maps, pages that it has written to are its own.
+	anonymous = regexp.MustCompile(`(?m)^Anonymous:\s+(\d+) kB$`)
+)
 
 // PeakMemory is the most memory that a process ever had, in bytes; false on a system other than Linux.
 func PeakMemory(pid int) (int64, bool) {
@@ -15,12 +20,29 @@ func PeakMemory(pid int) (int64, bool) {
 	if err != nil {
 		return 0, false
 	}
-	match := peak.FindSubmatch(status)
+	return kilobytes(peak, status)
+}
+
+// MemoryOf is a process's own memory in bytes, and that of the files it maps, which is mostly the program; false on a
+// system other than Linux.
+func MemoryOf(pid int) (own, mapped int64, known bool) {
+	rollup, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", pid))
+	if err != nil {
+		return 0, 0, false
+	}
+	all, known := kilobytes(resident, rollup)
+	own, ownKnown := kilobytes(anonymous, rollup)
+	return own, all - own, known && ownKnown
+}
+
+// kilobytes is a figure of the kernel's in bytes.
+func kilobytes(of *regexp.Regexp, text []byte) (int64, bool) {
+	match := of.FindSubmatch(text)
 	if match == nil {
 		return 0, false
 	}
-	kilobytes, err := strconv.ParseInt(string(match[1]), 10, 64)
-	return kilobytes << 10, err == nil
+	n, err := strconv.ParseInt(string(match[1]), 10, 64)
+	return n << 10, err == nil
 }
 
 // Memory tells an amount of it, or that it is not known.

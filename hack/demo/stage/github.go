@@ -49,6 +49,8 @@ type GitHubOptions struct {
 	// DeviceInterval is the shortest time between two questions whether a user code was entered, in whole
 	// seconds. Default: GitHub's, 5 s.
 	DeviceInterval time.Duration
+	// Quiet keeps it from logging each token that is presented.
+	Quiet bool
 }
 
 // StartGitHub starts the stand-in.
@@ -60,6 +62,9 @@ func (s *Stage) StartGitHub(ctx context.Context, options GitHubOptions) error {
 	}
 	if options.DeviceInterval > 0 {
 		arguments = append(arguments, "--device-interval="+options.DeviceInterval.String())
+	}
+	if options.Quiet {
+		arguments = append(arguments, "--quiet")
 	}
 	for _, app := range options.Apps {
 		arguments = append(arguments, "--app=client_id="+app.ClientID+",device_flow")

@@ -70,11 +70,11 @@ func (s *Stage) StartOperator(ctx context.Context, extra ...string) error {
 	s.Operator = controlplane.NewProcess(controlplane.Program{
 		Name: "the operator", Path: s.Program,
 		Args: append(append(arguments, kept...), extra...),
-		Env: []string{
+		Env: append([]string{
 			"HOME=" + home, "TMPDIR=" + home, "KUBECONFIG=" + kubeconfig,
 			"HTTPS_PROXY=" + s.proxy, "NO_PROXY=127.0.0.1",
 			"GOGC=50", "GOMEMLIMIT=432MiB", // As in config/manager, and by its limit.
-		},
+		}, s.options.OperatorEnv...),
 		Dir: home, LogPath: s.Path("operator.log"),
 		Ready: func(ctx context.Context) error { return probe(ctx, "http://"+addresses[0]+"/readyz") },
 	})

@@ -39,10 +39,14 @@ type Options struct {
 	Log io.Writer
 	// AuditPolicy is handed to the control plane.
 	AuditPolicy string
+	// APIServerArgs are put behind the API server's other arguments.
+	APIServerArgs []string
 	// Overlay is a file for go build -overlay, by which a test changes the operator that is built.
 	Overlay string
 	// Bare leaves the installation to the caller, the CRD included.
 	Bare bool
+	// OperatorEnv is put behind the rest of the operator's environment, which is that of config/manager.
+	OperatorEnv []string
 }
 
 // Stage is what Start has set up.
@@ -97,7 +101,7 @@ func (s *Stage) start(ctx context.Context) error {
 	}
 	s.Program = s.binary("github-user-token-operator")
 	s.say("Starting etcd, kube-apiserver and kube-controller-manager")
-	options := controlplane.Options{Dir: s.dir.Path(), Log: s.options.Log, AuditPolicy: s.options.AuditPolicy}
+	options := controlplane.Options{Dir: s.dir.Path(), Log: s.options.Log, AuditPolicy: s.options.AuditPolicy, ExtraAPIServerArgs: s.options.APIServerArgs}
 	if !s.options.Bare {
 		options.Install = []string{filepath.Join(s.Root, "config", "crd")}
 	}
@@ -122,6 +126,14 @@ func (o Options) root(ctx context.Context) (string, error) {
 
 func (s *Stage) say(format string, args ...any) {
 	fmt.Fprintf(s.options.Log, format+"\n", args...)
+}
+
+// GitHubPID is the process of the stand-in; 0 when it is none of its own, or does not run.
+func (s *Stage) GitHubPID() int {
+	if s.GitHub == nil || s.GitHub.process == nil {
+		return 0
+	}
+	return s.GitHub.process.PID()
 }
 
 // Path is the stage's folder, which is deleted at the end, joined with names.
