@@ -49,7 +49,7 @@ func TestAppWithANewSecretHealsAllAtOnceAndTenantsLearnNothing(t *testing.T) {
 	}
 	// The administrator is told: what GitHub said of the secret when it was new counts no more.
 	w.meter.leap(time.Minute)
-	w.touch(names[0])
+	w.change(names[0], func(token *v1alpha1.GitHubUserToken) { token.Spec.Secret.Labels = v1alpha1.Labels{"looked-at": "anew"} })
 	w.appCondition(v1alpha1.KindClusterGitHubApp, shared, v1alpha1.ConditionCredentialsValid, metav1.ConditionFalse, v1alpha1.ReasonIncorrectClientCredentials)
 	for _, text := range []string{"client secret", "client credentials", "github-app"} {
 		w.tenantsDoNotRead(names, text)

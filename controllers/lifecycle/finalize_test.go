@@ -50,6 +50,23 @@ func TestAPairUnderAFormerNameThatTheCacheDoesNotShowIsRetained(t *testing.T) {
 	}
 }
 
+// The cache shows a resource for a while after it was let go. Somebody who restores its Secrets meanwhile keeps them.
+func TestAResourceIsLetGoOnce(t *testing.T) {
+	w := newWorld(t)
+	w.secrets[inPlace] = pairAt("1")
+	token := deleted(v1alpha1.DeletionPolicyDelete)
+	w.resource = token
+	w.finalizeOnce(t, token)
+	if w.secrets[inPlace] != nil || !w.released {
+		t.Fatalf("the Secret is there: %+v, or the resource was not released: %t", w.secrets[inPlace], w.released)
+	}
+	w.secrets[inPlace] = pairAt("7", func(p *rotation.Pair) { p.Controlled, p.Orphan = false, true })
+	w.finalizeOnce(t, token)
+	if w.secrets[inPlace] == nil {
+		t.Error("the restored Secret was removed")
+	}
+}
+
 // Whatever keeps a resource from being released is told: nobody looks into the log of the operator to learn why a namespace
 // is stuck.
 func TestFinalizerTellsWhyAResourceIsNotReleased(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 	"github.com/githubusertoken/github-user-token-operator/controllers/seeds"
 	"github.com/githubusertoken/github-user-token-operator/internal/memory"
+	"github.com/githubusertoken/github-user-token-operator/internal/recent"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 )
 
@@ -22,6 +23,8 @@ type registry struct {
 	rotator   *rotation.Rotator
 	// cancel takes a resource out of the queue for the rate limit.
 	cancel func(id string)
+	// released are resources that were let go. The cache may show one for a while, and a backup of its Secret be back already.
+	released recent.Set[types.UID]
 
 	mu sync.Mutex
 	// gone are resources that were seen to be gone, of which only the name is remembered, and order the same with the first
