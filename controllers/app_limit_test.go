@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -46,4 +47,24 @@ func TestAppLimitOfANamespaceSlowsNobodyElseDown(t *testing.T) {
 		text := describeAll(w.appStatus(v1alpha1.KindGitHubApp, "mine").Conditions)
 		return containsAll(text, "tokenRequestsPerHour does not count"), text
 	})
+}
+
+// A namespace that may not use an App slows nobody down by a GitHubApp of the same client ID.
+func TestAppLimitOfABarredNamespaceSlowsNobodyDown(t *testing.T) {
+	t.Parallel()
+	w := newAppWorld(t, worldOptions{namespaces: 3})
+	shared := w.offer("shared", nil)
+	w.startUsing(w.usingShared("a", shared))
+	tenant := w.namespace
+	w.namespace = w.namespaces[1]
+	w.own("slow", func(spec *v1alpha1.GitHubAppSpec) { spec.TokenRequestsPerHour = 1 })
+	message := w.appCondition(v1alpha1.KindGitHubApp, "slow", v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonAppNotUsable)
+	if strings.Contains(message, "share") {
+		t.Errorf("it reads %q", message)
+	}
+	w.namespace = tenant
+	for n := range 3 {
+		w.request("a", fmt.Sprint(n))
+		w.refreshed("a", int64(n)+2)
+	}
 }

@@ -37,7 +37,7 @@ func (a *Apps) setLimit(ctx context.Context, app string) (pace.Cost, error) {
 
 // limitOf is the limit that Apps set for a host and client ID, 0 for none, and how many objects that took to find out. Where
 // ClusterGitHubApps set one the smallest counts, and otherwise the smallest of the GitHubApps, if they and all who use that host
-// and client ID are of one namespace: nobody may slow down another.
+// and client ID are of one namespace, and there is no ClusterGitHubApp of them: nobody may slow down another.
 func (a *Apps) limitOf(ctx context.Context, app string) (limit, looked int, err error) {
 	key := strings.ToLower(app)
 	offered, err := a.offered(ctx, key)
@@ -64,7 +64,7 @@ func (a *Apps) limitOf(ctx context.Context, app string) (limit, looked int, err 
 		a.mu.Unlock()
 		return 0, looked, nil
 	}
-	shared, users, err := a.isShared(ctx, key, own)
+	shared, users, err := a.isShared(ctx, key, own, len(offered))
 	if err != nil {
 		return 0, looked + users, err
 	}
@@ -85,8 +85,12 @@ func (a *Apps) counts(key string, counts bool) {
 	}
 }
 
-// isShared reports whether a host and client ID with these GitHubApps is used in more than one namespace.
-func (a *Apps) isShared(ctx context.Context, key string, own []v1alpha1.GitHubApp) (shared bool, looked int, err error) {
+// isShared reports whether a host and client ID with these GitHubApps is used in more than one namespace, as one may be that is
+// offered by so many ClusterGitHubApps.
+func (a *Apps) isShared(ctx context.Context, key string, own []v1alpha1.GitHubApp, offered int) (shared bool, looked int, err error) {
+	if offered > 0 {
+		return true, 0, nil
+	}
 	users, err := a.using(ctx, "", key)
 	if err != nil {
 		return false, 0, err

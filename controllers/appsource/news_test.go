@@ -200,7 +200,7 @@ func TestAppLimitIsTheSmallestOfThoseThatCount(t *testing.T) {
 		"a GitHubApp of another namespace":            {[]client.Object{limited(app("a", "one", "Iv23liX"), 9), limited(app("b", "one", "Iv23liX"), 1)}, 0},
 		"an inline user of another namespace":         {[]client.Object{limited(app("a", "one", "Iv23liX"), 9), token("b", "t", inlineApp("Iv23liX"))}, 0},
 		"the smallest of the cluster's":               {[]client.Object{offered("one", 9), offered("two", 7), offered("three", 0), limited(app("a", "one", "Iv23liX"), 1)}, 7},
-		"one of the cluster that sets none":           {[]client.Object{offered("one", 0), limited(app("a", "one", "Iv23liX"), 3)}, 3},
+		"one of the cluster that sets none":           {[]client.Object{offered("one", 0), limited(app("a", "one", "Iv23liX"), 3)}, 0},
 		"another client ID, of another namespace too": {[]client.Object{limited(app("a", "one", "Iv23liX"), 9), token("b", "t", inlineApp("Iv23liY"))}, 9},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -103,7 +103,7 @@ func (a *Apps) sharing(ctx context.Context, app client.Object) (sharing appstatu
 		sharing.Others++
 	}
 	if kindOf(app) == v1alpha1.KindGitHubApp && spec.TokenRequestsPerHour > 0 && len(own) > 0 {
-		sharing.LimitIgnored, _, err = a.isShared(ctx, key, own)
+		sharing.LimitIgnored, _, err = a.isShared(ctx, key, own, len(offered))
 	}
 	return sharing, err
 }

@@ -83,6 +83,9 @@ func (r *Reconciler) ready(ctx context.Context, a app, used usage, credentials *
 			condition.Message = "The App can be used by the device flow. Other logins need a client secret: set clientSecretRef."
 		}
 	}
+	if condition.Reason == v1alpha1.ReasonAppNotUsable {
+		return condition, nil // Nothing more is told of an App that others offer.
+	}
 	note, err := r.sharingNote(ctx, a)
 	condition.Message += note
 	return condition, err
