@@ -82,7 +82,7 @@ const quietFailures = 2
 
 // carryOut is finalize without the telling.
 func (f *finalizer) carryOut(ctx context.Context, token *v1alpha1.GitHubUserToken) (time.Duration, error) {
-	if !slices.Contains(token.Finalizers, v1alpha1.Finalizer) || f.registry.released.Has(token.UID) {
+	if !slices.Contains(token.Finalizers, v1alpha1.Finalizer) || token.Spec.DeletionPolicy != v1alpha1.DeletionPolicyRetain && f.registry.released.Has(token.UID) {
 		f.registry.forget(token.UID)
 		return 0, nil
 	}

@@ -23,7 +23,8 @@ type registry struct {
 	rotator   *rotation.Rotator
 	// cancel takes a resource out of the queue for the rate limit.
 	cancel func(id string)
-	// released are resources that were let go. The cache may show one for a while, and a backup of its Secret be back already.
+	// released are resources that were let go. The cache may show one for a while, and a backup of its Secret be back already,
+	// which is not to be removed. To retain it again does no harm, and saves what was stored late.
 	released recent.Set[types.UID]
 
 	mu sync.Mutex
