@@ -71,8 +71,8 @@ type GitHubAppSpec struct {
 	// tokenRequestsPerHour is how many token requests are made for the App in any hour at most, by all who use its host
 	// and client ID together. By default the operator's --token-requests-per-hour, which it never exceeds. Where several Apps
 	// have the same host and client ID the smallest number counts, and that of a ClusterGitHubApp goes before that of any
-	// GitHubApp. That of a GitHubApp counts only while no other namespace uses the host and client ID: it would be theirs as
-	// well.
+	// GitHubApp. That of a GitHubApp counts only while no other namespace uses the host and client ID, and no ClusterGitHubApp
+	// has them: it would be that of others as well.
 	// +optional
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=1000000

@@ -145,7 +145,7 @@ func (r *Reconciler) sharingNote(ctx context.Context, a app) (string, error) {
 		note = fmt.Sprintf(" It shares its limit of token requests with %d other GitHubApps or ClusterGitHubApps of the same host and client ID.", sharing.Others)
 	}
 	if sharing.LimitIgnored {
-		note += " tokenRequestsPerHour does not count, because other namespaces use the host and client ID as well."
+		note += " tokenRequestsPerHour does not count, because others may use the host and client ID as well."
 	}
 	return note, nil
 }

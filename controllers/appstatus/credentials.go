@@ -104,8 +104,9 @@ func (r *Reconciler) credentials(ctx context.Context, a app) (*metav1.Condition,
 		found.condition = condition(metav1.ConditionFalse, missing.Reason, missing.Message)
 		return r.remember(a, found, checkAgain, mono)
 	}
-	if same && mono < known.next {
-		known.version, known.told = version, now // It was written without a change of what it holds.
+	// Written without a change of what it holds. Of one that GitHub has refused somebody wants to know anew.
+	if same && mono < known.next && (known.version == version || known.condition.Status == metav1.ConditionTrue) {
+		known.version, known.told = version, now
 		return r.remember(a, known, known.next-mono, mono)
 	}
 	who := restlimit.Caller{UID: a.GetUID(), Namespace: a.GetNamespace()}

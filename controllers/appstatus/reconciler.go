@@ -60,7 +60,7 @@ type Options struct {
 type Sharing struct {
 	// Others is how many other Apps have the same.
 	Others int
-	// LimitIgnored reports that the limit of a GitHubApp does not count, because other namespaces use the same.
+	// LimitIgnored reports that the limit of a GitHubApp does not count, because others may use the same.
 	LimitIgnored bool
 }
 

@@ -291,6 +291,9 @@ func TestAppStatusAsksGitHubWhenItMayHaveChangedAndOnceADay(t *testing.T) {
 	}
 	w.clock.Mono += 2 * time.Minute
 	look(5, 7, "some time after a refusal")
+	w.version, w.value = "3 again", "3"
+	look(6, 8, "another version of a value that was refused")
+	look(6, 8, "nothing has changed since")
 	if w.asked[4].ClientSecret != credential.NewClientSecret("secret-3") || w.asked[4].ClientID != "Iv23li" {
 		t.Errorf("asked about %v", w.asked[4].ClientID)
 	}

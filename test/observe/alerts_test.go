@@ -161,6 +161,7 @@ func scenarios() []scenario {
 		{name: "GitHub does not accept the client secret of a ClusterGitHubApp", series: healthy.with(series{
 			`githubusertoken_app_condition{kind="ClusterGitHubApp", name="platform", type="CredentialsValid", status="False", reason="IncorrectClientCredentials"}`: always,
 			`githubusertoken_app_condition{kind="ClusterGitHubApp", name="platform", type="Ready", status="False", reason="IncorrectClientCredentials"}`:            always,
+			`githubusertoken_app_condition{kind="GitHubApp", namespace="a", name="barred", type="Ready", status="False", reason="AppNotUsable"}`:                    always,
 			`githubusertoken_app_condition{kind="GitHubApp", namespace="a", name="leaving", type="Ready", status="False", reason="InUse"}`:                          always,
 			`githubusertoken_app_condition{kind="GitHubApp", namespace="a", name="new", type="CredentialsValid", status="Unknown", reason="NotYetChecked"}`:         always,
 		}), moments: []moment{{"4m", nil}, {"6m", []string{alert("GitHubUserTokenAppNotUsable", "warning", `kind="ClusterGitHubApp", name="platform", reason="IncorrectClientCredentials"`)}}}},
