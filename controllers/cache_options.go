@@ -2,7 +2,6 @@ package controllers
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -18,6 +17,7 @@ import (
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/controllers/appsource"
+	"github.com/githubusertoken/github-user-token-operator/controllers/cachetrim"
 	"github.com/githubusertoken/github-user-token-operator/internal/namespaces"
 	"github.com/githubusertoken/github-user-token-operator/internal/paging"
 )
@@ -36,11 +36,11 @@ func CacheOptions(watched *namespaces.Watched) cache.Options {
 		DefaultTransform: cache.TransformStripManagedFields(),
 		NewInformer:      newInformer(watched),
 		ByObject: map[client.Object]cache.ByObject{
-			secretMetadata(types.NamespacedName{}): {Label: labels.NewSelector().Add(*ours), Transform: trim},
-			&v1alpha1.GitHubUserToken{}:            {Transform: trim},
-			&v1alpha1.GitHubApp{}:                  {Transform: trim},
-			&v1alpha1.ClusterGitHubApp{}:           {Transform: trim},
-			appsource.NamespaceMetadata():          {Transform: trim},
+			secretMetadata(types.NamespacedName{}): {Label: labels.NewSelector().Add(*ours), Transform: cachetrim.Object},
+			&v1alpha1.GitHubUserToken{}:            {Transform: cachetrim.Object},
+			&v1alpha1.GitHubApp{}:                  {Transform: cachetrim.Object},
+			&v1alpha1.ClusterGitHubApp{}:           {Transform: cachetrim.Object},
+			appsource.NamespaceMetadata():          {Transform: cachetrim.Object},
 		},
 	}
 	for _, namespace := range watched.Names() {
@@ -58,7 +58,7 @@ func CacheOptions(watched *namespaces.Watched) cache.Options {
 // newInformer makes informers in bounds. Without Apps, and namespaces by their labels, resources that refer to none are served
 // all the same, as after an upgrade for which a namespace's Role was not extended.
 func newInformer(watched *namespaces.Watched) namespaces.NewInformer {
-	needed, beside := watched.Informers(paging.NewInformer(trim)), watched.Beside().Informers(paging.NewInformer(trim))
+	needed, beside := watched.Informers(paging.NewInformer(cachetrim.Object)), watched.Beside().Informers(paging.NewInformer(cachetrim.Object))
 	return func(source toolscache.ListerWatcher, object runtime.Object, resync time.Duration, indexers toolscache.Indexers) toolscache.SharedIndexInformer {
 		switch object := object.(type) {
 		case *v1alpha1.GitHubApp, *v1alpha1.ClusterGitHubApp:
@@ -70,42 +70,4 @@ func newInformer(watched *namespaces.Watched) namespaces.NewInformer {
 		}
 		return needed(source, object, resync, indexers)
 	}
-}
-
-// trimOthers keeps of the metadata of an App or a namespace what is looked at: name, labels and finalizers.
-func trimOthers(meta *metav1.ObjectMeta) {
-	meta.Annotations, meta.ManagedFields, meta.GenerateName = nil, nil, ""
-	if sizeOfStrings(meta.Finalizers) > maxFinalizers {
-		meta.Finalizers = slices.DeleteFunc(slices.Clone(meta.Finalizers), func(name string) bool { return name != v1alpha1.Finalizer })
-	}
-	if sizeOfMap(meta.Labels) > maxNamespaceLabels {
-		meta.Labels = nil // No selector matches it.
-	}
-}
-
-// maxNamespaceLabels is how large the labels of a namespace may be in all.
-const maxNamespaceLabels = 16 << 10
-
-// trim is the transform of both. To apply it twice changes nothing, as client-go asks of a transform.
-func trim(object any) (any, error) {
-	if unknown, ok := object.(toolscache.DeletedFinalStateUnknown); ok {
-		object = unknown.Obj
-	}
-	switch object := object.(type) {
-	case *metav1.PartialObjectMetadata:
-		if object.Kind == "Namespace" {
-			trimOthers(&object.ObjectMeta)
-			break
-		}
-		trimSecret(object)
-	case *v1alpha1.GitHubApp:
-		trimOthers(&object.ObjectMeta)
-		object.Labels, object.OwnerReferences = nil, nil
-	case *v1alpha1.ClusterGitHubApp:
-		trimOthers(&object.ObjectMeta)
-		object.Labels, object.OwnerReferences = nil, nil
-	case *v1alpha1.GitHubUserToken:
-		trimToken(object)
-	}
-	return object, nil
 }

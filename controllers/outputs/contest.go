@@ -13,6 +13,7 @@ import (
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/controllers/outputs/format"
+	"github.com/githubusertoken/github-user-token-operator/controllers/outputs/managers"
 	"github.com/githubusertoken/github-user-token-operator/internal/backoff"
 	"github.com/githubusertoken/github-user-token-operator/internal/problem"
 )
@@ -173,7 +174,7 @@ func rivalsIn(meta *metav1.ObjectMeta) string {
 	}
 	var names []string
 	for _, entry := range meta.ManagedFields {
-		if entry.Manager != fieldManager && entry.Manager != "" {
+		if entry.Manager != managers.Name && entry.Manager != "" {
 			names = append(names, fmt.Sprintf("%q", entry.Manager))
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers/outputs/managers"
 	"github.com/githubusertoken/github-user-token-operator/internal/metapatch"
 )
 
@@ -87,7 +88,7 @@ func (o *Outputs) live(ctx context.Context, namespace, name string) (*metav1.Obj
 		return nil, fmt.Errorf("look at Secret %s: %w", name, err)
 	}
 	if meta != nil {
-		meta.ManagedFields = dataManagers(meta.ManagedFields)
+		meta.ManagedFields = managers.OfData(meta.ManagedFields)
 	}
 	return meta, nil
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/controllers/outputs/format"
+	"github.com/githubusertoken/github-user-token-operator/controllers/outputs/managers"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 )
 
@@ -35,7 +36,7 @@ func judge(token *v1alpha1.GitHubUserToken, spec v1alpha1.Output, pair *rotation
 	if current.Annotations[v1alpha1.AnnotationSource] != wanted.Source() {
 		return amiss
 	}
-	if checked != current.ResourceVersion && !dataIsAsWritten(current, format.Keys(spec, pair, defaults)) {
+	if checked != current.ResourceVersion && !managers.Vouch(current, format.Keys(spec, pair, defaults)) {
 		return amiss
 	}
 	if labels, annotations := wanted.Difference(current.Labels, current.Annotations); len(labels) > 0 || len(annotations) > 0 {

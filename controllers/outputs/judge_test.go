@@ -8,6 +8,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers/outputs/managers"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 )
 
@@ -56,7 +57,7 @@ func TestOutputJudgedByItsMetadata(t *testing.T) {
 			if in.secret != nil {
 				meta = new(asCached(in.secret))
 				// The cache drops the account of a Secret that has lost its label; this is about the rest.
-				meta.ManagedFields = dataManagers(in.secret.ManagedFields)
+				meta.ManagedFields = managers.OfData(in.secret.ManagedFields)
 			}
 			if got := judge(w.token, *in.spec, in.pair, meta, in.checked); got != c.want {
 				t.Errorf("it is %s, want %s", got, c.want)

@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/resourceversion"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers/outputs/managers"
 	"github.com/githubusertoken/github-user-token-operator/internal/backoff"
 	"github.com/githubusertoken/github-user-token-operator/internal/memory"
 	"github.com/githubusertoken/github-user-token-operator/internal/problem"
@@ -157,7 +158,7 @@ func isOlder(a, b string) bool {
 // wrote remembers the metadata of an output that was just written, which ends its trouble.
 func (b notebook) wrote(uid types.UID, name string, meta *metav1.ObjectMeta) {
 	written, mono := meta.DeepCopy(), b.clock.Monotonic()
-	written.ManagedFields = dataManagers(meta.ManagedFields)
+	written.ManagedFields = managers.OfData(meta.ManagedFields)
 	b.change(uid, name, func(n *notes, remembered *note) {
 		*remembered = note{contest: remembered.contest}
 		if !n.round.mayBeGone(meta.UID) {

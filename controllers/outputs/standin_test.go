@@ -19,6 +19,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers/outputs/managers"
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 	"github.com/githubusertoken/github-user-token-operator/internal/memory"
@@ -181,7 +182,7 @@ func (w writer) cached() map[string]*corev1.Secret {
 // asCached is the metadata that the cache keeps.
 func asCached(secret *corev1.Secret) metav1.ObjectMeta {
 	trimmed := secret.ObjectMeta.DeepCopy()
-	TrimManagedFields(trimmed)
+	managers.Trim(trimmed)
 	return *trimmed
 }
 

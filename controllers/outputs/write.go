@@ -17,6 +17,7 @@ import (
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/controllers/outputs/format"
+	"github.com/githubusertoken/github-user-token-operator/controllers/outputs/managers"
 	"github.com/githubusertoken/github-user-token-operator/internal/metapatch"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 )
@@ -79,7 +80,7 @@ func (o *Outputs) put(ctx context.Context, token *v1alpha1.GitHubUserToken, name
 		Type: corev1.SecretType(rendered.Type), Data: maps.Clone(rendered.Data), // The answer is read into it.
 	}
 	if current == nil {
-		err := o.options.Client.Create(ctx, secret, client.FieldOwner(fieldManager))
+		err := o.options.Client.Create(ctx, secret, client.FieldOwner(managers.Name))
 		return secret, cmp.Or(err, compare(secret, rendered))
 	}
 	secret.UID, secret.ResourceVersion, secret.Finalizers = current.UID, current.ResourceVersion, current.Finalizers
@@ -90,7 +91,7 @@ func (o *Outputs) put(ctx context.Context, token *v1alpha1.GitHubUserToken, name
 			secret.OwnerReferences = append(secret.OwnerReferences, reference)
 		}
 	}
-	err := o.options.Client.Update(ctx, secret, client.FieldOwner(fieldManager))
+	err := o.options.Client.Update(ctx, secret, client.FieldOwner(managers.Name))
 	return secret, cmp.Or(err, compare(secret, rendered))
 }
 
@@ -121,7 +122,7 @@ func (o *Outputs) patchMetadata(ctx context.Context, token *v1alpha1.GitHubUserT
 		return fmt.Errorf("encode the metadata of an output: %w", err)
 	}
 	meta := secretMetadata(token.Namespace, spec.Name)
-	err = o.options.Client.Patch(ctx, meta, client.RawPatch(types.MergePatchType, body), client.FieldOwner(fieldManager))
+	err = o.options.Client.Patch(ctx, meta, client.RawPatch(types.MergePatchType, body), client.FieldOwner(managers.Name))
 	if apierrors.IsConflict(err) || apierrors.IsNotFound(err) {
 		return nil // It has just changed; the event about it brings us back.
 	}

@@ -1,4 +1,4 @@
-package outputs
+package managers
 
 import (
 	"encoding/json"
@@ -10,30 +10,30 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 )
 
-// fieldManager is the field manager of outputs.
+// Name is the field manager of outputs.
 //
 // Caches hold no Secret's data, so an edit of an output's data that leaves its metadata alone cannot be seen
 // there, and after a restart nobody remembers which version the operator wrote. But the API server keeps
 // account of who wrote which key: while this manager owns every key and nobody else any, the data is as it
 // was written. That is in the metadata, it survives a restart, and it costs no read.
-const fieldManager = "github-user-token-operator"
+const Name = "github-user-token-operator"
 
-// TrimManagedFields is for the cache of Secrets' metadata. It drops managedFields, but for the part of an output's that
-// tells who wrote its data, by which Sync notices edits. To apply it twice changes nothing.
-func TrimManagedFields(meta *metav1.ObjectMeta) {
+// Trim is for the cache of Secrets' metadata. It drops managedFields, but for the part of an output's that tells who wrote
+// its data. To apply it twice changes nothing.
+func Trim(meta *metav1.ObjectMeta) {
 	if meta.Labels[v1alpha1.LabelRole] != v1alpha1.RoleOutput {
 		meta.ManagedFields = nil
 		return
 	}
-	meta.ManagedFields = dataManagers(meta.ManagedFields)
+	meta.ManagedFields = OfData(meta.ManagedFields)
 }
 
 // maxManagers is how large the entries may be that are kept, in bytes.
 const maxManagers = 4 << 10
 
-// dataManagers are the entries that own data, reduced to it. An entry that cannot be read is kept as one of
+// OfData are the entries that own data, reduced to it. An entry that cannot be read is kept as one of
 // nobody's, so that it counts as an edit; so does one in the place of all when they are too large.
-func dataManagers(entries []metav1.ManagedFieldsEntry) []metav1.ManagedFieldsEntry {
+func OfData(entries []metav1.ManagedFieldsEntry) []metav1.ManagedFieldsEntry {
 	kept, size := ownersOfData(entries), 0
 	for _, entry := range kept {
 		size += len(entry.Manager) + len(entry.FieldsV1.GetRawBytes())
@@ -76,14 +76,14 @@ func ownersOfData(entries []metav1.ManagedFieldsEntry) []metav1.ManagedFieldsEnt
 	return kept
 }
 
-// dataIsAsWritten reports whether the managedFields prove that the operator wrote every key of the data, and
+// Vouch reports whether the managedFields prove that the operator wrote every key of the data, and
 // nobody has changed, added or removed one since. keys are sorted.
-func dataIsAsWritten(meta *metav1.ObjectMeta, keys []string) bool {
+func Vouch(meta *metav1.ObjectMeta, keys []string) bool {
 	if len(meta.ManagedFields) != 1 {
 		return false
 	}
 	entry := meta.ManagedFields[0]
-	if entry.Manager != fieldManager || entry.Operation != metav1.ManagedFieldsOperationUpdate || entry.Subresource != "" || entry.FieldsV1 == nil {
+	if entry.Manager != Name || entry.Operation != metav1.ManagedFieldsOperationUpdate || entry.Subresource != "" || entry.FieldsV1 == nil {
 		return false
 	}
 	var fields map[string]map[string]json.RawMessage

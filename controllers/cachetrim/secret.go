@@ -1,4 +1,4 @@
-package controllers
+package cachetrim
 
 import (
 	"maps"
@@ -7,7 +7,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
-	"github.com/githubusertoken/github-user-token-operator/controllers/outputs"
+	"github.com/githubusertoken/github-user-token-operator/controllers/outputs/managers"
 	"github.com/githubusertoken/github-user-token-operator/internal/metapatch"
 	"github.com/githubusertoken/github-user-token-operator/internal/pairsecret"
 )
@@ -32,7 +32,7 @@ const (
 // trimSecret keeps of a Secret's metadata what is looked at, and what others have added as long as that is not too much.
 func trimSecret(object *metav1.PartialObjectMetadata) {
 	meta := &object.ObjectMeta
-	outputs.TrimManagedFields(meta)
+	managers.Trim(meta)
 	meta.GenerateName = ""
 	meta.SetSelfLink("")
 	for key, limit := range map[string]int{v1alpha1.AnnotationState: maxState, v1alpha1.AnnotationIntent: maxIntent} {
