@@ -106,11 +106,15 @@ func (g *gitHub) redeem(f *attempt, q request, device string, app github.App) *g
 	return g.reply(f, q, p)
 }
 
-// ask is a question to GitHub that changes nothing that cannot be changed again.
+// ask is a question to GitHub that changes nothing that cannot be changed again. It carries no client secret, so that a wrong
+// one is no obstacle.
 func (e exchanger) ask(ctx context.Context, host string, effect func()) error {
 	w, f := e.life.world, e.life.world.current.attempt
 	w.judgeCall(w.current)
 	q := w.newRequest(f.res, deadlineOf(ctx, w.now, 10*time.Second)-w.now)
+	if w.now < f.res.misconfigured {
+		q.before = nil
+	}
 	if q.unreachable {
 		return &github.Error{Class: github.Transient, Reason: github.HostUnreachable, Host: host}
 	}
@@ -138,13 +142,20 @@ func (exchanger) CheckHost(string) error { return nil }
 // CheckToken implements lifecycle.GitHub.
 func (e exchanger) CheckToken(ctx context.Context, app github.App, token credential.AccessToken) (check github.Check, err error) {
 	w := e.life.world
+	res, misconfigured := w.current.attempt.res, false
 	err = e.ask(ctx, app.Host, func() {
+		if misconfigured = w.now < res.misconfigured; misconfigured {
+			return
+		}
 		p := w.gitHub.access[token.Reveal()]
 		check.Alive = p != nil && w.works(p) && w.now >= p.refusedUntil && w.now >= p.res.saidDead
 		if p != nil && !check.Alive {
 			p.accessRefused = true
 		}
 	})
+	if err == nil && misconfigured {
+		err = &github.Error{Class: github.Misconfigured, Reason: github.IncorrectClientCredentials, Host: app.Host, Sent: true}
+	}
 	return check, err
 }
 
