@@ -43,15 +43,14 @@ func TestMoveBringsNoLoginAlongThatWasNeverSent(t *testing.T) {
 		"something was sent under it":              {func(r *Rotator, late *Pair) { r.markSent(deviceOwner, late.Intent) }, true},
 		"something was sent before it":             {func(_ *Rotator, late *Pair) { late.Intent.Unresolved = 1 }, true},
 		"another process knows what was sent":      {func(_ *Rotator, late *Pair) { late.Intent.Holder.Process = "another" }, true},
-		"nobody has begun to exchange it, as yet":  {func(_ *Rotator, late *Pair) { late.Intent = nil }, true},
 		"it is the login of a chain that it holds": {func(_ *Rotator, late *Pair) { late.RefreshToken = credential.NewRefreshToken("ghr_chain") }, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newDeviceWorld().rotator
 			late := &Pair{
-				Ref: Ref{Namespace: "team-a", Name: "former"}, Owner: deviceOwner, Controlled: true, UID: "late", SeedToken: login,
+				Ref: Ref{Namespace: "team-a", Name: "former"}, Owner: deviceOwner, Controlled: true, UID: "late",
 				State:  State{Owner: deviceOwner.UID, PendingSeed: login.Fingerprint()},
-				Intent: &Intent{ID: "late", Holder: r.Me, Spends: login.Fingerprint()},
+				Intent: &Intent{ID: "late", Holder: r.Me, Spends: login.Fingerprint(), Login: true},
 			}
 			c.change(r, late)
 			target := brokenChain()
@@ -61,15 +60,11 @@ func TestMoveBringsNoLoginAlongThatWasNeverSent(t *testing.T) {
 			}
 			store := &drawer{secrets: map[Ref]*Pair{place: target, late.Ref: late}}
 			r.Store = store
-			settled := ""
-			if late.Intent != nil {
-				settled = late.Intent.ID
-			}
-			if _, err := r.Move(t.Context(), deviceOwner, late.Ref, place, settled); err != nil {
+			if _, err := r.Move(t.Context(), deviceOwner, late.Ref, place, late.Intent.ID); err != nil {
 				t.Fatal(err)
 			}
 			got := store.secrets[place]
-			if kept := !got.SeedToken.IsZero(); kept != c.kept || kept != (got.State.PendingSeed != "") || kept != (got.Intent != nil) && late.Intent != nil {
+			if kept := got.Intent != nil; kept != c.kept || kept != (got.State.PendingSeed != "") {
 				t.Errorf("it is taken along: %t, pending %q under %+v", kept, got.State.PendingSeed, got.Intent)
 			}
 			if len(store.secrets) != 1 || got.RefreshToken.IsZero() {
@@ -82,8 +77,36 @@ func TestMoveBringsNoLoginAlongThatWasNeverSent(t *testing.T) {
 			if err := r.merge(t.Context(), late, store.secrets[place]); err != nil {
 				t.Fatal(err)
 			}
-			if got := store.secrets[place]; !got.SeedToken.IsZero() || got.Intent != nil {
+			if got := store.secrets[place]; got.State.PendingSeed != "" || got.Intent != nil {
 				t.Error("it is taken along where the two become one before a token is sent")
+			}
+		})
+	}
+}
+
+// What somebody has pasted into the Secret waits there whatever becomes of a fence.
+func TestMoveTakesAlongWhatWaitsInTheDataOfAFenceThatWasNeverSent(t *testing.T) {
+	pasted, place := credential.NewRefreshToken("ghr_pasted"), Ref{Namespace: "team-a", Name: "renamed"}
+	for name, fence := range map[string]Intent{
+		"the fence is for a login of the seed": {Spends: "seed", Login: true},
+		"the fence is for what was pasted":     {Spends: pasted.Fingerprint()},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newDeviceWorld().rotator
+			fence.ID, fence.Holder = "late", r.Me
+			late := &Pair{
+				Ref: Ref{Namespace: "team-a", Name: "former"}, Owner: deviceOwner, Controlled: true, UID: "late", SeedToken: pasted,
+				State: State{Owner: deviceOwner.UID, PendingSeed: fence.Spends}, Intent: &fence,
+			}
+			target := brokenChain()
+			target.Ref = place
+			store := &drawer{secrets: map[Ref]*Pair{place: target, late.Ref: late}}
+			r.Store = store
+			if _, err := r.Move(t.Context(), deviceOwner, late.Ref, place, fence.ID); err != nil {
+				t.Fatal(err)
+			}
+			if got := store.secrets[place]; got.SeedToken != pasted || got.State.PendingSeed != pasted.Fingerprint() || got.Intent != nil || got.RefreshToken.IsZero() {
+				t.Errorf("the pair has %q pending under %+v", got.State.PendingSeed, got.Intent)
 			}
 		})
 	}

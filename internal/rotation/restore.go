@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-
-	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 )
 
 // Restore puts the pair back where it belongs after somebody has deleted its Secret, or after a
@@ -148,7 +146,8 @@ func (r *Rotator) withoutUnsent(owner Owner, live *Pair) *Pair {
 		return live
 	}
 	next := live.Clone()
-	next.Intent, next.SeedToken, next.State.PendingSeed, next.State.SeedVersion = nil, credential.RefreshToken{}, "", ""
+	next.Intent, next.State.SeedVersion = nil, ""
+	next.endLogin("") // One that waits in the data still does.
 	return next
 }
 

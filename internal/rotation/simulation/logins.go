@@ -167,7 +167,7 @@ func (w *world) judgeData(res *resource, before *object, sent *rotation.Pair) {
 	of := func(p *rotation.Pair) tokens { return tokens{p.AccessToken, p.RefreshToken} }
 	switch {
 	case sent == nil, sent.Ref == sent.Owner.BackupRef(): // Nobody mounts a backup.
-	case before == nil && of(sent) == tokens{} && (!sent.DeviceCode.IsZero() || !sent.SeedToken.IsZero() && !res.pasted):
+	case before == nil && of(sent) == tokens{} && (!sent.DeviceCode.IsZero() && !res.codePasted || !sent.SeedToken.IsZero() && !res.pasted):
 		w.violate("%s: a Secret was made with data and without a pair", res.namespace)
 	case before == nil || of(before.pair) != of(sent):
 	case before.pair.SeedToken != sent.SeedToken && (sent.SeedToken.IsZero() || !res.pasted), before.pair.DeviceCode != sent.DeviceCode,

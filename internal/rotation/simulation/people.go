@@ -239,6 +239,7 @@ func (w *world) handEdit(res *resource, ref rotation.Ref) {
 	case 0:
 		w.api.edit(ref, func(p *rotation.Pair) { p.AccessToken = credential.AccessToken{} })
 	case 1: // The same value under another key of the Secret does not make another thing of it.
+		res.codePasted = true
 		w.api.edit(ref, func(p *rotation.Pair) { p.DeviceCode = credential.NewDeviceCode(p.RefreshToken.Reveal()) })
 	case 2:
 		if !o.pair.SeedToken.IsZero() {

@@ -93,6 +93,8 @@ type resource struct {
 	attending bool
 	// pasted says that a person has put something into the pair Secret that may count as a login.
 	pasted bool
+	// codePasted says that a person has put something there in the place of a device code.
+	codePasted bool
 	// formerSeed is the token that was in the seed Secret before.
 	formerSeed credential.RefreshToken
 	// shown is the code that a person was shown last.
