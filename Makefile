@@ -19,6 +19,9 @@ KUSTOMIZE := $(BIN)/kustomize
 HELM := $(BIN)/helm
 GOLANGCI_LINT := $(BIN)/golangci-lint
 GOTESTSUM := $(BIN)/gotestsum
+ACTIONLINT := $(BIN)/actionlint
+KO := $(BIN)/ko
+COSIGN := $(BIN)/cosign
 KUBECTL ?= kubectl
 
 # Modules beside the operator's own that hold tests, such as those that try it
@@ -82,9 +85,14 @@ vet: ## Run go vet.
 	$(GO) vet ./...
 
 .PHONY: lint
-lint: $(GOLANGCI_LINT) ## Run golangci-lint.
+lint: $(GOLANGCI_LINT) actionlint ## Run golangci-lint, and actionlint.
 	$(GOLANGCI_LINT) run
 	@for mod in $(TEST_MODULES); do echo "golangci-lint in $$mod"; (cd $$mod && $(GOLANGCI_LINT) run); done
+
+# Without the programs that it would use if it found them, so that it says the same everywhere.
+.PHONY: actionlint
+actionlint: $(ACTIONLINT) ## Check the workflows of GitHub Actions.
+	$(ACTIONLINT) -shellcheck= -pyflakes=
 
 .PHONY: lint-fix
 lint-fix: $(GOLANGCI_LINT) ## Run golangci-lint and let it repair what it can.
@@ -256,6 +264,38 @@ build-installer: $(KUSTOMIZE) ## Write dist/install.yaml: everything, with image
 	IMG=$(IMG) KUSTOMIZE=$(KUSTOMIZE) hack/build-installer.sh > dist/install.yaml.tmp
 	mv dist/install.yaml.tmp dist/install.yaml
 
+##@ Release
+
+# What the workflow of a release runs, and docs/releases.md explains. On a machine of your own say
+# where to push: IMAGE_REPO, CHART_REPO, VERSION.
+IMAGE_REPO ?= ghcr.io/githubusertoken/github-user-token-operator
+CHART_REPO ?= oci://ghcr.io/githubusertoken/charts
+BASE_IMAGE ?=
+PUSH ?= true
+SIGN_ARGS ?=
+HELM_PUSH_ARGS ?=
+RELEASE = VERSION=$(VERSION) IMAGE_REPO=$(IMAGE_REPO) CHART_REPO=$(CHART_REPO) PUSH=$(PUSH)
+
+.PHONY: release-image
+release-image: $(KO) ## Build the image by ko for all platforms, and push it (PUSH=false: only build; BASE_IMAGE=…).
+	$(RELEASE) KO=$(KO) BASE_IMAGE=$(BASE_IMAGE) hack/release-image.sh
+
+.PHONY: release-chart
+release-chart: $(HELM) ## Package the chart with what Artifact Hub wants to know, and push it (PUSH=false: only package).
+	$(RELEASE) HELM=$(HELM) HELM_PUSH_ARGS="$(HELM_PUSH_ARGS)" hack/release-chart.sh
+
+.PHONY: release-files
+release-files: $(KUSTOMIZE) ## Write dist/release: manifests, chart, SBOMs and checksums.
+	$(RELEASE) KUSTOMIZE=$(KUSTOMIZE) hack/release-files.sh
+
+.PHONY: release-sign
+release-sign: $(COSIGN) ## Sign image, chart and checksums with cosign, and attest the SBOMs (SIGN_ARGS="--key …").
+	$(RELEASE) COSIGN=$(COSIGN) SIGN_ARGS="$(SIGN_ARGS)" hack/release-sign.sh
+
+.PHONY: release-notes
+release-notes: ## Print what CHANGELOG.md says of VERSION.
+	@hack/release-notes.sh $(VERSION)
+
 # Tools, each pinned by a module of its own under hack/tools.
 $(KUSTOMIZE): hack/tools/kustomize/go.mod hack/tools/kustomize/go.sum
 	$(call build-tool,kustomize,sigs.k8s.io/kustomize/kustomize/v5)
@@ -265,6 +305,12 @@ $(GOLANGCI_LINT): $(addprefix hack/tools/golangci-lint/,main.go go.mod go.sum)
 	$(call build-tool,golangci-lint,.)
 $(GOTESTSUM): hack/tools/gotestsum/go.mod hack/tools/gotestsum/go.sum
 	$(call build-tool,gotestsum,gotest.tools/gotestsum)
+$(ACTIONLINT): hack/tools/actionlint/go.mod hack/tools/actionlint/go.sum
+	$(call build-tool,actionlint,github.com/rhysd/actionlint/cmd/actionlint)
+$(KO): hack/tools/ko/go.mod hack/tools/ko/go.sum
+	$(call build-tool,ko,github.com/google/ko)
+$(COSIGN): hack/tools/cosign/go.mod hack/tools/cosign/go.sum
+	$(call build-tool,cosign,github.com/sigstore/cosign/v3/cmd/cosign)
 
 define build-tool
 @echo "Building $(1), pinned in hack/tools/$(1)" >&2

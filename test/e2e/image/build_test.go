@@ -23,7 +23,7 @@ func TestTheProjectsDockerfileIsUnderstood(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(stages) != 2 || stages[0].alias != "build" || stages[1].base != "gcr.io/distroless/static:nonroot" {
+	if len(stages) != 2 || stages[0].alias != "build" || !strings.HasPrefix(stages[1].base, "gcr.io/distroless/static:nonroot@sha256:") {
 		t.Fatalf("stages: %+v", stages)
 	}
 	compiled := slices.ContainsFunc(stages[0].steps, func(step instruction) bool {

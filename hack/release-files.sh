@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# Gathers in dist/release what stands beside a release's notes: manifests with the image by
+# digest, the chart, the SBOMs, and checksums of all.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+name=github-user-token-operator release=dist/release
+digest=$(head -n 1 dist/image.txt) digest=${digest#*@}
+
+rm -rf "$release"
+mkdir -p "$release"
+IMG=$IMAGE_REPO:$VERSION@$digest hack/build-installer.sh >"$release/install.yaml"
+"$KUSTOMIZE" build config/crd >"$release/crds.yaml"
+cp "dist/$name-${VERSION#v}.tgz" "$release"
+cp dist/image.txt "$release/images.txt"
+for sbom in dist/sbom/*.spdx.json; do
+	part=$(basename "$sbom") part=${part#"$name"}
+	cp "$sbom" "$release/$name-${VERSION#v}$part"
+done
+cd "$release"
+sha256sum -- * >../checksums.txt
+mv ../checksums.txt .
+cat checksums.txt
