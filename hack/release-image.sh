@@ -20,7 +20,9 @@ export GOTOOLCHAIN=${GOTOOLCHAIN:-go$(cat .go-version)}
 export GOFLAGS=-buildvcs=true GOWORK=off GOEXPERIMENT= GOFIPS140=off GOAMD64=v1 GOARM64=v8.0
 revision=$(git rev-parse HEAD)
 SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
-created=$(TZ=UTC git log -1 --format=%cd --date=format-local:%Y-%m-%dT%H:%M:%SZ)
+# ko writes times in the zone of the machine.
+export TZ=UTC
+created=$(git log -1 --format=%cd --date=format-local:%Y-%m-%dT%H:%M:%SZ)
 export SOURCE_DATE_EPOCH VERSION KO_DOCKER_REPO=$IMAGE_REPO
 [ -z "${BASE_IMAGE:-}" ] || export KO_DEFAULTBASEIMAGE=$BASE_IMAGE
 

@@ -22,12 +22,12 @@ import (
 // Whoever doubts an image builds it again: elsewhere, with another umask, language and time zone, and without pushing.
 func TestReleaseImageHasTheSameDigestWhereverItIsBuilt(t *testing.T) {
 	w := released(t)
-	again, err := clone("another place")
+	again, err := clone("elsewhere")
 	if err != nil {
 		t.Fatal(err)
 	}
-	env := []string{"TZ=Pacific/Auckland", "LC_ALL=C", "GOAMD64=v2", "GOFLAGS=-buildvcs=false"}
-	if _, err := w.make(again, env, "release-image", "PUSH=false", "SHELL=bash -c 'umask 077; exec bash \"$$@\"' bash"); err != nil {
+	env := []string{"UMASK=077", "TZ=Pacific/Auckland", "LC_ALL=C", "GOAMD64=v2", "GOFLAGS=-buildvcs=false"}
+	if _, err := w.make(again, env, "release-image", "PUSH=false"); err != nil {
 		t.Fatal(err)
 	}
 	digests, err := lines(filepath.Join(again, "dist", "image.txt"))

@@ -47,7 +47,9 @@ func TestMain(m *testing.M) {
 		log.Fatal(err)
 	}
 	code := m.Run()
-	os.RemoveAll(sharedPath)
+	if os.Getenv("KEEP") == "" {
+		os.RemoveAll(sharedPath)
+	}
 	os.Exit(code)
 }
 
@@ -131,7 +133,8 @@ func (w *world) make(checkout string, env []string, target string, variables ...
 	args = append(args,
 		"VERSION="+version, "IMAGE_REPO="+w.registry+"/"+product, "CHART_REPO=oci://"+w.registry+"/charts",
 		"BASE_IMAGE="+w.base, "HELM_PUSH_ARGS=--plain-http")
-	cmd := exec.Command("make", append(args, variables...)...)
+	const run = `umask "${UMASK:-022}"; exec make "$@"`
+	cmd := exec.Command("bash", append([]string{"-c", run, "bash"}, append(args, variables...)...)...)
 	// The version of Go is that of this machine: no other can be had everywhere.
 	cmd.Env = append(append(os.Environ(), "GOTOOLCHAIN=local"), env...)
 	out, err := cmd.CombinedOutput()
