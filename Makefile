@@ -276,6 +276,22 @@ SIGN_ARGS ?=
 HELM_PUSH_ARGS ?=
 RELEASE = VERSION=$(VERSION) IMAGE_REPO=$(IMAGE_REPO) CHART_REPO=$(CHART_REPO) PUSH=$(PUSH)
 
+.PHONY: release-check
+release-check: ## Check that the tag VERSION can be released.
+	VERSION=$(VERSION) hack/release-check.sh
+
+# distroless signs its images by this identity: https://github.com/GoogleContainerTools/distroless
+.PHONY: release-base
+release-base: $(COSIGN) ## Verify the signature of the image on which that of a release is built.
+	$(COSIGN) verify "$$(sed -n 's/^defaultBaseImage: //p' .ko.yaml)" --output text \
+		--certificate-oidc-issuer https://accounts.google.com \
+		--certificate-identity keyless@distroless.iam.gserviceaccount.com
+
+.PHONY: release-login
+release-login: $(COSIGN) $(HELM) ## Log in to the registry of IMAGE_REPO, as REGISTRY_USER with REGISTRY_TOKEN of the environment.
+	@$(COSIGN) login $(firstword $(subst /, ,$(IMAGE_REPO))) --username "$$REGISTRY_USER" --password-stdin <<<"$$REGISTRY_TOKEN"
+	@$(HELM) registry login $(firstword $(subst /, ,$(IMAGE_REPO))) --username "$$REGISTRY_USER" --password-stdin <<<"$$REGISTRY_TOKEN"
+
 .PHONY: release-image
 release-image: $(KO) ## Build the image by ko for all platforms, and push it (PUSH=false: only build; BASE_IMAGE=…).
 	$(RELEASE) KO=$(KO) BASE_IMAGE=$(BASE_IMAGE) hack/release-image.sh
