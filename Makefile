@@ -276,6 +276,9 @@ SIGN_ARGS ?=
 HELM_PUSH_ARGS ?=
 RELEASE = VERSION=$(VERSION) IMAGE_REPO=$(IMAGE_REPO) CHART_REPO=$(CHART_REPO) PUSH=$(PUSH)
 
+.PHONY: release-tools
+release-tools: $(KO) $(HELM) $(KUSTOMIZE) $(COSIGN) ## Build ko, helm, kustomize and cosign into bin/.
+
 .PHONY: release-check
 release-check: ## Check that the tag VERSION can be released.
 	VERSION=$(VERSION) hack/release-check.sh
