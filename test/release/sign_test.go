@@ -3,6 +3,7 @@ package release
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -50,6 +51,14 @@ func TestReleaseSignaturesAreThoseOfWhoMadeIt(t *testing.T) {
 		t.Error("an image that nobody has signed passes")
 	}
 
+	// cosign takes an attestation by the same key for a signature, too.
+	both := []string{"https://sigstore.dev/cosign/sign/v1", "https://spdx.dev/Document"}
+	for ref, want := range map[string][]string{w.image: both, w.each[0]: both, w.each[1]: both, w.chart: both[:1]} {
+		if got := predicates(t, ref); !slices.Equal(got, want) {
+			t.Errorf("what is said of %s is %q and not %q", ref, got, want)
+		}
+	}
+
 	sums := filepath.Join(w.checkout, "dist", "release", "checksums.txt")
 	bundle := sums + ".sigstore.json"
 	if err := verify(ours, "verify-blob", "--bundle", bundle, sums); err != nil {
@@ -66,6 +75,29 @@ func TestReleaseSignaturesAreThoseOfWhoMadeIt(t *testing.T) {
 	if err := verify(ours, "verify-blob", "--bundle", bundle, changed); err == nil {
 		t.Error("checksums that were changed pass")
 	}
+}
+
+// predicates are what bundles beside an artifact say of it: that it is signed, or what its SBOM is.
+func predicates(t *testing.T, ref string) []string {
+	t.Helper()
+	digest, err := name.NewDigest(ref)
+	if err != nil {
+		t.Fatal(err)
+	}
+	index, err := remote.Referrers(digest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	manifest, err := index.IndexManifest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var found []string
+	for _, each := range manifest.Manifests {
+		found = append(found, each.Annotations["dev.sigstore.bundle.predicateType"])
+	}
+	slices.Sort(found)
+	return found
 }
 
 // key makes a key pair and returns its path, without the .key and .pub.
