@@ -67,7 +67,7 @@ var (
 func targetsOf(script string) map[string]bool {
 	targets := map[string]bool{}
 	for _, call := range makeCalled.FindAllStringSubmatch(script, -1) {
-		for _, target := range strings.Fields(call[1]) {
+		for target := range strings.FieldsSeq(call[1]) {
 			targets[target] = true
 		}
 	}
@@ -133,7 +133,7 @@ func TestWorkflowsGoIsNotOlderThanAnyGoModWants(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, path := range strings.Fields(string(out)) {
+	for path := range strings.FieldsSeq(string(out)) {
 		wants := regexp.MustCompile(`(?m)^go (\S+)$`).FindStringSubmatch(text(t, filepath.Join(root, path)))
 		if wants == nil || goversion.Compare("go"+wants[1], used) > 0 {
 			t.Errorf("%s wants %q, and .go-version is %s", path, wants, used)
