@@ -274,14 +274,18 @@ BASE_IMAGE ?=
 PUSH ?= true
 SIGN_ARGS ?=
 HELM_PUSH_ARGS ?=
-RELEASE = VERSION=$(VERSION) IMAGE_REPO=$(IMAGE_REPO) CHART_REPO=$(CHART_REPO) PUSH=$(PUSH)
+# By the environment: the name of a tag may hold what a shell would run.
+release-%: export VERSION := $(VERSION)
+release-%: export IMAGE_REPO := $(IMAGE_REPO)
+release-%: export CHART_REPO := $(CHART_REPO)
+release-%: export PUSH := $(PUSH)
 
 .PHONY: release-tools
 release-tools: $(KO) $(HELM) $(KUSTOMIZE) $(COSIGN) ## Build ko, helm, kustomize and cosign into bin/.
 
 .PHONY: release-check
 release-check: ## Check that the tag VERSION can be released.
-	VERSION=$(VERSION) hack/release-check.sh
+	@hack/release-check.sh
 
 # distroless signs its images by this identity: https://github.com/GoogleContainerTools/distroless
 .PHONY: release-base
@@ -297,23 +301,23 @@ release-login: $(COSIGN) $(HELM) ## Log in to the registry of IMAGE_REPO, as REG
 
 .PHONY: release-image
 release-image: $(KO) ## Build the image by ko for all platforms, and push it (PUSH=false: only build; BASE_IMAGE=…).
-	$(RELEASE) KO=$(KO) BASE_IMAGE=$(BASE_IMAGE) hack/release-image.sh
+	KO=$(KO) BASE_IMAGE=$(BASE_IMAGE) hack/release-image.sh
 
 .PHONY: release-chart
 release-chart: $(HELM) ## Package the chart with what Artifact Hub wants to know, and push it (PUSH=false: only package).
-	$(RELEASE) HELM=$(HELM) HELM_PUSH_ARGS="$(HELM_PUSH_ARGS)" hack/release-chart.sh
+	HELM=$(HELM) HELM_PUSH_ARGS="$(HELM_PUSH_ARGS)" hack/release-chart.sh
 
 .PHONY: release-files
 release-files: $(KUSTOMIZE) ## Write dist/release: manifests, chart, SBOMs and checksums.
-	$(RELEASE) KUSTOMIZE=$(KUSTOMIZE) hack/release-files.sh
+	KUSTOMIZE=$(KUSTOMIZE) hack/release-files.sh
 
 .PHONY: release-sign
 release-sign: $(COSIGN) ## Sign image, chart and checksums with cosign, and attest the SBOMs (SIGN_ARGS="--key …").
-	$(RELEASE) COSIGN=$(COSIGN) SIGN_ARGS="$(SIGN_ARGS)" hack/release-sign.sh
+	COSIGN=$(COSIGN) SIGN_ARGS="$(SIGN_ARGS)" hack/release-sign.sh
 
 .PHONY: release-notes
 release-notes: ## Print what CHANGELOG.md says of VERSION.
-	@hack/release-notes.sh $(VERSION)
+	@hack/release-notes.sh "$$VERSION"
 
 # Tools, each pinned by a module of its own under hack/tools.
 $(KUSTOMIZE): hack/tools/kustomize/go.mod hack/tools/kustomize/go.sum

@@ -103,6 +103,7 @@ func TestReleaseCheckRefusesATagThatCannotBeReleased(t *testing.T) {
 	for name, refused := range map[string]struct{ version, main, want string }{
 		"no version":                {"0.0.0-rc.1", "main", "not of the form"},
 		"another kind of version":   {"v0.0.0-preview", "main", "not of the form"},
+		"what a shell would run":    {version + ";true", "main", "not of the form"},
 		"without notes":             {"v0.2.0", "main", "there are no notes"},
 		"one that was made already": {"v0.1.0-rc.1", "main", "the latest version"},
 		"not on main":               {version, "nowhere", "is not on nowhere"},
