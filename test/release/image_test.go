@@ -147,8 +147,8 @@ func (w *world) program(t *testing.T, image v1.Image, entrypoint []string, revis
 	if !bytes.Contains(content, []byte(version)) {
 		t.Errorf("the program does not say that it is %s", version)
 	}
-	if authorities := file(t, layers, "etc/ssl/certs/ca-certificates.crt"); len(authorities) == 0 {
-		t.Error("it trusts nobody: the base has CA certificates")
+	if found := file(t, layers, authoritiesPath); string(found) != authorities {
+		t.Errorf("it trusts %q, and not whom its base trusts", found)
 	}
 }
 

@@ -188,21 +188,21 @@ git -c core.hooksPath=/dev/null -c commit.gpgsign=false commit --quiet --message
 	return checkout, nil
 }
 
-// pushBase pushes an image in the place of distroless: the files of it that the operator looks for, and its user.
+// authoritiesPath is where the base image has its CA certificates, and authorities what stands there here.
+const (
+	authoritiesPath = "etc/ssl/certs/ca-certificates.crt"
+	authorities     = "the certificates of this base\n"
+)
+
+// pushBase pushes an image in the place of distroless, with the file of it that the operator looks for.
 func (w *world) pushBase() (string, error) {
-	authorities, err := os.ReadFile("/etc/ssl/certs/ca-certificates.crt")
-	if err != nil {
-		return "", fmt.Errorf("read this machine's CA certificates (Debian: ca-certificates): %w", err)
-	}
 	var content bytes.Buffer
 	archive := tar.NewWriter(&content)
-	for path, file := range map[string][]byte{"etc/ssl/certs/ca-certificates.crt": authorities} {
-		if err := archive.WriteHeader(&tar.Header{Name: path, Mode: 0o644, Size: int64(len(file)), Typeflag: tar.TypeReg}); err != nil {
-			return "", err
-		}
-		if _, err := archive.Write(file); err != nil {
-			return "", err
-		}
+	if err := archive.WriteHeader(&tar.Header{Name: authoritiesPath, Mode: 0o644, Size: int64(len(authorities)), Typeflag: tar.TypeReg}); err != nil {
+		return "", err
+	}
+	if _, err := io.WriteString(archive, authorities); err != nil {
+		return "", err
 	}
 	if err := archive.Close(); err != nil {
 		return "", err
