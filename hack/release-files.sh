@@ -3,6 +3,12 @@
 # digest, the chart, the SBOMs, and checksums of all.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+for made in image chart; do
+	if [ ! -s "dist/$made.txt" ]; then
+		echo "there is no dist/$made.txt: run make release-$made first" >&2
+		exit 1
+	fi
+done
 name=github-user-token-operator release=dist/release
 digest=$(head -n 1 dist/image.txt) digest=${digest#*@}
 

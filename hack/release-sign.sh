@@ -4,6 +4,12 @@
 # identity of the workflow, or of the person that a browser asks for.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+for made in image chart; do
+	if [ ! -s "dist/$made.txt" ]; then
+		echo "there is no dist/$made.txt: run make release-$made first" >&2
+		exit 1
+	fi
+done
 read -ra how <<<"${SIGN_ARGS:-}"
 sign() { "$COSIGN" "$1" --yes ${how[@]+"${how[@]}"} "${@:2}"; }
 
