@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -25,6 +26,8 @@ type clusterAPI struct {
 	*pairsecret.Store
 	// mayHold reports whether a resource may be given the finalizer now.
 	mayHold func(types.UID) bool
+	// held is told that a resource was given the finalizer.
+	held func(types.UID)
 }
 
 var _ lifecycle.API = clusterAPI{}
@@ -73,11 +76,15 @@ func (a clusterAPI) Resource(ctx context.Context, name types.NamespacedName) (*v
 // treated as if it had it: its token is refreshed all the same.
 func (a clusterAPI) AddFinalizer(ctx context.Context, token *v1alpha1.GitHubUserToken) (*v1alpha1.GitHubUserToken, error) {
 	if !a.mayHold(token.UID) {
-		held := token.DeepCopy()
-		controllerutil.AddFinalizer(held, v1alpha1.Finalizer)
-		return held, nil
+		left := token.DeepCopy()
+		controllerutil.AddFinalizer(left, v1alpha1.Finalizer)
+		return left, nil
 	}
-	return a.patchFinalizers(ctx, token, controllerutil.AddFinalizer)
+	held, err := a.patchFinalizers(ctx, token, controllerutil.AddFinalizer)
+	if err == nil && held != nil || errors.Is(err, lifecycle.ErrFinalizerAltered) {
+		a.held(token.UID)
+	}
+	return held, err
 }
 
 // RemoveFinalizer implements lifecycle.API.

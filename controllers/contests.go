@@ -43,17 +43,21 @@ const (
 // finalizerIsContested remembers that somebody has taken the finalizer off a resource.
 func (r *Reconciler) finalizerIsContested(uid types.UID) { r.contests.With(uid, func(*contests) {}) }
 
-// mayHold reports whether the finalizer may be put on a resource now, and counts that it is. Only one that was taken off
-// ever has to wait.
+// mayHold reports whether the finalizer may be put on a resource now. Only one that was taken off ever has to wait.
 func (r *Reconciler) mayHold(uid types.UID) bool {
 	mono, wait := r.Clock.Monotonic(), time.Duration(0)
 	r.contests.Peek(uid, func(c *contests) {
-		if wait = c.finalizer.Wait(theFinalizer, mono, finalizerPause); wait == 0 {
-			c.finalizer.Round(theFinalizer, mono)
-		}
+		wait = c.finalizer.Wait(theFinalizer, mono, finalizerPause)
 		c.finalizerDue, c.finalizerPutOff = mono+wait, wait > 0
 	})
 	return wait == 0
+}
+
+// held counts that the finalizer was put on a resource. One that was not, because the resource had changed meanwhile, is no
+// round of a contest.
+func (r *Reconciler) held(uid types.UID) {
+	mono := r.Clock.Monotonic()
+	r.contests.Peek(uid, func(c *contests) { c.finalizer.Round(theFinalizer, mono) })
 }
 
 // finalizerProblem is what is told of the contest over the finalizer of a resource, nil when nothing is, and when to look

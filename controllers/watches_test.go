@@ -96,7 +96,7 @@ func newWatchWorld(t *testing.T) *watchWorld {
 	w.setupPace()
 	w.outputs = outputs.New(outputs.Options{Client: cluster, Live: cluster, Store: w.store, Clock: w.Clock, Memory: remembered})
 	w.lifecycle = lifecycle.New(lifecycle.Options{
-		Cache: clusterCache{cluster, allServed{}}, API: clusterAPI{w.store, func(types.UID) bool { return true }}, Versions: watched{}, GitHub: gitHub, Limiter: ratelimit.New(ratelimit.Options{}),
+		Cache: clusterCache{cluster, allServed{}}, API: clusterAPI{w.store, func(types.UID) bool { return true }, func(types.UID) {}}, Versions: watched{}, GitHub: gitHub, Limiter: ratelimit.New(ratelimit.Options{}),
 		Clock: w.Clock, Reporter: reporter{w.Reconciler}, Memory: remembered, Wake: w.queue.add, Freed: w.tokenFreed, Log: logr.Discard(),
 		Runner: runner.New(runner.Options{Limit: 1}), CheckRunner: runner.New(runner.Options{Limit: 1}),
 	})
