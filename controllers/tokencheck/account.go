@@ -62,6 +62,8 @@ func (c *Checks) VerifyAccount(ctx context.Context, app github.App, record rotat
 			refusedSince = nil
 		case refusedSince == nil:
 			refusedSince = &now
+		case now-*refusedSince >= deadAfter && hasExpired(tokens, clock.Now()):
+			return nil, fmt.Errorf("%w: its access token has expired meanwhile", rotation.ErrUserUnknown)
 		case now-*refusedSince >= deadAfter:
 			return nil, rotation.ErrPairDead
 		}
@@ -84,6 +86,12 @@ func (c *Checks) VerifyAccount(ctx context.Context, app github.App, record rotat
 		}
 		_ = clock.Sleep(ctx, pause)
 	}
+}
+
+// hasExpired reports whether the access token of a received pair has reached its end by this clock: that GitHub refuses it then
+// does not say that somebody has revoked it.
+func hasExpired(tokens github.Tokens, now time.Time) bool {
+	return !tokens.ExpiresAt.IsZero() && !now.Before(tokens.ExpiresAt.Add(tokens.Shortened))
 }
 
 // verifyWithin is how much longer VerifyAccount may take, restarts included. A wall clock that was set wrong must

@@ -47,6 +47,12 @@ func TestVerifyAccount(t *testing.T) {
 				tokens.ExpiresAt = w.clock.Now().Add(time.Hour)
 			},
 		},
+		"GitHub refuses it because it has expired": {
+			replies: []reply{invalid}, want: rotation.ErrUserUnknown, least: deadAfter, most: deadAfter + 15*second,
+			edit: func(w *world, _ *rotation.Record, tokens *github.Tokens) {
+				tokens.ExpiresAt = w.clock.Now().Add(-time.Minute)
+			},
+		},
 		"a clock that was ahead at the exchange ends no pair early": {
 			replies: []reply{outage}, want: rotation.ErrUserUnknown, least: 4 * time.Hour, most: 4*time.Hour + minute,
 			edit: func(w *world, _ *rotation.Record, tokens *github.Tokens) {

@@ -167,3 +167,24 @@ func TestCommitFindsAPairThatTheNextResourceIsReplacing(t *testing.T) {
 		})
 	}
 }
+
+// What this process has sent under an intent it has sent for the former resource too.
+func TestAnAdoptedIntentIsNotTakenForOneUnderWhichNothingWasSent(t *testing.T) {
+	chain := brokenChain()
+	chain.State.Verdict = nil
+	r := newDeviceWorld().rotator
+	intent := &Intent{ID: "1", Holder: r.Me, Spends: chain.State.RefreshToken}
+	r.markSent(deviceOwner, intent)
+	chain.Intent = intent
+	retained := chain.AsRetained()
+	r.Store = &drawer{secrets: map[Ref]*Pair{retained.Ref: retained}}
+	r.Forget(deviceOwner)
+	next := Owner{Namespace: deviceOwner.Namespace, Name: deviceOwner.Name, UID: "next"}
+	adopted, err := r.Adopt(t.Context(), next, retained)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if adopted.Intent == nil || r.IsUntouched(next, adopted.Intent) {
+		t.Errorf("nothing is said to have been sent under %+v", adopted.Intent)
+	}
+}

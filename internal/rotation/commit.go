@@ -351,12 +351,7 @@ func isOlderCopy(live *Pair, record Record) bool {
 	if live.State.Revision >= record.Base.Revision || live.State.Incomplete && !record.Base.Incomplete {
 		return false // Revisions that are counted anew are not to be compared.
 	}
-	for _, seed := range live.State.Seeds {
-		if seed.RefusedFor == "" && !record.Base.HasImported(seed.Fingerprint) {
-			return false
-		}
-	}
-	return true
+	return !live.State.hasLoginBeyond(&record.Base)
 }
 
 // isFromBefore reports whether somebody has put a copy into the very Secret of the fence that is from before that Secret

@@ -33,9 +33,9 @@ func (r *Rotator) Move(ctx context.Context, owner Owner, from, to Ref, settled s
 	case target == nil:
 		target, err = r.Store.Create(ctx, copyTo(old, to))
 	case target.Deleting || target.Immutable:
-		target, err = r.replace(ctx, newest(target, r.withoutUnsent(owner, old)), target)
+		target, err = r.replace(ctx, broughtTogether(target, r.withoutUnsent(owner, old)), target)
 	default:
-		target, err = r.Store.Update(ctx, target, claimed(target, newest(target, r.withoutUnsent(owner, old))))
+		target, err = r.Store.Update(ctx, target, claimed(target, broughtTogether(target, r.withoutUnsent(owner, old))))
 	}
 	if errors.Is(err, ErrExists) {
 		return nil, ErrConflict // Somebody was faster; whose it is the next look tells.
@@ -52,13 +52,27 @@ func (r *Rotator) Move(ctx context.Context, owner Owner, from, to Ref, settled s
 // merge makes one of two Secrets of the same resource: what counts of both goes into the second, and the first is
 // removed as it was read.
 func (r *Rotator) merge(ctx context.Context, old, into *Pair) error {
-	if _, err := r.Store.Update(ctx, into, claimed(into, newest(into, r.withoutUnsent(into.Owner, old)))); err != nil {
+	if _, err := r.Store.Update(ctx, into, claimed(into, broughtTogether(into, r.withoutUnsent(into.Owner, old)))); err != nil {
 		return fmt.Errorf("bring two Secrets of one pair together: %w", err)
 	}
 	if err := r.Store.Remove(ctx, old); err != nil {
 		return fmt.Errorf("remove the other Secret of the pair: %w", err)
 	}
 	return nil
+}
+
+// broughtTogether is what counts of the Secret of a former name and of one that stands under the new name. Of one pair it was
+// the former at which there was work since the other was made: a move that was cut short has left both.
+func broughtTogether(target, old *Pair) *Pair {
+	content := newest(target, old)
+	if content.UID == old.UID {
+		return content
+	}
+	content = withLoginOf(content, old)
+	if content.Intent == nil && old.Intent != nil && content.names(old) {
+		content.Intent = new(*old.Intent) // Its outcome may be unknown.
+	}
+	return content
 }
 
 // newest is the newer of two copies, of which the one without tokens, if there is one, may hold a login that is just

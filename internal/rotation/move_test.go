@@ -111,3 +111,53 @@ func TestMoveTakesAlongWhatWaitsInTheDataOfAFenceThatWasNeverSent(t *testing.T) 
 		})
 	}
 }
+
+// A move was cut short when the copy was made. At the Secret of the former name there was work since.
+func TestMoveTakesAlongWhatHasBegunSinceTheCopyWasMade(t *testing.T) {
+	pasted, place := credential.NewRefreshToken("ghr_pasted"), Ref{Namespace: "team-a", Name: "renamed"}
+	another := Holder{Outbox: "b", Process: "another"}
+	for name, change := range map[string]func(old *Pair){
+		"a login was pasted":              func(old *Pair) { old.SeedToken = pasted },
+		"a login was pasted and taken up": func(old *Pair) { old.SeedToken, old.State.PendingSeed = pasted, pasted.Fingerprint() },
+		"a login from the seed has an unknown outcome": func(old *Pair) {
+			old.Intent, old.State.PendingSeed = &Intent{ID: "late", Holder: another, Spends: pasted.Fingerprint(), Login: true}, pasted.Fingerprint()
+		},
+		"an exchange of the chain's token has an unknown outcome": func(old *Pair) {
+			old.Intent = &Intent{ID: "late", Holder: another, Spends: old.State.RefreshToken, Unresolved: 1}
+		},
+	} {
+		for _, merged := range []bool{false, true} {
+			r := newDeviceWorld().rotator
+			target := brokenChain()
+			target.State.Verdict = nil
+			old := target.Clone()
+			target.Ref, target.UID = place, "target"
+			change(old)
+			store := &drawer{secrets: map[Ref]*Pair{place: target, old.Ref: old}}
+			r.Store = store
+			var err error
+			if merged {
+				err = r.merge(t.Context(), old, target)
+			} else {
+				settled := ""
+				if old.Intent != nil {
+					settled = old.Intent.ID
+				}
+				_, err = r.Move(t.Context(), deviceOwner, old.Ref, place, settled)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := store.secrets[place]
+			if len(store.secrets) != 1 || got.RefreshToken != target.RefreshToken {
+				t.Errorf("%s: %d Secrets are left", name, len(store.secrets))
+			}
+			if old.Intent == nil && (got.SeedToken != pasted || got.State.PendingSeed != pasted.Fingerprint()) {
+				t.Errorf("%s: it is gone, and %q is pending", name, got.State.PendingSeed)
+			}
+			if old.Intent != nil && (got.Intent == nil || got.Intent.ID != old.Intent.ID || got.Intent.Unresolved != old.Intent.Unresolved) {
+				t.Errorf("%s: nobody knows of it any more", name)
+			}
+		}
+	}
+}

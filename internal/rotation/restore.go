@@ -66,6 +66,9 @@ func (r *Rotator) Adopt(ctx context.Context, owner Owner, orphan *Pair) (*Pair, 
 	if err != nil {
 		return nil, fmt.Errorf("take up the retained pair: %w", err)
 	}
+	if next.Intent != nil {
+		r.markSent(owner, next.Intent) // What was sent under it for the former resource is forgotten with that one.
+	}
 	return adopted, nil
 }
 

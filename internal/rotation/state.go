@@ -157,15 +157,31 @@ func (s *State) HasImported(seed credential.Fingerprint) bool {
 }
 
 // hasLoginBeyond reports whether this chain knows of an imported login that the other one does not know.
-func (s *State) hasLoginBeyond(other *State) bool {
-	return slices.ContainsFunc(s.Seeds, func(r SeedRecord) bool {
-		return r.RefusedFor == "" && !other.HasImported(r.Fingerprint)
-	})
-}
+func (s *State) hasLoginBeyond(other *State) bool { return s.hasLoginThat(other, other.HasImported) }
 
 // hasNewLogin reports whether this chain has imported a login that the other one has not even heard of.
-func (s *State) hasNewLogin(other *State) bool {
-	return slices.ContainsFunc(s.Seeds, func(r SeedRecord) bool { return r.RefusedFor == "" && !other.hasHeardOf(r.Fingerprint) })
+func (s *State) hasNewLogin(other *State) bool { return s.hasLoginThat(other, other.hasHeardOf) }
+
+// hasLoginThat reports whether this chain has imported a login that the other one does not know, and has not forgotten either.
+func (s *State) hasLoginThat(other *State, knows func(credential.Fingerprint) bool) bool {
+	return slices.ContainsFunc(s.Seeds[s.forgottenBy(other):], func(r SeedRecord) bool { return r.RefusedFor == "" && !knows(r.Fingerprint) })
+}
+
+// forgottenBy is how many of this chain's logins, of the oldest on, may be among those that the other one has forgotten, because it
+// has had more than MaxSeeds: all up to the last one that both know, as they stand in order.
+func (s *State) forgottenBy(other *State) int {
+	if len(other.Seeds) < MaxSeeds {
+		return 0
+	}
+	for i, record := range slices.Backward(s.Seeds) {
+		if slices.ContainsFunc(other.Seeds, func(r SeedRecord) bool { return r.Fingerprint == record.Fingerprint }) {
+			return i + 1
+		}
+	}
+	if s.Revision < other.Revision {
+		return len(s.Seeds) // It has had as many since.
+	}
+	return 0
 }
 
 // hasHeardOf reports whether a login was imported, refused, or given up.
