@@ -20,20 +20,24 @@ type workflow struct {
 }
 
 type job struct {
-	Needs       any // a job, or a list of them
-	Uses        string
-	Permissions map[string]string
-	Steps       []step
+	Needs           any // a job, or a list of them
+	If              any
+	ContinueOnError any `json:"continue-on-error"`
+	Uses            string
+	Permissions     map[string]string
+	Steps           []step
 }
 
 type step struct {
-	Uses, Run string
-	With      map[string]any
+	Uses, Run       string
+	If              any
+	ContinueOnError any `json:"continue-on-error"`
+	With            map[string]any
 }
 
 func workflows(t *testing.T) map[string]workflow {
 	t.Helper()
-	paths, err := filepath.Glob(filepath.Join(root, ".github", "workflows", "*.yml"))
+	paths, err := filepath.Glob(filepath.Join(root, ".github", "workflows", "*.y*ml"))
 	if err != nil || len(paths) == 0 {
 		t.Fatalf("there are no workflows: %v", err)
 	}
@@ -171,6 +175,9 @@ func TestWorkflowsGiveEachJobWhatItNeeds(t *testing.T) {
 		"release.yml publish": {"contents"},
 	}
 	for name, workflow := range workflows(t) {
+		if name != "ci.yml" && name != "release.yml" {
+			t.Errorf("nobody has said what %s may do", name)
+		}
 		if workflow.Permissions == nil || len(workflow.Permissions) > 0 {
 			t.Errorf("%s gives permissions to all of its jobs: %v", name, workflow.Permissions)
 		}
@@ -215,6 +222,20 @@ func TestWorkflowOfAReleaseSignsWhatWasTestedAndBuiltAgain(t *testing.T) {
 				collect(need)
 			}
 		}
+	}
+	for id, job := range jobs {
+		if job.If != nil || job.ContinueOnError != nil {
+			t.Errorf("%s may be left out, or fail in silence", id)
+		}
+		for _, step := range job.Steps {
+			if step.If != nil || step.ContinueOnError != nil {
+				t.Errorf("a step of %s may be left out, or fail in silence: %s%s", id, step.Uses, step.Run)
+			}
+		}
+	}
+	steps := jobs["reproduce"].Steps
+	if last := steps[len(steps)-1].Run; last != `diff dist/image.txt "$RUNNER_TEMP/built/image.txt"` {
+		t.Errorf("at the end of reproduce the digests are not compared, but %q", last)
 	}
 	collect("sign")
 	for _, id := range []string{"check", "test", "build", "reproduce"} {

@@ -173,13 +173,14 @@ git ls-files -z --cached --others --exclude-standard |
 	tar --null --create --files-from=- | tar --extract --directory "$1"
 cd "$1"
 sed -i "s/^## \[Unreleased\]$/## [${2#v}] - 2026-01-02/" CHANGELOG.md # As whoever makes a release does.
+export GIT_CONFIG_GLOBAL=/dev/null # Before, whoever owns this checkout may have to be named there as safe.
 git init --quiet --initial-branch=main
 git add --all
 git -c core.hooksPath=/dev/null -c commit.gpgsign=false commit --quiet --message=Release
 `
 	cmd := exec.Command("bash", "-c", script, "clone", checkout, version)
 	cmd.Dir = root
-	cmd.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL=/dev/null",
+	cmd.Env = append(os.Environ(),
 		"GIT_AUTHOR_NAME=A", "GIT_AUTHOR_EMAIL=a@example.com", "GIT_AUTHOR_DATE=2026-01-02T03:04:05Z",
 		"GIT_COMMITTER_NAME=A", "GIT_COMMITTER_EMAIL=a@example.com", "GIT_COMMITTER_DATE=2026-01-02T03:04:05Z")
 	if out, err := cmd.CombinedOutput(); err != nil {
