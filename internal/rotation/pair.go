@@ -106,9 +106,7 @@ func (p *Pair) IsRetained() bool { return p.State.Retained && p.State.RetainedAs
 func (p *Pair) Clone() *Pair {
 	next := new(*p)
 	next.State.unshare()
-	if p.Intent != nil {
-		next.Intent = new(*p.Intent)
-	}
+	next.Intent = copied(p.Intent)
 	return next
 }
 

@@ -215,16 +215,13 @@ func (s *State) Clone() State {
 // unshare makes a plain copy independent of what it was copied from.
 func (s *State) unshare() {
 	s.Seeds = slices.Clip(s.Seeds) // Records are never changed in place, and what is appended goes to a copy.
-	if s.Verdict != nil {
-		s.Verdict = new(*s.Verdict)
+	s.Verdict, s.SeedVerdict, s.User, s.Device = copied(s.Verdict), copied(s.SeedVerdict), copied(s.User), copied(s.Device)
+}
+
+// copied is a copy that can be changed; nil of nil.
+func copied[T any](of *T) *T {
+	if of == nil {
+		return nil
 	}
-	if s.SeedVerdict != nil {
-		s.SeedVerdict = new(*s.SeedVerdict)
-	}
-	if s.User != nil {
-		s.User = new(*s.User)
-	}
-	if s.Device != nil {
-		s.Device = new(*s.Device)
-	}
+	return new(*of)
 }
