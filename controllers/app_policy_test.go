@@ -108,3 +108,24 @@ func TestAppDeletionPolicyThatWasForbiddenIsNotCarriedOut(t *testing.T) {
 		t.Error("no event tells of it")
 	}
 }
+
+// Nor is it after spec.app was changed to an App that allows it: the pair is still of the one that forbids it.
+func TestAppDeletionPolicyThatWasForbiddenIsNotCarriedOutByTheNameOfAnotherApp(t *testing.T) {
+	t.Parallel()
+	w := newAppWorld(t, worldOptions{})
+	shared := w.offer("shared", func(spec *v1alpha1.ClusterGitHubAppSpec) {
+		spec.Policy.DeletionPolicies = []v1alpha1.DeletionPolicy{v1alpha1.DeletionPolicyDelete}
+	})
+	w.startUsing(w.usingShared("octocat", shared))
+	w.change("octocat", func(token *v1alpha1.GitHubUserToken) {
+		token.Spec.App, token.Spec.DeletionPolicy = v1alpha1.App{Host: w.site.Host, ClientID: "Iv23liANOTHER"}, v1alpha1.DeletionPolicyRetain
+	})
+	w.condition("octocat", v1alpha1.ConditionAuthorized, metav1.ConditionFalse, v1alpha1.ReasonAppChanged)
+	resource := w.get("octocat")
+	w.remove(resource)
+	w.gone(resource)
+	w.absent("octocat-token")
+	if notes := w.eventsOf("octocat", v1alpha1.ReasonAppPolicyViolated); len(notes) == 0 {
+		t.Error("no event tells of it")
+	}
+}

@@ -7,13 +7,16 @@ import (
 	"testing"
 	"time"
 
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers/apps"
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 	"github.com/githubusertoken/github-user-token-operator/internal/backoff"
 	"github.com/githubusertoken/github-user-token-operator/internal/github"
 	"github.com/githubusertoken/github-user-token-operator/internal/problem"
+	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 )
 
 // resolving are Apps as a test says.
@@ -125,3 +128,48 @@ func TestAppThatHasChangedHealsWhatFailedBecauseOfIt(t *testing.T) {
 		}
 	}
 }
+
+// Nobody gets round the policy of an App by naming another one before the deletion, wherever the pair is.
+func TestAppOfThePairForbidsADeletionPolicyAfterSpecAppWasChanged(t *testing.T) {
+	const former = "Iv23liFORMER"
+	elsewhere := rotation.Ref{Namespace: owner.Namespace, Name: "elsewhere"}
+	for name, c := range map[string]struct {
+		change    func(*rotation.Pair)
+		forbidden bool
+	}{
+		"a pair in its place":                {func(*rotation.Pair) {}, true},
+		"one under a former name":            {func(p *rotation.Pair) { p.Ref = elsewhere }, true},
+		"one that lost its owner":            {func(p *rotation.Pair) { p.Controlled, p.Orphan, p.Owner = false, true, rotation.Owner{} }, true},
+		"one of an App that forbids nothing": {func(p *rotation.Pair) { p.State.App = "github.com/Iv23liOTHER" }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			pair := pairAt("1", func(p *rotation.Pair) {
+				p.State.App, p.State.Owner, p.State.OwnerName = "github.com/"+former, string(uid), owner.Name
+			}, c.change)
+			w.secrets[pair.Ref] = pair
+			events := &counted{}
+			w.finalizer.deletions = apps.Deletions{Events: events, Resolver: resolving(func(token *v1alpha1.GitHubUserToken) (scope.App, error) {
+				app := scope.InlineApp(token)
+				if app.ClientID == former {
+					app.Policies = []*v1alpha1.AppPolicy{{DeletionPolicies: []v1alpha1.DeletionPolicy{v1alpha1.DeletionPolicyDelete}}}
+				}
+				return app, nil
+			})}
+			token := deleted(v1alpha1.DeletionPolicyRetain)
+			w.resource = token
+			w.finalizeOnce(t, token)
+			if retained := len(w.retained) > 0; retained == c.forbidden || !w.released || (events.n > 0) != c.forbidden {
+				t.Errorf("retained: %v, released: %v, %d events", w.retained, w.released, events.n)
+			}
+			if removed := w.secrets[pair.Ref] == nil; removed != c.forbidden {
+				t.Errorf("removed: %v", removed)
+			}
+		})
+	}
+}
+
+// counted are the events of a test.
+type counted struct{ n int }
+
+func (c *counted) Eventf(_, _ runtime.Object, _, _, _, _ string, _ ...any) { c.n++ }

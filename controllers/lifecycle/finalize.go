@@ -7,9 +7,8 @@ import (
 	"slices"
 	"time"
 
-	"k8s.io/apimachinery/pkg/runtime"
-
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers/apps"
 	"github.com/githubusertoken/github-user-token-operator/controllers/leftovers"
 	"github.com/githubusertoken/github-user-token-operator/controllers/retry"
 	"github.com/githubusertoken/github-user-token-operator/controllers/revocation"
@@ -41,12 +40,12 @@ type finalizer struct {
 	rotator   *rotation.Rotator
 	revoker   *revocation.Revoker
 	registry  *registry
+	deletions apps.Deletions
 	reporter  interface {
-		// Report, ReportUnknown, RemoveOutputs and Eventf are those of Reporter.
+		// Report, ReportUnknown and RemoveOutputs are those of Reporter.
 		Report(ctx context.Context, s *scope.Scope, decision rotation.Decision, result Result) (requeueAt time.Time, err error)
 		ReportUnknown(ctx context.Context, token *v1alpha1.GitHubUserToken, p *problem.Problem) error
 		RemoveOutputs(ctx context.Context, token *v1alpha1.GitHubUserToken) error
-		Eventf(regarding, related runtime.Object, eventtype, reason, action, note string, args ...any)
 	}
 	clock rotation.Clock
 	notes notes
@@ -86,8 +85,11 @@ func (f *finalizer) carryOut(ctx context.Context, token *v1alpha1.GitHubUserToke
 		f.registry.forget(token.UID)
 		return 0, nil
 	}
-	token, err := f.permitted(ctx, token)
+	chains, err := f.observer.chainsOf(ctx, token)
 	if err != nil {
+		return 0, err
+	}
+	if token, err = f.deletions.Permitted(ctx, token, chains); err != nil {
 		return 0, err
 	}
 	if token.Spec.DeletionPolicy == v1alpha1.DeletionPolicyRevoke {
@@ -108,24 +110,6 @@ func (f *finalizer) carryOut(ctx context.Context, token *v1alpha1.GitHubUserToke
 	f.registry.released.Add(token.UID)
 	f.registry.forget(token.UID)
 	return 0, nil
-}
-
-// permitted is the resource with the deletion policy that is carried out: the policy of its App may forbid the one that it
-// asks for, which an event tells.
-func (f *finalizer) permitted(ctx context.Context, token *v1alpha1.GitHubUserToken) (*v1alpha1.GitHubUserToken, error) {
-	app, err := f.observer.apps.App(ctx, token)
-	if err != nil {
-		return nil, err
-	}
-	policy := app.DeletionPolicyOf(token)
-	if policy == token.Spec.DeletionPolicy {
-		return token, nil
-	}
-	f.reporter.Eventf(token, nil, "Warning", v1alpha1.ReasonAppPolicyViolated, "Delete",
-		"The policy of the App does not allow spec.deletionPolicy %s: the Secret is removed, and the token lives until it expires.", token.Spec.DeletionPolicy)
-	permitted := *token
-	permitted.Spec.DeletionPolicy = policy
-	return &permitted, nil
 }
 
 // release removes or retains the Secrets of a resource, and then lets the resource go.

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/controllers/retry"
@@ -124,8 +123,6 @@ func (r slowReporter) ReportUnknown(context.Context, *v1alpha1.GitHubUserToken, 
 }
 
 func (slowReporter) RemoveOutputs(context.Context, *v1alpha1.GitHubUserToken) error { return nil }
-
-func (slowReporter) Eventf(_, _ runtime.Object, _, _, _, _ string, _ ...any) {}
 
 // The pair was deleted, and cannot be put back while somebody else's Secret stands where the operator keeps the copy.
 func TestFinalizerNamesTheForeignSecretInThePlaceOfTheBackup(t *testing.T) {

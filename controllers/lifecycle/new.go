@@ -61,7 +61,7 @@ func New(options Options) *Controller {
 		StandAside: options.Runner.StandAside, ReportTrouble: commits.report, Memory: options.Memory, Clock: options.Clock,
 	})
 	revoker := revocation.New(revocation.Options{
-		GitHub: revoking{asking, options.GitHub}, Store: options.API, App: secrets.App, Host: secrets.Host, Runner: options.Runner, Events: options.Reporter,
+		GitHub: revocation.Client{Client: asking, Credentials: options.GitHub}, Store: options.API, App: secrets.App, Host: secrets.Host, Runner: options.Runner, Events: options.Reporter,
 		Find: finder.Find, Refs: observer.secretsOf, Memory: options.Memory, Clock: options.Clock, Log: options.Log,
 		Limiter: options.RevocationLimiter, HeldElsewhere: ownership.HeldElsewhere, ReportTrouble: commits.report,
 	})
@@ -102,6 +102,7 @@ func New(options Options) *Controller {
 		finalizer: &finalizer{
 			api: options.API, observer: observer, exchanges: exchanges, rotator: rotator, revoker: revoker, registry: registry,
 			reporter: options.Reporter, clock: options.Clock, notes: notes, codes: codes,
+			deletions: apps.Deletions{Resolver: options.Apps, Events: options.Reporter},
 		},
 		releaser: leftovers.NewReleaser(leftovers.Options{
 			Cache: options.Cache, API: options.API, Registry: registry, Memory: options.Memory, Clock: options.Clock, Codes: codes,
@@ -115,17 +116,6 @@ func ending(outbox Outbox, revoke func(context.Context, github.App, rotation.Rec
 		outbox.Unwanted(record.ID)
 		revoke(ctx, app, record, received)
 	}
-}
-
-// revoking is what the revoker calls: what is sent to the credentials endpoint has a limit of its own.
-type revoking struct {
-	*restlimit.Client
-	credentials
-}
-
-// credentials revokes tokens by themselves.
-type credentials interface {
-	RevokeCredentials(ctx context.Context, host string, access credential.AccessToken, refresh credential.RefreshToken) error
 }
 
 // cancelAll takes a resource out of each of the queues.

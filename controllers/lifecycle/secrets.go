@@ -82,6 +82,32 @@ func (o *observer) secretsOf(ctx context.Context, token *v1alpha1.GitHubUserToke
 	return refs, nil
 }
 
+// chainsOf are the Apps that the pairs of a resource are of.
+func (o *observer) chainsOf(ctx context.Context, token *v1alpha1.GitHubUserToken) (chains []string, err error) {
+	refs, err := o.secretsOf(ctx, token)
+	if err != nil {
+		return nil, err
+	}
+	s := &scope.Scope{Token: token, Owner: scope.OwnerOf(token), Ref: scope.PairRefOf(token), Now: o.clock.Now()}
+	if _, _, err := o.observePair(ctx, s); err != nil {
+		return nil, err
+	}
+	pairs := []*rotation.Pair{s.Pair} // The cache may not show it.
+	for _, ref := range refs {
+		pair, err := o.cache.Secret(ctx, ref)
+		if err != nil {
+			return nil, err
+		}
+		pairs = append(pairs, pair)
+	}
+	for _, pair := range pairs {
+		if pair != nil && pair.GoesWith(string(token.UID)) && pair.State.App != "" && !slices.Contains(chains, pair.State.App) {
+			chains = append(chains, pair.State.App)
+		}
+	}
+	return chains, nil
+}
+
 // hasPair reports whether the cache has the pair Secret of a resource.
 func (o *observer) hasPair(ctx context.Context, token *v1alpha1.GitHubUserToken) (bool, error) {
 	pair, err := o.cache.Secret(ctx, scope.PairRefOf(token))

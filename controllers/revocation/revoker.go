@@ -22,12 +22,23 @@ type GitHub interface {
 	// RevokeToken revokes the pair of an access token through its App, which takes the client secret. What has no turn is a
 	// *restlimit.WaitingError.
 	RevokeToken(ctx context.Context, who restlimit.Caller, app github.App, token credential.AccessToken) error
-	// RevokeCredentials revokes tokens by themselves. Zero tokens are left out.
-	RevokeCredentials(ctx context.Context, host string, access credential.AccessToken, refresh credential.RefreshToken) error
+	Credentials
 	// Waits reports whether a resource waits for its turn to have its client secret tried.
 	Waits(host string, uid types.UID) (until time.Time, waits bool)
 	// Cancel gives up a place among those who wait for that.
 	Cancel(id string)
+}
+
+// Credentials is the endpoint that takes tokens alone.
+type Credentials interface {
+	// RevokeCredentials revokes tokens by themselves. Zero tokens are left out.
+	RevokeCredentials(ctx context.Context, host string, access credential.AccessToken, refresh credential.RefreshToken) error
+}
+
+// Client is GitHub, put together: what is sent to the credentials endpoint has a limit of its own.
+type Client struct {
+	*restlimit.Client
+	Credentials
 }
 
 // Store reads pairs live.
