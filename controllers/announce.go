@@ -8,6 +8,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 )
 
 // announcedConditions are those whose transitions can be events, in the order in which these are made.
@@ -46,6 +47,9 @@ var misconfigured = []string{
 // announce makes an event of each transition that a person may want to know, and of each code that is offered. A
 // healthy rotation has none.
 func (r *Reconciler) announce(token *v1alpha1.GitHubUserToken, stood standing, status *v1alpha1.GitHubUserTokenStatus) {
+	if scope.IsReleased(token) {
+		return // What becomes of it somebody has asked for.
+	}
 	stands := standingOf(status)
 	for i, kind := range announcedConditions {
 		if stands.conditions[i] == stood.conditions[i] {

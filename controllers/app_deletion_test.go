@@ -7,6 +7,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/test/suite"
 )
 
 func TestAppDeletionWaitsForThoseWhoUseItAndNotForOthers(t *testing.T) {
@@ -55,4 +56,30 @@ func TestAppOfTheNamespaceWaitsForThoseWhoUseIt(t *testing.T) {
 	w.gone(app) // The same App, named in another way: the pair goes on.
 	w.request("octocat", "again")
 	w.refreshed("octocat", 2)
+}
+
+// A resource that only others hold any more shows no code that nobody asks about, and holds no App.
+func TestAppDeletionDoesNotWaitForAResourceThatOthersHold(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{app: deviceApp()})
+	w.own("mine", nil)
+	token := w.using("octocat", v1alpha1.KindGitHubApp, "mine")
+	token.Spec.RefreshTokenRef, token.Spec.Login = nil, suite.DeviceLogin()
+	token.Finalizers = []string{"example.com/mine"}
+	w.create(token)
+	t.Cleanup(func() { w.force(w.resourceNamed("octocat")) })
+	code := w.code("octocat")
+	app := &v1alpha1.GitHubApp{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "mine"}}
+	w.remove(app)
+	w.appCondition(v1alpha1.KindGitHubApp, "mine", v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonInUse)
+	w.remove(w.resourceNamed("octocat"))
+	w.eventually("the code to be shown no more", func() (bool, string) {
+		now := w.get("octocat")
+		told := describeAll(now.Status.Conditions)
+		return now.Status.Authorization == nil && !strings.Contains(told, code), told
+	})
+	w.noCode("octocat")
+	w.condition("octocat", v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonPending)
+	w.says("octocat", v1alpha1.ConditionReady, "others have taken their finalizers off")
+	w.gone(app)
 }

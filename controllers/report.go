@@ -96,6 +96,12 @@ func (r reporter) ReportUnknown(ctx context.Context, token *v1alpha1.GitHubUserT
 	return err
 }
 
+// ReportReleased implements lifecycle.Reporter. Its pair is not the resource's own any more, and no code of it is asked about.
+func (r reporter) ReportReleased(ctx context.Context, token *v1alpha1.GitHubUserToken) (time.Duration, error) {
+	s := &scope.Scope{Token: token, Owner: scope.OwnerOf(token), Now: r.Clock.Now()}
+	return r.writeStatus(ctx, token, statusOf(s, rotation.Decision{}, lifecycle.Result{}, nil, nil))
+}
+
 // chainOf is the App that the stored chain is of; empty when there is none.
 func chainOf(s *scope.Scope) string {
 	if state := s.Stored(); state != nil {

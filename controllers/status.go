@@ -188,6 +188,8 @@ func readyCondition(s *scope.Scope, stop *problem.Problem) metav1.Condition {
 	case state != nil && state.HasToken():
 		condition.Reason = v1alpha1.ReasonTokenExpired
 		condition.Message = fmt.Sprintf("The access token expired at %s.", words.Time(s.ExpiresAt()))
+	case scope.IsReleased(s.Token):
+		condition.Reason, condition.Message = v1alpha1.ReasonPending, released
 	case !s.Token.DeletionTimestamp.IsZero():
 		condition.Reason, condition.Message = v1alpha1.ReasonPending, "The resource is being deleted."
 	default:
@@ -195,6 +197,9 @@ func readyCondition(s *scope.Scope, stop *problem.Problem) metav1.Condition {
 	}
 	return condition
 }
+
+// released is what is said of a resource that nobody but others holds any more.
+const released = "The resource is being deleted, and the operator is done with it. It goes when others have taken their finalizers off."
 
 // isCommitting reports whether a pair has been received that is not stored.
 func isCommitting(stop *problem.Problem) bool {
@@ -260,6 +265,9 @@ func authorizedCondition(s *scope.Scope, stop *problem.Problem) metav1.Condition
 	case state == nil && !s.Token.DeletionTimestamp.IsZero():
 		condition.Status, condition.Reason = metav1.ConditionUnknown, v1alpha1.ReasonPending
 		condition.Message = "The resource is being deleted, and its pair is not there any more."
+		if scope.IsReleased(s.Token) {
+			condition.Message = released
+		}
 		if stop != nil {
 			condition.Reason = stop.Reason
 		}

@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 )
 
 type requests = workqueue.TypedRateLimitingInterface[reconcile.Request]
@@ -70,13 +71,19 @@ func (a *Apps) usersCome(kind string) handler.TypedEventHandler[client.Object, r
 	return handler.TypedFuncs[client.Object, reconcile.Request]{
 		CreateFunc: func(_ context.Context, e event.CreateEvent, to requests) { look(e.Object, to) },
 		UpdateFunc: func(_ context.Context, e event.UpdateEvent, to requests) {
-			if e.ObjectOld.GetGeneration() != e.ObjectNew.GetGeneration() {
+			if e.ObjectOld.GetGeneration() != e.ObjectNew.GetGeneration() || isReleased(e.ObjectOld) != isReleased(e.ObjectNew) {
 				look(e.ObjectOld, to)
 				look(e.ObjectNew, to)
 			}
 		},
 		DeleteFunc: func(_ context.Context, e event.DeleteEvent, to requests) { look(e.Object, to) },
 	}
+}
+
+// isReleased reports whether an object is a resource that uses its App no more, although it is there.
+func isReleased(object client.Object) bool {
+	token, ok := object.(*v1alpha1.GitHubUserToken)
+	return ok && scope.IsReleased(token)
 }
 
 func appRefOf(token *v1alpha1.GitHubUserToken) *v1alpha1.AppReference {

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 	"github.com/githubusertoken/github-user-token-operator/internal/github"
 	"github.com/githubusertoken/github-user-token-operator/internal/pace"
 )
@@ -100,7 +101,7 @@ func (a *Apps) isShared(ctx context.Context, key string, own []v1alpha1.GitHubAp
 		shared = shared || own[i].Namespace != namespace
 	}
 	for i := range users {
-		shared = shared || users[i].Namespace != namespace
+		shared = shared || users[i].Namespace != namespace && !scope.IsReleased(&users[i])
 	}
 	return shared, len(users), nil
 }

@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/controllers/apps"
@@ -199,6 +200,7 @@ func TestAppLimitIsTheSmallestOfThoseThatCount(t *testing.T) {
 		"its own inline users":                        {[]client.Object{limited(app("a", "one", "Iv23liX"), 9), token("a", "t", inlineApp("Iv23liX"))}, 9},
 		"a GitHubApp of another namespace":            {[]client.Object{limited(app("a", "one", "Iv23liX"), 9), limited(app("b", "one", "Iv23liX"), 1)}, 0},
 		"an inline user of another namespace":         {[]client.Object{limited(app("a", "one", "Iv23liX"), 9), token("b", "t", inlineApp("Iv23liX"))}, 0},
+		"one that others hold alone":                  {[]client.Object{limited(app("a", "one", "Iv23liX"), 9), released(token("b", "t", inlineApp("Iv23liX")))}, 9},
 		"the smallest of the cluster's":               {[]client.Object{offered("one", 9), offered("two", 7), offered("three", 0), limited(app("a", "one", "Iv23liX"), 1)}, 7},
 		"one of the cluster that sets none":           {[]client.Object{offered("one", 0), limited(app("a", "one", "Iv23liX"), 3)}, 0},
 		"another client ID, of another namespace too": {[]client.Object{limited(app("a", "one", "Iv23liX"), 9), token("b", "t", inlineApp("Iv23liY"))}, 9},
@@ -213,6 +215,35 @@ func TestAppLimitIsTheSmallestOfThoseThatCount(t *testing.T) {
 			}
 		})
 	}
+}
+
+// released is a resource that is being deleted, without our finalizer.
+func released(token *v1alpha1.GitHubUserToken) *v1alpha1.GitHubUserToken {
+	token.DeletionTimestamp, token.Finalizers = new(metav1.Now()), []string{"example.com/mine"}
+	return token
+}
+
+// An App has one user less as soon as the operator is done with a resource, although that is there.
+func TestAppIsLookedAtWhenAResourceIsReleased(t *testing.T) {
+	asked := &added{}
+	before := token("a", "t", to(v1alpha1.KindGitHubApp, "one"))
+	after := released(before.DeepCopy())
+	before.DeletionTimestamp, before.Finalizers = after.DeletionTimestamp, []string{v1alpha1.Finalizer, "example.com/mine"}
+	newScene(t).usersCome(v1alpha1.KindGitHubApp).Update(t.Context(), event.UpdateEvent{ObjectOld: before, ObjectNew: after}, asked)
+	if len(asked.names) == 0 || asked.names[0] != "a/one" {
+		t.Errorf("looked at are %v", asked.names)
+	}
+}
+
+// added is a queue that keeps what was added.
+type added struct {
+	requests
+
+	names []string
+}
+
+func (a *added) AddAfter(request reconcile.Request, _ time.Duration) {
+	a.names = append(a.names, request.String())
 }
 
 // An inline user that comes from another namespace takes the limit away, and gives it back by going.

@@ -355,11 +355,17 @@ func TestAppStatusCountsThoseWhoMayUseIt(t *testing.T) {
 	w.users = []v1alpha1.GitHubUserToken{
 		using("a", 1, now.Add(-time.Hour)), using("a", 1, now.Add(-time.Minute)), using("b", 2, time.Time{}), using("b", 0, time.Time{}), using("refused", 3, now),
 	}
+	// One that is held by others only has no pair any more.
+	released := using("a", 4, now)
+	released.DeletionTimestamp, released.Finalizers = new(metav1.NewTime(now)), []string{"example.com/mine"}
+	deleted := using("a", 1, time.Time{})
+	deleted.DeletionTimestamp, deleted.Finalizers = released.DeletionTimestamp, []string{v1alpha1.Finalizer}
+	w.users = append(w.users, released, deleted)
 	w.admits = func(token *v1alpha1.GitHubUserToken) bool { return token.Namespace != "refused" }
 	w.create(nil)
 	found, _ := w.reconcile()
 	status := found.AppStatus()
-	if status.Tokens != 4 || status.Accounts != 2 || !status.LastUseTime.Time.Equal(now.Add(-time.Minute)) {
+	if status.Tokens != 5 || status.Accounts != 2 || !status.LastUseTime.Time.Equal(now.Add(-time.Minute)) {
 		t.Errorf("counted are %+v", status)
 	}
 }

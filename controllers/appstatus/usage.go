@@ -6,6 +6,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 )
 
 // usage is who uses an App.
@@ -43,8 +44,11 @@ func (r *Reconciler) usageOf(ctx context.Context, a app) (usage, error) {
 	return u, nil
 }
 
-// admits reports whether a resource that refers to an App may use it.
+// admits reports whether a resource that refers to an App may use it, and does.
 func (r *Reconciler) admits(ctx context.Context, a app, token *v1alpha1.GitHubUserToken) (bool, error) {
+	if scope.IsReleased(token) {
+		return false, nil // It stays for the sake of others, and has no pair.
+	}
 	offered, ok := a.(*v1alpha1.ClusterGitHubApp)
 	if !ok {
 		return true, nil

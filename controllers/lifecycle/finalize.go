@@ -42,9 +42,10 @@ type finalizer struct {
 	registry  *registry
 	deletions apps.Deletions
 	reporter  interface {
-		// Report, ReportUnknown and RemoveOutputs are those of Reporter.
+		// Report, ReportUnknown, ReportReleased and RemoveOutputs are those of Reporter.
 		Report(ctx context.Context, s *scope.Scope, decision rotation.Decision, result Result) (requeueAt time.Time, err error)
 		ReportUnknown(ctx context.Context, token *v1alpha1.GitHubUserToken, p *problem.Problem) error
+		ReportReleased(ctx context.Context, token *v1alpha1.GitHubUserToken) (again time.Duration, err error)
 		RemoveOutputs(ctx context.Context, token *v1alpha1.GitHubUserToken) error
 	}
 	clock rotation.Clock
@@ -55,6 +56,10 @@ type finalizer struct {
 // finalize carries out the deletionPolicy and releases the resource. It returns when to come back; zero when
 // the resource may go, or when an event will bring us back. What keeps it from being released is told, and tried again.
 func (f *finalizer) finalize(ctx context.Context, token *v1alpha1.GitHubUserToken) (time.Duration, error) {
+	if scope.IsReleased(token) { // Others hold it still, and nothing that the status offers is so any more.
+		defer f.registry.forget(token.UID)
+		return f.reporter.ReportReleased(ctx, token)
+	}
 	again, err := f.carryOut(ctx, token)
 	if err == nil || isPassing(err) || !f.isWorthTelling(token, err) {
 		return again, err
@@ -81,7 +86,7 @@ const quietFailures = 2
 
 // carryOut is finalize without the telling.
 func (f *finalizer) carryOut(ctx context.Context, token *v1alpha1.GitHubUserToken) (time.Duration, error) {
-	if !slices.Contains(token.Finalizers, v1alpha1.Finalizer) || token.Spec.DeletionPolicy != v1alpha1.DeletionPolicyRetain && f.registry.released.Has(token.UID) {
+	if token.Spec.DeletionPolicy != v1alpha1.DeletionPolicyRetain && f.registry.released.Has(token.UID) {
 		f.registry.forget(token.UID)
 		return 0, nil
 	}

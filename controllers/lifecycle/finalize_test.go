@@ -96,6 +96,22 @@ func TestFinalizerTellsWhyAResourceIsNotReleased(t *testing.T) {
 	}
 }
 
+// Without our finalizer nothing is left to do but to say so, again and again if need be: others may hold the resource for long.
+func TestFinalizerSaysOfAReleasedResourceThatItIsReleased(t *testing.T) {
+	w, token := newRetained(t)
+	token.Finalizers = []string{"example.com/mine"}
+	said := 0
+	w.finalizer.reporter = slowReporter{func() { said++ }}
+	for range 2 {
+		if again, err := w.Reconcile(t.Context(), token); again != 0 || err != nil {
+			t.Fatalf("again after %s, %v", again, err)
+		}
+	}
+	if said != 2 || w.released || len(w.retained) > 0 || w.memory.Len() != 0 {
+		t.Errorf("it was said %d times; released: %v, retained: %v, and %d resources are remembered", said, w.released, w.retained, w.memory.Len())
+	}
+}
+
 // To tell of it may take longer than the wait for the next try. No event would bring the resource back.
 func TestFinalizerComesBackWhenItsWaitHasPassedMeanwhile(t *testing.T) {
 	w, token := newRetained(t)
@@ -120,6 +136,11 @@ func (r slowReporter) Report(context.Context, *scope.Scope, rotation.Decision, R
 func (r slowReporter) ReportUnknown(context.Context, *v1alpha1.GitHubUserToken, *problem.Problem) error {
 	r.meanwhile()
 	return nil
+}
+
+func (r slowReporter) ReportReleased(context.Context, *v1alpha1.GitHubUserToken) (time.Duration, error) {
+	r.meanwhile()
+	return 0, nil
 }
 
 func (slowReporter) RemoveOutputs(context.Context, *v1alpha1.GitHubUserToken) error { return nil }

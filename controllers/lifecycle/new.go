@@ -1,8 +1,6 @@
 package lifecycle
 
 import (
-	"context"
-
 	"github.com/githubusertoken/github-user-token-operator/controllers/apps"
 	"github.com/githubusertoken/github-user-token-operator/controllers/deviceflow"
 	"github.com/githubusertoken/github-user-token-operator/controllers/leftovers"
@@ -13,7 +11,6 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/controllers/seeds"
 	"github.com/githubusertoken/github-user-token-operator/controllers/tokencheck"
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
-	"github.com/githubusertoken/github-user-token-operator/internal/github"
 	"github.com/githubusertoken/github-user-token-operator/internal/memory"
 	"github.com/githubusertoken/github-user-token-operator/internal/problem"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
@@ -63,9 +60,9 @@ func New(options Options) *Controller {
 	revoker := revocation.New(revocation.Options{
 		GitHub: revocation.Client{Client: asking, Credentials: options.GitHub}, Store: options.API, App: secrets.App, Host: secrets.Host, Runner: options.Runner, Events: options.Reporter,
 		Find: finder.Find, Refs: observer.secretsOf, Memory: options.Memory, Clock: options.Clock, Log: options.Log,
-		Limiter: options.RevocationLimiter, HeldElsewhere: ownership.HeldElsewhere, ReportTrouble: commits.report,
+		Limiter: options.RevocationLimiter, HeldElsewhere: ownership.HeldElsewhere, ReportTrouble: commits.report, Unwanted: options.Outbox.Unwanted,
 	})
-	rotator.Admit, rotator.End = checks.VerifyAccount, ending(options.Outbox, revoker.Unadmitted)
+	rotator.Admit, rotator.End = checks.VerifyAccount, revoker.Unadmitted
 	registry := &registry{
 		memory: options.Memory, runner: options.Runner, ownership: ownership, rotator: rotator, cancel: cancelAll(options.Limiter, asking),
 	}
@@ -107,14 +104,6 @@ func New(options Options) *Controller {
 		releaser: leftovers.NewReleaser(leftovers.Options{
 			Cache: options.Cache, API: options.API, Registry: registry, Memory: options.Memory, Clock: options.Clock, Codes: codes,
 		}),
-	}
-}
-
-// ending is what ends a pair that must not be stored: the outbox is told first, so that no alert speaks of it.
-func ending(outbox Outbox, revoke func(context.Context, github.App, rotation.Record, github.Tokens)) func(context.Context, github.App, rotation.Record, github.Tokens) {
-	return func(ctx context.Context, app github.App, record rotation.Record, received github.Tokens) {
-		outbox.Unwanted(record.ID)
-		revoke(ctx, app, record, received)
 	}
 }
 

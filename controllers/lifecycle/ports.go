@@ -114,6 +114,8 @@ type Reporter interface {
 	Report(ctx context.Context, s *scope.Scope, decision rotation.Decision, result Result) (requeueAt time.Time, err error)
 	// ReportUnknown is called in its place when it could not be found out how a resource stands.
 	ReportUnknown(ctx context.Context, token *v1alpha1.GitHubUserToken, p *problem.Problem) error
+	// ReportReleased is called of a resource that is being deleted, without our finalizer. It returns in how long to come back.
+	ReportReleased(ctx context.Context, token *v1alpha1.GitHubUserToken) (again time.Duration, err error)
 	// Starting is told of an exchange, or of a step of the device flow, that begins.
 	Starting(log logr.Logger, token *v1alpha1.GitHubUserToken, job rotation.Job)
 	// Stored is called right after a pair was stored, in the work that has stored it. replayed says that it came from

@@ -70,7 +70,7 @@ func newWorld(t *testing.T) *world {
 		cluster: &cluster{API: stays{}, secrets: map[rotation.Ref]*rotation.Pair{}, unprotected: map[rotation.Ref]bool{}}, clock: &handClock{wall: start, mono: time.Hour}, memory: memory.NewStore(),
 	}
 	w.Controller = New(Options{
-		Cache: cached{w.cluster}, Versions: noVersions{}, API: w.cluster, GitHub: w.cluster, Reporter: w.cluster, Limiter: noLimit{}, Clock: w.clock,
+		Cache: cached{w.cluster}, Versions: noVersions{}, API: w.cluster, GitHub: w.cluster, Reporter: w.cluster, Outbox: noOutbox{}, Limiter: noLimit{}, Clock: w.clock,
 		NewID: rand.Text, Memory: w.memory, Runner: runner.New(runner.Options{Limit: 1}), CheckRunner: runner.New(runner.Options{Limit: 1}),
 		Wake: func(name types.NamespacedName) { w.woken = append(w.woken, name) }, Log: logr.Discard(),
 	})

@@ -65,6 +65,9 @@ type Options struct {
 	Runner *runner.Runner
 	// ReportTrouble has the status say why an exchange goes on whose pair must not be stored.
 	ReportTrouble func(rotation.Owner, string)
+	// Unwanted is told of the record of a pair that must not be stored before that is revoked, so that no alert speaks of it. May
+	// be nil.
+	Unwanted func(id string)
 	// Limiter gives out turns at the credentials endpoint, of CredentialsPerHour for each host. May be nil: no limit.
 	Limiter Limiter
 	// Events tells of tokens that could not be revoked. May be nil.

@@ -22,6 +22,9 @@ const quietTries = 2
 // GitHub has done so, or there is no use in asking again, or for two minutes, and for ten where it waits for its turn. The
 // exchange that has brought the pair goes on until then, so that no other of its resource begins, and takes no place.
 func (r *Revoker) Unadmitted(ctx context.Context, app github.App, record rotation.Record, received github.Tokens) {
+	if r.options.Unwanted != nil {
+		r.options.Unwanted(record.ID)
+	}
 	log, err := logr.FromContext(ctx)
 	if err != nil {
 		log = r.options.Log

@@ -3,6 +3,7 @@ package scope
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -23,6 +24,11 @@ func NameOf(token *v1alpha1.GitHubUserToken) types.NamespacedName {
 // OwnerOf is the resource as pairs name it.
 func OwnerOf(token *v1alpha1.GitHubUserToken) rotation.Owner {
 	return rotation.Owner{Namespace: token.Namespace, Name: token.Name, UID: string(token.UID)}
+}
+
+// IsReleased reports whether a resource is being deleted and bears no finalizer of ours, so that others hold it if anybody does.
+func IsReleased(token *v1alpha1.GitHubUserToken) bool {
+	return !token.DeletionTimestamp.IsZero() && !slices.Contains(token.Finalizers, v1alpha1.Finalizer)
 }
 
 // PairRefOf is where the spec wants the pair.

@@ -60,6 +60,14 @@ func (r reporter) ReportUnknown(_ context.Context, token *v1alpha1.GitHubUserTok
 	return nil
 }
 
+// ReportReleased implements lifecycle.Reporter.
+func (r reporter) ReportReleased(context.Context, *v1alpha1.GitHubUserToken) (time.Duration, error) {
+	if r.life.world.strikes(StatusRefused, 200) {
+		return 0, errRefused
+	}
+	return 0, nil
+}
+
 // errRefused is the API server's answer to a status.
 var errRefused = errors.New("the API server refuses the status")
 
