@@ -166,6 +166,21 @@ func TestSeedNewLoginDuringAnExchangeWins(t *testing.T) {
 	w.presented(3)
 }
 
+// GitHub refuses a login by an App that it does not know. That says nothing good of the pair, which is of the former App.
+func TestSeedChangedAppThatGitHubDoesNotKnowSaysWhoseThePairIs(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{})
+	before := w.start("octocat")
+	w.change("octocat", func(token *v1alpha1.GitHubUserToken) { token.Spec.App.ClientID = "Iv23liUNKNOWN" })
+	w.condition("octocat", v1alpha1.ConditionAuthorized, metav1.ConditionFalse, v1alpha1.ReasonAppChanged)
+	w.seed("octocat", "octocat")
+	w.condition("octocat", v1alpha1.ConditionReconciling, metav1.ConditionTrue, v1alpha1.ReasonIncorrectClientCredentials)
+	w.condition("octocat", v1alpha1.ConditionAuthorized, metav1.ConditionFalse, v1alpha1.ReasonAppChanged)
+	w.says("octocat", v1alpha1.ConditionAuthorized, "In the way of a login by the App of spec.app")
+	w.condition("octocat", v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonTokenValid)
+	w.samePair(before, w.alive("octocat-token"))
+}
+
 func TestSeedChangedAppWaitsForALoginAndComesBack(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})

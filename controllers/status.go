@@ -244,6 +244,7 @@ func isUnproven(s *scope.Scope) bool {
 func authorizedCondition(s *scope.Scope, stop *problem.Problem) metav1.Condition {
 	condition := metav1.Condition{Type: v1alpha1.ConditionAuthorized, Status: metav1.ConditionTrue}
 	state := s.Stored()
+	isOutcomeUnknown := s.Failure != nil && s.Failure.Ambiguous || s.Pair != nil && s.Pair.Controlled && s.Pair.Intent != nil && !s.IntentUntouched
 	switch {
 	case stop != nil && stop.Unauthorized:
 		condition.Status, condition.Reason, condition.Message = metav1.ConditionFalse, stop.Reason, stop.Message
@@ -251,10 +252,12 @@ func authorizedCondition(s *scope.Scope, stop *problem.Problem) metav1.Condition
 		condition.Status, condition.Reason, condition.Message = metav1.ConditionUnknown, stop.Reason, stop.Message
 	case isUnproven(s):
 		condition.Status, condition.Reason, condition.Message = metav1.ConditionUnknown, v1alpha1.ReasonPairUnproven, words.Proving
+	case isOfAnotherApp(s) && !isOutcomeUnknown:
+		condition.Status, condition.Reason, condition.Message = metav1.ConditionFalse, v1alpha1.ReasonAppChanged, words.AppChanged(s.Token, stop)
 	case state != nil && state.Verdict != nil:
 		human := words.NeedsHuman(s.Token, state.Verdict.Reason)
 		condition.Status, condition.Reason, condition.Message = metav1.ConditionFalse, human.Reason, human.Message+words.Again(s.AgainAt(state.Verdict))
-	case s.Failure != nil && s.Failure.Ambiguous, s.Pair != nil && s.Pair.Controlled && s.Pair.Intent != nil && !s.IntentUntouched:
+	case isOutcomeUnknown:
 		condition.Status, condition.Reason = metav1.ConditionUnknown, v1alpha1.ReasonOutcomeUnknown
 		condition.Message = "GitHub's answer to the last exchange did not arrive, so it is not known yet whether the exchange was made. The operator is finding out."
 		if s.Failure == nil && stop != nil && stop.Reason == condition.Reason {
@@ -298,6 +301,13 @@ func authorizedCondition(s *scope.Scope, stop *problem.Problem) metav1.Condition
 	}
 	condition.Message += s.Advice
 	return condition
+}
+
+// isOfAnotherApp reports whether the stored pair is of another App than the one that the resource names now, whatever else is in
+// the way of a login by that one: GitHub may not know it.
+func isOfAnotherApp(s *scope.Scope) bool {
+	state := s.Stored()
+	return state != nil && (state.HasToken() || state.RefreshToken != "") && s.Input.App != "" && state.App != s.Input.App
 }
 
 func setOrRemove(s *scope.Scope, status *v1alpha1.GitHubUserTokenStatus, kind string, present bool, stop *problem.Problem) {

@@ -477,6 +477,36 @@ func TestStatusOfAnIntentThatNothingCameOf(t *testing.T) {
 	}
 }
 
+// A pair of a former App is believed to be good for nothing by the App of spec.app, whatever keeps that one from a login.
+func TestStatusOfAPairOfAFormerAppWhateverIsInTheWayOfALogin(t *testing.T) {
+	refused := &problem.Problem{Reason: v1alpha1.ReasonIncorrectClientCredentials, Message: "GitHub does not know the client ID."}
+	for name, c := range map[string]struct {
+		change func(*scope.Scope)
+		stop   *problem.Problem
+		reason string
+		says   string
+	}{
+		"GitHub does not know the App":       {func(*scope.Scope) {}, refused, v1alpha1.ReasonAppChanged, "Nothing refreshes it. In the way of a login by the App of spec.app: GitHub does not know the client ID."},
+		"nothing is in the way":              {func(*scope.Scope) {}, nil, v1alpha1.ReasonAppChanged, "Authorize the App again"},
+		"a verdict is of the former App too": {func(s *scope.Scope) { condemn(s, v1alpha1.ReasonRevoked) }, refused, v1alpha1.ReasonAppChanged, "another App"},
+		"a login by it has no answer":        {func(s *scope.Scope) { exchanging(s, "another") }, nil, v1alpha1.ReasonOutcomeUnknown, "did not arrive"},
+		"it is not known which App it is":    {func(s *scope.Scope) { s.Input.App = s.Pair.State.App }, refused, v1alpha1.ReasonRefreshTokenValid, "believed to be good"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := stageScope()
+			s.Input.App = "github.com/Iv23liANOTHER"
+			c.change(s)
+			status := statusOf(s, rotation.Decision{}, lifecycle.Result{Problem: c.stop}, nil, nil)
+			if found := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionAuthorized); found.Reason != c.reason || !strings.Contains(found.Message, c.says) {
+				t.Errorf("Authorized is %+v", found)
+			}
+			if ready := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionReady); c.reason == v1alpha1.ReasonAppChanged && name == "GitHub does not know the App" && ready.Status != metav1.ConditionTrue {
+				t.Errorf("the token works, and Ready is %+v", ready)
+			}
+		})
+	}
+}
+
 // When it cannot be found out how a resource stands, what its status tells stays, but for a token that has expired.
 func TestStatusOfAResourceOfWhichNothingCanBeFoundOut(t *testing.T) {
 	s := stageScope()

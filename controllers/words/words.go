@@ -68,6 +68,16 @@ func NeedsHuman(token *v1alpha1.GitHubUserToken, reason string) *problem.Problem
 	}
 }
 
+// AppChanged is what Authorized says of a pair of another App than that of spec.app, with what is in the way of a login by that
+// one; nil when nothing is.
+func AppChanged(token *v1alpha1.GitHubUserToken, inTheWay *problem.Problem) string {
+	message := Verdict(v1alpha1.ReasonAppChanged) + " Nothing refreshes it. "
+	if inTheWay == nil {
+		return message + WhatToDo(token)
+	}
+	return message + "In the way of a login by the App of spec.app: " + inTheWay.Message
+}
+
 // OfSeed is what conditions say of the verdict on a login while the chain before it goes on.
 func OfSeed(token *v1alpha1.GitHubUserToken, reason string) string {
 	if reason == v1alpha1.ReasonOutcomeUnknown {
