@@ -246,6 +246,36 @@ func (a *added) AddAfter(request reconcile.Request, _ time.Duration) {
 	a.names = append(a.names, request.String())
 }
 
+// An App that its namespace may not use has no part in a limit, and is not told of to those who share one.
+func TestAppSharesItsLimitWithThoseThatMayBeUsed(t *testing.T) {
+	named := func(uid types.UID, object client.Object) client.Object {
+		object.SetUID(uid)
+		return object
+	}
+	shared, own := clusterApp("shared", "Iv23liX"), app("a", "one", "Iv23liX")
+	shared.Spec.AllowedNamespaces = v1alpha1.AllowedNamespaces{
+		From: v1alpha1.NamespacesSelector, Selector: &metav1.LabelSelector{MatchLabels: map[string]string{"team": "yes"}},
+	}
+	for name, c := range map[string]struct {
+		inline v1alpha1.InlineUse
+		others int
+	}{
+		"the ClusterGitHubApp binds all": {"", 2},
+		"it binds nobody":                {v1alpha1.InlineUnrestricted, 4},
+	} {
+		t.Run(name, func(t *testing.T) {
+			shared.Spec.InlineUse = c.inline
+			s := newScene(t, named("1", shared.DeepCopy()), named("2", own.DeepCopy()), named("3", app("a", "two", "Iv23liX")), named("4", app("b", "one", "Iv23liX")), named("5", app("b", "two", "Iv23liX")),
+				&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "a", Labels: map[string]string{"team": "yes"}}}, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "b"}})
+			for _, object := range []client.Object{named("1", shared.DeepCopy()), named("2", own.DeepCopy())} {
+				if got, err := s.sharing(t.Context(), object); err != nil || got.Others != c.others {
+					t.Errorf("%s shares with %d, want %d, %v", object.GetName(), got.Others, c.others, err)
+				}
+			}
+		})
+	}
+}
+
 // An inline user that comes from another namespace takes the limit away, and gives it back by going.
 func TestAppLimitFollowsThoseWhoUseTheClientID(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

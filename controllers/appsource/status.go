@@ -88,8 +88,13 @@ func (a *Apps) sharing(ctx context.Context, app client.Object) (sharing appstatu
 	if err != nil {
 		return sharing, err
 	}
-	sharing.Others = len(own) - 1
+	if sharing.Others, err = a.usable(ctx, app, own); err != nil {
+		return sharing, err
+	}
 	for i := range offered {
+		if offered[i].UID == app.GetUID() {
+			continue
+		}
 		if kindOf(app) == v1alpha1.KindGitHubApp {
 			// Of one that does not allow the namespace nothing is told there.
 			allowed, err := a.options.Resolver.Allows(ctx, &offered[i], app.GetNamespace())
@@ -106,6 +111,29 @@ func (a *Apps) sharing(ctx context.Context, app client.Object) (sharing appstatu
 		sharing.LimitIgnored, _, err = a.isShared(ctx, key, own, len(offered))
 	}
 	return sharing, err
+}
+
+// usable is how many of the GitHubApps of one host and client ID may be used in their namespaces, without the App itself. The
+// others have no part in any limit.
+func (a *Apps) usable(ctx context.Context, app client.Object, own []v1alpha1.GitHubApp) (count int, err error) {
+	barred := map[string]bool{}
+	for i := range own {
+		if own[i].UID == app.GetUID() {
+			continue
+		}
+		namespace, spec := own[i].Namespace, &own[i].Spec
+		isBarred, known := barred[namespace]
+		if !known {
+			if isBarred, err = a.options.Resolver.Bars(ctx, namespace, spec.Host, spec.ClientID); err != nil {
+				return 0, err
+			}
+			barred[namespace] = isBarred
+		}
+		if !isBarred {
+			count++
+		}
+	}
+	return count, nil
 }
 
 // lookAgain lets what is no event of an App have it looked at. It is a source of a controller.
