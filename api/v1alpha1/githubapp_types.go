@@ -136,8 +136,9 @@ type AppPolicy struct {
 	// +kubebuilder:validation:MaxItems=16
 	OutputFormats []OutputFormat `json:"outputFormats,omitempty"`
 
-	// outputHosts are the hosts that outputs may name: HOST or HOST:PORT of their host, registry or URL. By default all. The
-	// App's own host is always allowed.
+	// outputHosts are the hosts that outputs may be for: HOST or HOST:PORT of their host, registry or URL, and of the registry
+	// of the App's host where a DockerConfigJSON names none (ghcr.io of github.com). By default all. The App's own host is
+	// always allowed.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MinItems=1

@@ -260,7 +260,9 @@ func TestAppPolicy(t *testing.T) {
 			spec.Outputs = append(spec.Outputs, v1alpha1.Output{Name: "plain", Format: v1alpha1.OutputFormatNetrc}, made)
 		}
 	}
-	hosts := v1alpha1.AppPolicy{OutputHosts: []string{"ghcr.io"}}
+	// What the output is for by default counts as well.
+	hosts := v1alpha1.AppPolicy{OutputHosts: []string{"ghcr.io", "containers." + host}}
+	others := v1alpha1.AppPolicy{OutputHosts: []string{"ghcr.io"}}
 	for name, c := range map[string]struct {
 		policy v1alpha1.AppPolicy
 		edit   func(*v1alpha1.GitHubUserTokenSpec)
@@ -277,6 +279,8 @@ func TestAppPolicy(t *testing.T) {
 		"a host":                         {policy: hosts, edit: output(func(o *v1alpha1.Output) { o.Host = "elsewhere.example" }), want: "output out: the host elsewhere.example is forbidden", left: 1},
 		"a registry":                     {policy: hosts, edit: output(func(o *v1alpha1.Output) { o.Registry = "docker.io" }), want: "output out: the host docker.io is forbidden", left: 1},
 		"an allowed registry":            {policy: hosts, edit: output(func(o *v1alpha1.Output) { o.Registry = "GHCR.io" }), left: 2},
+		"the registry by default":        {policy: others, edit: output(func(*v1alpha1.Output) {}), want: "output out: the host containers." + host + " is forbidden", left: 1},
+		"none by default":                {policy: others, edit: output(func(o *v1alpha1.Output) { o.Format = v1alpha1.OutputFormatGitHubCLI }), left: 2},
 		"the App's own host":             {policy: hosts, edit: output(func(o *v1alpha1.Output) { o.Host = host }), left: 2},
 		"the host of a URL":              {policy: hosts, edit: output(func(o *v1alpha1.Output) { o.URL = "https://user@elsewhere.example/x" }), want: "output out: the host elsewhere.example is forbidden", left: 1},
 		"a URL that is none":             {policy: hosts, edit: output(func(o *v1alpha1.Output) { o.URL = "https://%zz" }), want: "is forbidden", left: 1},

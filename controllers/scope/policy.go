@@ -1,11 +1,13 @@
 package scope
 
 import (
+	"cmp"
 	"net/url"
 	"slices"
 	"strings"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/internal/github"
 )
 
 // AllowsDeletion reports whether the policy of an App allows a deletion policy.
@@ -14,7 +16,7 @@ func AllowsDeletion(policy *v1alpha1.AppPolicy, wanted v1alpha1.DeletionPolicy) 
 }
 
 // ForbidsOutput says why the policy of an App forbids an output; empty when it does not. host is the App's, for which an
-// output may always be made.
+// output may always be made. A host that is there by default counts like one that is named.
 func ForbidsOutput(policy *v1alpha1.AppPolicy, output *v1alpha1.Output, host string) string {
 	switch {
 	case len(policy.OutputFormats) > 0 && !slices.Contains(policy.OutputFormats, output.Format):
@@ -24,7 +26,8 @@ func ForbidsOutput(policy *v1alpha1.AppPolicy, output *v1alpha1.Output, host str
 	case len(policy.OutputHosts) == 0:
 		return ""
 	}
-	for _, target := range targetsOf(output) {
+	host, _, _ = strings.Cut(github.App{Host: cmp.Or(host, v1alpha1.DefaultHost)}.Key(), "/")
+	for _, target := range targetsOf(output, host) {
 		isAllowed := func(allowed string) bool { return strings.EqualFold(allowed, target) }
 		if !isAllowed(host) && !slices.ContainsFunc(policy.OutputHosts, isAllowed) {
 			return "the host " + target + " is forbidden"
@@ -33,9 +36,13 @@ func ForbidsOutput(policy *v1alpha1.AppPolicy, output *v1alpha1.Output, host str
 	return ""
 }
 
-// targetsOf are the hosts that an output names.
-func targetsOf(output *v1alpha1.Output) (hosts []string) {
-	for _, named := range []string{output.Host, output.Registry} {
+// targetsOf are the hosts that an output of an App's host names, and the one that it is for by default where that is another one.
+func targetsOf(output *v1alpha1.Output, host string) (hosts []string) {
+	registry := output.Registry
+	if registry == "" && output.Format == v1alpha1.OutputFormatDockerConfigJSON {
+		registry = v1alpha1.DefaultRegistry(host)
+	}
+	for _, named := range []string{output.Host, registry} {
 		if named != "" {
 			hosts = append(hosts, named)
 		}

@@ -3,33 +3,18 @@ package format
 import (
 	"cmp"
 	"fmt"
-	"net/netip"
 	"net/url"
 	"strings"
+
+	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 )
 
 const (
 	// DefaultHost is where an App lives when it does not say.
 	DefaultHost = "github.com"
-	// gitHubRegistry is the Container registry of github.com.
-	gitHubRegistry = "ghcr.io"
 	// residency is where GitHub Enterprise Cloud with data residency has its hosts, SUBDOMAIN.ghe.com.
 	residency = ".ghe.com"
 )
-
-// registryOf is the Container registry that takes a host's tokens: ghcr.io of github.com, and containers.HOST of every
-// other GitHub, of an Enterprise Server where subdomain isolation is on. Empty for an address, which has no subdomains.
-func registryOf(host string) string {
-	name, _, _ := strings.Cut(host, ":")
-	switch _, err := netip.ParseAddr(name); {
-	case host == DefaultHost:
-		return gitHubRegistry
-	case err == nil, strings.HasPrefix(host, "["):
-		return ""
-	default:
-		return "containers." + host
-	}
-}
 
 // ownerOf is the GitHub whose a host is, as spec.app.host would name it, for the hosts that GitHub itself runs. It is
 // empty for all others: an Enterprise Server, a mirror, a cache.
@@ -39,7 +24,7 @@ func ownerOf(host string) string {
 	if before, found := strings.CutSuffix(name, residency); found && before != "" {
 		return before[strings.LastIndexByte(before, '.')+1:] + residency
 	}
-	for _, domain := range []string{DefaultHost, gitHubRegistry, "githubusercontent.com"} {
+	for _, domain := range []string{DefaultHost, v1alpha1.GitHubRegistry, "githubusercontent.com"} {
 		if name == domain || strings.HasSuffix(name, "."+domain) {
 			return DefaultHost
 		}

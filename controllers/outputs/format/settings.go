@@ -63,7 +63,7 @@ func settingsOf(spec v1alpha1.Output, defaults Defaults) settings {
 		s.Host = cmp.Or(spec.Host, s.tokenHost)
 	}
 	if d.registry {
-		s.Registry = cmp.Or(spec.Registry, registryOf(s.tokenHost))
+		s.Registry = cmp.Or(spec.Registry, v1alpha1.DefaultRegistry(s.tokenHost))
 	}
 	if d.refreshToken {
 		s.WithRefreshToken = spec.IncludeRefreshToken
@@ -113,7 +113,7 @@ func (s settings) check() error {
 		return fmt.Errorf("the url %q must be an https:// URL without a user name and blanks", s.URL)
 	}
 	if s.Registry != "" && !hostPattern.MatchString(s.Registry) {
-		return fmt.Errorf("the registry %q must be a host name such as %s", s.Registry, gitHubRegistry)
+		return fmt.Errorf("the registry %q must be a host name such as %s", s.Registry, v1alpha1.GitHubRegistry)
 	}
 	if formats[s.Format].registry && s.Registry == "" {
 		return fmt.Errorf("which container registry belongs to %s, which is an address and no name, is not known: set registry", s.tokenHost)
