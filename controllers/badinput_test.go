@@ -100,6 +100,29 @@ func TestInputWhiteSpaceAroundTheSeedAndTheClientSecretIsIgnored(t *testing.T) {
 	w.presented(1)
 }
 
+// Neither a pair nor what was derived from one is shown to an App's host as a client secret.
+func TestInputSecretOfTheOperatorsIsNoClientSecret(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{})
+	token := w.resource("octocat")
+	token.Spec.Outputs = []v1alpha1.Output{{Name: "octocat-out", Format: v1alpha1.OutputFormatOpaque}}
+	pair := w.startUsing(token)
+	w.output("octocat-out", access(pair))
+	for name, ref := range map[string]v1alpha1.ClientSecretReference{
+		"by-pair": {Name: "octocat-token", Key: "refresh_token"}, "by-output": {Name: "octocat-out", Key: "access_token"},
+	} {
+		w.seed(name, name)
+		thief := w.resource(name)
+		thief.Spec.App.ClientSecretRef = &ref
+		w.create(thief)
+		w.refused(name, refusal{reason: v1alpha1.ReasonClientSecretMissing, says: "one of the operator's own and holds no client secret, so nothing of it was sent"})
+		w.own(name, func(spec *v1alpha1.GitHubAppSpec) { spec.ClientSecretRef = &ref })
+		w.appCondition(v1alpha1.KindGitHubApp, name, v1alpha1.ConditionCredentialsValid, metav1.ConditionFalse, v1alpha1.ReasonClientSecretMissing)
+	}
+	w.quiet()
+	w.presented(1)
+}
+
 func TestInputMissingClientSecretSpendsNothingAndHeals(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})

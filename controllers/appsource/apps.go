@@ -167,6 +167,9 @@ func (a *Apps) clientSecret(ctx context.Context, name types.NamespacedName, key 
 		text, version = strings.TrimSpace(string(secret.Data[key])), secret.Version
 	}
 	a.options.Versions.Learn(name, version)
+	if secret != nil && secret.Ours {
+		return credential.ClientSecret{}, version, &problem.Problem{Reason: v1alpha1.ReasonClientSecretMissing, Message: seeds.OwnSecret(name.Name)}, nil
+	}
 	if text == "" {
 		return credential.ClientSecret{}, version, &problem.Problem{
 			Reason:  v1alpha1.ReasonClientSecretMissing,

@@ -3,6 +3,7 @@ package appsource
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
+	"github.com/githubusertoken/github-user-token-operator/controllers/seeds"
 )
 
 // watched says why something is not in the cache.
@@ -130,6 +132,39 @@ func TestAppSourceHasNothingOfTheClusterWithoutThePermission(t *testing.T) {
 	} {
 		if got := c.source.HasClusterGitHubApps(); got != c.want {
 			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
+
+// secrets are the Secrets of a test.
+type secrets map[types.NamespacedName]*seeds.Secret
+
+func (s secrets) ReadSecret(_ context.Context, name types.NamespacedName) (*seeds.Secret, error) {
+	return s[name], nil
+}
+
+// untold is a watch that tells nothing of Secrets.
+type untold struct{}
+
+func (untold) Version(types.NamespacedName) (string, bool) { return "", false }
+func (untold) Learn(types.NamespacedName, string)          {}
+func (untold) Forget(types.NamespacedName)                 {}
+
+func TestAppSecretsAreNeverThoseOfTheOperators(t *testing.T) {
+	name := types.NamespacedName{Namespace: "a", Name: "pair"}
+	own := app("a", "one", "Iv23liX")
+	own.Spec.WebhookSecretRef = &v1alpha1.WebhookSecretReference{Name: "pair", Key: "refresh_token"}
+	for _, ours := range []bool{true, false} {
+		s := newScene(t, own)
+		s.options.Secrets = secrets{name: {Version: "1", Ours: ours, Data: map[string][]byte{"refresh_token": []byte("ghr_another")}}}
+		s.options.Versions = untold{}
+		value, _, p, err := s.clientSecret(t.Context(), name, "refresh_token")
+		if err != nil || value.IsZero() != ours || (p != nil) != ours || ours && (p.Reason != v1alpha1.ReasonClientSecretMissing || !strings.Contains(p.Message, "operator's own")) {
+			t.Errorf("ours: %v, and there is a client secret: %v, %+v, %v", ours, !value.IsZero(), p, err)
+		}
+		hook, err := s.Webhook(t.Context(), "/apps/a/one")
+		if err != nil || (hook == nil) != ours {
+			t.Errorf("ours: %v, and there is a webhook secret: %v, %v", ours, hook != nil, err)
 		}
 	}
 }

@@ -26,8 +26,8 @@ func (r *Reader) ClientSecret(ctx context.Context, app scope.App) (credential.Cl
 		return credential.ClientSecret{}, nil, fmt.Errorf("read the client secret: %w", err)
 	}
 	found := valueOf(ref, secret)
-	if found.missing != "" {
-		return credential.ClientSecret{}, withoutClientSecret(found.missing), nil
+	if p := clientSecretProblem(ref, found.ours, found.missing); p != nil {
+		return credential.ClientSecret{}, p, nil
 	}
 	return credential.NewClientSecret(found.text), nil, nil
 }
@@ -40,10 +40,10 @@ func (r *Reader) ClientSecretProblem(app scope.App) *problem.Problem {
 		return nil
 	}
 	found, ok := r.findings.get(ref)
-	if !ok || found.missing == "" {
+	if !ok {
 		return nil
 	}
-	return withoutClientSecret(found.missing)
+	return clientSecretProblem(ref, found.ours, found.missing)
 }
 
 func clientSecretOf(app scope.App) (ref reference, named bool) {
@@ -53,6 +53,20 @@ func clientSecretOf(app scope.App) (ref reference, named bool) {
 	return reference{app.Secret.Secret, app.Secret.Key}, true
 }
 
-func withoutClientSecret(missing string) *problem.Problem {
-	return &problem.Problem{Reason: v1alpha1.ReasonClientSecretMissing, Stalled: true, OfApp: true, Message: missing + ". Put the App's client secret there."}
+// clientSecretProblem is why what was found under a reference is no client secret; nil when it may be one.
+func clientSecretProblem(ref reference, ours bool, missing string) *problem.Problem {
+	message := missing + ". Put the App's client secret there."
+	switch {
+	case ours:
+		message = OwnSecret(ref.secret.Name)
+	case missing == "":
+		return nil
+	}
+	return &problem.Problem{Reason: v1alpha1.ReasonClientSecretMissing, Stalled: true, OfApp: true, Message: message}
+}
+
+// OwnSecret is what is said of a Secret of the operator's own that somebody names as that of a client secret. What it holds is
+// tokens or a device code, of which the App's host is shown none.
+func OwnSecret(name string) string {
+	return fmt.Sprintf("Secret %q is one of the operator's own and holds no client secret, so nothing of it was sent. Put the App's client secret into a Secret of yours, and name that in clientSecretRef.", name)
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
+	"github.com/githubusertoken/github-user-token-operator/internal/problem"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 )
 
@@ -451,5 +452,27 @@ func TestClientSecretIsRead(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// What the operator has written holds tokens or a device code, and nothing of it is sent as a client secret, also when that is
+// known without a look.
+func TestClientSecretIsNeverReadFromASecretOfTheOperators(t *testing.T) {
+	r, cluster := newReader()
+	cluster.put("app", "uid/1", map[string]string{"refresh_token": "ghr_another"})
+	cluster.secrets[in("app")].Ours = true
+	token := resource()
+	for _, key := range []string{"refresh_token", "client_secret"} {
+		token.Spec.App.ClientSecretRef = &v1alpha1.ClientSecretReference{Name: "app", Key: key}
+		secret, read, err := r.ClientSecret(t.Context(), scope.InlineApp(token))
+		known := r.ClientSecretProblem(scope.InlineApp(token))
+		if err != nil || !secret.IsZero() {
+			t.Errorf("%s: there is one, %v", key, err)
+		}
+		for when, p := range map[string]*problem.Problem{"when it is read": read, "when it is known": known} {
+			if p == nil || p.Reason != v1alpha1.ReasonClientSecretMissing || !p.Stalled || !strings.Contains(p.Message, "one of the operator's own and holds no client secret") || !strings.Contains(p.Message, "name that in clientSecretRef") {
+				t.Errorf("%s, %s: the problem is %+v", key, when, p)
+			}
+		}
 	}
 }
