@@ -17,6 +17,8 @@ func Decision(s *scope.Scope, decision rotation.Decision) *problem.Problem {
 		return nil
 	case found.Message != "":
 		return found
+	case found.Reason == v1alpha1.ReasonSecretNotOwned && isOfFormer(s):
+		return words.OfFormer(s.Ref.Name, s.Pair.State.App == s.Input.App)
 	case found.Reason == v1alpha1.ReasonSecretNotOwned:
 		return words.NotOwned(s.Ref.Name)
 	case decision.Rule == rules.NoPair && s.Seed.Problem != nil:
@@ -45,4 +47,11 @@ func Decision(s *scope.Scope, decision rotation.Decision) *problem.Problem {
 		told.Message = "GitHub no longer accepts the access token, and did not accept the one before it either a short time ago. The operator requests a new one later."
 	}
 	return &told
+}
+
+// isOfFormer reports whether the Secret in the pair's place holds the pair of a former resource of this name: one that was retained, or
+// that has come from a backup.
+func isOfFormer(s *scope.Scope) bool {
+	pair := s.Pair
+	return pair != nil && !pair.Controlled && pair.State.OwnerName == s.Owner.Name && (pair.Orphan || pair.Owner.Name == s.Owner.Name)
 }

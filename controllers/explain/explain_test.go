@@ -64,6 +64,20 @@ var problems = map[string]struct {
 		change: func(s *scope.Scope) { s.Pair.Controlled = false },
 		reason: v1alpha1.ReasonSecretNotOwned, says: `Secret "octocat-token" exists and belongs to somebody else`, stalled: true,
 	},
+	"a retained pair of another App": {
+		change: func(s *scope.Scope) {
+			s.Pair.Controlled, s.Pair.Orphan, s.Pair.State.Retained, s.Pair.State.Owner = false, true, true, "uid-0"
+			s.Pair.UID, s.Pair.State.RetainedAs, s.Pair.State.OwnerName, s.Pair.State.App = "secret", "secret", s.Owner.Name, "github.com/Iv2"
+		},
+		reason: v1alpha1.ReasonSecretNotOwned, says: "holds the pair of a former resource of this name, and is not taken up: it is of another App than spec.app", stalled: true,
+	},
+	"a retained pair of another login": {
+		change: func(s *scope.Scope) {
+			s.Pair.Controlled, s.Pair.Orphan, s.Pair.State.Retained, s.Pair.State.Owner = false, true, true, "uid-0"
+			s.Pair.UID, s.Pair.State.RetainedAs, s.Pair.State.OwnerName, s.Input.Seed = "secret", "secret", s.Owner.Name, "another"
+		},
+		reason: v1alpha1.ReasonSecretNotOwned, says: "is not taken up: it is of another login than the seed", stalled: true,
+	},
 	"a pause": {
 		change: func(s *scope.Scope) { s.Input.Suspended = true }, reason: v1alpha1.ReasonSuspended, says: "spec.suspend",
 	},

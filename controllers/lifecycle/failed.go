@@ -45,7 +45,7 @@ func (n notes) failedOfApp(s *scope.Scope, err error, what string) Result {
 	if !s.App.Veiled {
 		return n.failed(s, err, what)
 	}
-	p := problem.Problem{Reason: v1alpha1.ReasonAppNotUsable, Message: scope.AppNotUsable}
+	p := problem.Problem{Reason: v1alpha1.ReasonAppNotUsable, Message: scope.AppNotUsableYet}
 	return n.failedWith(s, p, waitAfter(err))
 }
 

@@ -145,18 +145,31 @@ func readSecret(file string) (credential.Raw, error) {
 
 // revoked is told of each notice, and reports whether there is room for it. It does not block.
 func (r *Receiver) revoked(of *Webhook, login string, id int64) bool {
-	to := r.accounts
+	to, log := r.accounts, r.logOf(of).WithValues("login", login, "id", id)
 	if of != nil && of.Namespace != "" {
 		to = r.tenants
 	}
 	taken, isNew := to.add(noticeOf(id, of))
 	switch {
 	case !taken:
-		r.log.Info("GitHub sent more notices than can be acted on at once; the next check or refresh of the tokens will tell", "login", login, "id", id)
+		log.Info("GitHub sent more notices than can be acted on at once; the next check or refresh of the tokens will tell")
 	case isNew:
-		r.log.Info("GitHub sent notice that an account has revoked an App", "login", login, "id", id)
+		log.Info("GitHub sent notice that an account has revoked an App")
 	}
 	return taken
+}
+
+// logOf tells of what is about an App: which one, by host and client ID, and the namespace that it is confined to. What was sent to
+// the receiver's own address does not say which App it is about.
+func (r *Receiver) logOf(of *Webhook) logr.Logger {
+	switch {
+	case of == nil:
+		return r.log
+	case of.Namespace == "":
+		return r.log.WithValues("app", of.Key)
+	default:
+		return r.log.WithValues("app", of.Key, "namespace", of.Namespace)
+	}
 }
 
 // confirmAll asks GitHub about tokens of an account, or about those whose account is not known.
@@ -168,7 +181,7 @@ func (r *Receiver) confirmAll(account string) {
 	account, of := parseNotice(account)
 	// There may be any number, and of most nothing is wanted.
 	if err := r.reader.List(ctx, &pairs, client.MatchingFields{IndexPairUser: account}, client.UnsafeDisableDeepCopy); err != nil {
-		r.log.Error(err, "The tokens of an account could not be looked up")
+		r.logOf(of).Error(err, "The tokens of an account could not be looked up")
 		return
 	}
 	pairs.Items = confined(pairs.Items, of)

@@ -32,13 +32,18 @@ type App struct {
 // AppNotUsable is all that is said of an App to those who are not to learn more.
 const AppNotUsable = "The App is not usable here. Ask its administrator."
 
+// AppNotUsableYet is the same where it is tried again without anybody's doing.
+const AppNotUsableYet = "The App is not usable here at present. The operator tries again by itself; if that lasts, ask the App's administrator."
+
 // Veil is a problem in the words for whoever made the resource: what is wrong with an App of somebody else is not told.
 func (a App) Veil(p *problem.Problem) *problem.Problem {
 	if !a.Veiled || p == nil || !p.OfApp {
 		return p
 	}
 	veiled := *p
-	veiled.Reason, veiled.Message = v1alpha1.ReasonAppNotUsable, AppNotUsable
+	if veiled.Reason, veiled.Message = v1alpha1.ReasonAppNotUsable, AppNotUsable; !p.Stalled {
+		veiled.Message = AppNotUsableYet
+	}
 	return &veiled
 }
 

@@ -9,6 +9,7 @@ import (
 
 func TestAppVeilsWhatItsAdministratorHasToMend(t *testing.T) {
 	missing := &problem.Problem{Reason: v1alpha1.ReasonClientSecretMissing, Message: "Secret x has no key y.", Stalled: true, OfApp: true}
+	refused := &problem.Problem{Reason: v1alpha1.ReasonIncorrectClientCredentials, Message: "The client secret is wrong.", OfApp: true}
 	limited := &problem.Problem{Reason: v1alpha1.ReasonRateLimited, Message: "Wait."}
 	for name, c := range map[string]struct {
 		app  App
@@ -16,6 +17,7 @@ func TestAppVeilsWhatItsAdministratorHasToMend(t *testing.T) {
 		want problem.Problem
 	}{
 		"of another's App":            {App{Veiled: true}, missing, problem.Problem{Reason: v1alpha1.ReasonAppNotUsable, Message: AppNotUsable, Stalled: true, OfApp: true}},
+		"that is tried again":         {App{Veiled: true}, refused, problem.Problem{Reason: v1alpha1.ReasonAppNotUsable, Message: AppNotUsableYet, OfApp: true}},
 		"of one's own it is told":     {App{}, missing, *missing},
 		"what is not the App's is so": {App{Veiled: true}, limited, *limited},
 	} {

@@ -103,6 +103,18 @@ func NotOwned(secret string) *problem.Problem {
 	}
 }
 
+// OfFormer is the problem of a pair in the pair's place that a former resource of the name has left, and that this one cannot take up.
+func OfFormer(secret string, sameApp bool) *problem.Problem {
+	why := "it is of another login than the seed of this one, or a copy of that Secret"
+	if !sameApp {
+		why = "it is of another App than spec.app"
+	}
+	return &problem.Problem{
+		Reason: v1alpha1.ReasonSecretNotOwned, Stalled: true,
+		Message: fmt.Sprintf("Secret %q holds the pair of a former resource of this name, and is not taken up: %s. To go on with it, give this resource the App and the seed of the former one. To begin anew, delete the Secret, or choose another spec.secret.name.", secret, why),
+	}
+}
+
 // BackupNotOwned is the problem of a Secret that stands in the place of the pair's backup.
 func BackupNotOwned(secret string) *problem.Problem {
 	return &problem.Problem{
@@ -143,8 +155,8 @@ func Sentence(text string) string {
 	if text == "" {
 		return ""
 	}
-	if first, _, _ := strings.Cut(text, " "); strings.Contains(first, ".") {
-		return text + "." // It begins with the name of a host.
+	if first, _, _ := strings.Cut(text, " "); strings.Contains(first, ".") || strings.HasSuffix(first, ":") {
+		return text + "." // It begins with the name of a host, which may have no dot: "localhost:8443: …".
 	}
 	return strings.ToUpper(text[:1]) + text[1:] + "."
 }
