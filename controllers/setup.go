@@ -172,7 +172,7 @@ func (r *Reconciler) setupApps(options Options, secrets seeds.Source, versions s
 	r.appSource = appsource.New(appsource.Options{
 		Source: source, Resolver: r.apps, Client: r.Client, Changed: func(token *v1alpha1.GitHubUserToken) { r.lifecycle.AppChanged(token) },
 		Secrets: secrets, Versions: versions, SecretNamespace: options.ClusterResourceNamespace, GitHub: options.GitHub, Limiter: r.Limiter, Untrusted: untrusted,
-		Clock: options.Clock, SkipNameValidation: options.SkipNameValidation,
+		Clock: options.Clock, SkipNameValidation: options.SkipNameValidation, Events: r.Recorder,
 	})
 }
 

@@ -43,6 +43,7 @@ type Options struct {
 	SecretNamespace string
 	GitHub          restlimit.GitHub
 	Limiter         Limiter
+	Events          appstatus.Events
 	// Untrusted gives out turns to try client secrets that GitHub is not known to take. Resources have theirs from the same. It
 	// wakes an App by Woken.
 	Untrusted restlimit.Limiter

@@ -38,7 +38,7 @@ func (a *Apps) setupStatuses(mgr manager.Manager) error {
 	report := appstatus.Options{
 		Client: a.options.Client, Memory: a.memory, Users: a.usersOf, Admits: a.options.Resolver.Admits, Bars: a.options.Resolver.Bars,
 		Sharing: a.sharing, ClientSecret: a.clientSecret, Version: a.options.Versions.Version, SecretNamespace: a.options.SecretNamespace,
-		Clock: a.options.Clock, GitHub: restlimit.New(restlimit.Options{GitHub: a.options.GitHub, Limiter: a.options.Untrusted, Memory: a.memory}),
+		Clock: a.options.Clock, Events: a.options.Events, GitHub: restlimit.New(restlimit.Options{GitHub: a.options.GitHub, Limiter: a.options.Untrusted, Memory: a.memory}),
 	}
 	var failed error
 	for _, object := range a.kinds() {

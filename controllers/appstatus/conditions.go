@@ -45,13 +45,13 @@ func (r *Reconciler) describe(ctx context.Context, a app, used usage) (time.Dura
 	return min(again, countPause*time.Duration(1+used.tokens/manyTokens)), nil
 }
 
-// waitsFor is Stalled where nothing but a person makes the App usable, and Reconciling where GitHub is asked again: it takes
-// some minutes to know a new client secret everywhere. Empty when the App is usable, or being deleted.
+// waitsFor is Stalled where nothing but a person makes the App usable, and Reconciling where GitHub is asked, or asked again: it
+// takes some minutes to know a new client secret everywhere. Empty when the App is usable, or being deleted.
 func waitsFor(a app, ready metav1.Condition) string {
 	switch {
-	case ready.Status != metav1.ConditionFalse || a.GetDeletionTimestamp() != nil:
+	case ready.Status == metav1.ConditionTrue || a.GetDeletionTimestamp() != nil:
 		return ""
-	case ready.Reason == v1alpha1.ReasonIncorrectClientCredentials:
+	case ready.Status == metav1.ConditionUnknown, ready.Reason == v1alpha1.ReasonIncorrectClientCredentials:
 		return v1alpha1.ConditionReconciling
 	default:
 		return v1alpha1.ConditionStalled
@@ -77,9 +77,14 @@ func (r *Reconciler) ready(ctx context.Context, a app, used usage, credentials *
 		condition.Reason, condition.Message = refusal.Reason, refusal.Message
 	case credentials != nil && credentials.Status == metav1.ConditionFalse:
 		condition.Reason, condition.Message = credentials.Reason, credentials.Message
+	case credentials != nil && *credentials == notAsked && !isKnownUsable(a):
+		condition.Status, condition.Reason, condition.Message = metav1.ConditionUnknown, credentials.Reason, credentials.Message
 	default:
 		condition.Status, condition.Reason, condition.Message = metav1.ConditionTrue, v1alpha1.ReasonUsable, "The App can be used."
-		if a.AppSpec().ClientSecretRef == nil {
+		switch {
+		case credentials != nil && credentials.Status == metav1.ConditionUnknown && *credentials != notAsked:
+			condition.Message = "Nothing is known against the App. GitHub has not said yet whether it accepts the client secret."
+		case a.AppSpec().ClientSecretRef == nil:
 			condition.Message = "The App can be used by the device flow. Other logins need a client secret: set clientSecretRef."
 		}
 	}
@@ -89,6 +94,13 @@ func (r *Reconciler) ready(ctx context.Context, a app, used usage, credentials *
 	note, err := r.sharingNote(ctx, a)
 	condition.Message += note
 	return condition, err
+}
+
+// isKnownUsable reports whether the status says of the App as it is that it can be used. A process that has just started knows
+// nothing of it yet, and takes that back for no turn that it waits for.
+func isKnownUsable(a app) bool {
+	ready := meta.FindStatusCondition(a.AppStatus().Conditions, v1alpha1.ConditionReady)
+	return ready != nil && ready.Status == metav1.ConditionTrue && ready.ObservedGeneration == a.GetGeneration()
 }
 
 // inUse says for what the deletion of an App waits.

@@ -39,6 +39,9 @@ var hashSeed = maphash.MakeSeed()
 // such token (404), and of any other that it does not know the App (401).
 var madeUp = credential.NewAccessToken("ghu_000000000000000000000000000000000000")
 
+// notAsked is told while nobody has asked GitHub about a client secret.
+var notAsked = condition(metav1.ConditionUnknown, v1alpha1.ReasonNotYetChecked, "GitHub is asked about the client secret when it is this App's turn.")
+
 // note is what was found out about a client secret.
 type note struct {
 	// about is what was looked at.
@@ -112,15 +115,17 @@ func (r *Reconciler) credentials(ctx context.Context, a app) (*metav1.Condition,
 	who := restlimit.Caller{UID: a.GetUID(), Namespace: a.GetNamespace()}
 	checked, turn := r.check(ctx, who, github.App{Host: spec.Host, ClientID: spec.ClientID, ClientSecret: secret})
 	if turn != nil {
-		waiting := condition(metav1.ConditionUnknown, v1alpha1.ReasonNotYetChecked, "GitHub is asked about the client secret when it is this App's turn.")
+		waiting := notAsked
 		if same {
 			waiting = known.condition
 		}
 		return &waiting, max(time.Until(turn.Until), time.Second), nil // The limiter has the real clock.
 	}
-	found.condition = checked
+	if found.condition = checked; same && checked.Status == metav1.ConditionUnknown && known.condition.Status != metav1.ConditionUnknown {
+		found.condition = known.condition // What GitHub has said of this client secret holds until it says something else.
+	}
 	wait := checkAgain
-	if found.condition.Status != metav1.ConditionTrue {
+	if checked.Status != metav1.ConditionTrue {
 		if same {
 			found.failures = known.failures
 		}

@@ -7,6 +7,8 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -32,6 +34,11 @@ type GitHub interface {
 	CheckHost(host string) error
 }
 
+// Events records events, as events.EventRecorder does.
+type Events interface {
+	Eventf(regarding, related runtime.Object, eventtype, reason, action, note string, args ...any)
+}
+
 // Options configure a Reconciler. All are needed.
 type Options struct {
 	// Client writes, and reads from the cache.
@@ -51,6 +58,8 @@ type Options struct {
 	Version func(secret types.NamespacedName) (version string, known bool)
 	// SecretNamespace is that of the client secrets of ClusterGitHubApps; empty when it is not known.
 	SecretNamespace string
+	// Events tell of credentials that begin to fail, and that are good again.
+	Events Events
 	// Memory is for Apps alone: resources may have the same names.
 	Memory *memory.Store
 	Clock  rotation.Clock
@@ -69,11 +78,12 @@ type Reconciler struct {
 	options Options
 	empty   func() app
 	notes   memory.Slot[note]
+	said    memory.Slot[said]
 }
 
 // New makes a Reconciler for a kind, of which empty makes an object.
 func New(options Options, cluster bool) *Reconciler {
-	r := &Reconciler{options: options, notes: memory.NewSlot[note](options.Memory)}
+	r := &Reconciler{options: options, notes: memory.NewSlot[note](options.Memory), said: memory.NewSlot[said](options.Memory)}
 	r.empty = func() app {
 		if cluster {
 			return &v1alpha1.ClusterGitHubApp{}
@@ -159,5 +169,6 @@ func (r *Reconciler) report(ctx context.Context, a app, used usage) (time.Durati
 	if err := r.options.Client.Status().Patch(ctx, a, client.MergeFrom(before)); err != nil {
 		return 0, client.IgnoreNotFound(fmt.Errorf("write the status of the App: %w", err))
 	}
+	r.announce(a, meta.FindStatusCondition(stood.Conditions, v1alpha1.ConditionCredentialsValid))
 	return again, nil
 }

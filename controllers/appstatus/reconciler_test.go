@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -56,7 +57,9 @@ type world struct {
 	turn bool
 	// cancelled are those who wait for one no more.
 	cancelled []string
-	fail      error
+	// events are those that were made.
+	events []string
+	fail   error
 }
 
 func newWorld(t *testing.T, cluster bool) *world {
@@ -88,7 +91,7 @@ func newWorld(t *testing.T, cluster bool) *world {
 			return credential.NewClientSecret("secret-" + cmp.Or(w.value, w.version)), w.version, nil, w.fail
 		},
 		Version: func(types.NamespacedName) (string, bool) { return w.version, !w.silent },
-		Memory:  memory.NewStore(),
+		Memory:  memory.NewStore(), Events: w,
 	}, cluster)
 	return w
 }
@@ -110,6 +113,11 @@ func (w *world) CheckToken(_ context.Context, who restlimit.Caller, app github.A
 
 // Cancel implements GitHub.
 func (w *world) Cancel(id string) { w.cancelled = append(w.cancelled, id) }
+
+// Eventf implements Events.
+func (w *world) Eventf(_, _ runtime.Object, kind, reason, _, note string, args ...any) {
+	w.events = append(w.events, kind+" "+reason+": "+fmt.Sprintf(note, args...))
+}
 
 // CheckHost implements GitHub.
 func (w *world) CheckHost(string) error { return w.hostErr }
@@ -204,8 +212,8 @@ func TestAppStatusConditions(t *testing.T) {
 		"without a client secret":          {edit: none, ready: "True", reason: "Usable", part: "device flow"},
 		"a wrong client secret":            {change: func(w *world) { w.answer = &github.Error{Reason: github.IncorrectClientCredentials} }, ready: "False", reason: "IncorrectClientCredentials", part: "does not accept", valid: "IncorrectClientCredentials"},
 		"an unknown client ID":             {change: func(w *world) { w.answer = &github.Error{Reason: github.UnknownClient} }, ready: "False", reason: "IncorrectClientCredentials", part: "clientID", valid: "IncorrectClientCredentials"},
-		"an outage says nothing":           {change: func(w *world) { w.answer = &github.Error{Reason: github.ServerError} }, ready: "True", reason: "Usable", part: "can be used", valid: "NotYetChecked"},
-		"a turn is waited for":             {change: func(w *world) { w.turn = false }, ready: "True", reason: "Usable", part: "can be used", valid: "NotYetChecked"},
+		"an outage says nothing":           {change: func(w *world) { w.answer = &github.Error{Reason: github.ServerError} }, ready: "True", reason: "Usable", part: "Nothing is known against the App. GitHub has not said yet", valid: "NotYetChecked"},
+		"a turn is waited for":             {change: func(w *world) { w.turn = false }, ready: "Unknown", reason: "NotYetChecked", part: "when it is this App's turn", valid: "NotYetChecked"},
 		"no Secret":                        {change: func(w *world) { w.version = "" }, ready: "False", reason: "ClientSecretMissing", part: "There is none.", valid: "ClientSecretMissing"},
 		"a host that is not allowed":       {change: func(w *world) { w.hostErr = errors.New("it is not allowed") }, ready: "False", reason: "HostNotAllowed", part: "it is not allowed"},
 		"a namespace that is kept from it": {change: func(w *world) { w.barred = true }, ready: "False", reason: "AppNotUsable", part: scope.AppNotUsable, valid: "CredentialsAccepted"},
@@ -236,7 +244,7 @@ func TestAppStatusConditions(t *testing.T) {
 			}
 			for kind, want := range map[string]bool{
 				v1alpha1.ConditionStalled:     c.ready == "False" && c.reason != v1alpha1.ReasonIncorrectClientCredentials,
-				v1alpha1.ConditionReconciling: c.reason == v1alpha1.ReasonIncorrectClientCredentials,
+				v1alpha1.ConditionReconciling: c.reason == v1alpha1.ReasonIncorrectClientCredentials || c.ready == "Unknown",
 			} {
 				condition := meta.FindStatusCondition(found.AppStatus().Conditions, kind)
 				if (condition != nil) != want || want && (condition.Reason != c.reason || condition.Status != "True") {
@@ -395,6 +403,82 @@ func TestAppStatusDeletionWaitsForThoseWhoMayUseIt(t *testing.T) {
 		if w.options.Memory.Len() > 0 || len(w.cancelled) == 0 {
 			t.Error("something of it is remembered")
 		}
+	}
+}
+
+// A process that has just started takes nothing back that the status tells, for no other reason than that it waits for its turn. Of
+// another spec it is not known yet.
+func TestAppStatusThatIsReadyStaysSoAfterARestart(t *testing.T) {
+	for generation, want := range map[int64]metav1.ConditionStatus{3: metav1.ConditionTrue, 2: metav1.ConditionUnknown} {
+		w := newWorld(t, true)
+		w.create(nil)
+		w.reconcile()
+		w.options.Memory.Forget("uid") // As after a restart.
+		w.turn = false
+		found, _ := w.reconcile()
+		meta.FindStatusCondition(found.AppStatus().Conditions, v1alpha1.ConditionReady).ObservedGeneration = generation
+		if err := w.client.Status().Update(t.Context(), found); err != nil {
+			t.Fatal(err)
+		}
+		found, _ = w.reconcile()
+		if ready := meta.FindStatusCondition(found.AppStatus().Conditions, v1alpha1.ConditionReady); ready.Status != want {
+			t.Errorf("generation %d: Ready is %+v", generation, ready)
+		}
+	}
+}
+
+// An outage takes back nothing that GitHub has said of this very client secret.
+func TestAppStatusOutageTakesBackNoAnswer(t *testing.T) {
+	for name, answer := range map[string]error{"True": nil, "False": &github.Error{Reason: github.IncorrectClientCredentials}} {
+		w := newWorld(t, true)
+		w.answer = answer
+		w.create(nil)
+		w.reconcile()
+		w.clock.Mono += 25 * time.Hour
+		w.answer = &github.Error{Reason: github.ServerError}
+		found, again := w.reconcile()
+		valid := meta.FindStatusCondition(found.AppStatus().Conditions, v1alpha1.ConditionCredentialsValid)
+		if string(valid.Status) != name || len(w.asked) != 2 || again > time.Minute {
+			t.Errorf("%s: it is %+v, asked %d times, again after %s", name, valid, len(w.asked), again)
+		}
+	}
+}
+
+// Whoever administers an App is told by an event when its client secret begins to fail, and when it is good again: once each,
+// also when GitHub is not to be asked in between.
+func TestAppStatusEventsTellWhenCredentialsFailAndAreGoodAgain(t *testing.T) {
+	refused := &github.Error{Reason: github.IncorrectClientCredentials}
+	for _, cluster := range []bool{true, false} {
+		w := newWorld(t, cluster)
+		look := func(version string, answer error, want ...string) {
+			t.Helper()
+			w.events, w.version, w.answer = nil, version, answer
+			for range 3 {
+				w.reconcile()
+				w.clock.Mono += 25 * time.Hour
+			}
+			if len(w.events) != len(want) {
+				t.Fatalf("cluster: %v: the events are %q, want %q", cluster, w.events, want)
+			}
+			for i := range want {
+				if !strings.HasPrefix(w.events[i], want[i]) || cluster && strings.Contains(w.events[i], "There is none") {
+					t.Errorf("cluster: %v: the events are %q, want %q", cluster, w.events, want)
+				}
+			}
+		}
+		w.create(nil)
+		look("1", nil) // That it is good from the beginning is no news.
+		look("2", refused, "Warning IncorrectClientCredentials: ")
+		look("3", refused)
+		w.turn = false
+		look("4", nil)
+		w.turn = true
+		look("4", nil, "Normal CredentialsAccepted: GitHub accepts")
+		look("", nil, "Warning ClientSecretMissing: ")
+		w.options.Memory.Forget("uid") // As after a restart.
+		look("", nil)
+		look("5", &github.Error{Reason: github.ServerError})
+		look("5", nil, "Normal CredentialsAccepted: ")
 	}
 }
 

@@ -11,8 +11,11 @@ if status.observedGeneration ~= obj.metadata.generation then
 end
 for _, c in ipairs(status.conditions) do
   if c.type == "Ready" then
-    -- What is not usable waits for a person, or for GitHub to take a client secret that it has refused.
-    hs.status = c.status == "True" and "Healthy" or "Degraded"
+    -- What is not usable waits for a person, or for GitHub to take a client secret that it has refused. Unknown is what GitHub was
+    -- not asked about yet.
+    if c.status ~= "Unknown" then
+      hs.status = c.status == "True" and "Healthy" or "Degraded"
+    end
     hs.message = c.message
   end
 end
