@@ -33,8 +33,8 @@ func (d Deletions) Permitted(ctx context.Context, token *v1alpha1.GitHubUserToke
 	}
 	policy := app.DeletionPolicyOf(token)
 	for _, chain := range chains {
-		if policy != token.Spec.DeletionPolicy {
-			break
+		if policy != token.Spec.DeletionPolicy || chain == app.Key() {
+			continue
 		}
 		former, err := d.Resolver.App(ctx, asking(token, chain))
 		if err != nil {

@@ -82,17 +82,15 @@ func (o *observer) secretsOf(ctx context.Context, token *v1alpha1.GitHubUserToke
 	return refs, nil
 }
 
-// chainsOf are the Apps that the pairs of a resource are of.
+// chainsOf are the Apps that the pairs of a resource are of, that of the one included which was just written and is not in the cache
+// yet. It remembers nothing.
 func (o *observer) chainsOf(ctx context.Context, token *v1alpha1.GitHubUserToken) (chains []string, err error) {
 	refs, err := o.secretsOf(ctx, token)
 	if err != nil {
 		return nil, err
 	}
-	s := &scope.Scope{Token: token, Owner: scope.OwnerOf(token), Ref: scope.PairRefOf(token), Now: o.clock.Now()}
-	if _, _, err := o.observePair(ctx, s); err != nil {
-		return nil, err
-	}
-	pairs := []*rotation.Pair{s.Pair} // The cache may not show it.
+	var pairs []*rotation.Pair
+	o.notes.Peek(token.UID, func(m *note) { pairs = append(pairs, m.latest) })
 	for _, ref := range refs {
 		pair, err := o.cache.Secret(ctx, ref)
 		if err != nil {
