@@ -162,7 +162,8 @@ type GitHubAppStatus struct {
 	// +kubebuilder:validation:Minimum=-1
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
-	// tokens is how many GitHubUserTokens use the App. It follows within a minute.
+	// tokens is how many GitHubUserTokens refer to this App and may use it, whether they have a token yet or not. One that is
+	// being deleted counts until its deletionPolicy is carried out.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	Tokens int32 `json:"tokens,omitempty"`
