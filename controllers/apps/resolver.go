@@ -118,10 +118,11 @@ func (r *Resolver) namespacedApp(ctx context.Context, token *v1alpha1.GitHubUser
 		return scope.App{}, fmt.Errorf("look for GitHubApp %s: %w", name, err)
 	}
 	if found == nil {
-		return scope.App{Problem: &problem.Problem{
-			Reason: v1alpha1.ReasonAppNotUsable, Stalled: true,
-			Message: fmt.Sprintf("There is no GitHubApp %s in this namespace. Make it, or name another in spec.app.ref.", name),
-		}}, nil
+		message := fmt.Sprintf("There is no GitHubApp %s in this namespace. Make it, or name another in spec.app.ref.", name)
+		if r.isOffered(ctx, name, token.Namespace) {
+			message = fmt.Sprintf("There is no GitHubApp %s in this namespace. A ClusterGitHubApp of that name is offered to it: to use that, set spec.app.ref.kind to ClusterGitHubApp.", name)
+		}
+		return scope.App{Problem: &problem.Problem{Reason: v1alpha1.ReasonAppNotUsable, Stalled: true, Message: message}}, nil
 	}
 	app, err := r.bound(ctx, token, appOf(token, &found.Spec, token.Namespace))
 	if err != nil {
@@ -132,6 +133,20 @@ func (r *Resolver) namespacedApp(ctx context.Context, token *v1alpha1.GitHubUser
 		app.Problem = violation(token, &found.Spec.Policy, app.Host)
 	}
 	return app, nil
+}
+
+// isOffered reports whether a namespace may use a ClusterGitHubApp of a name. One that it may not use is like none, and so is one of
+// which nothing is known: it is for a hint.
+func (r *Resolver) isOffered(ctx context.Context, name, namespace string) bool {
+	if !r.options.Source.HasClusterGitHubApps() {
+		return false
+	}
+	found, err := r.options.Source.ClusterGitHubApp(ctx, name)
+	if err != nil || found == nil {
+		return false
+	}
+	allowed, err := r.Allows(ctx, found, namespace)
+	return err == nil && allowed
 }
 
 // clusterApp is a ClusterGitHubApp, if the resource's namespace may use it.

@@ -440,3 +440,19 @@ func TestAppUserIsRequiredOfWhoeverNamesNoneWhateverTheAppAllows(t *testing.T) {
 		t.Errorf("of one that is being deleted: %+v, %v", app.Problem, err)
 	}
 }
+
+// Who leaves out the kind is told of it where the App is offered, and nowhere else.
+func TestAppThatIsOfferedUnderAnotherKindIsSuggested(t *testing.T) {
+	toNone := ref(v1alpha1.KindGitHubApp, "shared")
+	for namespace, suggests := range map[string]bool{"team-a": true, "team-b": false} {
+		app := resolve(t, newStandIn(), resource(namespace, toNone))
+		if p := app.Problem; p == nil || p.Reason != v1alpha1.ReasonAppNotUsable || strings.Contains(p.Message, "ClusterGitHubApp") != suggests {
+			t.Errorf("%s: said is %+v", namespace, p)
+		}
+	}
+	s := newStandIn()
+	s.off = true
+	if p := resolve(t, s, resource("team-a", toNone)).Problem; strings.Contains(p.Message, "ClusterGitHubApp") {
+		t.Errorf("without any, said is %+v", p)
+	}
+}

@@ -32,12 +32,16 @@ func Failure(result rotation.Result) *problem.Problem {
 	}
 }
 
-// WhichClientSecret says which client secret GitHub has refused; empty where there is none.
+// WhichClientSecret says which client secret GitHub has refused, or has not got, of an App that is named inline; empty for others.
 func WhichClientSecret(token *v1alpha1.GitHubUserToken) string {
-	if ref := token.Spec.App.ClientSecretRef; ref != nil {
-		return fmt.Sprintf(" The client secret is key %q of Secret %q.", ref.Key, ref.Name)
+	if token.Spec.App.Ref != nil {
+		return ""
 	}
-	return ""
+	which := " No client secret was sent, as spec.app names none."
+	if ref := token.Spec.App.ClientSecretRef; ref != nil {
+		which = fmt.Sprintf(" The client secret is key %q of Secret %q.", ref.Key, ref.Name)
+	}
+	return which + " That of a GitHubApp or ClusterGitHubApp of the same client ID is used only where spec.app.ref names it."
 }
 
 // noOutbox is the problem of an exchange that was not begun, because its reply could not have been kept.

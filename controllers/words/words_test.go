@@ -1,6 +1,11 @@
 package words
 
-import "testing"
+import (
+	"strings"
+	"testing"
+
+	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+)
 
 func TestSentenceLeavesNamesOfHostsAsTheyAre(t *testing.T) {
 	for text, want := range map[string]string{
@@ -14,5 +19,22 @@ func TestSentenceLeavesNamesOfHostsAsTheyAre(t *testing.T) {
 		if got := Sentence(text); got != want {
 			t.Errorf("%q became %q, want %q", text, got, want)
 		}
+	}
+}
+
+// Whoever names a shared App inline is told that its client secret is not borrowed.
+func TestClientSecretOfAnInlineAppIsSaidToBeItsOwn(t *testing.T) {
+	token := &v1alpha1.GitHubUserToken{}
+	if got := WhichClientSecret(token); !strings.Contains(got, "spec.app names none") || !strings.Contains(got, "only where spec.app.ref names it") {
+		t.Errorf("without a client secret it says %q", got)
+	}
+	token.Spec.App.Ref = &v1alpha1.AppReference{Kind: v1alpha1.KindGitHubApp, Name: "mine"}
+	if got := WhichClientSecret(token); got != "" {
+		t.Errorf("with a reference it says %q", got)
+	}
+	token.Spec.App.Ref = nil
+	token.Spec.App.ClientSecretRef = &v1alpha1.ClientSecretReference{Name: "mine", Key: "client_secret"}
+	if got := WhichClientSecret(token); !strings.Contains(got, `key "client_secret" of Secret "mine"`) || !strings.Contains(got, "only where spec.app.ref names it") {
+		t.Errorf("it says %q", got)
 	}
 }
