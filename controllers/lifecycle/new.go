@@ -60,7 +60,7 @@ func New(options Options) *Controller {
 	revoker := revocation.New(revocation.Options{
 		GitHub: revocation.Client{Client: asking, Credentials: options.GitHub}, Store: options.API, App: secrets.App, Host: secrets.Host, Runner: options.Runner, Events: options.Reporter,
 		Find: finder.Find, Refs: observer.secretsOf, Memory: options.Memory, Clock: options.Clock, Log: options.Log,
-		Limiter: options.RevocationLimiter, HeldElsewhere: ownership.HeldElsewhere, ReportTrouble: commits.report, Unwanted: options.Outbox.Unwanted,
+		Limiter: options.RevocationLimiter, HeldElsewhere: ownership.HeldElsewhere, ReportTrouble: commits.report, Unwanted: func(id string) { options.Outbox.Unwanted(id) },
 	})
 	rotator.Admit, rotator.End = checks.VerifyAccount, revoker.Unadmitted
 	registry := &registry{
