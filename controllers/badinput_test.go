@@ -327,7 +327,11 @@ func TestInputSecretThatBelongsToSomebodyElseIsNotTouched(t *testing.T) {
 		w.create(w.resource(name))
 	}
 	for name := range foreign {
-		w.refused(name, refusal{reason: v1alpha1.ReasonSecretNotOwned, says: "Delete it, or choose another spec.secret.name."})
+		says := "Delete it, or choose another spec.secret.name."
+		if name == "lookalike" { // It says of itself that it was a former resource's.
+			says = "To begin anew, delete the Secret, or choose another spec.secret.name."
+		}
+		w.refused(name, refusal{reason: v1alpha1.ReasonSecretNotOwned, says: says})
 	}
 	w.quiet()
 	w.presented(0)
