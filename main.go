@@ -26,6 +26,7 @@ import (
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/controllers"
+	"github.com/githubusertoken/github-user-token-operator/controllers/shard"
 	"github.com/githubusertoken/github-user-token-operator/internal/github"
 	"github.com/githubusertoken/github-user-token-operator/internal/namespaces"
 	"github.com/githubusertoken/github-user-token-operator/internal/outbox"
@@ -47,6 +48,8 @@ type flags struct {
 	renewDeadline       time.Duration
 	retryPeriod         time.Duration
 	namespaces          string
+	watchLabelSelector  string
+	limitShare          string
 	allowedHosts        string
 	allowedAddresses    string
 	githubCAFile        string
@@ -88,6 +91,8 @@ func newFlags(set *flag.FlagSet) *flags {
 	set.DurationVar(&f.renewDeadline, "leader-elect-renew-deadline", 10*time.Second, "How long the leader tries to renew its lease before it ends. Less than the lease's duration.")
 	set.DurationVar(&f.retryPeriod, "leader-elect-retry-period", 2*time.Second, "Time between two tries to get or renew the lease.")
 	set.StringVar(&f.namespaces, "namespaces", "", "Comma-separated namespaces to watch. Empty means all.")
+	set.StringVar(&f.watchLabelSelector, "watch-label-selector", "", "Label selector of the GitHubUserTokens and Apps to serve, such as sharding.fluxcd.io/key=shard1. The others are known, and left to other deployments. Empty means all.")
+	set.StringVar(&f.limitShare, "github-limit-share", "1", "Part of each of GitHub's limits that this deployment may use, such as 1/3 or 25%, where several share a cluster.")
 	set.StringVar(&f.clusterNamespace, "cluster-resource-namespace", "", "Namespace of the client secrets of ClusterGitHubApps. By default the one that the operator runs in. With --namespaces there are no ClusterGitHubApps.")
 	set.StringVar(&f.allowedHosts, "allowed-hosts", strings.Join(github.DefaultAllowedHosts, ","), "Comma-separated hosts that spec.app.host may name: HOST, HOST:PORT or *.DOMAIN.")
 	set.StringVar(&f.allowedAddresses, "allowed-addresses", "", "Comma-separated networks (CIDR) to connect to although they are loopback, link-local or the like.")
@@ -134,7 +139,11 @@ func run(ctx context.Context, f *flags) error {
 	defer func() { _ = kept.Close() }()
 	limitMemory(log, memlimit.FromCgroup, kept.Memory())
 	watched := namespaces.New(list(f.namespaces), ctrl.Log.WithName("namespaces"))
-	mgr, err := newManager(f, watched)
+	selector, share, err := f.shard()
+	if err != nil {
+		return err
+	}
+	mgr, err := newManager(f, watched, selector)
 	if err != nil {
 		return err
 	}
@@ -144,7 +153,7 @@ func run(ctx context.Context, f *flags) error {
 	}
 	reconciler, err := controllers.New(mgr, controllers.Options{
 		GitHub: gitHub, Outbox: kept, Holder: kept.Holder(), NewID: uuid.NewString,
-		Watched: watched, ClusterApps: f.namespaces == "", ClusterResourceNamespace: cmp.Or(f.clusterNamespace, ownNamespace()), TokenRequestsPerHour: f.requestsPerHour, UnprovenRequestsPerHour: f.unprovenPerHour,
+		Watched: watched, Selector: selector, Share: share, ClusterApps: f.namespaces == "", ClusterResourceNamespace: cmp.Or(f.clusterNamespace, ownNamespace()), TokenRequestsPerHour: f.requestsPerHour, UnprovenRequestsPerHour: f.unprovenPerHour,
 		MaxConcurrentExchanges: f.concurrentExchanges, RequireUser: f.requireUser, EnableHandoff: f.enableHandoff, AggregateMetrics: !f.metricsEach,
 	})
 	if err != nil {
@@ -183,6 +192,29 @@ func run(ctx context.Context, f *flags) error {
 	return ended
 }
 
+// shard is what this deployment serves, and its part of GitHub's limits.
+func (f *flags) shard() (shard.Selector, shard.Share, error) {
+	selector, err := shard.Parse(f.watchLabelSelector)
+	if err != nil {
+		return shard.Selector{}, shard.Share{}, fmt.Errorf("--watch-label-selector: %w", err)
+	}
+	if selector.String() != "" && len(list(f.namespaces)) > 1 {
+		// Whoever presents a token first is known by the order of the events of one watch.
+		return shard.Selector{}, shard.Share{}, errors.New("--watch-label-selector needs all --namespaces, or one: with several each has a watch of its own, and deployments could present one refresh token at the same time")
+	}
+	share, err := shard.ParseShare(f.limitShare)
+	if err != nil {
+		return shard.Selector{}, shard.Share{}, fmt.Errorf("--github-limit-share: %w", err)
+	}
+	if selector.String() != "" {
+		ctrl.Log.WithName("setup").Info("Serving a part of the resources", "selector", selector.String(), "lease", selector.LeaseName(leaseName), "limitShare", f.limitShare)
+	}
+	return selector, share, nil
+}
+
+// leaseName is that of the lease of a deployment that serves everything.
+const leaseName = "github-user-token-operator"
+
 // ownNamespace is the namespace of the pod that this process runs in; empty outside of a cluster.
 func ownNamespace() string {
 	content, err := os.ReadFile("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
@@ -192,7 +224,7 @@ func ownNamespace() string {
 	return strings.TrimSpace(string(content))
 }
 
-func newManager(f *flags, watched *namespaces.Watched) (manager.Manager, error) {
+func newManager(f *flags, watched *namespaces.Watched, selector shard.Selector) (manager.Manager, error) {
 	scheme := runtime.NewScheme()
 	utilruntime.Must(clientgoscheme.AddToScheme(scheme))
 	utilruntime.Must(v1alpha1.AddToScheme(scheme))
@@ -206,12 +238,12 @@ func newManager(f *flags, watched *namespaces.Watched) (manager.Manager, error) 
 	noWait := time.Duration(0)
 	mgr, err := ctrl.NewManager(config, ctrl.Options{
 		Scheme:                  scheme,
-		Cache:                   controllers.CacheOptions(watched),
+		Cache:                   controllers.CacheOptions(watched, selector.Keys()...),
 		Metrics:                 metricsserver.Options{BindAddress: "0"}, // See serve.go.
 		HealthProbeBindAddress:  "0",
 		PprofBindAddress:        f.pprofAddress,
 		LeaderElection:          f.leaderElect,
-		LeaderElectionID:        "github-user-token-operator",
+		LeaderElectionID:        selector.LeaseName(leaseName),
 		LeaderElectionNamespace: f.leaderNamespace,
 		LeaseDuration:           &f.leaseDuration,
 		RenewDeadline:           &f.renewDeadline,

@@ -15,6 +15,7 @@ import (
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
+	"github.com/githubusertoken/github-user-token-operator/controllers/shard"
 )
 
 // labelWorld is on the ClusterGitHubApps of a world.
@@ -24,8 +25,8 @@ const labelWorld = "world"
 func (w *world) home() string { return w.namespaces[len(w.namespaces)-1] }
 
 // cacheOptions are those of the operator, which knows the ClusterGitHubApps of its own world only.
-func (w *world) cacheOptions() cache.Options {
-	options := CacheOptions(w.watched)
+func (w *world) cacheOptions(selector shard.Selector) cache.Options {
+	options := CacheOptions(w.watched, selector.Keys()...)
 	for object, by := range options.ByObject {
 		if _, ok := object.(*v1alpha1.ClusterGitHubApp); ok {
 			by.Label = labels.SelectorFromSet(labels.Set{labelWorld: w.namespaces[0]})

@@ -24,7 +24,9 @@ import (
 
 // CacheOptions keep the cache small: of Secrets only the metadata of those that carry the operator's label,
 // and of everything what is looked at, in bounds that no tenant can exceed. Nothing waits for a namespace that is forbidden.
-func CacheOptions(watched *namespaces.Watched) cache.Options {
+// labelKeys are the labels by which resources are selected, see Options.Selector.
+func CacheOptions(watched *namespaces.Watched, labelKeys ...string) cache.Options {
+	trim := cachetrim.Keeping(labelKeys)
 	ours, err := labels.NewRequirement(v1alpha1.LabelRole, selection.Exists, nil)
 	utilruntime.Must(err)
 	options := cache.Options{
@@ -34,13 +36,13 @@ func CacheOptions(watched *namespaces.Watched) cache.Options {
 			}
 		},
 		DefaultTransform: cache.TransformStripManagedFields(),
-		NewInformer:      newInformer(watched),
+		NewInformer:      newInformer(watched, trim),
 		ByObject: map[client.Object]cache.ByObject{
-			secretMetadata(types.NamespacedName{}): {Label: labels.NewSelector().Add(*ours), Transform: cachetrim.Object},
-			&v1alpha1.GitHubUserToken{}:            {Transform: cachetrim.Object},
-			&v1alpha1.GitHubApp{}:                  {Transform: cachetrim.Object},
-			&v1alpha1.ClusterGitHubApp{}:           {Transform: cachetrim.Object},
-			appsource.NamespaceMetadata():          {Transform: cachetrim.Object},
+			secretMetadata(types.NamespacedName{}): {Label: labels.NewSelector().Add(*ours), Transform: trim},
+			&v1alpha1.GitHubUserToken{}:            {Transform: trim},
+			&v1alpha1.GitHubApp{}:                  {Transform: trim},
+			&v1alpha1.ClusterGitHubApp{}:           {Transform: trim},
+			appsource.NamespaceMetadata():          {Transform: trim},
 		},
 	}
 	for _, namespace := range watched.Names() {
@@ -57,8 +59,8 @@ func CacheOptions(watched *namespaces.Watched) cache.Options {
 
 // newInformer makes informers in bounds. Without Apps, and namespaces by their labels, resources that refer to none are served
 // all the same, as after an upgrade for which a namespace's Role was not extended.
-func newInformer(watched *namespaces.Watched) namespaces.NewInformer {
-	needed, beside := watched.Informers(paging.NewInformer(cachetrim.Object)), watched.Beside().Informers(paging.NewInformer(cachetrim.Object))
+func newInformer(watched *namespaces.Watched, trim toolscache.TransformFunc) namespaces.NewInformer {
+	needed, beside := watched.Informers(paging.NewInformer(trim)), watched.Beside().Informers(paging.NewInformer(trim))
 	return func(source toolscache.ListerWatcher, object runtime.Object, resync time.Duration, indexers toolscache.Indexers) toolscache.SharedIndexInformer {
 		switch object := object.(type) {
 		case *v1alpha1.GitHubApp, *v1alpha1.ClusterGitHubApp:

@@ -2,7 +2,6 @@ package controllers
 
 import (
 	"testing"
-	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -10,19 +9,6 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 	"github.com/githubusertoken/github-user-token-operator/internal/memory"
 )
-
-func TestReportTimeThatHasPassedIsAtOnceAndZeroIsNever(t *testing.T) {
-	passed, later := time.Now().Add(-time.Second), time.Now().Add(time.Hour)
-	if got := earliest(time.Time{}, later, passed); !got.Equal(passed) {
-		t.Errorf("a time that has passed is dropped for %s", got)
-	}
-	if got := earliest(time.Time{}, later, time.Time{}); !got.Equal(later) {
-		t.Errorf("zero is a time: %s", got)
-	}
-	if got := earliest(time.Time{}); !got.IsZero() {
-		t.Errorf("of no time is made %s", got)
-	}
-}
 
 // A finalizer that somebody takes off each time is put back after ten seconds at most, also when the report that says when to
 // come back is made after that.

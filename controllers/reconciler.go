@@ -21,6 +21,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/controllers/outputs"
 	"github.com/githubusertoken/github-user-token-operator/controllers/resourcemetrics"
 	"github.com/githubusertoken/github-user-token-operator/controllers/runner"
+	"github.com/githubusertoken/github-user-token-operator/controllers/shard"
 	"github.com/githubusertoken/github-user-token-operator/controllers/tokencount"
 	"github.com/githubusertoken/github-user-token-operator/internal/fairqueue"
 	"github.com/githubusertoken/github-user-token-operator/internal/github"
@@ -61,8 +62,11 @@ type Reconciler struct {
 	Clock rotation.Clock
 
 	namespaces watchedNamespaces
-	lifecycle  *lifecycle.Controller
-	outputs    *outputs.Outputs
+	// selector is which resources are this deployment's, and handover says when it begins with one that was another's.
+	selector  shard.Selector
+	handover  *shard.Handover
+	lifecycle *lifecycle.Controller
+	outputs   *outputs.Outputs
 	// apps resolves the Apps of resources, and appSource follows them.
 	apps      *apps.Resolver
 	appSource *appsource.Apps
@@ -100,6 +104,13 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 		if err := r.APIReader.Get(ctx, request.NamespacedName, &token); err != nil {
 			return ctrl.Result{}, client.IgnoreNotFound(fmt.Errorf("read the resource, which is too large for the cache: %w", err))
 		}
+	}
+	if !r.selector.Selects(&token) {
+		r.lifecycle.Leave(token.UID)
+		return ctrl.Result{}, nil
+	}
+	if wait := r.handover.Wait(&token); wait > 0 {
+		return resultAfter(wait), nil
 	}
 	again, err := r.lifecycle.Reconcile(ctx, &token)
 	return resultAfter(again), err

@@ -21,6 +21,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/controllers/outputs"
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 	"github.com/githubusertoken/github-user-token-operator/controllers/words"
+	"github.com/githubusertoken/github-user-token-operator/internal/backoff"
 	"github.com/githubusertoken/github-user-token-operator/internal/problem"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 )
@@ -82,7 +83,7 @@ func (r reporter) Report(ctx context.Context, s *scope.Scope, decision rotation.
 	finalizer, finalizerAt := r.finalizerProblem(s)
 	aside := problem.First(asideOf(s.App.Problem), metadata, s.RestoreBlocked, s.MoveBlocked, finalizer, output, handedOver.Problem, s.Unheld, s.Unswept)
 	wait, err := r.writeStatus(ctx, s.Token, statusOf(s, decision, result, aside, &handedOver))
-	return earliest(metadataAt, finalizerAt, outputAt, handedOver.RequeueAt, after(s.Now, wait)), errors.Join(failed, err)
+	return backoff.Earliest(metadataAt, finalizerAt, outputAt, handedOver.RequeueAt, after(s.Now, wait)), errors.Join(failed, err)
 }
 
 // unsynced is the problem of what could not be brought into line, and holds up no exchange.
@@ -133,17 +134,6 @@ func after(now time.Time, wait time.Duration) time.Time {
 		return time.Time{}
 	}
 	return now.Add(wait)
-}
-
-// earliest is the first of the times; one that is zero is none. One that has passed while something else took its time
-// counts: it means at once.
-func earliest(times ...time.Time) (first time.Time) {
-	for _, t := range times {
-		if !t.IsZero() && (first.IsZero() || t.Before(first)) {
-			first = t
-		}
-	}
-	return first
 }
 
 // writeStatus writes the status in one patch, if it differs from what stands there, and makes events of the

@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -29,6 +30,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/controllers/revocation"
 	"github.com/githubusertoken/github-user-token-operator/controllers/runner"
 	"github.com/githubusertoken/github-user-token-operator/controllers/seeds"
+	"github.com/githubusertoken/github-user-token-operator/controllers/shard"
 	"github.com/githubusertoken/github-user-token-operator/controllers/tokencheck"
 	"github.com/githubusertoken/github-user-token-operator/controllers/tokencount"
 	"github.com/githubusertoken/github-user-token-operator/internal/fair"
@@ -56,6 +58,9 @@ type Options struct {
 	Clock rotation.Clock
 	// Watched are the namespaces that are watched. The manager's cache has been made with them, see CacheOptions.
 	Watched *namespaces.Watched
+	// Shard is which resources and Apps this deployment serves; by default all. The manager's cache has been made with the keys
+	// of its selector, see CacheOptions.
+	Shard Shard
 	// TokenRequestsPerHour is the limit for each App; 0 means none.
 	TokenRequestsPerHour int
 	// UnprovenRequestsPerHour is the limit for all Apps of a host together that have had no success yet. Default 60.
@@ -100,7 +105,7 @@ func New(mgr manager.Manager, options Options) (*Reconciler, error) {
 		Client: writer, APIReader: live, GitHub: options.GitHub, Outbox: options.Outbox,
 		Recorder: mgr.GetEventRecorder("github-user-token-operator"), Clock: options.Clock,
 		namespaces: options.Watched, memory: remembered, reports: memory.NewSlot[reported](remembered), contests: memory.NewSlot[contests](remembered), queue: &queue{memory: remembered},
-		tokens: tokencount.New(),
+		tokens: tokencount.New(), selector: options.Shard.Selector, handover: shard.NewHandover(options.Clock, remembered),
 	}
 	r.setupPace()
 	run := runner.Options{Limit: options.MaxConcurrentExchanges, Sleep: options.Clock.Sleep, OnDone: r.queue.wake, OnPanic: panicked(mgr.GetLogger())}
@@ -113,11 +118,11 @@ func New(mgr manager.Manager, options Options) (*Reconciler, error) {
 		r.appSource.Woken(id)
 	}
 	r.Limiter = ratelimit.New(ratelimit.Options{
-		PerHour: options.TokenRequestsPerHour, UnprovenPerHour: options.UnprovenRequestsPerHour, Wake: wake,
+		PerHour: options.Shard.Share.Of(options.TokenRequestsPerHour), UnprovenPerHour: options.Shard.Share.Of(cmp.Or(options.UnprovenRequestsPerHour, ratelimit.DefaultUnprovenPerHour)), Wake: wake,
 	})
 	// One limit for each host: nothing ever proves itself there.
-	revocations := ratelimit.New(ratelimit.Options{PerHour: revocation.CredentialsPerHour, Wake: wake})
-	untrusted := ratelimit.New(ratelimit.Options{PerHour: restlimit.PerHour, Wake: wakeAny})
+	revocations := ratelimit.New(ratelimit.Options{PerHour: options.Shard.Share.Of(revocation.CredentialsPerHour), Wake: wake})
+	untrusted := ratelimit.New(ratelimit.Options{PerHour: options.Shard.Share.Of(restlimit.PerHour), Wake: wakeAny})
 	watch, err := r.newSecretWatch(mgr, options)
 	if err != nil {
 		return nil, err
@@ -128,7 +133,7 @@ func New(mgr manager.Manager, options Options) (*Reconciler, error) {
 			return nil, err
 		}
 	}
-	api := clusterAPI{store, r.mayHold, r.held}
+	api := clusterAPI{store, r.mayHold}
 	r.setupApps(options, api, watch, untrusted)
 	r.lifecycle = lifecycle.New(lifecycle.Options{
 		Cache: clusterCache{r.Client, options.Watched}, Apps: r.apps, API: api, Versions: watch, GitHub: options.GitHub, Limiter: r.Limiter, RevocationLimiter: revocations, RESTLimiter: untrusted,
@@ -149,7 +154,7 @@ func New(mgr manager.Manager, options Options) (*Reconciler, error) {
 			}
 			return options.Watched.Beside().Objects(like)
 		},
-		App:     r.appOf,
+		App: r.appOf, Selects: options.Shard.Selector.Selects,
 		Leading: mgr.Elected(), Aggregate: options.AggregateMetrics,
 	})
 	named := r.appSource.All
@@ -158,7 +163,7 @@ func New(mgr manager.Manager, options Options) (*Reconciler, error) {
 	}
 	collector := &processmetrics.Collector{Runners: []*runner.Runner{r.Runner, checkRunner}, Outbox: options.Outbox, Limiter: r.Limiter, Revocations: revocations}
 	err = errors.Join(metrics.Registry.Register(collector), metrics.Registry.Register(options.Watched),
-		metrics.Registry.Register(&tokencount.Collector{Counter: r.tokens, Apps: named, Leading: mgr.Elected()}))
+		metrics.Registry.Register(&tokencount.Collector{Counter: r.tokens, Apps: named, Leading: mgr.Elected(), NotOthers: !options.Shard.Selector.SelectsUnlabelled()}))
 	if err != nil && !options.SkipNameValidation {
 		return nil, fmt.Errorf("register the metrics: %w", err)
 	}
@@ -171,8 +176,8 @@ func (r *Reconciler) setupApps(options Options, secrets seeds.Source, versions s
 	r.apps = apps.New(apps.Options{Source: source, SecretNamespace: options.ClusterResourceNamespace, RequireUser: options.RequireUser})
 	r.appSource = appsource.New(appsource.Options{
 		Source: source, Resolver: r.apps, Client: r.Client, Changed: func(token *v1alpha1.GitHubUserToken) { r.lifecycle.AppChanged(token) },
-		Secrets: secrets, Versions: versions, SecretNamespace: options.ClusterResourceNamespace, GitHub: options.GitHub, Limiter: r.Limiter, Untrusted: untrusted,
-		Clock: options.Clock, SkipNameValidation: options.SkipNameValidation, Events: r.Recorder,
+		Secrets: secrets, Versions: versions, SecretNamespace: options.ClusterResourceNamespace, GitHub: options.GitHub, Limiter: shard.Limits{Share: options.Shard.Share, Limiter: r.Limiter}, Untrusted: untrusted,
+		Selector: options.Shard.Selector, Clock: options.Clock, SkipNameValidation: options.SkipNameValidation, Events: r.Recorder,
 	})
 }
 
@@ -192,8 +197,9 @@ func (r *Reconciler) startHandoff(token *v1alpha1.GitHubUserToken, work func()) 
 func (r *Reconciler) setupController(mgr manager.Manager, options Options) error {
 	controlled := ctrl.NewControllerManagedBy(mgr).
 		Named("githubusertoken").
-		For(&v1alpha1.GitHubUserToken{}, builder.WithPredicates(predicate.Or(
-			predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{}, deletionBegun(), r.finalizerTaken(), statusEdited()))).
+		For(&v1alpha1.GitHubUserToken{}, builder.WithPredicates(shard.Events(options.Shard.Selector, predicate.Or(
+			predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{}, deletionBegun(), r.finalizerTaken(), statusEdited()),
+			r.handover.Arrived, r.remembers))).
 		WatchesMetadata(secretMetadata(types.NamespacedName{}), r.secretEvents()).
 		WatchesRawSource(r.queue).
 		Watches(&v1alpha1.GitHubApp{}, r.appSource.AppEvents()).
@@ -213,6 +219,12 @@ func (r *Reconciler) setupController(mgr manager.Manager, options Options) error
 		return fmt.Errorf("set up the controller: %w", err)
 	}
 	return nil
+}
+
+// remembers reports whether this process knows anything of a resource.
+func (r *Reconciler) remembers(uid types.UID) bool {
+	_, known := r.memory.Name(uid)
+	return known
 }
 
 // panicked logs a panic. Its value is not printed: it might hold anything.

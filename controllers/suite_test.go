@@ -21,6 +21,7 @@ import (
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers/shard"
 	"github.com/githubusertoken/github-user-token-operator/hack/controlplane"
 	"github.com/githubusertoken/github-user-token-operator/hack/demo/stage"
 	"github.com/githubusertoken/github-user-token-operator/internal/github"
@@ -138,6 +139,8 @@ type worldOptions struct {
 	// clusterApps has the operator know the ClusterGitHubApps of the world, whose client secrets are in the last namespace. They
 	// are cluster-wide, so that each world sees its own only.
 	clusterApps bool
+	// selector is which resources the operator serves; by default all.
+	selector shard.Selector
 	// spendsTwice says that the test makes the operator present a token that is spent already.
 	spendsTwice bool
 }
@@ -190,7 +193,7 @@ func (w *world) startOperator(options worldOptions) {
 		options.config(config)
 	}
 	mgr, err := ctrl.NewManager(config, ctrl.Options{
-		Scheme: scheme, Cache: w.cacheOptions(),
+		Scheme: scheme, Cache: w.cacheOptions(options.selector),
 		Metrics: metricsserver.Options{BindAddress: "0"}, HealthProbeBindAddress: "0",
 		GracefulShutdownTimeout: new(time.Duration),
 	})
@@ -206,7 +209,7 @@ func (w *world) startOperator(options worldOptions) {
 	w.must(err)
 	controllerOptions := Options{
 		GitHub: gitHub, Outbox: kept, Holder: kept.Holder(), NewID: uuid.NewString,
-		Watched: w.watched, SkipNameValidation: true, Clock: w.meter,
+		Watched: w.watched, SkipNameValidation: true, Clock: w.meter, Selector: options.selector,
 	}
 	if options.clusterApps {
 		controllerOptions.ClusterApps, controllerOptions.ClusterResourceNamespace = true, w.home()

@@ -15,6 +15,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/controllers/appstatus"
 	"github.com/githubusertoken/github-user-token-operator/controllers/restlimit"
 	"github.com/githubusertoken/github-user-token-operator/controllers/seeds"
+	"github.com/githubusertoken/github-user-token-operator/controllers/shard"
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 	"github.com/githubusertoken/github-user-token-operator/internal/memory"
 	"github.com/githubusertoken/github-user-token-operator/internal/pace"
@@ -47,7 +48,10 @@ type Options struct {
 	// Untrusted gives out turns to try client secrets that GitHub is not known to take. Resources have theirs from the same. It
 	// wakes an App by Woken.
 	Untrusted restlimit.Limiter
-	Clock     rotation.Clock
+	// Selector is whose statuses are kept here, and those of whose users: GitHub's doubts about an App are told of others by
+	// their statuses alone. By default all.
+	Selector shard.Selector
+	Clock    rotation.Clock
 	// SkipNameValidation allows several controllers of a name in one process, for tests.
 	SkipNameValidation bool
 }

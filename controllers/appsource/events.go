@@ -3,7 +3,9 @@ package appsource
 import (
 	"context"
 	"maps"
+	"slices"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/workqueue"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -71,6 +73,7 @@ func (a *Apps) usersCome(kind string) handler.TypedEventHandler[client.Object, r
 	return handler.TypedFuncs[client.Object, reconcile.Request]{
 		CreateFunc: func(_ context.Context, e event.CreateEvent, to requests) { look(e.Object, to) },
 		UpdateFunc: func(_ context.Context, e event.UpdateEvent, to requests) {
+			a.doubtFor(e.ObjectOld, e.ObjectNew)
 			if e.ObjectOld.GetGeneration() != e.ObjectNew.GetGeneration() || isReleased(e.ObjectOld) != isReleased(e.ObjectNew) {
 				look(e.ObjectOld, to)
 				look(e.ObjectNew, to)
@@ -78,6 +81,26 @@ func (a *Apps) usersCome(kind string) handler.TypedEventHandler[client.Object, r
 		},
 		DeleteFunc: func(_ context.Context, e event.DeleteEvent, to requests) { look(e.Object, to) },
 	}
+}
+
+// refusals are how the status of a resource tells that GitHub has refused its App, or that somebody else's is not usable.
+var refusals = []string{v1alpha1.ReasonIncorrectClientCredentials, v1alpha1.ReasonAppMisconfigured, v1alpha1.ReasonAppNotUsable}
+
+// doubtFor has GitHub asked about the App of a resource of another deployment, whose status has just come to tell that it was
+// refused. Of its own resources a deployment is told by its exchanges.
+func (a *Apps) doubtFor(before, after client.Object) {
+	if a.options.Selector.Selects(after) {
+		return
+	}
+	was, okBefore := before.(*v1alpha1.GitHubUserToken)
+	is, okAfter := after.(*v1alpha1.GitHubUserToken)
+	if okBefore && okAfter && !isRefused(was) && isRefused(is) {
+		a.Doubt(is)
+	}
+}
+
+func isRefused(token *v1alpha1.GitHubUserToken) bool {
+	return slices.ContainsFunc(token.Status.Conditions, func(c metav1.Condition) bool { return slices.Contains(refusals, c.Reason) })
 }
 
 // isReleased reports whether an object is a resource that uses its App no more, although it is there.

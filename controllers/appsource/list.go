@@ -21,7 +21,7 @@ func (a *Apps) All(ctx context.Context) ([]tokencount.App, error) {
 		return nil, fmt.Errorf("list GitHubApps in the cache: %w", err)
 	}
 	for i := range own.Items {
-		offered = append(offered, counted(&own.Items[i]))
+		offered = append(offered, a.counted(&own.Items[i]))
 	}
 	return offered, nil
 }
@@ -37,11 +37,14 @@ func (a *Apps) AllOffered(ctx context.Context) ([]tokencount.App, error) {
 	}
 	all := make([]tokencount.App, 0, len(offered.Items))
 	for i := range offered.Items {
-		all = append(all, counted(&offered.Items[i]))
+		all = append(all, a.counted(&offered.Items[i]))
 	}
 	return all, nil
 }
 
-func counted(object client.Object) tokencount.App {
-	return tokencount.App{Kind: kindOf(object), Namespace: object.GetNamespace(), Name: object.GetName(), Key: keyOf(specOf(object))}
+func (a *Apps) counted(object client.Object) tokencount.App {
+	return tokencount.App{
+		Kind: kindOf(object), Namespace: object.GetNamespace(), Name: object.GetName(), Key: keyOf(specOf(object)),
+		Elsewhere: !a.options.Selector.Selects(object),
+	}
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/controllers/appstatus"
 	"github.com/githubusertoken/github-user-token-operator/controllers/restlimit"
+	"github.com/githubusertoken/github-user-token-operator/controllers/shard"
 	"github.com/githubusertoken/github-user-token-operator/internal/fairqueue"
 )
 
@@ -38,7 +39,8 @@ func (a *Apps) setupStatuses(mgr manager.Manager) error {
 	report := appstatus.Options{
 		Client: a.options.Client, Memory: a.memory, Users: a.usersOf, Admits: a.options.Resolver.Admits, Bars: a.options.Resolver.Bars,
 		Sharing: a.sharing, ClientSecret: a.clientSecret, Version: a.options.Versions.Version, SecretNamespace: a.options.SecretNamespace,
-		Clock: a.options.Clock, Events: a.options.Events, GitHub: restlimit.New(restlimit.Options{GitHub: a.options.GitHub, Limiter: a.options.Untrusted, Memory: a.memory}),
+		Selects: func(app client.Object) bool { return a.options.Selector.Selects(app) },
+		Clock:   a.options.Clock, Events: a.options.Events, GitHub: restlimit.New(restlimit.Options{GitHub: a.options.GitHub, Limiter: a.options.Untrusted, Memory: a.memory}),
 	}
 	var failed error
 	for _, object := range a.kinds() {
@@ -46,7 +48,7 @@ func (a *Apps) setupStatuses(mgr manager.Manager) error {
 		a.statuses[kind] = appstatus.New(report, kind == v1alpha1.KindClusterGitHubApp)
 		err := ctrl.NewControllerManagedBy(mgr).
 			Named(strings.ToLower(kind)).
-			For(object, builder.WithPredicates(predicate.Or(predicate.GenerationChangedPredicate{}, deletionBegun()))).
+			For(object, builder.WithPredicates(predicate.Or(predicate.GenerationChangedPredicate{}, deletionBegun(), shard.Moved(a.options.Selector)))).
 			Watches(&v1alpha1.GitHubUserToken{}, a.usersCome(kind)).
 			WatchesRawSource(a.looks[kind]).
 			WithOptions(controller.Options{

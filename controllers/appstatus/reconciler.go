@@ -39,7 +39,7 @@ type Events interface {
 	Eventf(regarding, related runtime.Object, eventtype, reason, action, note string, args ...any)
 }
 
-// Options configure a Reconciler. All are needed.
+// Options configure a Reconciler. All but Selects are needed.
 type Options struct {
 	// Client writes, and reads from the cache.
 	Client client.Client
@@ -58,6 +58,8 @@ type Options struct {
 	Version func(secret types.NamespacedName) (version string, known bool)
 	// SecretNamespace is that of the client secrets of ClusterGitHubApps; empty when it is not known.
 	SecretNamespace string
+	// Selects reports whether an App's status and finalizer are this process's to keep. Nil: all are.
+	Selects func(app client.Object) bool
 	// Events tell of credentials that begin to fail, and that are good again.
 	Events Events
 	// Memory is for Apps alone: resources may have the same names.
@@ -108,6 +110,10 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 			return ctrl.Result{}, nil
 		}
 		return ctrl.Result{}, fmt.Errorf("read the App from the cache: %w", err)
+	}
+	if r.options.Selects != nil && !r.options.Selects(a) {
+		r.forget(request.NamespacedName)
+		return ctrl.Result{}, nil
 	}
 	used, err := r.usageOf(ctx, a)
 	if err != nil {

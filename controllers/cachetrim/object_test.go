@@ -226,3 +226,29 @@ func TestCacheKeepsTheAnnotationsThatAreRead(t *testing.T) {
 		t.Error("no annotation is read")
 	}
 }
+
+// The labels by which objects are selected stay, however large the others are: whoever could have them dropped would choose who
+// serves a resource.
+func TestCacheKeepsTheLabelsOfASelector(t *testing.T) {
+	labels := many(1000)
+	labels["shard"] = "one"
+	meta := metav1.ObjectMeta{Name: "octocat", Labels: labels}
+	trim := Keeping([]string{"absent", "shard"})
+	for _, object := range []metav1.Object{
+		&v1alpha1.GitHubUserToken{ObjectMeta: *meta.DeepCopy()},
+		&v1alpha1.GitHubApp{ObjectMeta: *meta.DeepCopy()},
+		&v1alpha1.ClusterGitHubApp{ObjectMeta: *meta.DeepCopy()},
+	} {
+		for range 2 { // To trim it twice changes nothing.
+			if _, err := trim(object); err != nil {
+				t.Fatal(err)
+			}
+			if got := object.GetLabels(); !maps.Equal(got, map[string]string{"shard": "one"}) {
+				t.Errorf("%T keeps %d labels", object, len(got))
+			}
+		}
+		if _, err := Object(object); err != nil || object.GetLabels() != nil {
+			t.Errorf("%T keeps labels without a selector: %v", object, err)
+		}
+	}
+}

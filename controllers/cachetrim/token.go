@@ -23,9 +23,10 @@ const (
 )
 
 // trimToken keeps of a resource's metadata what is looked at, and of the rest what is not too large.
-func trimToken(token *v1alpha1.GitHubUserToken) {
+func trimToken(token *v1alpha1.GitHubUserToken, labelKeys []string) {
 	token.Annotations = ownAnnotations(token)
-	token.ManagedFields, token.Labels, token.OwnerReferences, token.GenerateName = nil, nil, nil, ""
+	token.ManagedFields, token.OwnerReferences, token.GenerateName = nil, nil, ""
+	token.Labels = labelsOf(token.Labels, labelKeys)
 	token.SetSelfLink("")
 	trimmed := false
 	if sizeOfStrings(token.Finalizers) > maxFinalizers {

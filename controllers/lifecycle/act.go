@@ -9,6 +9,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/controllers/explain"
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
+	"github.com/githubusertoken/github-user-token-operator/internal/backoff"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation/rules"
 )
@@ -80,17 +81,9 @@ func (c *Controller) rest(ctx context.Context, s *scope.Scope, decision rotation
 	}
 	step := c.device.Advance(logr.FromContextOrDiscard(ctx), s, decision, p)
 	result := blocked(step.Problem)
-	result.Offered, result.RequeueAt = step.Offered, earliest(result.RequeueAt, step.RequeueAt)
+	result.Offered, result.RequeueAt = step.Offered, backoff.Earliest(result.RequeueAt, step.RequeueAt)
 	if step.Started {
 		result.State = Started
 	}
 	return result
-}
-
-// earliest is the earlier of two times; one that is zero is none.
-func earliest(a, b time.Time) time.Time {
-	if a.IsZero() || !b.IsZero() && b.Before(a) {
-		return b
-	}
-	return a
 }

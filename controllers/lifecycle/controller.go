@@ -17,6 +17,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/controllers/seeds"
 	"github.com/githubusertoken/github-user-token-operator/controllers/tokencheck"
 	"github.com/githubusertoken/github-user-token-operator/controllers/words"
+	"github.com/githubusertoken/github-user-token-operator/internal/backoff"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation/rules"
 )
@@ -79,12 +80,12 @@ func (c *Controller) Reconcile(ctx context.Context, token *v1alpha1.GitHubUserTo
 		return time.Millisecond, nil
 	}
 	if s.Seed.Unread != nil {
-		result.RequeueAt = earliest(result.RequeueAt, s.Now.Add(c.notes.unreadFor(token.UID, s.Seed.Unread)))
+		result.RequeueAt = backoff.Earliest(result.RequeueAt, s.Now.Add(c.notes.unreadFor(token.UID, s.Seed.Unread)))
 	}
 	result.Problem = s.App.Veil(result.Problem)
 	c.acknowledge(s)
 	if err := c.codes.Sweep(ctx, s); err != nil { // It can wait, and holds nothing up.
-		s.Unswept, tryAt = words.CodeNotRemoved(err), earliest(tryAt, s.Now.Add(sweepPause))
+		s.Unswept, tryAt = words.CodeNotRemoved(err), backoff.Earliest(tryAt, s.Now.Add(sweepPause))
 	}
 	s.Standing = c.checks.Standing(s)
 	reportAt, err := c.reporter.Report(ctx, s, decision, result)
@@ -138,6 +139,13 @@ func (c *Controller) Observe(ctx context.Context, token *v1alpha1.GitHubUserToke
 // make a difference.
 func (c *Controller) Gone(ctx context.Context, name types.NamespacedName) (again time.Duration, err error) {
 	return c.releaser.Gone(ctx, name)
+}
+
+// Leave forgets a resource that another process serves. Work under way for it ends first, and has it left once more.
+func (c *Controller) Leave(uid types.UID) {
+	if !c.runner.Busy(uid) {
+		c.registry.forget(uid)
+	}
 }
 
 // Replay starts storing each pair that an earlier life of this pod received and did not store. It is called before

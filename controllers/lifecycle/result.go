@@ -61,18 +61,16 @@ func (n notes) requeueAfter(s *scope.Scope, times ...time.Time) time.Duration {
 	if expires := s.ExpiresAt(); expires.After(s.Now) { // Of one that has expired the report tells already.
 		times = append(times, expires)
 	}
-	var next time.Time
-	overdue := false
+	next, overdue, pause := time.Time{}, false, time.Duration(0)
 	for _, t := range times {
 		switch {
 		case t.IsZero():
 		case !t.After(s.Now):
 			overdue = true
 		default:
-			next = earliest(next, t)
+			next = backoff.Earliest(next, t)
 		}
 	}
-	pause := time.Duration(0)
 	n.With(s.Token.UID, func(m *note) {
 		if !overdue {
 			m.overdue = 0
@@ -84,7 +82,7 @@ func (n notes) requeueAfter(s *scope.Scope, times ...time.Time) time.Duration {
 		m.overdue++
 	})
 	if overdue {
-		next = earliest(next, s.Now.Add(pause))
+		next = backoff.Earliest(next, s.Now.Add(pause))
 	}
 	if next.IsZero() {
 		return 0

@@ -35,7 +35,8 @@ var appReasons = map[string]bool{
 func (m Metrics) writeApps(w *exposition.Writer) {
 	var apps []app
 	add := func(like runtime.Object) {
-		for _, object := range m.options.Objects(like) {
+		objects, _ := m.selected(like)
+		for _, object := range objects {
 			switch object := object.(type) {
 			case *v1alpha1.GitHubApp:
 				apps = append(apps, app{v1alpha1.KindGitHubApp, object, &object.Spec, &object.Status})

@@ -19,6 +19,8 @@ type Options struct {
 	// App is the host and the client ID of the App of a resource, wherever its spec has it from; empty when they are not
 	// known.
 	App func(*v1alpha1.GitHubUserToken) (host, clientID string)
+	// Selects reports whether an object is one that this process serves: others have their series elsewhere. Nil: all are.
+	Selects func(metav1.Object) bool
 	// Leading is closed when this process leads.
 	Leading <-chan struct{}
 	// Aggregate says that nothing has series of its own that a tenant can make: only the numbers of resources are told.
@@ -49,8 +51,10 @@ func (m Metrics) Write(w *exposition.Writer, now time.Time) {
 		return
 	}
 	// Pointers alone are held. Each family is a pass over them, since its series must stand together.
-	objects := m.options.Objects(&v1alpha1.GitHubUserToken{})
+	objects, unselected := m.selected(&v1alpha1.GitHubUserToken{})
 	writeNumbers(w, objects, now)
+	w.Family("githubusertoken_resources_unselected", "How many GitHubUserTokens --watch-label-selector leaves to other deployments.", exposition.Gauge)
+	w.Sample(float64(unselected))
 	m.writeApps(w)
 	if m.options.Aggregate {
 		return
@@ -100,6 +104,21 @@ func (m Metrics) Write(w *exposition.Writer, now time.Time) {
 			}
 		})
 	}
+}
+
+// selected are the objects that this process serves, and how many there are that it does not.
+func (m Metrics) selected(like runtime.Object) (objects []any, others int) {
+	all := m.options.Objects(like)
+	if m.options.Selects == nil {
+		return all, 0
+	}
+	objects = make([]any, 0, len(all))
+	for _, object := range all {
+		if of, ok := object.(metav1.Object); ok && m.options.Selects(of) {
+			objects = append(objects, object)
+		}
+	}
+	return objects, len(all) - len(objects)
 }
 
 // writeNumbers writes how many resources there are of what kind. No label of it is anything that a tenant chooses.

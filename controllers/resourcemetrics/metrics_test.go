@@ -97,12 +97,32 @@ func TestResourceMetricsOfOneResource(t *testing.T) {
 			t.Errorf("this is not written: %s", line)
 		}
 	}
-	if len(families) != 10 {
+	if len(families) != 11 {
 		t.Errorf("%d families", len(families))
 	}
 	problems, err := promlint.New(strings.NewReader(text)).Lint()
 	if err != nil || len(problems) > 0 {
 		t.Errorf("the conventions of Prometheus: %v %v", problems, err)
+	}
+}
+
+// Of several deployments that share a cluster each has the series of what it serves, and the number of the rest.
+func TestResourceMetricsAreOfWhatIsServedHere(t *testing.T) {
+	own, others := resource("team-a", "octocat"), resource("team-b", "hubot")
+	objects := func(like apiruntime.Object) []any {
+		if _, ok := like.(*v1alpha1.GitHubUserToken); ok {
+			return []any{own, others, others}
+		}
+		return appObjects(like)
+	}
+	text, _ := written(t, Options{Objects: objects, App: inline, Leading: leading(), Selects: func(object metav1.Object) bool { return object.GetNamespace() == "team-a" }})
+	for _, line := range []string{"githubusertoken_resources 1", "githubusertoken_resources_unselected 2", `githubusertoken_app_tokens{kind="GitHubApp",namespace="team-a",name="mine"} 3`} {
+		if !strings.Contains(text, line+"\n") {
+			t.Errorf("this is not written: %s", line)
+		}
+	}
+	if strings.Contains(text, "hubot") || strings.Contains(text, "platform") {
+		t.Error("what another serves has series here")
 	}
 }
 

@@ -11,6 +11,8 @@ import (
 type App struct {
 	Kind, Namespace, Name string
 	Key                   string
+	// Elsewhere reports that another process has its series.
+	Elsewhere bool
 }
 
 // other is the kind in the metrics of what no App object names. Client IDs come from tenants, and make no series.
@@ -30,6 +32,8 @@ type Collector struct {
 	Apps func(ctx context.Context) ([]App, error)
 	// Leading is closed when this process counts: there is nothing to tell before. Nil: it always does.
 	Leading <-chan struct{}
+	// NotOthers reports that another process has the series of what no App object names.
+	NotOthers bool
 }
 
 func (c *Collector) leads() bool {
@@ -70,7 +74,12 @@ func (c *Collector) Collect(found chan<- prometheus.Metric) {
 	for _, app := range apps {
 		key := c.Counter.hash(app.Key)
 		named[key] = true
-		gauges(byApp[key], app.Kind, app.Namespace, app.Name)
+		if !app.Elsewhere {
+			gauges(byApp[key], app.Kind, app.Namespace, app.Name)
+		}
+	}
+	if c.NotOthers {
+		return
 	}
 	var rest usage
 	for key, u := range byApp {

@@ -34,6 +34,33 @@ func TestTokenCountMetricsHaveSeriesOfAppObjectsOnly(t *testing.T) {
 			{Kind: "GitHubApp", Namespace: "team-a", Name: "own", Key: "github.com/iv23unused"},
 		}, nil
 	}}
+	got := gathered(t, collector)
+	const near, over = "githubusertoken_app_accounts_near_token_limit", "githubusertoken_app_accounts_over_token_limit"
+	want := map[string]float64{
+		near + ",kind=ClusterGitHubApp,name=platform,namespace=": 2, over + ",kind=ClusterGitHubApp,name=platform,namespace=": 1,
+		near + ",kind=GitHubApp,name=own,namespace=team-a": 0, over + ",kind=GitHubApp,name=own,namespace=team-a": 0,
+		near + ",kind=other,name=,namespace=": 251, over + ",kind=other,name=,namespace=": 1,
+	}
+	if !maps.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+
+	// Where deployments share a cluster each tells of its own Apps, and one of what no App object names.
+	collector.NotOthers = true
+	apps := collector.Apps
+	collector.Apps = func(ctx context.Context) ([]App, error) {
+		named, err := apps(ctx)
+		named[0].Elsewhere = true
+		return named, err
+	}
+	maps.DeleteFunc(want, func(name string, _ float64) bool { return !strings.Contains(name, "team-a") })
+	if got := gathered(t, collector); !maps.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+func gathered(t *testing.T, collector *Collector) map[string]float64 {
+	t.Helper()
 	registry := prometheus.NewPedanticRegistry()
 	registry.MustRegister(collector)
 	families, err := registry.Gather()
@@ -50,13 +77,5 @@ func TestTokenCountMetricsHaveSeriesOfAppObjectsOnly(t *testing.T) {
 			got[name] = metric.GetGauge().GetValue()
 		}
 	}
-	const near, over = "githubusertoken_app_accounts_near_token_limit", "githubusertoken_app_accounts_over_token_limit"
-	want := map[string]float64{
-		near + ",kind=ClusterGitHubApp,name=platform,namespace=": 2, over + ",kind=ClusterGitHubApp,name=platform,namespace=": 1,
-		near + ",kind=GitHubApp,name=own,namespace=team-a": 0, over + ",kind=GitHubApp,name=own,namespace=team-a": 0,
-		near + ",kind=other,name=,namespace=": 251, over + ",kind=other,name=,namespace=": 1,
-	}
-	if !maps.Equal(got, want) {
-		t.Errorf("got %v, want %v", got, want)
-	}
+	return got
 }

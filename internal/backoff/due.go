@@ -10,6 +10,16 @@ type Due struct {
 	Monotonic time.Duration
 }
 
+// Earliest is the first of the times; one that is zero is none. One that has passed counts: it means at once.
+func Earliest(times ...time.Time) (first time.Time) {
+	for _, t := range times {
+		if !t.IsZero() && (first.IsZero() || t.Before(first)) {
+			first = t
+		}
+	}
+	return first
+}
+
 // DueIn is the time after a wait, which begins now: now and mono are the two clocks.
 func DueIn(wait time.Duration, now time.Time, mono time.Duration) Due {
 	return Due{now.Add(wait), mono + wait}

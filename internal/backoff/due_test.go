@@ -34,3 +34,16 @@ func TestDueStaysTheSameUnlessTheWallClockIsSet(t *testing.T) {
 		t.Error("the zero Due is still to come")
 	}
 }
+
+func TestEarliestTimeThatHasPassedIsAtOnceAndZeroIsNever(t *testing.T) {
+	passed, later := time.Now().Add(-time.Second), time.Now().Add(time.Hour)
+	if got := Earliest(time.Time{}, later, passed); !got.Equal(passed) {
+		t.Errorf("a time that has passed is dropped for %s", got)
+	}
+	if got := Earliest(time.Time{}, later, time.Time{}); !got.Equal(later) {
+		t.Errorf("zero is a time: %s", got)
+	}
+	if got := Earliest(time.Time{}); !got.IsZero() {
+		t.Errorf("of no time is made %s", got)
+	}
+}
