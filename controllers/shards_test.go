@@ -9,7 +9,10 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
@@ -286,7 +289,7 @@ func TestShardsReleaseWhatIsLeft(t *testing.T) {
 		shards[1].meter.leap(comeBackTime)
 		secret := w.find("octocat-token")
 		if secret != nil { // It is looked at again for each event.
-			w.must(client.IgnoreNotFound(admin.Patch(w.ctx, secret, client.RawPatch("application/merge-patch+json", fmt.Appendf(nil, `{"metadata":{"annotations":{"looked":"%d"}}}`, len(shards[1].meter.requests))))))
+			w.must(client.IgnoreNotFound(admin.Patch(w.ctx, secret, client.RawPatch(types.MergePatchType, fmt.Appendf(nil, `{"metadata":{"annotations":{"looked":"%d"}}}`, len(shards[1].meter.requests))))))
 		}
 		w.must(admin.List(w.ctx, &secrets, client.InNamespace(w.namespace), client.HasLabels{v1alpha1.LabelRole}))
 		return len(secrets.Items) == 0, fmt.Sprintf("%d Secrets are left", len(secrets.Items))
@@ -333,4 +336,65 @@ func TestShardsKeepTheStatusesOfTheirApps(t *testing.T) {
 	if !slices.ContainsFunc(shards[1].writesAbout(reading{}, "shared"), func(write string) bool { return strings.HasSuffix(write, "/status") }) {
 		t.Error("its shard has not written its status")
 	}
+}
+
+// The policy of config/components/shard-wall: the label is for administrators, and all else of an object for whoever may write it.
+func TestShardsLabelIsForAdministrators(t *testing.T) {
+	t.Parallel()
+	w, shards := newShards(t, worldOptions{}, three...)
+	for _, file := range []string{"policy", "binding"} {
+		w.must(plane.Apply(w.ctx, "../config/components/shard-wall/"+file+".yaml"))
+	}
+	tenant := w.tenant()
+	w.eventually("the policy to hold", func() (bool, string) {
+		err := tenant.Create(w.ctx, w.in("shard1", "octocat"), client.DryRunAll)
+		return apierrors.IsForbidden(err) && strings.Contains(err.Error(), "says which deployment of the operator serves this object"), errorText(err)
+	})
+	w.seed("octocat", "octocat")
+	w.must(tenant.Create(w.ctx, w.in("", "octocat")))
+	w.ready("octocat")
+	w.account("octocat")
+	w.moveTo("shard1", w.get("octocat")) // An administrator.
+	labels := func(patch string) error {
+		return tenant.Patch(w.ctx, w.get("octocat"), client.RawPatch(types.MergePatchType, fmt.Appendf(nil, `{"metadata":{"labels":%s}}`, patch)), client.DryRunAll)
+	}
+	own := &v1alpha1.GitHubApp{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "mine", Labels: map[string]string{shardKey: "shard1"}}, Spec: w.appSpec()}
+	for what, err := range map[string]error{
+		"moves it":      labels(`{"` + shardKey + `":"shard2"}`),
+		"empties it":    labels(`{"` + shardKey + `":""}`),
+		"takes it off":  labels(`{"` + shardKey + `":null}`),
+		"takes all off": labels(`null`),
+		"labels an App": tenant.Create(w.ctx, own, client.DryRunAll),
+		"makes it anew": tenant.Create(w.ctx, w.in("shard2", "another"), client.DryRunAll),
+	} {
+		if !apierrors.IsForbidden(err) {
+			t.Errorf("a tenant %s: %v", what, err)
+		}
+	}
+	w.must(labels(`{"mine":"mine"}`))
+	own.Labels = nil
+	w.must(tenant.Create(w.ctx, own))
+	// The operator's own writes pass, though it is in none of the groups: of the resource, its status, and its finalizer.
+	shards[1].meter.leap(rotation.IntentTimeout)
+	w.request("octocat", "now")
+	w.honoured("octocat", "now")
+	w.must(tenant.Delete(w.ctx, w.get("octocat")))
+	w.eventually("the resource to go", func() (bool, string) {
+		err := admin.Get(w.ctx, client.ObjectKey{Namespace: w.namespace, Name: "octocat"}, &v1alpha1.GitHubUserToken{})
+		return apierrors.IsNotFound(err), errorText(err)
+	})
+	// Whoever is in a group passes.
+	config, err := plane.UserConfig("spreader", "githubusertoken.dev:sharding", "system:authenticated")
+	w.must(err)
+	spreader, err := client.New(config, client.Options{Scheme: scheme})
+	w.must(err)
+	w.create(&rbacv1.RoleBinding{
+		ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "spreader"},
+		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "edit"},
+		Subjects:   []rbacv1.Subject{{Kind: rbacv1.UserKind, APIGroup: rbacv1.GroupName, Name: "spreader"}},
+	})
+	w.eventually("who is in a group to pass", func() (bool, string) {
+		err := spreader.Create(w.ctx, w.in("shard2", "another"), client.DryRunAll)
+		return err == nil, errorText(err)
+	})
 }

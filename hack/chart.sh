@@ -40,4 +40,5 @@ bring handoff $(of config/components/handoff)
 bring handoff-role $(of config/components/handoff/role)
 bring watched config/namespaced/watched/role_binding.yaml
 bring walls $(of config/components/walls)
+bring shard-wall $(of config/components/shard-wall)
 bring user-warning $(of config/components/user-warning)

@@ -120,6 +120,10 @@ func TestChartInstallsWhatKustomizeDoes(t *testing.T) {
 			release:   release{Values: "walls: {enabled: true}"},
 			kustomize: kustomization{Resources: []string{"config/default"}, Components: []string{"config/components/walls"}},
 		},
+		"deployments that share the cluster": {
+			release:   release{Values: "sharding: {limitShare: 1/3, shards: [{name: shard1, limitShare: 1/3}, {name: shard2, limitShare: 1/3}], wall: {enabled: true}}"},
+			kustomize: kustomization{Resources: []string{"config/sharded"}},
+		},
 		"the warning about spec.user": {
 			release:   release{Values: "userWarning: {enabled: true}"},
 			kustomize: kustomization{Resources: []string{"config/default"}, Components: []string{"config/components/user-warning"}},
@@ -372,12 +376,16 @@ func TestChartValuesShowInObjects(t *testing.T) {
 		`webhookReceiver: {enabled: true, ingress: {enabled: true, className: nginx, host: a.example.com, path: /hook, pathType: Exact, tls: [{secretName: t}], annotations: {a: b}}}`: "ingressClassName: nginx",
 		`webhookReceiver: {enabled: true, httpRoute: {enabled: true, parentRefs: [{name: gateway}], hostnames: [a.example.com], path: /hook, annotations: {a: b}}}`:                    "kind: HTTPRoute",
 		`requireUser: true`: "- --require-user",
-		`walls: {enabled: true, validationActions: [Warn, Audit]}`:   "validationActions:\n  - Warn\n  - Audit",
-		`walls: {enabled: true, breakGlassGroups: [a, "b:c"]}`:       "expression: '[''a'', ''b:c'']'",
-		`walls: {enabled: true, deletionPolicies: [Delete, Retain]}`: "deletionPolicies: Delete,Retain",
-		`walls: {enabled: true, includeRefreshToken: false}`:         `includeRefreshToken: "false"`,
-		`walls: {enabled: true, hosts: [a, b]}`:                      "hosts: a,b",
-		`walls: {enabled: true, clientIDs: [a, b]}`:                  "clientIDs: a,b",
+		`walls: {enabled: true, validationActions: [Warn, Audit]}`:                                    "validationActions:\n  - Warn\n  - Audit",
+		`walls: {enabled: true, breakGlassGroups: [a, "b:c"]}`:                                        "expression: '[''a'', ''b:c'']'",
+		`walls: {enabled: true, deletionPolicies: [Delete, Retain]}`:                                  "deletionPolicies: Delete,Retain",
+		`walls: {enabled: true, includeRefreshToken: false}`:                                          `includeRefreshToken: "false"`,
+		`walls: {enabled: true, hosts: [a, b]}`:                                                       "hosts: a,b",
+		`walls: {enabled: true, clientIDs: [a, b]}`:                                                   "clientIDs: a,b",
+		`sharding: {wall: {enabled: true, groups: [a, "b:c"]}}`:                                       "expression: '[''a'', ''b:c'']'",
+		`sharding: {wall: {enabled: true}, key: example.com/shard}`:                                   "label example.com/shard says",
+		`sharding: {shards: [{name: one, limitShare: 50%}]}`:                                          "- --watch-label-selector=sharding.fluxcd.io/key!=one",
+		`sharding: {limitShare: 1/2, shards: [{name: one, limitShare: 50%}], key: example.com/shard}`: "- --watch-label-selector=example.com/shard=one\n        - --github-limit-share=50%",
 		`crds: {keep: true}`: "helm.sh/resource-policy: keep",
 	} {
 		t.Run(values, func(t *testing.T) {

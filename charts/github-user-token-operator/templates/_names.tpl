@@ -47,3 +47,36 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{ toYaml . }}
 {{- end }}
 {{- end -}}
+
+{{/*
+operator.selector is which objects a deployment serves, as the operator itself spells a selector. Takes a dict: root; shard, the
+name of a further deployment, empty for the main one.
+*/}}
+{{- define "operator.selector" -}}
+{{- $key := .root.Values.sharding.key -}}
+{{- if .shard -}}
+{{- printf "%s=%s" $key .shard -}}
+{{- else -}}
+{{- $names := list -}}
+{{- range .root.Values.sharding.shards }}{{ $names = append $names .name }}{{ end -}}
+{{- $names = sortAlpha (uniq $names) -}}
+{{- if ne (len $names) (len .root.Values.sharding.shards) }}{{ fail "sharding.shards names one twice" }}{{ end -}}
+{{- if eq (len $names) 1 -}}
+{{- printf "%s!=%s" $key (first $names) -}}
+{{- else -}}
+{{- printf "%s notin (%s)" $key (join "," $names) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* operator.leases are the names of the leases of all deployments: shard.Selector.LeaseName. */}}
+{{- define "operator.leases" -}}
+{{- $root := . -}}
+- github-user-token-operator
+{{- if .Values.sharding.shards }}
+- github-user-token-operator-{{ include "operator.selector" (dict "root" $root "shard" "") | sha256sum | trunc 10 }}
+{{- range .Values.sharding.shards }}
+- github-user-token-operator-{{ include "operator.selector" (dict "root" $root "shard" .name) | sha256sum | trunc 10 }}
+{{- end }}
+{{- end }}
+{{- end -}}

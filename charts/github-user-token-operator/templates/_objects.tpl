@@ -30,6 +30,9 @@ whatever refers to another object of the release. Takes a dict: root; object; op
 {{- if eq $metadata.name "github-user-token-operator" -}}
 {{- $_ := set $metadata "name" (include "operator.fullname" $root) -}}
 {{- end -}}
+{{- if and (eq $kind "Role") (hasSuffix "-leader-election" $metadata.name) -}}
+{{- $_ := set (index $object.rules 1) "resourceNames" (include "operator.leases" $root | fromYamlArray) -}}
+{{- end -}}
 {{- if not (has $kind (list "CustomResourceDefinition" "ClusterRole" "ClusterRoleBinding" "FlowSchema" "PriorityLevelConfiguration" "ValidatingAdmissionPolicy" "ValidatingAdmissionPolicyBinding")) -}}
 {{- $_ := set $metadata "namespace" (default $root.Release.Namespace .namespace) -}}
 {{- end -}}
@@ -59,7 +62,7 @@ $exact, which may name the operator's own objects; and every name that begins as
 {{- if kindIs "map" .value -}}
 {{- range $key, $value := .value -}}
 {{- if kindIs "map" $value -}}
-{{- if and (has $key (list "matchLabels" "selector")) (hasKey $value "app.kubernetes.io/component") -}}
+{{- if and (has $key (list "matchLabels" "selector")) (hasKey $value "app.kubernetes.io/name") -}}
 {{- $_ := set $value "app.kubernetes.io/name" (include "operator.name" $root) -}}
 {{- $_ := set $value "app.kubernetes.io/instance" $root.Release.Name -}}
 {{- else if has $key $exact -}}
