@@ -4,9 +4,11 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
+	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -117,4 +119,82 @@ func TestChaosShardFinishesWhatItHasBegun(t *testing.T) {
 	}
 	s.rotate()
 	w.judge()
+}
+
+// TestChaosShardsTakeOverFromOneDeploymentAndBack goes from one deployment to three and back, as a rollout does: the next processes are
+// ready before the former end. Each has the lease that follows from its selector. Nothing is exchanged because of it.
+func TestChaosShardsTakeOverFromOneDeploymentAndBack(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{})
+	w.allowLeases("github-user-token-operator-fd01617364", "github-user-token-operator-73fdc1be02", "github-user-token-operator-b5f72efdd7")
+	one := w.elected()
+	one.start()
+	for _, name := range []string{"octocat", "hubot", "monalisa"} {
+		w.subject(name)
+	}
+	for _, s := range w.subjects {
+		s.awaitReady()
+	}
+	same := func(step string, presented int) {
+		t.Helper()
+		if got := len(w.gh.Presentations()); got != presented {
+			t.Errorf("%s: %d tokens were presented", step, got-presented)
+		}
+	}
+	rotateAll := func() {
+		for _, s := range w.subjects {
+			s.rotate()
+		}
+	}
+	presented := len(w.gh.Presentations())
+	var all []*replica
+	for _, r := range w.shards() {
+		r.args = append(r.args, one.args...)
+		r.start()
+		all = append(all, r)
+	}
+	for _, r := range all {
+		r.awaitLog(working) // Each leads, by a lease of its own, beside the one that there was.
+	}
+	one.signal(syscall.SIGTERM)
+	if code := one.exitCode(); code != 0 {
+		t.Errorf("the one deployment ended with %d", code)
+	}
+	for i, s := range w.subjects {
+		s.moveTo(shardNames[i])
+	}
+	same("with three deployments", presented)
+	rotateAll()
+	presented += len(w.subjects)
+	same("when each was refreshed", presented)
+	for i, r := range all {
+		if !strings.Contains(r.logs(), "Asking GitHub for tokens") {
+			t.Errorf("the shard %q has refreshed nothing", shardNames[i])
+		}
+	}
+
+	one.start()
+	for _, r := range all {
+		r.signal(syscall.SIGTERM)
+		if code := r.exitCode(); code != 0 {
+			t.Errorf("%s ended with %d", r.name, code)
+		}
+	}
+	same("with one deployment again", presented)
+	rotateAll()
+	same("when each was refreshed again", presented+len(w.subjects))
+	w.judge()
+}
+
+// allowLeases lets the operator have leases of other names as well, as config/sharded does.
+func (w *world) allowLeases(names ...string) {
+	w.t.Helper()
+	var role rbacv1.Role
+	w.must(w.admin.Get(w.ctx, client.ObjectKey{Namespace: w.system, Name: "operator"}, &role))
+	for i := range role.Rules {
+		if len(role.Rules[i].ResourceNames) > 0 {
+			role.Rules[i].ResourceNames = append(role.Rules[i].ResourceNames, names...)
+		}
+	}
+	w.must(w.admin.Update(w.ctx, &role))
 }
