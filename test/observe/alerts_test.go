@@ -56,10 +56,14 @@ const (
 // replica labels what a pod tells of itself.
 const replica = `namespace="system", pod="operator-1", instance="10.0.0.1:8443"`
 
+// second is one of another deployment.
+const second = `namespace="system", pod="operator-2", instance="10.0.0.2:8443"`
+
 // standing is there in each scenario: an operator that leads.
 var standing = series{
 	`githubusertoken_build_info{` + replica + `}`:                       always,
 	`githubusertoken_resources{` + replica + `}`:                        "100x200",
+	`githubusertoken_resources_unselected{` + replica + `}`:             "0x200",
 	`githubusertoken_resources_overdue{` + replica + `}`:                "0x200",
 	`githubusertoken_outbox_records{` + replica + `}`:                   "0x200",
 	`githubusertoken_outbox_oldest_record_age_seconds{` + replica + `}`: "0x200",
@@ -193,8 +197,21 @@ func scenarios() []scenario {
 		{name: "no replica can be scraped", without: slices.Collect(maps.Keys(standing)), moments: []moment{
 			{"9m", nil}, {"11m", []string{alert("GitHubUserTokenOperatorDown", "critical", "")}},
 		}},
-		{name: "no replica leads", without: []string{`githubusertoken_resources{` + replica + `}`, `githubusertoken_resources_overdue{` + replica + `}`}, moments: []moment{
+		{name: "no replica leads", without: []string{`githubusertoken_resources{` + replica + `}`, `githubusertoken_resources_unselected{` + replica + `}`, `githubusertoken_resources_overdue{` + replica + `}`}, moments: []moment{
 			{"9m", nil}, {"11m", []string{alert("GitHubUserTokenNoLeader", "critical", "")}},
+		}},
+		{name: "one of two deployments that share the cluster has no leader for a while", series: series{
+			`githubusertoken_resources_unselected{` + replica + `}`: "40x200",
+			`githubusertoken_resources{` + second + `}`:             "40x10 _x30 40x160",
+			`githubusertoken_resources_unselected{` + second + `}`:  "100x10 _x30 100x160",
+			`githubusertoken_build_info{` + second + `}`:            always,
+		}, moments: []moment{
+			{"9m", nil}, {"35m", []string{alert("GitHubUserTokensNotServed", "critical", "")}}, {"45m", nil},
+		}},
+		{name: "a label names no deployment", series: series{
+			`githubusertoken_resources_unselected{` + replica + `}`: "1x200",
+		}, moments: []moment{
+			{"9m", nil}, {"12m", []string{alert("GitHubUserTokensNotServed", "critical", "")}},
 		}},
 		{name: "a pair cannot be stored", series: series{`githubusertoken_outbox_oldest_record_age_seconds{` + replica + `}`: "0+60x10 0x190"}, moments: []moment{
 			{"1m", nil}, {"2m", []string{alert("GitHubUserTokenPairNotStored", "critical", replica)}}, {"20m", nil},
