@@ -26,7 +26,6 @@ import (
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/controllers"
-	"github.com/githubusertoken/github-user-token-operator/controllers/shard"
 	"github.com/githubusertoken/github-user-token-operator/internal/github"
 	"github.com/githubusertoken/github-user-token-operator/internal/namespaces"
 	"github.com/githubusertoken/github-user-token-operator/internal/outbox"
@@ -139,11 +138,14 @@ func run(ctx context.Context, f *flags) error {
 	defer func() { _ = kept.Close() }()
 	limitMemory(log, memlimit.FromCgroup, kept.Memory())
 	watched := namespaces.New(list(f.namespaces), ctrl.Log.WithName("namespaces"))
-	selector, share, err := f.shard()
+	served, err := controllers.ParseShard(f.watchLabelSelector, f.limitShare, len(list(f.namespaces)))
 	if err != nil {
 		return err
 	}
-	mgr, err := newManager(f, watched, selector)
+	if selector := served.Selector; selector.String() != "" {
+		log.Info("Serving a part of the resources", "selector", selector.String(), "lease", selector.LeaseName(leaseName), "limitShare", f.limitShare)
+	}
+	mgr, err := newManager(f, watched, served)
 	if err != nil {
 		return err
 	}
@@ -153,7 +155,7 @@ func run(ctx context.Context, f *flags) error {
 	}
 	reconciler, err := controllers.New(mgr, controllers.Options{
 		GitHub: gitHub, Outbox: kept, Holder: kept.Holder(), NewID: uuid.NewString,
-		Watched: watched, Selector: selector, Share: share, ClusterApps: f.namespaces == "", ClusterResourceNamespace: cmp.Or(f.clusterNamespace, ownNamespace()), TokenRequestsPerHour: f.requestsPerHour, UnprovenRequestsPerHour: f.unprovenPerHour,
+		Watched: watched, Shard: served, ClusterApps: f.namespaces == "", ClusterResourceNamespace: cmp.Or(f.clusterNamespace, ownNamespace()), TokenRequestsPerHour: f.requestsPerHour, UnprovenRequestsPerHour: f.unprovenPerHour,
 		MaxConcurrentExchanges: f.concurrentExchanges, RequireUser: f.requireUser, EnableHandoff: f.enableHandoff, AggregateMetrics: !f.metricsEach,
 	})
 	if err != nil {
@@ -192,26 +194,6 @@ func run(ctx context.Context, f *flags) error {
 	return ended
 }
 
-// shard is what this deployment serves, and its part of GitHub's limits.
-func (f *flags) shard() (shard.Selector, shard.Share, error) {
-	selector, err := shard.Parse(f.watchLabelSelector)
-	if err != nil {
-		return shard.Selector{}, shard.Share{}, fmt.Errorf("--watch-label-selector: %w", err)
-	}
-	if selector.String() != "" && len(list(f.namespaces)) > 1 {
-		// Whoever presents a token first is known by the order of the events of one watch.
-		return shard.Selector{}, shard.Share{}, errors.New("--watch-label-selector needs all --namespaces, or one: with several each has a watch of its own, and deployments could present one refresh token at the same time")
-	}
-	share, err := shard.ParseShare(f.limitShare)
-	if err != nil {
-		return shard.Selector{}, shard.Share{}, fmt.Errorf("--github-limit-share: %w", err)
-	}
-	if selector.String() != "" {
-		ctrl.Log.WithName("setup").Info("Serving a part of the resources", "selector", selector.String(), "lease", selector.LeaseName(leaseName), "limitShare", f.limitShare)
-	}
-	return selector, share, nil
-}
-
 // leaseName is that of the lease of a deployment that serves everything.
 const leaseName = "github-user-token-operator"
 
@@ -224,7 +206,7 @@ func ownNamespace() string {
 	return strings.TrimSpace(string(content))
 }
 
-func newManager(f *flags, watched *namespaces.Watched, selector shard.Selector) (manager.Manager, error) {
+func newManager(f *flags, watched *namespaces.Watched, served controllers.Shard) (manager.Manager, error) {
 	scheme := runtime.NewScheme()
 	utilruntime.Must(clientgoscheme.AddToScheme(scheme))
 	utilruntime.Must(v1alpha1.AddToScheme(scheme))
@@ -238,12 +220,12 @@ func newManager(f *flags, watched *namespaces.Watched, selector shard.Selector) 
 	noWait := time.Duration(0)
 	mgr, err := ctrl.NewManager(config, ctrl.Options{
 		Scheme:                  scheme,
-		Cache:                   controllers.CacheOptions(watched, selector.Keys()...),
+		Cache:                   controllers.CacheOptions(watched, served.Selector.Keys()...),
 		Metrics:                 metricsserver.Options{BindAddress: "0"}, // See serve.go.
 		HealthProbeBindAddress:  "0",
 		PprofBindAddress:        f.pprofAddress,
 		LeaderElection:          f.leaderElect,
-		LeaderElectionID:        selector.LeaseName(leaseName),
+		LeaderElectionID:        served.Selector.LeaseName(leaseName),
 		LeaderElectionNamespace: f.leaderNamespace,
 		LeaseDuration:           &f.leaseDuration,
 		RenewDeadline:           &f.renewDeadline,

@@ -24,7 +24,7 @@ import (
 
 // CacheOptions keep the cache small: of Secrets only the metadata of those that carry the operator's label,
 // and of everything what is looked at, in bounds that no tenant can exceed. Nothing waits for a namespace that is forbidden.
-// labelKeys are the labels by which resources are selected, see Options.Selector.
+// labelKeys are the labels by which resources are selected, see Options.Shard.
 func CacheOptions(watched *namespaces.Watched, labelKeys ...string) cache.Options {
 	trim := cachetrim.Keeping(labelKeys)
 	ours, err := labels.NewRequirement(v1alpha1.LabelRole, selection.Exists, nil)

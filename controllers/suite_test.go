@@ -209,7 +209,7 @@ func (w *world) startOperator(options worldOptions) {
 	w.must(err)
 	controllerOptions := Options{
 		GitHub: gitHub, Outbox: kept, Holder: kept.Holder(), NewID: uuid.NewString,
-		Watched: w.watched, SkipNameValidation: true, Clock: w.meter, Selector: options.selector,
+		Watched: w.watched, SkipNameValidation: true, Clock: w.meter, Shard: Shard{Selector: options.selector},
 	}
 	if options.clusterApps {
 		controllerOptions.ClusterApps, controllerOptions.ClusterResourceNamespace = true, w.home()
