@@ -82,7 +82,10 @@ func (r reporter) Report(ctx context.Context, s *scope.Scope, decision rotation.
 	s.Token = whole
 	finalizer, finalizerAt := r.finalizerProblem(s)
 	aside := problem.First(asideOf(s.App.Problem), metadata, s.RestoreBlocked, s.MoveBlocked, finalizer, output, handedOver.Problem, s.Unheld, s.Unswept)
-	wait, err := r.writeStatus(ctx, s.Token, statusOf(s, decision, result, aside, &handedOver))
+	wait := s.AwaitsUser
+	if wait == 0 || result.Problem != nil || aside != nil {
+		wait, err = r.writeStatus(ctx, s.Token, statusOf(s, decision, result, aside, &handedOver))
+	}
 	return backoff.Earliest(metadataAt, finalizerAt, outputAt, handedOver.RequeueAt, after(s.Now, wait)), errors.Join(failed, err)
 }
 

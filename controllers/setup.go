@@ -133,7 +133,7 @@ func New(mgr manager.Manager, options Options) (*Reconciler, error) {
 			return nil, err
 		}
 	}
-	api := clusterAPI{store, r.mayHold}
+	api := clusterAPI{store, r.mayHold, r.held}
 	r.setupApps(options, api, watch, untrusted)
 	r.lifecycle = lifecycle.New(lifecycle.Options{
 		Cache: clusterCache{r.Client, options.Watched}, Apps: r.apps, API: api, Versions: watch, GitHub: options.GitHub, Limiter: r.Limiter, RevocationLimiter: revocations, RESTLimiter: untrusted,

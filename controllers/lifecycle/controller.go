@@ -88,6 +88,8 @@ func (c *Controller) Reconcile(ctx context.Context, token *v1alpha1.GitHubUserTo
 		s.Unswept, tryAt = words.CodeNotRemoved(err), backoff.Earliest(tryAt, s.Now.Add(sweepPause))
 	}
 	s.Standing = c.checks.Standing(s)
+	checkAt := c.checks.Sync(logr.FromContextOrDiscard(ctx), s)
+	s.AwaitsUser = c.checks.Awaits(token.UID)
 	reportAt, err := c.reporter.Report(ctx, s, decision, result)
 	if err != nil {
 		return 0, err
@@ -95,7 +97,6 @@ func (c *Controller) Reconcile(ctx context.Context, token *v1alpha1.GitHubUserTo
 	if err := c.releaser.Release(ctx, s); err != nil {
 		return 0, err
 	}
-	checkAt := c.checks.Sync(logr.FromContextOrDiscard(ctx), s)
 	if s.Seed.Unread != nil && !isPaced(s.Seed.Unread) {
 		return 0, s.Seed.Unread // The caller tries again, within half a minute.
 	}

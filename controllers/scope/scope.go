@@ -47,6 +47,8 @@ type Scope struct {
 	Input rules.Input
 	// Standing is what GitHub has said of the access token beside whether it is alive.
 	Standing Standing
+	// AwaitsUser is in how long it will be known whose a token is that was just stored, at the latest; zero when nobody waits.
+	AwaitsUser time.Duration
 	// Advice is what Authorized says beside the chain of how many tokens the account has; see tokencount.Counter.Advice.
 	Advice string
 	// Now is the wall clock of this reconcile.

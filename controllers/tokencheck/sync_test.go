@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/githubusertoken/github-user-token-operator/controllers/runner"
+	"github.com/githubusertoken/github-user-token-operator/internal/github"
 )
 
 var discard = logr.Discard()
@@ -92,6 +93,34 @@ func TestTokenCheckNothingIsRememberedOfAResourceThatWentMeanwhile(t *testing.T)
 			w.queued.Run()
 			if w.asked != 1 || w.memory.Len() != 0 || w.marked != 0 {
 				t.Errorf("after %d checks %d notes are left", w.asked, w.memory.Len())
+			}
+		})
+	}
+}
+
+// What is told of a new pair waits for the first answer whose it is, and not for another.
+func TestTokenCheckFirstAnswerOfAnAccountIsWorthWaitingFor(t *testing.T) {
+	for name, c := range map[string]struct {
+		prepare func(w *world)
+		want    time.Duration
+	}{
+		"it is being asked":             {func(*world) {}, time.Second},
+		"it has been asked for a while": {func(w *world) { w.clock.Mono += 700 * time.Millisecond }, 300 * time.Millisecond},
+		"it takes too long":             {func(w *world) { w.clock.Mono += 1100 * time.Millisecond }, 0},
+		"it has been told":              {func(w *world) { w.queued.Run(); w.sync() }, 0},
+		"GitHub did not tell in time":   {func(w *world) { w.queued.Run(); w.clock.Mono += time.Second; w.sync() }, 0},
+		"it is asked for another time":  {func(w *world) { w.queued.Run(); w.live.State.User = nil; w.clock.Mono += 2 * time.Second; w.sync() }, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, reply{err: errOutage}, reply{user: github.User{Login: "octocat", ID: 1}})
+			if name == "it has been told" {
+				w = newWorld(t, reply{user: github.User{Login: "octocat", ID: 1}})
+			}
+			w.live.State.User = nil
+			w.checks.Sync(discard, w.scope())
+			c.prepare(w)
+			if got := w.checks.Awaits(w.token.UID); got != c.want {
+				t.Errorf("%s are left, want %s", got, c.want)
 			}
 		})
 	}
