@@ -45,16 +45,12 @@ func (c *Checks) Sync(log logr.Logger, s *scope.Scope) (requeueAt time.Time) {
 	return s.Now.Add(w.next)
 }
 
-// firstAnswer is for how long Awaits waits for the answer to the first question. It is less than the pause before the second.
-const firstAnswer = time.Second
-
 // Awaits is in how long GitHub will have told whose the token of a resource is, at the latest, when it is being asked for the
 // first time: what is told of the resource until then would be told anew in a moment. Zero when nothing is worth waiting for.
 func (c *Checks) Awaits(uid types.UID) (wait time.Duration) {
 	c.notes.Peek(uid, func(n *note) {
 		if n.userTries == 1 {
-			asked := n.userAt - userBackoff.First
-			wait = max(0, asked+firstAnswer-c.options.Clock.Monotonic())
+			wait = max(0, n.userAt-c.options.Clock.Monotonic()) // Until it is asked again.
 		}
 	})
 	return wait

@@ -104,11 +104,11 @@ func TestTokenCheckFirstAnswerOfAnAccountIsWorthWaitingFor(t *testing.T) {
 		prepare func(w *world)
 		want    time.Duration
 	}{
-		"it is being asked":             {func(*world) {}, time.Second},
-		"it has been asked for a while": {func(w *world) { w.clock.Mono += 700 * time.Millisecond }, 300 * time.Millisecond},
-		"it takes too long":             {func(w *world) { w.clock.Mono += 1100 * time.Millisecond }, 0},
+		"it is being asked":             {func(*world) {}, 2 * time.Second},
+		"it has been asked for a while": {func(w *world) { w.clock.Mono += 700 * time.Millisecond }, 1300 * time.Millisecond},
+		"it takes too long":             {func(w *world) { w.clock.Mono += 2100 * time.Millisecond }, 0},
 		"it has been told":              {func(w *world) { w.queued.Run(); w.sync() }, 0},
-		"GitHub did not tell in time":   {func(w *world) { w.queued.Run(); w.clock.Mono += time.Second; w.sync() }, 0},
+		"GitHub did not tell in time":   {func(w *world) { w.queued.Run(); w.clock.Mono += 2 * time.Second; w.sync() }, 0},
 		"it is asked for another time":  {func(w *world) { w.queued.Run(); w.live.State.User = nil; w.clock.Mono += 2 * time.Second; w.sync() }, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
