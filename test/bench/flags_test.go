@@ -11,24 +11,26 @@ import (
 
 // settings are the flags. Their defaults are the short form; make bench sets those of the long one.
 var settings struct {
-	parts     string
-	rounds    int
-	burst     int
-	hands     int
-	rates     numbers
-	steady    time.Duration
-	sizes     numbers
-	upgrade   int
-	deletion  int
-	figures   bool
-	table     string
-	benchstat string
-	profile   string
+	parts        string
+	rounds       int
+	burst        int
+	hands        int
+	rates        numbers
+	steady       time.Duration
+	sizes        numbers
+	upgrade      int
+	deletion     int
+	recovery     int
+	recoveryRate int
+	figures      bool
+	table        string
+	benchstat    string
+	profile      string
 }
 
 func init() {
 	settings.rates, settings.sizes = numbers{}, numbers{24}
-	flag.StringVar(&settings.parts, "parts", "renewal,issue,rest,deletion", "what is measured: renewal, issue, steady, rest, upgrade, deletion")
+	flag.StringVar(&settings.parts, "parts", "renewal,issue,rest,deletion,recovery", "what is measured: renewal, issue, steady, rest, upgrade, deletion, recovery")
 	flag.IntVar(&settings.rounds, "rounds", 1, "how often bursts are measured, each client in each round")
 	flag.IntVar(&settings.burst, "burst", 24, "resources that are due at once")
 	flag.IntVar(&settings.hands, "hands", 16, "cycles that a plain client makes at once in a burst")
@@ -37,6 +39,8 @@ func init() {
 	flag.Var(&settings.sizes, "sizes", "numbers of resources at rest, comma-separated")
 	flag.IntVar(&settings.upgrade, "upgrade", 24, "resources whose statuses must all be written anew")
 	flag.IntVar(&settings.deletion, "deletion", 24, "resources that are deleted at once")
+	flag.IntVar(&settings.recovery, "recovery", 25, "resources that are overdue when GitHub is back")
+	flag.IntVar(&settings.recoveryRate, "recovery-rate", 100, "token requests that all Apps together may make in a second then")
 	flag.BoolVar(&settings.figures, "figures", false, "measure the plain clients too, and print the table")
 	flag.StringVar(&settings.table, "table", "", "`file` to write the table to")
 	flag.StringVar(&settings.benchstat, "benchstat", "", "`file` to write lines for benchstat to, behind those that are there")

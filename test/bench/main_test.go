@@ -77,7 +77,7 @@ func run(m *testing.M) (int, error) {
 // prepare sets up everything but resources. The operator is stopped when it returns.
 func prepare(ctx context.Context) error {
 	err := the.stage.StartGitHub(ctx, stage.GitHubOptions{
-		Apps:                []stage.App{{ClientID: clientID, Secret: credential.NewClientSecret(clientSecret)}},
+		Apps:                append(recoveryAppsOf(), stage.App{ClientID: clientID, Secret: credential.NewClientSecret(clientSecret)}),
 		AccessTokenLifetime: lifetime, Quiet: true,
 	})
 	if err != nil {
@@ -102,16 +102,20 @@ func prepare(ctx context.Context) error {
 	}
 	defer release()
 	the.debug = address
-	return makeTemplates(ctx, func() error {
-		return the.stage.StartOperator(ctx,
-			// A start need not wait for the former one's lease.
-			"--leader-elect=false",
-			"--metrics-secure=false",
-			"--allowed-hosts="+the.stage.GitHub.Host(),
-			"--token-requests-per-hour=0",
-			"--pprof-bind-address="+address,
-		)
-	})
+	return makeTemplates(ctx, func() error { return useOperator(ctx, 0) })
+}
+
+// useOperator starts an operator with a limit of token requests an hour for each App; 0 is none. It is the one that is started
+// and stopped from then on.
+func useOperator(ctx context.Context, perHour int) error {
+	return the.stage.StartOperator(ctx,
+		// A start need not wait for the former one's lease.
+		"--leader-elect=false",
+		"--metrics-secure=false",
+		"--allowed-hosts="+the.stage.GitHub.Host(),
+		fmt.Sprintf("--token-requests-per-hour=%d", perHour),
+		"--pprof-bind-address="+the.debug,
+	)
 }
 
 // preparePlain gives the plain client the operator's rights.
