@@ -8,15 +8,17 @@ import (
 	"path/filepath"
 	"time"
 
+	authenticationv1 "k8s.io/client-go/kubernetes/typed/authentication/v1"
+	authorizationv1 "k8s.io/client-go/kubernetes/typed/authorization/v1"
 	certutil "k8s.io/client-go/util/cert"
 	"sigs.k8s.io/controller-runtime/pkg/certwatcher"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
-	"sigs.k8s.io/controller-runtime/pkg/metrics/filters"
 
 	"github.com/githubusertoken/github-user-token-operator/internal/endpoint"
 	"github.com/githubusertoken/github-user-token-operator/internal/exposition"
+	"github.com/githubusertoken/github-user-token-operator/internal/reviewed"
 )
 
 // The manager's own servers for probes and metrics are not used: whoever reaches the pod could make them hold a MiB of
@@ -127,15 +129,17 @@ func newMetrics(mgr manager.Manager, options metricsOptions) (server *manager.Se
 
 // authorized lets only those through whom the API server knows and allows.
 func authorized(mgr manager.Manager, handler http.Handler) (http.Handler, error) {
-	filter, err := filters.WithAuthenticationAndAuthorization(mgr.GetConfig(), mgr.GetHTTPClient())
+	tokens, err := authenticationv1.NewForConfigAndClient(mgr.GetConfig(), mgr.GetHTTPClient())
 	if err != nil {
 		return nil, fmt.Errorf("set up the authorization of metrics: %w", err)
 	}
-	filtered, err := filter(mgr.GetLogger().WithName("metrics"), handler)
+	access, err := authorizationv1.NewForConfigAndClient(mgr.GetConfig(), mgr.GetHTTPClient())
 	if err != nil {
 		return nil, fmt.Errorf("set up the authorization of metrics: %w", err)
 	}
-	return filtered, nil
+	return reviewed.NewHandler(reviewed.Options{
+		Tokens: tokens.TokenReviews(), Access: access.SubjectAccessReviews(), Log: mgr.GetLogger().WithName("metrics"),
+	}, handler), nil
 }
 
 // encrypted is TLS. Without a certificate it is one that nobody can verify; it keeps the scraper's token from others' eyes.

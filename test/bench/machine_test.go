@@ -88,15 +88,17 @@ func allocations(ctx context.Context) (objects, bytes float64, err error) {
 	if err != nil {
 		return 0, 0, err
 	}
-	of := func(name string) float64 {
-		match := regexp.MustCompile(`(?m)^` + name + ` (\S+)$`).FindSubmatch(text)
-		if match == nil {
-			return 0
-		}
-		value, _ := strconv.ParseFloat(string(match[1]), 64)
-		return value
+	return metric(text, "go_memstats_mallocs_total"), metric(text, "go_memstats_alloc_bytes_total"), nil
+}
+
+// metric is the value of a metric without labels; 0 when it is not there.
+func metric(text []byte, name string) float64 {
+	match := regexp.MustCompile(`(?m)^` + name + ` (\S+)$`).FindSubmatch(text)
+	if match == nil {
+		return 0
 	}
-	return of("go_memstats_mallocs_total"), of("go_memstats_alloc_bytes_total"), nil
+	value, _ := strconv.ParseFloat(string(match[1]), 64)
+	return value
 }
 
 func fetch(ctx context.Context, url string) ([]byte, error) {

@@ -3,6 +3,7 @@ package bench
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -76,10 +77,25 @@ func TestBenchRest(t *testing.T) {
 		results.tell("writes of a start", n, float64(beside), "writes", "beside the one refresh that is due")
 		results.tell("own memory", n, float64(own)/mib, "MiB", fmt.Sprintf("%.1f KiB a resource; and %d MiB mapped", float64(own)/1024/float64(n), mapped/mib))
 		results.tell("most memory of a start", n, float64(peak)/mib, "MiB", "own and mapped")
+		alive(t, n)
 		scrape(t, n)
 		check(t, stopOperator(t.Context()))
 		check(t, f.remove(t.Context()))
 	}
+}
+
+// alive says how much of the operator's memory is in use, once its garbage is collected, and takes a profile of it.
+func alive(t *testing.T, n int) {
+	t.Helper()
+	content, err := fetch(t.Context(), "http://"+the.debug+"/debug/pprof/heap?gc=1")
+	check(t, err)
+	if settings.profile != "" {
+		check(t, os.WriteFile(filepath.Join(settings.profile, fmt.Sprintf("heap.of.%d.pprof", n)), content, 0o600))
+	}
+	text, err := fetch(t.Context(), "http://"+the.stage.MetricsAddress+"/metrics")
+	check(t, err)
+	bytes := metric(text, "go_memstats_heap_alloc_bytes")
+	results.tell("of it alive", n, bytes/mib, "MiB", fmt.Sprintf("%.1f KiB a resource", bytes/1024/float64(n)))
 }
 
 // scrape reads the metrics, and says what that takes.
