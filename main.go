@@ -220,6 +220,7 @@ func newManager(f *flags, watched *namespaces.Watched, served controllers.Shard)
 	noWait := time.Duration(0)
 	mgr, err := ctrl.NewManager(config, ctrl.Options{
 		Scheme:                  scheme,
+		NewCache:                controllers.NewCache,
 		Cache:                   controllers.CacheOptions(watched, served.Selector.Keys()...),
 		Metrics:                 metricsserver.Options{BindAddress: "0"}, // See serve.go.
 		HealthProbeBindAddress:  "0",

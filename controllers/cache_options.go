@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -18,6 +19,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/controllers/appsource"
 	"github.com/githubusertoken/github-user-token-operator/controllers/cachetrim"
+	"github.com/githubusertoken/github-user-token-operator/internal/densecache"
 	"github.com/githubusertoken/github-user-token-operator/internal/namespaces"
 	"github.com/githubusertoken/github-user-token-operator/internal/paging"
 )
@@ -26,7 +28,7 @@ import (
 // and of everything what is looked at, in bounds that no tenant can exceed. Nothing waits for a namespace that is forbidden.
 // labelKeys are the labels by which resources are selected, see Options.Shard.
 func CacheOptions(watched *namespaces.Watched, labelKeys ...string) cache.Options {
-	trim := cachetrim.Keeping(labelKeys)
+	kept := packing(cachetrim.Keeping(labelKeys))
 	ours, err := labels.NewRequirement(v1alpha1.LabelRole, selection.Exists, nil)
 	utilruntime.Must(err)
 	options := cache.Options{
@@ -36,13 +38,13 @@ func CacheOptions(watched *namespaces.Watched, labelKeys ...string) cache.Option
 			}
 		},
 		DefaultTransform: cache.TransformStripManagedFields(),
-		NewInformer:      newInformer(watched, trim),
+		NewInformer:      newInformer(watched, kept),
 		ByObject: map[client.Object]cache.ByObject{
-			secretMetadata(types.NamespacedName{}): {Label: labels.NewSelector().Add(*ours), Transform: trim},
-			&v1alpha1.GitHubUserToken{}:            {Transform: trim},
-			&v1alpha1.GitHubApp{}:                  {Transform: trim},
-			&v1alpha1.ClusterGitHubApp{}:           {Transform: trim},
-			appsource.NamespaceMetadata():          {Transform: trim},
+			secretMetadata(types.NamespacedName{}): {Label: labels.NewSelector().Add(*ours), Transform: kept},
+			&v1alpha1.GitHubUserToken{}:            {Transform: kept},
+			&v1alpha1.GitHubApp{}:                  {Transform: kept},
+			&v1alpha1.ClusterGitHubApp{}:           {Transform: kept},
+			appsource.NamespaceMetadata():          {Transform: kept},
 		},
 	}
 	for _, namespace := range watched.Names() {
@@ -57,10 +59,24 @@ func CacheOptions(watched *namespaces.Watched, labelKeys ...string) cache.Option
 	return options
 }
 
+// packing is the transform of the caches: what trim leaves of an object, packed.
+func packing(trim toolscache.TransformFunc) toolscache.TransformFunc {
+	return func(object any) (any, error) {
+		if densecache.IsPacked(object) {
+			return object, nil
+		}
+		trimmed, err := trim(object)
+		if err != nil {
+			return nil, fmt.Errorf("trim an object for the cache: %w", err)
+		}
+		return densecache.Pack(trimmed)
+	}
+}
+
 // newInformer makes informers in bounds. Without Apps, and namespaces by their labels, resources that refer to none are served
 // all the same, as after an upgrade for which a namespace's Role was not extended.
-func newInformer(watched *namespaces.Watched, trim toolscache.TransformFunc) namespaces.NewInformer {
-	needed, beside := watched.Informers(paging.NewInformer(trim)), watched.Beside().Informers(paging.NewInformer(trim))
+func newInformer(watched *namespaces.Watched, kept toolscache.TransformFunc) namespaces.NewInformer {
+	needed, beside := watched.Informers(paging.NewInformer(kept)), watched.Beside().Informers(paging.NewInformer(kept))
 	return func(source toolscache.ListerWatcher, object runtime.Object, resync time.Duration, indexers toolscache.Indexers) toolscache.SharedIndexInformer {
 		switch object := object.(type) {
 		case *v1alpha1.GitHubApp, *v1alpha1.ClusterGitHubApp:

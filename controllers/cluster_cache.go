@@ -50,7 +50,7 @@ func (c clusterCache) PairsOf(ctx context.Context, owner rotation.Owner) ([]*rot
 
 // SecretsFor implements lifecycle.Cache.
 func (c clusterCache) SecretsFor(ctx context.Context, name types.NamespacedName) ([]*rotation.Pair, error) {
-	return c.pairs(ctx, client.InNamespace(name.Namespace), client.MatchingLabels{v1alpha1.LabelOwner: v1alpha1.OwnerLabel(name.Name)})
+	return c.pairs(ctx, client.InNamespace(name.Namespace), client.MatchingFields{indexOwnerLabel: v1alpha1.OwnerLabel(name.Name)})
 }
 
 // CodesFor implements lifecycle.Cache.

@@ -6,12 +6,15 @@ import (
 	"fmt"
 
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/manager"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers/notices"
 	"github.com/githubusertoken/github-user-token-operator/controllers/outputs"
 	"github.com/githubusertoken/github-user-token-operator/controllers/seeds"
+	"github.com/githubusertoken/github-user-token-operator/internal/densecache"
 )
 
 // Indexes of the cache.
@@ -25,15 +28,32 @@ const (
 	// indexCodes indexes Secrets of device codes by the label that names their resource: each reconcile looks for them, and the
 	// Secrets of a namespace may be many.
 	indexCodes = "codes"
+	// indexOwnerLabel indexes all of our Secrets by that label.
+	indexOwnerLabel = "ownerLabel"
 )
 
-func (r *Reconciler) setupIndexes(mgr manager.Manager) error {
-	ctx, indexer, secret := context.Background(), mgr.GetFieldIndexer(), secretMetadata(types.NamespacedName{})
+// NewCache makes the manager's cache. The values of these indexes are as many as there are resources; those of others are few, and
+// what they lead to is many.
+func NewCache(config *rest.Config, options cache.Options) (cache.Cache, error) {
+	return densecache.New(map[string]densecache.Index{
+		indexSecretNames:      {},
+		indexChainTokens:      {ClusterWide: true, Verbatim: true},
+		indexPairOwner:        {Verbatim: true},
+		indexCodes:            {Verbatim: true},
+		indexOwnerLabel:       {Verbatim: true},
+		outputs.IndexOwner:    {Verbatim: true},
+		notices.IndexPairUser: {ClusterWide: true},
+	})(config, options)
+}
+
+func setupIndexes(indexer client.FieldIndexer) error {
+	ctx, secret := context.Background(), secretMetadata(types.NamespacedName{})
 	err := errors.Join(
 		indexer.IndexField(ctx, &v1alpha1.GitHubUserToken{}, indexSecretNames, secretNames),
 		indexer.IndexField(ctx, secret, indexChainTokens, chainTokens),
 		indexer.IndexField(ctx, secret, indexPairOwner, pairOwner),
 		indexer.IndexField(ctx, secret, indexCodes, codesOwner),
+		indexer.IndexField(ctx, secret, indexOwnerLabel, ownerLabel),
 		indexer.IndexField(ctx, secret, outputs.IndexOwner, outputs.IndexedOwner),
 	)
 	if err != nil {
@@ -70,6 +90,13 @@ func pairOwner(object client.Object) []string {
 		return nil
 	}
 	return []string{pair.Owner.UID}
+}
+
+func ownerLabel(object client.Object) []string {
+	if label := object.GetLabels()[v1alpha1.LabelOwner]; label != "" {
+		return []string{label}
+	}
+	return nil
 }
 
 func codesOwner(object client.Object) []string {

@@ -144,7 +144,7 @@ func New(mgr manager.Manager, options Options) (*Reconciler, error) {
 		r.tokens.Run(ctx, options.Clock, r.queue.add)
 		return nil
 	})
-	if err := errors.Join(r.setupIndexes(mgr), r.setupController(mgr, options), r.appSource.Setup(mgr), mgr.Add(counting)); err != nil {
+	if err := errors.Join(setupIndexes(mgr.GetFieldIndexer()), r.setupController(mgr, options), r.appSource.Setup(mgr), mgr.Add(counting)); err != nil {
 		return nil, err
 	}
 	r.resourceMetrics = resourcemetrics.New(resourcemetrics.Options{

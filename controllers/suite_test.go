@@ -193,7 +193,7 @@ func (w *world) startOperator(options worldOptions) {
 		options.config(config)
 	}
 	mgr, err := ctrl.NewManager(config, ctrl.Options{
-		Scheme: scheme, Cache: w.cacheOptions(options.selector),
+		Scheme: scheme, NewCache: NewCache, Cache: w.cacheOptions(options.selector),
 		Metrics: metricsserver.Options{BindAddress: "0"}, HealthProbeBindAddress: "0",
 		GracefulShutdownTimeout: new(time.Duration),
 	})
