@@ -46,6 +46,7 @@ func trimToken(token *v1alpha1.GitHubUserToken, labelKeys []string) {
 	if trimmed {
 		token.Annotations = metapatch.Trimmed(token.Annotations, 0)
 	}
+	shareTexts(token)
 }
 
 // ownAnnotations are those of a resource that mean something to the operator.
