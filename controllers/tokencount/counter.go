@@ -46,9 +46,23 @@ type place struct {
 // tokens are those of one account.
 type tokens struct {
 	held []token
-	// told is what is told of the account, and by whom; toldAt is since when, by the monotonic clock.
-	told   advice
-	toldAt time.Duration
+	// told is what is told of the account; nil while nothing ever was, as of almost all.
+	told *told
+}
+
+// told is what is told of an account, and by whom; at is since when, by the monotonic clock.
+type told struct {
+	advice
+
+	at time.Duration
+}
+
+// now is what is told of the account.
+func (t *tokens) now() advice {
+	if t.told == nil {
+		return advice{}
+	}
+	return t.told.advice
 }
 
 // token is a pair Secret with a token of an account.
@@ -136,7 +150,7 @@ func (c *Counter) drop(uid types.UID) {
 // change notes that an account has changed, where that may make a difference, and forgets one that has nothing left.
 func (c *Counter) change(which account) {
 	switch of := c.accounts[which]; {
-	case len(of.held) >= WarnFrom || of.told.level > few:
+	case len(of.held) >= WarnFrom || of.now().level > few:
 		c.changed[which] = struct{}{}
 	case len(of.held) == 0:
 		delete(c.accounts, which)
@@ -153,10 +167,10 @@ func (c *Counter) Advice(secret types.UID) string {
 		c.tell(0)
 	}
 	at, known := c.of[secret]
-	if !known || c.accounts[at.account].told.newest != secret {
+	if !known || c.accounts[at.account].now().newest != secret {
 		return ""
 	}
-	return c.accounts[at.account].told.level.sentence()
+	return c.accounts[at.account].now().level.sentence()
 }
 
 // Round brings what is told up to date, and returns the resources for which that is another now. Before anybody has asked for
@@ -178,15 +192,14 @@ func (c *Counter) tell(mono time.Duration) (concerned []types.NamespacedName) {
 	}
 	for which := range c.changed {
 		of := c.accounts[which]
-		if of.toldAt != 0 && mono-of.toldAt < rest {
+		if of.told != nil && of.told.at != 0 && mono-of.told.at < rest {
 			continue // Its time comes.
 		}
 		delete(c.changed, which)
-		before := of.told
-		if of.told = of.advice(); of.told != before {
-			of.toldAt = mono
+		if before, next := of.now(), of.advice(); next != before {
+			of.told = &told{next, mono}
 			concern(before.owner)
-			concern(of.told.owner)
+			concern(next.owner)
 		}
 		if len(of.held) == 0 {
 			delete(c.accounts, which)

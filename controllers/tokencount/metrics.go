@@ -99,12 +99,12 @@ func (c *Counter) usage() map[uint64]usage {
 	defer c.mu.Unlock()
 	byApp := map[uint64]usage{}
 	for which, of := range c.accounts {
-		if of.told.level == few {
+		if of.now().level == few {
 			continue
 		}
 		u := byApp[which.app]
 		u.near++
-		if of.told.level == over {
+		if of.now().level == over {
 			u.over++
 		}
 		byApp[which.app] = u

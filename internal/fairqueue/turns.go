@@ -171,7 +171,9 @@ func (t *turns) take(c class) (item reconcile.Request, ok bool) {
 		return item, false
 	}
 	item = t.rings[c].take(at)
-	delete(t.class, item)
+	if delete(t.class, item); len(t.class) == 0 {
+		t.class = map[reconcile.Request]class{} // It never shrinks, and a start has brought everything at once.
+	}
 	t.places.TakeAnyway(fair.Key{Namespace: item.Namespace})
 	t.running[item] = struct{}{}
 	return item, true

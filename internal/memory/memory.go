@@ -16,10 +16,21 @@ type Store struct {
 	byName map[types.NamespacedName][]types.UID
 }
 
-// entry is what is remembered of one resource: its name, and a note for each slot, nil where there is none.
+// entry is what is remembered of one resource: its name, and the notes that there are, which are few.
 type entry struct {
 	name  types.NamespacedName
-	notes []any
+	notes []noted
+}
+
+// noted is a note of a slot.
+type noted struct {
+	slot int
+	note any
+}
+
+// at is where the note of a slot stands; negative when there is none.
+func (e *entry) at(slot int) int {
+	return slices.IndexFunc(e.notes, func(n noted) bool { return n.slot == slot })
 }
 
 // NewStore makes an empty store.
@@ -112,14 +123,11 @@ func NewSlot[T any](s *Store) Slot[T] {
 func (s Slot[T]) With(uid types.UID, use func(*T)) {
 	s.store.mu.Lock()
 	defer s.store.mu.Unlock()
-	e := s.store.of(uid)
-	for len(e.notes) <= s.index {
-		e.notes = append(e.notes, nil)
-	}
-	note, _ := e.notes[s.index].(*T)
+	note := s.note(uid)
 	if note == nil {
 		note = new(T)
-		e.notes[s.index] = note
+		e := s.store.of(uid)
+		e.notes = append(slices.Clip(e.notes), noted{s.index, note}) // Most have as many as they will ever have.
 	}
 	use(note)
 }
@@ -149,17 +157,22 @@ func (s Slot[T]) DropIf(uid types.UID, empty func(*T) bool) {
 		return
 	}
 	e := s.store.byUID[uid]
-	e.notes[s.index] = nil
-	if e.name == (types.NamespacedName{}) && !slices.ContainsFunc(e.notes, func(note any) bool { return note != nil }) {
+	at := e.at(s.index)
+	e.notes = slices.Delete(e.notes, at, at+1)
+	if e.name == (types.NamespacedName{}) && len(e.notes) == 0 {
 		delete(s.store.byUID, uid)
 	}
 }
 
 func (s Slot[T]) note(uid types.UID) *T {
 	e := s.store.byUID[uid]
-	if e == nil || len(e.notes) <= s.index {
+	if e == nil {
 		return nil
 	}
-	note, _ := e.notes[s.index].(*T)
+	at := e.at(s.index)
+	if at < 0 {
+		return nil
+	}
+	note, _ := e.notes[at].note.(*T)
 	return note
 }
