@@ -137,6 +137,7 @@ func run(ctx context.Context, f *flags) error {
 	}
 	defer func() { _ = kept.Close() }()
 	limitMemory(log, memlimit.FromCgroup, kept.Memory())
+	go releaseAtRest(ctx, keepRoom(log))
 	watched := namespaces.New(list(f.namespaces), ctrl.Log.WithName("namespaces"))
 	served, err := controllers.ParseShard(f.watchLabelSelector, f.limitShare, len(list(f.namespaces)))
 	if err != nil {

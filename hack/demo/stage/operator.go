@@ -73,7 +73,7 @@ func (s *Stage) StartOperator(ctx context.Context, extra ...string) error {
 		Env: append([]string{
 			"HOME=" + home, "TMPDIR=" + home, "KUBECONFIG=" + kubeconfig,
 			"HTTPS_PROXY=" + s.proxy, "NO_PROXY=127.0.0.1",
-			"GOGC=50", "GOMEMLIMIT=432MiB", // As in config/manager, and by its limit.
+			"GOMEMLIMIT=432MiB", // By the limit of config/manager.
 		}, s.options.OperatorEnv...),
 		Dir: home, LogPath: s.Path("operator.log"),
 		Ready: func(ctx context.Context) error { return probe(ctx, "http://"+addresses[0]+"/readyz") },
