@@ -224,3 +224,23 @@ func TestCacheLargeMetadataOfOthersStays(t *testing.T) {
 		w.force(object)
 	}
 }
+
+// What an index finds by one is what the other has it indexed by.
+func TestCacheNamesOfSecretsAgree(t *testing.T) {
+	token := &v1alpha1.GitHubUserToken{ObjectMeta: metav1.ObjectMeta{Name: "pair"}}
+	check := func() {
+		t.Helper()
+		names := secretNames(token)
+		for _, name := range append([]string{"none", ""}, names...) {
+			if got, want := namesSecret(token, name), slices.Contains(names, name); got != want {
+				t.Errorf("%v: %q is named: %t, want %t", names, name, got, want)
+			}
+		}
+	}
+	check()
+	token.Spec.Secret.Name = "other"
+	token.Spec.RefreshTokenRef = &v1alpha1.RefreshTokenReference{Name: "seed"}
+	token.Spec.App.ClientSecretRef = &v1alpha1.ClientSecretReference{Name: "secret"}
+	token.Spec.Outputs = []v1alpha1.Output{{Name: "one"}, {Name: "two"}}
+	check()
+}

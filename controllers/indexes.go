@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
@@ -36,7 +37,7 @@ const (
 // what they lead to is many.
 func NewCache(config *rest.Config, options cache.Options) (cache.Cache, error) {
 	return densecache.New(map[string]densecache.Index{
-		indexSecretNames:      {},
+		indexSecretNames:      {Has: namesSecret},
 		indexChainTokens:      {ClusterWide: true, Verbatim: true},
 		indexPairOwner:        {Verbatim: true},
 		indexCodes:            {Verbatim: true},
@@ -79,6 +80,17 @@ func secretNames(object client.Object) []string {
 		names = append(names, output.Name)
 	}
 	return names
+}
+
+// namesSecret reports whether a resource names a Secret.
+func namesSecret(object client.Object, name string) bool {
+	token, ok := object.(*v1alpha1.GitHubUserToken)
+	if !ok {
+		return false
+	}
+	seed, secret := token.Spec.RefreshTokenRef, token.Spec.App.ClientSecretRef
+	return token.PairSecretName() == name || seed != nil && seed.Name == name || secret != nil && secret.Name == name ||
+		slices.ContainsFunc(token.Spec.Outputs, func(output v1alpha1.Output) bool { return output.Name == name })
 }
 
 func pairOwner(object client.Object) []string {

@@ -3,7 +3,6 @@ package densecache
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"sync"
 
@@ -78,7 +77,7 @@ func (d *dense) List(ctx context.Context, list client.ObjectList, options ...cli
 	if err != nil {
 		return err
 	}
-	kept := make([]runtime.Object, 0, min(len(all), most))
+	var kept []runtime.Object
 	for _, item := range all {
 		if wanted.Limit > 0 && int64(len(kept)) == wanted.Limit {
 			break
@@ -99,9 +98,6 @@ func (d *dense) List(ctx context.Context, list client.ObjectList, options ...cli
 	}
 	return meta.SetList(list, kept)
 }
-
-// most is for how many objects of a list there is room from the beginning: of most that an index finds few are wanted.
-const most = 16
 
 // candidates are the objects of the store among which are those that are wanted.
 func (d *dense) candidates(ctx context.Context, list client.ObjectList, wanted *client.ListOptions, by *index, value string) ([]any, error) {
@@ -133,7 +129,7 @@ func (d *dense) pick(object client.Object, wanted *client.ListOptions, by *index
 		return nil
 	}
 	stored := object
-	if object = unpacked(object); by != nil && !slices.Contains(by.values(object), value) {
+	if object = unpacked(object); by != nil && !by.has(object, value) {
 		return nil
 	}
 	if wanted.LabelSelector != nil && !wanted.LabelSelector.Matches(labels.Set(object.GetLabels())) {

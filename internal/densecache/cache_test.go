@@ -51,7 +51,7 @@ func (s *server) informer(_ toolscache.ListerWatcher, object runtime.Object, res
 	}, object, resync, indexers)
 }
 
-var indexes = map[string]Index{"owner": {Verbatim: true}, "everywhere": {ClusterWide: true, Verbatim: true}, "data": {}}
+var indexes = map[string]Index{"owner": {Verbatim: true}, "everywhere": {ClusterWide: true, Verbatim: true}, "data": {Has: func(object client.Object, value string) bool { return object.GetAnnotations()["data"] == value }}}
 
 // value is an index's function: what stands in an annotation.
 func value(key string) client.IndexerFunc {

@@ -23,6 +23,8 @@ type Index struct {
 	// Verbatim says that its values stand in the metadata as they are, or there is a backslash in it. So what shares a hash
 	// with something else need not be unpacked to be told apart.
 	Verbatim bool
+	// Has reports whether an object has a value, where that is quicker to tell than all that it has. May be nil.
+	Has func(object client.Object, value string) bool
 }
 
 // buckets is how many values an index has at most. A lookup goes through all that share one: some ten, of 100,000 resources. One that
@@ -160,5 +162,10 @@ func (by *index) mayHave(object client.Object, namespace, value string) bool {
 	return strings.Contains(meta.GenerateName, value) || strings.Contains(meta.GenerateName, `\`)
 }
 
-// values are those that an object has in the index.
-func (by *index) values(object client.Object) []string { return by.extract(object) }
+// has reports whether an object has a value in the index.
+func (by *index) has(object client.Object, value string) bool {
+	if by.Has != nil {
+		return by.Has(object, value)
+	}
+	return slices.Contains(by.extract(object), value)
+}

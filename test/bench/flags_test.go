@@ -26,6 +26,7 @@ var settings struct {
 	table        string
 	benchstat    string
 	profile      string
+	memory       string
 }
 
 func init() {
@@ -44,6 +45,8 @@ func init() {
 	flag.BoolVar(&settings.figures, "figures", false, "measure the plain clients too, and print the table")
 	flag.StringVar(&settings.table, "table", "", "`file` to write the table to")
 	flag.StringVar(&settings.benchstat, "benchstat", "", "`file` to write lines for benchstat to, behind those that are there")
+	// The limit of config/manager is for fewer resources than are measured.
+	flag.StringVar(&settings.memory, "memory", "4GiB", "GOMEMLIMIT of the operator")
 	flag.StringVar(&settings.profile, "profile", "", "`folder` for profiles of the operator's processor time, of its first burst of each kind")
 }
 

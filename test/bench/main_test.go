@@ -61,7 +61,7 @@ func run(m *testing.M) (int, error) {
 	var err error
 	the.stage, err = stage.Start(ctx, stage.Options{
 		Log: os.Stderr, AuditPolicy: strings.Replace(suite.AuditPolicy, v1alpha1.GroupVersion.Group+"}", v1alpha1.GroupVersion.Group+"}\n  - {group: "+bareGroup+"}", 1), APIServerArgs: []string{"--audit-log-maxsize=100000"},
-		OperatorEnv: []string{"GOMEMLIMIT=4GiB"}, // The limit of config/manager is for 30,000 resources.
+		OperatorEnv: []string{"GOMEMLIMIT=" + settings.memory},
 	})
 	if err != nil {
 		return 1, err
