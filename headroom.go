@@ -64,5 +64,5 @@ func (k *roomKeeper) collected() {
 
 // percentFor is GOGC for so many bytes that are alive.
 func percentFor(alive uint64, least int) int {
-	return max(int(min(leastRoom*100/max(alive, 1), mostPercent)), least) //nolint:gosec // It is at most mostPercent.
+	return max(int(min(leastRoom*100/max(alive, 1), mostPercent)), least)
 }

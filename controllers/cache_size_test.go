@@ -87,8 +87,8 @@ func (a atRest) list(object apiruntime.Object) apiruntime.Object {
 
 func (a atRest) informer(_ toolscache.ListerWatcher, object apiruntime.Object, resync time.Duration, indexers toolscache.Indexers) toolscache.SharedIndexInformer {
 	return toolscache.NewSharedIndexInformer(&toolscache.ListWatch{
-		ListFunc: func(metav1.ListOptions) (apiruntime.Object, error) { return a.list(object), nil },
-		WatchFunc: func(options metav1.ListOptions) (watch.Interface, error) {
+		ListWithContextFunc: func(context.Context, metav1.ListOptions) (apiruntime.Object, error) { return a.list(object), nil },
+		WatchFuncWithContext: func(_ context.Context, options metav1.ListOptions) (watch.Interface, error) {
 			if options.SendInitialEvents != nil {
 				return nil, errors.New("no streams of lists here")
 			}

@@ -49,7 +49,7 @@ func shareTexts(token *v1alpha1.GitHubUserToken) {
 		}
 	}
 	shareName(&spec.Secret.Name, token.Name)
-	shareName(&status.SecretName, string(spec.Secret.Name))
+	shareName(&status.SecretName, spec.Secret.Name)
 	shareName(&status.SecretName, token.Name)
 	if status.User != nil {
 		shareName(&status.User.Login, token.Name)

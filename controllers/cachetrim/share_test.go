@@ -46,16 +46,16 @@ func TestCacheSharesTextsAndChangesNone(t *testing.T) {
 	}
 	texts := func(token *v1alpha1.GitHubUserToken) []string {
 		return []string{
-			token.Kind, token.APIVersion, token.Namespace, token.Finalizers[0], string(token.Spec.App.Host), string(token.Spec.App.ClientID),
-			token.Spec.App.Ref.Kind, string(token.Spec.App.Ref.Name), string(token.Spec.App.ClientSecretRef.Name), string(token.Spec.App.ClientSecretRef.Key),
-			string(token.Spec.RefreshTokenRef.Key), string(token.Spec.DeletionPolicy), string(token.Spec.Outputs[0].Format),
+			token.Kind, token.APIVersion, token.Namespace, token.Finalizers[0], token.Spec.App.Host, token.Spec.App.ClientID,
+			token.Spec.App.Ref.Kind, token.Spec.App.Ref.Name, token.Spec.App.ClientSecretRef.Name, token.Spec.App.ClientSecretRef.Key,
+			token.Spec.RefreshTokenRef.Key, string(token.Spec.DeletionPolicy), string(token.Spec.Outputs[0].Format),
 			token.Status.Conditions[0].Type, string(token.Status.Conditions[0].Status), token.Status.Conditions[0].Reason, token.Status.Conditions[1].Message,
 		}
 	}
 	for i, text := range texts(one) {
 		same("what two resources have in common", text, texts(another)[i])
 	}
-	same("the Secret's name", string(one.Spec.Secret.Name), one.Status.SecretName)
+	same("the Secret's name", one.Spec.Secret.Name, one.Status.SecretName)
 	same("the login", one.Name, one.Status.User.Login)
 	if n := cap(one.Status.Conditions); n != 3 {
 		t.Errorf("there is room for %d conditions", n)

@@ -35,14 +35,14 @@ func (s *server) informer(_ toolscache.ListerWatcher, object runtime.Object, res
 		items, changes = s.secrets, s.changes
 	}
 	return toolscache.NewSharedIndexInformer(&toolscache.ListWatch{
-		ListFunc: func(metav1.ListOptions) (runtime.Object, error) {
+		ListWithContextFunc: func(context.Context, metav1.ListOptions) (runtime.Object, error) {
 			list := &corev1.List{ListMeta: metav1.ListMeta{ResourceVersion: "1"}}
 			for _, item := range items {
 				list.Items = append(list.Items, runtime.RawExtension{Object: item.DeepCopyObject()})
 			}
 			return list, nil
 		},
-		WatchFunc: func(options metav1.ListOptions) (watch.Interface, error) {
+		WatchFuncWithContext: func(_ context.Context, options metav1.ListOptions) (watch.Interface, error) {
 			if options.SendInitialEvents != nil {
 				return nil, fmt.Errorf("no streams of lists here")
 			}
