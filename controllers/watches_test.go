@@ -24,6 +24,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/controllers/outputs"
 	"github.com/githubusertoken/github-user-token-operator/controllers/runner"
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
+	"github.com/githubusertoken/github-user-token-operator/controllers/shard"
 	"github.com/githubusertoken/github-user-token-operator/controllers/tokencount"
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 	"github.com/githubusertoken/github-user-token-operator/internal/github"
@@ -90,7 +91,7 @@ func newWatchWorld(t *testing.T) *watchWorld {
 			tokens: tokencount.New(),
 			Client: cluster, APIReader: cluster, Recorder: events.NewFakeRecorder(100), Clock: rotation.SystemClock(),
 			namespaces: allServed{}, memory: remembered, reports: memory.NewSlot[reported](remembered), contests: memory.NewSlot[contests](remembered),
-			queue: &queue{memory: remembered},
+			queue: &queue{memory: remembered}, handover: shard.NewHandover(rotation.SystemClock(), remembered),
 		},
 	}
 	w.setupPace()
