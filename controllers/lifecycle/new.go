@@ -45,7 +45,7 @@ func New(options Options) *Controller {
 	})
 	commits := commits{notes: notes, reporter: options.Reporter, standAside: options.Runner.StandAside, wake: options.Wake}
 	rotator := &rotation.Rotator{
-		Store: ownStore{compared.Store{Store: options.API}, notes}, Exchanger: options.GitHub, Poller: options.GitHub, Codes: options.API, Outbox: options.Outbox,
+		Store: ownStore{compared.Store{Store: options.API}, notes, options.Versions}, Exchanger: options.GitHub, Poller: options.GitHub, Codes: options.API, Outbox: options.Outbox,
 		Clock: options.Clock, Me: options.Holder, NewID: options.NewID, OnRetry: commits.retried,
 		Confirm: seeds.Confirmer{Cache: options.Cache, Clock: options.Clock}.Confirm,
 	}

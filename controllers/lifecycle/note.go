@@ -11,6 +11,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/internal/memory"
 	"github.com/githubusertoken/github-user-token-operator/internal/problem"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
+	"github.com/githubusertoken/github-user-token-operator/internal/rotation/clocks"
 )
 
 // note is what this process remembers of one resource's chain.
@@ -29,14 +30,8 @@ type note struct {
 	seenVersion, ownVersion string
 	// seenUID is the UID of the pair Secret of seenVersion.
 	seenUID string
-	// intent and intentSince say since when this process has been seeing an intent.
-	intent      string
-	intentSince time.Duration
-	// clocked and expiresAt say when the access token of a pair expires by the monotonic clock, and expiresWall when that
-	// is by the wall clock.
-	clocked     tokens
-	expiresAt   time.Duration
-	expiresWall time.Time
+	// clocks run on the pair and its intent.
+	clocks clocks.Clocks
 	// chain is the newest state of the resource's own chain that this process has seen.
 	chain chainSeen
 	// generation is that of the spec that was last looked at as a whole.
@@ -174,37 +169,6 @@ func (m *note) newest(ref rotation.Ref, cached *rotation.Pair, mono time.Duratio
 func (m *note) wasEdited(version string) bool {
 	return m.seenVersion != "" && version != m.seenVersion && version != m.ownVersion
 }
-
-// watchClocks starts the monotonic clocks on what is seen now, and reads them. To do it twice changes nothing.
-func (m *note) watchClocks(pair *rotation.Pair, now time.Time, mono time.Duration) (intentSeen time.Duration, expiresIn *time.Duration) {
-	switch {
-	case pair == nil || pair.Intent == nil:
-		m.intent = ""
-	case m.intent != pair.Intent.ID:
-		m.intent, m.intentSince = pair.Intent.ID, mono
-	}
-	if m.intent != "" {
-		intentSeen = mono - m.intentSince
-	}
-	if pair == nil || !pair.State.Expires() {
-		m.clocked = tokens{}
-		return intentSeen, nil
-	}
-	if m.clocked != tokensOf(&pair.State) {
-		// However wrong the clock was under which it was stored, or is now, no token outlives its lifetime from the
-		// moment on in which it is seen.
-		left := min(pair.State.ExpiresAt.Sub(now), pair.State.ExpiresAt.Sub(pair.State.IssuedAt))
-		m.clocked, m.expiresAt, m.expiresWall = tokensOf(&pair.State), mono+left, now.Add(left)
-	}
-	// As long as the wall clock is not set its time stays the same, so that no status is written for its last digit.
-	if at := now.Add(m.expiresAt - mono); at.Sub(m.expiresWall).Abs() > clockTolerance {
-		m.expiresWall = at
-	}
-	return intentSeen, new(m.expiresWall.Sub(now))
-}
-
-// clockTolerance is how far the two clocks may come apart before the wall clock counts as set.
-const clockTolerance = 2 * time.Second
 
 // fail notes a failure and when to try again: later each time.
 func (n notes) fail(uid types.UID, generation int64, requested string, p problem.Problem, wait backoff.Backoff) *problem.Problem {

@@ -23,8 +23,9 @@ type observer struct {
 		Metadata(ctx context.Context, ref rotation.Ref) (*rotation.Pair, error)
 	}
 	versions interface {
-		// Version is that of seeds.Versions.
+		// Version and Learn are those of seeds.Versions.
 		Version(name types.NamespacedName) (version string, known bool)
+		Learn(name types.NamespacedName, version string)
 	}
 	apps  Apps
 	seeds *seeds.Reader
@@ -96,7 +97,7 @@ func appKey(s *scope.Scope) string {
 func (o *observer) recall(s *scope.Scope, backup *rotation.Pair) {
 	mono := o.clock.Monotonic()
 	o.notes.With(s.Token.UID, func(m *note) {
-		s.Input.IntentSeen, s.Input.ExpiresIn = m.watchClocks(s.Pair, s.Now, mono)
+		s.Input.IntentSeen, s.Input.ExpiresIn = m.clocks.Watch(s.Pair, s.Now, mono)
 		s.Input.Backup = backup != nil && backup.UID != m.backupGone
 		if s.Pair != nil && s.Pair.Controlled && !s.Pair.Deleting && (m.latest == nil || m.isAnother(s.Pair)) {
 			if s.Input.Edited = m.wasEdited(s.Pair.Version); !s.Input.Edited {

@@ -14,7 +14,9 @@ import (
 )
 
 // hiddenPair is a Secret in the pair's place that the cache does not show, since it has no label of ours:
-// somebody else's, or ours without its label. The watch on named Secrets tells when there is none.
+// somebody else's, or ours without its label. Where there is none the watch on named Secrets tells when one comes, so that
+// it is looked for once, however often a resource is looked at before it has a pair. That there is none is advice: the creation of
+// the pair tells.
 func (o *observer) hiddenPair(ctx context.Context, ref rotation.Ref) (*rotation.Pair, error) {
 	name := types.NamespacedName{Namespace: ref.Namespace, Name: ref.Name}
 	if version, known := o.versions.Version(name); known && version == "" {
@@ -22,6 +24,7 @@ func (o *observer) hiddenPair(ctx context.Context, ref rotation.Ref) (*rotation.
 	}
 	hidden, err := o.metadata.Metadata(ctx, ref)
 	if errors.Is(err, rotation.ErrNotFound) {
+		o.versions.Learn(name, "")
 		return nil, nil
 	}
 	if err != nil {

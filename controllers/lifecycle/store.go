@@ -13,16 +13,22 @@ import (
 type ownStore struct {
 	rotation.Store
 
-	notes notes
+	notes    notes
+	versions interface {
+		// Forget is that of seeds.Versions.
+		Forget(name types.NamespacedName)
+	}
 }
 
-// Create implements rotation.Store.
+// Create implements rotation.Store. When it fails a Secret may stand there of which the watch has not told: it is looked for.
 func (s ownStore) Create(ctx context.Context, pair *rotation.Pair) (*rotation.Pair, error) {
 	created, err := s.Store.Create(ctx, pair)
-	if err == nil {
-		s.wrote(pair.Owner, "", created)
+	if err != nil {
+		s.versions.Forget(types.NamespacedName(pair.Ref))
+		return created, err
 	}
-	return created, err
+	s.wrote(pair.Owner, "", created)
+	return created, nil
 }
 
 // Update implements rotation.Store. An update that changes nothing keeps the version, which may be somebody

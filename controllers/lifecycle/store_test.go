@@ -53,7 +53,7 @@ func TestStoreWhichWritesAreTheOperatorsOwn(t *testing.T) {
 			if !c.unknown {
 				n.With(uid, func(m *note) { m.seenVersion, m.ownVersion = seen, own })
 			}
-			store := ownStore{&versions{next: c.becomes, err: c.err}, n}
+			store := ownStore{&versions{next: c.becomes, err: c.err}, n, noVersions{}}
 			next := pairAt(c.over)
 			if c.change != nil {
 				c.change(next)

@@ -34,6 +34,7 @@ func (r *told) Report(_ context.Context, _ *scope.Scope, _ rotation.Decision, re
 type noVersions struct{ seeds.Versions }
 
 func (noVersions) Version(types.NamespacedName) (string, bool) { return "", true }
+func (noVersions) Forget(types.NamespacedName)                 {}
 
 // newTold is a Controller with a pair in its place, and the work that it starts.
 func newTold(t *testing.T) (*world, *told, *runnertest.Queue) {

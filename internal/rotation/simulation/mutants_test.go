@@ -435,7 +435,7 @@ var mutants = []mutant{
 
 	// Rules that the manager and the simulation share outside of the protocol.
 	{
-		"expiry by a clock that was set back not capped", "controllers/lifecycle/note.go",
+		"expiry by a clock that was set back not capped", "internal/rotation/clocks/clocks.go",
 		"		left := min(pair.State.ExpiresAt.Sub(now), pair.State.ExpiresAt.Sub(pair.State.IssuedAt))\n",
 		"		left := min(pair.State.ExpiresAt.Sub(now), pair.State.ExpiresAt.Sub(pair.State.IssuedAt))\n		if broken(`expiry by a clock that was set back not capped`) {\n			left = pair.State.ExpiresAt.Sub(now)\n		}\n",
 	},
