@@ -97,7 +97,7 @@ func (e *exchanges) prepare(ctx context.Context, s *scope.Scope, decision rotati
 // full is the result for a resource that waits for other exchanges to end. When it is tried again is not told: it would be
 // another time at each look, and each look a write.
 func (e *exchanges) full(s *scope.Scope) Result {
-	p := &problem.Problem{Reason: v1alpha1.ReasonExchanging, Message: "Waiting for other exchanges to end."}
+	p := waiting(s, problem.Problem{Reason: v1alpha1.ReasonExchanging, Message: "Waiting for other exchanges to end."})
 	return Result{State: Blocked, Problem: p, RequeueAt: s.Now.Add(placePause)}
 }
 
@@ -143,10 +143,21 @@ func (e *exchanges) turn(s *scope.Scope) (ok bool, p *problem.Problem) {
 	if ok {
 		return true, nil
 	}
-	return false, &problem.Problem{
+	return false, waiting(s, problem.Problem{
 		Reason:  v1alpha1.ReasonRateLimited,
 		Message: "The App's limit of token requests is used up. Resources whose tokens expire first go first.", RetryAt: estimate,
+	})
+}
+
+// waiting is what is told of a resource that waits, for something that tries use up which fail as well: what the last one failed of,
+// as that is what somebody can mend.
+func waiting(s *scope.Scope, p problem.Problem) *problem.Problem {
+	if failed := s.Failure; failed != nil && failed.Reason != v1alpha1.ReasonExchanging {
+		retryAt := p.RetryAt
+		p = *failed
+		p.RetryAt = retryAt
 	}
+	return &p
 }
 
 // prepareImport puts the seed's token into the job, as the seed holds it now, when no other resource owns it. That of a login

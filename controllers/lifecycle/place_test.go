@@ -17,6 +17,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/controllers/runner/runnertest"
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 	"github.com/githubusertoken/github-user-token-operator/controllers/seeds"
+	"github.com/githubusertoken/github-user-token-operator/internal/backoff"
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 	"github.com/githubusertoken/github-user-token-operator/internal/memory"
 	"github.com/githubusertoken/github-user-token-operator/internal/problem"
@@ -117,6 +118,17 @@ type unwatched struct{ seeds.Versions }
 
 func (unwatched) Version(types.NamespacedName) (string, bool) { return "", false }
 func (unwatched) Learn(types.NamespacedName, string)          {}
+
+// In an outage tries that fail use up the App's limit. Who then waits for a turn is told what stands in the way.
+func TestPlaceWhatTriesFailOfIsToldWhileTheTurnIsWaitedFor(t *testing.T) {
+	w, token, work := newCrowd(t)
+	w.limited = true
+	w.notes.fail(token.UID, token.Generation, "", problem.Problem{Reason: v1alpha1.ReasonHostUnreachable, Message: "The host cannot be reached."}, backoff.Backoff{First: time.Second, Max: time.Second})
+	w.clock.pass(time.Minute)
+	if _, err := w.Reconcile(t.Context(), token); err != nil || w.told == nil || w.told.Reason != v1alpha1.ReasonHostUnreachable || w.told.RetryAt.IsZero() || work.Len() != 0 {
+		t.Fatalf("%+v, %v, %d exchanges", w.told, err, work.Len())
+	}
+}
 
 // Who gets no place in the outbox is told why, and asks again, but neither at once nor at the expense of anybody else: no
 // Secret is read for it and no turn at the rate limit used up. When there is a place it is exchanged.
