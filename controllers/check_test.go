@@ -228,3 +228,17 @@ func TestTokenCheckNothingIsCheckedUnlessAskedFor(t *testing.T) {
 	}
 	w.condition("octocat", v1alpha1.ConditionReady, metav1.ConditionTrue, "")
 }
+
+// What has ended a refresh token may have ended the access token as well: nobody is told that it works until it expires.
+func TestTokenCheckTokenThatEndedWithItsRefreshTokenIsNotCalledGood(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{})
+	w.start("octocat")
+	w.account("octocat")
+	w.meter.leap(2 * youngToken)
+	w.gh.RevokeGrant(clientID, "octocat")
+	w.request("octocat", "now")
+	w.condition("octocat", v1alpha1.ConditionAuthorized, metav1.ConditionFalse, v1alpha1.ReasonRefreshTokenRejected)
+	w.condition("octocat", v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonRefreshTokenRejected)
+	w.quiet()
+}

@@ -35,7 +35,10 @@ func TestTokenCheckWhatThereIsToAsk(t *testing.T) {
 		"a dead token is checked, in case GitHub was wrong": {func(w *world) { w.live.State.AccessTokenEnded = true }, asked{interval: 10 * time.Second}},
 		"but nobody asks whose it is":                       {func(w *world) { w.live.State.AccessTokenEnded, w.live.State.User = true, nil }, asked{interval: 10 * time.Second}},
 		"a webhook has told that it is dead":                {func(w *world) { w.live.State.AccessTokenEnded, w.token.Spec.CheckInterval = true, nil }, asked{interval: deadCheck}},
-		"an exchange has ended the token":                   {func(w *world) { w.live.State.Verdict = &rotation.Verdict{Reason: rotation.ReasonReplyLost} }, asked{}},
+		"the refresh token is refused": {func(w *world) {
+			w.live.State.Verdict, w.token.Spec.CheckInterval = &rotation.Verdict{Reason: rotation.ReasonRefreshTokenRejected, Time: w.clock.Now()}, nil
+		}, asked{interval: deadCheck}},
+		"an exchange has ended the token": {func(w *world) { w.live.State.Verdict = &rotation.Verdict{Reason: rotation.ReasonReplyLost} }, asked{}},
 		"an exchange has ended it before its user was known": {func(w *world) {
 			w.live.State.Verdict, w.live.State.User = &rotation.Verdict{Reason: rotation.ReasonReplyLost}, nil
 		}, asked{}},

@@ -45,6 +45,8 @@ type note struct {
 	checkFailures int
 	// refused reports that GitHub refused the last check because of a wrong client secret.
 	refused bool
+	// ended reports that the chain was known to have come to its end when its token was last looked at.
+	ended bool
 	// suspect names the token that GitHub has once said is dead.
 	suspect credential.Fingerprint
 	// barredOnce reports that GitHub has once said that the account may do nothing.
@@ -91,6 +93,10 @@ func due(n note, t target, now time.Duration) (note, work) {
 	if n.every != every {
 		n.every, n.checkAt = every, now+spread(t.owner, every)
 	}
+	if t.ended && !n.ended {
+		n.checkAt = now
+	}
+	n.ended = t.ended
 	if n.suspect != t.token {
 		n.suspect = ""
 	}

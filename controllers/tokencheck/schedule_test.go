@@ -53,6 +53,20 @@ func TestTokenCheckSchedule(t *testing.T) {
 			target: target{interval: 10 * second},
 			want:   note{every: every, checkAt: now + first}, work: work{next: first},
 		},
+		"the token of a chain that has just ended is checked at once": {
+			target: target{interval: 10 * second, ended: true},
+			want:   note{every: every, checkAt: now + callTimeout, ended: true}, work: work{checkToken: true, next: callTimeout},
+		},
+		"also when its next check is not due yet": {
+			note:   note{every: every, checkAt: now + 5*second},
+			target: target{interval: 10 * second, ended: true},
+			want:   note{every: every, checkAt: now + callTimeout, ended: true}, work: work{checkToken: true, next: callTimeout},
+		},
+		"and once": {
+			note:   note{every: every, checkAt: now + 5*second, ended: true},
+			target: target{interval: 10 * second, ended: true},
+			want:   note{every: every, checkAt: now + 5*second, ended: true}, work: work{next: 5 * second},
+		},
 		"a new interval begins anew": {
 			note:   note{every: minute, checkAt: now},
 			target: target{interval: 10 * second},

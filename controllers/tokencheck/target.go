@@ -29,6 +29,8 @@ type target struct {
 	userUnknown bool
 	// knownDead reports that GitHub has said that the token is dead.
 	knownDead bool
+	// ended reports that the chain has come to its end a short while ago, so that a check is what tells whether the token has, too.
+	ended bool
 }
 
 func (t target) uid() types.UID { return types.UID(t.owner.UID) }
@@ -64,9 +66,17 @@ func targetOf(s *scope.Scope) (t target, ok bool) {
 	case !t.knownDead && isDead:
 		// There is nothing to ask: an exchange has ended the token.
 	case s.Token.Spec.CheckInterval != nil:
-		t.interval = s.Token.Spec.CheckInterval.Duration
+		t.interval, t.ended = s.Token.Spec.CheckInterval.Duration, endedLately(s, state)
 	case t.knownDead:
 		t.interval = deadCheck // A webhook has told; a mistake is to be noticed all the same.
+	case state.Verdict != nil:
+		t.interval, t.ended = deadCheck, endedLately(s, state) // What ended the refresh token may have ended this one: nobody is to be told that it works.
 	}
 	return t, t.userUnknown || t.interval > 0
+}
+
+// endedLately reports that a chain has come to its end since the last check that its end alone would call for. Others are not asked about
+// all at once when the operator starts.
+func endedLately(s *scope.Scope, state *rotation.State) bool {
+	return state.Verdict != nil && s.Now.Sub(state.Verdict.Time) < deadCheck
 }
