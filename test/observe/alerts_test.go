@@ -107,6 +107,7 @@ func scenarios() []scenario {
 			condition("Ready", "True", "TokenValid"): "1x30", condition("Ready", "False", "RefreshTokenRejected"): "_x30 1x170",
 		}), moments: []moment{
 			{"29m", []string{alert("GitHubUserTokenHumanNeeded", "warning", of("RefreshTokenRejected"))}},
+			{"33m", []string{alert("GitHubUserTokenHumanNeeded", "warning", of("RefreshTokenRejected"))}},
 			{"45m", []string{alert("GitHubUserTokenHumanNeeded", "critical", of("RefreshTokenRejected"))}},
 		}},
 		{name: "a new resource waits for its first login", series: pending, moments: []moment{
