@@ -27,6 +27,8 @@ type Options struct {
 	Named func(types.NamespacedName) bool
 	// Marks are a hash of what a Secret's metadata tells those who name it as their own: whose it is. Default: none.
 	Marks func(metav1.Object) uint64
+	// Cached reports whether a cache tells of the Secret as well, so that it is no news when it is found. Default: none does.
+	Cached func(metav1.Object) bool
 	// Changed is called for each change of a Secret that is named, from the goroutine of a namespace's watch.
 	Changed func(context.Context, Change)
 	// Sleep returns after the given time, or earlier with the context's error. Default: by the real clock.
@@ -66,6 +68,9 @@ func New(options Options) *Watch {
 	}
 	if options.Marks == nil {
 		options.Marks = func(metav1.Object) uint64 { return 0 }
+	}
+	if options.Cached == nil {
+		options.Cached = func(metav1.Object) bool { return false }
 	}
 	if options.Sleep == nil {
 		options.Sleep = rotation.SystemClock().Sleep
@@ -160,7 +165,7 @@ func (w *Watch) see(ctx context.Context, kind watch.EventType, meta *metav1.Part
 			change.Controller = controller.UID
 		}
 	}
-	if w.versions.set(name, current, &change) {
+	if w.versions.set(name, current, &change) && !(change.First && w.options.Cached(meta)) {
 		w.options.Changed(ctx, change)
 	}
 }

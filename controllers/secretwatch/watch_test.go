@@ -137,6 +137,7 @@ func newFixture(named ...string) *fixture {
 		Client: f.server,
 		Named:  func(name types.NamespacedName) bool { return name.Namespace == "team-a" && f.named[name.Name] },
 		Marks:  func(object metav1.Object) uint64 { return uint64(len(object.GetLabels())) },
+		Cached: func(object metav1.Object) bool { return object.GetLabels()["cached"] != "" },
 		Changed: func(_ context.Context, change Change) {
 			f.changed = append(f.changed, change.Name.Name)
 			f.last = change
@@ -190,6 +191,27 @@ func TestSecretWatchTellsChangesOfNamedSecretsOnly(t *testing.T) {
 			})
 		})
 	}
+}
+
+// What is found is told once. A change of it is told here as well, since it may be for others than the cache tells.
+func TestSecretWatchTellsNobodyOfWhatACacheTellsAtAStart(t *testing.T) {
+	run(t, func(t *testing.T, f *fixture, stream *watch.FakeWatcher) {
+		found := secret("seed", "1")
+		found.Labels = map[string]string{"cached": "yes"}
+		stream.Add(found)
+		synctest.Wait()
+		f.expect(t, "seed", "uid-of-seed/1", true)
+		if len(f.changed) > 0 {
+			t.Errorf("told %v", f.changed)
+		}
+		changed := found.DeepCopy()
+		changed.ResourceVersion = "2"
+		stream.Modify(changed)
+		synctest.Wait()
+		if len(f.changed) != 1 || f.last.First {
+			t.Errorf("told %v, %+v", f.changed, f.last)
+		}
+	})
 }
 
 func TestSecretWatchTellsWhetherTheMarksHaveChanged(t *testing.T) {
