@@ -190,7 +190,7 @@ hostile: need-go control-plane ## Let a tenant with 10,000 resources, and then a
 	$(GO) test ./test/hostile -count=1 -timeout 3h -v -args $(HOSTILE_LONG) $(HOSTILE_ARGS)
 
 BENCH_ARGS ?=
-BENCH_LONG = -parts=renewal,issue,steady,rest,upgrade,deletion -rounds=3 -burst=1000 -rates=5,20,50 -sizes=1000,10000,100000 -upgrade=10000 -deletion=1000 -figures
+BENCH_LONG = -parts=renewal,issue,steady,rest,upgrade,deletion,recovery -rounds=3 -burst=1000 -rates=5,20,50 -sizes=1000,10000,100000 -upgrade=10000 -deletion=1000 -recovery=10000 -recovery-rate=100 -figures
 .PHONY: bench
 bench: need-go control-plane ## Measure the operator against the API server that it writes to, beside a plain client (BENCH_ARGS="-parts renewal,issue -burst 300", "-benchstat FILE").
 	$(GO) test ./test/bench -count=1 -timeout 3h -v -args $(BENCH_LONG) $(BENCH_ARGS)

@@ -105,8 +105,8 @@ func prepare(ctx context.Context) error {
 	return makeTemplates(ctx, func() error { return useOperator(ctx, 0) })
 }
 
-// useOperator starts an operator with a limit of token requests an hour for each App; 0 is none. It is the one that is started
-// and stopped from then on.
+// useOperator starts an operator with a limit of token requests an hour for each App; 0 is none. Apps have it from the start, as those
+// of an operator that has run for a while. It is the one that is started and stopped from then on.
 func useOperator(ctx context.Context, perHour int) error {
 	return the.stage.StartOperator(ctx,
 		// A start need not wait for the former one's lease.
@@ -114,6 +114,7 @@ func useOperator(ctx context.Context, perHour int) error {
 		"--metrics-secure=false",
 		"--allowed-hosts="+the.stage.GitHub.Host(),
 		fmt.Sprintf("--token-requests-per-hour=%d", perHour),
+		fmt.Sprintf("--unproven-app-requests-per-hour=%d", max(1, perHour)),
 		"--pprof-bind-address="+the.debug,
 	)
 }

@@ -1,19 +1,23 @@
 package bench
 
 import (
-	"cmp"
+	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
+	"net/http"
 	"slices"
 	"testing"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/hack/demo/stage"
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 	"github.com/githubusertoken/github-user-token-operator/internal/github"
+	"github.com/githubusertoken/github-user-token-operator/internal/github/githubtest"
 	"github.com/githubusertoken/github-user-token-operator/test/suite"
 )
 
@@ -35,13 +39,84 @@ func recoveryAppsOf() (apps []stage.App) {
 	return apps
 }
 
-// GitHub was away for two hours, and everything is overdue. Each namespace is served in the order of expiry, as fast as the limits
-// of the Apps allow, and who waits is told so.
+// GitHub was away, and much is overdue by up to two hours. Each is served once, each namespace in the order of expiry as fast as the
+// limits of the Apps allow, and who waits is told when it will be its turn.
 func TestBenchRecovery(t *testing.T) {
 	if !asked(t, "recovery") {
 		return
 	}
-	n, perHour := settings.recovery, settings.recoveryRate*3600/recoveryApps
+	n := settings.recovery
+	f := overdue(t, n)
+	check(t, f.store(t.Context()))
+	check(t, the.audit.skip())
+	calls := newWatchdog(theOperator, f.subjects)
+	outage(t, http.MethodPost)
+	check(t, useOperator(t.Context(), settings.recoveryRate*3600/recoveryApps))
+	tried := func() (tried int) {
+		for _, cycle := range calls.subjects {
+			if !cycle.fenced.IsZero() {
+				tried++
+			}
+		}
+		return tried
+	}
+	await(t, "some to be tried in vain", calls, func() bool { return tried() >= min(20, n/3) })
+	results.tell("recovery: writes while GitHub is away", n, float64(calls.writes())/float64(tried()), "each that was tried", "")
+
+	began := time.Now()
+	outage(t, http.MethodDelete)
+	before, served, told := tried(), []*subject(nil), ""
+	last := slices.MaxFunc(f.subjects, func(a, b *subject) int { return a.state.ExpiresAt.Compare(b.state.ExpiresAt) })
+	for end := time.Now().Add(10*time.Minute + 3*time.Duration(n)*time.Second/time.Duration(settings.recoveryRate)); len(served) < n; time.Sleep(time.Second) {
+		if time.Now().After(end) {
+			t.Fatalf("%d of %d have been served; the end of the operator's log:\n%s", len(served), n, the.stage.Operator.LogTail())
+		}
+		if served = f.served(t); told == "" && !slices.Contains(served, last) {
+			told = toldWhen(t, last)
+		}
+	}
+	took := time.Since(began)
+	suite.Eventually(t, time.Minute, "the last status", func() (bool, string) {
+		done := f.reported(t)
+		return done == n, fmt.Sprintf("%d of %d", done, n)
+	})
+	check(t, the.audit.read(calls.saw))
+	results.tell("recovery: refreshes", n, float64(n)/took.Seconds(), "a second", fmt.Sprintf("%d Apps have %d a second together", recoveryApps, settings.recoveryRate))
+	results.tell("recovery: overtaken by one of the namespace and App that expires a minute later or more", n, float64(len(overtaken(served)))/float64(n), "of all", fmt.Sprintf("%d had been tried in vain", before))
+	results.tell("recovery: writes", n, float64(calls.writes())/float64(n), "each", fmt.Sprintf("and %.1f reads, %d events", float64(calls.reads())/float64(n), calls.events()))
+	if told == "" {
+		t.Error("the last one was not told when it would be its turn")
+	}
+	t.Logf("the last one was told meanwhile: %s", told)
+	// What was tried in vain comes back after a while of its own.
+	late := slices.DeleteFunc(overtaken(served), func(s *subject) bool { return !calls.subjects[s.key()].fenced.After(began) })
+	if len(late) > 0 {
+		t.Errorf("%d were overtaken by some of their namespace and App that expire later, %s among them", len(late), late[0].key())
+	}
+	check(t, stopOperator(t.Context()))
+	check(t, f.remove(t.Context()))
+	check(t, useOperator(t.Context(), 0))
+	check(t, stopOperator(t.Context()))
+}
+
+// outage has GitHub answer that it is not available, or ends that.
+func outage(t *testing.T, method string) {
+	t.Helper()
+	text, err := json.Marshal(githubtest.FaultRequest{Preset: "unavailable", Count: -1})
+	check(t, err)
+	request, err := http.NewRequestWithContext(t.Context(), method, the.stage.GitHub.Admin()+"/faults", bytes.NewReader(text))
+	check(t, err)
+	request.Header.Set("Content-Type", "application/json")
+	response, err := http.DefaultClient.Do(request)
+	check(t, err)
+	if check(t, response.Body.Close()); response.StatusCode >= 300 {
+		t.Fatalf("%s of a fault: %s", method, response.Status)
+	}
+}
+
+// overdue are resources of all the Apps, the last of which was due just now and the first two hours ago.
+func overdue(t *testing.T, n int) *field {
+	t.Helper()
 	f, err := newField(t.Context(), &the.left, n)
 	check(t, err)
 	check(t, each(t.Context(), f.subjects, 8, func(ctx context.Context, s *subject) (err error) {
@@ -52,44 +127,49 @@ func TestBenchRecovery(t *testing.T) {
 	for i, s := range f.subjects {
 		s.holds(credential.NewAccessToken(junk("ghu_", 36)), s.spends, now.Add(-away*time.Duration(n-i)/time.Duration(n)))
 	}
-	check(t, f.store(t.Context()))
-	check(t, the.audit.skip())
+	return f
+}
 
-	the.stage.DenyEgress(true)
-	check(t, useOperator(t.Context(), perHour))
-	_, err = settled(t.Context())
-	check(t, err)
-	calls := newWatchdog(theOperator, f.subjects)
-	check(t, the.audit.read(func(event suite.AuditEvent) { calls.saw(event) }))
-	results.tell("statuses while GitHub is away", n, float64(calls.writes())/float64(n), "writes each", "")
-
-	calls = newWatchdog(theOperator, f.subjects)
-	began := time.Now()
-	the.stage.DenyEgress(false)
-	newest := f.subjects[n-1]
-	told := ""
-	await(t, "the recovery", calls, func() bool {
-		if told == "" && calls.reported > n/3 && calls.subjects[newest.key()].fenced.IsZero() {
-			told = toldOf(t, newest)
-		}
-		return calls.reported == n
-	})
-	served := slices.SortedFunc(slices.Values(f.subjects), func(a, b *subject) int {
-		return calls.subjects[a.key()].fenced.Compare(calls.subjects[b.key()].fenced)
-	})
-	first, last := calls.subjects[served[0].key()].fenced, calls.subjects[served[n-1].key()].stored
-	rate := float64(n) / last.Sub(first).Seconds()
-	results.tell("recovery: first exchange after GitHub is back", n, first.Sub(began).Seconds(), "s", "")
-	results.tell("recovery: refreshes", n, rate, "a second", fmt.Sprintf("%d Apps have %d a second together", recoveryApps, settings.recoveryRate))
-	results.tell("recovery: overtaken by one of the namespace and App that expires a minute later or more", n, overtaken(served), "of all", "")
-	results.tell("recovery: writes", n, float64(calls.writes())/float64(n), "each", fmt.Sprintf("and %.1f reads, %d events", float64(calls.reads())/float64(n), calls.events()))
-	if told != "" {
-		t.Logf("the last one was told meanwhile: %s", told)
+// served are the subjects whose token GitHub has exchanged, in that order. None may be presented after that.
+func (f *field) served(t *testing.T) (served []*subject) {
+	t.Helper()
+	of := map[string]*subject{}
+	for _, s := range f.subjects {
+		of[string(s.spends.Fingerprint())] = s
 	}
-	check(t, stopOperator(t.Context()))
-	check(t, f.remove(t.Context()))
-	check(t, useOperator(t.Context(), 0))
-	check(t, stopOperator(t.Context()))
+	all, err := the.stage.GitHub.Presentations(t.Context())
+	check(t, err)
+	for _, p := range all {
+		switch s := of[p.Fingerprint]; {
+		case s == nil:
+		case p.AfterSuccess:
+			t.Fatalf("the token of %s was presented once more after it had been exchanged", s.key())
+		case p.Outcome == githubtest.Committed:
+			served = append(served, s)
+		}
+	}
+	return served
+}
+
+// reported is of how many subjects the status tells of one more refresh.
+func (f *field) reported(t *testing.T) (reported int) {
+	t.Helper()
+	counts := map[client.ObjectKey]int64{}
+	for i := range min(spaces, len(f.subjects)) {
+		var all v1alpha1.GitHubUserTokenList
+		check(t, the.admin.List(t.Context(), &all, client.InNamespace(f.namespace(i))))
+		for _, now := range all.Items {
+			if meta.IsStatusConditionTrue(now.Status.Conditions, v1alpha1.ConditionReady) {
+				counts[client.ObjectKeyFromObject(&now)] = int64(now.Status.RefreshCount)
+			}
+		}
+	}
+	for _, s := range f.subjects {
+		if counts[s.key()] == int64(s.state.RefreshCount)+1 {
+			reported++
+		}
+	}
+	return reported
 }
 
 // useApp gives a subject one of the Apps, by its number. It returns the App's client ID.
@@ -100,30 +180,28 @@ func (s *subject) useApp(of func(int) string) string {
 	return id
 }
 
-// overtaken is the share of the subjects before which one was served that has the same namespace and App and expires a minute or
-// more later.
-func overtaken(served []*subject) float64 {
-	latest, late := map[string]time.Time{}, 0
+// overtaken are the subjects before which one was served that has the same namespace and App and expires a minute or more later.
+func overtaken(served []*subject) (late []*subject) {
+	latest := map[string]time.Time{}
 	for _, s := range served {
 		queue := s.resource.Namespace + " " + s.state.App
-		if latest[queue].Sub(s.due) >= time.Minute {
-			late++
+		expiry := s.state.ExpiresAt
+		if latest[queue].Sub(expiry) >= time.Minute {
+			late = append(late, s)
 		}
-		latest[queue] = slices.MaxFunc([]time.Time{latest[queue], s.due}, time.Time.Compare)
+		latest[queue] = slices.MaxFunc([]time.Time{latest[queue], expiry}, time.Time.Compare)
 	}
-	return float64(late) / float64(len(served))
+	return late
 }
 
-// toldOf is what the status of a subject says of its refresh.
-func toldOf(t *testing.T, s *subject) string {
+// toldWhen is what the status of a subject says of its turn at the rate limit; empty when it names no time.
+func toldWhen(t *testing.T, s *subject) string {
 	t.Helper()
 	var now v1alpha1.GitHubUserToken
 	check(t, the.admin.Get(t.Context(), s.key(), &now))
-	text := ""
-	for _, kind := range []string{v1alpha1.ConditionReady, v1alpha1.ConditionReconciling} {
-		if c := meta.FindStatusCondition(now.Status.Conditions, kind); c != nil {
-			text += fmt.Sprintf("%s %s: %s ", kind, cmp.Or(c.Reason, string(c.Status)), c.Message)
-		}
+	c := meta.FindStatusCondition(now.Status.Conditions, v1alpha1.ConditionReconciling)
+	if c == nil || c.Reason != v1alpha1.ReasonRateLimited || now.Status.NextRefreshTime == nil {
+		return ""
 	}
-	return text
+	return fmt.Sprintf("%s, at %s: %s", c.Reason, now.Status.NextRefreshTime.UTC().Format(time.TimeOnly), c.Message)
 }
