@@ -136,7 +136,7 @@ func New(mgr manager.Manager, options Options) (*Reconciler, error) {
 	api := clusterAPI{store, r.mayHold, r.held}
 	r.setupApps(options, api, watch, untrusted)
 	r.lifecycle = lifecycle.New(lifecycle.Options{
-		Cache: clusterCache{r.Client, options.Watched}, Apps: r.apps, API: api, Versions: watch, GitHub: options.GitHub, Limiter: r.Limiter, RevocationLimiter: revocations, RESTLimiter: untrusted,
+		Cache: clusterCache{r.Client, options.Watched}, Apps: r.apps, API: api, Versions: watch, GitHub: provingGitHub{options.GitHub, r.Limiter.Succeeded}, Limiter: r.Limiter, RevocationLimiter: revocations, RESTLimiter: untrusted,
 		Outbox: options.Outbox, Clock: options.Clock, Reporter: reporter{r}, Memory: remembered, Holder: options.Holder, NewID: options.NewID,
 		Runner: r.Runner, CheckRunner: checkRunner, Wake: r.queue.add, Freed: r.tokenFreed, Log: mgr.GetLogger(),
 	})

@@ -145,7 +145,7 @@ func (e *exchanges) turn(s *scope.Scope) (ok bool, p *problem.Problem) {
 	}
 	return false, waiting(s, problem.Problem{
 		Reason:  v1alpha1.ReasonRateLimited,
-		Message: "The App's limit of token requests is used up. Resources whose tokens expire first go first.", RetryAt: estimate,
+		Message: "The App's limit of token requests is used up, or the one that it shares until GitHub has once answered it with success since the operator started. Resources whose tokens expire first go first.", RetryAt: estimate,
 	})
 }
 
