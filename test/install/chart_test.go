@@ -384,7 +384,7 @@ func TestChartValuesShowInObjects(t *testing.T) {
 		`walls: {enabled: true, clientIDs: [a, b]}`:                                                   "clientIDs: a,b",
 		`sharding: {wall: {enabled: true, groups: [a, "b:c"]}}`:                                       "expression: '[''a'', ''b:c'']'",
 		`sharding: {wall: {enabled: true}, key: example.com/shard}`:                                   "label example.com/shard says",
-		`sharding: {shards: [{name: one, limitShare: 50%}]}`:                                          "- --watch-label-selector=sharding.fluxcd.io/key!=one",
+		`sharding: {limitShare: 50%, shards: [{name: one, limitShare: 50%}]}`:                         "- --watch-label-selector=sharding.fluxcd.io/key!=one",
 		`sharding: {limitShare: 1/2, shards: [{name: one, limitShare: 50%}], key: example.com/shard}`: "- --watch-label-selector=example.com/shard=one\n        - --github-limit-share=50%",
 		`crds: {keep: true}`: "helm.sh/resource-policy: keep",
 	} {
@@ -442,6 +442,7 @@ func TestChartRefusesWhatItDoesNotKnow(t *testing.T) {
 		`{namespaces: [team-a], serviceMonitor: {enabled: true}}`:                                           "wants metrics.enabled",
 		`metrics: {enabled: false, certManager: {enabled: true}}`:                                           "wants metrics.enabled",
 		`{serviceMonitor: {enabled: true, namespace: monitoring}, metrics: {certManager: {enabled: true}}}`: "wants serviceMonitor.tlsConfig",
+		`sharding: {shards: [{name: one, limitShare: 50%}]}`:                                                "give the main deployment its part",
 	} {
 		if _, _, err := template(t, release{Values: values}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want something about %q", values, err, want)

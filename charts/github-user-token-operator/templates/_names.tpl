@@ -68,15 +68,3 @@ name of a further deployment, empty for the main one.
 {{- end -}}
 {{- end -}}
 {{- end -}}
-
-{{/* operator.leases are the names of the leases of all deployments: shard.Selector.LeaseName. */}}
-{{- define "operator.leases" -}}
-{{- $root := . -}}
-- github-user-token-operator
-{{- if .Values.sharding.shards }}
-- github-user-token-operator-{{ include "operator.selector" (dict "root" $root "shard" "") | sha256sum | trunc 10 }}
-{{- range .Values.sharding.shards }}
-- github-user-token-operator-{{ include "operator.selector" (dict "root" $root "shard" .name) | sha256sum | trunc 10 }}
-{{- end }}
-{{- end }}
-{{- end -}}

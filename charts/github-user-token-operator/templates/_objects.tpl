@@ -30,9 +30,6 @@ whatever refers to another object of the release. Takes a dict: root; object; op
 {{- if eq $metadata.name "github-user-token-operator" -}}
 {{- $_ := set $metadata "name" (include "operator.fullname" $root) -}}
 {{- end -}}
-{{- if and (eq $kind "Role") (hasSuffix "-leader-election" $metadata.name) -}}
-{{- $_ := set (index $object.rules 1) "resourceNames" (include "operator.leases" $root | fromYamlArray) -}}
-{{- end -}}
 {{- if not (has $kind (list "CustomResourceDefinition" "ClusterRole" "ClusterRoleBinding" "FlowSchema" "PriorityLevelConfiguration" "ValidatingAdmissionPolicy" "ValidatingAdmissionPolicyBinding")) -}}
 {{- $_ := set $metadata "namespace" (default $root.Release.Namespace .namespace) -}}
 {{- end -}}
