@@ -69,7 +69,7 @@ func (o *Outbox) ready() error {
 		name := o.nextSpare()
 		if err := o.files.Write(o.path(name), make([]byte, slotSize)); err != nil {
 			_ = o.files.Remove(o.path(name))
-			return fmt.Errorf("the outbox has no room for a reply: %w", err)
+			return fmt.Errorf("the outbox cannot keep a reply: %w", err)
 		}
 		o.spares = append(o.spares, name)
 	}
