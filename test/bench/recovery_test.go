@@ -66,7 +66,7 @@ func TestBenchRecovery(t *testing.T) {
 	began := time.Now()
 	outage(t, http.MethodDelete)
 	before, served, told := tried(), []*subject(nil), ""
-	last := slices.MaxFunc(f.subjects, func(a, b *subject) int { return a.state.ExpiresAt.Compare(b.state.ExpiresAt) })
+	last := f.subjects[n-1]
 	for end := time.Now().Add(10*time.Minute + 3*time.Duration(n)*time.Second/time.Duration(settings.recoveryRate)); len(served) < n; time.Sleep(time.Second) {
 		if time.Now().After(end) {
 			t.Fatalf("%d of %d have been served; the end of the operator's log:\n%s", len(served), n, the.stage.Operator.LogTail())
@@ -114,7 +114,8 @@ func outage(t *testing.T, method string) {
 	}
 }
 
-// overdue are resources of all the Apps, the last of which was due just now and the first two hours ago.
+// overdue are resources of all the Apps, in the order in which their tokens expire. Refreshes are due at times that differ in that by
+// some minutes: the last of them just now, and the first two hours ago.
 func overdue(t *testing.T, n int) *field {
 	t.Helper()
 	f, err := newField(t.Context(), &the.left, n)
@@ -123,9 +124,14 @@ func overdue(t *testing.T, n int) *field {
 		s.spends, err = the.stage.GitHub.Login(ctx, s.useApp(recoveryClient), s.resource.Namespace+"-"+s.resource.Name)
 		return err
 	}))
-	now := time.Now()
+	now, ahead := time.Now(), lifetime
+	for _, s := range f.subjects {
+		s.holds(credential.NewAccessToken(junk("ghu_", 36)), s.spends, now)
+		ahead = min(ahead, s.state.ExpiresAt.Sub(now))
+	}
 	for i, s := range f.subjects {
-		s.holds(credential.NewAccessToken(junk("ghu_", 36)), s.spends, now.Add(-away*time.Duration(n-i)/time.Duration(n)))
+		expiry := now.Add(ahead - away*time.Duration(n-1-i)/time.Duration(n))
+		s.holds(credential.NewAccessToken(junk("ghu_", 36)), s.spends, now.Add(expiry.Sub(s.state.ExpiresAt)))
 	}
 	return f
 }
