@@ -165,7 +165,7 @@ func (w *Watch) see(ctx context.Context, kind watch.EventType, meta *metav1.Part
 			change.Controller = controller.UID
 		}
 	}
-	if w.versions.set(name, current, &change) && !(change.First && w.options.Cached(meta)) {
+	if w.versions.set(name, current, &change) && (!change.First || !w.options.Cached(meta)) {
 		w.options.Changed(ctx, change)
 	}
 }
