@@ -220,6 +220,12 @@ e2e: need-e2e need-node control-plane node ## Run the end-to-end tests on a real
 build: ## Build the manager, static, as bin/manager.
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o bin/manager .
 
+.PHONY: kubectl-ghut
+kubectl-ghut: ## Build the kubectl plugin, static, as bin/kubectl-ghut, and the script by which kubectl completes it beside it.
+	CGO_ENABLED=0 $(GO) build -C cmd/kubectl-ghut -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o $(BIN)/kubectl-ghut .
+	bin/kubectl-ghut completion kubectl >bin/kubectl_complete-ghut
+	chmod +x bin/kubectl_complete-ghut
+
 .PHONY: run
 run: ## Run the manager against the cluster of the current kubeconfig (ARGS: its flags).
 	$(GO) run . $(if $(ARGS),$(ARGS),--outbox-dir=/dev/shm/github-user-token-outbox)

@@ -1,0 +1,191 @@
+package commands
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/cmd/kubectl-ghut/internal/cluster"
+	"github.com/githubusertoken/github-user-token-operator/cmd/kubectl-ghut/internal/login"
+	"github.com/githubusertoken/github-user-token-operator/cmd/kubectl-ghut/internal/qr"
+	"github.com/githubusertoken/github-user-token-operator/cmd/kubectl-ghut/internal/standing"
+)
+
+// lookEvery is how often a command that waits looks at the resource, and silentAfter after how long it says that nothing happens.
+const (
+	lookEvery   = time.Second
+	silentAfter = 30 * time.Second
+)
+
+type loginOptions struct {
+	create          bool
+	new             login.New
+	noBrowser, noQR bool
+	timeout         time.Duration
+}
+
+func newLogin(e *environment) *cobra.Command {
+	var o loginOptions
+	cmd := oneName(e, &cobra.Command{
+		Use:   "login NAME",
+		Short: "Log in to GitHub for a resource, which has a token then",
+		Long: `Log in to GitHub for a resource, which has a token then.
+
+By the device flow: the command shows a code, opens the page of GitHub where it is entered, and waits until you have done so. If
+the codes of before have ended, it asks the operator for another. No token comes to this machine.
+
+With --create the resource is made first:
+
+  kubectl ghut login octocat --create --app Iv23liEXAMPLE --account octocat`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ctx, cancel := context.WithTimeoutCause(cmd.Context(), o.timeout, fmt.Errorf("it has taken longer than --timeout, %s", o.timeout))
+			defer cancel()
+			return e.login(ctx, args[0], o)
+		},
+	})
+	flags := cmd.Flags()
+	flags.BoolVar(&o.create, "create", false, "make the resource if there is none")
+	flags.StringVar(&o.new.App, "app", "", "with --create: the App, by its client ID, githubapp/NAME or clustergithubapp/NAME")
+	flags.StringVar(&o.new.Host, "host", "", "with --create and a client ID: the host of the App (default github.com)")
+	flags.StringVar(&o.new.ClientSecret, "client-secret", "", "with --create and a client ID: the name of the Secret with the App's client secret")
+	flags.StringVar(&o.new.Account, "account", "", "with --create: the login of the account, so that no other is taken")
+	flags.StringVar(&o.new.Secret, "secret", "", "with --create: the name of the Secret for the token (default NAME)")
+	flags.BoolVar(&o.noBrowser, "no-browser", false, "open no browser")
+	flags.BoolVar(&o.noQR, "no-qr", false, "draw no QR code")
+	flags.DurationVar(&o.timeout, "timeout", 20*time.Minute, "how long to wait for you")
+	return cmd
+}
+
+func (e *environment) login(ctx context.Context, name string, o loginOptions) error {
+	c, err := e.connect()
+	if err != nil {
+		return err
+	}
+	token, err := e.resourceToLogIn(ctx, c, name, o)
+	if err != nil {
+		return err
+	}
+	if !token.Spec.HasLoginMethod(v1alpha1.LoginMethodDeviceFlow) {
+		return &exitError{2, errors.New(noMethod(token))}
+	}
+	return e.loginByDevice(ctx, c, token, o)
+}
+
+// resourceToLogIn reads the resource, and makes it first if that is wanted.
+func (e *environment) resourceToLogIn(ctx context.Context, c *cluster.Cluster, name string, o loginOptions) (*v1alpha1.GitHubUserToken, error) {
+	if !o.create {
+		if o.new != (login.New{}) {
+			return nil, errors.New("--app, --host, --client-secret, --account and --secret go with --create")
+		}
+		return c.Token(ctx, name)
+	}
+	o.new.Namespace, o.new.Name, o.new.Method = c.Namespace, name, v1alpha1.LoginMethodDeviceFlow
+	wanted, err := o.new.Resource()
+	if err != nil {
+		return nil, err
+	}
+	made := wanted.DeepCopy()
+	err = c.Create(ctx, made)
+	if !apierrors.IsAlreadyExists(err) {
+		if err == nil {
+			e.say("Created the GitHubUserToken %s in namespace %s.", name, c.Namespace)
+		}
+		return made, err
+	}
+	there, err := c.Token(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	if differs := o.new.Differs(wanted, there); differs != "" {
+		return nil, fmt.Errorf("there is a GitHubUserToken %s in namespace %s already, with %s: edit it, or choose another name", name, c.Namespace, differs)
+	}
+	return there, nil
+}
+
+// noMethod says how a resource lets nobody log in, and what to do about it.
+func noMethod(token *v1alpha1.GitHubUserToken) string {
+	text := fmt.Sprintf("%s lets nobody log in by the device flow. To allow it: kubectl -n %s patch ghut %s --type merge -p '{\"spec\":{\"login\":{\"methods\":[\"DeviceFlow\"]}}}'",
+		token.Name, token.Namespace, token.Name)
+	if ref := token.Spec.RefreshTokenRef; ref != nil {
+		text += fmt.Sprintf("; or put a refresh token into the Secret %s", ref.Name)
+	}
+	return text
+}
+
+func (e *environment) loginByDevice(ctx context.Context, c *cluster.Cluster, token *v1alpha1.GitHubUserToken, o loginOptions) error {
+	flow := &login.Device{}
+	begun, hinted := e.now(), false
+	for {
+		step, text := flow.Next(token, e.now())
+		switch step {
+		case login.Show:
+			e.showCode(ctx, token, o)
+			hinted = true
+		case login.Ask:
+			if err := e.askForRefresh(ctx, c, token); err != nil {
+				return err
+			}
+			e.say("No code is offered any more. Asked the operator for another.")
+		case login.Done:
+			e.print("%s", text)
+			return nil
+		case login.Fail:
+			return &exitError{failCode(token, e.now()), errors.New(text)}
+		}
+		if !hinted && e.now().Sub(begun) > silentAfter {
+			e.say("Nothing has happened yet. Is the operator at work? kubectl ghut check")
+			hinted = true
+		}
+		var err error
+		if token, err = e.lookAgain(ctx, c, token); err != nil {
+			return err
+		}
+	}
+}
+
+// lookAgain reads a resource anew after a moment. One that was replaced meanwhile is another resource.
+func (e *environment) lookAgain(ctx context.Context, c *cluster.Cluster, token *v1alpha1.GitHubUserToken) (*v1alpha1.GitHubUserToken, error) {
+	if err := e.sleep(ctx, lookEvery); err != nil {
+		return nil, err
+	}
+	next, err := c.Token(ctx, token.Name)
+	if err != nil {
+		return nil, err
+	}
+	if next.UID != token.UID {
+		return nil, fmt.Errorf("%s was deleted and made anew meanwhile", token.Name)
+	}
+	return next, nil
+}
+
+// failCode is the exit code of a command that has failed for the state of a resource: never 0.
+func failCode(token *v1alpha1.GitHubUserToken, now time.Time) int {
+	return max(1, standing.StateOf(token, now).ExitCode())
+}
+
+// showCode shows the code, on standard error whatever is piped where, and brings the page.
+func (e *environment) showCode(ctx context.Context, token *v1alpha1.GitHubUserToken, o loginOptions) {
+	code := token.Status.Authorization
+	as := ""
+	if wanted := login.Wanted(token); wanted != "" {
+		as = ", signed in as " + wanted
+	}
+	e.say("\nOpen %s%s,\nand enter the code\n\n    %s\n", code.VerificationURI, as, code.UserCode)
+	e.say("It is good until %s. Enter only a code that you have asked for yourself.", code.ExpirationTime.UTC().Format("15:04:05Z"))
+	if !o.noQR && e.errIsTerminal() {
+		if drawn, err := qr.Draw(code.VerificationURI); err == nil {
+			e.say("%s", drawn)
+		}
+	}
+	if !o.noBrowser {
+		if err := e.openBrowser(ctx, code.VerificationURI); err != nil {
+			e.say("No browser was opened: %v.", err)
+		}
+	}
+	e.say("Waiting for you …")
+}

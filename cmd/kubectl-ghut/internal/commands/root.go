@@ -1,0 +1,91 @@
+package commands
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/signal"
+	"regexp"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/githubusertoken/github-user-token-operator/internal/credential"
+)
+
+// exitError ends the plugin with a code of its own. Its message, if there is one, is printed.
+type exitError struct {
+	code int
+	err  error
+}
+
+func (e *exitError) Error() string {
+	if e.err == nil {
+		return ""
+	}
+	return e.err.Error()
+}
+func (e *exitError) Unwrap() error { return e.err }
+
+// exit ends with a code; nil for 0.
+func exit(code int) error {
+	if code == 0 {
+		return nil
+	}
+	return &exitError{code: code}
+}
+
+// tokenOfGitHub begins as all tokens of GitHub do.
+var tokenOfGitHub = regexp.MustCompile(`(gh[a-z]|github_pat)_[A-Za-z0-9+/=_.~-]{4,}`)
+
+// Main runs the plugin and returns its exit code.
+func Main(version string, args []string) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	return run(ctx, theWorld(version), args)
+}
+
+func run(ctx context.Context, e *environment, args []string) int {
+	root := newRoot(e)
+	root.SetArgs(args)
+	root.SetOut(e.out)
+	root.SetErr(e.err)
+	root.SetIn(e.in)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return 0
+	}
+	// What the API server says is searched for secrets where it arrives. This is for what was overlooked.
+	if text := tokenOfGitHub.ReplaceAllString(err.Error(), credential.Redacted); text != "" {
+		e.say("error: %s", text)
+	}
+	if exiting, ok := errors.AsType[*exitError](err); ok {
+		return exiting.code
+	}
+	return 1
+}
+
+// newRoot has all commands.
+func newRoot(e *environment) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "kubectl-ghut",
+		Short: "Log in to GitHub for a GitHubUserToken, and see and steer what becomes of its token",
+		Long: `Log in to GitHub for a GitHubUserToken, and see and steer what becomes of its token.
+
+The access token is printed by "token" and "credential-helper" alone, and the refresh token never. Only these two read a
+Secret; the others need no permission for Secrets.`,
+		Annotations:   map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl ghut"},
+		SilenceErrors: true, SilenceUsage: true,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	if e.flags != nil {
+		e.flags.AddFlags(root.PersistentFlags())
+	}
+	root.AddCommand(
+		newLogin(e), newStatus(e), newRefresh(e), newHold(e), newSuspend(e), newResume(e), newAdopt(e),
+		newRevoke(e), newLogout(e), newTree(e), newToken(e), newCredentialHelper(e), newVersion(e),
+	)
+	addCompletion(e, root)
+	return root
+}

@@ -1,0 +1,68 @@
+// Package pair reads the access token of a resource from its Secret. It looks at no refresh token.
+package pair
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/cmd/kubectl-ghut/internal/cluster"
+	"github.com/githubusertoken/github-user-token-operator/cmd/kubectl-ghut/internal/standing"
+	"github.com/githubusertoken/github-user-token-operator/internal/credential"
+)
+
+// Access is an access token, and what it is for.
+type Access struct {
+	Token credential.AccessToken
+	// Host is the GitHub that it belongs to.
+	Host string
+	// Expires is when it expires; zero if it does not.
+	Expires time.Time
+}
+
+// state is what is of use here of that which the operator notes at the pair: whose it is, for which App, until when.
+type state struct {
+	Owner     string    `json:"owner"`
+	App       string    `json:"app"`
+	ExpiresAt time.Time `json:"expiresAt,omitzero"`
+}
+
+// Read reads the access token of a resource.
+func Read(ctx context.Context, c cluster.Client, token *v1alpha1.GitHubUserToken) (*Access, error) {
+	name := standing.SecretOf(token)
+	secret := &corev1.Secret{}
+	if err := c.Get(ctx, client.ObjectKey{Namespace: token.Namespace, Name: name}, secret); err != nil {
+		if cluster.IsNotFound(err) {
+			return nil, fmt.Errorf("there is no token yet: the Secret %s is not there (kubectl ghut status %s -n %s)", name, token.Name, token.Namespace)
+		}
+		return nil, err
+	}
+	if secret.Labels[v1alpha1.LabelRole] != v1alpha1.RolePair {
+		return nil, fmt.Errorf("the Secret %s is not the operator's, so what it holds is not to be trusted", name)
+	}
+	var state state
+	if err := json.Unmarshal([]byte(secret.Annotations[v1alpha1.AnnotationState]), &state); err != nil {
+		return nil, fmt.Errorf("what the operator knows of the pair in the Secret %s cannot be read", name)
+	}
+	if state.Owner != "" && state.Owner != string(token.UID) {
+		return nil, fmt.Errorf("the Secret %s belongs to another resource", name)
+	}
+	host, _, _ := strings.Cut(state.App, "/")
+	access := &Access{
+		Token: credential.NewAccessToken(string(secret.Data[v1alpha1.KeyAccessToken])), Host: host, Expires: state.ExpiresAt,
+	}
+	switch text := access.Token.Reveal(); {
+	case text == "":
+		return nil, fmt.Errorf("there is no token yet (kubectl ghut status %s -n %s)", token.Name, token.Namespace)
+	case strings.HasPrefix(text, "ghr_"), strings.ContainsAny(text, "\r\n\x00"):
+		return nil, errors.New("what stands in the place of the access token is none, so it is not printed")
+	}
+	return access, nil
+}

@@ -1,0 +1,57 @@
+package standing
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+)
+
+// todo is what to do now, as commands where there is one.
+func (f *facts) todo() []string {
+	state := f.state()
+	switch {
+	case state == Ready, state == Deleting && !f.late:
+		return nil
+	case f.isSuspended() && !f.works:
+		return []string{f.command("resume")}
+	case f.ready == nil, f.late:
+		return []string{"kubectl ghut check"}
+	case f.authorized != nil && f.authorized.Status == metav1.ConditionFalse:
+		return append(f.login(), "Read "+Runbook(f.authorized.Reason))
+	case state == Stalled:
+		return []string{"Read " + Runbook(f.stalled.Reason)}
+	case isTrue(f.trying):
+		return []string{"Nothing: the operator tries again by itself. If it lasts, read " + Runbook(f.trying.Reason)}
+	default:
+		return nil
+	}
+}
+
+// login is how a person can give the resource a token again.
+func (f *facts) login() []string {
+	switch f.authorized.Reason {
+	case v1alpha1.ReasonPairUnproven:
+		adopt := f.command("adopt") + "    # only if nobody else has used the pair since the backup"
+		return append(f.byMethod(), adopt)
+	case v1alpha1.ReasonDeviceFlowDisabled:
+		return []string{"Enable the device flow in the settings of the App"}
+	default:
+		return f.byMethod()
+	}
+}
+
+func (f *facts) byMethod() []string {
+	var ways []string
+	if CanLogIn(f.token) {
+		ways = append(ways, f.command("login"))
+	}
+	if ref := f.token.Spec.RefreshTokenRef; ref != nil {
+		ways = append(ways, "Put the refresh token of a new login into the Secret "+ref.Name)
+	}
+	return ways
+}
+
+// CanLogIn reports whether a person can log in from the cluster.
+func CanLogIn(token *v1alpha1.GitHubUserToken) bool {
+	return token.Spec.HasLoginMethod(v1alpha1.LoginMethodDeviceFlow)
+}
