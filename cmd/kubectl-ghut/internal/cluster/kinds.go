@@ -33,6 +33,7 @@ var kinds = []kind{
 	{appsv1.SchemeGroupVersion.WithKind("Deployment"), "deployments", true},
 	{coordinationv1.SchemeGroupVersion.WithKind("Lease"), "leases", true},
 	{authorizationv1.SchemeGroupVersion.WithKind("SelfSubjectAccessReview"), "selfsubjectaccessreviews", false},
+	{authorizationv1.SchemeGroupVersion.WithKind("SubjectAccessReview"), "subjectaccessreviews", false},
 	{apiextensionsv1.SchemeGroupVersion.WithKind("CustomResourceDefinition"), "customresourcedefinitions", false},
 }
 

@@ -84,7 +84,7 @@ Secret; the others need no permission for Secrets.`,
 	}
 	root.AddCommand(
 		newLogin(e), newStatus(e), newRefresh(e), newHold(e), newSuspend(e), newResume(e), newAdopt(e),
-		newRevoke(e), newLogout(e), newTree(e), newToken(e), newCredentialHelper(e), newVersion(e),
+		newRevoke(e), newLogout(e), newTree(e), newCheck(e), newReport(e), newInstall(e), newToken(e), newCredentialHelper(e), newVersion(e),
 	)
 	addCompletion(e, root)
 	return root

@@ -15,8 +15,8 @@ import (
 // DefaultNamespace is where the operator is, unless somebody has put it elsewhere.
 const DefaultNamespace = "github-user-token-system"
 
-// selector is how the manifests and the chart label the Deployment of the operator.
-var selector = client.MatchingLabels{"app.kubernetes.io/name": "github-user-token-operator", "app.kubernetes.io/component": "manager"}
+// Selector is how the manifests and the chart label the Deployment of the operator.
+var Selector = client.MatchingLabels{"app.kubernetes.io/name": "github-user-token-operator", "app.kubernetes.io/component": "manager"}
 
 // Deploy is a Deployment of the operator.
 type Deploy struct {
@@ -37,9 +37,9 @@ type Deploy struct {
 // Find looks for the operator: in a namespace, or in all of them, or in the default one if that is not allowed.
 func Find(ctx context.Context, c cluster.Client, namespace string) ([]Deploy, error) {
 	var list appsv1.DeploymentList
-	err := c.List(ctx, &list, selector, client.InNamespace(namespace))
+	err := c.List(ctx, &list, Selector, client.InNamespace(namespace))
 	if cluster.IsForbidden(err) && namespace == "" {
-		err = c.List(ctx, &list, selector, client.InNamespace(DefaultNamespace))
+		err = c.List(ctx, &list, Selector, client.InNamespace(DefaultNamespace))
 	}
 	if err != nil {
 		return nil, err

@@ -1,0 +1,82 @@
+package manifests
+
+import (
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+
+	"sigs.k8s.io/yaml"
+)
+
+func TestManifestsAreThoseOfTheRepositoryWithTheImage(t *testing.T) {
+	const image = "registry.example.com:5000/operator:v1"
+	rendered, err := Render(Options{Image: image})
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := string(rendered)
+	if strings.Count(text, "image: "+image+"\n") != 1 || strings.Contains(text, DefaultImage) {
+		t.Error("the image is not the one that was asked for")
+	}
+	kinds := map[string]int{}
+	for document := range strings.SplitSeq(text, "\n---\n") {
+		var object struct{ Kind string }
+		if err := yaml.Unmarshal([]byte(document), &object); err != nil {
+			t.Fatal(err)
+		}
+		kinds[object.Kind]++
+	}
+	if kinds["CustomResourceDefinition"] != 3 || kinds["Deployment"] != 1 || kinds["Namespace"] != 1 || kinds["ServiceMonitor"] != 0 {
+		t.Errorf("there are %v", kinds)
+	}
+}
+
+func TestManifestsTakeAnyImage(t *testing.T) {
+	for image, want := range map[string]string{
+		"operator": "operator:dev", "r.example.com:5000/operator": "r.example.com:5000/operator:dev", "r/o:v1": "r/o:v1",
+		"r/o@sha256:" + strings.Repeat("a", 64): "r/o@sha256:" + strings.Repeat("a", 64), "r/o:v1@sha256:" + strings.Repeat("a", 64): "r/o@sha256:" + strings.Repeat("a", 64),
+	} {
+		rendered, err := Render(Options{Image: image})
+		if err != nil || !strings.Contains(string(rendered), "image: "+want+"\n") {
+			t.Errorf("with %s there is not %s (%v)", image, want, err)
+		}
+	}
+}
+
+func TestManifestsGoElsewhereWithAllThatRefersToThem(t *testing.T) {
+	rendered, err := Render(Options{Image: "r/o:v1", Namespace: "elsewhere"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(string(rendered), "namespace: github-user-token-system") || !strings.Contains(string(rendered), "namespace: elsewhere") {
+		t.Error("something stays where it was")
+	}
+}
+
+func TestManifestsHaveEveryComponent(t *testing.T) {
+	names, err := Components()
+	if err != nil {
+		t.Fatal(err)
+	}
+	tracked, err := exec.CommandContext(t.Context(), "git", "grep", "-l", "^kind: Component$", "--", "../../../../config", ":!../../../../config/sharded").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := strings.Count(string(tracked), "\n"); len(names) != want || !slices.Contains(names, "walls") || !slices.Contains(names, "prometheus") {
+		t.Errorf("there are %d components in the repository, and the plugin has %v", want, names)
+	}
+	for _, name := range names {
+		// The certificate of the metrics comes behind the ServiceMonitor that it is for.
+		with := []string{name}
+		if name == "metrics-certificate" {
+			with = []string{"prometheus", name}
+		}
+		if _, err := Render(Options{Image: "r/o:v1", Components: with}); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := Render(Options{Image: "r/o:v1", Components: []string{"../samples"}}); err == nil || !strings.Contains(err.Error(), "there is no component") {
+		t.Errorf("a component that there is not: %v", err)
+	}
+}
