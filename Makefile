@@ -223,8 +223,7 @@ build: ## Build the manager, static, as bin/manager.
 .PHONY: kubectl-ghut
 kubectl-ghut: ## Build the kubectl plugin, static, as bin/kubectl-ghut, and the script by which kubectl completes it beside it.
 	CGO_ENABLED=0 $(GO) build -C cmd/kubectl-ghut -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o $(BIN)/kubectl-ghut .
-	bin/kubectl-ghut completion kubectl >bin/kubectl_complete-ghut
-	chmod +x bin/kubectl_complete-ghut
+	cp hack/kubectl_complete-ghut bin/
 
 .PHONY: run
 run: ## Run the manager against the cluster of the current kubeconfig (ARGS: its flags).
@@ -278,6 +277,7 @@ IMAGE_REPO ?= ghcr.io/githubusertoken/github-user-token-operator
 CHART_REPO ?= oci://ghcr.io/githubusertoken/charts
 BASE_IMAGE ?=
 PUSH ?= true
+PLUGIN_PLATFORMS ?= linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64
 SIGN_ARGS ?=
 HELM_PUSH_ARGS ?=
 # By the environment: the name of a tag may hold what a shell would run.
@@ -313,8 +313,12 @@ release-image: $(KO) ## Build the image by ko for all platforms, and push it (PU
 release-chart: $(HELM) ## Package the chart with what Artifact Hub wants to know, and push it (PUSH=false: only package).
 	HELM=$(HELM) HELM_PUSH_ARGS="$(HELM_PUSH_ARGS)" hack/release-chart.sh
 
+.PHONY: release-plugin
+release-plugin: ## Build the kubectl plugin for PLUGIN_PLATFORMS, with its manifest for krew.
+	GO=$(GO) PLUGIN_PLATFORMS="$(PLUGIN_PLATFORMS)" hack/release-plugin.sh
+
 .PHONY: release-files
-release-files: $(KUSTOMIZE) ## Write dist/release: manifests, chart, SBOMs and checksums.
+release-files: $(KUSTOMIZE) ## Write dist/release: manifests, chart, plugin, SBOMs and checksums.
 	KUSTOMIZE=$(KUSTOMIZE) hack/release-files.sh
 
 .PHONY: release-sign

@@ -168,7 +168,10 @@ func TestReleaseFilesHaveTheirChecksums(t *testing.T) {
 	plain := strings.TrimPrefix(version, "v")
 	want := []string{
 		"install.yaml", "crds.yaml", "images.txt", product + "-" + plain + ".tgz", product + "-" + plain + "-index.spdx.json",
-		product + "-" + plain + "-linux-amd64.spdx.json", product + "-" + plain + "-linux-arm64.spdx.json",
+		product + "-" + plain + "-linux-amd64.spdx.json", product + "-" + plain + "-linux-arm64.spdx.json", "ghut.yaml",
+	}
+	for _, platform := range pluginPlatforms {
+		want = append(want, pluginArchive(platform))
 	}
 	for _, name := range want {
 		content, err := os.ReadFile(filepath.Join(folder, name))

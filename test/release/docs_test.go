@@ -14,7 +14,7 @@ import (
 var (
 	named = regexp.MustCompile("`((?:\\.?[A-Za-z0-9_-]+/)*\\.?[A-Za-z0-9_-]+\\.(?:sh|yml|yaml|md|go|mod)|(?:\\.?[A-Za-z0-9_-]+/)+[A-Za-z0-9_.-]*)`")
 	// made are files of a release: see TestReleaseFilesHaveTheirChecksums.
-	made   = map[string]bool{"install.yaml": true, "crds.yaml": true}
+	made   = map[string]bool{"install.yaml": true, "crds.yaml": true, "ghut.yaml": true}
 	linked = regexp.MustCompile(`\]\(([^)#:]+)(?:#[^)]*)?\)`)
 )
 

@@ -91,7 +91,7 @@ func newWorld() (*world, error) {
 	if w.checkout, err = clone("one"); err != nil {
 		return nil, err
 	}
-	for _, target := range []string{"release-image", "release-chart", "release-files"} {
+	for _, target := range []string{"release-image", "release-chart", "release-plugin", "release-files"} {
 		if out, err := w.make(w.checkout, nil, target); err != nil {
 			return nil, fmt.Errorf("%w\n%s", err, out)
 		}
@@ -132,7 +132,7 @@ func (w *world) make(checkout string, env []string, target string, variables ...
 	args := append([]string{"-C", checkout, target}, w.tools...)
 	args = append(args,
 		"VERSION="+version, "IMAGE_REPO="+w.registry+"/"+product, "CHART_REPO=oci://"+w.registry+"/charts",
-		"BASE_IMAGE="+w.base, "HELM_PUSH_ARGS=--plain-http")
+		"BASE_IMAGE="+w.base, "HELM_PUSH_ARGS=--plain-http", "PLUGIN_PLATFORMS="+strings.Join(pluginPlatforms, " "))
 	const run = `umask "${UMASK:-022}"; exec make "$@"`
 	cmd := exec.Command("bash", append([]string{"-c", run, "bash"}, append(args, variables...)...)...)
 	// The version of Go is that of this machine: no other can be had everywhere.
