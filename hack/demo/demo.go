@@ -42,6 +42,10 @@ func run(ctx context.Context, o options, out io.Writer) error {
 		fmt.Fprintln(out, "Stopping")
 		s.Stop()
 	}()
+	plugin, err := s.BuildPlugin(ctx, "demo")
+	if err != nil {
+		return err
+	}
 	w, err := startOperator(ctx, s, o.lifetime)
 	if err != nil {
 		return err
@@ -68,7 +72,7 @@ func run(ctx context.Context, o options, out io.Writer) error {
 	if err := shareApp(ctx, s, w, kubeconfig); err != nil {
 		return err
 	}
-	introduce(out, s, w, kubeconfig)
+	introduce(out, s, w, kubeconfig, plugin)
 	if !o.once { // which would wait for a person
 		fmt.Fprintf(out, "A resource for which a person logs in: kubectl -n team-a apply -f %s\n", deviceFlow)
 		if _, err := s.Kubectl(ctx, "apply", "-n", "team-a", "-f", deviceFlow, "--kubeconfig="+kubeconfig); err != nil {
@@ -143,7 +147,7 @@ func startOperator(ctx context.Context, s *stage.Stage, lifetime time.Duration) 
 }
 
 // introduce says where to look.
-func introduce(out io.Writer, s *stage.Stage, w *world, kubeconfig string) {
+func introduce(out io.Writer, s *stage.Stage, w *world, kubeconfig, plugin string) {
 	first := w.logins[0]
 	fmt.Fprintf(out, `
 The operator runs. In another terminal, as a user with the role "edit" in every namespace:
@@ -153,7 +157,11 @@ The operator runs. In another terminal, as a user with the role "edit" in every 
 	if _, err := exec.LookPath("kubectl"); err != nil {
 		fmt.Fprintf(out, "  export PATH=$PATH:%s\n", filepath.Dir(s.Plane.Kubectl(context.Background()).Path))
 	}
+	fmt.Fprintf(out, "  export PATH=%s:$PATH    # kubectl ghut\n", plugin)
 	fmt.Fprintf(out, `
+  kubectl ghut status -A                              # and kubectl ghut help
+  kubectl ghut status octocat -n team-a
+  kubectl ghut login monalisa -n team-a --no-browser  # a person is wanted there: see below for the page
   kubectl -n team-a get ghut octocat --watch
   kubectl -n team-a describe ghut octocat
   kubectl -n team-a annotate ghut octocat githubusertoken.dev/refresh-requested-at="$(date)" --overwrite

@@ -72,31 +72,15 @@ func play(m *testing.M) (code int, err error) {
 	if err := world.StartOperator(ctx); err != nil {
 		return 1, err
 	}
-	if err := buildPlugin(ctx); err != nil {
+	plugin, err := world.BuildPlugin(ctx, "v0.0.0-test")
+	if err != nil {
 		return 1, err
 	}
+	path = strings.Join([]string{plugin, filepath.Dir(world.Plane.Kubectl(ctx).Path), os.Getenv("PATH")}, string(filepath.ListSeparator))
 	if err := makePeople(ctx); err != nil {
 		return 1, err
 	}
 	return m.Run(), nil
-}
-
-// buildPlugin puts the plugin, and the script by which kubectl completes it, where the people find them.
-func buildPlugin(ctx context.Context) error {
-	dir := world.Path("people-bin")
-	if err := os.Mkdir(dir, 0o700); err != nil {
-		return err
-	}
-	build := exec.CommandContext(ctx, "go", "build", "-ldflags", "-X main.version=v0.0.0-test", "-o", filepath.Join(dir, "kubectl-ghut"), "..")
-	if out, err := build.CombinedOutput(); err != nil {
-		return fmt.Errorf("go build: %w: %s", err, out)
-	}
-	script, err := exec.CommandContext(ctx, filepath.Join(dir, "kubectl-ghut"), "completion", "kubectl").Output()
-	if err != nil {
-		return fmt.Errorf("print the script for kubectl: %w", err)
-	}
-	path = strings.Join([]string{dir, filepath.Dir(world.Plane.Kubectl(ctx).Path), os.Getenv("PATH")}, string(filepath.ListSeparator))
-	return os.WriteFile(filepath.Join(dir, "kubectl_complete-ghut"), script, 0o700)
 }
 
 // makePeople gives each their rights and a kubeconfig.

@@ -24,8 +24,40 @@ func (s *Stage) build(ctx context.Context) error {
 	if s.options.Overlay != "" {
 		arguments = append(arguments, "-overlay", s.options.Overlay)
 	}
-	cmd := exec.CommandContext(ctx, "go", append(arguments, ".", "./hack/stand-in")...)
-	cmd.Dir = s.Root
+	if err := s.goBuild(ctx, s.Root, append(arguments, ".", "./hack/stand-in")...); err != nil {
+		return err
+	}
+	s.say("Built after %.1f s", time.Since(begin).Seconds())
+	return nil
+}
+
+// BuildPlugin compiles the kubectl plugin, as a version, into a folder of its own, with the script by which kubectl completes it,
+// and returns that folder: it is to be in a PATH.
+func (s *Stage) BuildPlugin(ctx context.Context, version string) (string, error) {
+	s.say("Building the kubectl plugin")
+	folder := s.dir.Path("plugin")
+	if err := os.Mkdir(folder, 0o700); err != nil {
+		return "", fmt.Errorf("make a folder for the plugin: %w", err)
+	}
+	arguments := []string{"build", "-ldflags", "-X main.version=" + version, "-o", filepath.Join(folder, "kubectl-ghut"), "."}
+	if err := s.goBuild(ctx, filepath.Join(s.Root, "cmd", "kubectl-ghut"), arguments...); err != nil {
+		return "", err
+	}
+	const completion = "kubectl_complete-ghut"
+	script, err := os.ReadFile(filepath.Join(s.Root, "hack", completion))
+	if err != nil {
+		return "", fmt.Errorf("read the plugin's completion: %w", err)
+	}
+	if err := os.WriteFile(filepath.Join(folder, completion), script, 0o700); err != nil {
+		return "", fmt.Errorf("write the plugin's completion: %w", err)
+	}
+	return folder, nil
+}
+
+// goBuild runs go in a folder.
+func (s *Stage) goBuild(ctx context.Context, folder string, arguments ...string) error {
+	cmd := exec.CommandContext(ctx, "go", arguments...)
+	cmd.Dir = folder
 	cmd.Env = append(os.Environ(), "GOTMPDIR="+s.dir.Path("go-build"))
 	cmd.Stdout, cmd.Stderr = s.options.Log, s.options.Log
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGINT) }
@@ -33,7 +65,6 @@ func (s *Stage) build(ctx context.Context) error {
 	if err := cmd.Run(); err != nil {
 		return fmt.Errorf("go build: %w", err)
 	}
-	s.say("Built after %.1f s", time.Since(begin).Seconds())
 	return nil
 }
 
