@@ -44,6 +44,15 @@ func IsForbidden(err error) bool {
 // IsNotFound reports whether there is no such object. That the whole kind is missing is something else.
 func IsNotFound(err error) bool { return apierrors.IsNotFound(err) && !isKindMissing(err) }
 
+// IsFinal reports whether to ask again would not help: the request was understood, and refused.
+func IsFinal(err error) bool {
+	var status apierrors.APIStatus
+	if IsForbidden(err) || errors.Is(err, ErrNotInstalled) {
+		return true
+	}
+	return errors.As(err, &status) && status.Status().Code >= 400 && status.Status().Code < 500 && !apierrors.IsTooManyRequests(err) && !apierrors.IsTimeout(err)
+}
+
 // ErrNotInstalled: the definitions of the operator are not in this cluster.
 var ErrNotInstalled = errors.New("GitHubUserTokens are not known in this cluster: the operator's custom resource definitions are not installed (kubectl ghut check)")
 

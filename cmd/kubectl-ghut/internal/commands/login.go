@@ -148,19 +148,28 @@ func (e *environment) loginByDevice(ctx context.Context, c *cluster.Cluster, tok
 	}
 }
 
-// lookAgain reads a resource anew after a moment. One that was replaced meanwhile is another resource.
+// lookAgain reads a resource anew after a moment. One that was replaced meanwhile is another resource. An API server that does not
+// answer for a while ends no login: it is asked until the command has had its time.
 func (e *environment) lookAgain(ctx context.Context, c *cluster.Cluster, token *v1alpha1.GitHubUserToken) (*v1alpha1.GitHubUserToken, error) {
-	if err := e.sleep(ctx, lookEvery); err != nil {
-		return nil, err
+	for told := false; ; {
+		if err := e.sleep(ctx, lookEvery); err != nil {
+			return nil, err
+		}
+		next, err := c.Token(ctx, token.Name)
+		switch {
+		case ctx.Err() != nil:
+			return nil, context.Cause(ctx) // Which tells more than that a deadline was exceeded.
+		case err == nil && next.UID != token.UID:
+			return nil, fmt.Errorf("%s was deleted and made anew meanwhile", token.Name)
+		case err == nil:
+			return next, nil
+		case cluster.IsFinal(err):
+			return nil, err
+		case !told:
+			e.say("The API server does not answer, and is asked again: %v", err)
+			told = true
+		}
 	}
-	next, err := c.Token(ctx, token.Name)
-	if err != nil {
-		return nil, err
-	}
-	if next.UID != token.UID {
-		return nil, fmt.Errorf("%s was deleted and made anew meanwhile", token.Name)
-	}
-	return next, nil
 }
 
 // failCode is the exit code of a command that has failed for the state of a resource: never 0.

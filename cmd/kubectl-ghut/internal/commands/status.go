@@ -62,11 +62,21 @@ func (e *environment) status(ctx context.Context, name string, o statusOptions) 
 		return err
 	}
 	var last string
+	var shown []*standing.Standing
 	for {
 		all, err := e.standings(ctx, c, name, o.all)
-		if err != nil {
+		switch {
+		case err == nil:
+		case shown == nil || cluster.IsFinal(err) || ctx.Err() != nil:
 			return err
+		default: // Who watches goes on watching.
+			e.say("%v", err)
+			if e.sleep(ctx, watchEvery) != nil {
+				return exit(worst(shown))
+			}
+			continue
 		}
+		shown = all
 		text, err := e.statusText(all, name, o)
 		if err != nil {
 			return err

@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"time"
@@ -40,6 +41,49 @@ func TestRefreshWaitsForAnotherPair(t *testing.T) {
 	if code := w.run("refresh", "octocat", "--wait"); code != 0 || waits < 8 {
 		t.Errorf("it exits with %d after %d waits: %s", code, waits, w.err.String())
 	}
+}
+
+func TestRefreshOutlivesAnAPIServerThatDoesNotAnswer(t *testing.T) {
+	w := newWorld(t, ready())
+	reads := 0
+	w.failing = func(client.Object) error {
+		switch reads++; {
+		case reads > 1 && reads < 6:
+			return apierrors.NewServiceUnavailable("the API server is tired")
+		case reads == 6:
+			w.failing = func(client.Object) error { return nil }
+			token := w.token("octocat")
+			token.Status.RefreshCount, token.Status.LastRefreshTime = 4, &metav1.Time{Time: w.env.now()}
+			w.report(token)
+		}
+		return nil
+	}
+	if code := w.run("refresh", "octocat", "--wait"); code != 0 {
+		t.Errorf("it exits with %d: %s", code, w.err.String())
+	}
+	if n := strings.Count(w.err.String(), "The API server does not answer"); n != 1 {
+		t.Errorf("it says so %d times", n)
+	}
+}
+
+func TestStatusGoesOnWatchingAnAPIServerThatDoesNotAnswer(t *testing.T) {
+	w := newWorld(t, ready())
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	looks := 0
+	w.failing = func(client.Object) error {
+		switch looks++; looks {
+		case 2:
+			return apierrors.NewServiceUnavailable("the API server is tired")
+		case 4:
+			cancel()
+		}
+		return nil
+	}
+	if code := run(ctx, w.env, []string{"status", "octocat", "--watch"}); code != 0 || looks < 4 {
+		t.Errorf("it exits with %d after %d looks: %s", code, looks, w.err.String())
+	}
+	w.contains(w.err.String(), "the API server is tired")
 }
 
 func TestRefreshThatNeedsAPersonIsNotWaitedFor(t *testing.T) {

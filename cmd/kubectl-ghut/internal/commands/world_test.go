@@ -29,6 +29,8 @@ type world struct {
 	opened []string
 	// pass is called each time a command waits.
 	pass func()
+	// failing is called before each request for an object, and may have it fail.
+	failing func(client.Object) error
 	// refused are the resources in which the user may create nothing.
 	refused map[string]bool
 
@@ -42,7 +44,7 @@ func newWorld(t *testing.T, objects ...client.Object) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{t: t, now: time.Date(2027, 2, 3, 12, 0, 0, 0, time.UTC), pass: func() {}, refused: map[string]bool{}}
+	w := &world{t: t, now: time.Date(2027, 2, 3, 12, 0, 0, 0, time.UTC), pass: func() {}, failing: func(client.Object) error { return nil }, refused: map[string]bool{}}
 	w.client = fake.NewClientBuilder().WithScheme(scheme).WithObjects(objects...).WithStatusSubresource(&v1alpha1.GitHubUserToken{}).
 		WithIndex(&corev1.Event{}, "involvedObject.uid", func(o client.Object) []string { return []string{string(o.(*corev1.Event).InvolvedObject.UID)} }).
 		WithIndex(&corev1.Event{}, "reason", func(o client.Object) []string { return []string{o.(*corev1.Event).Reason} }).WithInterceptorFuncs(interceptor.Funcs{
@@ -51,7 +53,16 @@ func newWorld(t *testing.T, objects ...client.Object) *world {
 				review.Status.Allowed = !w.refused[review.Spec.ResourceAttributes.Resource]
 				return nil
 			}
+			if err := w.failing(object); err != nil {
+				return err
+			}
 			return inner.Create(ctx, object, options...)
+		},
+		Get: func(ctx context.Context, inner client.WithWatch, key client.ObjectKey, object client.Object, options ...client.GetOption) error {
+			if err := w.failing(object); err != nil {
+				return err
+			}
+			return inner.Get(ctx, key, object, options...)
 		},
 	}).Build()
 	w.env = &environment{
