@@ -101,9 +101,6 @@ func (w *world) judgeReason(res *resource) {
 	if o := w.secretOf(res); res.usesSeed() && res.seedVersion == "" && res.token != nil && (o == nil || !o.pair.Controlled) {
 		return // It says that there is no seed.
 	}
-	if w.secretOf(res) == nil && res.token != nil && res.usesSeed() && w.isInUse(res) {
-		return // It says that another resource owns the refresh token.
-	}
 	o := w.settled(res)
 	if o == nil {
 		return
@@ -132,19 +129,6 @@ func (w *world) judgeReason(res *resource) {
 	if verdict := o.pair.State.SeedVerdict; verdict != nil {
 		w.judgeTruth(res, o.pair, verdict)
 	}
-}
-
-// isInUse reports whether the refresh token in a resource's seed is another's as well: somebody has copied it.
-func (w *world) isInUse(res *resource) bool {
-	token := res.seed.Fingerprint()
-	return slices.ContainsFunc(w.all, func(other *resource) bool {
-		if other == res || other.token == nil {
-			return false
-		}
-		o := w.secretOf(other)
-		return other.seedVersion != "" && other.seed.Fingerprint() == token ||
-			o != nil && (o.pair.State.HasHeld(token) || o.pair.State.PendingSeed == token || o.pair.State.HasImported(token))
-	})
 }
 
 // judgeUnproven asks whether a pair that came back from elsewhere is rightly not used.
