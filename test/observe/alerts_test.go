@@ -35,6 +35,12 @@ type scenario struct {
 // never ends: as long as promtool looks.
 const always = "1x200"
 
+// until is a series that ends at a minute, as one does that a scrape does not bring any more.
+func until(minute int) string { return fmt.Sprintf("1x%d stale", minute-1) }
+
+// from is a series that begins at a minute.
+func from(minute int) string { return fmt.Sprintf("_x%d 1x%d", minute, 200-minute) }
+
 // one is the resource that things happen to.
 const one = `namespace="a", name="x"`
 
@@ -56,8 +62,11 @@ const (
 // replica labels what a pod tells of itself.
 const replica = `namespace="system", pod="operator-1", instance="10.0.0.1:8443"`
 
-// second is one of another deployment.
-const second = `namespace="system", pod="operator-2", instance="10.0.0.2:8443"`
+// second and third are those of other deployments.
+const (
+	second = `namespace="system", pod="operator-2", instance="10.0.0.2:8443"`
+	third  = `namespace="system", pod="operator-3", instance="10.0.0.3:8443"`
+)
 
 // standing is there in each scenario: an operator that leads.
 var standing = series{
@@ -104,11 +113,31 @@ func scenarios() []scenario {
 			{"4m", nil}, {"6m", []string{alert("GitHubUserTokenHumanNeeded", "critical", of("RefreshTokenRejected"))}},
 		}},
 		{name: "the token ends while a login is waited for", series: rejected.with(series{
-			condition("Ready", "True", "TokenValid"): "1x30", condition("Ready", "False", "RefreshTokenRejected"): "_x30 1x170",
+			condition("Ready", "True", "TokenValid"): until(30), condition("Ready", "False", "RefreshTokenRejected"): from(30),
 		}), moments: []moment{
 			{"29m", []string{alert("GitHubUserTokenHumanNeeded", "warning", of("RefreshTokenRejected"))}},
 			{"33m", []string{alert("GitHubUserTokenHumanNeeded", "warning", of("RefreshTokenRejected"))}},
+			{"34m", []string{alert("GitHubUserTokenHumanNeeded", "warning", of("RefreshTokenRejected"))}},
+			{"35m", []string{alert("GitHubUserTokenHumanNeeded", "warning", of("RefreshTokenRejected")), alert("GitHubUserTokenHumanNeeded", "critical", of("RefreshTokenRejected"))}},
+			{"37m", []string{alert("GitHubUserTokenHumanNeeded", "critical", of("RefreshTokenRejected"))}},
 			{"45m", []string{alert("GitHubUserTokenHumanNeeded", "critical", of("RefreshTokenRejected"))}},
+		}},
+		{name: "somebody logs in while the token works", series: healthyBut(series{
+			condition("Authorized", "False", "RefreshTokenRejected"): until(30), condition("Authorized", "True", "RefreshTokenValid"): from(30),
+		}), moments: []moment{
+			{"4m", nil}, {"29m", []string{alert("GitHubUserTokenHumanNeeded", "warning", of("RefreshTokenRejected"))}}, {"31m", nil}, {"33m", nil},
+		}},
+		{name: "somebody logs in just after the token has ended", series: series{
+			condition("Authorized", "False", "RefreshTokenRejected"): until(33), condition("Authorized", "True", "RefreshTokenValid"): from(33),
+			condition("Ready", "True", "TokenValid"): "1x29 stale _x2 1x167", condition("Ready", "False", "RefreshTokenRejected"): "_x30 1x2 stale",
+		}, moments: []moment{
+			{"4m", nil}, {"32m", []string{alert("GitHubUserTokenHumanNeeded", "warning", of("RefreshTokenRejected"))}}, {"34m", nil}, {"36m", nil},
+		}},
+		{name: "the token is revoked, and ends at once", series: series{
+			condition("Authorized", "True", "RefreshTokenValid"): until(30), condition("Authorized", "False", "Revoked"): from(30),
+			condition("Ready", "True", "TokenValid"): until(30), condition("Ready", "False", "Revoked"): from(30), accessExpires: always,
+		}, moments: []moment{
+			{"34m", nil}, {"35m", []string{alert("GitHubUserTokenHumanNeeded", "critical", of("Revoked"))}}, {"38m", []string{alert("GitHubUserTokenHumanNeeded", "critical", of("Revoked"))}},
 		}},
 		{name: "a new resource waits for its first login", series: pending, moments: []moment{
 			{"6m", nil}, {"59m", nil}, {"61m", []string{alert("GitHubUserTokenFirstLoginPending", "warning", one)}},
@@ -133,6 +162,14 @@ func scenarios() []scenario {
 		{name: "the configuration is wrong while the token works", series: healthy.with(series{condition("Stalled", "True", "ClientSecretMissing"): always}), moments: []moment{
 			{"9m", nil}, {"11m", []string{alert("GitHubUserTokenStalled", "warning", of("ClientSecretMissing"))}},
 		}},
+		{name: "the configuration is mended while the token works", series: healthy.with(series{condition("Stalled", "True", "ClientSecretMissing"): until(30)}), moments: []moment{
+			{"9m", nil}, {"29m", []string{alert("GitHubUserTokenStalled", "warning", of("ClientSecretMissing"))}}, {"31m", nil},
+		}},
+		{name: "the configuration is wrong when the token ends", series: series{
+			condition("Stalled", "True", "ClientSecretMissing"): always, condition("Ready", "True", "TokenValid"): until(30), condition("Ready", "False", "TokenExpired"): from(30),
+		}, moments: []moment{
+			{"9m", nil}, {"34m", []string{alert("GitHubUserTokenStalled", "warning", of("ClientSecretMissing"))}}, {"37m", []string{alert("GitHubUserTokenStalled", "critical", of("ClientSecretMissing"))}},
+		}},
 		{name: "the configuration is wrong and there is no token", series: series{
 			condition("Ready", "False", "HostNotAllowed"): always, condition("Stalled", "True", "HostNotAllowed"): always, condition("Authorized", "Unknown", "NotYetExchanged"): always,
 		}, moments: []moment{
@@ -143,6 +180,14 @@ func scenarios() []scenario {
 			condition("Reconciling", "True", "HostUnreachable"): "1 1 1 _ 1 1 1 _ 1 1 1 _ 1 1 1 _ 1 1 1 _ 1 1 1 _ 1 1 1",
 			condition("Reconciling", "True", "Exchanging"):      "_ _ _ 1 _ _ _ 1 _ _ _ 1 _ _ _ 1 _ _ _ 1 _ _ _ 1 _ _ _",
 		}), moments: []moment{{"14m", nil}, {"16m", []string{alert("GitHubUserTokenRefreshFailing", "warning", one)}}}},
+		{name: "GitHub can be reached again", series: healthy.with(series{condition("Reconciling", "True", "HostUnreachable"): until(30)}), moments: []moment{
+			{"14m", nil}, {"29m", []string{alert("GitHubUserTokenRefreshFailing", "warning", one)}}, {"31m", nil},
+		}},
+		{name: "GitHub cannot be reached until the token expires", series: series{
+			condition("Reconciling", "True", "HostUnreachable"): always, condition("Ready", "True", "TokenValid"): until(30), condition("Ready", "False", "TokenExpired"): from(30),
+		}, moments: []moment{
+			{"14m", nil}, {"34m", []string{alert("GitHubUserTokenRefreshFailing", "warning", one)}}, {"37m", []string{alert("GitHubUserTokenRefreshFailing", "critical", one)}},
+		}},
 		{name: "GitHub cannot be reached and the token has expired", series: notReady.with(series{condition("Reconciling", "True", "HostUnreachable"): always}), moments: []moment{
 			{"4m", nil}, {"6m", []string{alert("GitHubUserTokenRefreshFailing", "critical", one)}}, {"30m", []string{alert("GitHubUserTokenRefreshFailing", "critical", one)}},
 		}},
@@ -154,7 +199,10 @@ func scenarios() []scenario {
 			{"4m", nil}, {"16m", []string{alert("GitHubUserTokenRefreshFailing", "critical", one), alert("GitHubUserTokenNotHandedOn", "warning", of("Contested"))}},
 		}},
 		{name: "nothing is done about a due refresh", series: healthyBut(series{nextRefresh: "60x200", accessExpires: "3600x200"}), moments: []moment{
-			{"15m", nil}, {"17m", []string{alert("GitHubUserTokenRefreshOverdue", "warning", one)}}, {"66m", []string{alert("GitHubUserTokenRefreshOverdue", "critical", one)}},
+			{"15m", nil}, {"17m", []string{alert("GitHubUserTokenRefreshOverdue", "warning", one)}}, {"64m", []string{alert("GitHubUserTokenRefreshOverdue", "warning", one)}}, {"66m", []string{alert("GitHubUserTokenRefreshOverdue", "critical", one)}},
+		}},
+		{name: "a refresh that was overdue is made", series: healthyBut(series{nextRefresh: "60x30 100000x170", accessExpires: "3600x30 100000x170"}), moments: []moment{
+			{"15m", nil}, {"29m", []string{alert("GitHubUserTokenRefreshOverdue", "warning", one)}}, {"32m", nil},
 		}},
 		{name: "nothing is done about a refresh, and the token has expired", series: healthyBut(series{nextRefresh: "60x200", accessExpires: "300x200"}), moments: []moment{
 			{"15m", nil}, {"17m", []string{alert("GitHubUserTokenRefreshOverdue", "critical", one)}},
@@ -207,13 +255,37 @@ func scenarios() []scenario {
 			`githubusertoken_resources_unselected{` + second + `}`:  "100x10 _x30 100x160",
 			`githubusertoken_build_info{` + second + `}`:            always,
 		}, moments: []moment{
-			{"9m", nil}, {"35m", []string{alert("GitHubUserTokensNotServed", "critical", "")}}, {"45m", nil},
+			{"9m", nil}, {"35m", []string{alert("GitHubUserTokensNotServed", "critical", `namespace="system"`)}}, {"45m", nil},
 		}},
 		{name: "a label names no deployment", series: series{
 			`githubusertoken_resources_unselected{` + replica + `}`: "1x200",
 		}, moments: []moment{
-			{"9m", nil}, {"12m", []string{alert("GitHubUserTokensNotServed", "critical", "")}},
+			{"9m", nil}, {"12m", []string{alert("GitHubUserTokensNotServed", "critical", `namespace="system"`)}},
 		}},
+		{name: "a label names no deployment, and two jobs scrape the leader", series: series{
+			`githubusertoken_resources_unselected{` + replica + `}`:              "1x200",
+			`githubusertoken_resources{` + replica + `, job="other"}`:            "100x200",
+			`githubusertoken_resources_unselected{` + replica + `, job="other"}`: "1x200",
+		}, moments: []moment{
+			{"9m", nil}, {"12m", []string{alert("GitHubUserTokensNotServed", "critical", `namespace="system"`)}},
+		}},
+		{name: "a label names no deployment, and there are other installations", series: series{
+			`githubusertoken_resources_unselected{` + replica + `}`:                                                "1x200",
+			`githubusertoken_resources{namespace="tenant", pod="operator-9", instance="10.0.0.9:8443"}`:            "50x200",
+			`githubusertoken_resources_unselected{namespace="tenant", pod="operator-9", instance="10.0.0.9:8443"}`: "0x200",
+			`githubusertoken_resources{cluster="next", ` + replica + `}`:                                           "50x200",
+			`githubusertoken_resources_unselected{cluster="next", ` + replica + `}`:                                "0x200",
+		}, moments: []moment{
+			{"9m", nil}, {"12m", []string{alert("GitHubUserTokensNotServed", "critical", `namespace="system"`)}},
+		}},
+		{name: "what two deployments serve counts twice, and hides what none does", series: series{ // See docs/scaling.md.
+			`githubusertoken_resources{` + replica + `}`:            "60x200",
+			`githubusertoken_resources_unselected{` + replica + `}`: "40x200",
+			`githubusertoken_resources{` + second + `}`:             "30x200",
+			`githubusertoken_resources_unselected{` + second + `}`:  "70x200",
+			`githubusertoken_resources{` + third + `}`:              "10x200",
+			`githubusertoken_resources_unselected{` + third + `}`:   "90x200",
+		}, moments: []moment{{"12m", nil}, {"2h", nil}}},
 		{name: "a pair cannot be stored", series: series{`githubusertoken_outbox_oldest_record_age_seconds{` + replica + `}`: "0+60x10 0x190"}, moments: []moment{
 			{"1m", nil}, {"2m", []string{alert("GitHubUserTokenPairNotStored", "critical", replica)}}, {"20m", nil},
 		}},

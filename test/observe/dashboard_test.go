@@ -142,6 +142,12 @@ func checkVariables(t *testing.T, d dashboard) {
 		if !strings.HasPrefix(v.Query, "label_values(") {
 			t.Errorf("template-label-promql-rule: %s is %q", name, v.Query)
 		}
+		// Grafana asks for one after the other: a query that waits for itself, or for a later one, is never made.
+		for _, used := range regexp.MustCompile(`"\$(\w+)"`).FindAllStringSubmatch(v.Query, -1) {
+			if at := slices.IndexFunc(d.Templating.List, func(other variable) bool { return other.Name == used[1] }); at < 0 || at >= i {
+				t.Errorf("the query of %s wants %s, which is not known before it: %s", name, used[1], v.Query)
+			}
+		}
 	}
 }
 

@@ -55,7 +55,7 @@ func fastRules(t *testing.T) ruleGroups {
 		rules.Groups[g].Interval = "1s"
 		for i := range rules.Groups[g].Rules {
 			rule := &rules.Groups[g].Rules[i]
-			rule.For, rule.KeepFiring = sooner(t, rule.For), sooner(t, rule.KeepFiring)
+			rule.For = sooner(t, rule.For)
 			for _, threshold := range thresholds {
 				if strings.Contains(rule.Expr, threshold.from) {
 					replaced[threshold.from] = true
