@@ -443,6 +443,13 @@ func TestChartRefusesWhatItDoesNotKnow(t *testing.T) {
 		`metrics: {enabled: false, certManager: {enabled: true}}`:                                           "wants metrics.enabled",
 		`{serviceMonitor: {enabled: true, namespace: monitoring}, metrics: {certManager: {enabled: true}}}`: "wants serviceMonitor.tlsConfig",
 		`sharding: {shards: [{name: one, limitShare: 50%}]}`:                                                "give the main deployment its part",
+		`sharding: {limitShare: 1/3, shards: [{name: a, limitShare: 99%}, {name: b, limitShare: 99%}]}`:     "more than 1 together: 1/3, 99%, 99%",
+		`sharding: {limitShare: 1/3, shards: [{name: a, limitShare: 1/3}, {name: b, limitShare: 34%}]}`:     "more than 1 together",
+		`sharding: {limitShare: 1/2, shards: [{name: a, limitShare: "1"}]}`:                                 "more than 1 together",
+		`sharding: {limitShare: 1/2, shards: [{name: a, limitShare: 5/2}]}`:                                 "is 5/2, which is more than all",
+		`sharding: {limitShare: 3/2, shards: [{name: a, limitShare: 1/2}]}`:                                 "is 3/2, which is more than all",
+		`sharding: {limitShare: 7/7, shards: [{name: a, limitShare: 1/2}]}`:                                 "give the main deployment its part",
+		`sharding: {limitShare: 1/2}`:                                                                       "no sharding.shards to have the rest",
 	} {
 		if _, _, err := template(t, release{Values: values}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want something about %q", values, err, want)

@@ -68,3 +68,44 @@ name of a further deployment, empty for the main one.
 {{- end -}}
 {{- end -}}
 {{- end -}}
+
+{{/* operator.share is a part of GitHub's limits as a number: of 1/3, 25% or 1. */}}
+{{- define "operator.share" -}}
+{{- $parts := splitList "/" (trimSuffix "%" .) -}}
+{{- $whole := ternary "100" "1" (hasSuffix "%" .) -}}
+{{- if gt (len $parts) 1 }}{{ $whole = last $parts }}{{ end -}}
+{{- divf (first $parts | float64) (float64 $whole) -}}
+{{- end -}}
+
+{{/* operator.shares refuses parts of GitHub's limits that are no parts, or more than all together. */}}
+{{- define "operator.shares" -}}
+{{- $sum := include "operator.share" .Values.sharding.limitShare | float64 -}}
+{{- $shares := list .Values.sharding.limitShare -}}
+{{- if and (not .Values.sharding.shards) (ne $sum 1.0) -}}
+{{- fail (printf "sharding.limitShare is %s, and there are no sharding.shards to have the rest: make it 1" .Values.sharding.limitShare) -}}
+{{- end -}}
+{{- if and .Values.sharding.shards (eq $sum 1.0) -}}
+{{- fail "sharding.limitShare is 1: where there are sharding.shards, give the main deployment its part of GitHub's limits as well, so that all parts are 1 together" -}}
+{{- end -}}
+{{- range .Values.sharding.shards -}}
+{{- $sum = addf $sum (include "operator.share" .limitShare | float64) -}}
+{{- $shares = append $shares .limitShare -}}
+{{- end -}}
+{{- range $share := $shares -}}
+{{- if gt (include "operator.share" $share | float64) 1.0 }}{{ fail (printf "a limitShare of sharding is %s, which is more than all of GitHub's limits" $share) }}{{ end -}}
+{{- end -}}
+{{- /* Thirds are not exact. */ -}}
+{{- if gt $sum 1.000000001 }}{{ fail (printf "the parts of GitHub's limits in sharding are more than 1 together: %s" (join ", " $shares)) }}{{ end -}}
+{{- end -}}
+
+{{/* operator.component goes through a value, and says of a further deployment's pods, wherever they are selected, which they are.
+Takes a dict: value, which it changes; name. */}}
+{{- define "operator.component" -}}
+{{- $call := . -}}
+{{- if kindIs "map" .value -}}
+{{- if eq (toString (get .value "app.kubernetes.io/component")) "manager" }}{{ $_ := set .value "app.kubernetes.io/component" .name }}{{ end -}}
+{{- range .value }}{{ include "operator.component" (dict "value" . "name" $call.name) }}{{ end -}}
+{{- else if kindIs "slice" .value -}}
+{{- range .value }}{{ include "operator.component" (dict "value" . "name" $call.name) }}{{ end -}}
+{{- end -}}
+{{- end -}}

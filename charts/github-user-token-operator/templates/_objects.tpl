@@ -27,6 +27,10 @@ whatever refers to another object of the release. Takes a dict: root; object; op
 {{- $metadata := $object.metadata -}}
 {{- $kind := $object.kind -}}
 {{- include "operator.refer" (dict "root" $root "value" $object) -}}
+{{- /* The lease of a deployment follows from its selector, and those of before may be had while selectors change. */ -}}
+{{- if and $root.Values.sharding.shards (eq $kind "Role") (hasSuffix "-leader-election" $metadata.name) -}}
+{{- range $rule := $object.rules }}{{ $_ := unset $rule "resourceNames" }}{{ end -}}
+{{- end -}}
 {{- if eq $metadata.name "github-user-token-operator" -}}
 {{- $_ := set $metadata "name" (include "operator.fullname" $root) -}}
 {{- end -}}
