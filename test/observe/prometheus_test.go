@@ -44,6 +44,9 @@ func sooner(t *testing.T, text string) string {
 var thresholds = []struct{ from, to string }{
 	{"(githubusertoken_next_refresh_timestamp_seconds) > 600", "(githubusertoken_next_refresh_timestamp_seconds) > 4"},
 	{"githubusertoken_outbox_oldest_record_age_seconds) > 60", "githubusertoken_outbox_oldest_record_age_seconds) > 2"},
+	// For how long a warning looks back when it gives way.
+	{"[6m]", fmt.Sprintf("[%ds]", int((6 * time.Minute / faster).Seconds()))},
+	{"> time() - 360", fmt.Sprintf("> time() - %d", int((6 * time.Minute / faster).Seconds()))},
 }
 
 // fastRules are the shipped rules for a run in which everything is faster.
