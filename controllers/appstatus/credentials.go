@@ -7,6 +7,7 @@ import (
 	"hash/maphash"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
@@ -38,6 +39,13 @@ var hashSeed = maphash.MakeSeed()
 // madeUp is a token that no App has given out. Of an App that proves itself by its client secret GitHub answers that it knows no
 // such token (404), and of any other that it does not know the App (401).
 var madeUp = credential.NewAccessToken("ghu_000000000000000000000000000000000000")
+
+// accepted and refused are what GitHub says of a client secret.
+var (
+	accepted = condition(metav1.ConditionTrue, v1alpha1.ReasonCredentialsAccepted, "GitHub accepts the client ID and the client secret.")
+	refused  = condition(metav1.ConditionFalse, v1alpha1.ReasonIncorrectClientCredentials,
+		"GitHub does not accept the client ID with the client secret. Correct clientID, or put a current client secret of the App into the Secret.")
+)
 
 // notAsked is told while nobody has asked GitHub about a client secret.
 var notAsked = condition(metav1.ConditionUnknown, v1alpha1.ReasonNotYetChecked, "GitHub is asked about the client secret when it is this App's turn.")
@@ -114,15 +122,22 @@ func (r *Reconciler) credentials(ctx context.Context, a app) (*metav1.Condition,
 	}
 	who := restlimit.Caller{UID: a.GetUID(), Namespace: a.GetNamespace()}
 	checked, turn := r.check(ctx, who, github.App{Host: spec.Host, ClientID: spec.ClientID, ClientSecret: secret})
-	if turn != nil {
-		waiting := notAsked
-		if same {
-			waiting = known.condition
-		}
-		return &waiting, max(time.Until(turn.Until), time.Second), nil // The limiter has the real clock.
+	holds := known.condition // What GitHub has said of this client secret holds until it says something else.
+	switch {
+	case known.about == (about{}):
+		holds = answerIn(a)
+	case !same:
+		holds = notAsked
 	}
-	if found.condition = checked; same && checked.Status == metav1.ConditionUnknown && known.condition.Status != metav1.ConditionUnknown {
-		found.condition = known.condition // What GitHub has said of this client secret holds until it says something else.
+	if turn != nil {
+		if known.about == (about{}) {
+			found.condition = holds
+			_, _, _ = r.remember(a, found, 0, mono) // It holds for this client secret, and for no other that comes meanwhile.
+		}
+		return &holds, max(time.Until(turn.Until), time.Second), nil // The limiter has the real clock.
+	}
+	if found.condition = checked; checked.Status == metav1.ConditionUnknown && holds.Status != metav1.ConditionUnknown {
+		found.condition = holds
 	}
 	wait := checkAgain
 	if checked.Status != metav1.ConditionTrue {
@@ -133,6 +148,21 @@ func (r *Reconciler) credentials(ctx context.Context, a app) (*metav1.Condition,
 		wait = failedCheck.After(found.failures)
 	}
 	return r.remember(a, found, wait, mono)
+}
+
+// answerIn is what the status says that GitHub has said of the App as it is; notAsked where it says nothing of that. A process that
+// has just started knows nothing else.
+func answerIn(a app) metav1.Condition {
+	told := meta.FindStatusCondition(a.AppStatus().Conditions, v1alpha1.ConditionCredentialsValid)
+	if told == nil || told.ObservedGeneration != a.GetGeneration() {
+		return notAsked
+	}
+	for _, answer := range []metav1.Condition{accepted, refused} {
+		if told.Status == answer.Status && told.Reason == answer.Reason {
+			return answer
+		}
+	}
+	return notAsked
 }
 
 // Doubt has GitHub asked again about the client secret of an App, a minute after it was asked last at the soonest: it has
@@ -173,10 +203,9 @@ func (r *Reconciler) check(ctx context.Context, who restlimit.Caller, app github
 	failed, isGitHubs := errors.AsType[*github.Error](err)
 	switch {
 	case err == nil:
-		return condition(metav1.ConditionTrue, v1alpha1.ReasonCredentialsAccepted, "GitHub accepts the client ID and the client secret."), nil
+		return accepted, nil
 	case isGitHubs && (failed.Reason == github.IncorrectClientCredentials || failed.Reason == github.UnknownClient):
-		return condition(metav1.ConditionFalse, v1alpha1.ReasonIncorrectClientCredentials,
-			"GitHub does not accept the client ID with the client secret. Correct clientID, or put a current client secret of the App into the Secret."), nil
+		return refused, nil
 	default:
 		return condition(metav1.ConditionUnknown, v1alpha1.ReasonNotYetChecked, "GitHub did not say whether it accepts the client secret: "+err.Error()+". It is asked again."), nil
 	}

@@ -412,14 +412,15 @@ func TestAppStatusThatIsReadyStaysSoAfterARestart(t *testing.T) {
 	for generation, want := range map[int64]metav1.ConditionStatus{3: metav1.ConditionTrue, 2: metav1.ConditionUnknown} {
 		w := newWorld(t, true)
 		w.create(nil)
-		w.reconcile()
-		w.options.Memory.Forget("uid") // As after a restart.
-		w.turn = false
 		found, _ := w.reconcile()
-		meta.FindStatusCondition(found.AppStatus().Conditions, v1alpha1.ConditionReady).ObservedGeneration = generation
+		for _, kind := range []string{v1alpha1.ConditionReady, v1alpha1.ConditionCredentialsValid} {
+			meta.FindStatusCondition(found.AppStatus().Conditions, kind).ObservedGeneration = generation
+		}
 		if err := w.client.Status().Update(t.Context(), found); err != nil {
 			t.Fatal(err)
 		}
+		w.options.Memory.Forget("uid") // As after a restart.
+		w.turn = false
 		found, _ = w.reconcile()
 		if ready := meta.FindStatusCondition(found.AppStatus().Conditions, v1alpha1.ConditionReady); ready.Status != want {
 			t.Errorf("generation %d: Ready is %+v", generation, ready)
@@ -442,6 +443,78 @@ func TestAppStatusOutageTakesBackNoAnswer(t *testing.T) {
 			t.Errorf("%s: it is %+v, asked %d times, again after %s", name, valid, len(w.asked), again)
 		}
 	}
+}
+
+// Nor does a restart, and it is told once: what the status tells of another spec, or of a Secret that was missing, is no answer.
+func TestAppStatusRestartInAnOutageTakesBackNoAnswer(t *testing.T) {
+	refused := &github.Error{Reason: github.IncorrectClientCredentials}
+	outage := func(w *world) { w.answer = &github.Error{Reason: github.ServerError} }
+	for name, c := range map[string]struct {
+		answer       error
+		edit, happen func(*world)
+		generation   int64
+		valid, ready string
+		events       int
+	}{
+		"accepted, in an outage":              {happen: outage, valid: "CredentialsAccepted", ready: "Usable"},
+		"refused, in an outage":               {answer: refused, happen: outage, valid: "IncorrectClientCredentials", ready: "IncorrectClientCredentials", events: 1},
+		"refused, while a turn is waited for": {answer: refused, happen: func(w *world) { w.turn = false }, valid: "IncorrectClientCredentials", ready: "IncorrectClientCredentials", events: 1},
+		"refused of another spec":             {answer: refused, happen: outage, generation: 2, valid: "NotYetChecked", ready: "Usable", events: 1},
+		"there was no Secret":                 {edit: func(w *world) { w.version = "" }, happen: func(w *world) { w.version = "2"; outage(w) }, valid: "NotYetChecked", ready: "Usable", events: 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, true)
+			w.answer = c.answer
+			if c.edit != nil {
+				c.edit(w)
+			}
+			w.create(nil)
+			found, _ := w.reconcile()
+			if c.generation != 0 {
+				meta.FindStatusCondition(found.AppStatus().Conditions, v1alpha1.ConditionCredentialsValid).ObservedGeneration = c.generation
+				if err := w.client.Status().Update(t.Context(), found); err != nil {
+					t.Fatal(err)
+				}
+			}
+			c.happen(w)
+			for range 2 {
+				w.options.Memory.Forget("uid") // As after a restart.
+				for range 2 {
+					found, _ = w.reconcile()
+					w.clock.Mono += time.Hour
+				}
+			}
+			valid := meta.FindStatusCondition(found.AppStatus().Conditions, v1alpha1.ConditionCredentialsValid)
+			ready := meta.FindStatusCondition(found.AppStatus().Conditions, v1alpha1.ConditionReady)
+			if valid.Reason != c.valid || ready.Reason != c.ready {
+				t.Errorf("CredentialsValid is %+v, and Ready %+v", valid, ready)
+			}
+			if c.answer == nil || c.generation != 0 {
+				return
+			}
+			if meta.FindStatusCondition(found.AppStatus().Conditions, v1alpha1.ConditionReconciling) == nil {
+				t.Error("it does not say that GitHub is asked again")
+			}
+			w.answer, w.turn = c.answer, true
+			w.reconcile()
+			if len(w.events) != c.events {
+				t.Errorf("the events are %q", w.events)
+			}
+		})
+	}
+}
+
+// Of a client secret that has come since the start the status says nothing yet.
+func TestAppStatusRestartHoldsNothingAgainstAClientSecretThatComesThen(t *testing.T) {
+	w := newWorld(t, true)
+	w.answer = &github.Error{Reason: github.IncorrectClientCredentials}
+	w.create(nil)
+	w.reconcile()
+	w.options.Memory.Forget("uid") // As after a restart.
+	w.turn = false
+	w.expect(v1alpha1.ConditionCredentialsValid, metav1.ConditionFalse, v1alpha1.ReasonIncorrectClientCredentials, "")
+	w.version = "2"
+	w.expect(v1alpha1.ConditionCredentialsValid, metav1.ConditionUnknown, v1alpha1.ReasonNotYetChecked, "")
 }
 
 // Whoever administers an App is told by an event when its client secret begins to fail, and when it is good again: once each,
