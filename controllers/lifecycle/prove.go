@@ -72,7 +72,7 @@ func (v *prover) prove(ctx context.Context, s *scope.Scope) Result {
 func waitsToProve(host string) problem.Problem {
 	return problem.Problem{
 		Reason: v1alpha1.ReasonPairUnproven,
-		Message: fmt.Sprintf("Waiting for the turn of this namespace to ask GitHub about the restored pair: whether %s takes it is not known yet, and %d such requests an hour are made to it.",
+		Message: fmt.Sprintf("Waiting for the turn of this namespace to ask GitHub about the restored pair: whether %s takes it is not known yet, and at most %d such requests an hour are made to it.",
 			host, restlimit.PerHour),
 	}
 }

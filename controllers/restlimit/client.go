@@ -74,9 +74,9 @@ type WaitingError struct {
 	Until time.Time
 }
 
-// Error says so.
+// Error says so. A deployment that has a share of the limit sends fewer.
 func (e *WaitingError) Error() string {
-	return fmt.Sprintf("%s: it is not known whether it takes this credential, and the %d such requests an hour are used up; this namespace has no turn yet", e.Host, PerHour)
+	return fmt.Sprintf("%s: it is not known whether it takes this credential, and at most %d such requests an hour are sent; this namespace has no turn yet", e.Host, PerHour)
 }
 
 // Client asks GitHub as the client does that it is made with, when there is a turn. It is safe for concurrent use. Make it

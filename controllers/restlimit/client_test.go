@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -427,6 +428,13 @@ func TestRESTLimitOfNoneSendsEverything(t *testing.T) {
 	}
 	if gh.bad != 200 {
 		t.Errorf("%d were sent", gh.bad)
+	}
+}
+
+// A deployment that shares the limit with others sends fewer, so no more is told.
+func TestRESTLimitErrorTellsNoMoreThanAShare(t *testing.T) {
+	if text := (&WaitingError{Host: "github.com"}).Error(); !strings.Contains(text, "at most 60 such requests an hour") {
+		t.Error(text)
 	}
 }
 

@@ -144,7 +144,7 @@ func (r *Revoker) tellWaiting(log logr.Logger, token *v1alpha1.GitHubUserToken, 
 	}
 	if waiting.in.secret {
 		r.options.Events.Eventf(token, nil, eventNormal, EventRevocationWaiting, "Revoke",
-			"The token is revoked at GitHub when it is the turn of this namespace, at about %s: whether %s takes the client secret is not known yet, and %d such requests an hour are made to it.",
+			"The token is revoked at GitHub when it is the turn of this namespace, at about %s: whether %s takes the client secret is not known yet, and at most %d such requests an hour are made to it.",
 			words.Time(waiting.until), waiting.in.host, restlimit.PerHour)
 		return
 	}

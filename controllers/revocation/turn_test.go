@@ -181,7 +181,7 @@ func TestRevocationDeletionWaitsForItsTurnToHaveItsClientSecretTried(t *testing.
 			t.Errorf("%+v, in %s", step, in)
 		}
 	}
-	if len(w.calls) != 0 || len(w.events) != 1 || !strings.Contains(w.events[0], "whether github.com takes the client secret is not known yet, and 60 such requests an hour") {
+	if len(w.calls) != 0 || len(w.events) != 1 || !strings.Contains(w.events[0], "whether github.com takes the client secret is not known yet, and at most 60 such requests an hour") {
 		t.Errorf("GitHub was called by %q, the events are %q", w.calls, w.events)
 	}
 	w.clock.Mono += 5 * time.Minute
