@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -72,8 +73,10 @@ func (a *Apps) usersCome(kind string) handler.TypedEventHandler[client.Object, r
 	}
 	return handler.TypedFuncs[client.Object, reconcile.Request]{
 		CreateFunc: func(_ context.Context, e event.CreateEvent, to requests) { look(e.Object, to) },
-		UpdateFunc: func(_ context.Context, e event.UpdateEvent, to requests) {
-			a.doubtFor(e.ObjectOld, e.ObjectNew)
+		UpdateFunc: func(ctx context.Context, e event.UpdateEvent, to requests) {
+			if token, ok := e.ObjectNew.(*v1alpha1.GitHubUserToken); ok && token.Spec.App.Ref != nil && token.Spec.App.Ref.Kind == kind {
+				a.doubtFor(ctx, e.ObjectOld, token)
+			}
 			if e.ObjectOld.GetGeneration() != e.ObjectNew.GetGeneration() || isReleased(e.ObjectOld) != isReleased(e.ObjectNew) {
 				look(e.ObjectOld, to)
 				look(e.ObjectNew, to)
@@ -83,24 +86,48 @@ func (a *Apps) usersCome(kind string) handler.TypedEventHandler[client.Object, r
 	}
 }
 
-// refusals are how the status of a resource tells that GitHub has refused its App, or that somebody else's is not usable.
-var refusals = []string{v1alpha1.ReasonIncorrectClientCredentials, v1alpha1.ReasonAppMisconfigured, v1alpha1.ReasonAppNotUsable}
-
-// doubtFor has GitHub asked about the App of a resource of another deployment, whose status has just come to tell that it was
-// refused. Of its own resources a deployment is told by its exchanges.
-func (a *Apps) doubtFor(before, after client.Object) {
+// doubtFor has GitHub asked about the App of a resource of another deployment, whose status has just come to tell that GitHub has
+// refused it. Of its own resources a deployment is told by its exchanges.
+func (a *Apps) doubtFor(ctx context.Context, before, after client.Object) {
 	if a.options.Selector.Selects(after) {
 		return
 	}
 	was, okBefore := before.(*v1alpha1.GitHubUserToken)
 	is, okAfter := after.(*v1alpha1.GitHubUserToken)
-	if okBefore && okAfter && !isRefused(was) && isRefused(is) {
+	if okBefore && okAfter && !isRefused(was) && isRefused(is) && a.mayDoubt(ctx, is) {
 		a.Doubt(is)
 	}
 }
 
+// mayDoubt reports whether what GitHub is said to have refused to a resource counts: of somebody else's App it does where the
+// resource may use it. Others could have it asked about at will.
+func (a *Apps) mayDoubt(ctx context.Context, token *v1alpha1.GitHubUserToken) bool {
+	ref := token.Spec.App.Ref
+	if ref == nil || ref.Kind != v1alpha1.KindClusterGitHubApp {
+		return ref != nil
+	}
+	app, err := a.options.Source.ClusterGitHubApp(ctx, ref.Name)
+	if err != nil || app == nil {
+		return false // It is asked once a day anyway.
+	}
+	admitted, err := a.options.Resolver.Admits(ctx, app, token)
+	return admitted && err == nil
+}
+
+// isRefused reports whether the status of a resource tells that GitHub has refused the App that the spec names now. Of somebody
+// else's App it does so in other words, and of one that the resource may not use in others again.
 func isRefused(token *v1alpha1.GitHubUserToken) bool {
-	return slices.ContainsFunc(token.Status.Conditions, func(c metav1.Condition) bool { return slices.Contains(refusals, c.Reason) })
+	return slices.ContainsFunc(token.Status.Conditions, func(c metav1.Condition) bool {
+		if c.ObservedGeneration != token.Generation {
+			return false
+		}
+		switch c.Reason {
+		case v1alpha1.ReasonIncorrectClientCredentials, v1alpha1.ReasonAppMisconfigured:
+			return true
+		default:
+			return c.Reason == v1alpha1.ReasonAppNotUsable && strings.Contains(c.Message, scope.AppNotUsableYet)
+		}
+	})
 }
 
 // isReleased reports whether an object is a resource that uses its App no more, although it is there.
