@@ -4,8 +4,9 @@ import "slices"
 
 // Login is how a person authorizes the App from the cluster.
 type Login struct {
-	// methods are the ways in which it can be done: DeviceFlow, by a code that a person enters at GitHub. The App must have
-	// the device flow enabled.
+	// methods are the ways in which it can be done. DeviceFlow: by a code that a person enters at GitHub; the App must have
+	// the device flow enabled. WebFlow: by a page of GitHub that the annotation githubusertoken.dev/web-login-requested asks
+	// for; the App must have a client secret, and the callback URL.
 	// +required
 	// +listType=set
 	// +kubebuilder:validation:MinItems=1
@@ -20,11 +21,16 @@ type Login struct {
 
 // LoginMethod is a way in which a person authorizes an App.
 //
-// +kubebuilder:validation:Enum=DeviceFlow
+// +kubebuilder:validation:Enum=DeviceFlow;WebFlow
 type LoginMethod string
 
-// LoginMethodDeviceFlow shows a code in status.authorization, which a person enters at GitHub.
-const LoginMethodDeviceFlow LoginMethod = "DeviceFlow"
+const (
+	// LoginMethodDeviceFlow shows a code in status.authorization, which a person enters at GitHub.
+	LoginMethodDeviceFlow LoginMethod = "DeviceFlow"
+	// LoginMethodWebFlow shows a page of GitHub in status.webLogin, for whoever asks for it with the annotation
+	// web-login-requested, and redeems the code that comes of it.
+	LoginMethodWebFlow LoginMethod = "WebFlow"
+)
 
 // HasLoginMethod reports whether a person may log in by the method, however the spec says so.
 func (s *GitHubUserTokenSpec) HasLoginMethod(method LoginMethod) bool {

@@ -15,6 +15,12 @@ const (
 	// AnnotationAdopt is a person's word that a pair Secret which was restored from a backup holds the
 	// current pair. Its value is the UID of the resource, or "true" for this and every later restore.
 	AnnotationAdopt = "githubusertoken.dev/adopt"
+
+	// AnnotationWebLoginRequested asks for a login by the web flow: a request ID of 8 to 64 letters, digits and dashes, which
+	// whoever asks makes up, a blank, and the callback URL. That is http://127.0.0.1:PORT/…, or below the base URL of the
+	// operator's login page. Each value is honoured once, and another one, or none, ends an attempt that still waits for
+	// its code. status.webLogin has the page to be opened, and then what came of it.
+	AnnotationWebLoginRequested = "githubusertoken.dev/web-login-requested"
 )
 
 // Annotations that the operator sets on workloads, when spec.handoff asks for it. Their value is the
@@ -38,8 +44,12 @@ const (
 	RolePair = "pair"
 	// RoleBackup marks a Secret that keeps a pair safe while the pair Secret is being replaced.
 	RoleBackup = "backup"
-	// RoleLogin marks a Secret that holds a device code while a person is being waited for.
+	// RoleLogin marks a Secret that holds a device code, or the verifier of a login by the web flow, while a person is being
+	// waited for.
 	RoleLogin = "login"
+	// RoleLoginCode marks a Secret by which somebody brings the code of a login by the web flow back to the operator; see LoginCodeSecretName.
+	// It is the user's.
+	RoleLoginCode = "login-code"
 	// RoleOutput marks a Secret that is derived from a pair.
 	RoleOutput = "output"
 
@@ -80,6 +90,13 @@ const (
 	// KeyDeviceCode is the secret half of a device authorization. It stands in a Secret of its own, with RoleLogin; earlier
 	// versions had it in the pair Secret.
 	KeyDeviceCode = "device_code"
+)
+
+const (
+	// LoginCodeSecretPrefix begins the name of a Secret with RoleLoginCode. The ID of the attempt ends it.
+	LoginCodeSecretPrefix = "github-user-token-code-"
+	// KeyCode is the key of the code in it.
+	KeyCode = "code"
 )
 
 // OwnerLabel is the value of LabelOwner for a resource: its name, cut to what a label's value can hold.

@@ -7,6 +7,7 @@ import (
 // GitHubUserTokenSpec says whose token is kept fresh, by which App, and where it goes.
 //
 // +kubebuilder:validation:XValidation:rule="has(self.refreshTokenRef) || has(self.login) || has(self.deviceFlow)",message="say where the authorization comes from: refreshTokenRef (a Secret with a refresh token), login (with methods: [DeviceFlow] a person enters a code), or both"
+// +kubebuilder:validation:XValidation:rule="!has(self.login) || !('WebFlow' in self.login.methods) || has(self.app.ref) || has(self.app.clientSecretRef)",message="the login method WebFlow needs the client secret of the App: add app.clientSecretRef, or name the App by app.ref"
 // +kubebuilder:validation:XValidation:rule="!has(self.login) || !has(self.deviceFlow)",message="deviceFlow is what login was before: leave deviceFlow out, and put its scopes into login.scopes"
 // +kubebuilder:validation:XValidation:rule="!has(self.app.clientID) || !self.app.clientID.startsWith('Iv') || !(has(self.login) && has(self.login.scopes) || has(self.deviceFlow) && has(self.deviceFlow.scopes))",message="a GitHub App (client ID Iv…) knows no scopes: leave out scopes, and set the permissions in the App"
 // +kubebuilder:validation:XValidation:rule="!has(self.outputs) || !has(self.refreshTokenRef) || self.outputs.all(o, o.name != self.refreshTokenRef.name)",message="an output must not have the name of the seed (refreshTokenRef.name)"

@@ -58,6 +58,10 @@ type GitHubUserTokenStatus struct {
 	// authorization is what a person has to do at GitHub, while the device flow waits for it.
 	// +optional
 	Authorization *Authorization `json:"authorization,omitempty"`
+
+	// webLogin is the login by the web flow that was asked for last, by the annotation githubusertoken.dev/web-login-requested.
+	// +optional
+	WebLogin *WebLogin `json:"webLogin,omitempty"`
 }
 
 // User is a GitHub account.
