@@ -29,6 +29,12 @@ type ClientSecret struct{ secret }
 // DeviceCode is the secret half of a device authorization; the user code is the public half.
 type DeviceCode struct{ secret }
 
+// AuthorizationCode is the code of the web flow, with which GitHub sends the browser back: good for one redemption.
+type AuthorizationCode struct{ secret }
+
+// CodeVerifier is what proves that a code of the web flow was asked for by whoever redeems it.
+type CodeVerifier struct{ secret }
+
 // Raw is a whole reply that may hold tokens: what is kept before anybody looks into it.
 type Raw struct{ secret }
 
@@ -46,6 +52,14 @@ func NewClientSecret(value string) ClientSecret { return ClientSecret{newSecret(
 
 // NewDeviceCode wraps the text of a device code.
 func NewDeviceCode(value string) DeviceCode { return DeviceCode{newSecret(value)} }
+
+// NewAuthorizationCode wraps the text of a code of the web flow.
+func NewAuthorizationCode(value string) AuthorizationCode {
+	return AuthorizationCode{newSecret(value)}
+}
+
+// NewCodeVerifier wraps the text of a code verifier.
+func NewCodeVerifier(value string) CodeVerifier { return CodeVerifier{newSecret(value)} }
 
 // Fingerprint names a secret without telling it: the first 16 bytes of its SHA-256, in hex. GitHub's
 // tokens hold far more entropy than could be guessed, so a fingerprint may stand in annotations and

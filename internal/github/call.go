@@ -5,11 +5,12 @@ import "time"
 // Endpoint names what is asked of a host.
 type Endpoint string
 
-// The endpoints. An exchange and a poll of the device flow go to one path, and are two.
+// The endpoints. An exchange, a poll of the device flow and the redemption of a code of the web flow go to one path, and are three.
 const (
 	EndpointExchange          Endpoint = "exchange"
 	EndpointDeviceCode        Endpoint = "device_code"
 	EndpointDevicePoll        Endpoint = "device_poll"
+	EndpointRedemption        Endpoint = "redemption"
 	EndpointUser              Endpoint = "user"
 	EndpointCheckToken        Endpoint = "check_token"
 	EndpointRevokeToken       Endpoint = "revoke_token"
@@ -19,7 +20,8 @@ const (
 // AllEndpoints are all of them.
 func AllEndpoints() []Endpoint {
 	return []Endpoint{
-		EndpointExchange, EndpointDeviceCode, EndpointDevicePoll, EndpointUser, EndpointCheckToken, EndpointRevokeToken, EndpointRevokeCredentials,
+		EndpointExchange, EndpointDeviceCode, EndpointDevicePoll, EndpointRedemption, EndpointUser, EndpointCheckToken, EndpointRevokeToken,
+		EndpointRevokeCredentials,
 	}
 }
 

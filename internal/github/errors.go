@@ -50,8 +50,13 @@ const (
 	// IncorrectDeviceCode: incorrect_device_code.
 	IncorrectDeviceCode Reason = "IncorrectDeviceCode"
 
+	// CodeRejected: bad_verification_code, the code of the web flow was redeemed before, has expired, or is not of this verifier.
+	CodeRejected Reason = "CodeRejected"
+
 	// IncorrectClientCredentials: incorrect_client_credentials or invalid_client, or GitHub's own 401 from an App endpoint.
 	IncorrectClientCredentials Reason = "IncorrectClientCredentials"
+	// RedirectMismatch: redirect_uri_mismatch, the redirect URI is not the one that the code was given out for.
+	RedirectMismatch Reason = "RedirectMismatch"
 	// UnknownClient: 404, seen for a client ID that the host does not know.
 	UnknownClient Reason = "UnknownClient"
 	// UnverifiedEmail: unverified_user_email, or 403 with words that say so.
@@ -133,7 +138,9 @@ var meanings = map[Reason]meaning{
 	RefreshTokenRejected: {Rejected, "GitHub refused the refresh token: it was used before, has expired, or the authorization was revoked; authorize the App again to get a new one"},
 	ExpiredCode:          {Rejected, "the device code expired before the user code was entered; ask for a new code"},
 	IncorrectDeviceCode:  {Rejected, "GitHub does not know the device code; ask for a new code"},
+	CodeRejected:         {Rejected, "GitHub refused the code of the login: it was used before, has expired, or was not asked for by this login; begin the login anew"},
 
+	RedirectMismatch:           {Misconfigured, "the callback URL is not one of the App's: add it in the App's settings, exactly as it is used, and begin the login anew"},
 	IncorrectClientCredentials: {Misconfigured, "GitHub refused the client credentials: correct the client ID or the client secret (a token that does not come from the device flow needs a client secret)"},
 	UnknownClient:              {Misconfigured, "GitHub does not know this client ID: check the client ID and the host of the App"},
 	UnverifiedEmail:            {Misconfigured, "the GitHub account has no verified primary email address: its owner must verify one"},

@@ -99,6 +99,8 @@ func (f fields) seconds(key string) time.Duration {
 var codes = map[string]Reason{
 	"bad_refresh_token":            RefreshTokenRejected,
 	"invalid_grant":                RefreshTokenRejected,
+	"bad_verification_code":        CodeRejected,
+	"redirect_uri_mismatch":        RedirectMismatch,
 	"incorrect_client_credentials": IncorrectClientCredentials,
 	"invalid_client":               IncorrectClientCredentials,
 	"unverified_user_email":        UnverifiedEmail,

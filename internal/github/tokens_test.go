@@ -166,6 +166,8 @@ func TestReplyEveryFailureIsClassified(t *testing.T) {
 	}{
 		"bad_refresh_token":            {Rejected, RefreshTokenRejected},
 		"invalid_grant":                {Rejected, RefreshTokenRejected},
+		"bad_verification_code":        {Rejected, CodeRejected},
+		"redirect_uri_mismatch":        {Misconfigured, RedirectMismatch},
 		"incorrect_client_credentials": {Misconfigured, IncorrectClientCredentials},
 		"invalid_client":               {Misconfigured, IncorrectClientCredentials},
 		"unverified_user_email":        {Misconfigured, UnverifiedEmail},

@@ -33,6 +33,7 @@ type authorizationCode struct {
 	scope       string
 	expires     time.Time
 	redeemed    bool
+	issued      *pair
 }
 
 // arriveCode records a presented code. The caller holds the lock.
@@ -81,6 +82,9 @@ func (s *Server) redeemCode(c *call, app *App) reply {
 		if code != nil {
 			s.checkRedeemed(c, code) // again: it may have been redeemed while a fault held the request
 		}
+		if code != nil && code.issued != nil && app.ReplayEndsTokens {
+			code.issued.chain.last.kill(s.now(), Replayed)
+		}
 		return s.refuse(c, badVerificationCode)
 	}
 	if uri := c.get("redirect_uri"); uri != "" && uri != code.redirectURI {
@@ -103,6 +107,7 @@ func (s *Server) redeemCode(c *call, app *App) reply {
 	code.redeemed = true
 	issued := s.issue(app, code.user, false, code.scope, nil)
 	issued.restrictTo(c.get("repository_id"))
+	code.issued = issued
 	c.code.NewAccess = issued.access.fingerprint
 	return c.conclude(Committed, issued.reply())
 }

@@ -175,6 +175,9 @@ type App struct {
 	AnyLoopbackPort bool
 	// InsecureCallbacksPick shows the account picker for each redirect URI that is not https, as GitHub may.
 	InsecureCallbacksPick bool
+	// ReplayEndsTokens ends what came of a code, be it exchanged since, when the code is presented a second time, as RFC 6749
+	// recommends. Whether GitHub does is not documented.
+	ReplayEndsTokens bool
 	// AutoApprove lets the web flow go through without the consent page, as if a person had seen and confirmed it.
 	AutoApprove bool
 

@@ -58,6 +58,8 @@ const (
 	Revoked Cause = "revoked"
 	// Evicted tokens were the ones to go when the user had more than App.MaxTokens.
 	Evicted Cause = "evicted"
+	// Replayed tokens died because the code that they were given out for was presented again.
+	Replayed Cause = "replayed"
 )
 
 // half is one token of a pair.

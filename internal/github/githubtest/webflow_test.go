@@ -166,6 +166,22 @@ func TestWebFlowCodesAreKeptInTheLedger(t *testing.T) {
 	want(t, "violations", fmt.Sprint(rules), fmt.Sprint([]Rule{WeakVerifier, SpentCodePresented}))
 }
 
+func TestWebFlowCodePresentedTwiceMayEndWhatItGave(t *testing.T) {
+	gh := newServer(t, withCallback, func(o *Options) { o.Apps[0].AutoApprove, o.Apps[0].ReplayEndsTokens = true, true })
+	b := newBrowser(t, gh)
+	b.open(authorizePath(url.Values{"code_challenge": {challengeOf(verifier)}, "code_challenge_method": {"S256"}}))
+	proof, code := url.Values{"code_verifier": {verifier}}, b.landed().Get("code")
+	got := redeem(t, gh, code, proof)
+	next := send(t, gh, tokenRequest(url.Values{
+		"grant_type": {"refresh_token"}, "client_id": {clientID}, "client_secret": {clientSecret}, "refresh_token": {got.text("refresh_token")},
+	}))
+	want(t, "alive", gh.Alive(next.text("access_token")), true)
+	want(t, "a second time", redeem(t, gh, code, proof).text("error"), "bad_verification_code")
+	want(t, "alive after that", gh.Alive(next.text("access_token")), false)
+	state, _ := gh.StateOf(next.text("refresh_token"))
+	want(t, "what ended it", state.Cause, Replayed)
+}
+
 func TestWebFlowNotesWhatAClientLeavesOut(t *testing.T) {
 	gh := newServer(t, withCallback, func(o *Options) { o.Apps[0].AutoApprove = true })
 	b := newBrowser(t, gh)
