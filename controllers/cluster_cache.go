@@ -19,6 +19,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 	"github.com/githubusertoken/github-user-token-operator/internal/pairsecret"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
+	"github.com/githubusertoken/github-user-token-operator/internal/rotation/weblogin"
 )
 
 // clusterCache is lifecycle.Cache over the manager's cache.
@@ -71,6 +72,23 @@ func (c clusterCache) CodesFor(ctx context.Context, name types.NamespacedName) (
 		}
 	}
 	return codes, nil
+}
+
+// LoginCodesFor implements lifecycle.Cache.
+func (c clusterCache) LoginCodesFor(ctx context.Context, owner rotation.Owner) ([]rotation.Ref, error) {
+	var secrets metav1.PartialObjectMetadataList
+	secrets.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("SecretList"))
+	err := c.List(ctx, &secrets, client.InNamespace(owner.Namespace), client.UnsafeDisableDeepCopy, client.MatchingFields{indexCodes: owner.UID})
+	if err != nil {
+		return nil, fmt.Errorf("look for codes that were brought back in the cache: %w", err)
+	}
+	var refs []rotation.Ref
+	for i := range secrets.Items {
+		if name := secrets.Items[i].Name; weblogin.UIDOf(name) == owner.UID {
+			refs = append(refs, rotation.Ref{Namespace: owner.Namespace, Name: name})
+		}
+	}
+	return refs, nil
 }
 
 // ChainsWith implements lifecycle.Cache.

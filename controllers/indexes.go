@@ -16,6 +16,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/controllers/outputs"
 	"github.com/githubusertoken/github-user-token-operator/controllers/seeds"
 	"github.com/githubusertoken/github-user-token-operator/internal/densecache"
+	"github.com/githubusertoken/github-user-token-operator/internal/rotation/weblogin"
 )
 
 // Indexes of the cache.
@@ -26,8 +27,8 @@ const (
 	indexPairOwner = "pairOwner"
 	// indexChainTokens indexes pair Secrets by the tokens that their chain goes back to; see seeds.ChainTokens.
 	indexChainTokens = "chainTokens"
-	// indexCodes indexes Secrets of device codes by the label that names their resource: each reconcile looks for them, and the
-	// Secrets of a namespace may be many.
+	// indexCodes indexes Secrets of device codes by the label that names their resource, and Secrets that bring codes back by the UID
+	// in their name: each reconcile looks for them, and the Secrets of a namespace may be many.
 	indexCodes = "codes"
 	// indexOwnerLabel indexes all of our Secrets by that label.
 	indexOwnerLabel = "ownerLabel"
@@ -113,10 +114,15 @@ func ownerLabel(object client.Object) []string {
 
 func codesOwner(object client.Object) []string {
 	labels := object.GetLabels()
-	if labels[v1alpha1.LabelRole] != v1alpha1.RoleLogin {
-		return nil
+	switch labels[v1alpha1.LabelRole] {
+	case v1alpha1.RoleLogin:
+		return []string{labels[v1alpha1.LabelOwner]}
+	case v1alpha1.RoleLoginCode:
+		if uid := weblogin.UIDOf(object.GetName()); uid != "" {
+			return []string{uid}
+		}
 	}
-	return []string{labels[v1alpha1.LabelOwner]}
+	return nil
 }
 
 func chainTokens(object client.Object) []string { return seeds.ChainTokens(&pairOf(object).State) }

@@ -76,6 +76,8 @@ type Options struct {
 	// ClusterResourceNamespace is where the client secrets of ClusterGitHubApps are: the operator's own namespace. Empty when
 	// that is not known.
 	ClusterResourceNamespace string
+	// LoginPage is the base URL of the login page, to which GitHub may send browsers back; empty when there is none.
+	LoginPage string
 	// RequireUser keeps resources without spec.user from logins and exchanges.
 	RequireUser bool
 	// EnableHandoff allows spec.handoff. It needs a cache of pods, and permissions of its own.
@@ -138,7 +140,7 @@ func New(mgr manager.Manager, options Options) (*Reconciler, error) {
 	r.lifecycle = lifecycle.New(lifecycle.Options{
 		Cache: clusterCache{r.Client, options.Watched}, Apps: r.apps, API: api, Versions: watch, GitHub: provingGitHub{options.GitHub, r.Limiter.Succeeded}, Limiter: r.Limiter, RevocationLimiter: revocations, RESTLimiter: untrusted,
 		Outbox: options.Outbox, Clock: options.Clock, Reporter: reporter{r}, Memory: remembered, Holder: options.Holder, NewID: options.NewID,
-		Runner: r.Runner, CheckRunner: checkRunner, Wake: r.queue.add, Freed: r.tokenFreed, Log: mgr.GetLogger(),
+		Runner: r.Runner, CheckRunner: checkRunner, Wake: r.queue.add, Freed: r.tokenFreed, Log: mgr.GetLogger(), LoginPage: options.LoginPage,
 	})
 	counting := manager.RunnableFunc(func(ctx context.Context) error {
 		r.tokens.Run(ctx, options.Clock, r.queue.add)

@@ -16,6 +16,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/controllers/lifecycle"
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 	"github.com/githubusertoken/github-user-token-operator/controllers/seeds"
+	"github.com/githubusertoken/github-user-token-operator/controllers/webflow"
 	"github.com/githubusertoken/github-user-token-operator/controllers/words"
 	"github.com/githubusertoken/github-user-token-operator/internal/problem"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
@@ -105,6 +106,7 @@ func steady(told *metav1.Time, now time.Time, stop *problem.Problem) *problem.Pr
 func describePair(status *v1alpha1.GitHubUserTokenStatus, s *scope.Scope, offered *rotation.DeviceAuthorization) {
 	status.SecretName, status.RefreshCount, status.User, status.Authorization = "", 0, nil, nil
 	status.AccessTokenExpirationTime, status.RefreshTokenExpirationTime, status.LastRefreshTime = nil, nil, nil
+	status.WebLogin = webflow.Report(s)
 	state := s.Stored()
 	if state == nil {
 		return
@@ -292,6 +294,7 @@ func authorizedCondition(s *scope.Scope, stop *problem.Problem) metav1.Condition
 		} else if s.Seed.Problem != nil {
 			condition.Message += " " + seeds.UnusablePrefix + s.Seed.Problem.Message
 		}
+		condition.Message += webflow.Beside(s)
 	}
 	if seeds.IsFedBack(s.Seed, state) {
 		condition.Message += " " + seeds.FedBack

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/util/workqueue"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -24,6 +25,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/internal/pace"
 	"github.com/githubusertoken/github-user-token-operator/internal/pairsecret"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
+	"github.com/githubusertoken/github-user-token-operator/internal/rotation/weblogin"
 )
 
 // deletionBegun lets the update through by which a deletion is asked for.
@@ -61,7 +63,12 @@ const maxName = 253
 func (r *Reconciler) secretEvents() handler.TypedEventHandler[client.Object, reconcile.Request] {
 	enqueue := func(object client.Object, marked, starting bool, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
 		pair := pairOf(object)
-		if name, ok := leftovers.NameOf(pair); ok && len(name.Name) <= maxName {
+		name, ok := leftovers.NameOf(pair)
+		if uid := weblogin.UIDOf(object.GetName()); uid != "" && object.GetLabels()[v1alpha1.LabelRole] == v1alpha1.RoleLoginCode {
+			name, ok = r.memory.Name(types.UID(uid))
+			ok = ok && name.Namespace == object.GetNamespace()
+		}
+		if ok && len(name.Name) <= maxName {
 			r.enqueuePair(queue, reconcile.Request{NamespacedName: name}, pair.NextRefreshAt, starting)
 		}
 		if marked {

@@ -57,7 +57,8 @@ const (
 	ReasonTokenExpired = "TokenExpired"
 	// ReasonSuspended: spec.suspend stops the exchange that would be needed.
 	ReasonSuspended = "Suspended"
-	// ReasonAuthorizationPending: a person has to enter status.authorization.userCode at GitHub.
+	// ReasonAuthorizationPending: a person has to enter status.authorization.userCode at GitHub, or to open
+	// status.webLogin.authorizeURL.
 	ReasonAuthorizationPending = "AuthorizationPending"
 )
 
@@ -102,7 +103,11 @@ const (
 	ReasonPairUnproven = "PairUnproven"
 	// ReasonAuthorizationDenied: the person denied the device authorization.
 	ReasonAuthorizationDenied = "AuthorizationDenied"
-	// ReasonAuthorizationExpired: nobody entered a code while codes were offered.
+	// ReasonLoginCodeRejected: GitHub did not redeem the code of a login by the web flow.
+	ReasonLoginCodeRejected = "LoginCodeRejected"
+	// ReasonLoginLost: the code of a login by the web flow was sent, and GitHub's answer never arrived.
+	ReasonLoginLost = "LoginLost"
+	// ReasonAuthorizationExpired: nobody entered a code while codes were offered, or brought one back from a browser in time.
 	ReasonAuthorizationExpired = "AuthorizationExpired"
 )
 

@@ -90,6 +90,9 @@ const (
 	// KeyDeviceCode is the secret half of a device authorization. It stands in a Secret of its own, with RoleLogin; earlier
 	// versions had it in the pair Secret.
 	KeyDeviceCode = "device_code"
+	// KeyCodeVerifier is what proves that a code of the web flow was asked for by the operator. It stands in a Secret of its own, with
+	// RoleLogin.
+	KeyCodeVerifier = "code_verifier"
 )
 
 const (

@@ -9,6 +9,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/controllers/explain"
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
+	"github.com/githubusertoken/github-user-token-operator/controllers/webflow"
 	"github.com/githubusertoken/github-user-token-operator/internal/backoff"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation/rules"
@@ -33,7 +34,9 @@ func (c *Controller) act(ctx context.Context, s *scope.Scope, decision rotation.
 		return c.pairs.giveUp(ctx, s)
 	case rotation.ActionReclaim:
 		return c.pairs.reclaim(ctx, s)
-	case rotation.ActionImport, rotation.ActionRefresh, rotation.ActionResolve:
+	case rotation.ActionOffer:
+		return c.pairs.offer(ctx, s)
+	case rotation.ActionImport, rotation.ActionRefresh, rotation.ActionResolve, rotation.ActionRedeem:
 		return c.exchanges.begin(ctx, s, decision)
 	default:
 		return c.rest(ctx, s, decision)
@@ -80,7 +83,7 @@ func (c *Controller) rest(ctx context.Context, s *scope.Scope, decision rotation
 		return result
 	}
 	step := c.device.Advance(logr.FromContextOrDiscard(ctx), s, decision, p)
-	result := blocked(step.Problem)
+	result := blocked(webflow.Explain(s, step.Problem))
 	result.Offered, result.RequeueAt = step.Offered, backoff.Earliest(result.RequeueAt, step.RequeueAt)
 	if step.Started {
 		result.State = Started

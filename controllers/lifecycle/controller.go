@@ -16,6 +16,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 	"github.com/githubusertoken/github-user-token-operator/controllers/seeds"
 	"github.com/githubusertoken/github-user-token-operator/controllers/tokencheck"
+	"github.com/githubusertoken/github-user-token-operator/controllers/webflow"
 	"github.com/githubusertoken/github-user-token-operator/controllers/words"
 	"github.com/githubusertoken/github-user-token-operator/internal/backoff"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
@@ -100,7 +101,7 @@ func (c *Controller) Reconcile(ctx context.Context, token *v1alpha1.GitHubUserTo
 	if s.Seed.Unread != nil && !isPaced(s.Seed.Unread) {
 		return 0, s.Seed.Unread // The caller tries again, within half a minute.
 	}
-	return c.notes.requeueAfter(s, decision.At, result.RequeueAt, reportAt, checkAt, tryAt, s.GoneAt), nil
+	return c.notes.requeueAfter(s, decision.At, result.RequeueAt, reportAt, checkAt, tryAt, s.GoneAt, webflow.LookAt(s)), nil
 }
 
 // sweepPause is until a device code that could not be removed is removed.

@@ -12,6 +12,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/controllers/runner"
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 	"github.com/githubusertoken/github-user-token-operator/controllers/seeds"
+	"github.com/githubusertoken/github-user-token-operator/controllers/webflow"
 	"github.com/githubusertoken/github-user-token-operator/internal/metapatch"
 	"github.com/githubusertoken/github-user-token-operator/internal/problem"
 	"github.com/githubusertoken/github-user-token-operator/internal/ratelimit"
@@ -27,6 +28,7 @@ type exchanges struct {
 	outbox    Outbox
 	runner    *runner.Runner
 	rotator   *rotation.Rotator
+	logins    *webflow.Logins
 	outcomes  *outcomes
 	notes     notes
 }
@@ -72,6 +74,15 @@ func (e *exchanges) prepare(ctx context.Context, s *scope.Scope, decision rotati
 		Owner: s.Owner, Ref: s.Ref, App: s.App.App, Policy: s.Input.Policy,
 		RefreshRequestedAt: s.Input.RefreshRequestedAt, User: scope.PinOf(s.Token), Pair: s.Pair, Decision: decision,
 		Labels: s.Token.Spec.Secret.Labels, Annotations: metapatch.Annotations(s.Token.Spec.Secret.Labels, s.Token.Spec.Secret.Annotations),
+	}
+	if decision.Action == rotation.ActionRedeem {
+		switch ended, err := e.logins.Prepare(ctx, s, &job); {
+		case err != nil:
+			return e.notes.failed(s, err, "No code was redeemed, because it could not be looked at")
+		case ended != nil:
+			e.notes.written(s.Token.UID, ended)
+			return Result{State: Again}
+		}
 	}
 	isLogin := decision.Spends != "" && s.Pair != nil && s.Pair.LoginFromSeed() == decision.Spends
 	if decision.Action == rotation.ActionImport || isLogin {

@@ -10,12 +10,14 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 	"github.com/githubusertoken/github-user-token-operator/controllers/seeds"
 	"github.com/githubusertoken/github-user-token-operator/controllers/tokencheck"
+	"github.com/githubusertoken/github-user-token-operator/controllers/webflow"
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 	"github.com/githubusertoken/github-user-token-operator/internal/memory"
 	"github.com/githubusertoken/github-user-token-operator/internal/problem"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation/amend"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation/compared"
+	"github.com/githubusertoken/github-user-token-operator/internal/rotation/offer"
 )
 
 // New makes a Controller of its parts. Each is given what it needs and no more; none knows the Controller.
@@ -27,7 +29,7 @@ func New(options Options) *Controller {
 	reader := seeds.NewReader(seeds.ReaderOptions{Source: options.API, Versions: options.Versions, Monotonic: options.Clock.Monotonic})
 	secrets := apps.Secrets{Resolver: options.Apps, ClientSecret: reader.ClientSecret}
 	observer := &observer{
-		apps: options.Apps, cache: options.Cache, metadata: options.API, versions: options.Versions, seeds: reader, notes: notes, clock: options.Clock,
+		apps: options.Apps, cache: options.Cache, page: options.LoginPage, metadata: options.API, versions: options.Versions, seeds: reader, notes: notes, clock: options.Clock,
 		me: options.Holder,
 	}
 	var ownership *seeds.Ownership
@@ -45,7 +47,7 @@ func New(options Options) *Controller {
 	})
 	commits := commits{notes: notes, reporter: options.Reporter, standAside: options.Runner.StandAside, wake: options.Wake}
 	rotator := &rotation.Rotator{
-		Store: ownStore{compared.Store{Store: options.API}, notes, options.Versions}, Exchanger: options.GitHub, Poller: options.GitHub, Codes: options.API, Outbox: options.Outbox,
+		Store: ownStore{compared.Store{Store: options.API}, notes, options.Versions}, Exchanger: options.GitHub, Redeemer: options.GitHub, Poller: options.GitHub, Codes: options.API, Outbox: options.Outbox,
 		Clock: options.Clock, Me: options.Holder, NewID: options.NewID, OnRetry: commits.retried,
 		Confirm: seeds.Confirmer{Cache: options.Cache, Clock: options.Clock}.Confirm,
 	}
@@ -74,8 +76,14 @@ func New(options Options) *Controller {
 		notes: notes, reporter: options.Reporter, limiter: options.Limiter, received: asking.Received, pairs: options.API, replays: replays, clock: options.Clock,
 		passPanic: options.PassPanic,
 	}
+	logins := webflow.New(webflow.Options{
+		Offers: offer.Offers{Store: rotator.Store, Verifiers: options.API, Clock: options.Clock}, Verifiers: options.API, Pairs: rotator.Store,
+		ReadCode: reader.ReadOnce, CheckApp: func(app scope.App) *problem.Problem { return apps.Check(options.GitHub, app) },
+		Clock: options.Clock, Random: options.Random,
+	})
 	exchanges := &exchanges{
-		hosts: options.GitHub, seeds: reader, ownership: ownership, limiter: options.Limiter, outbox: options.Outbox, runner: options.Runner,
+		logins: logins,
+		hosts:  options.GitHub, seeds: reader, ownership: ownership, limiter: options.Limiter, outbox: options.Outbox, runner: options.Runner,
 		rotator: rotator, outcomes: outcomes, notes: notes,
 	}
 	codes := leftovers.Codes{Cache: options.Cache, API: options.API}
@@ -84,7 +92,7 @@ func New(options Options) *Controller {
 		api:   options.API, reporter: options.Reporter, runner: options.Runner, wake: options.Wake, notes: notes,
 		seeds: reader, registry: registry, observer: observer, exchanges: exchanges, replays: replays, checks: checks, ownership: ownership,
 		pairs: &pairActions{
-			rotator: rotator, resources: options.API, seeds: reader, notes: notes, isOutput: options.Reporter.IsOutput,
+			rotator: rotator, resources: options.API, seeds: reader, notes: notes, logins: logins, isOutput: options.Reporter.IsOutput,
 		},
 		prover: &prover{
 			github: asking, seeds: reader, pairs: options.API, runner: options.Runner, notes: notes, clock: options.Clock,

@@ -2,12 +2,14 @@ package lifecycle
 
 import (
 	"context"
+	"slices"
 
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 	"github.com/githubusertoken/github-user-token-operator/controllers/seeds"
+	"github.com/githubusertoken/github-user-token-operator/controllers/webflow"
 	"github.com/githubusertoken/github-user-token-operator/controllers/words"
 	"github.com/githubusertoken/github-user-token-operator/internal/problem"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
@@ -27,7 +29,9 @@ type observer struct {
 		Version(name types.NamespacedName) (version string, known bool)
 		Learn(name types.NamespacedName, version string)
 	}
-	apps  Apps
+	apps Apps
+	// page is Options.LoginPage.
+	page  string
 	seeds *seeds.Reader
 	notes notes
 	clock rotation.Clock
@@ -63,6 +67,7 @@ func (o *observer) observe(ctx context.Context, token *v1alpha1.GitHubUserToken)
 	if s.Seed, err = o.seeds.Look(ctx, token, s.Pair, newSpec); err != nil {
 		s.Seed = scope.Seed{Problem: unread(err), Unread: err} // The chain that there is goes on.
 	}
+	s.Web = webflow.RequestOf(token, s.App, o.page)
 	s.Input = rules.Input{
 		Owner: s.Owner, App: appKey(s), Policy: scope.PolicyOf(token), Suspended: token.Spec.Suspend,
 		RefreshRequestedAt: scope.RequestOf(token), Pair: s.Pair, Misplaced: misplaced, Duplicate: duplicate, Seed: s.Seed.Fingerprint,
@@ -71,8 +76,28 @@ func (o *observer) observe(ctx context.Context, token *v1alpha1.GitHubUserToken)
 	if s.Pair != nil {
 		s.Input.IntentAtWork, s.IntentUntouched = o.atWork(s.Pair.Intent), o.untouched(s.Owner, s.Pair.Intent)
 	}
+	if s.Input.Web, err = o.webLogin(ctx, s); err != nil {
+		return nil, err
+	}
 	o.recall(s, backup)
 	return s, nil
+}
+
+// webLogin is what Decide looks at of logins by the web flow. Nobody looks for a code but that of the attempt that waits.
+func (o *observer) webLogin(ctx context.Context, s *scope.Scope) (seen rules.WebLogin, err error) {
+	if s.Web.Refused != "" || s.Web.Asked.ID == "" {
+		return rules.WebLogin{}, nil
+	}
+	seen.Request = s.Web.Asked
+	if state := s.Stored(); state != nil && state.Web.IsWaiting(s.Now) {
+		codes, err := o.cache.LoginCodesFor(ctx, s.Owner)
+		if err != nil {
+			return rules.WebLogin{}, err
+		}
+		wanted := rotation.Ref{Namespace: s.Owner.Namespace, Name: v1alpha1.LoginCodeSecretName(state.Web.ID)}
+		seen.HasCode = slices.Contains(codes, wanted)
+	}
+	return seen, nil
 }
 
 // unread is the problem of a seed that could not be read, or is read later.

@@ -44,6 +44,10 @@ type Options struct {
 	Freed func(namespace string, token credential.Fingerprint)
 	// Log is for what happens outside of a reconcile.
 	Log logr.Logger
+	// LoginPage is the base URL of the login page, to which browsers may be sent back with a code; empty when there is none.
+	LoginPage string
+	// Random makes texts for logins by the web flow; see webflow.Options. May be nil.
+	Random func() string
 	// PassPanic reports whether a panic is to go on although it would end the process. May be nil: none is.
 	PassPanic func(cause any) bool
 }

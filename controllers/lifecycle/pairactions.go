@@ -12,6 +12,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/controllers/retry"
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 	"github.com/githubusertoken/github-user-token-operator/controllers/seeds"
+	"github.com/githubusertoken/github-user-token-operator/controllers/webflow"
 	"github.com/githubusertoken/github-user-token-operator/controllers/words"
 	"github.com/githubusertoken/github-user-token-operator/internal/backoff"
 	"github.com/githubusertoken/github-user-token-operator/internal/problem"
@@ -24,6 +25,7 @@ type pairActions struct {
 	resources resourceReader
 	seeds     *seeds.Reader
 	notes     notes
+	logins    *webflow.Logins
 	// isOutput is that of Reporter.
 	isOutput func(context.Context, *v1alpha1.GitHubUserToken, rotation.Ref) bool
 }
@@ -122,21 +124,37 @@ func (a *pairActions) stays(ctx context.Context, s *scope.Scope) error {
 	return nil
 }
 
-// giveUp ends the import of a login of unknown outcome whose token the seed, read live, does not hold any more.
-func (a *pairActions) giveUp(ctx context.Context, s *scope.Scope) Result {
-	const what = "The seed does not hold the refresh token any more whose exchange has an unknown outcome, and that could not be written down"
-	found, _, err := a.seeds.Read(ctx, s.Token)
-	if err != nil {
-		return a.notes.failed(s, err, what)
+// offer begins the attempt to log in by the web flow that somebody asks for.
+func (a *pairActions) offer(ctx context.Context, s *scope.Scope) Result {
+	begun, p, err := a.logins.Begin(ctx, s)
+	switch {
+	case err != nil:
+		return a.notes.failed(s, err, "The login by the web flow that was asked for could not be begun")
+	case p != nil:
+		return blocked(p)
 	}
-	if found.Fingerprint != "" && found.Fingerprint == s.Pair.LoginFromSeed() {
-		return Result{State: Again} // It has come back.
+	logr.FromContextOrDiscard(ctx).Info("A login by the web flow was begun", "expires", begun.State.Web.ExpiresAt)
+	return a.changed(s, begun)
+}
+
+// giveUp ends the import of a login of unknown outcome whose token the seed, read live, does not hold any more, or whose code was
+// sent.
+func (a *pairActions) giveUp(ctx context.Context, s *scope.Scope) Result {
+	const what = "What became of a login whose exchange has an unknown outcome could not be written down"
+	if login := s.Pair.LoginFromSeed(); login != "" {
+		found, _, err := a.seeds.Read(ctx, s.Token)
+		if err != nil {
+			return a.notes.failed(s, err, what)
+		}
+		if found.Fingerprint == login {
+			return Result{State: Again} // It has come back.
+		}
 	}
 	left, err := a.rotator.GiveUp(ctx, s.Owner, s.Pair)
 	if err != nil {
 		return a.notes.failed(s, err, what)
 	}
-	logr.FromContextOrDiscard(ctx).Info("A login of unknown outcome was given up: the seed does not hold its refresh token any more")
+	logr.FromContextOrDiscard(ctx).Info("A login of unknown outcome was given up")
 	return a.changed(s, left)
 }
 

@@ -18,6 +18,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/internal/problem"
 	"github.com/githubusertoken/github-user-token-operator/internal/ratelimit"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
+	"github.com/githubusertoken/github-user-token-operator/internal/rotation/offer"
 )
 
 // Cache is what the watches have told this process. It may lag behind, and holds no tokens. What it returns is
@@ -31,6 +32,8 @@ type Cache interface {
 	SecretsFor(ctx context.Context, name types.NamespacedName) ([]*rotation.Pair, error)
 	// CodesFor are the Secrets that hold device codes for a resource of a name, whether it exists or not.
 	CodesFor(ctx context.Context, name types.NamespacedName) ([]leftovers.Code, error)
+	// LoginCodesFor are the Secrets that bring codes of logins by the web flow for a resource, by their names.
+	LoginCodesFor(ctx context.Context, owner rotation.Owner) ([]rotation.Ref, error)
 	// ChainsWith are the pair Secrets whose chain goes back to a refresh token, stands at it, or is importing it.
 	ChainsWith(ctx context.Context, token credential.Fingerprint) ([]seeds.Chain, error)
 	// Resource is a resource by name; nil when the cache has none. started is false before there is a cache.
@@ -49,9 +52,11 @@ type Apps interface {
 type API interface {
 	rotation.Store
 	rotation.Codes
+	offer.Verifiers
 	seeds.Source
 
-	// RemoveCode removes the Secret of a device code. One that is gone already is no error.
+	// RemoveCode removes the Secret of a device code, of a verifier, or of a code that was brought back. One that is gone already
+	// is no error.
 	RemoveCode(ctx context.Context, ref rotation.Ref) error
 	// Metadata reads the metadata of any Secret. Errors: rotation.ErrNotFound, or unknown.
 	Metadata(ctx context.Context, ref rotation.Ref) (*rotation.Pair, error)
@@ -76,6 +81,7 @@ var ErrFinalizerAltered = fmt.Errorf("%w: the finalizer of the resource is not a
 type GitHub interface {
 	rotation.Exchanger
 	rotation.Poller
+	rotation.Redeemer
 
 	// CheckHost says why a host may not be connected to; nil when it may.
 	CheckHost(host string) error

@@ -8,6 +8,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/internal/problem"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation/rules"
+	"github.com/githubusertoken/github-user-token-operator/internal/rotation/weblogin"
 )
 
 // Scope is all that one reconcile knows of a resource. Observe fills it; nothing changes it afterwards but an
@@ -27,6 +28,8 @@ type Scope struct {
 	BackupUID string
 	// Seed is what was found in the seed Secret, when there was a reason to look.
 	Seed Seed
+	// Web is what somebody asks for of logins by the web flow.
+	Web WebLogin
 	// Failure is why the last exchange brought nothing; nil when it did, or when somebody has changed something
 	// since that may have mended it.
 	Failure *problem.Problem
@@ -76,6 +79,14 @@ type Seed struct {
 	Problem *problem.Problem
 	// Unread is why the seed could not be read, so that it is not known what it holds; Problem says it to a person.
 	Unread error
+}
+
+// WebLogin is what somebody asks for by the annotation web-login-requested.
+type WebLogin struct {
+	// Asked is the request as it stands in the annotation; zero when there is none.
+	Asked weblogin.Request
+	// Refused is why no attempt is begun for it, in sentences; empty when one may be.
+	Refused string
 }
 
 // Stored is the state of the pair, when there is one and it is the resource's own; nil otherwise.

@@ -107,6 +107,20 @@ func (r *Reader) Read(ctx context.Context, token *v1alpha1.GitHubUserToken) (sco
 	return found, credential.NewRefreshToken(valueOf(ref, secret).text), nil
 }
 
+// ReadOnce reads what stands under a key of a Secret, live and at the pace of its namespace, and remembers nothing of it. found is
+// false when there is no such Secret. Errors: *PacedError, and those of the source.
+func (r *Reader) ReadOnce(ctx context.Context, name types.NamespacedName, key string) (value string, found bool, err error) {
+	if err := r.pace.check(name.Namespace); err != nil {
+		return "", false, err
+	}
+	secret, err := r.options.Source.ReadSecret(ctx, name)
+	if secret == nil || err != nil {
+		return "", false, err // The caller wraps it and says what was to be read.
+	}
+	r.pace.add(name.Namespace, secret.size())
+	return string(secret.Data[key]), true, nil
+}
+
 func (r *Reader) readSeed(ctx context.Context, token *v1alpha1.GitHubUserToken) (scope.Seed, error) {
 	found, _, err := r.Read(ctx, token)
 	return found, err

@@ -178,6 +178,9 @@ var meanings = map[Reason]meaning{
 	ServerError:     {Ambiguous, "GitHub failed while it handled the request"},
 }
 
+// Words is the sentence for a reason, without a capital and a full stop; empty for what is none of the list.
+func Words(reason Reason) string { return meanings[reason].words }
+
 // Error is every error of this package. It holds our own words only: neither a reply nor a secret.
 type Error struct {
 	// Class says what the failure means for the refresh token.

@@ -189,7 +189,7 @@ func (p *Pair) isAwaitingLogin(record Record) bool {
 		return false
 	}
 	return slices.ContainsFunc(p.State.Seeds, func(seed SeedRecord) bool {
-		return seed.RefusedFor == "" && seed.Fingerprint != record.Spent && !record.Base.hasHeardOf(seed.Fingerprint)
+		return seed.RefusedFor == "" && seed.Fingerprint != record.Spent && !record.Base.HasHeardOf(seed.Fingerprint)
 	})
 }
 
@@ -406,7 +406,7 @@ func pairAfter(live *Pair, policy Policy, record Record, tokens github.Tokens) *
 			state.SeedVersion = record.SeedVersion
 		}
 		state.SeedVerdict = nil
-		state.Device = nil
+		state.Device, state.Web = nil, state.Web.AfterLogin(record.Attempt)
 	}
 	next.withoutLeftovers(live, record.Spent)
 	if record.RefreshRequestedAt != "" {

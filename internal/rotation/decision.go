@@ -43,13 +43,17 @@ const (
 	ActionImport
 	// ActionRefresh: exchange the chain's token.
 	ActionRefresh
+	// ActionOffer: begin an attempt to log in by the web flow.
+	ActionOffer
+	// ActionRedeem: redeem the code of such an attempt.
+	ActionRedeem
 	// ActionResolve: find out what became of an exchange, by making it again: with the chain's token, or that in the seed.
 	ActionResolve
 )
 
 // Exchanges reports whether the action sends a token to GitHub.
 func (a Action) Exchanges() bool {
-	return a == ActionImport || a == ActionRefresh || a == ActionResolve
+	return a == ActionImport || a == ActionRefresh || a == ActionResolve || a == ActionRedeem
 }
 
 // Cause says why an exchange is made. It is for logs and metrics.
@@ -64,6 +68,7 @@ const (
 	CauseEnded     Cause = "AccessTokenEnded"
 	CauseAgain     Cause = "RefusedOnce"
 	CauseIntent    Cause = "UnresolvedIntent"
+	CauseWebFlow   Cause = "WebFlow"
 )
 
 // Decision is what Decide found.

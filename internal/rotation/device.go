@@ -57,7 +57,7 @@ func (r *Rotator) Offer(ctx context.Context, job Job, offer DeviceAuthorization,
 	} else {
 		stored, err = r.Store.Update(writing, job.Pair, withOffer(job.Pair.Clone(), job, offer))
 	}
-	if err == nil || leftNothing(err) {
+	if err == nil || LeftNothing(err) {
 		return stored, err
 	}
 	// The write may have been applied although its reply was lost: look, and do not write again.
@@ -71,7 +71,7 @@ func (r *Rotator) Offer(ctx context.Context, job Job, offer DeviceAuthorization,
 // keepCode stores a device code. A write that may have been applied although its reply was lost is read back.
 func (r *Rotator) keepCode(ctx context.Context, owner Owner, code credential.DeviceCode) error {
 	err := r.Codes.KeepCode(ctx, owner, code)
-	if err == nil || errors.Is(err, ErrAltered) || leftNothing(err) && !errors.Is(err, ErrExists) {
+	if err == nil || errors.Is(err, ErrAltered) || LeftNothing(err) && !errors.Is(err, ErrExists) {
 		return err
 	}
 	if _, readErr := r.Codes.Code(ctx, owner, code.Fingerprint()); readErr != nil {
@@ -80,8 +80,8 @@ func (r *Rotator) keepCode(ctx context.Context, owner Owner, code credential.Dev
 	return nil
 }
 
-// leftNothing reports whether an error of a Store means that nothing was written.
-func leftNothing(err error) bool {
+// LeftNothing reports whether an error of a Store means that nothing was written.
+func LeftNothing(err error) bool {
 	for _, known := range []error{ErrNotFound, ErrConflict, ErrExists, ErrImmutable, ErrNotOwned, ErrTerminating, ErrOwnerGone, ErrDenied} {
 		if errors.Is(err, known) {
 			return true

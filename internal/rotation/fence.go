@@ -194,12 +194,12 @@ func (r *Rotator) TakeUp(ctx context.Context, owner Owner, live *Pair) (*Pair, e
 
 func (r *Rotator) intent(job Job) *Intent {
 	intent := &Intent{
-		ID: r.NewID(), Holder: r.Me, Spends: job.Decision.Spends, Login: !job.Seed.IsZero(), App: job.App.Key(), StartedAt: r.Clock.Now(),
+		ID: r.NewID(), Holder: r.Me, Spends: job.Decision.Spends, Login: !job.Seed.IsZero() || job.redeems(), Attempt: job.Attempt, App: job.App.Key(), StartedAt: r.Clock.Now(),
 	}
 	before := r.before(job, intent)
 	if before != nil {
 		intent.Unresolved = before.Unresolved
-	} else if intent.Login && job.Pair != nil && job.Pair.State.Unanswered.Has(intent.Spends) {
+	} else if intent.Login && !job.redeems() && job.Pair != nil && job.Pair.State.Unanswered.Has(intent.Spends) {
 		intent.Unresolved = 1
 	}
 	if before != nil && !r.isUntouched(job.Owner, before) {
@@ -225,9 +225,14 @@ func withFence(job Job, intent *Intent) *Pair {
 	next := job.Pair.Clone()
 	next.Intent = intent
 	next.State.setAgain(intent.Spends, time.Time{}) // It is presented now, and not once more.
-	if intent.Login {
+	if intent.Attempt != "" {
+		next.State.Web = next.State.Web.Sending(intent.Attempt, intent.Spends)
+	}
+	if intent.Login && intent.Attempt == "" {
 		next.State.PendingSeed = intent.Spends
 		next.State.SeedVersion = job.SeedVersion
+	}
+	if intent.Login {
 		if !next.State.HasToken() && next.State.RefreshToken == "" {
 			next.State.App = job.App.Key()
 		}

@@ -28,6 +28,9 @@ type Intent struct {
 	Spends credential.Fingerprint `json:"spends"`
 	// Login says that it is the token of a login and stands in the seed, and not in this Secret.
 	Login bool `json:"login,omitempty"`
+	// Attempt is the attempt to log in by the web flow whose code is redeemed; see weblogin.Attempt. Then Spends names the code. An
+	// older version takes it for a login whose token the seed does not hold any more, and gives it up.
+	Attempt string `json:"attempt,omitempty"`
 	// App is the App (host/clientID) to which the token is sent.
 	App string `json:"app,omitempty"`
 	// Unresolved counts the earlier exchanges of the same token with the same App whose outcome is not known. A

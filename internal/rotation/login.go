@@ -4,16 +4,25 @@ import (
 	"context"
 	"errors"
 
+	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 )
 
 // LoginFromSeed names the login that is being imported from the seed; empty when none is. Its token is not in the Secret.
 // The intent alone tells, so that it is known as well when the state is gone.
 func (p *Pair) LoginFromSeed() credential.Fingerprint {
-	if p.Intent == nil || !p.Intent.Login || p.Intent.Spends == p.State.RefreshToken {
+	if p.Intent == nil || !p.Intent.Login || p.Intent.Attempt != "" || p.Intent.Spends == p.State.RefreshToken {
 		return ""
 	}
 	return p.Intent.Spends
+}
+
+// LoginElsewhere names the login that is being imported, by a token in the seed or by a code; empty when none is.
+func (p *Pair) LoginElsewhere() credential.Fingerprint {
+	if p.Intent != nil && p.Intent.Attempt != "" {
+		return p.Intent.Spends
+	}
+	return p.LoginFromSeed()
 }
 
 // login is what PendingSeed has to name: the login that is being imported from the seed, or else one that waits in the data.
@@ -41,11 +50,11 @@ func (p *Pair) endLogin(ended credential.Fingerprint) {
 // tried again when it is in the seed. The data stay as they are.
 func (p *Pair) ForgetLogin() {
 	state := &p.State
-	state.Unanswered = state.Unanswered.With(p.LoginFromSeed()).With(p.SeedToken.Fingerprint())
-	if p.LoginFromSeed() != "" {
+	state.Unanswered = state.Unanswered.With(p.LoginElsewhere()).With(p.SeedToken.Fingerprint())
+	if p.LoginElsewhere() != "" {
 		p.Intent = nil
 	}
-	state.PendingSeed = ""
+	state.PendingSeed, state.Web = "", nil
 }
 
 // withoutLeftovers takes out of a Secret into which a pair is put what has been dealt with: the login that the pair was got
@@ -67,16 +76,16 @@ func (p *Pair) withoutLeftovers(live *Pair, spent credential.Fingerprint) {
 // errAnotherLogin says that another login is being imported than was thought.
 var errAnotherLogin = errors.New("another login is being imported by now")
 
-// GiveUp ends the import of a login whose token the seed does not hold any more: what became of it cannot be found out. The
-// chain that was there goes on, a pair that somebody has received for it all the same is committed as ever, and when its
-// token comes back with the seed it counts as tried before. Errors: those of Store.Get and Store.Update, and ErrConflict.
+// GiveUp ends the import of a login whose token the seed does not hold any more, or of one by a code, which is never sent
+// again: what became of it cannot be found out. The chain that was there goes on, a pair that somebody has received for it
+// all the same is committed as ever, and when its token comes back with the seed it counts as tried before. Errors: those of Store.Get and Store.Update, and ErrConflict.
 func (r *Rotator) GiveUp(ctx context.Context, owner Owner, seen *Pair) (*Pair, error) {
 	live, err := r.Store.Get(ctx, seen.Ref)
 	if err != nil {
 		return nil, err
 	}
-	login := seen.LoginFromSeed()
-	if !live.belongsTo(owner) || live.LoginFromSeed() != login || live.Intent.ID != seen.Intent.ID {
+	login := seen.LoginElsewhere()
+	if !live.belongsTo(owner) || live.Intent == nil || live.LoginElsewhere() != login || live.Intent.ID != seen.Intent.ID {
 		return nil, errors.Join(ErrConflict, errAnotherLogin)
 	}
 	refused, left := r.unrecordedFor(Job{Owner: owner, Pair: live, Decision: Decision{Spends: login}})
@@ -86,11 +95,14 @@ func (r *Rotator) GiveUp(ctx context.Context, owner Owner, seen *Pair) (*Pair, e
 	}
 	next := live.Clone()
 	state := &next.State
-	if live.Intent.Unresolved > 0 || !r.isUntouched(owner, live.Intent) {
+	if attempt := live.Intent.Attempt; live.Intent.Unresolved > 0 || !r.isUntouched(owner, live.Intent) {
 		state.Unanswered = state.Unanswered.With(login)
-		if state.HasToken() || state.RefreshToken != "" {
+		state.Web = state.Web.Ending(attempt, v1alpha1.WebLoginLost, "")
+		if attempt == "" && (state.HasToken() || state.RefreshToken != "") {
 			state.SeedVerdict = &Verdict{Reason: ReasonOutcomeUnknown, Fingerprint: login, Time: r.Clock.Now()}
 		}
+	} else {
+		state.Web = state.Web.Sending(attempt, "")
 	}
 	next.Intent, state.SeedVersion = nil, ""
 	next.endLogin(login)

@@ -87,6 +87,7 @@ func (p *Pair) AsRetained() *Pair {
 	if p.DeviceCode.IsZero() {
 		next.State.Device = nil // Its code stands in a Secret of the resource's, and goes with it.
 	}
+	next.State.Web = nil // It was the resource's.
 	if p.isBound() {
 		next.State.RetainedAs = p.UID
 	}
@@ -125,9 +126,9 @@ func (p *Pair) Holds(spent credential.Fingerprint) bool {
 	return held
 }
 
-// isAt reports whether the Secret stands at the token that an exchange spends: it holds it, or is importing it from the seed.
+// isAt reports whether the Secret stands at what an exchange spends: it holds it, is importing it from the seed, or redeems it.
 func (p *Pair) isAt(spent credential.Fingerprint) bool {
-	return p.Holds(spent) || spent != "" && spent == p.LoginFromSeed()
+	return p.Holds(spent) || spent != "" && spent == p.LoginElsewhere()
 }
 
 // isAtSpentOf reports whether the Secret still stands at what a reply was got for.

@@ -65,6 +65,11 @@ type Exchanger interface {
 	Exchange(ctx context.Context, app github.App, token credential.RefreshToken) (*github.Reply, error)
 }
 
+// Redeemer sends a code of the web flow to GitHub, exactly once. An error is always a *github.Error.
+type Redeemer interface {
+	RedeemCode(ctx context.Context, app github.App, redemption github.Redemption) (*github.Reply, error)
+}
+
 // Outbox keeps replies until they are committed, across the death of the process.
 type Outbox interface {
 	// Reserve makes room for the reply to one exchange of a resource, before it begins; otherwise it says why no record
@@ -99,6 +104,8 @@ type Record struct {
 	Code bool `json:"code,omitempty"`
 	// Login says that this is the first pair of a new login, which replaces whatever chain there was.
 	Login bool `json:"login,omitempty"`
+	// Attempt is the attempt to log in by the web flow whose code was redeemed.
+	Attempt string `json:"attempt,omitempty"`
 	// SecretUID is the UID of the Secret at the fence.
 	SecretUID string `json:"secretUID,omitempty"`
 	// Base is the state of the Secret at the fence. It tells a Secret that has not moved on since, and it

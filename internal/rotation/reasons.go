@@ -27,6 +27,7 @@ func (s *State) withKnownReasons() {
 			verdict.Reason = ReasonRefreshTokenRejected
 		}
 	}
+	s.Web = s.Web.Known()
 	if s.Device != nil && s.Device.Ended != "" && !slices.Contains(seriesReasons, s.Device.Ended) {
 		s.Device.Ended = v1alpha1.ReasonAuthorizationExpired
 	}

@@ -114,6 +114,18 @@ func (r *Rotator) keepBackup(ctx context.Context, pair *Pair) (*Pair, error) {
 // login, or else with more commits. A copy without tokens is newer than nothing. b is the one that was there first, so
 // that a login which is just being imported into a is taken along: the reply to it is still to be committed.
 func newer(a, b *Pair) *Pair {
+	of, other := newerOf(a, b), b
+	if of.Version == b.Version && of.Ref == b.Ref {
+		other = a
+	}
+	if merged := of.State.Web.Merged(other.State.Web); merged != of.State.Web {
+		of = of.Clone()
+		of.State.Web = merged
+	}
+	return of
+}
+
+func newerOf(a, b *Pair) *Pair {
 	switch {
 	case !a.hasTokens() && !b.hasTokens():
 		return withIntentOf(a, b)
@@ -149,6 +161,7 @@ func (r *Rotator) withoutUnsent(owner Owner, live *Pair) *Pair {
 		return live
 	}
 	next := live.Clone()
+	next.State.Web = next.State.Web.Sending(live.Intent.Attempt, "")
 	next.Intent, next.State.SeedVersion = nil, ""
 	next.endLogin("") // One that waits in the data still does.
 	return next

@@ -23,9 +23,11 @@ const (
 type Rotator struct {
 	Store     Store
 	Exchanger Exchanger
-	Outbox    Outbox
-	Clock     Clock
-	Me        Holder
+	// Redeemer may be nil when there are no logins by the web flow.
+	Redeemer Redeemer
+	Outbox   Outbox
+	Clock    Clock
+	Me       Holder
 	// NewID makes an id for an intent.
 	NewID func() string
 	// Poller asks about device authorizations, and Codes keeps their device codes. May be nil when there are none.
@@ -83,6 +85,10 @@ type Job struct {
 	Seed credential.RefreshToken
 	// SeedVersion is the version of the seed Secret that was examined.
 	SeedVersion string
+	// Code is the code of the web flow that is redeemed, with what is sent beside it, and Attempt the ID of the attempt that it is
+	// of. They are empty when a token is exchanged.
+	Code    github.Redemption
+	Attempt string
 	// Labels and Annotations are the extra metadata of a pair Secret that is created.
 	Labels      map[string]string
 	Annotations map[string]string
@@ -91,15 +97,25 @@ type Job struct {
 // isLogin reports whether the job exchanges the token of a new login, and not the chain's own. The decision tells, and
 // what was known of the pair when it was made: anybody may put the same token under two keys of the Secret.
 func (j *Job) isLogin() bool {
-	if j.Decision.Action == ActionImport || !j.Seed.IsZero() {
+	if j.Decision.Action == ActionImport || !j.Seed.IsZero() || j.redeems() {
 		return true
 	}
 	return j.Pair != nil && j.Decision.Spends == j.Pair.State.PendingSeed && j.Decision.Spends != j.Pair.State.RefreshToken
 }
 
+// redeems reports whether the job redeems a code.
+func (j *Job) redeems() bool { return j.Attempt != "" }
+
+// mayRedeem reports whether the job's code may be sent: it is of the attempt that waits, and is no login that was sent before.
+func (j *Job) mayRedeem(now time.Time) bool {
+	state := &j.Pair.State
+	return state.Web.IsWaiting(now) && state.Web.ID == j.Attempt && state.Web.App == j.App.Key() && j.Code.Code.Fingerprint() == j.Decision.Spends &&
+		!state.HasHeardOf(j.Decision.Spends)
+}
+
 // token is what the job spends: the token in the seed, or the one in the Secret as it was fenced.
 func (j *Job) token(fenced *Pair) (credential.RefreshToken, bool) {
-	if !j.Seed.IsZero() {
+	if !j.Seed.IsZero() || j.redeems() {
 		return j.Seed, true
 	}
 	return fenced.token(j.Decision.Spends)
@@ -165,6 +181,9 @@ func (r *Rotator) Rotate(ctx context.Context, job Job) Result {
 	if !job.Seed.IsZero() && job.Seed.Fingerprint() != job.Decision.Spends {
 		return Result{Outcome: Stale, Pair: job.Pair, Err: errors.New("the seed holds another token by now")}
 	}
+	if job.redeems() && (job.Pair == nil || !job.mayRedeem(r.Clock.Now())) {
+		return Result{Outcome: Stale, Pair: job.Pair, Err: errors.New("no code of this login is waited for any more")}
+	}
 	if refused, left := r.unrecordedFor(job); left {
 		return r.record(ctx, job.Owner, job.Ref, refused)
 	}
@@ -201,7 +220,7 @@ func (r *Rotator) exchange(ctx context.Context, job Job, fenced *Pair, token cre
 	defer cancel()
 	began := r.Clock.Monotonic()
 	r.markSent(job.Owner, fenced.Intent)
-	reply, err := r.Exchanger.Exchange(sending, job.App, token)
+	reply, err := r.send(sending, job, token)
 	took := r.Clock.Monotonic() - began
 	if err != nil {
 		result := r.settle(ctx, job, fenced, err)
@@ -210,7 +229,7 @@ func (r *Rotator) exchange(ctx context.Context, job Job, fenced *Pair, token cre
 	}
 	result := r.Accept(ctx, job, fenced, Record{
 		ID: fenced.Intent.ID, Ref: fenced.Ref, Owner: job.Owner, App: job.App.Key(),
-		Spent: fenced.Intent.Spends, Login: job.isLogin(), SecretUID: fenced.UID, Base: fenced.State,
+		Spent: fenced.Intent.Spends, Login: job.isLogin(), Attempt: job.Attempt, SecretUID: fenced.UID, Base: fenced.State,
 		SeedVersion: fenced.State.SeedVersion, RefreshRequestedAt: job.RefreshRequestedAt, User: job.User, Reply: reply,
 	})
 	result.ExchangeDuration = took
@@ -218,6 +237,14 @@ func (r *Rotator) exchange(ctx context.Context, job Job, fenced *Pair, token cre
 		result.Pause = reply.RetryAfter
 	}
 	return result
+}
+
+// send makes the one request that spends what the job is about.
+func (r *Rotator) send(ctx context.Context, job Job, token credential.RefreshToken) (*github.Reply, error) {
+	if job.redeems() {
+		return r.Redeemer.RedeemCode(ctx, job.App, job.Code)
+	}
+	return r.Exchanger.Exchange(ctx, job.App, token)
 }
 
 // Accept takes a reply that reached us: it keeps it, looks into it, and commits the pair. The Secret is
@@ -283,7 +310,7 @@ func (r *Rotator) refuse(ctx context.Context, app github.App, record Record, tok
 	}
 	if result.Outcome != Discarded {
 		result, _ = r.condemn(ctx, record.Owner, record.Ref, &finding{
-			reason: reason, spent: record.Spent, app: record.App, intentID: record.ID, code: record.Code,
+			reason: reason, spent: record.Spent, app: record.App, intentID: record.ID, code: record.Code, attempt: record.Attempt,
 		}, result, UnwrittenRefusal)
 	}
 	if r.End != nil {

@@ -1,6 +1,7 @@
 package rotation
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -30,13 +31,18 @@ func (r *Rotator) settle(ctx context.Context, job Job, fenced *Pair, err error) 
 		// Nothing is known about it, so the worst is assumed.
 		return Result{Outcome: Unknown, Pair: fenced, Err: err}
 	}
-	switch failure.Class {
+	class, isCode := failure.Class, fenced.Intent.Attempt != ""
+	if isCode && failure.EndsCode() {
+		class = github.Rejected
+	}
+	switch class {
 	case github.Ambiguous:
 		return Result{Outcome: Unknown, Pair: fenced, Err: failure}
 	case github.Rejected:
 		return r.record(context.WithoutCancel(ctx), job.Owner, fenced.Ref, refusal{
 			finding: finding{
-				spent: fenced.Intent.Spends, app: job.App.Key(), intentID: fenced.Intent.ID, asked: job.RefreshRequestedAt, fromSeed: fenced.Intent.Login,
+				spent: fenced.Intent.Spends, app: job.App.Key(), intentID: fenced.Intent.ID, asked: job.RefreshRequestedAt, fromSeed: fenced.Intent.Login && !isCode,
+				attempt: fenced.Intent.Attempt, why: string(failure.Reason),
 			}, cause: failure, pair: fenced,
 		})
 	default:
@@ -53,6 +59,7 @@ func (r *Rotator) clearIntent(ctx context.Context, job Job, fenced *Pair) *Pair 
 	}
 	next := fenced.Clone()
 	next.Intent = nil
+	next.State.Web = next.State.Web.Sending(fenced.Intent.Attempt, "") // The code is as good as before.
 	if fenced.LoginFromSeed() != "" {
 		next.State.SeedVersion = "" // It is looked at again.
 		next.endLogin(fenced.Intent.Spends)
@@ -82,6 +89,8 @@ type finding struct {
 	code bool
 	// fromSeed says that it is the token of a login that the seed holds.
 	fromSeed bool
+	// attempt is the attempt to log in by the web flow whose code it is, and why the reason of GitHub's.
+	attempt, why string
 	// altered says that the verdict was written, and the intent taken back with it, but that something else was stored.
 	altered bool
 }
@@ -172,7 +181,7 @@ func (p *Pair) holdsForVerdict(v finding) bool {
 		return p.offers(v.spent)
 	}
 	if p.Intent == nil { // Of a login from the seed nothing but the intent tells.
-		return v.altered && (p.Holds(v.spent) || v.fromSeed)
+		return v.altered && (p.Holds(v.spent) || v.fromSeed || v.attempt != "")
 	}
 	return p.isAt(v.spent) && p.Intent.ID == v.intentID
 }
@@ -181,6 +190,9 @@ func (p *Pair) holdsForVerdict(v finding) bool {
 func (p *Pair) saysVerdict(v finding) bool {
 	if v.code {
 		return p.State.Device == nil || p.State.Device.Ended != ""
+	}
+	if v.attempt != "" {
+		return p.State.Web == nil || p.State.Web.ID != v.attempt || p.State.Web.Ended != ""
 	}
 	isOf := func(found *Verdict) bool { return found != nil && found.Fingerprint == v.spent }
 	return isOf(p.State.Verdict) || isOf(p.State.SeedVerdict)
@@ -194,6 +206,14 @@ func pairCondemned(live *Pair, v finding, now time.Time) (*Pair, string) {
 	}
 	next := live.Clone()
 	next.Intent = nil
+	if v.attempt != "" { // Of the chain that was there before it, if there is one, nothing was found out.
+		result := v1alpha1.WebLoginRejected
+		if v.reason != "" {
+			result = v1alpha1.WebLoginWrongUser
+		}
+		next.State.Web = next.State.Web.Ending(v.attempt, result, cmp.Or(v.reason, v.why))
+		return next, v.reason
+	}
 	state, isChain := &next.State, live.RefreshToken.Fingerprint() == v.spent
 	if v.reason == "" {
 		v.reason = ReasonRefreshTokenRejected

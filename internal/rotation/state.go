@@ -6,6 +6,7 @@ import (
 
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 	"github.com/githubusertoken/github-user-token-operator/internal/jsonfields"
+	"github.com/githubusertoken/github-user-token-operator/internal/rotation/weblogin"
 )
 
 // MaxSeeds is how many logins a chain remembers. A seed that GitOps re-applies is recognised among them.
@@ -76,6 +77,8 @@ type State struct {
 	User *User `json:"user,omitempty"`
 	// Device is the public half of a device authorization that waits for a person.
 	Device *DeviceAuthorization `json:"device,omitempty"`
+	// Web is the attempt to log in by the web flow that was begun last.
+	Web *weblogin.Attempt `json:"web,omitempty"`
 
 	// unknown are fields of a version that this one does not know. They are written back as they were read.
 	unknown jsonfields.Unknown
@@ -160,7 +163,7 @@ func (s *State) HasImported(seed credential.Fingerprint) bool {
 func (s *State) hasLoginBeyond(other *State) bool { return s.hasLoginThat(other, other.HasImported) }
 
 // hasNewLogin reports whether this chain has imported a login that the other one has not even heard of.
-func (s *State) hasNewLogin(other *State) bool { return s.hasLoginThat(other, other.hasHeardOf) }
+func (s *State) hasNewLogin(other *State) bool { return s.hasLoginThat(other, other.HasHeardOf) }
 
 // hasLoginThat reports whether this chain has imported a login that the other one does not know, and has not forgotten either.
 func (s *State) hasLoginThat(other *State, knows func(credential.Fingerprint) bool) bool {
@@ -184,8 +187,8 @@ func (s *State) forgottenBy(other *State) int {
 	return 0
 }
 
-// hasHeardOf reports whether a login was imported, refused, or given up.
-func (s *State) hasHeardOf(login credential.Fingerprint) bool {
+// HasHeardOf reports whether a login was imported, refused, or given up.
+func (s *State) HasHeardOf(login credential.Fingerprint) bool {
 	return s.Unanswered.Has(login) || slices.ContainsFunc(s.Seeds, func(r SeedRecord) bool { return r.Fingerprint == login })
 }
 

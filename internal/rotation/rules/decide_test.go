@@ -9,6 +9,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 	"github.com/githubusertoken/github-user-token-operator/internal/problem"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
+	"github.com/githubusertoken/github-user-token-operator/internal/rotation/weblogin"
 )
 
 // reasonOf is the reason that a decision gives; empty when nothing stands in the way.
@@ -86,6 +87,24 @@ func TestDecide(t *testing.T) {
 	garble := pair(func(p *rotation.Pair) { p.State, p.StateLost = rotation.State{}, true })
 	foreign := pair(func(p *rotation.Pair) { p.Controlled, p.Owner = false, rotation.Owner{} })
 
+	asked := weblogin.Request{ID: "request-1", Callback: "http://127.0.0.1:8976/"}
+	askWeb := func(in *Input) { in.Web.Request = asked }
+	code := func(in *Input) { in.Web.HasCode = true }
+	attempt := func(change func(*weblogin.Attempt)) func(*Input) {
+		return pair(func(p *rotation.Pair) {
+			p.State.Web = &weblogin.Attempt{
+				ID: "uid-1", Request: asked.ID, Callback: asked.Callback, App: app, Verifier: "verifier", BeganAt: now.Add(-time.Minute), ExpiresAt: now.Add(9 * time.Minute),
+			}
+			if change != nil {
+				change(p.State.Web)
+			}
+		})
+	}
+	redeeming := func(holder rotation.Holder) func(*Input) {
+		return pair(func(p *rotation.Pair) {
+			p.Intent = &rotation.Intent{ID: "1", Holder: holder, Spends: "code", Login: true, Attempt: "uid-1", App: app}
+		})
+	}
 	var decided []string
 	for _, test := range []struct {
 		name   string
@@ -97,6 +116,26 @@ func TestDecide(t *testing.T) {
 		at     time.Time
 		rule   string
 	}{
+		{name: "a login by the web flow that is asked for is begun", given: []func(*Input){askWeb}, action: rotation.ActionOffer, rule: "web login"},
+		{name: "also when there is no pair yet", given: []func(*Input){absent, askWeb}, action: rotation.ActionOffer, rule: "web login"},
+		{name: "not again too soon after the attempt before", given: []func(*Input){askWeb, attempt(func(a *weblogin.Attempt) { a.Request, a.BeganAt = "another", now.Add(-time.Second) })}, action: rotation.ActionNone, rule: "due", at: healthy().Policy.DueAt(&healthy().Pair.State)},
+		{name: "then it is, in the place of that one", given: []func(*Input){askWeb, attempt(func(a *weblogin.Attempt) { a.Request, a.BeganAt = "another", now.Add(-OfferPause) })}, action: rotation.ActionOffer, rule: "web login"},
+		{name: "an attempt by a clock that was ahead is in nobody's way", given: []func(*Input){askWeb, attempt(func(a *weblogin.Attempt) { a.Request, a.BeganAt = "another", now.Add(time.Hour) })}, action: rotation.ActionOffer, rule: "web login"},
+		{name: "one request is honoured once", given: []func(*Input){askWeb, attempt(nil)}, action: rotation.ActionNone, rule: "due", at: healthy().Policy.DueAt(&healthy().Pair.State)},
+		{name: "the code of the attempt that waits is redeemed", given: []func(*Input){askWeb, attempt(nil), code}, action: rotation.ActionRedeem, cause: rotation.CauseWebFlow, rule: "web login"},
+		{name: "not when it was sent before", given: []func(*Input){askWeb, attempt(func(a *weblogin.Attempt) { a.Sent = "code" }), code}, action: rotation.ActionNone, rule: "due", at: healthy().Policy.DueAt(&healthy().Pair.State)},
+		{name: "nor when the attempt has ended", given: []func(*Input){askWeb, attempt(func(a *weblogin.Attempt) { a.Ended = v1alpha1.WebLoginLost }), code}, action: rotation.ActionNone, rule: "due", at: healthy().Policy.DueAt(&healthy().Pair.State)},
+		{name: "nor when its time is over", given: []func(*Input){askWeb, attempt(func(a *weblogin.Attempt) { a.ExpiresAt = now }), code}, action: rotation.ActionNone, rule: "due", at: healthy().Policy.DueAt(&healthy().Pair.State)},
+		{name: "nor when nobody knows how old it would be", given: []func(*Input){askWeb, attempt(func(a *weblogin.Attempt) { a.ExpiresAt = now.Add(time.Hour) }), code}, action: rotation.ActionNone, rule: "due", at: healthy().Policy.DueAt(&healthy().Pair.State)},
+		{name: "nor when nobody asks for it any more", given: []func(*Input){attempt(nil), code}, action: rotation.ActionNone, rule: "due", at: healthy().Policy.DueAt(&healthy().Pair.State)},
+		{name: "nor when it is of another App", given: []func(*Input){askWeb, attempt(func(a *weblogin.Attempt) { a.App = other }), code}, action: rotation.ActionNone, rule: "due", at: healthy().Policy.DueAt(&healthy().Pair.State)},
+		{name: "nor while it is suspended", given: []func(*Input){askWeb, attempt(nil), code, suspend}, action: rotation.ActionBlocked, reason: v1alpha1.ReasonSuspended, rule: "suspended"},
+		{name: "a new seed goes first", given: []func(*Input){askWeb, attempt(nil), code, seed("new")}, action: rotation.ActionImport, cause: rotation.CauseNewSeed, spends: "new", rule: "new seed"},
+		{name: "a code that could not be redeemed waits", given: []func(*Input){askWeb, attempt(nil), code, failed}, action: rotation.ActionWait, cause: rotation.CauseWebFlow, reason: v1alpha1.ReasonGitHubUnavailable, rule: "web login", at: now.Add(time.Minute)},
+		{name: "and the chain that is due goes first then", given: []func(*Input){askWeb, attempt(nil), code, due, func(in *Input) { failed(in); in.Failure.RetryAt = now }}, action: rotation.ActionRefresh, cause: rotation.CauseDue, spends: "refresh", rule: "due"},
+		{name: "the outcome of a code that was sent is not found out", given: []func(*Input){askWeb, attempt(func(a *weblogin.Attempt) { a.Sent = "code" }), code, redeeming(me)}, action: rotation.ActionGiveUp, rule: "intent left"},
+		{name: "also when the seed holds the same text", given: []func(*Input){seed("code"), redeeming(me)}, action: rotation.ActionGiveUp, rule: "intent left"},
+		{name: "and while somebody may be at work on it it is waited for", given: []func(*Input){redeeming(peer)}, action: rotation.ActionWait, reason: v1alpha1.ReasonOutcomeUnknown, rule: "intent left", at: now.Add(rotation.IntentTimeout)},
 		{name: "a healthy pair is left alone until it is due", action: rotation.ActionNone, rule: "due", at: healthy().Policy.DueAt(&healthy().Pair.State)},
 
 		{name: "what a newer version has written is left alone", given: []func(*Input){newer}, action: rotation.ActionBlocked, reason: v1alpha1.ReasonStateFormatTooNew, rule: "newer format"},
@@ -254,7 +293,7 @@ func TestDecideRulesStandInTheirOrder(t *testing.T) {
 	}
 	want := []string{
 		"newer format", "retained", "reclaimable", "foreign Secret", "garbled state", "misplaced", "lost Secret", "edited", "rolled back", "suspended",
-		"intent left", "new seed", "no pair", "unproven pair", "changed App", "refused once", "condemned", "never expires", "requested", "without token", "due",
+		"intent left", "new seed", "web login", "no pair", "unproven pair", "changed App", "refused once", "condemned", "never expires", "requested", "without token", "due",
 	}
 	if !slices.Equal(names, want) {
 		t.Errorf("the rules stand in the order %q", names)

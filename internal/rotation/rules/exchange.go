@@ -35,8 +35,9 @@ func intentLeft(in Input) (rotation.Decision, bool) {
 		}
 		return decision, true
 	}
-	if login := in.Pair.LoginFromSeed(); login != "" && login != in.Seed {
-		// The seed holds its token no longer: it cannot be found out. What was there before, or is in the seed now, goes on.
+	if login := in.Pair.LoginFromSeed(); intent.Attempt != "" || login != "" && login != in.Seed {
+		// The seed holds its token no longer, or it is a code, which is never sent again: it cannot be found out. What was there
+		// before, or is in the seed now, goes on.
 		return in.orBackoff(rotation.Decision{Action: rotation.ActionGiveUp}), true
 	}
 	return in.orBackoff(rotation.Decision{Action: rotation.ActionResolve, Cause: rotation.CauseIntent, Spends: intent.Spends}), true

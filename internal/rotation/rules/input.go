@@ -38,6 +38,8 @@ type Input struct {
 	// Seed names the refresh token in the seed Secret, when it had to be looked at; empty otherwise. While a login is being
 	// imported from there it is looked at.
 	Seed credential.Fingerprint
+	// Web is what is known of logins by the web flow.
+	Web WebLogin
 	// Proof is what GitHub says of a pair that was restored from elsewhere.
 	Proof rotation.Proof
 	// Vouched says that a person has said that such a pair is the current one.

@@ -39,6 +39,7 @@ var rules = [...]rule{
 	{"suspended", suspended},          // a person wants quiet
 	{"intent left", intentLeft},       // an exchange of unknown outcome is settled first
 	{"new seed", newSeed},             // a new login wins over every chain
+	{"web login", webLogin},           // somebody asks for a login, or brings its code
 	{NoPair, noPair},                  // nothing to work with
 	{Unproven, unprovenPair},          // a pair that was restored from elsewhere may be old
 	{ChangedApp, changedApp},          // the chain's tokens mean nothing to another App

@@ -16,6 +16,8 @@ type apiServer struct {
 	version int
 	secrets map[rotation.Ref]*object
 	codes   map[rotation.Ref]*storedCode
+	// brought are the codes of logins by the web flow that people have brought back.
+	brought map[rotation.Ref]string
 	// down and deny end at these times.
 	down moment
 }

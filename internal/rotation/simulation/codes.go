@@ -180,10 +180,24 @@ func (e exchanger) User(ctx context.Context, host string, token credential.Acces
 	return user, nil
 }
 
-// RevokeToken implements lifecycle.GitHub: there are no client secrets here, so that nobody calls it.
-func (e exchanger) RevokeToken(_ context.Context, app github.App, _ credential.AccessToken) error {
-	e.life.world.violate("%s: a token was revoked without a client secret", e.life.world.current.attempt.res.namespace)
-	return &github.Error{Class: github.Misconfigured, Reason: github.IncorrectClientCredentials, Host: app.Host}
+// RevokeToken implements lifecycle.GitHub. Only those who log in by the web flow have client secrets here.
+func (e exchanger) RevokeToken(ctx context.Context, app github.App, access credential.AccessToken) error {
+	w := e.life.world
+	if res := w.current.attempt.res; !res.usesWeb() {
+		w.violate("%s: a token was revoked without a client secret", res.namespace)
+	}
+	known := false
+	if err := e.ask(ctx, app.Host, func() {
+		if p := w.gitHub.access[access.Reveal()]; p != nil && w.works(p) {
+			known, p.revoked, p.accessDead = true, true, true
+		}
+	}); err != nil {
+		return err
+	}
+	if !known {
+		return &github.Error{Class: github.Transient, Reason: github.TokenInvalid, Host: app.Host, Sent: true}
+	}
+	return nil
 }
 
 // RevokeCredentials implements lifecycle.GitHub.

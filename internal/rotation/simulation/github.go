@@ -92,8 +92,10 @@ type gitHub struct {
 	access map[string]*issued
 	names  map[credential.Fingerprint]*issued
 	// codes are the device authorizations, by their user codes.
-	codes  map[string]*deviceCode
-	serial int
+	codes map[string]*deviceCode
+	// webCodes are the codes of the web flow.
+	webCodes map[string]*webCode
+	serial   int
 }
 
 // login is a person authorizing the App: a pair that no exchange has brought.

@@ -12,6 +12,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/controllers/leftovers"
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
+	"github.com/githubusertoken/github-user-token-operator/internal/rotation/weblogin"
 )
 
 // storedCode is a Secret that holds a device code.
@@ -79,6 +80,10 @@ func (s store) RemoveCode(ctx context.Context, ref rotation.Ref) (err error) {
 	failed := s.call(ctx, true, func() {
 		if s.life.world.now < s.life.world.resources[ref.Namespace].denied {
 			err = rotation.ErrDenied
+			return
+		}
+		if weblogin.UIDOf(ref.Name) != "" {
+			s.api().setBrought(ref, "")
 			return
 		}
 		s.api().setCode(ref, nil)
@@ -150,7 +155,10 @@ func (wa *watch) CodesFor(_ context.Context, name types.NamespacedName) ([]lefto
 // judgeCodes asks whether device codes are left that nobody can enter any more.
 func (w *world) judgeCodes(res *resource, pair *rotation.Pair) {
 	for ref := range w.api.codes {
-		device := pair.State.Device
+		device, web := pair.State.Device, pair.State.Web
+		if web != nil && web.Ended == "" && ref == pair.Owner.CodeRef(web.Verifier) {
+			continue
+		}
 		if ref.Namespace == res.namespace && (device == nil || device.Ended != "" || ref != pair.Owner.CodeRef(device.DeviceCode)) {
 			w.violate("%s: the device code in Secret %s is left", res.namespace, ref.Name)
 		}

@@ -67,6 +67,10 @@ var rare = map[string]Faults{
 	"Secret that was let go of left with its finalizer":                     Of(ResourceRetained, Kill, APIReplyLost),
 	string(BreakCreatedForNobody):                                           Of(ResourceRetained, SecretDeleted, SecretImmutable, APISlow, APIReplyLost, APIRequestLost, NewSeed),
 	"older state that was put back trusted":                                 Of(BackupRestored, RefreshRequested, APISlow),
+	"code sent again after its outcome was unknown":                         Of(GitHubReplyLost, GitHubFailedAfter, Kill),
+	"code of an earlier login sent":                                         Of(NewSeed, RefreshRequested),
+	"code of an attempt that is over sent":                                  Of(NewSeed, APISlow),
+	"attempt left open when its pair is stored":                             Of(APISlow),
 	"another Secret used for a resource that is gone":                       Of(BackupRestored, APISlow, WatchHeld, Stop, ResourceDeleted),
 }
 
@@ -264,8 +268,8 @@ var mutants = []mutant{
 	},
 	{
 		"exchange sent again when no answer came", "rotator.go",
-		"\treply, err := r.Exchanger.Exchange(sending, job.App, token)\n",
-		"\treply, err := r.Exchanger.Exchange(sending, job.App, token)\n\tif err != nil && broken(`exchange sent again when no answer came`) {\n\t\treply, err = r.Exchanger.Exchange(sending, job.App, token)\n\t}\n",
+		"\treply, err := r.send(sending, job, token)\n",
+		"\treply, err := r.send(sending, job, token)\n\tif err != nil && broken(`exchange sent again when no answer came`) {\n\t\treply, err = r.send(sending, job, token)\n\t}\n",
 	},
 	{
 		"committed exchange left as an intent", "commit.go",
@@ -393,8 +397,8 @@ var mutants = []mutant{
 	},
 	{
 		"intent does not say that it spends a login", "fence.go",
-		"Login: !job.Seed.IsZero(), App",
-		"Login: !job.Seed.IsZero() && !broken(`intent does not say that it spends a login`), App",
+		"Login: !job.Seed.IsZero() || job.redeems()",
+		"Login: !job.Seed.IsZero() && !broken(`intent does not say that it spends a login`) || job.redeems()",
 	},
 	// Each of these two makes up for the other, so that both are broken at once.
 	{
@@ -429,8 +433,8 @@ var mutants = []mutant{
 	},
 	{
 		"device code left when it is of no more use", "controllers/leftovers/codes.go",
-		"		if !c.isOf(code, s.Owner) || code.Ref == kept {",
-		"		if !c.isOf(code, s.Owner) || code.Ref == kept || broken(`device code left when it is of no more use`) {",
+		"		if slices.Contains(kept, ref) {",
+		"		if slices.Contains(kept, ref) || broken(`device code left when it is of no more use`) {",
 	},
 
 	// Rules that the manager and the simulation share outside of the protocol.
@@ -567,6 +571,38 @@ var mutants = []mutant{
 		"code redeemed without asking the outbox", "device.go",
 		"	if err := r.Outbox.Reserve(job.Owner); err != nil {",
 		"	if err := r.Outbox.Reserve(job.Owner); err != nil && !broken(`code redeemed without asking the outbox`) {",
+	},
+	{
+		"code sent again after its outcome was unknown", "login.go",
+		"	if attempt := live.Intent.Attempt; live.Intent.Unresolved > 0 || !r.isUntouched(owner, live.Intent) {",
+		"	if attempt := live.Intent.Attempt; (attempt == `` || !broken(`code sent again after its outcome was unknown`)) && (live.Intent.Unresolved > 0 || !r.isUntouched(owner, live.Intent)) {",
+	},
+	// Each of these two makes up for the other, so that both are broken at once.
+	{
+		"code of an earlier login sent", "rotator.go",
+		"		!state.HasHeardOf(j.Decision.Spends)\n",
+		"		(!state.HasHeardOf(j.Decision.Spends) || broken(`code of an earlier login sent`))\n",
+	},
+	{
+		"code of an earlier login sent", "controllers/webflow/begin.go",
+		"	case s.Pair.State.HasHeardOf(code.Fingerprint()):",
+		"	case s.Pair.State.HasHeardOf(code.Fingerprint()) && !broken(`code of an earlier login sent`):",
+	},
+	// The verifier of an attempt that is over is removed, so that both are broken at once.
+	{
+		"code of an attempt that is over sent", "internal/rotation/weblogin/attempt.go",
+		"	return a != nil && a.Ended == \"\" && a.Sent == \"\" && !a.IsOver(now)\n",
+		"	return a != nil && a.Ended == \"\" && a.Sent == \"\" && (!a.IsOver(now) || broken(`code of an attempt that is over sent`))\n",
+	},
+	{
+		"code of an attempt that is over sent", "controllers/leftovers/codes.go",
+		"web.Ended == \"\" && !web.IsOver(now) {",
+		"web.Ended == \"\" && (!web.IsOver(now) || broken(`code of an attempt that is over sent`)) {",
+	},
+	{
+		"attempt left open when its pair is stored", "commit.go",
+		"state.Web.AfterLogin(record.Attempt)\n",
+		"state.Web.AfterLogin(record.Attempt)\n		if broken(`attempt left open when its pair is stored`) {\n			state.Web = live.State.Web\n		}\n",
 	},
 	{
 		"place kept by what cannot be stored", "controllers/lifecycle/commits.go",

@@ -116,7 +116,7 @@ func (l *life) newController() *lifecycle.Controller {
 	return lifecycle.New(lifecycle.Options{
 		Cache: l.watch, Apps: apps{l}, Versions: l.watch, API: store{l}, GitHub: exchanger{l}, Limiter: limiter{}, Outbox: outbox{l, l.replica.box},
 		Clock: clock{l}, Reporter: reporter{l}, Memory: memory.NewStore(), Holder: l.holder, NewID: l.newID,
-		Runner: l.runner, CheckRunner: runner.New(options), PassPanic: isKill,
+		Runner: l.runner, CheckRunner: runner.New(options), PassPanic: isKill, Random: l.random,
 		Wake: func(name types.NamespacedName) { l.queue.add(name.Namespace) },
 	})
 }

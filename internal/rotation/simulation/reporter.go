@@ -47,6 +47,7 @@ func (r reporter) Report(_ context.Context, s *scope.Scope, decision rotation.De
 	if w.strikes(StatusRefused, 200) {
 		return time.Time{}, errRefused
 	}
+	w.readWebLogin(res, s)
 	return time.Time{}, nil
 }
 

@@ -20,6 +20,9 @@ const (
 	resourceName = "token"
 	seedName     = "seed"
 	seedKey      = "refresh-token"
+
+	clientSecretName = "client-secret"
+	clientSecretKey  = "client_secret"
 )
 
 // pairNames are those that a resource asks for, one at a time: the pair moves between them.
@@ -99,15 +102,20 @@ type resource struct {
 	formerSeed credential.RefreshToken
 	// shown is the code that a person was shown last.
 	shown string
+	// browsed is the attempt to log in by the web flow whose page was opened last, and disappointed the request that was last seen to
+	// come to nothing. webCodes are the codes that GitHub has given out.
+	browsed, disappointed string
+	webCodes              []*webCode
 	// warned says that an event has told of a token which outlives its resource.
 	warned bool
 
 	rotations, writes int
 }
 
-// usesCodes and usesSeed say by which ways a resource gets its logins.
+// usesCodes, usesWeb and usesSeed say by which ways a resource gets its logins.
 func (r *resource) usesCodes() bool { return !r.plain && (r.number%10 == 3 || r.number%10 == 4) }
-func (r *resource) usesSeed() bool  { return r.plain || r.number%10 != 3 }
+func (r *resource) usesWeb() bool   { return !r.plain && (r.number%10 == 5 || r.number%10 == 6) }
+func (r *resource) usesSeed() bool  { return r.plain || r.number%10 != 3 && r.number%10 != 6 }
 
 // owner is the resource of an incarnation, as pairs name it.
 func (r *resource) owner(incarnation int) rotation.Owner {
@@ -184,6 +192,11 @@ func (w *world) create(res *resource) {
 		if res.number%2 == 1 { // Some are as old as the field that came before.
 			token.Spec.Login, token.Spec.DeviceFlow = nil, &v1alpha1.DeviceFlow{}
 		}
+	}
+	if res.usesWeb() {
+		token.Spec.Login = &v1alpha1.Login{Methods: []v1alpha1.LoginMethod{v1alpha1.LoginMethodWebFlow}}
+		token.Spec.App.ClientSecretRef = &v1alpha1.ClientSecretReference{Name: clientSecretName, Key: clientSecretKey}
+		token.Annotations = map[string]string{v1alpha1.AnnotationWebLoginRequested: fmt.Sprintf("request-%d %s", w.now, webCallback)}
 	}
 	if res.number%10 == 1 && !res.plain {
 		token.Spec.CheckInterval = &metav1.Duration{Duration: 5 * time.Minute}
@@ -265,6 +278,10 @@ func (w *world) collectGarbage(ref rotation.Ref) {
 // logIn is a person authorizing the App: they put the refresh token into the seed Secret or, where there is none,
 // ask for a code, which they will enter.
 func (w *world) logIn(res *resource, user string) {
+	if res.usesWeb() && (!res.usesSeed() || res.rng.IntN(2) == 0) && user == res.account {
+		w.askForWebLogin(res)
+		return
+	}
 	if !res.usesSeed() {
 		w.change(res, func(token *v1alpha1.GitHubUserToken) { w.annotate(token, v1alpha1.AnnotationRefreshRequestedAt) })
 		return

@@ -68,6 +68,8 @@ type Report struct {
 	Rotations, Exchanges int
 	// Redeemed counts the pairs that a person's code has brought.
 	Redeemed int
+	// RedeemedOnTheWeb counts the pairs that a code of the web flow has brought.
+	RedeemedOnTheWeb int
 	// Writes and Reads count requests of the operator about Secrets.
 	Writes, Reads int
 	// Restored counts Secrets that were put back.
@@ -127,8 +129,8 @@ func newWorld(cfg Config) *world {
 		cfg:       cfg, resources: map[string]*resource{}, replies: map[*github.Reply]replied{},
 		report: &Report{Outcomes: map[rotation.Outcome]int{}, Verdicts: map[string]int{}, Fates: map[string]int{}},
 	}
-	w.api = &apiServer{world: w, secrets: map[rotation.Ref]*object{}, codes: map[rotation.Ref]*storedCode{}}
-	w.gitHub = &gitHub{world: w, tokens: map[string]*issued{}, access: map[string]*issued{}, names: map[credential.Fingerprint]*issued{}, codes: map[string]*deviceCode{}}
+	w.api = &apiServer{world: w, secrets: map[rotation.Ref]*object{}, codes: map[rotation.Ref]*storedCode{}, brought: map[rotation.Ref]string{}}
+	w.gitHub = &gitHub{world: w, tokens: map[string]*issued{}, access: map[string]*issued{}, names: map[credential.Fingerprint]*issued{}, codes: map[string]*deviceCode{}, webCodes: map[string]*webCode{}}
 	for i := range cfg.Resources {
 		res := &resource{number: i, plain: cfg.Plain, rng: rand.New(rand.NewPCG(cfg.Seed, uint64(i))), namespace: fmt.Sprintf("ns%d", i), account: fmt.Sprintf("user%d", i), honoured: map[string]*issued{}, verdicts: map[rotation.Verdict]bool{}, retained: map[string]bool{}}
 		w.all, w.resources[res.namespace] = append(w.all, res), res

@@ -193,6 +193,7 @@ func (w *world) onlyOne(res *resource, kept *object) *object {
 		}
 	}
 	w.judgeCodes(res, kept.pair)
+	w.judgeBrought(res, kept.pair)
 	return kept
 }
 

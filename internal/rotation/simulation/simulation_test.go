@@ -234,6 +234,7 @@ func TestShrink(t *testing.T) {
 // totals are the figures of many runs.
 type totals struct {
 	runs, rotations, exchanges, writes, reads, restored int
+	redeemed, redeemedOnTheWeb                          int
 	faults                                              [faultCount]int
 	outcomes                                            map[string]int
 	verdicts                                            map[string]int
@@ -251,6 +252,8 @@ func (s *totals) add(r *Report) {
 	s.writes += r.Writes
 	s.reads += r.Reads
 	s.restored += r.Restored
+	s.redeemed += r.Redeemed
+	s.redeemedOnTheWeb += r.RedeemedOnTheWeb
 	s.simulated += r.Simulated
 	for kind, n := range r.Faults {
 		s.faults[kind] += n
@@ -269,6 +272,7 @@ func (s *totals) add(r *Report) {
 func (s *totals) log(t *testing.T) {
 	t.Logf("%d rotations by %d exchanges in %d runs, %.0f simulated hours, %d writes, %d reads, %d Secrets put back",
 		s.rotations, s.exchanges, s.runs, s.simulated.Hours(), s.writes, s.reads, s.restored)
+	t.Logf("%d logins by device codes, %d by codes of the web flow", s.redeemed, s.redeemedOnTheWeb)
 	t.Logf("double spends: 0; pairs lost otherwise than below: 0")
 	for kind, n := range s.faults {
 		t.Logf("  fault    %7d  %v", n, Fault(kind))

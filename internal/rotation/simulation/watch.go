@@ -21,6 +21,7 @@ type watch struct {
 	// secrets are those with the operator's label, by namespace and name.
 	secrets map[string]map[string]*rotation.Pair
 	codes   map[rotation.Ref]bool
+	brought map[rotation.Ref]bool
 	tokens  map[string]*v1alpha1.GitHubUserToken
 	// versions are those of all Secrets that a resource names; empty for one that is gone.
 	versions map[types.NamespacedName]string
@@ -69,6 +70,10 @@ func (wa *watch) list() {
 	wa.codes = map[rotation.Ref]bool{}
 	for ref := range w.api.codes {
 		wa.codes[ref] = true
+	}
+	wa.brought = map[rotation.Ref]bool{}
+	for ref := range w.api.brought {
+		wa.brought[ref] = true
 	}
 	wa.tokens = map[string]*v1alpha1.GitHubUserToken{}
 	for _, res := range w.all {

@@ -1,0 +1,175 @@
+package webflow
+
+import (
+	"fmt"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
+	"github.com/githubusertoken/github-user-token-operator/controllers/words"
+	"github.com/githubusertoken/github-user-token-operator/internal/backoff"
+	"github.com/githubusertoken/github-user-token-operator/internal/github"
+	"github.com/githubusertoken/github-user-token-operator/internal/problem"
+	"github.com/githubusertoken/github-user-token-operator/internal/rotation/rules"
+	"github.com/githubusertoken/github-user-token-operator/internal/rotation/weblogin"
+)
+
+const (
+	maxURL     = 4096
+	maxMessage = 2048
+)
+
+// Report is status.webLogin: what somebody has asked for, what is to be done, and what came of it; nil when nobody asks. It is a pure
+// function of what is known now.
+func Report(s *scope.Scope) *v1alpha1.WebLogin {
+	if s.Web.Asked.ID == "" {
+		return nil
+	}
+	report := &v1alpha1.WebLogin{RequestID: s.Web.Asked.ID}
+	attempt := attemptOf(s)
+	switch {
+	case s.Web.Refused != "":
+		report.Result, report.Message = v1alpha1.WebLoginRefused, "No login was begun for the annotation "+v1alpha1.AnnotationWebLoginRequested+": "+s.Web.Refused
+	case attempt == nil:
+		report.Message = notBegun(s)
+	case resultOf(s, attempt) != "":
+		report.Result = resultOf(s, attempt)
+		report.Message = said(report.Result, attempt.Why)
+	case isBeingRedeemed(s, attempt):
+		report.AttemptID, report.Message = attempt.ID, "The code is being redeemed."
+	default:
+		page := pageOf(s, attempt)
+		expires := metav1.NewTime(attempt.ExpiresAt.Truncate(time.Second))
+		report.AttemptID, report.ExpirationTime = attempt.ID, &expires
+		report.Message = waiting(s)
+		if page != "" && len(page) <= maxURL {
+			report.AuthorizeURL = page
+		}
+	}
+	if len(report.Message) > maxMessage {
+		report.Message = report.Message[:maxMessage]
+	}
+	return report
+}
+
+// attemptOf is the attempt that answers what is asked for; nil when there is none.
+func attemptOf(s *scope.Scope) *weblogin.Attempt {
+	state := s.Stored()
+	if state == nil || s.Web.Refused != "" || s.Web.Asked.ID == "" || !state.Web.Answers(s.Web.Asked) {
+		return nil
+	}
+	return state.Web
+}
+
+func isBeingRedeemed(s *scope.Scope, attempt *weblogin.Attempt) bool {
+	return s.Pair.Intent != nil && s.Pair.Intent.Attempt == attempt.ID
+}
+
+func resultOf(s *scope.Scope, attempt *weblogin.Attempt) v1alpha1.WebLoginResult {
+	result := attempt.Result(s.Now, isBeingRedeemed(s, attempt))
+	if result == "" && attempt.App != s.Input.App && !isBeingRedeemed(s, attempt) {
+		return v1alpha1.WebLoginSuperseded // spec.app has changed: the code of one App is none of another.
+	}
+	return result
+}
+
+func pageOf(s *scope.Scope, attempt *weblogin.Attempt) string {
+	request := github.PageRequest{RedirectURI: attempt.Callback, State: attempt.State, Challenge: attempt.Challenge}
+	if user := s.Token.Spec.User; user != nil {
+		request.Login = user.Login
+	}
+	return github.AuthorizePage(s.App.App, request)
+}
+
+func notBegun(s *scope.Scope) string {
+	switch {
+	case s.Token.Spec.Suspend:
+		return "spec.suspend stops logins as well."
+	case s.App.Problem != nil:
+		return "No login is begun, because the App may not be used: " + s.App.Problem.Message
+	case s.Failure != nil:
+		return "The login is not begun yet. " + s.App.Veil(s.Failure).Message
+	default:
+		return "The login is about to begin."
+	}
+}
+
+// waiting is what is to be done, and why a code that was brought back could not be redeemed yet.
+func waiting(s *scope.Scope) string {
+	if s.Input.Web.HasCode && s.Failure != nil {
+		return "The code is there and could not be redeemed yet, which is tried again until the attempt ends. " + s.App.Veil(s.Failure).Message
+	}
+	if s.Input.Web.HasCode {
+		return "The code is about to be redeemed."
+	}
+	as := ""
+	if pin := s.Token.Spec.User; pin != nil && pin.Login != "" {
+		as = " as " + pin.Login
+	} else if pin != nil {
+		as = fmt.Sprintf(" as the account with the id %d", pin.ID)
+	}
+	return "Open the page of authorizeURL in a browser, sign in" + as + ", and authorize the App."
+}
+
+// LookAt is when there is something to do, or to tell, about a login by the web flow; zero when only a change can make a
+// difference.
+func LookAt(s *scope.Scope) time.Time {
+	at := rules.OfferAt(s.Input)
+	if !at.After(s.Now) {
+		at = time.Time{} // It was dealt with, or waits for something else.
+	}
+	if state := s.Stored(); state != nil && state.Web.IsWaiting(s.Now) {
+		at = backoff.Earliest(at, state.Web.ExpiresAt)
+		if s.Failure != nil && s.Input.Web.HasCode && s.Failure.RetryAt.After(s.Now) {
+			at = backoff.Earliest(at, s.Failure.RetryAt)
+		}
+	}
+	return at
+}
+
+// Explain adds to the problem of a resource that waits for a person what became of the login by the web flow: while one
+// waits, that is what is to be done.
+func Explain(s *scope.Scope, p *problem.Problem) *problem.Problem {
+	attempt := attemptOf(s)
+	if p == nil || !p.Unauthorized || attempt == nil {
+		return p
+	}
+	told := *p
+	switch result := resultOf(s, attempt); result {
+	case "":
+		told.Reason, told.Stalled = v1alpha1.ReasonAuthorizationPending, false
+		told.Message = fmt.Sprintf("Open the page of status.webLogin.authorizeURL in a browser and authorize the App before %s. ", words.Time(attempt.ExpiresAt)) + p.Message
+	case v1alpha1.WebLoginLost, v1alpha1.WebLoginRejected, v1alpha1.WebLoginExpired, v1alpha1.WebLoginWrongUser:
+		told.Message = said(result, attempt.Why) + " " + p.Message
+		if reason := reasons[result]; p.Reason == v1alpha1.ReasonRefreshTokenMissing {
+			told.Reason = reason
+		}
+	case v1alpha1.WebLoginSucceeded, v1alpha1.WebLoginRefused, v1alpha1.WebLoginSuperseded:
+	}
+	return &told
+}
+
+// reasons are those of Authorized=False where there is nothing else to tell.
+var reasons = map[v1alpha1.WebLoginResult]string{
+	v1alpha1.WebLoginLost:      v1alpha1.ReasonLoginLost,
+	v1alpha1.WebLoginRejected:  v1alpha1.ReasonLoginCodeRejected,
+	v1alpha1.WebLoginExpired:   v1alpha1.ReasonAuthorizationExpired,
+	v1alpha1.WebLoginWrongUser: v1alpha1.ReasonWrongUser,
+}
+
+// Beside is what Authorized says of a login that has come to nothing beside a chain that goes on; empty when there is none. It begins
+// with a blank.
+func Beside(s *scope.Scope) string {
+	attempt := attemptOf(s)
+	if attempt == nil {
+		return ""
+	}
+	switch result := resultOf(s, attempt); result {
+	case v1alpha1.WebLoginLost, v1alpha1.WebLoginRejected, v1alpha1.WebLoginWrongUser:
+		return " A newer login came to nothing, and the chain before it goes on. " + said(result, attempt.Why)
+	default:
+		return ""
+	}
+}

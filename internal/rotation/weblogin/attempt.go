@@ -1,0 +1,160 @@
+package weblogin
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/internal/credential"
+)
+
+// Lifetime is for how long an attempt waits for its code. GitHub lets a code live for as long, from when it gives it out.
+const Lifetime = 10 * time.Minute
+
+// aheadBy is by how much an attempt may seem to come from the future by a clock that is right: those of two machines differ a little.
+const aheadBy = time.Minute
+
+// Request is what somebody asks for.
+type Request struct {
+	// ID is made up by whoever asks; empty when nobody does.
+	ID string
+	// Callback is where GitHub sends the browser back to.
+	Callback string
+}
+
+// Attempt is the public half of an attempt. What it is bound to besides, the resource's UID, is the beginning of its ID.
+type Attempt struct {
+	ID string `json:"id"`
+	// Request is the ID of the request, and Callback its callback URL.
+	Request  string `json:"request"`
+	Callback string `json:"callback"`
+	// App is the App (host/clientID) that the code is for.
+	App string `json:"app"`
+	// State and Challenge stand in the address of GitHub's page.
+	State     string `json:"state"`
+	Challenge string `json:"challenge"`
+	// Verifier names the verifier, which is in a Secret of its own; see rotation.Owner.CodeRef.
+	Verifier credential.Fingerprint `json:"verifier"`
+	// BeganAt is when it was begun, and ExpiresAt when it ends.
+	BeganAt   time.Time `json:"beganAt"`
+	ExpiresAt time.Time `json:"expiresAt"`
+	// Sent names the code that was sent, or may have been. No other is, nor this one again, unless it is known that GitHub
+	// has not looked at it: then this is taken away.
+	Sent credential.Fingerprint `json:"sent,omitempty"`
+	// Ended is what came of it; empty while it waits, also when its time is over.
+	Ended v1alpha1.WebLoginResult `json:"ended,omitempty"`
+	// Why is the reason of GitHub's for which it has ended; see github.Reason.
+	Why string `json:"why,omitempty"`
+}
+
+// NewID is the ID of an attempt of a resource; random is lower-case letters and digits that nobody can guess.
+func NewID(uid, random string) string { return uid + "-" + random }
+
+// UIDOf is the UID of the resource for one of whose attempts a Secret brings a code, by the name of the Secret; empty when it is
+// the name of none.
+func UIDOf(secret string) string {
+	id, isCode := strings.CutPrefix(secret, v1alpha1.LoginCodeSecretPrefix)
+	end := strings.LastIndexByte(id, '-')
+	if !isCode || end < 0 {
+		return ""
+	}
+	return id[:end]
+}
+
+// Answers reports whether the attempt was begun for a request: that is not honoured a second time.
+func (a *Attempt) Answers(request Request) bool {
+	return a != nil && a.Request == request.ID && a.Callback == request.Callback
+}
+
+// IsOver reports whether the time of an attempt is over, by a clock. Where that seems to be far behind the one that has set
+// the time, one of the two is wrong, and nobody knows how old a code would be.
+func (a *Attempt) IsOver(now time.Time) bool {
+	return !now.Before(a.ExpiresAt) || a.ExpiresAt.Sub(now) > Lifetime+aheadBy
+}
+
+// IsWaiting reports whether a code may still come: none was sent.
+func (a *Attempt) IsWaiting(now time.Time) bool {
+	return a != nil && a.Ended == "" && a.Sent == "" && !a.IsOver(now)
+}
+
+// Result is what came of an attempt, by a clock; empty while it waits, or its code is being redeemed.
+func (a *Attempt) Result(now time.Time, beingRedeemed bool) v1alpha1.WebLoginResult {
+	switch {
+	case a.Ended != "" || beingRedeemed:
+		return a.Ended
+	case a.Sent != "":
+		return v1alpha1.WebLoginLost // What was known of the exchange is gone.
+	case a.IsOver(now):
+		return v1alpha1.WebLoginExpired
+	default:
+		return ""
+	}
+}
+
+// With is a copy with what came of the attempt. That a pair is stored is true whatever was thought before.
+func (a *Attempt) With(result v1alpha1.WebLoginResult, why string) *Attempt {
+	if a == nil || a.Ended != "" && result != v1alpha1.WebLoginSucceeded {
+		return a
+	}
+	next := *a
+	next.Ended, next.Why = result, why
+	return &next
+}
+
+// Ending is a copy with what came of it, if it is the named attempt.
+func (a *Attempt) Ending(attempt string, result v1alpha1.WebLoginResult, why string) *Attempt {
+	if a == nil || attempt == "" || a.ID != attempt {
+		return a
+	}
+	return a.With(result, why)
+}
+
+// AfterLogin is the attempt after a login has brought a pair: that of the named attempt, or one by another way.
+func (a *Attempt) AfterLogin(attempt string) *Attempt {
+	if a != nil && attempt != "" && a.ID == attempt {
+		return a.With(v1alpha1.WebLoginSucceeded, "")
+	}
+	return a.With(v1alpha1.WebLoginSuperseded, "")
+}
+
+// Sending is a copy of which a code is being sent, if it is the named attempt; without a code, none was looked at.
+func (a *Attempt) Sending(attempt string, code credential.Fingerprint) *Attempt {
+	if a == nil || attempt == "" || a.ID != attempt {
+		return a
+	}
+	next := *a
+	next.Sent = code
+	return &next
+}
+
+// Merged is what is known of an attempt by two copies of a state: what the other one knows of the same attempt is not
+// forgotten.
+func (a *Attempt) Merged(other *Attempt) *Attempt {
+	if a == nil || other == nil || a.ID != other.ID || (a.Sent != "" || other.Sent == "") && (a.Ended != "" || other.Ended == "") {
+		return a
+	}
+	next := *a
+	if next.Sent == "" {
+		next.Sent = other.Sent
+	}
+	if next.Ended == "" {
+		next.Ended, next.Why = other.Ended, other.Why
+	}
+	return &next
+}
+
+// results are those of an attempt that was begun.
+var results = []v1alpha1.WebLoginResult{
+	v1alpha1.WebLoginSucceeded, v1alpha1.WebLoginRejected, v1alpha1.WebLoginLost, v1alpha1.WebLoginWrongUser, v1alpha1.WebLoginSuperseded,
+}
+
+// Known is an attempt as it was read from a Secret, where anybody may have written it: with a result that there is.
+func (a *Attempt) Known() *Attempt {
+	if a == nil || a.Ended == "" || slices.Contains(results, a.Ended) {
+		return a
+	}
+	next := *a
+	next.Ended, next.Why = v1alpha1.WebLoginLost, ""
+	return &next
+}
