@@ -51,7 +51,8 @@ type State struct {
 	// Secret's own data.
 	PendingSeed credential.Fingerprint `json:"pendingSeed,omitempty"`
 	// Unanswered are the tokens of logins that are not being imported any more, and of which nobody knows whether GitHub has
-	// exchanged them. One that comes back with the seed has been tried before.
+	// exchanged them. One that comes back with the seed has been tried before. Codes of the web flow are among them that GitHub
+	// has refused: none is sent again.
 	Unanswered credential.Trail `json:"unanswered,omitempty"`
 	// SeedVersion says which version of the seed Secret was last examined, so that it is not read again.
 	SeedVersion string `json:"seedVersion,omitempty"`

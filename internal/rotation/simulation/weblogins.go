@@ -32,6 +32,8 @@ type webCode struct {
 	redeemed                             bool
 	// doubtful says that it was sent, and that nobody knows what has become of it, or that it is known to be redeemed.
 	doubtful bool
+	// sentFor is the UID of the resource for which it was sent last. The next one of the name cannot know.
+	sentFor string
 }
 
 // random makes a text that nobody can guess, by the standards of this world.
@@ -286,10 +288,10 @@ func (w *world) judgeRedemption(f *attempt, c *webCode, redemption github.Redemp
 	if c == nil {
 		return
 	}
-	if c.doubtful && res.damaged+res.garbled+res.forgetful == 0 && !res.redacted && c.res == res {
+	if c.doubtful && res.damaged+res.garbled+res.forgetful == 0 && !res.redacted && c.sentFor == f.owner.UID {
 		w.violate("%s: a code was sent again although nobody knows what has become of it", name)
 	}
-	c.doubtful = true
+	c.doubtful, c.sentFor = true, f.owner.UID
 }
 
 // judgeBrought asks whether codes are left that nobody waits for any more.
