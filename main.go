@@ -60,6 +60,7 @@ type flags struct {
 	unprovenPerHour     int
 	concurrentExchanges int
 	requireUser         bool
+	loginPage           string
 	metricsEach         bool
 	metricsCertPath     string
 	metricsCertName     string
@@ -103,6 +104,7 @@ func newFlags(set *flag.FlagSet) *flags {
 	set.IntVar(&f.unprovenPerHour, "unproven-app-requests-per-hour", ratelimit.DefaultUnprovenPerHour, "Token requests per hour of all Apps of a host together that GitHub has not answered with success since the start.")
 	set.IntVar(&f.concurrentExchanges, "max-concurrent-exchanges", 256, "Exchanges under way at once.")
 	set.BoolVar(&f.requireUser, "require-user", false, "Let nobody log in, and exchange nothing, for a resource whose spec.user names no account.")
+	set.StringVar(&f.loginPage, "login-page-url", "", "Base URL of the login page (https), below which logins by the web flow may have their callback, beside http://127.0.0.1:PORT/. Empty: there is none.")
 	set.BoolVar(&f.enableHandoff, "enable-handoff", false, "Allow spec.handoff: tell pods of new tokens and restart workloads. Needs config/components/handoff.")
 	set.StringVar(&f.webhookAddress, "webhook-receiver-bind-address", "0", "Address of the receiver for GitHub's webhook github_app_authorization, for example :8090. 0 turns it off.")
 	set.StringVar(&f.webhookSecretFile, "webhook-secret-file", "", "File with the webhook's secret. Without it only the addresses of GitHubApps and ClusterGitHubApps are served.")
@@ -157,7 +159,7 @@ func run(ctx context.Context, f *flags) error {
 	reconciler, err := controllers.New(mgr, controllers.Options{
 		GitHub: gitHub, Outbox: kept, Holder: kept.Holder(), NewID: uuid.NewString,
 		Watched: watched, Shard: served, ClusterApps: f.namespaces == "", ClusterResourceNamespace: cmp.Or(f.clusterNamespace, ownNamespace()), TokenRequestsPerHour: f.requestsPerHour, UnprovenRequestsPerHour: f.unprovenPerHour,
-		MaxConcurrentExchanges: f.concurrentExchanges, RequireUser: f.requireUser, EnableHandoff: f.enableHandoff, AggregateMetrics: !f.metricsEach,
+		MaxConcurrentExchanges: f.concurrentExchanges, RequireUser: f.requireUser, LoginPage: f.loginPage, EnableHandoff: f.enableHandoff, AggregateMetrics: !f.metricsEach,
 	})
 	if err != nil {
 		return err

@@ -33,6 +33,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/controllers/shard"
 	"github.com/githubusertoken/github-user-token-operator/controllers/tokencheck"
 	"github.com/githubusertoken/github-user-token-operator/controllers/tokencount"
+	"github.com/githubusertoken/github-user-token-operator/controllers/webflow"
 	"github.com/githubusertoken/github-user-token-operator/internal/fair"
 	"github.com/githubusertoken/github-user-token-operator/internal/fairqueue"
 	"github.com/githubusertoken/github-user-token-operator/internal/github"
@@ -98,6 +99,9 @@ func New(mgr manager.Manager, options Options) (*Reconciler, error) {
 	}
 	if options.MaxConcurrentReconciles <= 0 {
 		options.MaxConcurrentReconciles = 8
+	}
+	if err := webflow.CheckPage(options.LoginPage); err != nil {
+		return nil, fmt.Errorf("--login-page-url: %w", err)
 	}
 	live := guardedReader{mgr.GetAPIReader()}
 	writer := newCheckedClient(guardedClient{mgr.GetClient()}, live)

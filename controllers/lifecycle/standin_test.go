@@ -243,7 +243,9 @@ func (c cached) CodesFor(context.Context, types.NamespacedName) ([]leftovers.Cod
 	return slices.Clone(c.codes), nil
 }
 
-func (c cached) LoginCodesFor(context.Context, rotation.Owner) ([]rotation.Ref, error) { return nil, nil }
+func (c cached) LoginCodesFor(context.Context, rotation.Owner) ([]rotation.Ref, error) {
+	return nil, nil
+}
 
 func (c cached) ChainsWith(context.Context, credential.Fingerprint) ([]seeds.Chain, error) {
 	return nil, nil

@@ -33,6 +33,8 @@ var knownReasons = map[string]bool{
 	v1alpha1.ReasonPairUnproven:               true,
 	v1alpha1.ReasonAuthorizationDenied:        true,
 	v1alpha1.ReasonAuthorizationExpired:       true,
+	v1alpha1.ReasonLoginCodeRejected:          true,
+	v1alpha1.ReasonLoginLost:                  true,
 	v1alpha1.ReasonClientSecretMissing:        true,
 	v1alpha1.ReasonIncorrectClientCredentials: true,
 	v1alpha1.ReasonHostNotAllowed:             true,

@@ -2,7 +2,9 @@ package webflow
 
 import (
 	"fmt"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -17,6 +19,7 @@ import (
 )
 
 const (
+	maxID      = 128
 	maxURL     = 4096
 	maxMessage = 2048
 )
@@ -59,6 +62,9 @@ func attemptOf(s *scope.Scope) *weblogin.Attempt {
 	state := s.Stored()
 	if state == nil || s.Web.Refused != "" || s.Web.Asked.ID == "" || !state.Web.Answers(s.Web.Asked) {
 		return nil
+	}
+	if id := state.Web.ID; !strings.HasPrefix(id, s.Owner.UID+"-") || len(id) > maxID || !utf8.ValidString(id) {
+		return nil // It is another resource's, or somebody has edited it.
 	}
 	return state.Web
 }

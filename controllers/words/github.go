@@ -15,7 +15,7 @@ func IsAppRefused(err *github.Error) bool {
 func IsOfApp(err *github.Error) bool {
 	switch err.Reason {
 	case github.IncorrectClientCredentials, github.UnknownClient, github.ApplicationSuspended, github.UnsupportedGrantType,
-		github.UnauthorizedClient, github.InvalidRequest, github.NotSupported, github.DeviceFlowDisabled,
+		github.UnauthorizedClient, github.InvalidRequest, github.NotSupported, github.DeviceFlowDisabled, github.RedirectMismatch,
 		github.HostMalformed, github.HostNotAllowed, github.AddressNotAllowed, github.CertificateNotTrusted, github.Redirected:
 		return true
 	default:
@@ -36,6 +36,8 @@ func ReasonOf(err *github.Error) string {
 		return v1alpha1.ReasonAccountSuspended
 	case github.DeviceFlowDisabled:
 		return v1alpha1.ReasonDeviceFlowDisabled
+	case github.CodeRejected, github.RedirectMismatch:
+		return v1alpha1.ReasonLoginCodeRejected
 	case github.HostMalformed, github.HostNotAllowed, github.AddressNotAllowed:
 		return v1alpha1.ReasonHostNotAllowed
 	case github.CertificateNotTrusted:

@@ -27,6 +27,8 @@ var wanted = map[github.Reason]string{
 	github.AddressNotPermitted:        v1alpha1.ReasonAppMisconfigured,
 	github.AccountSuspended:           v1alpha1.ReasonAccountSuspended,
 	github.DeviceFlowDisabled:         v1alpha1.ReasonDeviceFlowDisabled,
+	github.CodeRejected:               v1alpha1.ReasonLoginCodeRejected,
+	github.RedirectMismatch:           v1alpha1.ReasonLoginCodeRejected,
 	github.HostMalformed:              v1alpha1.ReasonHostNotAllowed,
 	github.HostNotAllowed:             v1alpha1.ReasonHostNotAllowed,
 	github.AddressNotAllowed:          v1alpha1.ReasonHostNotAllowed,

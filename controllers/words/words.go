@@ -51,13 +51,20 @@ func Verdict(reason string) string { return verdicts[reason] }
 
 // WhatToDo ends the message of every condition that needs a person.
 func WhatToDo(token *v1alpha1.GitHubUserToken) string {
-	switch ref := token.Spec.RefreshTokenRef; {
-	case ref != nil && !token.Spec.HasLoginMethod(v1alpha1.LoginMethodDeviceFlow):
-		return fmt.Sprintf("Authorize the App again and put the new refresh token into key %q of Secret %q.", ref.Key, ref.Name)
+	ref, byCode := token.Spec.RefreshTokenRef, token.Spec.HasLoginMethod(v1alpha1.LoginMethodDeviceFlow)
+	inBrowser := ""
+	if token.Spec.HasLoginMethod(v1alpha1.LoginMethodWebFlow) {
+		inBrowser = " Or log in with a browser: see the annotation " + v1alpha1.AnnotationWebLoginRequested + "."
+	}
+	switch {
+	case ref != nil && !byCode:
+		return fmt.Sprintf("Authorize the App again and put the new refresh token into key %q of Secret %q.", ref.Key, ref.Name) + inBrowser
 	case ref != nil:
-		return fmt.Sprintf("Enter the code of status.authorization at GitHub, or put a new refresh token into key %q of Secret %q.", ref.Key, ref.Name)
+		return fmt.Sprintf("Enter the code of status.authorization at GitHub, or put a new refresh token into key %q of Secret %q.", ref.Key, ref.Name) + inBrowser
+	case !byCode && inBrowser != "":
+		return "Log in with a browser: set the annotation " + v1alpha1.AnnotationWebLoginRequested + ", and open the page of status.webLogin."
 	default:
-		return "Enter the code of status.authorization at GitHub; set the annotation " + v1alpha1.AnnotationRefreshRequestedAt + " to ask for a new code."
+		return "Enter the code of status.authorization at GitHub; set the annotation " + v1alpha1.AnnotationRefreshRequestedAt + " to ask for a new code." + inBrowser
 	}
 }
 

@@ -23,9 +23,12 @@ func TestCallsAreToldOfByEndpointAndStatus(t *testing.T) {
 	noSecret := App{Host: s.host(), ClientID: "Iv23liX"}
 	access, ctx := credential.NewAccessToken(newAccess), t.Context()
 	each := map[Endpoint]func(){
-		EndpointExchange:          func() { _, _ = c.Exchange(ctx, app, credential.NewRefreshToken("ghr_1")) },
-		EndpointDeviceCode:        func() { _, _ = c.RequestDeviceCode(ctx, app) },
-		EndpointDevicePoll:        func() { _, _ = c.PollDevice(ctx, app, credential.NewDeviceCode("x")) },
+		EndpointExchange:   func() { _, _ = c.Exchange(ctx, app, credential.NewRefreshToken("ghr_1")) },
+		EndpointDeviceCode: func() { _, _ = c.RequestDeviceCode(ctx, app) },
+		EndpointDevicePoll: func() { _, _ = c.PollDevice(ctx, app, credential.NewDeviceCode("x")) },
+		EndpointRedemption: func() {
+			_, _ = c.RedeemCode(ctx, app, Redemption{Code: credential.NewAuthorizationCode("x"), Verifier: credential.NewCodeVerifier("y"), RedirectURI: "z"})
+		},
 		EndpointUser:              func() { _, _ = c.User(ctx, s.host(), access) },
 		EndpointCheckToken:        func() { _, _ = c.CheckToken(ctx, app, access) },
 		EndpointRevokeToken:       func() { _ = c.RevokeToken(ctx, app, access) },

@@ -209,7 +209,7 @@ func pairCondemned(live *Pair, v finding, now time.Time) (*Pair, string) {
 	if v.attempt != "" { // Of the chain that was there before it, if there is one, nothing was found out.
 		result := v1alpha1.WebLoginRejected
 		next.State.Unanswered = next.State.Unanswered.With(v.spent) // It is not sent again.
-		if v.reason != "" { // It was redeemed.
+		if v.reason != "" {                                         // It was redeemed.
 			result = v1alpha1.WebLoginWrongUser
 			next.State.recordSeed(SeedRecord{Fingerprint: v.spent, RefusedFor: RefusedForAll})
 		}

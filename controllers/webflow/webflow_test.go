@@ -1,0 +1,270 @@
+package webflow
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
+	"github.com/githubusertoken/github-user-token-operator/internal/credential"
+	"github.com/githubusertoken/github-user-token-operator/internal/github"
+	"github.com/githubusertoken/github-user-token-operator/internal/problem"
+	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
+	"github.com/githubusertoken/github-user-token-operator/internal/rotation/rules"
+	"github.com/githubusertoken/github-user-token-operator/internal/rotation/weblogin"
+)
+
+var (
+	epoch     = time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
+	asked     = weblogin.Request{ID: "request-1", Callback: "http://127.0.0.1:8976/callback"}
+	verifier  = credential.NewCodeVerifier("the verifier")
+	webApp    = github.App{Host: "github.com", ClientID: "Iv23liEXAMPLE"}
+	errNoRead = errors.New("the API server did not answer")
+)
+
+// waiting is a resource whose attempt waits for its code.
+func waitingScope() *scope.Scope {
+	token := &v1alpha1.GitHubUserToken{}
+	token.Name, token.Namespace, token.UID = "octocat", "team-a", "uid"
+	owner := scope.OwnerOf(token)
+	pair := &rotation.Pair{
+		Ref: scope.PairRefOf(token), Owner: owner, UID: "secret", Version: "1", Controlled: true,
+		State: rotation.State{Owner: owner.UID, OwnerName: owner.Name, App: webApp.Key(), Web: &weblogin.Attempt{
+			ID: "uid-random", Request: asked.ID, Callback: asked.Callback, App: webApp.Key(), State: "a state", Challenge: "a challenge",
+			Verifier: verifier.Fingerprint(), BeganAt: epoch, ExpiresAt: epoch.Add(weblogin.Lifetime),
+		}},
+	}
+	return &scope.Scope{
+		Token: token, Owner: owner, Ref: pair.Ref, Pair: pair, App: scope.App{App: webApp, Secret: &scope.SecretKey{}}, Now: epoch,
+		Web:   scope.WebLogin{Asked: asked},
+		Input: rules.Input{Owner: owner, App: webApp.Key(), Pair: pair, Now: epoch, Web: rules.WebLogin{Request: asked}},
+	}
+}
+
+// parts are what Logins call.
+type parts struct {
+	codes     map[string]string
+	begun     weblogin.Attempt
+	verifier  credential.CodeVerifier
+	randoms   int
+	err       error
+	refused   *problem.Problem
+	noSecrets bool
+}
+
+func (p *parts) Begin(_ context.Context, job rotation.Job, attempt weblogin.Attempt, verifier credential.CodeVerifier) (*rotation.Pair, error) {
+	p.begun, p.verifier = attempt, verifier
+	next := job.Pair.Clone()
+	next.State.Web = &attempt
+	return next, p.err
+}
+
+func (p *parts) Verifier(context.Context, rotation.Owner, credential.Fingerprint) (credential.CodeVerifier, error) {
+	if p.noSecrets {
+		return credential.CodeVerifier{}, rotation.ErrNotFound
+	}
+	return verifier, nil
+}
+
+func (p *parts) Update(_ context.Context, _, next *rotation.Pair) (*rotation.Pair, error) {
+	return next, p.err
+}
+
+func (p *parts) logins() *Logins {
+	return New(Options{
+		Offers: p, Verifiers: p, Pairs: p, CheckApp: func(scope.App) *problem.Problem { return p.refused }, Clock: rotation.SystemClock(),
+		ReadCode: func(_ context.Context, name types.NamespacedName, key string) (string, bool, error) {
+			code, found := p.codes[name.Namespace+"/"+name.Name+"/"+key]
+			return code, found, p.err
+		},
+		Random: func() string {
+			p.randoms++
+			return strings.Repeat("A", 25) + strconv.Itoa(p.randoms)
+		},
+	})
+}
+
+func TestWebLoginIsBoundBeforeItIsShown(t *testing.T) {
+	p, s := &parts{}, waitingScope()
+	begun, problem, err := p.logins().Begin(t.Context(), s)
+	if err != nil || problem != nil {
+		t.Fatal(problem, err)
+	}
+	a := p.begun
+	if !strings.HasPrefix(a.ID, "uid-") || a.ID != strings.ToLower(a.ID) || weblogin.UIDOf(v1alpha1.LoginCodeSecretName(a.ID)) != "uid" {
+		t.Errorf("the ID is %q", a.ID)
+	}
+	if a.Request != asked.ID || a.Callback != asked.Callback || a.App != webApp.Key() || a.ExpiresAt.Sub(a.BeganAt) != weblogin.Lifetime {
+		t.Errorf("it is bound to %+v", a)
+	}
+	if len(p.verifier.Reveal()) < 43 || a.Challenge != github.Challenge(p.verifier) || a.Verifier != p.verifier.Fingerprint() || len(a.State) < 26 || p.randoms != 4 {
+		t.Errorf("what nobody can guess is %+v", a)
+	}
+	if begun.State.Web.ID != a.ID {
+		t.Error("another attempt is returned")
+	}
+	p.refused = &problem2
+	if _, problem, _ := p.logins().Begin(t.Context(), s); problem != &problem2 {
+		t.Error("an attempt is begun with an App that may not be used")
+	}
+}
+
+var problem2 = problem.Problem{Reason: v1alpha1.ReasonAppNotUsable}
+
+func TestWebLoginCodeIsLookedAtBeforeItIsSent(t *testing.T) {
+	const secret = "team-a/github-user-token-code-uid-random/code"
+	code := credential.NewAuthorizationCode("the code")
+	for name, c := range map[string]struct {
+		codes  map[string]string
+		change func(*scope.Scope, *parts)
+		why    string
+		err    error
+	}{
+		"a code":                 {codes: map[string]string{secret: " the code\n"}},
+		"none":                   {err: rotation.ErrNotFound},
+		"one of another attempt": {codes: map[string]string{"team-a/github-user-token-code-uid-other/code": "the code"}, err: rotation.ErrNotFound},
+		"an empty one":           {codes: map[string]string{secret: " "}, why: WhyMalformed},
+		"a megabyte":             {codes: map[string]string{secret: strings.Repeat("x", 1<<20)}, why: WhyMalformed},
+		"one that was sent before": {codes: map[string]string{secret: "the code"}, change: func(s *scope.Scope, _ *parts) {
+			s.Pair.State.Unanswered = s.Pair.State.Unanswered.With(code.Fingerprint())
+		}, why: WhyUsed},
+		"one that was redeemed before": {codes: map[string]string{secret: "the code"}, change: func(s *scope.Scope, _ *parts) {
+			s.Pair.State.Seeds = []rotation.SeedRecord{{Fingerprint: code.Fingerprint()}}
+		}, why: WhyUsed},
+		"one whose verifier is gone": {codes: map[string]string{secret: "the code"}, change: func(_ *scope.Scope, p *parts) { p.noSecrets = true }, why: WhyNoVerifier},
+		"one that cannot be read":    {change: func(_ *scope.Scope, p *parts) { p.err = errNoRead }, err: errNoRead},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p, s, job := &parts{codes: c.codes}, waitingScope(), rotation.Job{}
+			if c.change != nil {
+				c.change(s, p)
+			}
+			ended, err := p.logins().Prepare(t.Context(), s, &job)
+			if !errors.Is(err, c.err) {
+				t.Fatal(err)
+			}
+			if c.why != "" && (ended == nil || ended.State.Web.Ended != v1alpha1.WebLoginRejected || ended.State.Web.Why != c.why) || c.why == "" && ended != nil {
+				t.Errorf("it has ended as %+v", ended)
+			}
+			if ready := c.why == "" && c.err == nil; ready != (job.Attempt == "uid-random") || ready && (job.Code.Code != code || job.Code.Verifier != verifier ||
+				job.Code.RedirectURI != asked.Callback || job.Decision.Spends != code.Fingerprint()) {
+				t.Errorf("what is to be sent is of %q, for %q", job.Attempt, job.Code.RedirectURI)
+			}
+		})
+	}
+}
+
+func TestWebLoginReport(t *testing.T) {
+	for name, c := range map[string]struct {
+		change  func(*scope.Scope)
+		want    v1alpha1.WebLogin // without its message, and with the page reduced to whether there is one
+		message string
+	}{
+		"while it waits": {func(*scope.Scope) {}, v1alpha1.WebLogin{AttemptID: "uid-random", AuthorizeURL: "yes"}, "Open the page"},
+		"with the account that is meant": {func(s *scope.Scope) {
+			s.Token.Spec.User = &v1alpha1.UserSelector{Login: "octocat"}
+		}, v1alpha1.WebLogin{AttemptID: "uid-random", AuthorizeURL: "yes"}, "sign in as octocat"},
+		"before it was begun":    {func(s *scope.Scope) { s.Pair.State.Web = nil }, v1alpha1.WebLogin{}, "about to begin"},
+		"when it was refused":    {func(s *scope.Scope) { s.Web.Refused = "No." }, v1alpha1.WebLogin{Result: v1alpha1.WebLoginRefused}, "No."},
+		"when another was begun": {func(s *scope.Scope) { s.Pair.State.Web.Request = "request-0" }, v1alpha1.WebLogin{}, "about to begin"},
+		"of another resource":    {func(s *scope.Scope) { s.Pair.State.Web.ID = "other-random" }, v1alpha1.WebLogin{}, "about to begin"},
+		"while it is redeemed": {func(s *scope.Scope) {
+			s.Pair.State.Web.Sent = "code"
+			s.Pair.Intent = &rotation.Intent{Attempt: "uid-random"}
+		}, v1alpha1.WebLogin{AttemptID: "uid-random"}, "being redeemed"},
+		"when the intent is gone": {func(s *scope.Scope) { s.Pair.State.Web.Sent = "code" }, v1alpha1.WebLogin{Result: v1alpha1.WebLoginLost}, "not sent again"},
+		"when it has expired":     {func(s *scope.Scope) { s.Now = epoch.Add(weblogin.Lifetime) }, v1alpha1.WebLogin{Result: v1alpha1.WebLoginExpired}, "ten minutes"},
+		"when it has succeeded":   {func(s *scope.Scope) { s.Pair.State.Web = s.Pair.State.Web.AfterLogin("uid-random") }, v1alpha1.WebLogin{Result: v1alpha1.WebLoginSucceeded}, "is stored"},
+		"when another login came": {func(s *scope.Scope) { s.Pair.State.Web = s.Pair.State.Web.AfterLogin("") }, v1alpha1.WebLogin{Result: v1alpha1.WebLoginSuperseded}, "Another login"},
+		"when spec.app changed":   {func(s *scope.Scope) { s.Input.App = "github.com/other" }, v1alpha1.WebLogin{Result: v1alpha1.WebLoginSuperseded}, "spec.app"},
+		"when GitHub refused it": {func(s *scope.Scope) {
+			s.Pair.State.Web = s.Pair.State.Web.With(v1alpha1.WebLoginRejected, string(github.RedirectMismatch))
+		}, v1alpha1.WebLogin{Result: v1alpha1.WebLoginRejected}, "the callback URL is not one of the App's"},
+		"when somebody has edited the reason": {func(s *scope.Scope) {
+			s.Pair.State.Web = s.Pair.State.Web.With(v1alpha1.WebLoginRejected, "<b>")
+		}, v1alpha1.WebLogin{Result: v1alpha1.WebLoginRejected}, "GitHub did not redeem the code. "},
+		"when it is another account's": {func(s *scope.Scope) {
+			s.Pair.State.Web = s.Pair.State.Web.With(v1alpha1.WebLoginWrongUser, rotation.ReasonWrongUser)
+		}, v1alpha1.WebLogin{Result: v1alpha1.WebLoginWrongUser}, "another account"},
+		"when the client secret is wrong": {func(s *scope.Scope) {
+			s.Input.Web.HasCode, s.Failure = true, &problem.Problem{Message: "Wrong secret."}
+		}, v1alpha1.WebLogin{AttemptID: "uid-random", AuthorizeURL: "yes"}, "Wrong secret."},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := waitingScope()
+			c.change(s)
+			got := *Report(s)
+			if page := got.AuthorizeURL; page != "" {
+				if !strings.Contains(page, "state=a+state") || !strings.Contains(page, "code_challenge=a+challenge") || !strings.Contains(page, "prompt=select_account") {
+					t.Errorf("the page is %s", page)
+				}
+				got.AuthorizeURL = "yes"
+			}
+			if (got.ExpirationTime != nil) != (c.want.AuthorizeURL != "") {
+				t.Errorf("it ends at %v", got.ExpirationTime)
+			}
+			message := got.Message
+			got.Message, got.ExpirationTime, c.want.RequestID = "", nil, asked.ID
+			if got != c.want || !strings.Contains(message, c.message) {
+				t.Errorf("got %+v, %q", got, message)
+			}
+		})
+	}
+	if s := waitingScope(); true {
+		s.Web = scope.WebLogin{}
+		if Report(s) != nil {
+			t.Error("a login is reported that nobody asks for")
+		}
+	}
+}
+
+func TestWebLoginIsExplainedWhereAPersonIsNeeded(t *testing.T) {
+	missing := &problem.Problem{Reason: v1alpha1.ReasonRefreshTokenMissing, Message: "Log in.", Stalled: true, Unauthorized: true}
+	s := waitingScope()
+	if got := Explain(s, missing); got.Reason != v1alpha1.ReasonAuthorizationPending || got.Stalled || !strings.HasSuffix(got.Message, "Log in.") {
+		t.Errorf("while it waits: %+v", got)
+	}
+	for result, reason := range reasons {
+		if result == v1alpha1.WebLoginExpired {
+			s.Now = epoch.Add(time.Hour)
+		} else {
+			s.Pair.State.Web.Ended = result
+		}
+		if got := Explain(s, missing); got.Reason != reason || !got.Stalled {
+			t.Errorf("%s: %+v", result, got)
+		}
+		s = waitingScope()
+	}
+	if got := Explain(s, nil); got != nil {
+		t.Errorf("where nobody is needed: %+v", got)
+	}
+	s.Pair.State.Web.Ended = v1alpha1.WebLoginLost
+	if got := Explain(s, &problem.Problem{Reason: v1alpha1.ReasonReplyLost, Unauthorized: true}); got.Reason != v1alpha1.ReasonReplyLost {
+		t.Errorf("where the chain has come to its end: %+v", got)
+	}
+	if got := Beside(s); !strings.Contains(got, "the chain before it goes on") {
+		t.Errorf("beside a chain: %q", got)
+	}
+}
+
+func TestWebLoginIsLookedAtInTime(t *testing.T) {
+	s := waitingScope()
+	if got := LookAt(s); !got.Equal(epoch.Add(weblogin.Lifetime)) {
+		t.Errorf("while it waits: %v", got)
+	}
+	s.Input.Web.Request.ID = "request-2"
+	if got := LookAt(s); !got.Equal(epoch.Add(rules.OfferPause)) {
+		t.Errorf("before the next: %v", got)
+	}
+	s.Input.Web = rules.WebLogin{}
+	s.Pair.State.Web.Ended = v1alpha1.WebLoginLost
+	if got := LookAt(s); !got.IsZero() {
+		t.Errorf("when it has ended: %v", got)
+	}
+}
