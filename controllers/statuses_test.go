@@ -32,6 +32,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/controllers/runner"
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 	"github.com/githubusertoken/github-user-token-operator/controllers/tokencount"
+	"github.com/githubusertoken/github-user-token-operator/controllers/webflow"
 	"github.com/githubusertoken/github-user-token-operator/controllers/words"
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 	"github.com/githubusertoken/github-user-token-operator/internal/github"
@@ -40,6 +41,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/internal/ratelimit"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation/rules"
+	"github.com/githubusertoken/github-user-token-operator/internal/rotation/weblogin"
 	"github.com/githubusertoken/github-user-token-operator/test/suite"
 )
 
@@ -135,6 +137,12 @@ var stages = []struct {
 	{"new-suspended", func(s *scope.Scope) { withoutPair(s); suspend(s) }, nil, nil},
 	{"new-code-offered", func(s *scope.Scope) { withoutLogin(s); offerCode(s) }, login, nil},
 	{"new-code-denied", func(s *scope.Scope) { withoutLogin(s); offerCode(s); denyCode(s) }, login, nil},
+	{"new-web-login-pending", func(s *scope.Scope) { withoutLogin(s); offerPage(s) }, loginInABrowser, nil},
+	{"new-web-login-lost", func(s *scope.Scope) {
+		withoutLogin(s)
+		offerPage(s)
+		s.Pair.State.Web = s.Pair.State.Web.With(v1alpha1.WebLoginLost, "")
+	}, loginInABrowser, nil},
 	{"new-device-flow-disabled", func(s *scope.Scope) { withoutLogin(s) }, login, nil},
 	{"new-host-not-allowed", withoutPair, meeting(problem.Problem{
 		Reason: v1alpha1.ReasonHostNotAllowed, Message: "The host is not allowed.", Stalled: true,
@@ -177,6 +185,24 @@ func offerCode(s *scope.Scope) {
 		DeviceCode: credential.NewDeviceCode("device code").Fingerprint(), Interval: 5 * time.Second,
 		OfferedAt: s.Input.Now, Since: s.Input.Now, ExpiresAt: s.Input.Now.Add(15 * time.Minute), Codes: 1,
 	}
+}
+
+// offerPage is an attempt to log in by the web flow that waits.
+func offerPage(s *scope.Scope) {
+	s.Token.Spec.Login = &v1alpha1.Login{Methods: []v1alpha1.LoginMethod{v1alpha1.LoginMethodWebFlow}}
+	s.App.App = github.App{Host: "github.com", ClientID: s.Token.Spec.App.ClientID}
+	s.Web.Asked = weblogin.Request{ID: "request-1", Callback: "http://127.0.0.1:8976/callback"}
+	s.Pair.State.Web = &weblogin.Attempt{
+		ID: s.Owner.UID + "-random", Request: s.Web.Asked.ID, Callback: s.Web.Asked.Callback, App: s.Input.App, State: "STATE", Challenge: "CHALLENGE",
+		Verifier: credential.NewCodeVerifier("verifier").Fingerprint(), BeganAt: s.Input.Now, ExpiresAt: s.Input.Now.Add(weblogin.Lifetime),
+	}
+	s.Input.Web.Request = s.Web.Asked
+}
+
+// loginInABrowser is what is in the way of a resource that has nothing but the web flow.
+func loginInABrowser(s *scope.Scope) lifecycle.Result {
+	decision := rules.Decide(s.Input)
+	return lifecycle.Result{State: lifecycle.Blocked, Problem: webflow.Explain(s, explain.Decision(s, decision))}
 }
 
 // denyCode ends the series of the code that is offered.

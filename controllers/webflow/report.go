@@ -142,13 +142,16 @@ func Explain(s *scope.Scope, p *problem.Problem) *problem.Problem {
 	if p == nil || !p.Unauthorized || attempt == nil {
 		return p
 	}
-	told := *p
+	told, also := *p, " "+p.Message
+	if spec := &s.Token.Spec; p.Reason == v1alpha1.ReasonRefreshTokenMissing && spec.RefreshTokenRef == nil && !spec.HasLoginMethod(v1alpha1.LoginMethodDeviceFlow) {
+		also = "" // There is no other way to log in.
+	}
 	switch result := resultOf(s, attempt); result {
 	case "":
 		told.Reason, told.Stalled = v1alpha1.ReasonAuthorizationPending, false
-		told.Message = fmt.Sprintf("Open the page of status.webLogin.authorizeURL in a browser and authorize the App before %s. ", words.Time(attempt.ExpiresAt)) + p.Message
+		told.Message = fmt.Sprintf("Open the page of status.webLogin.authorizeURL in a browser and authorize the App before %s.", words.Time(attempt.ExpiresAt)) + also
 	case v1alpha1.WebLoginLost, v1alpha1.WebLoginRejected, v1alpha1.WebLoginExpired, v1alpha1.WebLoginWrongUser:
-		told.Message = said(result, attempt.Why) + " " + p.Message
+		told.Message = said(result, attempt.Why) + also
 		if reason := reasons[result]; p.Reason == v1alpha1.ReasonRefreshTokenMissing {
 			told.Reason = reason
 		}

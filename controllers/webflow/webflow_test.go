@@ -227,7 +227,7 @@ func TestWebLoginReport(t *testing.T) {
 func TestWebLoginIsExplainedWhereAPersonIsNeeded(t *testing.T) {
 	missing := &problem.Problem{Reason: v1alpha1.ReasonRefreshTokenMissing, Message: "Log in.", Stalled: true, Unauthorized: true}
 	s := waitingScope()
-	if got := Explain(s, missing); got.Reason != v1alpha1.ReasonAuthorizationPending || got.Stalled || !strings.HasSuffix(got.Message, "Log in.") {
+	if got := Explain(s, missing); got.Reason != v1alpha1.ReasonAuthorizationPending || got.Stalled || !strings.HasSuffix(got.Message, "05:16:07Z.") {
 		t.Errorf("while it waits: %+v", got)
 	}
 	for result, reason := range reasons {
@@ -240,6 +240,10 @@ func TestWebLoginIsExplainedWhereAPersonIsNeeded(t *testing.T) {
 			t.Errorf("%s: %+v", result, got)
 		}
 		s = waitingScope()
+	}
+	s.Token.Spec.RefreshTokenRef = &v1alpha1.RefreshTokenReference{Name: "seed"}
+	if got := Explain(s, missing); !strings.HasSuffix(got.Message, " Log in.") {
+		t.Errorf("where there is another way: %q", got.Message)
 	}
 	if got := Explain(s, nil); got != nil {
 		t.Errorf("where nobody is needed: %+v", got)

@@ -36,6 +36,8 @@ var computed = map[string]stage{
 	"new-suspended":            {kstatus: "InProgress", argo: "Suspended", argoSays: "spec.suspend"},
 	"new-code-offered":         {kstatus: "InProgress", argo: "Suspended", argoSays: "WDJB-MJHT"},
 	"new-code-denied":          {kstatus: "Failed", argo: "Degraded", argoSays: "denied"},
+	"new-web-login-pending":    {kstatus: "InProgress", argo: "Suspended", argoSays: "status.webLogin.authorizeURL"},
+	"new-web-login-lost":       {kstatus: "Failed", argo: "Degraded", argoSays: "not sent again"},
 	"new-device-flow-disabled": {kstatus: "Failed", argo: "Degraded", argoSays: "device flow"},
 	"new-host-not-allowed":     {kstatus: "Failed", argo: "Degraded", argoSays: "not allowed"},
 	"new-seed-missing":         {kstatus: "Failed", argo: "Degraded", argoSays: "octocat-seed"},
