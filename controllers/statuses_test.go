@@ -119,7 +119,7 @@ var stages = []struct {
 	}},
 	{"ready-state-format-too-new", func(s *scope.Scope) { s.Pair.State.Format = 99 }, nil, nil},
 	{"restored-being-proven", func(s *scope.Scope) { s.Pair.State.Owner = "former"; githubDown(s) }, nil, nil},
-	{"restored-unproven", func(s *scope.Scope) { s.Pair.State.Owner, s.Input.Proof = "former", rotation.ProofDead }, nil, nil},
+	{"restored-unproven", func(s *scope.Scope) { s.Pair.State.Owner, s.Input.Proof = "former", rules.ProofDead }, nil, nil},
 	{"expired-github-down", func(s *scope.Scope) { expire(s); githubDown(s) }, nil, nil},
 	{"expired-rejected-code-offered", func(s *scope.Scope) {
 		expire(s)

@@ -18,9 +18,13 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 )
 
-// Rotator stores codes, and the pairs that they bring. *rotation.Rotator is one.
-type Rotator interface {
+// Offers stores codes. offer.Offers is one.
+type Offers interface {
 	Offer(ctx context.Context, job rotation.Job, offer rotation.DeviceAuthorization, code credential.DeviceCode) (*rotation.Pair, error)
+}
+
+// Rotator stores the pairs that they bring. *rotation.Rotator is one.
+type Rotator interface {
 	Poll(ctx context.Context, job rotation.Job) rotation.Result
 }
 
@@ -39,6 +43,7 @@ type Outbox interface {
 
 // Options configure a Flow. All that may not be nil must be set.
 type Options struct {
+	Offers  Offers
 	Rotator Rotator
 	GitHub  GitHub
 	// CheckApp is why nothing may be asked of GitHub for an App; nil when it may. May be nil itself.

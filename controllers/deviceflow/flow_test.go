@@ -65,7 +65,7 @@ func newWorld(t *testing.T, change func(*scope.Scope)) *world {
 
 func (w *world) newFlow(places int) *Flow {
 	return New(Options{
-		Rotator: w, GitHub: w, Outbox: w, Memory: memory.NewStore(), Clock: w.Clock,
+		Offers: w, Rotator: w, GitHub: w, Outbox: w, Memory: memory.NewStore(), Clock: w.Clock,
 		Runner:   runner.New(runner.Options{Limit: places, Go: w.started.Go, Sleep: w.Sleep}),
 		CheckApp: func(scope.App) *problem.Problem { return w.refused },
 		Acquire: func(app string, request ratelimit.Request) (bool, time.Time) {

@@ -91,7 +91,7 @@ func TestDeviceFlowLoginNeeded(t *testing.T) {
 			cause: words.Verdict(v1alpha1.ReasonAppChanged), without: blocked.Reason,
 		},
 		"the pair was restored from elsewhere and GitHub does not accept it": {
-			change:  func(s *scope.Scope) { s.Pair.State.Owner, s.Input.Proof = "former", rotation.ProofDead },
+			change:  func(s *scope.Scope) { s.Pair.State.Owner, s.Input.Proof = "former", rules.ProofDead },
 			blocked: blocked, need: "Unproven/" + access, cause: "restored from elsewhere", without: blocked.Reason,
 		},
 		"a restored pair may yet be proven": {change: func(s *scope.Scope) { s.Pair.State.Owner = "former" }},

@@ -40,7 +40,7 @@ func (f *Flow) request(log logr.Logger, token *v1alpha1.GitHubUserToken, job rot
 	offer.UserCode, offer.VerificationURI = authorization.UserCode, authorization.VerificationURI
 	offer.ExpiresAt, offer.Interval = authorization.ExpiresAt, authorization.Interval
 	offer.DeviceCode = authorization.DeviceCode.Fingerprint()
-	stored, err := f.options.Rotator.Offer(ctx, job, offer, authorization.DeviceCode)
+	stored, err := f.options.Offers.Offer(ctx, job, offer, authorization.DeviceCode)
 	switch {
 	case err == nil:
 		f.options.Remember(token.UID, stored)

@@ -106,7 +106,7 @@ var problems = map[string]struct {
 		reason: v1alpha1.ReasonRefreshTokenMalformed, says: "It is no token.", stalled: true, unauthorized: true,
 	},
 	"a restored pair": {
-		change: func(s *scope.Scope) { s.Pair.State.Owner, s.Input.Proof = "uid-0", rotation.ProofDead },
+		change: func(s *scope.Scope) { s.Pair.State.Owner, s.Input.Proof = "uid-0", rules.ProofDead },
 		reason: v1alpha1.ReasonPairUnproven, says: v1alpha1.AnnotationAdopt, stalled: true, unauthorized: true,
 	},
 	"another App": {

@@ -48,7 +48,7 @@ func (c *Controller) act(ctx context.Context, s *scope.Scope, decision rotation.
 // somebody makes after that ends the access token, and one that was made before has.
 func (c *Controller) takeUpForeign(ctx context.Context, s *scope.Scope, decision rotation.Decision) Result {
 	if s.Pair.State.Owner != s.Owner.UID {
-		if s.Input.Vouched && s.Input.Proof != rotation.ProofAlive && c.ownership.LivesOn(ctx, s.Pair) {
+		if s.Input.Vouched && s.Input.Proof != rules.ProofAlive && c.ownership.LivesOn(ctx, s.Pair) {
 			s.Input.Vouched = false // The word may have been copied as well.
 			return c.act(ctx, s, rules.Decide(s.Input))
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/controllers/deviceflow"
 	"github.com/githubusertoken/github-user-token-operator/controllers/leftovers"
+	"github.com/githubusertoken/github-user-token-operator/controllers/registry"
 	"github.com/githubusertoken/github-user-token-operator/controllers/replay"
 	"github.com/githubusertoken/github-user-token-operator/controllers/runner"
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
@@ -36,7 +37,7 @@ type Controller struct {
 	notes    notes
 
 	seeds     *seeds.Reader
-	registry  *registry
+	registry  *registry.Registry
 	observer  *observer
 	pairs     *pairActions
 	prover    *prover
@@ -53,7 +54,7 @@ type Controller struct {
 // Reconcile brings one resource forward: it observes, decides, acts, and reports. It never waits for GitHub. It
 // returns when to come back; zero when only a change can make a difference.
 func (c *Controller) Reconcile(ctx context.Context, token *v1alpha1.GitHubUserToken) (time.Duration, error) {
-	c.registry.learn(token)
+	c.registry.Learn(token)
 	if c.runner.Busy(token.UID) {
 		return 0, c.reportRunning(ctx, token)
 	}
@@ -146,7 +147,7 @@ func (c *Controller) Gone(ctx context.Context, name types.NamespacedName) (again
 // Leave forgets a resource that another process serves. Work under way for it ends first, and has it left once more.
 func (c *Controller) Leave(uid types.UID) {
 	if !c.runner.Busy(uid) {
-		c.registry.forget(uid)
+		c.registry.Forget(uid)
 	}
 }
 

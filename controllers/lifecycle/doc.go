@@ -22,7 +22,7 @@
 //   - exchanges begin what spends a token, outcomes take down what came of it, a replay.Replayer stores what the outbox
 //     still holds, and commits tell of pairs that cannot be stored yet.
 //   - finalizer deals with a resource that is being deleted, a leftovers.Releaser with the Secrets of one that is gone.
-//   - notes are what is remembered, registry knows of which resources, and a leftovers.Finder looks whether they are still there.
+//   - notes are what is remembered, a registry.Registry knows of which resources, and a leftovers.Finder looks whether they are still there.
 //
 // It knows no Kubernetes client and no controller-runtime.
 package lifecycle

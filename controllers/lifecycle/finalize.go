@@ -10,6 +10,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/controllers/apps"
 	"github.com/githubusertoken/github-user-token-operator/controllers/leftovers"
+	"github.com/githubusertoken/github-user-token-operator/controllers/registry"
 	"github.com/githubusertoken/github-user-token-operator/controllers/retry"
 	"github.com/githubusertoken/github-user-token-operator/controllers/revocation"
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
@@ -39,7 +40,7 @@ type finalizer struct {
 	exchanges *exchanges
 	rotator   *rotation.Rotator
 	revoker   *revocation.Revoker
-	registry  *registry
+	registry  *registry.Registry
 	deletions apps.Deletions
 	reporter  interface {
 		// Report, ReportUnknown, ReportReleased and RemoveOutputs are those of Reporter.
@@ -57,7 +58,7 @@ type finalizer struct {
 // the resource may go, or when an event will bring us back. What keeps it from being released is told, and tried again.
 func (f *finalizer) finalize(ctx context.Context, token *v1alpha1.GitHubUserToken) (time.Duration, error) {
 	if scope.IsReleased(token) { // Others hold it still, and nothing that the status offers is so any more.
-		defer f.registry.forget(token.UID)
+		defer f.registry.Forget(token.UID)
 		return f.reporter.ReportReleased(ctx, token)
 	}
 	again, err := f.carryOut(ctx, token)
@@ -86,8 +87,8 @@ const quietFailures = 2
 
 // carryOut is finalize without the telling.
 func (f *finalizer) carryOut(ctx context.Context, token *v1alpha1.GitHubUserToken) (time.Duration, error) {
-	if token.Spec.DeletionPolicy != v1alpha1.DeletionPolicyRetain && f.registry.released.Has(token.UID) {
-		f.registry.forget(token.UID)
+	if token.Spec.DeletionPolicy != v1alpha1.DeletionPolicyRetain && f.registry.Released.Has(token.UID) {
+		f.registry.Forget(token.UID)
 		return 0, nil
 	}
 	chains, err := f.observer.chainsOf(ctx, token)
@@ -112,8 +113,8 @@ func (f *finalizer) carryOut(ctx context.Context, token *v1alpha1.GitHubUserToke
 	if err := f.release(ctx, token); err != nil {
 		return 0, err
 	}
-	f.registry.released.Add(token.UID)
-	f.registry.forget(token.UID)
+	f.registry.Released.Add(token.UID)
+	f.registry.Forget(token.UID)
 	return 0, nil
 }
 

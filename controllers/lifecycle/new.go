@@ -4,6 +4,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/controllers/apps"
 	"github.com/githubusertoken/github-user-token-operator/controllers/deviceflow"
 	"github.com/githubusertoken/github-user-token-operator/controllers/leftovers"
+	"github.com/githubusertoken/github-user-token-operator/controllers/registry"
 	"github.com/githubusertoken/github-user-token-operator/controllers/replay"
 	"github.com/githubusertoken/github-user-token-operator/controllers/restlimit"
 	"github.com/githubusertoken/github-user-token-operator/controllers/revocation"
@@ -65,9 +66,9 @@ func New(options Options) *Controller {
 		Limiter: options.RevocationLimiter, HeldElsewhere: ownership.HeldElsewhere, ReportTrouble: commits.report, Unwanted: func(id string) { options.Outbox.Unwanted(id) },
 	})
 	rotator.Admit, rotator.End = checks.VerifyAccount, revoker.Unadmitted
-	registry := &registry{
-		memory: options.Memory, runner: options.Runner, ownership: ownership, rotator: rotator, cancel: cancelAll(options.Limiter, asking),
-	}
+	known := registry.New(registry.Options{
+		Memory: options.Memory, Runner: options.Runner, Ownership: ownership, Rotator: rotator, Cancel: cancelAll(options.Limiter, asking),
+	})
 	replays := replay.New(replay.Options{
 		Rotator: rotator, Outbox: options.Outbox, Resources: options.API, Reporter: options.Reporter, Remember: notes.written, Memory: options.Memory,
 		Runner: options.Runner, Clock: options.Clock, PassPanic: options.PassPanic,
@@ -76,8 +77,9 @@ func New(options Options) *Controller {
 		notes: notes, reporter: options.Reporter, limiter: options.Limiter, received: asking.Received, pairs: options.API, replays: replays, clock: options.Clock,
 		passPanic: options.PassPanic,
 	}
+	offers := offer.Offers{Store: rotator.Store, Secrets: options.API, Clock: options.Clock}
 	logins := webflow.New(webflow.Options{
-		Offers: offer.Offers{Store: rotator.Store, Verifiers: options.API, Clock: options.Clock}, Verifiers: options.API, Pairs: rotator.Store,
+		Offers: offers, Verifiers: options.API, Pairs: rotator.Store,
 		ReadCode: reader.ReadOnce, CheckApp: func(app scope.App) *problem.Problem { return apps.Check(options.GitHub, app) },
 		Clock: options.Clock, Random: options.Random,
 	})
@@ -90,7 +92,7 @@ func New(options Options) *Controller {
 	return &Controller{
 		codes: codes,
 		api:   options.API, reporter: options.Reporter, runner: options.Runner, wake: options.Wake, notes: notes,
-		seeds: reader, registry: registry, observer: observer, exchanges: exchanges, replays: replays, checks: checks, ownership: ownership,
+		seeds: reader, registry: known, observer: observer, exchanges: exchanges, replays: replays, checks: checks, ownership: ownership,
 		pairs: &pairActions{
 			rotator: rotator, resources: options.API, seeds: reader, notes: notes, logins: logins, isOutput: options.Reporter.IsOutput,
 		},
@@ -98,19 +100,19 @@ func New(options Options) *Controller {
 			github: asking, seeds: reader, pairs: options.API, runner: options.Runner, notes: notes, clock: options.Clock,
 		},
 		device: deviceflow.New(deviceflow.Options{
-			Rotator: rotator, GitHub: options.GitHub, Acquire: options.Limiter.Acquire, Pause: outcomes.pause,
+			Offers: offers, Rotator: rotator, GitHub: options.GitHub, Acquire: options.Limiter.Acquire, Pause: outcomes.pause,
 			CheckApp: func(app scope.App) *problem.Problem { return apps.Check(options.GitHub, app) },
 			Outbox:   options.Outbox, Runner: options.Runner, Memory: options.Memory, Clock: options.Clock,
 			Remember: notes.written, RememberNewer: notes.read, Doubt: notes.doubt, Record: outcomes.record,
 			Observe: options.Reporter.Observed, Guard: outcomes.guard,
 		}),
 		finalizer: &finalizer{
-			api: options.API, observer: observer, exchanges: exchanges, rotator: rotator, revoker: revoker, registry: registry,
+			api: options.API, observer: observer, exchanges: exchanges, rotator: rotator, revoker: revoker, registry: known,
 			reporter: options.Reporter, clock: options.Clock, notes: notes, codes: codes,
 			deletions: apps.Deletions{Resolver: options.Apps, Events: options.Reporter},
 		},
 		releaser: leftovers.NewReleaser(leftovers.Options{
-			Cache: options.Cache, API: options.API, Registry: registry, Memory: options.Memory, Clock: options.Clock, Codes: codes,
+			Cache: options.Cache, API: options.API, Registry: known, Memory: options.Memory, Clock: options.Clock, Codes: codes,
 		}),
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/internal/problem"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation/clocks"
+	"github.com/githubusertoken/github-user-token-operator/internal/rotation/rules"
 )
 
 // note is what this process remembers of one resource's chain.
@@ -65,7 +66,7 @@ type note struct {
 	// proven and proof are GitHub's answer about a pair that was restored from a backup, and provenAt is when it was given,
 	// by the monotonic clock.
 	proven   tokens
-	proof    rotation.Proof
+	proof    rules.Proof
 	provenAt time.Duration
 }
 
@@ -208,9 +209,9 @@ func (f *failure) current(now time.Time, mono time.Duration) *problem.Problem {
 const proofLasts = time.Minute
 
 // proofOf is what GitHub has said of a pair, as far as that still counts. A dead token stays dead.
-func (m *note) proofOf(state *rotation.State, mono time.Duration) rotation.Proof {
-	if m.proven != tokensOf(state) || m.proof == rotation.ProofAlive && mono-m.provenAt > proofLasts {
-		return rotation.ProofNone
+func (m *note) proofOf(state *rotation.State, mono time.Duration) rules.Proof {
+	if m.proven != tokensOf(state) || m.proof == rules.ProofAlive && mono-m.provenAt > proofLasts {
+		return rules.ProofNone
 	}
 	return m.proof
 }

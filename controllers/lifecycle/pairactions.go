@@ -17,6 +17,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/internal/backoff"
 	"github.com/githubusertoken/github-user-token-operator/internal/problem"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
+	"github.com/githubusertoken/github-user-token-operator/internal/rotation/rules"
 )
 
 // pairActions are those that write the pair Secret and spend no token.
@@ -61,7 +62,7 @@ func (a *pairActions) adopt(ctx context.Context, s *scope.Scope) Result {
 	if err != nil {
 		return a.notes.failed(s, err, "The retained pair could not be taken up")
 	}
-	if s.Pair.State.Owner != s.Owner.UID && (s.Input.Proof == rotation.ProofAlive || s.Input.Vouched) {
+	if s.Pair.State.Owner != s.Owner.UID && (s.Input.Proof == rules.ProofAlive || s.Input.Vouched) {
 		a.notes.With(s.Token.UID, func(m *note) { m.startsChain(adopted) }) // Otherwise it may be an old state that was put back.
 	}
 	return a.changed(s, adopted)

@@ -51,8 +51,7 @@ type Apps interface {
 // API is the API server itself, past every cache.
 type API interface {
 	rotation.Store
-	rotation.Codes
-	offer.Verifiers
+	offer.Secrets
 	seeds.Source
 
 	// RemoveCode removes the Secret of a device code, of a verifier, or of a code that was brought back. One that is gone already

@@ -22,6 +22,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/internal/github"
 	"github.com/githubusertoken/github-user-token-operator/internal/problem"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
+	"github.com/githubusertoken/github-user-token-operator/internal/rotation/rules"
 )
 
 // proveTimeout bounds the question to GitHub.
@@ -91,7 +92,7 @@ func (v *prover) proveNow(log logr.Logger, token *v1alpha1.GitHubUserToken, ref 
 		}, backoff.Backoff{First: time.Second, Max: retry.Max})
 		return
 	}
-	found, asked := rotation.ProofDead, v.clock.Monotonic()
+	found, asked := rules.ProofDead, v.clock.Monotonic()
 	if !pair.AccessToken.IsZero() && pair.AccessToken.Fingerprint() == pair.State.AccessToken {
 		check, err := v.github.CheckToken(ctx, restlimit.Caller{UID: token.UID, Namespace: token.Namespace}, app, pair.AccessToken)
 		if waiting, ok := errors.AsType[*restlimit.WaitingError](err); ok {
@@ -111,10 +112,10 @@ func (v *prover) proveNow(log logr.Logger, token *v1alpha1.GitHubUserToken, ref 
 			return
 		}
 		if check.Alive {
-			found = rotation.ProofAlive
+			found = rules.ProofAlive
 		}
 	}
 	v.notes.With(token.UID, func(m *note) { m.proven, m.proof, m.provenAt = tokensOf(&pair.State), found, asked })
 	v.notes.succeed(token.UID)
-	log.Info("GitHub was asked about the access token of a restored pair", "alive", found == rotation.ProofAlive)
+	log.Info("GitHub was asked about the access token of a restored pair", "alive", found == rules.ProofAlive)
 }

@@ -75,9 +75,9 @@ func TestRestoredPairsThatAreForgedAreAskedAboutInTurn(t *testing.T) {
 			t.Errorf("who waits is told %+v", p)
 		}
 		prove("victim", 1, "ghu_restored")
-		proof := rotation.ProofDead
+		proof := rules.ProofDead
 		w.notes.Peek("victim1", func(m *note) { proof = m.proof })
-		if proof != rotation.ProofAlive {
+		if proof != rules.ProofAlive {
 			t.Error("another namespace's pair is not asked about at once")
 		}
 	})

@@ -10,6 +10,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
+	"github.com/githubusertoken/github-user-token-operator/internal/rotation/rules"
 )
 
 // chainSeen is what is remembered of the newest state of a chain, so that an older one in its place is noticed.
@@ -79,7 +80,7 @@ func isAhead(status *v1alpha1.GitHubUserTokenStatus, state *rotation.State) bool
 
 // proofed reports whether GitHub has ever said to this process that the access token of a pair is alive.
 func (m *note) proofed(state *rotation.State) bool {
-	return m.proven == tokensOf(state) && m.proof == rotation.ProofAlive
+	return m.proven == tokensOf(state) && m.proof == rules.ProofAlive
 }
 
 // disown takes a pair that was put back to an older state from its resource: nothing is exchanged until it is proven. A
@@ -95,7 +96,7 @@ func (a *pairActions) disown(ctx context.Context, s *scope.Scope) Result {
 	rolledBack := false
 	var seeds []rotation.SeedRecord
 	a.notes.With(s.Token.UID, func(m *note) {
-		if rolledBack, seeds = m.isRolledBack(live, s.Token), m.chain.seeds; rolledBack && m.proof == rotation.ProofAlive {
+		if rolledBack, seeds = m.isRolledBack(live, s.Token), m.chain.seeds; rolledBack && m.proof == rules.ProofAlive {
 			m.proven = tokens{} // That was then. It may have been exchanged since.
 		}
 	})

@@ -10,6 +10,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
+	"github.com/githubusertoken/github-user-token-operator/internal/rotation/rules"
 )
 
 func TestAnOlderStateIsToldFromANewBeginning(t *testing.T) {
@@ -74,7 +75,7 @@ func TestAnOlderStateIsToldFromANewBeginning(t *testing.T) {
 	// GitHub's answer settles it, and the same witness counts no more.
 	var m note
 	old := pair(3, "c", 3, "seed")
-	if m.proven, m.proof = tokensOf(&old.State), rotation.ProofAlive; m.isRolledBack(old, told(9, 9)) {
+	if m.proven, m.proof = tokensOf(&old.State), rules.ProofAlive; m.isRolledBack(old, told(9, 9)) {
 		t.Error("a pair that is known to be alive is doubted for the sake of a status")
 	}
 	m.seesChain(pair(4, "d", 4, "seed"))

@@ -19,12 +19,9 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation/offer"
 )
 
-var (
-	_ rotation.Codes  = (*Store)(nil)
-	_ offer.Verifiers = (*Store)(nil)
-)
+var _ offer.Secrets = (*Store)(nil)
 
-// KeepCode implements rotation.Codes. The Secret bears no finalizer: without it a person enters the next code.
+// KeepCode implements offer.Codes. The Secret bears no finalizer: without it a person enters the next code.
 func (s *Store) KeepCode(ctx context.Context, owner rotation.Owner, code credential.DeviceCode) error {
 	return s.keepLogin(ctx, owner, login{v1alpha1.KeyDeviceCode, code.Reveal(), code.Fingerprint()})
 }

@@ -273,21 +273,6 @@ func TestNoCopyIsRemovedForOneThatAdmissionHasAltered(t *testing.T) {
 	}
 }
 
-func TestAnOfferThatAdmissionAltersIsNotMade(t *testing.T) {
-	for name, alter := range map[string]func(*deviceWorld){
-		"takes the code away":  func(w *deviceWorld) { w.codes.altered = true },
-		"takes the state away": func(w *deviceWorld) { w.shelf.admit = func(p *Pair) { p.State.Device = nil } },
-	} {
-		t.Run(name, func(t *testing.T) {
-			w := newAdmittedWorld(t, goodChain())
-			alter(w)
-			if _, err := w.rotator.Offer(t.Context(), w.job(w.shelf.pair.Clone()), anOffer(deviceCode), deviceCode); !errors.Is(err, ErrAltered) {
-				t.Errorf("the error is %v", err)
-			}
-		})
-	}
-}
-
 func TestOfTwoCopiesTheOneCountsOfWhichMoreIsKnown(t *testing.T) {
 	t.Run("whole tokens go before a login that is known beside altered ones", func(t *testing.T) {
 		altered := goodChain()

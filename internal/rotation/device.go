@@ -27,75 +27,10 @@ type Poller interface {
 	PollDevice(ctx context.Context, app github.App, code credential.DeviceCode) (*github.Reply, error)
 }
 
-// Codes keeps device codes, each in a Secret of its own, which belongs to the resource: the pair Secret is mounted, and its
-// data change with the pair alone.
+// Codes has the device codes that were stored, each in a Secret of its own; see package offer.
 type Codes interface {
-	// KeepCode stores a device code of a resource. Errors: those of Store.Create, and ErrAltered.
-	KeepCode(ctx context.Context, owner Owner, code credential.DeviceCode) error
 	// Code reads the device code of a name. Errors: ErrNotFound, or unknown.
 	Code(ctx context.Context, owner Owner, name credential.Fingerprint) (credential.DeviceCode, error)
-}
-
-// Offer stores a device authorization, so that it survives this process, before anybody is shown its user
-// code: the device code in a Secret of its own, and then, in the pair Secret, its public half, which names it. The pair
-// Secret is made if there is none. Otherwise it must still be as the job knows it, which keeps two
-// replicas from showing two codes. An offer that is not stored costs nothing: its code expires unused, and is removed.
-// Errors: those of Codes.KeepCode, Store.Create and Store.Update.
-func (r *Rotator) Offer(ctx context.Context, job Job, offer DeviceAuthorization, code credential.DeviceCode) (*Pair, error) {
-	writing, cancel := r.Clock.WithTimeout(ctx, FenceTimeout)
-	defer cancel()
-	if err := r.keepCode(writing, job.Owner, code); err != nil {
-		return nil, err
-	}
-	var stored *Pair
-	var err error
-	if job.Pair == nil {
-		stored, err = r.Store.Create(writing, withOffer(&Pair{
-			Ref: job.Ref, Owner: job.Owner, Labels: job.Labels, Annotations: job.Annotations,
-			State: State{Owner: job.Owner.UID, OwnerName: job.Owner.Name},
-		}, job, offer))
-	} else {
-		stored, err = r.Store.Update(writing, job.Pair, withOffer(job.Pair.Clone(), job, offer))
-	}
-	if err == nil || LeftNothing(err) {
-		return stored, err
-	}
-	// The write may have been applied although its reply was lost: look, and do not write again.
-	live, readErr := r.Store.Get(ctx, job.Ref)
-	if readErr != nil || !live.offers(offer.DeviceCode) {
-		return nil, fmt.Errorf("store the device authorization: %w", err)
-	}
-	return live, nil
-}
-
-// keepCode stores a device code. A write that may have been applied although its reply was lost is read back.
-func (r *Rotator) keepCode(ctx context.Context, owner Owner, code credential.DeviceCode) error {
-	err := r.Codes.KeepCode(ctx, owner, code)
-	if err == nil || errors.Is(err, ErrAltered) || LeftNothing(err) && !errors.Is(err, ErrExists) {
-		return err
-	}
-	if _, readErr := r.Codes.Code(ctx, owner, code.Fingerprint()); readErr != nil {
-		return fmt.Errorf("store the device code: %w", err)
-	}
-	return nil
-}
-
-// LeftNothing reports whether an error of a Store means that nothing was written.
-func LeftNothing(err error) bool {
-	for _, known := range []error{ErrNotFound, ErrConflict, ErrExists, ErrImmutable, ErrNotOwned, ErrTerminating, ErrOwnerGone, ErrDenied} {
-		if errors.Is(err, known) {
-			return true
-		}
-	}
-	return false
-}
-
-func withOffer(next *Pair, job Job, offer DeviceAuthorization) *Pair {
-	next.State.Device = &offer
-	if !next.State.HasToken() && next.State.RefreshToken == "" {
-		next.State.App = job.App.Key()
-	}
-	return next
 }
 
 // Poll asks GitHub once whether the person has entered the code that the Secret names, and stores the pair

@@ -232,10 +232,8 @@ func withFence(job Job, intent *Intent) *Pair {
 		next.State.PendingSeed = intent.Spends
 		next.State.SeedVersion = job.SeedVersion
 	}
-	if intent.Login {
-		if !next.State.HasToken() && next.State.RefreshToken == "" {
-			next.State.App = job.App.Key()
-		}
+	if intent.Login && !next.State.HasToken() && next.State.RefreshToken == "" {
+		next.State.App = job.App.Key()
 	}
 	return next
 }

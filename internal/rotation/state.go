@@ -6,6 +6,7 @@ import (
 
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 	"github.com/githubusertoken/github-user-token-operator/internal/jsonfields"
+	"github.com/githubusertoken/github-user-token-operator/internal/rotation/devicelogin"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation/weblogin"
 )
 
@@ -91,28 +92,8 @@ type User struct {
 	ID    int64  `json:"id"`
 }
 
-// DeviceAuthorization is the public half of a device authorization. The device code itself is in a Secret of its own,
-// which DeviceCode names; see Owner.CodeRef.
-type DeviceAuthorization struct {
-	UserCode        string                 `json:"userCode"`
-	VerificationURI string                 `json:"verificationURI"`
-	ExpiresAt       time.Time              `json:"expiresAt"`
-	Interval        time.Duration          `json:"interval"`
-	DeviceCode      credential.Fingerprint `json:"deviceCode"`
-	// OfferedAt is when the code was asked for.
-	OfferedAt time.Time `json:"offeredAt,omitzero"`
-	// App is the App (host/clientID) that the code is for.
-	App string `json:"app,omitempty"`
-	// For names what the login is needed for, and Asked is the value of the annotation refresh-requested-at
-	// when the first code was offered. Codes that agree in both are one series, which ends some time.
-	For   string `json:"for,omitempty"`
-	Asked string `json:"asked,omitempty"`
-	// Since is when the first code of the series was offered, and Codes counts them.
-	Since time.Time `json:"since,omitzero"`
-	Codes int       `json:"codes,omitempty"`
-	// Ended says why no further code is offered in this series: a reason of Authorized=False.
-	Ended string `json:"ended,omitempty"`
-}
+// DeviceAuthorization is the public half of a device authorization.
+type DeviceAuthorization = devicelogin.Authorization
 
 // SeedRecord is a login that was dealt with.
 type SeedRecord struct {

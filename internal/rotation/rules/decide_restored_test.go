@@ -91,11 +91,11 @@ func TestDecideTakesUpARestoredPairOnlyWhenItIsProven(t *testing.T) {
 		},
 		{
 			name: "a proven pair is taken up", pair: reclaimed(nil), want: rotation.ActionAdopt,
-			input: func(in *Input) { in.Proof = rotation.ProofAlive }, reason: "nobody can have exchanged its refresh token",
+			input: func(in *Input) { in.Proof = ProofAlive }, reason: "nobody can have exchanged its refresh token",
 		},
 		{
 			name: "a dead access token proves nothing", pair: reclaimed(nil), want: rotation.ActionBlocked, stops: v1alpha1.ReasonPairUnproven,
-			input: func(in *Input) { in.Proof = rotation.ProofDead }, reason: "the pair was exchanged since, or it was revoked",
+			input: func(in *Input) { in.Proof = ProofDead }, reason: "the pair was exchanged since, or it was revoked",
 		},
 		{
 			name: "an expired access token is not asked about", want: rotation.ActionBlocked, stops: v1alpha1.ReasonPairUnproven,

@@ -64,9 +64,9 @@ func unprovenPair(in Input) (rotation.Decision, bool) {
 	switch {
 	case in.Pair == nil || in.Pair.State.Owner == in.Owner.UID:
 		return rotation.Decision{}, false
-	case in.Vouched || in.Proof == rotation.ProofAlive:
+	case in.Vouched || in.Proof == ProofAlive:
 		return in.orBackoff(rotation.Decision{Action: rotation.ActionAdopt}), true
-	case in.Proof == rotation.ProofNone && in.provable():
+	case in.Proof == ProofNone && in.provable():
 		return in.orBackoff(rotation.Decision{Action: rotation.ActionProve}), true
 	default:
 		return unauthorized(v1alpha1.ReasonPairUnproven), true

@@ -41,7 +41,7 @@ type Input struct {
 	// Web is what is known of logins by the web flow.
 	Web WebLogin
 	// Proof is what GitHub says of a pair that was restored from elsewhere.
-	Proof rotation.Proof
+	Proof Proof
 	// Vouched says that a person has said that such a pair is the current one.
 	Vouched bool
 	// Me is this process.

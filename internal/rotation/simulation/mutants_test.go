@@ -338,8 +338,8 @@ var mutants = []mutant{
 	},
 	{
 		"restored pair used without a proof", "internal/rotation/rules/exchange.go",
-		"\tcase in.Vouched || in.Proof == rotation.ProofAlive:",
-		"\tcase in.Vouched || in.Proof == rotation.ProofAlive || broken(`restored pair used without a proof`):",
+		"\tcase in.Vouched || in.Proof == ProofAlive:",
+		"\tcase in.Vouched || in.Proof == ProofAlive || broken(`restored pair used without a proof`):",
 	},
 	{
 		"older state that was put back trusted", "internal/rotation/rules/secret.go",
@@ -392,8 +392,8 @@ var mutants = []mutant{
 	// What a login is, and that its token stays in the seed, and its code in a Secret of its own.
 	{
 		"token of a login put into the pair Secret", "fence.go",
-		"	if intent.Login {\n",
-		"	if intent.Login {\n		if broken(`token of a login put into the pair Secret`) {\n			next.SeedToken = job.Seed\n		}\n",
+		"	if intent.Login && intent.Attempt == \"\" {\n",
+		"	if intent.Login && intent.Attempt == \"\" {\n		if broken(`token of a login put into the pair Secret`) {\n			next.SeedToken = job.Seed\n		}\n",
 	},
 	{
 		"intent does not say that it spends a login", "fence.go",
@@ -427,9 +427,9 @@ var mutants = []mutant{
 		"	next.endLogin(v.spent)\n	if broken(`leftovers taken out without a new pair`) {\n		next.SeedToken, next.DeviceCode = credential.RefreshToken{}, credential.DeviceCode{}\n	}\n	if state.HasToken()",
 	},
 	{
-		"device code put into the pair Secret", "device.go",
-		"	next.State.Device = &offer\n",
-		"	next.State.Device = &offer\n	if broken(`device code put into the pair Secret`) {\n		next.DeviceCode = credential.NewDeviceCode(string(offer.DeviceCode))\n	}\n",
+		"device code put into the pair Secret", "internal/rotation/offer/offer.go",
+		"	set(&next.State)\n",
+		"	set(&next.State)\n	if offer := next.State.Device; offer != nil && broken(`device code put into the pair Secret`) {\n		next.DeviceCode = credential.NewDeviceCode(string(offer.DeviceCode))\n	}\n",
 	},
 	{
 		"device code left when it is of no more use", "controllers/leftovers/codes.go",

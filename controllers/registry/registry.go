@@ -1,4 +1,4 @@
-package lifecycle
+package registry
 
 import (
 	"sync"
@@ -14,18 +14,23 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 )
 
-// registry is which resources this process knows, by name and UID. It has those that are gone forgotten in every
-// part of the operator.
-type registry struct {
-	memory    *memory.Store
-	runner    *runner.Runner
-	ownership *seeds.Ownership
-	rotator   *rotation.Rotator
-	// cancel takes a resource out of the queue for the rate limit.
-	cancel func(id string)
-	// released are resources that were let go. The cache may show one for a while, and a backup of its Secret be back already,
+// Options are what a Registry has resources forgotten in. All are needed.
+type Options struct {
+	Memory    *memory.Store
+	Runner    *runner.Runner
+	Ownership *seeds.Ownership
+	Rotator   *rotation.Rotator
+	// Cancel takes a resource out of the queue for the rate limit.
+	Cancel func(id string)
+}
+
+// Registry is which resources this process knows, by name and UID. Make it with New; it is safe for concurrent use.
+type Registry struct {
+	Options
+
+	// Released are resources that were let go. The cache may show one for a while, and a backup of its Secret be back already,
 	// which is not to be removed. To retain it again does no harm, and saves what was stored late.
-	released recent.Set[types.UID]
+	Released recent.Set[types.UID]
 
 	mu sync.Mutex
 	// gone are resources that were seen to be gone, of which only the name is remembered, and order the same with the first
@@ -34,44 +39,47 @@ type registry struct {
 	order []types.UID
 }
 
+// New makes a Registry.
+func New(options Options) *Registry { return &Registry{Options: options} }
+
 // maxGone is of how many resources that are gone the name is remembered. Of more, Secrets that bear our finalizer wait for a
 // resource that might come from a backup.
 const maxGone = 10000
 
-// learn remembers the name of a resource, and forgets those that bore it before: that they are gone may never have
+// Learn remembers the name of a resource, and forgets those that bore it before: that they are gone may never have
 // been seen, and what they claimed is free.
-func (r *registry) learn(token *v1alpha1.GitHubUserToken) {
+func (r *Registry) Learn(token *v1alpha1.GitHubUserToken) {
 	r.turnUp(token.UID)
-	r.memory.Learn(token.UID, scope.NameOf(token))
-	for _, uid := range r.memory.UIDs(scope.NameOf(token)) {
-		if uid != token.UID && !r.runner.Busy(uid) {
-			r.forget(uid)
+	r.Memory.Learn(token.UID, scope.NameOf(token))
+	for _, uid := range r.Memory.UIDs(scope.NameOf(token)) {
+		if uid != token.UID && !r.Runner.Busy(uid) {
+			r.Forget(uid)
 		}
 	}
 }
 
-// forget drops all that is remembered of a resource that is gone, and gives those that wanted the same
+// Forget drops all that is remembered of a resource that is gone, and gives those that wanted the same
 // refresh token their turn.
-func (r *registry) forget(uid types.UID) {
-	r.ownership.Forget(uid)
-	r.memory.Forget(uid)
-	r.rotator.Forget(rotation.Owner{UID: string(uid)})
-	r.cancel(string(uid))
+func (r *Registry) Forget(uid types.UID) {
+	r.Ownership.Forget(uid)
+	r.Memory.Forget(uid)
+	r.Rotator.Forget(rotation.Owner{UID: string(uid)})
+	r.Cancel(string(uid))
 }
 
 // ForgetAll forgets the resources of a name that no work is under way for. That they were known is kept.
-func (r *registry) ForgetAll(name types.NamespacedName) {
-	for _, uid := range r.memory.UIDs(name) {
-		if !r.runner.Busy(uid) {
-			r.forget(uid)
-			r.memory.Learn(uid, name)
+func (r *Registry) ForgetAll(name types.NamespacedName) {
+	for _, uid := range r.Memory.UIDs(name) {
+		if !r.Runner.Busy(uid) {
+			r.Forget(uid)
+			r.Memory.Learn(uid, name)
 			r.bury(uid)
 		}
 	}
 }
 
 // bury notes that a resource is gone, and forgets the name of the one that has been gone for longest when there are too many.
-func (r *registry) bury(uid types.UID) {
+func (r *Registry) bury(uid types.UID) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if _, known := r.gone[uid]; known {
@@ -88,19 +96,19 @@ func (r *registry) bury(uid types.UID) {
 	r.order = r.order[1:]
 	if _, gone := r.gone[first]; gone {
 		delete(r.gone, first)
-		r.memory.Forget(first)
+		r.Memory.Forget(first)
 	}
 }
 
 // turnUp notes that a resource is there.
-func (r *registry) turnUp(uid types.UID) {
+func (r *Registry) turnUp(uid types.UID) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.gone, uid)
 }
 
 // Knows reports whether this process has ever seen a resource, or was told of it.
-func (r *registry) Knows(uid types.UID) bool {
-	_, known := r.memory.Name(uid)
+func (r *Registry) Knows(uid types.UID) bool {
+	_, known := r.Memory.Name(uid)
 	return known
 }

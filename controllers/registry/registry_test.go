@@ -1,4 +1,4 @@
-package lifecycle
+package registry
 
 import (
 	"fmt"
@@ -12,7 +12,7 @@ import (
 // A tenant can make and delete resources by force, each under a name of its own, for as long as the process lives.
 func TestRegistryForgetsThoseThatHaveBeenGoneForLongest(t *testing.T) {
 	store := memory.NewStore()
-	r := &registry{memory: store}
+	r := New(Options{Memory: store})
 	uid := func(n int) types.UID { return types.UID(fmt.Sprint(n)) }
 	for n := range 3 * maxGone {
 		store.Learn(uid(n), types.NamespacedName{Name: fmt.Sprint(n)})
