@@ -62,7 +62,11 @@ func (o *outcomes) record(log logr.Logger, token *v1alpha1.GitHubUserToken, job 
 		log.Info("A result was not needed any more", "why", words.Of(result.Err))
 	case rotation.Rejected, rotation.WrongUser:
 		o.notes.succeed(token.UID)
-		log.Info("GitHub no longer accepts the refresh token", "reason", result.Reason)
+		said := "GitHub no longer accepts the refresh token"
+		if job.Attempt != "" {
+			said = "A login by the web flow came to nothing"
+		}
+		log.Info(said, "reason", result.Reason, "why", words.Of(result.Err))
 	case rotation.Unrecorded:
 		// The chain that was there before a login stays good, but goes on when the login is settled.
 		chain := job.Pair != nil && job.Pair.State.RefreshToken != "" && job.Pair.State.RefreshToken != job.Decision.Spends

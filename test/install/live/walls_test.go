@@ -87,6 +87,13 @@ func TestWallsKeepPairsForTheOperatorAndTheOperatorToItsOwn(t *testing.T) {
 	remove := func(secret *corev1.Secret) func(client.Client) error {
 		return func(c client.Client) error { return c.Delete(t.Context(), secret.DeepCopy(), client.DryRunAll) }
 	}
+	bringing := func(attempt string) *corev1.Secret {
+		secret := named(v1alpha1.LoginCodeSecretName(attempt))
+		secret.Labels = map[string]string{v1alpha1.LabelRole: v1alpha1.RoleLoginCode}
+		return secret
+	}
+	brought := bringing("1-2")
+	w.must(w.api.Create(t.Context(), brought))
 	pair := w.pairSecret("revoke")
 	clients := map[string]client.Client{
 		"a tenant": tenant, "an administrator": admin, "who breaks the glass": breakGlass, "the operator": operator, "the garbage collector": collector,
@@ -118,6 +125,9 @@ func TestWallsKeepPairsForTheOperatorAndTheOperatorToItsOwn(t *testing.T) {
 		"edits a seed":                              {update(seed, func(s *corev1.Secret) { s.Data["refresh_token"] = []byte("mine") }), []string{"the operator"}},
 		"deletes a Secret":                          {remove(plain), []string{"the operator"}},
 		"deletes a seed":                            {remove(seed), []string{"the operator"}},
+		"brings back a code":                        {create(bringing("1-3")), []string{"the operator"}},
+		"edits a code that was brought back":        {update(brought, func(s *corev1.Secret) { s.Data = map[string][]byte{"code": []byte("x")} }), []string{"the operator"}},
+		"removes a code that was brought back":      {remove(brought), nil},
 	} {
 		forbidden := map[string]bool{}
 		for _, who := range c.forbidden {
