@@ -123,7 +123,7 @@ func (c Codes) RemoveAll(ctx context.Context, owner rotation.Owner) error {
 // somebody brings back later goes with the resource, if its Secret says whose it is.
 func (c Codes) RemoveNamed(ctx context.Context, owner rotation.Owner, state *rotation.State) error {
 	refs := named(owner, &rotation.State{Device: state.Device}, time.Time{})
-	if state.Web != nil {
+	if state.Web != nil && state.Web.Verifier != "" {
 		refs = append(refs, owner.CodeRef(state.Web.Verifier))
 	}
 	return c.removeEach(ctx, refs)

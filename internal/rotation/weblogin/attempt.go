@@ -31,11 +31,11 @@ type Attempt struct {
 	Callback string `json:"callback"`
 	// App is the App (host/clientID) that the code is for.
 	App string `json:"app"`
-	// State and Challenge stand in the address of GitHub's page.
-	State     string `json:"state"`
-	Challenge string `json:"challenge"`
-	// Verifier names the verifier, which is in a Secret of its own; see rotation.Owner.CodeRef.
-	Verifier credential.Fingerprint `json:"verifier"`
+	// State and Challenge stand in the address of GitHub's page. They go when the attempt ends.
+	State     string `json:"state,omitempty"`
+	Challenge string `json:"challenge,omitempty"`
+	// Verifier names the verifier, which is in a Secret of its own; see rotation.Owner.CodeRef. It goes as well.
+	Verifier credential.Fingerprint `json:"verifier,omitempty"`
 	// BeganAt is when it was begun, and ExpiresAt when it ends.
 	BeganAt   time.Time `json:"beganAt"`
 	ExpiresAt time.Time `json:"expiresAt"`
@@ -99,6 +99,7 @@ func (a *Attempt) With(result v1alpha1.WebLoginResult, why string) *Attempt {
 	}
 	next := *a
 	next.Ended, next.Why = result, why
+	next.State, next.Challenge, next.Verifier = "", "", ""
 	return &next
 }
 
