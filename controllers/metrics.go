@@ -10,6 +10,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/controllers/deviceflow"
 	"github.com/githubusertoken/github-user-token-operator/controllers/handoff"
+	"github.com/githubusertoken/github-user-token-operator/controllers/logins"
 	"github.com/githubusertoken/github-user-token-operator/controllers/notices"
 	"github.com/githubusertoken/github-user-token-operator/controllers/outputs"
 	"github.com/githubusertoken/github-user-token-operator/controllers/processmetrics"
@@ -65,7 +66,7 @@ func init() {
 	}
 	metrics.Registry.MustRegister(exchanges, exchangeDuration, commitDuration, commitConflicts, commitRetries, intentsResolved, repliesLost, exchangePanics)
 	for _, room := range [][]prometheus.Collector{
-		outputs.Metrics(), handoff.Metrics(), deviceflow.Metrics(), tokencheck.Metrics(), revocation.Metrics(), notices.Metrics(),
+		outputs.Metrics(), handoff.Metrics(), deviceflow.Metrics(), logins.Metrics(), tokencheck.Metrics(), revocation.Metrics(), notices.Metrics(),
 	} {
 		metrics.Registry.MustRegister(room...)
 	}

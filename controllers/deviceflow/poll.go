@@ -7,6 +7,7 @@ import (
 	"github.com/go-logr/logr"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers/logins"
 	"github.com/githubusertoken/github-user-token-operator/controllers/retry"
 	"github.com/githubusertoken/github-user-token-operator/controllers/words"
 	"github.com/githubusertoken/github-user-token-operator/internal/github"
@@ -17,7 +18,7 @@ import (
 func (f *Flow) poll(log logr.Logger, token *v1alpha1.GitHubUserToken, job rotation.Job, _ plan) {
 	result := f.options.Rotator.Poll(context.Background(), job)
 	f.options.Pause(job.App, result)
-	countLogin(result)
+	logins.Count(logins.Device, result)
 	var failed *github.Error
 	pending := errors.As(result.Err, &failed) && (failed.Reason == github.AuthorizationPending || failed.Reason == github.SlowDown)
 	if !pending {

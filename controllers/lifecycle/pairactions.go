@@ -9,6 +9,7 @@ import (
 	"github.com/go-logr/logr"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers/logins"
 	"github.com/githubusertoken/github-user-token-operator/controllers/retry"
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 	"github.com/githubusertoken/github-user-token-operator/controllers/seeds"
@@ -154,6 +155,9 @@ func (a *pairActions) giveUp(ctx context.Context, s *scope.Scope) Result {
 	left, err := a.rotator.GiveUp(ctx, s.Owner, s.Pair)
 	if err != nil {
 		return a.notes.failed(s, err, what)
+	}
+	if left.State.Web != nil && left.State.Web.Ended == v1alpha1.WebLoginLost && s.Pair.Intent.Attempt == left.State.Web.ID {
+		logins.CountAs(logins.Web, logins.Lost)
 	}
 	logr.FromContextOrDiscard(ctx).Info("A login of unknown outcome was given up")
 	return a.changed(s, left)

@@ -7,6 +7,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers/logins"
 	"github.com/githubusertoken/github-user-token-operator/controllers/replay"
 	"github.com/githubusertoken/github-user-token-operator/controllers/retry"
 	"github.com/githubusertoken/github-user-token-operator/controllers/words"
@@ -43,6 +44,9 @@ func (o *outcomes) record(log logr.Logger, token *v1alpha1.GitHubUserToken, job 
 	o.notes.written(token.UID, result.Pair)
 	o.notes.Peek(token.UID, func(m *note) { m.committing, m.retries = nil, 0 })
 	o.pause(job.App, result)
+	if job.Attempt != "" {
+		logins.Count(logins.Web, result)
+	}
 	log = log.WithValues("outcome", result.Outcome, "cause", job.Decision.Cause, "spends", job.Decision.Spends.Short())
 	if result.OutboxErr != nil {
 		log.Error(result.OutboxErr, "The outbox failed during an exchange; the pair was held in memory only")
