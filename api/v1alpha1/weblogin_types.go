@@ -40,6 +40,7 @@ type WebLogin struct {
 
 	// message says what is waited for, or why it came to nothing and what to do.
 	// +optional
+	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=2048
 	Message string `json:"message,omitempty"`
 }

@@ -38,7 +38,7 @@ func (r *Rotator) Restore(ctx context.Context, owner Owner, ref Ref) (*Pair, err
 	case live == nil:
 		restored, err = r.Store.Create(ctx, copyTo(backup, ref))
 	case live.Deleting:
-		return r.replace(ctx, live, live)
+		return r.replace(ctx, r.withoutUnsent(owner, live), live)
 	default:
 		content := newer(r.withoutUnsent(owner, live), backup)
 		restored, err = r.Store.Update(ctx, live, claimed(live, content))

@@ -56,7 +56,7 @@ func (w *world) readWebLogin(res *resource, s *scope.Scope) {
 	switch {
 	case report != nil && report.Result == v1alpha1.WebLoginLost && w.isStored(s.Pair):
 		w.violate("%s: a login is said to be lost, and its pair is stored", res.namespace)
-	case report == nil || string(s.Token.UID) != string(res.uid()):
+	case report == nil || string(s.Token.UID) != res.uid():
 	case report.AuthorizeURL != "" && res.browsed != report.AttemptID:
 		res.browsed = report.AttemptID
 		w.browse(res, report.AttemptID, report.AuthorizeURL)
