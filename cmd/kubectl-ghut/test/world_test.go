@@ -44,7 +44,10 @@ const (
 )
 
 // logins are the accounts: each test has its own, since a revocation ends all that an App has of an account.
-var logins = []string{"monalisa", "hubot", "octocat", "defunkt", "mojombo", "ghes", "wanstrath", "helper", "holder", "leaver", "reporter", "webber", "stranger"}
+var logins = []string{"monalisa", "hubot", "octocat", "defunkt", "mojombo", "ghes", "wanstrath", "helper", "holder", "leaver", "reporter", "webber", "stranger", "surfer", "passerby"}
+
+// callbacks are registered for the web flow, each as it is used.
+var callbacks = []string{"http://127.0.0.1:8976/callback", "http://127.0.0.1:8977/callback", "http://127.0.0.1:8978/callback"}
 
 var (
 	world *stage.Stage
@@ -63,7 +66,7 @@ func play(m *testing.M) (code int, err error) {
 	}
 	defer world.Stop()
 	err = world.StartGitHub(ctx, stage.GitHubOptions{
-		Apps: []stage.App{{ClientID: clientID, Secret: credential.NewClientSecret(clientSecret)}}, Users: logins,
+		Apps: []stage.App{{ClientID: clientID, Secret: credential.NewClientSecret(clientSecret), Callbacks: callbacks}}, Users: logins,
 		AccessTokenLifetime: 8 * time.Hour, DeviceInterval: time.Second,
 	})
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/githubusertoken/github-user-token-operator/hack/controlplane"
@@ -37,6 +38,8 @@ type App struct {
 	ClientID string
 	// Secret is the client secret; an App whose users log in by the device flow alone needs none.
 	Secret credential.ClientSecret
+	// Callbacks are the callback URLs of the web flow.
+	Callbacks []string
 }
 
 // GitHubOptions configure the stand-in.
@@ -67,7 +70,8 @@ func (s *Stage) StartGitHub(ctx context.Context, options GitHubOptions) error {
 		arguments = append(arguments, "--quiet")
 	}
 	for _, app := range options.Apps {
-		arguments = append(arguments, "--app=client_id="+app.ClientID+",device_flow")
+		described := append([]string{"--app=client_id=" + app.ClientID + ",device_flow"}, app.Callbacks...)
+		arguments = append(arguments, strings.Join(described, ",callback="))
 	}
 	for _, user := range options.Users {
 		arguments = append(arguments, "--user="+user)

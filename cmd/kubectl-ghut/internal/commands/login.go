@@ -2,6 +2,7 @@ package commands
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -25,6 +26,9 @@ const (
 type loginOptions struct {
 	create          bool
 	new             login.New
+	web, device     bool
+	again           bool
+	port            int
 	noBrowser, noQR bool
 	timeout         time.Duration
 }
@@ -36,8 +40,14 @@ func newLogin(e *environment) *cobra.Command {
 		Short: "Log in to GitHub for a resource, which has a token then",
 		Long: `Log in to GitHub for a resource, which has a token then.
 
-By the device flow: the command shows a code, opens the page of GitHub where it is entered, and waits until you have done so. If
-the codes of before have ended, it asks the operator for another. No token comes to this machine.
+By the device flow the command shows a code, opens the page of GitHub where it is entered, and waits until you have done so. If
+the codes of before have ended, it asks the operator for another.
+
+By the web flow (--web, or where the resource has no other method) it opens a page of GitHub that comes back to this machine, to
+http://127.0.0.1:8976/callback, or with port 8977 or 8978 if that is taken: what is to work must be among the callback URLs of the
+App. The operator redeems what comes back.
+
+No token and no client secret comes to this machine.
 
 With --create the resource is made first:
 
@@ -55,6 +65,10 @@ With --create the resource is made first:
 	flags.StringVar(&o.new.ClientSecret, "client-secret", "", "with --create and a client ID: the name of the Secret with the App's client secret")
 	flags.StringVar(&o.new.Account, "account", "", "with --create: the login of the account, so that no other is taken")
 	flags.StringVar(&o.new.Secret, "secret", "", "with --create: the name of the Secret for the token (default NAME)")
+	flags.BoolVar(&o.web, "web", false, "log in by the web flow")
+	flags.BoolVar(&o.device, "device", false, "log in by the device flow")
+	flags.BoolVar(&o.again, "again", false, "with the web flow: log in although somebody is logged in")
+	flags.IntVar(&o.port, "port", 0, "with the web flow: the port on which the browser comes back, and no other")
 	flags.BoolVar(&o.noBrowser, "no-browser", false, "open no browser")
 	flags.BoolVar(&o.noQR, "no-qr", false, "draw no QR code")
 	flags.DurationVar(&o.timeout, "timeout", 20*time.Minute, "how long to wait for you")
@@ -62,6 +76,9 @@ With --create the resource is made first:
 }
 
 func (e *environment) login(ctx context.Context, name string, o loginOptions) error {
+	if o.web && o.device {
+		return errors.New("either --web or --device")
+	}
 	c, err := e.connect()
 	if err != nil {
 		return err
@@ -70,10 +87,23 @@ func (e *environment) login(ctx context.Context, name string, o loginOptions) er
 	if err != nil {
 		return err
 	}
-	if !token.Spec.HasLoginMethod(v1alpha1.LoginMethodDeviceFlow) {
-		return &exitError{2, errors.New(noMethod(token))}
+	switch method := methodOf(token, o); {
+	case !token.Spec.HasLoginMethod(method):
+		return &exitError{2, errors.New(noMethod(token, method))}
+	case method == v1alpha1.LoginMethodWebFlow:
+		return e.loginByWeb(ctx, c, token, o)
+	default:
+		return e.loginByDevice(ctx, c, token, o)
 	}
-	return e.loginByDevice(ctx, c, token, o)
+}
+
+// methodOf is by which method to log in: the one that was asked for, or else the device flow where the resource has it.
+func methodOf(token *v1alpha1.GitHubUserToken, o loginOptions) v1alpha1.LoginMethod {
+	device, web := v1alpha1.LoginMethodDeviceFlow, v1alpha1.LoginMethodWebFlow
+	if o.web || !o.device && !token.Spec.HasLoginMethod(device) && token.Spec.HasLoginMethod(web) {
+		return web
+	}
+	return device
 }
 
 // resourceToLogIn reads the resource, and makes it first if that is wanted.
@@ -85,6 +115,9 @@ func (e *environment) resourceToLogIn(ctx context.Context, c *cluster.Cluster, n
 		return c.Token(ctx, name)
 	}
 	o.new.Namespace, o.new.Name, o.new.Method = c.Namespace, name, v1alpha1.LoginMethodDeviceFlow
+	if o.web {
+		o.new.Method = v1alpha1.LoginMethodWebFlow
+	}
 	wanted, err := o.new.Resource()
 	if err != nil {
 		return nil, err
@@ -107,10 +140,18 @@ func (e *environment) resourceToLogIn(ctx context.Context, c *cluster.Cluster, n
 	return there, nil
 }
 
-// noMethod says how a resource lets nobody log in, and what to do about it.
-func noMethod(token *v1alpha1.GitHubUserToken) string {
-	text := fmt.Sprintf("%s lets nobody log in by the device flow. To allow it: kubectl -n %s patch ghut %s --type merge -p '{\"spec\":{\"login\":{\"methods\":[\"DeviceFlow\"]}}}'",
-		token.Name, token.Namespace, token.Name)
+// noMethod says how a resource lets nobody log in by a method, and what to do about it.
+func noMethod(token *v1alpha1.GitHubUserToken, method v1alpha1.LoginMethod) string {
+	methods := []v1alpha1.LoginMethod{method}
+	for _, other := range []v1alpha1.LoginMethod{v1alpha1.LoginMethodDeviceFlow, v1alpha1.LoginMethodWebFlow} {
+		if other != method && token.Spec.HasLoginMethod(other) {
+			methods = append(methods, other)
+		}
+	}
+	change, _ := json.Marshal(map[string]any{"spec": map[string]any{"login": map[string]any{"methods": methods}}}) // It never fails.
+	text := fmt.Sprintf("%s lets nobody log in by the %s. To allow it: kubectl -n %s patch ghut %s --type merge -p '%s'",
+		token.Name, map[v1alpha1.LoginMethod]string{v1alpha1.LoginMethodDeviceFlow: "device flow", v1alpha1.LoginMethodWebFlow: "web flow"}[method],
+		token.Namespace, token.Name, change)
 	if ref := token.Spec.RefreshTokenRef; ref != nil {
 		text += fmt.Sprintf("; or put a refresh token into the Secret %s", ref.Name)
 	}

@@ -73,7 +73,7 @@ func newRoot(e *environment) *cobra.Command {
 		Long: `Log in to GitHub for a GitHubUserToken, and see and steer what becomes of its token.
 
 The access token is printed by "token" and "credential-helper" alone, and the refresh token never. Only these two read a
-Secret; the others need no permission for Secrets.`,
+Secret, and "login --web" creates one; the others need no permission for Secrets.`,
 		Annotations:   map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl ghut"},
 		SilenceErrors: true, SilenceUsage: true,
 		Args: cobra.NoArgs,

@@ -114,7 +114,7 @@ func resource() *v1alpha1.GitHubUserToken {
 		ObjectMeta: metav1.ObjectMeta{Namespace: "team-a", Name: "octocat", UID: "uid-of-octocat"},
 		Spec: v1alpha1.GitHubUserTokenSpec{
 			App:   v1alpha1.App{ClientID: "Iv23liEXAMPLE", ClientSecretRef: &v1alpha1.ClientSecretReference{Name: "github-app"}},
-			Login: &v1alpha1.Login{Methods: []v1alpha1.LoginMethod{v1alpha1.LoginMethodDeviceFlow}},
+			Login: &v1alpha1.Login{Methods: []v1alpha1.LoginMethod{v1alpha1.LoginMethodDeviceFlow, v1alpha1.LoginMethodWebFlow}},
 			User:  &v1alpha1.UserSelector{Login: "octocat"},
 		},
 	}

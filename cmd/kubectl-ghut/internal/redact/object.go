@@ -60,7 +60,7 @@ func clean(key string, value any) any {
 func annotation(name string, value any) any {
 	prefix, _, _ := strings.Cut(name, "/")
 	text, ok := value.(string)
-	if prefix != v1alpha1.GroupVersion.Group && prefix+"/" != v1alpha1.AnnotationPrefixRestartedFor || !ok {
+	if prefix != v1alpha1.GroupVersion.Group && prefix+"/" != v1alpha1.AnnotationPrefixRestartedFor || !ok || name == v1alpha1.AnnotationWebLoginRequested {
 		return Removed
 	}
 	var inner any

@@ -53,5 +53,5 @@ func (f *facts) byMethod() []string {
 
 // CanLogIn reports whether a person can log in from the cluster.
 func CanLogIn(token *v1alpha1.GitHubUserToken) bool {
-	return token.Spec.HasLoginMethod(v1alpha1.LoginMethodDeviceFlow)
+	return token.Spec.HasLoginMethod(v1alpha1.LoginMethodDeviceFlow) || token.Spec.HasLoginMethod(v1alpha1.LoginMethodWebFlow)
 }
