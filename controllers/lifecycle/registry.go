@@ -1,8 +1,6 @@
 package lifecycle
 
 import (
-	"sync"
-
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
@@ -26,12 +24,8 @@ type registry struct {
 	// released are resources that were let go. The cache may show one for a while, and a backup of its Secret be back already,
 	// which is not to be removed. To retain it again does no harm, and saves what was stored late.
 	released recent.Set[types.UID]
-
-	mu sync.Mutex
-	// gone are resources that were seen to be gone, of which only the name is remembered, and order the same with the first
-	// in front. One that has turned up after all stands in order only.
-	gone  map[types.UID]struct{}
-	order []types.UID
+	// gone are resources that were seen to be gone, of which only the name is remembered.
+	gone recent.Line[types.UID]
 }
 
 // maxGone is of how many resources that are gone the name is remembered. Of more, Secrets that bear our finalizer wait for a
@@ -41,7 +35,7 @@ const maxGone = 10000
 // learn remembers the name of a resource, and forgets those that bore it before: that they are gone may never have
 // been seen, and what they claimed is free.
 func (r *registry) learn(token *v1alpha1.GitHubUserToken) {
-	r.turnUp(token.UID)
+	r.gone.Remove(token.UID)
 	r.memory.Learn(token.UID, scope.NameOf(token))
 	for _, uid := range r.memory.UIDs(scope.NameOf(token)) {
 		if uid != token.UID && !r.runner.Busy(uid) {
@@ -53,8 +47,13 @@ func (r *registry) learn(token *v1alpha1.GitHubUserToken) {
 // forget drops all that is remembered of a resource that is gone, and gives those that wanted the same
 // refresh token their turn.
 func (r *registry) forget(uid types.UID) {
-	r.ownership.Forget(uid)
+	r.letGo(uid)
 	r.memory.Forget(uid)
+}
+
+// letGo drops what a resource claims and waits for, and nothing else.
+func (r *registry) letGo(uid types.UID) {
+	r.ownership.Forget(uid)
 	r.rotator.Forget(rotation.Owner{UID: string(uid)})
 	r.cancel(string(uid))
 }
@@ -72,31 +71,9 @@ func (r *registry) ForgetAll(name types.NamespacedName) {
 
 // bury notes that a resource is gone, and forgets the name of the one that has been gone for longest when there are too many.
 func (r *registry) bury(uid types.UID) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if _, known := r.gone[uid]; known {
-		return
-	}
-	if r.gone == nil {
-		r.gone = map[types.UID]struct{}{}
-	}
-	r.gone[uid] = struct{}{}
-	if r.order = append(r.order, uid); len(r.order) <= maxGone {
-		return
-	}
-	first := r.order[0]
-	r.order = r.order[1:]
-	if _, gone := r.gone[first]; gone {
-		delete(r.gone, first)
+	if first, tooMany := r.gone.Add(uid, maxGone); tooMany {
 		r.memory.Forget(first)
 	}
-}
-
-// turnUp notes that a resource is there.
-func (r *registry) turnUp(uid types.UID) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	delete(r.gone, uid)
 }
 
 // Knows reports whether this process has ever seen a resource, or was told of it.
