@@ -39,15 +39,17 @@ func TestCheckDefinition(t *testing.T) {
 
 func TestCheckOperator(t *testing.T) {
 	for what, c := range map[string]struct {
-		d    installation.Deploy
-		want Verdict
+		d     installation.Deploy
+		leads bool
+		want  Verdict
 	}{
-		"at work":         {installation.Deploy{Wanted: 2, Available: 1, Version: "v1.0.0"}, OK},
-		"another version": {installation.Deploy{Wanted: 2, Available: 2, Version: "v0.9.0"}, Note},
-		"scaled down":     {installation.Deploy{Wanted: 0}, Fail},
-		"not available":   {installation.Deploy{Wanted: 2}, Fail},
+		"at work":         {installation.Deploy{Wanted: 2, Available: 1, Version: "v1.0.0"}, true, OK},
+		"another version": {installation.Deploy{Wanted: 2, Available: 2, Version: "v0.9.0"}, true, Note},
+		"scaled down":     {installation.Deploy{Wanted: 0}, false, Fail},
+		"not available":   {installation.Deploy{Wanted: 2}, false, Fail},
+		"a process":       {installation.Deploy{Wanted: 2}, true, Note},
 	} {
-		judged(t, what, Operator(c.d, "v1.0.0"), c.want)
+		judged(t, what, Operator(c.d, "v1.0.0", c.leads), c.want)
 	}
 }
 

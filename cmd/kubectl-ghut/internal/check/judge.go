@@ -53,11 +53,14 @@ func Definition(crd *apiextensionsv1.CustomResourceDefinition) Finding {
 	}
 }
 
-// Operator judges a Deployment of it.
-func Operator(d installation.Deploy, plugin string) Finding {
+// Operator judges a Deployment of it. It may be at work although the Deployment has no pod, as a process of its own, which the lease
+// tells.
+func Operator(d installation.Deploy, plugin string, leads bool) Finding {
 	what := fmt.Sprintf("operator %s/%s", d.Namespace, d.Name)
 	says := fmt.Sprintf("%d of %d pods are available, image %s", d.Available, d.Wanted, d.Image)
 	switch {
+	case d.Available == 0 && leads:
+		return Finding{what, Note, "somebody is at work by the lease, and no pod is available: " + says}
 	case d.Wanted == 0:
 		return Finding{what, Fail, "it is scaled to 0, so nothing is refreshed"}
 	case d.Available == 0:

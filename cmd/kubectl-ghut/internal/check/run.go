@@ -2,6 +2,7 @@ package check
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -48,8 +49,10 @@ func Run(ctx context.Context, c *cluster.Cluster, o Options) []Finding {
 		all = append(all, Finding{"operator", Fail, err.Error()})
 	}
 	for _, d := range deployments {
-		all = append(all, Operator(d, o.Plugin))
-		all = append(all, checkLeases(ctx, c, d.Namespace, o.Now)...)
+		leases := checkLeases(ctx, c, d.Namespace, o.Now)
+		leads := slices.ContainsFunc(leases, func(finding Finding) bool { return finding.Verdict == OK })
+		all = append(all, Operator(d, o.Plugin, leads))
+		all = append(all, leases...)
 		all = append(all, OperatorPermissions(ctx, c, d.Namespace+":"+d.ServiceAccount, c.Namespace))
 	}
 	all = append(all, Permissions(ctx, c, c.Namespace)...)
