@@ -27,6 +27,8 @@ var basicAuth = descriptor{
 	values: []value{
 		{key: corev1.BasicAuthUsernameKey, render: func(s settings, _ string) ([]byte, error) { return []byte(s.Username), nil }},
 		{key: corev1.BasicAuthPasswordKey},
-		{key: urlKey, render: func(s settings, _ string) ([]byte, error) { return []byte(wholeHost(cmp.Or(s.URL, "https://"+s.Host))), nil }},
+		{key: urlKey, render: func(s settings, _ string) ([]byte, error) {
+			return []byte(wholeHost(cmp.Or(s.URL, "https://"+s.Host))), nil
+		}},
 	},
 }
