@@ -47,7 +47,7 @@ var misconfigured = []string{
 // announce makes an event of each transition that a person may want to know, and of each code that is offered. A
 // healthy rotation has none.
 func (r *Reconciler) announce(token *v1alpha1.GitHubUserToken, stood standing, status *v1alpha1.GitHubUserTokenStatus) {
-	if scope.IsReleased(token) {
+	if scope.IsReleased(token) && !meta.IsStatusConditionTrue(status.Conditions, v1alpha1.ConditionStalled) {
 		return // What becomes of it somebody has asked for.
 	}
 	stands := standingOf(status)

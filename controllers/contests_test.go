@@ -344,8 +344,25 @@ func TestContestResourceWhoseFinalizerAnotherControllerTakesOff(t *testing.T) {
 // The status cannot tell of a contest over the status.
 func TestContestStatusThatAnotherControllerWrites(t *testing.T) {
 	t.Parallel()
+	for name, released := range map[string]bool{"it lives": false, "only others hold it": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			contestStatus(t, released)
+		})
+	}
+}
+
+func contestStatus(t *testing.T, released bool) {
+	t.Helper()
 	w := newWorld(t, worldOptions{})
-	w.start("octocat")
+	ready := metav1.ConditionTrue
+	if w.start("octocat"); released {
+		w.change("octocat", func(token *v1alpha1.GitHubUserToken) { token.Finalizers = append(token.Finalizers, "example.com/mine") })
+		t.Cleanup(func() { w.force(w.resourceNamed("octocat")) })
+		w.remove(w.resourceNamed("octocat"))
+		w.says("octocat", v1alpha1.ConditionReady, "the operator is done with it")
+		ready = metav1.ConditionFalse
+	}
 	w.settle()
 	then := w.meter.read()
 	stop := w.rival(&v1alpha1.GitHubUserTokenList{}, "octocat", func(ctx context.Context, object client.Object) (bool, error) {
@@ -364,7 +381,7 @@ func TestContestStatusThatAnotherControllerWrites(t *testing.T) {
 	}
 	w.meter.leap(contestRest)
 	w.touch("octocat")
-	w.condition("octocat", v1alpha1.ConditionReady, metav1.ConditionTrue, "")
+	w.condition("octocat", v1alpha1.ConditionReady, ready, "")
 	w.quiet()
 	if n := len(w.eventsOf("octocat", eventStatusContested)); n != 1 {
 		t.Errorf("%d events tell of it", n)

@@ -10,6 +10,7 @@ import (
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
@@ -302,6 +303,37 @@ func TestDeletionRetainingAndAdoptingLeaveAloneWhatOthersHavePutThere(t *testing
 		t.Errorf("an adopted pair has finalizers %v and owners %v", taken.Finalizers, taken.OwnerReferences)
 	}
 	w.presented(1)
+}
+
+// Others hold a resource whose finalizer somebody has taken off by force. Its pair is there, and no event of its own lets it go.
+func TestDeletionFinalizerThatWasTakenOffIsTold(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{})
+	token := w.resource("octocat")
+	token.Spec.DeletionPolicy = v1alpha1.DeletionPolicyRetain
+	token.Finalizers = []string{"example.com/mine"}
+	w.seed("octocat", "octocat")
+	w.create(token)
+	t.Cleanup(func() { w.force(w.resourceNamed("octocat")) })
+	w.ready("octocat")
+	w.stop()
+	w.remove(w.resourceNamed("octocat"))
+	w.must(admin.Patch(w.ctx, w.resourceNamed("octocat"), client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"finalizers":["example.com/mine"]}}`))))
+	w.startOperator(w.options)
+	w.condition("octocat", v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonContested)
+	w.says("octocat", v1alpha1.ConditionStalled, "octocat-token")
+	w.condition("octocat", v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonTokenValid)
+	if name := w.get("octocat").Status.SecretName; name != "octocat-token" {
+		t.Errorf("the status names %q as its Secret, which is there", name)
+	}
+	w.eventually("one event", func() (bool, string) {
+		events := w.eventsOf("octocat", v1alpha1.ReasonContested)
+		return len(events) == 1, fmt.Sprint(len(events))
+	})
+	w.presented(1)
+	w.remove(w.secretNamed("octocat-token")) // What the garbage collector does in the end.
+	w.force(w.resourceNamed("octocat"))
+	w.gone(w.resourceNamed("octocat"))
 }
 
 // Somebody takes the finalizer off the resource by force. The garbage collector deletes the pair Secret, and

@@ -103,6 +103,7 @@ func (r reporter) ReportUnknown(ctx context.Context, token *v1alpha1.GitHubUserT
 // ReportReleased implements lifecycle.Reporter. Its pair is not the resource's own any more, and no code of it is asked about.
 func (r reporter) ReportReleased(ctx context.Context, token *v1alpha1.GitHubUserToken) (time.Duration, error) {
 	s := &scope.Scope{Token: token, Owner: scope.OwnerOf(token), Now: r.Clock.Now()}
+	defer r.forgetContests(token.UID)
 	return r.writeStatus(ctx, token, statusOf(s, rotation.Decision{}, lifecycle.Result{}, nil, nil))
 }
 

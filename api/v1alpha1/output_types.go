@@ -68,7 +68,7 @@ type Output struct {
 	// +optional
 	Host HostPort `json:"host,omitempty"`
 
-	// url is the value of the key url of a BasicAuth Secret. By default https://HOST, which Argo CD's
+	// url is the value of the key url of a BasicAuth Secret. By default https://HOST/, which Argo CD's
 	// credential templates (repo-creds) match by prefix. An Argo CD repository Secret needs the URL of the
 	// repository.
 	// +optional

@@ -27,7 +27,7 @@ type Source interface {
 	ClusterGitHubApp(ctx context.Context, name string) (*v1alpha1.ClusterGitHubApp, error)
 	// ClusterGitHubAppsOf are those of a host and client ID, by scope.AppKey.
 	ClusterGitHubAppsOf(ctx context.Context, key string) ([]v1alpha1.ClusterGitHubApp, error)
-	// NamespaceLabels are the labels of a namespace; nil when there is none of that name.
+	// NamespaceLabels are the labels of a namespace; nil when there is none of that name, or its labels are too large.
 	NamespaceLabels(ctx context.Context, namespace string) (map[string]string, error)
 }
 

@@ -102,9 +102,8 @@ func (s Source) NamespaceLabels(ctx context.Context, namespace string) (map[stri
 	if !found {
 		return nil, err
 	}
-	if meta.Labels == nil {
-		return map[string]string{}, nil
-	}
+	// The API server gives each namespace a label with its name. Where there is none the cache has dropped labels that are too large: no
+	// selector matches then, as one that asks for what is not there would match anybody who adds enough.
 	return meta.Labels, nil
 }
 

@@ -89,8 +89,8 @@ func TestAppSourceFindsWhatThereIsBeforeAndAfterTheCacheHasStarted(t *testing.T)
 			if err != nil || labels["team"] != "a" {
 				t.Errorf("the labels are %v, %v", labels, err)
 			}
-			if labels, err := s.NamespaceLabels(t.Context(), "bare"); err != nil || labels == nil {
-				t.Errorf("the labels of a namespace without are %v, %v", labels, err)
+			if labels, err := s.NamespaceLabels(t.Context(), "bare"); err != nil || labels != nil {
+				t.Errorf("the labels of a namespace without, as of one with too many, are %v, %v", labels, err)
 			}
 			absent, err := s.GitHubApp(t.Context(), types.NamespacedName{Namespace: "team-b", Name: "own"})
 			if err != nil || absent != nil {

@@ -150,6 +150,9 @@ func (r *Reconciler) credentials(ctx context.Context, a app) (*metav1.Condition,
 	return r.remember(a, found, wait, mono)
 }
 
+// beforeStart follows an answer of which this process knows by the status alone.
+const beforeStart = " That was so before the operator started; GitHub is asked again when it answers."
+
 // answerIn is what the status says that GitHub has said of the App as it is; notAsked where it says nothing of that. A process that
 // has just started knows nothing else.
 func answerIn(a app) metav1.Condition {
@@ -159,6 +162,7 @@ func answerIn(a app) metav1.Condition {
 	}
 	for _, answer := range []metav1.Condition{accepted, refused} {
 		if told.Status == answer.Status && told.Reason == answer.Reason {
+			answer.Message += beforeStart // It may be about a client secret of before.
 			return answer
 		}
 	}

@@ -47,7 +47,7 @@ func (r *Reconciler) usageOf(ctx context.Context, a app) (usage, error) {
 // admits reports whether a resource that refers to an App may use it, and does.
 func (r *Reconciler) admits(ctx context.Context, a app, token *v1alpha1.GitHubUserToken) (bool, error) {
 	if scope.IsReleased(token) {
-		return false, nil // It stays for the sake of others, and has no pair.
+		return false, nil // It stays for the sake of others, and nothing is exchanged for it.
 	}
 	offered, ok := a.(*v1alpha1.ClusterGitHubApp)
 	if !ok {

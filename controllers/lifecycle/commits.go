@@ -41,14 +41,8 @@ func (c commits) retried(owner rotation.Owner, what rotation.Unwritten, err erro
 	if errors.Is(err, rotation.ErrAltered) {
 		said = words.Altered(err)
 	}
-	switch what {
-	case rotation.UnwrittenPair:
-		c.report(owner, "A new pair has been received and is kept safe, but the API server does not store it: "+said+" It is tried again within half a minute. "+
-			words.KeepPod)
-	case rotation.UnwrittenRefusal:
-		c.report(owner, "A new pair has been received that must not be stored, and the API server does not store that either: "+said+
-			" Until it does, the pair is kept safe and is not revoked. It is tried again within half a minute. "+words.KeepPod)
-	case rotation.UnwrittenVerdict: // Told when it is given up, in a moment.
+	if message := words.Unstored(what, said); message != "" { // A verdict is told when it is given up, in a moment.
+		c.report(owner, message)
 	}
 }
 

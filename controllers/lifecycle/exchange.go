@@ -3,6 +3,7 @@ package lifecycle
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -160,13 +161,13 @@ func (e *exchanges) turn(s *scope.Scope) (ok bool, p *problem.Problem) {
 	})
 }
 
-// waiting is what is told of a resource that waits, for something that tries use up which fail as well: what the last one failed of,
-// as that is what somebody can mend.
+// standing are the reasons for which tries fail until somebody mends what is wrong, and use up what others wait for.
+var standing = []string{v1alpha1.ReasonHostUnreachable, v1alpha1.ReasonCertificateNotTrusted, v1alpha1.ReasonUnreadableReply}
+
+// waiting is what is told of a resource that waits: both, where its last try has failed of what others fail of as well.
 func waiting(s *scope.Scope, p problem.Problem) *problem.Problem {
-	if failed := s.Failure; failed != nil && failed.Reason != v1alpha1.ReasonExchanging {
-		retryAt := p.RetryAt
-		p = *failed
-		p.RetryAt = retryAt
+	if failed := s.Failure; failed != nil && slices.Contains(standing, failed.Reason) {
+		p.Reason, p.Message = failed.Reason, failed.Message+" "+p.Message
 	}
 	return &p
 }

@@ -57,9 +57,8 @@ type finalizer struct {
 // finalize carries out the deletionPolicy and releases the resource. It returns when to come back; zero when
 // the resource may go, or when an event will bring us back. What keeps it from being released is told, and tried again.
 func (f *finalizer) finalize(ctx context.Context, token *v1alpha1.GitHubUserToken) (time.Duration, error) {
-	if scope.IsReleased(token) { // Others hold it still, and nothing that the status offers is so any more.
-		defer f.registry.Forget(token.UID)
-		return f.reporter.ReportReleased(ctx, token)
+	if scope.IsReleased(token) {
+		return f.leave(ctx, token)
 	}
 	again, err := f.carryOut(ctx, token)
 	if err == nil || isPassing(err) || !f.isWorthTelling(token, err) {

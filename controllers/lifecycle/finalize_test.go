@@ -96,19 +96,78 @@ func TestFinalizerTellsWhyAResourceIsNotReleased(t *testing.T) {
 	}
 }
 
-// Without our finalizer nothing is left to do but to say so, again and again if need be: others may hold the resource for long.
+// Once it is released nothing is left to do but to say so, again and again if need be: others may hold the resource for long. What
+// its status was is remembered until it is gone, for somebody else may write that.
 func TestFinalizerSaysOfAReleasedResourceThatItIsReleased(t *testing.T) {
-	w, token := newRetained(t)
-	token.Finalizers = []string{"example.com/mine"}
-	said := 0
-	w.finalizer.reporter = slowReporter{func() { said++ }}
-	for range 2 {
-		if again, err := w.Reconcile(t.Context(), token); again != 0 || err != nil {
-			t.Fatalf("again after %s, %v", again, err)
-		}
+	for name, released := range map[string]func(*world, *v1alpha1.GitHubUserToken){
+		"by this process": func(w *world, token *v1alpha1.GitHubUserToken) { w.finalizeOnce(t, token) },
+		"by this process, and the cache shows its Secret still": func(w *world, token *v1alpha1.GitHubUserToken) {
+			shown := w.secrets[inPlace].Clone()
+			w.finalizeOnce(t, token)
+			w.secrets[inPlace] = shown
+		},
+		"by one before it, with its pair":         func(w *world, _ *v1alpha1.GitHubUserToken) { delete(w.secrets, inPlace) },
+		"by one before it, which has retained it": func(w *world, _ *v1alpha1.GitHubUserToken) { w.secrets[inPlace] = w.secrets[inPlace].AsRetained() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, token := newRetained(t)
+			released(w, token)
+			token.Finalizers = []string{"example.com/mine"}
+			said, again := 0, time.Minute
+			w.finalizer.reporter = releasedReporter{slowReporter{func() { t.Error("something else is said of it") }}, func() { said++ }, again}
+			w.released, w.retained = false, nil
+			for range 2 {
+				if wait, err := w.Reconcile(t.Context(), token); wait != again || err != nil {
+					t.Fatalf("again after %s, %v", wait, err)
+				}
+			}
+			if said != 2 || w.released || len(w.retained) > 0 || w.memory.Len() != 1 {
+				t.Errorf("it was said %d times; released: %v, retained: %v, and %d resources are remembered", said, w.released, w.retained, w.memory.Len())
+			}
+		})
 	}
-	if said != 2 || w.released || len(w.retained) > 0 || w.memory.Len() != 0 {
-		t.Errorf("it was said %d times; released: %v, retained: %v, and %d resources are remembered", said, w.released, w.retained, w.memory.Len())
+}
+
+// releasedReporter says of resources that they are released.
+type releasedReporter struct {
+	slowReporter
+
+	say   func()
+	again time.Duration
+}
+
+func (r releasedReporter) ReportReleased(context.Context, *v1alpha1.GitHubUserToken) (time.Duration, error) {
+	r.say()
+	return r.again, nil
+}
+
+// Somebody has taken our finalizer off, and the pair is there: nobody carries out the policy, and a person is told what becomes of it.
+func TestFinalizerSaysThatItWasTakenOff(t *testing.T) {
+	for policy, want := range map[v1alpha1.DeletionPolicy]string{
+		v1alpha1.DeletionPolicyRetain: "copy it", v1alpha1.DeletionPolicyRevoke: "revoke the App's authorization", v1alpha1.DeletionPolicyDelete: "is deleted with the resource",
+	} {
+		t.Run(string(policy), func(t *testing.T) {
+			w, token := newRetained(t)
+			token.Spec.DeletionPolicy, token.Finalizers = policy, []string{"example.com/mine"}
+			w.secrets[inPlace].State.ExpiresAt = w.clock.Now().Add(time.Hour)
+			for range 2 {
+				wait, err := w.Reconcile(t.Context(), token)
+				if err != nil || wait < time.Minute || wait > time.Hour+time.Second {
+					t.Fatalf("again after %s, %v: its token expires in an hour", wait, err)
+				}
+			}
+			if len(w.reported) != 2 || w.reported[1] == nil || !w.reported[1].Stalled || w.reported[1].Reason != v1alpha1.ReasonContested {
+				t.Fatalf("said is %+v", w.reported)
+			}
+			for _, part := range []string{"finalizer", inPlace.Name, want} {
+				if !strings.Contains(w.reported[1].Message, part) {
+					t.Errorf("it says %q, and nothing of %q", w.reported[1].Message, part)
+				}
+			}
+			if w.secrets[inPlace] == nil || w.released || len(w.retained) > 0 || len(w.removed) > 0 {
+				t.Error("something was done with the pair")
+			}
+		})
 	}
 }
 

@@ -71,7 +71,7 @@ func (o *observer) observe(ctx context.Context, token *v1alpha1.GitHubUserToken)
 	s.Input = rules.Input{
 		Owner: s.Owner, App: appKey(s), Policy: scope.PolicyOf(token), Suspended: token.Spec.Suspend,
 		RefreshRequestedAt: scope.RequestOf(token), Pair: s.Pair, Misplaced: misplaced, Duplicate: duplicate, Seed: s.Seed.Fingerprint,
-		Vouched: scope.IsVouched(token), Me: o.me, Now: s.Now,
+		Vouched: scope.IsVouched(token), Me: o.me,
 	}
 	if s.Pair != nil {
 		s.Input.IntentAtWork, s.IntentUntouched = o.atWork(s.Pair.Intent), o.untouched(s.Owner, s.Pair.Intent)
@@ -120,7 +120,10 @@ func appKey(s *scope.Scope) string {
 
 // recall adds what this process remembers of the resource.
 func (o *observer) recall(s *scope.Scope, backup *rotation.Pair) {
+	// Both clocks are read at one moment. What was looked at until now may have taken seconds, by which a token would seem to expire sooner.
 	mono := o.clock.Monotonic()
+	s.Now = o.clock.Now()
+	s.Input.Now = s.Now
 	o.notes.With(s.Token.UID, func(m *note) {
 		s.Input.IntentSeen, s.Input.ExpiresIn = m.clocks.Watch(s.Pair, s.Now, mono)
 		s.Input.Backup = backup != nil && backup.UID != m.backupGone

@@ -1,12 +1,9 @@
 package lifecycle
 
 import (
-	"fmt"
-
-	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
+	"github.com/githubusertoken/github-user-token-operator/controllers/words"
 	"github.com/githubusertoken/github-user-token-operator/internal/backoff"
-	"github.com/githubusertoken/github-user-token-operator/internal/problem"
 )
 
 // theAccessToken is what the contest over it is about: always the same.
@@ -25,12 +22,7 @@ func (n notes) overwritten(s *scope.Scope) {
 		}
 		due := backoff.DueIn(wait, now, mono)
 		m.failure = &failure{
-			problem: problem.Problem{
-				Reason: v1alpha1.ReasonContested, RetryAt: due.Wall,
-				Message: fmt.Sprintf("Somebody else overwrites the access token in Secret %q each time the operator has stored a new one: %d times within minutes. Have that leave the Secret alone. The operator requests a new token later each time.",
-					s.Ref.Name, m.contest.Rounds),
-			},
-			tries: 1, retry: due, generation: s.Token.Generation, requested: s.Input.RefreshRequestedAt,
+			problem: words.Overwritten(s.Ref.Name, m.contest.Rounds, due.Wall), tries: 1, retry: due, generation: s.Token.Generation, requested: s.Input.RefreshRequestedAt,
 		}
 	})
 }

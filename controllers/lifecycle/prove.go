@@ -3,7 +3,6 @@ package lifecycle
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -49,7 +48,7 @@ func (v *prover) prove(ctx context.Context, s *scope.Scope) Result {
 		return blocked(p)
 	}
 	if until, waits := v.github.Waits(s.App.Host, s.Token.UID); waits {
-		p := waitsToProve(s.App.Host)
+		p := words.WaitsToProve(s.App.Host, restlimit.PerHour)
 		p.RetryAt = s.Now.Add(max(time.Until(until), time.Second)) // It is woken when it has its turn.
 		return blocked(&p)
 	}
@@ -67,15 +66,6 @@ func (v *prover) prove(ctx context.Context, s *scope.Scope) Result {
 		return blocked(&problem.Problem{Reason: v1alpha1.ReasonPairUnproven, Message: "Waiting to ask GitHub about the restored pair.", RetryAt: s.Now.Add(time.Second)})
 	}
 	return Result{State: Started}
-}
-
-// waitsToProve is the problem of a pair about which GitHub was not asked yet.
-func waitsToProve(host string) problem.Problem {
-	return problem.Problem{
-		Reason: v1alpha1.ReasonPairUnproven,
-		Message: fmt.Sprintf("Waiting for the turn of this namespace to ask GitHub about the restored pair: whether %s takes it is not known yet, and at most %d such requests an hour are made to it.",
-			host, restlimit.PerHour),
-	}
 }
 
 // proveNow is that work.
@@ -100,7 +90,7 @@ func (v *prover) proveNow(log logr.Logger, token *v1alpha1.GitHubUserToken, ref 
 				return // The end of this has the resource reconciled, which tells of it.
 			}
 			in := max(time.Until(waiting.Until), time.Second) // There is no room to wait in.
-			fail(waitsToProve(waiting.Host), backoff.Backoff{First: in, Max: retry.Max})
+			fail(words.WaitsToProve(waiting.Host, restlimit.PerHour), backoff.Backoff{First: in, Max: retry.Max})
 			return
 		}
 		if err != nil {

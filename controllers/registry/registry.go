@@ -1,8 +1,6 @@
 package registry
 
 import (
-	"sync"
-
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
@@ -32,11 +30,8 @@ type Registry struct {
 	// which is not to be removed. To retain it again does no harm, and saves what was stored late.
 	Released recent.Set[types.UID]
 
-	mu sync.Mutex
-	// gone are resources that were seen to be gone, of which only the name is remembered, and order the same with the first
-	// in front. One that has turned up after all stands in order only.
-	gone  map[types.UID]struct{}
-	order []types.UID
+	// gone are resources that were seen to be gone, of which only the name is remembered.
+	gone recent.Line[types.UID]
 }
 
 // New makes a Registry.
@@ -49,7 +44,7 @@ const maxGone = 10000
 // Learn remembers the name of a resource, and forgets those that bore it before: that they are gone may never have
 // been seen, and what they claimed is free.
 func (r *Registry) Learn(token *v1alpha1.GitHubUserToken) {
-	r.turnUp(token.UID)
+	r.gone.Remove(token.UID)
 	r.Memory.Learn(token.UID, scope.NameOf(token))
 	for _, uid := range r.Memory.UIDs(scope.NameOf(token)) {
 		if uid != token.UID && !r.Runner.Busy(uid) {
@@ -61,8 +56,13 @@ func (r *Registry) Learn(token *v1alpha1.GitHubUserToken) {
 // Forget drops all that is remembered of a resource that is gone, and gives those that wanted the same
 // refresh token their turn.
 func (r *Registry) Forget(uid types.UID) {
-	r.Ownership.Forget(uid)
+	r.LetGo(uid)
 	r.Memory.Forget(uid)
+}
+
+// LetGo drops what a resource claims and waits for, and nothing else.
+func (r *Registry) LetGo(uid types.UID) {
+	r.Ownership.Forget(uid)
 	r.Rotator.Forget(rotation.Owner{UID: string(uid)})
 	r.Cancel(string(uid))
 }
@@ -80,31 +80,9 @@ func (r *Registry) ForgetAll(name types.NamespacedName) {
 
 // bury notes that a resource is gone, and forgets the name of the one that has been gone for longest when there are too many.
 func (r *Registry) bury(uid types.UID) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if _, known := r.gone[uid]; known {
-		return
-	}
-	if r.gone == nil {
-		r.gone = map[types.UID]struct{}{}
-	}
-	r.gone[uid] = struct{}{}
-	if r.order = append(r.order, uid); len(r.order) <= maxGone {
-		return
-	}
-	first := r.order[0]
-	r.order = r.order[1:]
-	if _, gone := r.gone[first]; gone {
-		delete(r.gone, first)
+	if first, tooMany := r.gone.Add(uid, maxGone); tooMany {
 		r.Memory.Forget(first)
 	}
-}
-
-// turnUp notes that a resource is there.
-func (r *Registry) turnUp(uid types.UID) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	delete(r.gone, uid)
 }
 
 // Knows reports whether this process has ever seen a resource, or was told of it.

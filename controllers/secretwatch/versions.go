@@ -23,6 +23,8 @@ type seen struct {
 	// marks are those of this version; see Options.Marks. They are not known of one that was learned.
 	marks   uint64
 	learned bool
+	// old reports that the watch has begun anew, and has not told of it since.
+	old bool
 }
 
 // versions are the versions of Secrets that are named, and of some that were.
@@ -58,11 +60,35 @@ func (v *versions) set(name types.NamespacedName, current seen, change *Change) 
 
 func (v *versions) learn(name types.NamespacedName, version string) {
 	v.mu.Lock()
-	if _, known := v.known[name]; !known {
+	if before, known := v.known[name]; !known || before.old {
 		v.known[name] = seen{version: version, learned: true}
 	}
 	v.mu.Unlock()
 	v.pruneIfMany()
+}
+
+// age notes that the watch of a namespace, or of all when it is empty, begins anew.
+func (v *versions) age(namespace string) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for name, current := range v.known {
+		if (namespace == "" || name.Namespace == namespace) && current.version != "" {
+			current.old = true
+			v.known[name] = current
+		}
+	}
+}
+
+// old are the Secrets of which a watch that has begun anew has not told.
+func (v *versions) old(namespace string) (names []types.NamespacedName) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for name, current := range v.known {
+		if (namespace == "" || name.Namespace == namespace) && current.old {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 func (v *versions) forget(name types.NamespacedName) {

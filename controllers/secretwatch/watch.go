@@ -109,16 +109,24 @@ func (w *Watch) Run(ctx context.Context) {
 var pause = backoff.Backoff{First: time.Second, Max: 30 * time.Second}
 
 // follow watches one namespace, or all when it is empty. A watch that begins without a resourceVersion
-// reports every existing Secret first, so a new beginning misses nothing but deletions; those matter only
-// for a Secret that is in the way, which is looked at again in time.
+// reports every existing Secret first. What it has not told of by its first bookmark was deleted meanwhile.
 func (w *Watch) follow(ctx context.Context, namespace string) {
 	secrets := w.options.Client.Resource(corev1.SchemeGroupVersion.WithResource("secrets")).Namespace(namespace)
-	version, failures := "", 0
+	version, failures, isNew := "", 0, true
 	for ctx.Err() == nil {
+		if version == "" {
+			isNew = true
+			w.versions.age(namespace)
+		}
 		stream, err := secrets.Watch(ctx, metav1.ListOptions{ResourceVersion: version, AllowWatchBookmarks: true})
 		if err == nil {
 			before := version
-			version, err = w.drain(ctx, stream, version)
+			version, err = w.drain(ctx, stream, version, func() {
+				if isNew {
+					isNew = false
+					w.sweep(ctx, namespace)
+				}
+			})
 			if err == nil && version != before {
 				failures = 0
 				continue // An orderly end: the server closes watches after some minutes.
@@ -133,8 +141,16 @@ func (w *Watch) follow(ctx context.Context, namespace string) {
 	}
 }
 
-// drain reads a watch to its end and returns the version from which to go on.
-func (w *Watch) drain(ctx context.Context, stream watch.Interface, version string) (string, error) {
+// sweep tells of the Secrets that were deleted before a watch began anew.
+func (w *Watch) sweep(ctx context.Context, namespace string) {
+	for _, name := range w.versions.old(namespace) {
+		gone := &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{Namespace: name.Namespace, Name: name.Name}}
+		w.see(ctx, watch.Deleted, gone)
+	}
+}
+
+// drain reads a watch to its end, tells of its bookmarks, and returns the version from which to go on.
+func (w *Watch) drain(ctx context.Context, stream watch.Interface, version string, bookmark func()) (string, error) {
 	defer stream.Stop()
 	for event := range stream.ResultChan() {
 		if event.Type == watch.Error {
@@ -145,7 +161,9 @@ func (w *Watch) drain(ctx context.Context, stream watch.Interface, version strin
 			continue
 		}
 		version = meta.ResourceVersion
-		if event.Type != watch.Bookmark {
+		if event.Type == watch.Bookmark {
+			bookmark()
+		} else {
 			w.see(ctx, event.Type, meta)
 		}
 	}

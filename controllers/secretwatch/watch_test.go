@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"sync"
 	"testing"
@@ -455,4 +456,24 @@ func TestSecretWatchVersionsNameTheObjectToo(t *testing.T) {
 	if VersionOf(a) == VersionOf(b) || VersionOf(a) != "uid-of-seed/7" {
 		t.Errorf("versions are %q and %q", VersionOf(a), VersionOf(b))
 	}
+}
+
+// A Secret may be deleted while there is no watch. The next one does not tell of it.
+func TestSecretWatchHearsOfADeletionThatItHasMissed(t *testing.T) {
+	run(t, func(t *testing.T, f *fixture, stream *watch.FakeWatcher) {
+		f.named["stays"] = true
+		stream.Add(secret("seed", "1"))
+		stream.Add(secret("stays", "2"))
+		synctest.Wait()
+		stream.Error(&metav1.Status{Status: metav1.StatusFailure, Code: http.StatusGone, Reason: metav1.StatusReasonExpired})
+		next := <-f.server.streams
+		next.Add(secret("stays", "2"))
+		synctest.Wait()
+		f.expect(t, "seed", VersionOf(secret("seed", "1")), true)
+		next.Action(watch.Bookmark, secret("", "50"))
+		synctest.Wait()
+		f.expect(t, "seed", "", true)
+		f.expect(t, "stays", VersionOf(secret("stays", "2")), true)
+		next.Stop()
+	})
 }

@@ -9,7 +9,7 @@ import (
 // here, since the machine is anybody's. A call in ten cycles may be one that was made again.
 const (
 	mostRenewalWrites, mostRenewalReads, mostRenewalObjects = 3.1, 1.1, 8000
-	mostIssueWrites, mostIssueReads, mostIssueObjects       = 5.3, 9.5, 14000
+	mostIssueWrites, mostIssueReads, mostIssueObjects       = 5.7, 9.5, 14000
 	mostEvents                                              = 1
 	mostDeletionWrites, mostDeletionReads                   = 4.5, 6
 )

@@ -360,7 +360,8 @@ func TestLiveEachFailureRaisesItsAlertsAndNoOthers(t *testing.T) {
 	}
 }
 
-// scraped waits until Prometheus has read the metrics of resources.
+// scraped waits until Prometheus has read the metrics of resources, and an alert is over that it may have given before: it waits
+// five seconds for its targets, and after four the rules of this run call an operator down that nobody can scrape.
 func (l *live) scraped() {
 	l.t.Helper()
 	suite.Eventually(l.t, patience, "Prometheus to be let in", func() (bool, string) {
@@ -369,7 +370,8 @@ func (l *live) scraped() {
 		}
 		l.must(l.prometheus.get(l.t.Context(), "/api/v1/targets", nil, &targets))
 		values, err := l.prometheus.values(`githubusertoken_info{namespace="team-a"}`, l.begin)
-		return err == nil && len(values) > 0, fmt.Sprint(targets, err)
+		firing := l.prometheus.alerts()
+		return err == nil && len(values) > 0 && len(firing) == 0, fmt.Sprint(targets, err, firing)
 	})
 }
 

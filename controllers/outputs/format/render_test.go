@@ -54,7 +54,7 @@ func TestOutputBasicAuthHasTheKeysThatKubernetesFluxTektonAndArgoCDRead(t *testi
 		t.Errorf("type is %s", rendered.Type)
 	}
 	wantData(t, rendered, map[string]string{
-		"username": "x-access-token", "password": accessToken, "url": "https://github.example.com:8443"})
+		"username": "x-access-token", "password": accessToken, "url": "https://github.example.com:8443/"})
 }
 
 func TestOutputDockerConfigJSONIsWhatKubernetesAndRegistriesRead(t *testing.T) {

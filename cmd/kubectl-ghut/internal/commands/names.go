@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -11,7 +12,12 @@ import (
 
 // oneName has a command take the name of a resource, which the shell completes.
 func oneName(e *environment, cmd *cobra.Command) *cobra.Command {
-	cmd.Args = cobra.ExactArgs(1)
+	cmd.Args = func(cmd *cobra.Command, args []string) error {
+		if len(args) != 1 {
+			return fmt.Errorf("name one resource: kubectl ghut %s NAME; kubectl ghut status lists those of the namespace", cmd.Name())
+		}
+		return nil
+	}
 	cmd.ValidArgsFunction = e.completeName
 	return cmd
 }
