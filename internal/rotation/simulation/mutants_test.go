@@ -67,7 +67,7 @@ var rare = map[string]Faults{
 	"pair let go of without a look at what is stored":                       Of(WebhookAlters, ResourceRetained, APISlow),
 	"pair let go of before it was tried":                                    Of(WebhookAlters, ResourceRetained, APISlow, Kill),
 	"Secret that was let go of left with its finalizer":                     Of(ResourceRetained, Kill, APIReplyLost),
-	string(BreakCreatedForNobody):                                           Of(ResourceRetained, SecretDeleted, SecretImmutable, APISlow, APIReplyLost, APIRequestLost, NewSeed),
+	string(BreakCreatedForNobody):                                           Of(ResourceDeleted, APISlow),
 	"older state that was put back trusted":                                 Of(BackupRestored, RefreshRequested, APISlow),
 	"another Secret used for a resource that is gone":                       Of(BackupRestored, APISlow, WatchHeld, Stop, ResourceDeleted),
 }
