@@ -45,6 +45,9 @@ func (w *world) judgeSend(f *attempt, token credential.RefreshToken, app github.
 	if f.unfenced {
 		w.violate("%s: a token was sent although admission had altered its fence", name)
 	}
+	if f.forNobody {
+		w.violate("%s: a token was sent for a resource that was found to be gone", name)
+	}
 	if f.sent != nil {
 		w.violate("%s: a token was sent twice under one fence", name)
 	}

@@ -77,6 +77,7 @@ func (s store) Create(ctx context.Context, pair *rotation.Pair) (created *rotati
 			created.MayBeElsewhere = pair.Intent != nil && s.life.world.resources[pair.Ref.Namespace].token.Generation > 1
 		}
 	})
+	f.forNobody = gone
 	if gone && s.life.world.cfg.Break != BreakCreatedForNobody {
 		return nil, errors.Join(rotation.ErrOwnerGone, s.Remove(ctx, created))
 	}
@@ -241,6 +242,7 @@ func isFence(current, next *rotation.Pair) bool {
 
 // fenced is told that the fence of an attempt was written, and of what is stored.
 func (f *attempt) fenced(intent, stored *rotation.Intent) {
+	f.forNobody = false
 	if f.unfenced = !isIntact(intent, stored); f.unfenced {
 		return
 	}

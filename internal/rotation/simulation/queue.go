@@ -183,6 +183,8 @@ type attempt struct {
 	// fencedAt is when its fence was written, and unfenced that admission has altered it.
 	fencedAt moment
 	unfenced bool
+	// forNobody says that the Secret of its fence was found to be made for a resource that had gone.
+	forNobody bool
 	// sent is the pair whose refresh token was presented, deadline until when its answer is waited for.
 	sent     *issued
 	sentAt   moment
