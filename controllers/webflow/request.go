@@ -87,3 +87,10 @@ func CheckPage(page string) error {
 		return nil
 	}
 }
+
+// IsAnswered reports whether the status of a resource tells what came of the login that was asked for last; nothing waits then.
+func IsAnswered(token *v1alpha1.GitHubUserToken) bool {
+	id, _, _ := strings.Cut(token.Annotations[v1alpha1.AnnotationWebLoginRequested], " ")
+	told := token.Status.WebLogin
+	return id == "" || told != nil && told.Result != "" && (told.RequestID == id || told.RequestID == malformedID)
+}

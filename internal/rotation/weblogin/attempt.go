@@ -73,6 +73,9 @@ func (a *Attempt) IsOver(now time.Time) bool {
 	return !now.Before(a.ExpiresAt) || a.ExpiresAt.Sub(now) > Lifetime+aheadBy
 }
 
+// IsOpen reports whether there is an attempt of which it was not yet stored what came of it.
+func (a *Attempt) IsOpen() bool { return a != nil && a.Ended == "" }
+
 // IsWaiting reports whether a code may still come: none was sent.
 func (a *Attempt) IsWaiting(now time.Time) bool {
 	return a != nil && a.Ended == "" && a.Sent == "" && !a.IsOver(now)
