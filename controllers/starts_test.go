@@ -17,6 +17,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 	"github.com/githubusertoken/github-user-token-operator/internal/fairqueue"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
+	"github.com/githubusertoken/github-user-token-operator/internal/rotation/weblogin"
 )
 
 // startQueue is a queue, and the order of what is in it.
@@ -99,8 +100,22 @@ func TestStartWhatHasSomethingToLoseDoesNotWaitForTheRest(t *testing.T) {
 		"one with a login that is being imported": {pair: func(pair *rotation.Pair) {
 			pair.State.PendingSeed = credential.NewRefreshToken("ghr_2").Fingerprint()
 		}, want: startsLikeEvent},
-		"one with a device code": {pair: func(pair *rotation.Pair) { pair.State.Device = &rotation.DeviceAuthorization{UserCode: "ABCD-1234"} }, want: startsLikeEvent},
-		"one from a backup":      {pair: func(pair *rotation.Pair) { pair.State.Owner = "another" }, want: startsLikeEvent},
+		"one with a device code":                     {pair: func(pair *rotation.Pair) { pair.State.Device = &rotation.DeviceAuthorization{UserCode: "ABCD-1234"} }, want: startsLikeEvent},
+		"one with an attempt to log in in a browser": {pair: func(pair *rotation.Pair) { pair.State.Web = &weblogin.Attempt{ID: "1"} }, want: startsLikeEvent},
+		"one with such an attempt that has ended": {
+			pair: func(pair *rotation.Pair) {
+				pair.State.Web = &weblogin.Attempt{ID: "1", Ended: v1alpha1.WebLoginExpired}
+			}, want: startsLast,
+		},
+		"one that a login in a browser is asked for": {token: func(token *v1alpha1.GitHubUserToken) {
+			token.Annotations = map[string]string{v1alpha1.AnnotationWebLoginRequested: "12345678 http://127.0.0.1:8976/"}
+			token.Status.WebLogin = &v1alpha1.WebLogin{RequestID: "87654321", Result: v1alpha1.WebLoginExpired}
+		}, want: startsLikeEvent},
+		"one whose login in a browser has come to its end": {token: func(token *v1alpha1.GitHubUserToken) {
+			token.Annotations = map[string]string{v1alpha1.AnnotationWebLoginRequested: "12345678 http://127.0.0.1:8976/"}
+			token.Status.WebLogin = &v1alpha1.WebLogin{RequestID: "12345678", Result: v1alpha1.WebLoginExpired}
+		}, want: startsLast},
+		"one from a backup": {pair: func(pair *rotation.Pair) { pair.State.Owner = "another" }, want: startsLikeEvent},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWatchWorld(t)
@@ -143,9 +158,10 @@ func TestStartSecretsInWhichSomethingWasBegunDoNotWaitForTheRest(t *testing.T) {
 		"a first fence": {func(secret client.Object) {
 			secret.SetAnnotations(map[string]string{v1alpha1.AnnotationIntent: `{"id":"1"}`})
 		}, startsLikeEvent},
-		"a device code": {func(secret client.Object) { secret.GetLabels()[v1alpha1.LabelRole] = v1alpha1.RoleLogin }, startsLikeEvent},
-		"a backup":      {func(secret client.Object) { secret.GetLabels()[v1alpha1.LabelRole] = v1alpha1.RoleBackup }, startsLikeEvent},
-		"an output":     {func(secret client.Object) { secret.GetLabels()[v1alpha1.LabelRole] = v1alpha1.RoleOutput }, startsLast},
+		"a device code":                {func(secret client.Object) { secret.GetLabels()[v1alpha1.LabelRole] = v1alpha1.RoleLogin }, startsLikeEvent},
+		"a code that was brought back": {func(secret client.Object) { secret.GetLabels()[v1alpha1.LabelRole] = v1alpha1.RoleLoginCode }, startsLikeEvent},
+		"a backup":                     {func(secret client.Object) { secret.GetLabels()[v1alpha1.LabelRole] = v1alpha1.RoleBackup }, startsLikeEvent},
+		"an output":                    {func(secret client.Object) { secret.GetLabels()[v1alpha1.LabelRole] = v1alpha1.RoleOutput }, startsLast},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWatchWorld(t)
