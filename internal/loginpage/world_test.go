@@ -60,6 +60,8 @@ type world struct {
 	// before happens before a write is made.
 	before func(verb string)
 	logs   strings.Builder
+	// managed is what the API server keeps of who has written what. The fake one does not.
+	managed []metav1.ManagedFieldsEntry
 }
 
 func newWorld(t *testing.T, objects ...client.Object) *world {
@@ -80,7 +82,11 @@ func newWorld(t *testing.T, objects ...client.Object) *world {
 			if err := w.refuse("get", into); err != nil {
 				return err
 			}
-			return c.Get(ctx, key, into, options...)
+			err := c.Get(ctx, key, into, options...)
+			if token, ok := into.(*v1alpha1.GitHubUserToken); ok {
+				token.ManagedFields = w.managed
+			}
+			return err
 		},
 		Patch: func(ctx context.Context, c client.WithWatch, object client.Object, patch client.Patch, options ...client.PatchOption) error {
 			return w.write("patch", object, func() error { return c.Patch(ctx, object, patch, options...) })
