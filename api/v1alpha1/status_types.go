@@ -103,10 +103,10 @@ type Authorization struct {
 	// or has expired.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=1024
+	// +kubebuilder:validation:MaxLength=2048
 	LoginURL string `json:"loginURL,omitempty"`
 
 	// loginURLExpirationTime is when the link expires.
 	// +optional
-	LoginURLExpirationTime metav1.Time `json:"loginURLExpirationTime,omitzero"`
+	LoginURLExpirationTime *metav1.Time `json:"loginURLExpirationTime,omitempty"`
 }

@@ -48,7 +48,7 @@ func (a App) ForbidsLoginPage(token *v1alpha1.GitHubUserToken) string {
 	case user == nil:
 		return "The login page asks for one account alone, and spec.user names none. Set it to the account that is meant."
 	case a.LoginPage != nil && !a.LoginPage.Allow(user):
-		return fmt.Sprintf("The App does not let this namespace ask %s to log in by the login page. Its administrator says whom which namespace may ask, with spec.loginPage of the ClusterGitHubApp.", Account(user))
+		return fmt.Sprintf("The App does not let this namespace ask %s to log in by the login page. Its administrator decides that, with spec.loginPage of the ClusterGitHubApp.", Account(user))
 	default:
 		return ""
 	}

@@ -76,7 +76,7 @@ func (l *Logins) Link(s *scope.Scope, needed bool) (offered scope.Link) {
 // linkOf is the link that the status of a resource tells of, if it is one of the page's.
 func linkOf(token *v1alpha1.GitHubUserToken, base string) (told link) {
 	status := token.Status.Authorization
-	if status == nil {
+	if status == nil || status.LoginURLExpirationTime == nil {
 		return link{}
 	}
 	if ticket, ok := strings.CutPrefix(status.LoginURL, base); !ok || !tickets.MatchString(ticket) {
@@ -100,5 +100,5 @@ func Authorization(s *scope.Scope) *v1alpha1.Authorization {
 	if s.Link.URL == "" {
 		return nil
 	}
-	return &v1alpha1.Authorization{LoginURL: s.Link.URL, LoginURLExpirationTime: metav1.NewTime(s.Link.ExpiresAt)}
+	return &v1alpha1.Authorization{LoginURL: s.Link.URL, LoginURLExpirationTime: new(metav1.NewTime(s.Link.ExpiresAt))}
 }

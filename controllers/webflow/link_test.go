@@ -143,7 +143,7 @@ func TestLoginLinkIsTakenUpFromTheStatusAfterAStart(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := linkScope()
-			s.Token.Status.Authorization = &v1alpha1.Authorization{LoginURL: c.url, LoginURLExpirationTime: metav1.NewTime(epoch.Add(c.expires))}
+			s.Token.Status.Authorization = &v1alpha1.Authorization{LoginURL: c.url, LoginURLExpirationTime: new(metav1.NewTime(epoch.Add(c.expires)))}
 			if c.told != "" {
 				s.Token.Status.WebLogin = &v1alpha1.WebLogin{RequestID: c.told}
 			}
