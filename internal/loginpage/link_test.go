@@ -42,7 +42,7 @@ func TestLoginPageLinkThatDoesNotWorkTellsNothing(t *testing.T) {
 		"a status with a device code alone": {change: func(token *v1alpha1.GitHubUserToken) { token.Status.Authorization.LoginURL = "" }},
 		"a link that has expired":           {after: 24 * time.Hour},
 		"a link without an end": {change: func(token *v1alpha1.GitHubUserToken) {
-			token.Status.Authorization.LoginURLExpirationTime = metav1.Time{}
+			token.Status.Authorization.LoginURLExpirationTime = nil
 		}},
 		"a link of another page": {change: func(token *v1alpha1.GitHubUserToken) {
 			token.Status.Authorization.LoginURL = "https://other.example.com" + linkPath + "?ticket=" + ticketA

@@ -84,7 +84,7 @@ func (p *Page) admit(ctx context.Context, token *v1alpha1.GitHubUserToken, ticke
 	if !same(offered.LoginURL, p.address.link(name, ticket)) {
 		return app{}, whyLink
 	}
-	if !p.now().Before(offered.LoginURLExpirationTime.Time) {
+	if ends := offered.LoginURLExpirationTime; ends == nil || !p.now().Before(ends.Time) {
 		return app{}, whyLink
 	}
 	switch {

@@ -1,15 +1,19 @@
 package loginpage
 
 import (
+	"context"
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 )
 
 const (
 	// maxQuery and maxBody are how much of what a browser sends is read.
 	maxQuery = 4 << 10
 	maxBody  = 4 << 10
+	// requestTimeout is how long an answer may take, with all that is tried for it.
+	requestTimeout = 25 * time.Second
 )
 
 // ServeHTTP implements http.Handler.
@@ -40,6 +44,9 @@ func (p *Page) answer(r *http.Request) (step string, a answer) {
 	if ok {
 		step = found.step
 	}
+	ctx, cancel := context.WithTimeout(r.Context(), requestTimeout)
+	defer cancel()
+	r = r.WithContext(ctx)
 	if !p.limits.allow(r, subjectOf(r, found, rest), p.now()) {
 		return step, p.stopped(r, whyLimited)
 	}

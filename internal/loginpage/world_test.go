@@ -168,9 +168,8 @@ func aToken() *v1alpha1.GitHubUserToken {
 		},
 	}
 	token.Spec.Outputs = []v1alpha1.Output{{Name: "git-credentials"}}
-	token.Status.Authorization = &v1alpha1.Authorization{
-		LoginURL: baseURL + linkPath + "?ticket=" + ticketA, LoginURLExpirationTime: metav1.NewTime(epoch.Add(24 * time.Hour)),
-	}
+	ends := metav1.NewTime(epoch.Add(24 * time.Hour))
+	token.Status.Authorization = &v1alpha1.Authorization{LoginURL: baseURL + linkPath + "?ticket=" + ticketA, LoginURLExpirationTime: &ends}
 	return token
 }
 
