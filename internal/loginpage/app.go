@@ -2,6 +2,7 @@ package loginpage
 
 import (
 	"context"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/types"
 
@@ -38,6 +39,12 @@ func (c *Cluster) appOf(ctx context.Context, token *v1alpha1.GitHubUserToken) (a
 		return app{}, err
 	}
 	return newApp(own.Spec.Host, own.Spec.ClientID, v1alpha1.KindGitHubApp+" "+spec.Ref.Name), nil
+}
+
+// shownHost is the host as people know it.
+func (a app) shownHost() string {
+	host, _, _ := strings.Cut(a.key(), "/")
+	return plain(host)
 }
 
 func newApp(host, clientID, ref string) app {

@@ -3,7 +3,6 @@ package loginpage
 import (
 	"errors"
 	"net/url"
-	"strings"
 
 	"github.com/githubusertoken/github-user-token-operator/internal/github"
 )
@@ -49,7 +48,5 @@ func isIssuer(issuer string, app app) bool {
 	if err != nil || u.Scheme != "https" || u.User != nil {
 		return false
 	}
-	said, _, _ := strings.Cut(github.App{Host: u.Host}.Key(), "/")
-	is, _, _ := strings.Cut(app.key(), "/")
-	return said == is
+	return newApp(u.Host, "", "").shownHost() == app.shownHost()
 }

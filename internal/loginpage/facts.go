@@ -24,7 +24,7 @@ type facts struct {
 func factsOf(token *v1alpha1.GitHubUserToken, app app) facts {
 	f := facts{
 		Namespace: token.Namespace, Name: token.Name, Account: accountOf(token),
-		Host: plain(app.host), ClientID: plain(app.clientID), Ref: plain(app.ref),
+		Host: app.shownHost(), ClientID: plain(app.clientID), Ref: plain(app.ref),
 		Secrets:     []string{plain(token.PairSecretName())},
 		RequestedBy: plain(token.Annotations[v1alpha1.AnnotationRequestedBy]), Purpose: plain(token.Annotations[v1alpha1.AnnotationPurpose]),
 	}

@@ -70,9 +70,9 @@ func (p *Page) answer(r *http.Request) (step string, a answer) {
 func isRead(method string) bool { return method == http.MethodGet || method == http.MethodHead }
 
 // checkForm reads the body of a POST, and is why it is no form of this page as far as that can be told without its code. A browser says
-// where a request comes from; one that was told to send no referrer says so by "null".
+// where a request comes from; one that was told to send no referrer says "null", and one whose person reloads says "none".
 func (p *Page) checkForm(r *http.Request) why {
-	if site := r.Header.Get("Sec-Fetch-Site"); site != "" && site != "same-origin" {
+	if site := r.Header.Get("Sec-Fetch-Site"); site != "" && site != "same-origin" && site != "none" {
 		return whyForm
 	}
 	if origin := r.Header.Get("Origin"); origin != "" && origin != "null" && origin != p.address.origin {

@@ -12,7 +12,7 @@ import (
 // What a tenant writes is shown as text, as a claim, and within bounds.
 func TestLoginPageClaimsAreText(t *testing.T) {
 	token := aToken()
-	token.Annotations[v1alpha1.AnnotationRequestedBy] = `"><script>alert(1)</script><a href="https://evil.example">IT department</a>`
+	token.Annotations[v1alpha1.AnnotationRequestedBy] = `"><script>alert(1)</script><a href="https://evil.example">IT department</a>` + "\u202e"
 	token.Annotations[v1alpha1.AnnotationPurpose] = "line one\nline two\u202e\u2066 backwards \u200b\x00\x1b[2J " + strings.Repeat("long ", 1000)
 	token.Spec.Secret.Name = "<img src=x>"
 	token.Spec.Outputs[0].Name = "{{.Ticket}}"
