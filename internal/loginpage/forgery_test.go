@@ -1,8 +1,10 @@
 package loginpage
 
 import (
+	"io"
 	"maps"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -64,6 +66,37 @@ func TestLoginPageFormsOfOthersDoNotCount(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Nobody says how long this one is before it has come.
+func TestLoginPageFormWithoutAnEndIsNotRead(t *testing.T) {
+	w := newWorld(t)
+	v := w.visitor()
+	v.open()
+	form := v.form(linkPath)
+	read := 0
+	body := io.MultiReader(strings.NewReader(form.Encode()+"&more="), countingReader{strings.NewReader(strings.Repeat("x", 1<<20)), &read})
+	r := newRequest(t, http.MethodPost, linkPath)
+	r.Body, r.ContentLength = io.NopCloser(body), -1
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	r.AddCookie(&http.Cookie{Name: cookieVisit, Value: v.cookies[cookieVisit]})
+	recorder := httptest.NewRecorder()
+	w.page.ServeHTTP(recorder, r)
+	if recorder.Code != http.StatusForbidden || read > 64<<10 {
+		t.Errorf("the answer is %d after %d bytes", recorder.Code, read)
+	}
+	w.wrote()
+}
+
+type countingReader struct {
+	from io.Reader
+	read *int
+}
+
+func (c countingReader) Read(into []byte) (int, error) {
+	n, err := c.from.Read(into)
+	*c.read += n
+	return n, err
 }
 
 // otherBrowser are the cookies of somebody who is just as far with another link of the same page.

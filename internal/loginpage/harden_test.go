@@ -137,7 +137,7 @@ func TestLoginPageHugeInputs(t *testing.T) {
 func TestLoginPagePathsAreTakenAsTheyAre(t *testing.T) {
 	w := newWorld(t)
 	for _, path := range []string{
-		"//evil.example/", "/wait/", "//wait", "/./wait", "/x/../wait", "/%77ait", "/wait%2f", "/..%2f..%2fetc/passwd", "/stopped//evil.example", "/login//team-a/octocat",
+		"//evil.example/", "/wait/", "//wait", "/./wait", "/x/../wait", "/%77ait", "/wait%2f", "/..%2f..%2fetc/passwd", "/stopped//evil.example", "/login//team-a/octocat?ticket=" + ticketA, "/login/team-a//octocat?ticket=" + ticketA,
 		"/go?next=https://evil.example", `/\evil.example`,
 	} {
 		v := w.visitor()

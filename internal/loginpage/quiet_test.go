@@ -55,7 +55,7 @@ func TestLoginPageTellsNoSecret(t *testing.T) {
 		token.Status.WebLogin.AuthorizeURL = "https://evil.example/?state=" + aState
 	})
 	v.get(pathGo)
-	w.page.cluster = nil // And what panics.
+	w.away = func(string, client.Object) error { panic(aCode + aState) }
 	v.get(pathGo)
 	v.stoppedWith(whyInternal)
 

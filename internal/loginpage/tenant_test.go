@@ -76,6 +76,7 @@ func TestLoginPageLeadsToGitHubAlone(t *testing.T) {
 		"back to two":               good + "&redirect_uri=https://evil.example/",
 		"of another App":            with("client_id", "Iv23liAnother"),
 		"without a challenge":       with("code_challenge", ""),
+		"with an empty challenge":   strings.Replace(good, "code_challenge=", "code_challenge=&x=", 1),
 		"with a plain challenge":    with("code_challenge_method", "plain"),
 		"without a state":           with("state", ""),
 		"with two states":           good + "&state=x",
