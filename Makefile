@@ -150,9 +150,16 @@ test-integration: need-go say-race control-plane $(GOTESTSUM) ## Run the tests o
 		packages=$$(GO=$(GO) hack/test-packages.sh integration $$mod); [ -n "$$packages" ] || continue; \
 		echo "go test in $$mod"; (cd $$mod && $(GO_TEST) -p 1 -count=1 $(TEST_ARGS) $$packages); done
 
+# The accessibility checks, pinned by the lock file beside the tests.
+AXE := $(BIN)/axe/node_modules/axe-core/axe.min.js
+$(AXE): test/browser/package.json test/browser/package-lock.json
+	mkdir -p $(BIN)/axe && cp $^ $(BIN)/axe
+	cd $(BIN)/axe && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	touch $@
+
 .PHONY: test-browser
-test-browser: need-browser say-race control-plane $(GOTESTSUM) ## Go through the device flow with a real browser (Debian: chromium).
-	cd test/browser && $(GO_TEST) $(RACE) $(TEST_ARGS) ./...
+test-browser: need-browser say-race control-plane $(GOTESTSUM) $(AXE) ## Go through the device flow and the login page with a real browser (Debian: chromium, npm; PICTURES=DIR keeps pictures of the pages).
+	cd test/browser && PICTURES=$(PICTURES) $(GO_TEST) $(RACE) $(TEST_ARGS) ./...
 
 # The rules with promtool, and then all of it live: Prometheus scrapes an operator to
 # which things happen.

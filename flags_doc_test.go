@@ -37,3 +37,51 @@ func TestDocsFlagsAreThoseOfTheDocumentation(t *testing.T) {
 		t.Errorf("docs/operations.md has a row for --%s, which is no flag", name)
 	}
 }
+
+// What the login page can be told stands in its own document.
+func TestDocsFlagsOfTheLoginPageAreThoseOfTheDocumentation(t *testing.T) {
+	text, err := os.ReadFile("docs/login-page.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rows, _ := strings.Cut(string(text), "\n## Flags\n")
+	rows, _, _ = strings.Cut(rows, "\n## ")
+	documented := map[string]bool{}
+	for _, found := range regexp.MustCompile("(?m)^\\| `--([a-z-]+)` \\|").FindAllStringSubmatch(rows, -1) {
+		documented[found[1]] = true
+	}
+	set := flag.NewFlagSet(loginPageCommand, flag.ContinueOnError)
+	newPageFlags(set)
+	set.VisitAll(func(f *flag.Flag) {
+		if !documented[f.Name] && !strings.HasPrefix(f.Name, "zap-") {
+			t.Errorf("docs/login-page.md has no row for --%s", f.Name)
+		}
+		delete(documented, f.Name)
+	})
+	for name := range documented {
+		t.Errorf("docs/login-page.md has a row for --%s, which is no flag of the page", name)
+	}
+}
+
+// Each misuse that the document tells of has a test.
+func TestDocsLoginPageMisuseIsTried(t *testing.T) {
+	text, err := os.ReadFile("docs/login-page.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rows, _ := strings.Cut(string(text), "\n## Misuse\n")
+	count := 0
+	for line := range strings.Lines(rows) {
+		cells := strings.Split(line, "|")
+		if len(cells) != 5 || strings.HasPrefix(cells[1], "---") || strings.HasPrefix(cells[1], " **") || cells[1] == " what is tried " {
+			continue
+		}
+		count++
+		if !strings.Contains(cells[3], "`Test") {
+			t.Errorf("no test is named: %s", line)
+		}
+	}
+	if count < 30 {
+		t.Errorf("there are %d rows", count)
+	}
+}

@@ -116,6 +116,10 @@ func newFlags(set *flag.FlagSet) *flags {
 }
 
 func main() {
+	if len(os.Args) > 1 && os.Args[1] == loginPageCommand {
+		mainLoginPage(os.Args[2:])
+		return
+	}
 	f := newFlags(flag.CommandLine)
 	flag.Parse()
 	ctrl.SetLogger(zap.New(zap.UseFlagOptions(&f.zap)))

@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"cmp"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
@@ -14,14 +15,14 @@ import (
 // announcedConditions are those whose transitions can be events, in the order in which these are made.
 var announcedConditions = [...]string{v1alpha1.ConditionAuthorized, v1alpha1.ConditionStalled, v1alpha1.ConditionReady}
 
-// standing is what a status has told by events: how its conditions stand, and which code is offered.
+// standing is what a status has told by events: how its conditions stand, and which code is offered, or that a link is.
 type standing struct {
 	// conditions are in the order of announcedConditions; zero for one that is not there.
 	conditions [len(announcedConditions)]struct {
 		status metav1.ConditionStatus
 		reason string
 	}
-	userCode string
+	offered string
 }
 
 func standingOf(status *v1alpha1.GitHubUserTokenStatus) (s standing) {
@@ -31,7 +32,7 @@ func standingOf(status *v1alpha1.GitHubUserTokenStatus) (s standing) {
 		}
 	}
 	if status.Authorization != nil {
-		s.userCode = status.Authorization.UserCode
+		s.offered = cmp.Or(status.Authorization.UserCode, "a link")
 	}
 	return s
 }
@@ -88,7 +89,7 @@ func (r *Reconciler) announce(token *v1alpha1.GitHubUserToken, stood standing, s
 		r.Recorder.Eventf(token, nil, severity, current.Reason, "Reconcile", "%s", current.Message)
 	}
 	authorized := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionAuthorized)
-	if authorized != nil && stands.userCode != "" && stands.userCode != stood.userCode {
+	if authorized != nil && authorized.Reason == v1alpha1.ReasonAuthorizationPending && stands.offered != "" && stands.offered != stood.offered {
 		r.Recorder.Eventf(token, nil, corev1.EventTypeNormal, v1alpha1.ReasonAuthorizationPending, "Authorize", "%s", authorized.Message)
 	}
 }

@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -104,7 +105,7 @@ func steady(told *metav1.Time, now time.Time, stop *problem.Problem) *problem.Pr
 
 // describePair copies what is known of the stored pair.
 func describePair(status *v1alpha1.GitHubUserTokenStatus, s *scope.Scope, offered *rotation.DeviceAuthorization) {
-	status.SecretName, status.RefreshCount, status.User, status.Authorization = "", 0, nil, nil
+	status.SecretName, status.RefreshCount, status.User, status.Authorization = "", 0, nil, webflow.Authorization(s)
 	status.AccessTokenExpirationTime, status.RefreshTokenExpirationTime, status.LastRefreshTime = nil, nil, nil
 	status.WebLogin = webflow.Report(s)
 	state := s.Stored()
@@ -115,9 +116,8 @@ func describePair(status *v1alpha1.GitHubUserTokenStatus, s *scope.Scope, offere
 		status.User = &v1alpha1.User{Login: user.Login, ID: user.ID}
 	}
 	if device := offered; device != nil && fits(device.UserCode, maxUserCode) && fits(device.VerificationURI, maxPage) && timeOf(device.ExpiresAt) != nil {
-		status.Authorization = &v1alpha1.Authorization{
-			UserCode: device.UserCode, VerificationURI: device.VerificationURI, ExpirationTime: *timeOf(device.ExpiresAt),
-		}
+		status.Authorization = cmp.Or(status.Authorization, &v1alpha1.Authorization{})
+		status.Authorization.UserCode, status.Authorization.VerificationURI, status.Authorization.ExpirationTime = device.UserCode, device.VerificationURI, *timeOf(device.ExpiresAt)
 	}
 	if !state.HasToken() {
 		return

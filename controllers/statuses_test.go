@@ -143,6 +143,15 @@ var stages = []struct {
 		offerPage(s)
 		s.Pair.State.Web = s.Pair.State.Web.With(v1alpha1.WebLoginLost, "")
 	}, loginInABrowser, nil},
+	{"new-login-link", func(s *scope.Scope) { withoutLogin(s); offerLink(s) }, loginInABrowser, nil},
+	{"new-login-link-and-code", func(s *scope.Scope) { withoutLogin(s); offerCode(s); offerLink(s) }, login, nil},
+	{"new-login-link-not-allowed", func(s *scope.Scope) {
+		withoutLogin(s)
+		offerLink(s)
+		s.Link = scope.Link{Without: scope.App{LoginPage: &scope.Accounts{}}.ForbidsLoginPage(s.Token)}
+	}, loginInABrowser, nil},
+	{"new-login-link-used", func(s *scope.Scope) { withoutLogin(s); offerPage(s); useLink(s) }, loginInABrowser, nil},
+	{"ready-rejected-login-link", func(s *scope.Scope) { offerLink(s); condemn(s, v1alpha1.ReasonRefreshTokenRejected) }, loginInABrowser, nil},
 	{"new-device-flow-disabled", func(s *scope.Scope) { withoutLogin(s) }, login, nil},
 	{"new-host-not-allowed", withoutPair, meeting(problem.Problem{
 		Reason: v1alpha1.ReasonHostNotAllowed, Message: "The host is not allowed.", Stalled: true,
@@ -199,6 +208,24 @@ func offerPage(s *scope.Scope) {
 	s.Input.Web.Request = s.Web.Asked
 }
 
+// offerLink offers a link of the login page, beside other ways to log in.
+func offerLink(s *scope.Scope) {
+	if s.Token.Spec.Login == nil || s.Pair.State.Device == nil {
+		s.Token.Spec.Login = &v1alpha1.Login{}
+	}
+	s.Token.Spec.Login.Methods = append(s.Token.Spec.Login.Methods, v1alpha1.LoginMethodWebFlow)
+	s.Token.Spec.User = &v1alpha1.UserSelector{Login: "octocat"}
+	s.Link = scope.Link{URL: "https://login.example.com/login/team-a/octocat?ticket=" + strings.Repeat("x", 43), ExpiresAt: s.Now.Add(24 * time.Hour)}
+}
+
+// useLink has the page ask for the login that waits, and another link be offered.
+func useLink(s *scope.Scope) {
+	offerLink(s)
+	s.Web.Asked = weblogin.Request{ID: "p-" + strings.Repeat("0", 40), Callback: "https://login.example.com/callback"}
+	s.Pair.State.Web.Request, s.Pair.State.Web.Callback = s.Web.Asked.ID, s.Web.Asked.Callback
+	s.Input.Web.Request = s.Web.Asked
+}
+
 // loginInABrowser is what is in the way of a resource that has nothing but the web flow.
 func loginInABrowser(s *scope.Scope) lifecycle.Result {
 	decision := rules.Decide(s.Input)
@@ -243,7 +270,7 @@ func login(s *scope.Scope) lifecycle.Result {
 		works[0]()
 		step = flow.Advance(logr.Discard(), s, decision, explain.Decision(s, decision))
 	}
-	return lifecycle.Result{Problem: step.Problem, Offered: step.Offered}
+	return lifecycle.Result{Problem: webflow.Explain(s, step.Problem), Offered: step.Offered}
 }
 
 // outputStage is what stands in the way of an output when the API server answers to its creation with an error.

@@ -22,7 +22,7 @@ const webCallback = "http://127.0.0.1:8976/callback"
 // withWeb is a world whose App has a callback URL, and people who agree at once.
 func withWeb(t *testing.T, options worldOptions) *world {
 	t.Helper()
-	options.app.CallbackURLs, options.app.AutoApprove, options.app.ReplayEndsTokens = []string{webCallback}, true, true
+	options.app.CallbackURLs, options.app.AutoApprove, options.app.ReplayEndsTokens = []string{webCallback, pageCallback}, true, true
 	return newWorld(t, options)
 }
 
@@ -80,7 +80,7 @@ func (w *world) browse(login *v1alpha1.WebLogin) string {
 	w.must(err)
 	back, err := url.Parse(response.Header.Get("Location"))
 	w.must(err)
-	if !strings.HasPrefix(back.String(), webCallback) || back.Query().Get("state") != page.Query().Get("state") || back.Query().Get("code") == "" {
+	if !strings.HasPrefix(back.String(), page.Query().Get("redirect_uri")+"?") || back.Query().Get("state") != page.Query().Get("state") || back.Query().Get("code") == "" {
 		w.t.Fatalf("the browser was sent to %s with status %d", back.Host+back.Path, response.StatusCode)
 	}
 	return back.Query().Get("code")

@@ -42,3 +42,4 @@ bring watched config/namespaced/watched/role_binding.yaml
 bring walls $(of config/components/walls)
 bring shard-wall $(of config/components/shard-wall)
 bring user-warning $(of config/components/user-warning)
+bring login-page $(of config/components/login-page)

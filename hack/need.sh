@@ -31,6 +31,7 @@ go) ;;
 browser)
 	command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null ||
 		lack "Chromium is missing (Debian: apt-get install --no-install-recommends chromium)"
+	need npm npm # for the accessibility checks
 	;;
 prometheus)
 	command -v promtool >/dev/null && command -v prometheus >/dev/null ||

@@ -58,13 +58,62 @@ type ClusterGitHubAppSpec struct {
 	// +kubebuilder:default:={"from":"None"}
 	AllowedNamespaces AllowedNamespaces `json:"allowedNamespaces,omitzero"`
 
-	// inlineUse says whether allowedNamespaces and policy also bind those who name the App by its host and client ID,
+	// loginPage says what may be done with the App by the operator's login page. By default nothing: its links are for
+	// whoever may use them, and an App of many teams is known to many people.
+	// +optional
+	LoginPage LoginPage `json:"loginPage,omitzero"`
+
+	// inlineUse says whether allowedNamespaces, policy and loginPage also bind those who name the App by its host and client ID,
 	// which are no secrets, or by a GitHubApp of their own: Restricted or Unrestricted. By default Restricted.
 	// Unrestricted is for the time in which namespaces that have their own copy of the client secret move over.
 	// +optional
 	// +kubebuilder:default=Restricted
 	InlineUse InlineUse `json:"inlineUse,omitempty"`
 }
+
+// LoginPage is what may be done with an App by the operator's login page.
+type LoginPage struct {
+	// allowedAccounts are the accounts that namespaces may ask to log in by a link: those of spec.user, which has to be set
+	// for that. By default none. Where several entries select a namespace it may ask for the accounts of each.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=32
+	AllowedAccounts []AllowedAccounts `json:"allowedAccounts,omitempty"`
+}
+
+// AllowedAccounts are accounts that namespaces may ask to log in.
+//
+// +kubebuilder:validation:XValidation:rule="has(self.logins) || has(self.ids)",message="say which accounts, by logins or by ids"
+type AllowedAccounts struct {
+	// namespaces are those that may ask for them, of those that may use the App. By default all.
+	// +optional
+	// +kubebuilder:default:={"from":"All"}
+	Namespaces AllowedNamespaces `json:"namespaces,omitzero"`
+
+	// logins are those that spec.user.login may name. Upper and lower case are the same. A * at the beginning, at the end, or
+	// alone stands for any characters: *_octocorp are the managed users of an enterprise, and * is every account.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=64
+	Logins []LoginPattern `json:"logins,omitempty"`
+
+	// ids are those that spec.user.id may name.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=64
+	// +kubebuilder:validation:items:Minimum=1
+	IDs []int64 `json:"ids,omitempty"`
+}
+
+// LoginPattern is the login of an account, or with a * of several.
+//
+// +kubebuilder:validation:MinLength=1
+// +kubebuilder:validation:MaxLength=100
+// +kubebuilder:validation:XValidation:rule="self == '*' || self.matches('^[*]?[A-Za-z0-9_-]+[*]?$')",message="must be a GitHub login, with a * at most at its beginning and at its end: octocat, *_octocorp, or * for all"
+type LoginPattern = string
 
 // InlineUse says whether a ClusterGitHubApp binds those who do not refer to it.
 //

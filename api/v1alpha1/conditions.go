@@ -57,8 +57,8 @@ const (
 	ReasonTokenExpired = "TokenExpired"
 	// ReasonSuspended: spec.suspend stops the exchange that would be needed.
 	ReasonSuspended = "Suspended"
-	// ReasonAuthorizationPending: a person has to enter status.authorization.userCode at GitHub, or to open
-	// status.webLogin.authorizeURL.
+	// ReasonAuthorizationPending: a person has to enter status.authorization.userCode at GitHub, to open
+	// status.authorization.loginURL, or to go on in the browser with a login of status.webLogin.
 	ReasonAuthorizationPending = "AuthorizationPending"
 )
 

@@ -6,7 +6,7 @@ import "slices"
 type Login struct {
 	// methods are the ways in which it can be done. DeviceFlow: by a code that a person enters at GitHub; the App must have
 	// the device flow enabled. WebFlow: by a page of GitHub that the annotation githubusertoken.dev/web-login-requested asks
-	// for; the App must have a client secret, and the callback URL.
+	// for, or the operator's login page where there is one; the App must have a client secret, and the callback URL.
 	// +required
 	// +listType=set
 	// +kubebuilder:validation:MinItems=1
@@ -28,7 +28,8 @@ const (
 	// LoginMethodDeviceFlow shows a code in status.authorization, which a person enters at GitHub.
 	LoginMethodDeviceFlow LoginMethod = "DeviceFlow"
 	// LoginMethodWebFlow shows a page of GitHub in status.webLogin, for whoever asks for it with the annotation
-	// web-login-requested, and redeems the code that comes of it.
+	// web-login-requested, and redeems the code that comes of it. Where the operator has a login page, and spec.user names the
+	// account, it shows a link of that in status.authorization.
 	LoginMethodWebFlow LoginMethod = "WebFlow"
 )
 

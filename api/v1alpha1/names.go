@@ -21,6 +21,13 @@ const (
 	// operator's login page. Each value is honoured once, and another one, or none, ends an attempt that still waits for
 	// its code. status.webLogin has the page to be opened, and then what came of it.
 	AnnotationWebLoginRequested = "githubusertoken.dev/web-login-requested"
+
+	// AnnotationRequestedBy says who wants the token. The login page shows it to the person who is asked to log in, as what
+	// somebody claims: whoever may edit the resource may write anything. The operator does not look at it.
+	AnnotationRequestedBy = "githubusertoken.dev/requested-by"
+
+	// AnnotationPurpose says what the token is for, in a sentence. The login page shows it, as what somebody claims.
+	AnnotationPurpose = "githubusertoken.dev/purpose"
 )
 
 // Annotations that the operator sets on workloads, when spec.handoff asks for it. Their value is the

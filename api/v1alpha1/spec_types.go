@@ -28,7 +28,7 @@ type GitHubUserTokenSpec struct {
 	RefreshTokenRef *RefreshTokenReference `json:"refreshTokenRef,omitempty"`
 
 	// login lets a person authorize from the cluster, whenever there is no usable refresh token: status.authorization
-	// shows what to do at GitHub.
+	// shows what to do.
 	// +optional
 	Login *Login `json:"login,omitempty"`
 

@@ -55,7 +55,8 @@ type GitHubUserTokenStatus struct {
 	// +optional
 	User *User `json:"user,omitempty"`
 
-	// authorization is what a person has to do at GitHub, while the device flow waits for it.
+	// authorization is what a person has to do, while a login is waited for: the code of the device flow to enter at GitHub, the
+	// link of the login page to open, or either of the two.
 	// +optional
 	Authorization *Authorization `json:"authorization,omitempty"`
 
@@ -78,21 +79,34 @@ type User struct {
 	ID int64 `json:"id,omitempty"`
 }
 
-// Authorization is a device authorization that waits for a person.
+// Authorization is what a person can do to log in: enter a code at GitHub, or open a link of the login page. What is not offered
+// is absent.
 type Authorization struct {
 	// userCode is the code to enter.
-	// +required
+	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=256
 	UserCode string `json:"userCode,omitempty"`
 
 	// verificationURI is the page where it is entered.
-	// +required
+	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=2048
 	VerificationURI string `json:"verificationURI,omitempty"`
 
 	// expirationTime is when the code expires. A fresh one follows, for a bounded time.
-	// +required
+	// +optional
 	ExpirationTime metav1.Time `json:"expirationTime,omitzero"`
+
+	// loginURL is a link of the operator's login page, for the account of spec.user. It is good for one login: whoever opens
+	// it is shown what they are asked for, and nothing has happened before they agree. Another one follows when it was used,
+	// or has expired.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=2048
+	LoginURL string `json:"loginURL,omitempty"`
+
+	// loginURLExpirationTime is when the link expires.
+	// +optional
+	LoginURLExpirationTime *metav1.Time `json:"loginURLExpirationTime,omitempty"`
 }

@@ -95,7 +95,12 @@ func (r *Resolver) Admits(ctx context.Context, app *v1alpha1.ClusterGitHubApp, t
 
 // Allows reports whether the resources of a namespace may use a ClusterGitHubApp.
 func (r *Resolver) Allows(ctx context.Context, app *v1alpha1.ClusterGitHubApp, namespace string) (bool, error) {
-	switch allowed := app.Spec.AllowedNamespaces; allowed.From {
+	return r.selects(ctx, app.Spec.AllowedNamespaces, namespace)
+}
+
+// selects reports whether a namespace is among those that are meant.
+func (r *Resolver) selects(ctx context.Context, allowed v1alpha1.AllowedNamespaces, namespace string) (bool, error) {
+	switch allowed.From {
 	case v1alpha1.NamespacesAll:
 		return true, nil
 	case v1alpha1.NamespacesSelector:
@@ -173,6 +178,9 @@ func (r *Resolver) clusterApp(ctx context.Context, token *v1alpha1.GitHubUserTok
 	}
 	app := appOf(token, &found.Spec.GitHubAppSpec, r.options.SecretNamespace)
 	app.Veiled, app.Policies = true, []*v1alpha1.AppPolicy{&found.Spec.Policy}
+	if err := r.grant(ctx, token, found, &app); err != nil {
+		return scope.App{}, err
+	}
 	switch app.Problem = violation(token, &found.Spec.Policy, app.Host); {
 	case app.Problem != nil:
 	case app.Secret != nil && r.options.SecretNamespace == "":
@@ -208,16 +216,20 @@ func (r *Resolver) bound(ctx context.Context, token *v1alpha1.GitHubUserToken, a
 		}
 		policy := &offered[i].Spec.Policy
 		p := violation(token, policy, app.Host)
-		if p == nil {
-			app.Policies = []*v1alpha1.AppPolicy{policy}
-			return app, nil
-		}
-		if violated == nil {
+		switch {
+		case p != nil && violated == nil:
 			violated, policies = p, []*v1alpha1.AppPolicy{policy}
+		case p == nil:
+			if app.Policies == nil {
+				app.Policies = []*v1alpha1.AppPolicy{policy}
+			}
+			if err := r.grant(ctx, token, &offered[i], &app); err != nil {
+				return scope.App{}, err
+			}
 		}
 	}
 	switch {
-	case !restricted:
+	case !restricted, app.Policies != nil:
 		return app, nil
 	case violated != nil:
 		app.Problem, app.Policies = violated, policies

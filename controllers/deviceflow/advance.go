@@ -28,26 +28,30 @@ const (
 // that method in spec.login, or when no login is needed, it does nothing and Step.Problem is what stands in the way
 // otherwise. decision is Decide's, and blocked is the problem that it names; nil when it names none.
 func (f *Flow) Advance(log logr.Logger, s *scope.Scope, decision rotation.Decision, blocked *problem.Problem) Step {
-	why := loginNeeded(s, decision, blocked)
+	why, byCode := loginNeeded(s, decision, blocked), s.Token.Spec.HasLoginMethod(v1alpha1.LoginMethodDeviceFlow)
 	switch {
 	case why == nil:
 		if blocked == nil && decision.Action == rotation.ActionNone {
 			f.notes.Drop(s.Token.UID) // All is well.
 		}
 		return Step{Problem: blocked}
-	case !s.Token.Spec.HasLoginMethod(v1alpha1.LoginMethodDeviceFlow):
+	case !byCode && !s.Token.Spec.HasLoginMethod(v1alpha1.LoginMethodWebFlow):
 		f.notes.Drop(s.Token.UID)
 		return Step{Problem: why.without, RequeueAt: why.until}
 	case s.Now.Before(why.from):
 		f.notes.Drop(s.Token.UID)
 		return Step{Problem: why.without, RequeueAt: why.from}
+	case !byCode:
+		f.notes.Drop(s.Token.UID)
+		return Step{Problem: why.without, RequeueAt: why.until, Needed: true}
 	}
 	if f.options.CheckApp != nil {
 		if refused := f.options.CheckApp(s.App); refused != nil {
-			return Step{Problem: refused}
+			return Step{Problem: refused, Needed: true}
 		}
 	}
 	step := f.advance(log, s, why)
+	step.Needed = true
 	if step.RequeueAt.IsZero() && !step.Started {
 		step.RequeueAt = why.until
 	}

@@ -90,6 +90,8 @@ type Step struct {
 	Problem *problem.Problem
 	// Offered is the code that a person can enter now; nil when there is none.
 	Offered *rotation.DeviceAuthorization
+	// Needed reports that a person has to log in now, by whichever method.
+	Needed bool
 	// Started reports that work was started. Its end has the resource reconciled, so there is nothing to show yet.
 	Started bool
 	// RequeueAt is when to call Advance again; zero when only a change, or the limiter, can make a difference.

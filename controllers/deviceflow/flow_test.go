@@ -502,6 +502,46 @@ func TestDeviceFlowOffersACodeBeforeATokenEndsForGood(t *testing.T) {
 	}
 }
 
+// Whichever method there is, it is said when a person has to log in: other methods have nothing else to go by.
+func TestDeviceFlowSaysWhenALoginIsNeededByWhicheverMethod(t *testing.T) {
+	methods := func(methods ...v1alpha1.LoginMethod) *v1alpha1.Login { return &v1alpha1.Login{Methods: methods} }
+	endsForGood := func(s *scope.Scope) { s.Pair.State.RefreshToken = "" }
+	for name, c := range map[string]struct {
+		login  *v1alpha1.Login
+		state  func(*scope.Scope)
+		change func(*world)
+		at     time.Duration
+		needed bool
+		// requeue is when it is looked at next.
+		requeue time.Duration
+	}{
+		"nobody has logged in":             {login: methods(v1alpha1.LoginMethodWebFlow), state: nobodyLoggedIn, needed: true},
+		"beside a code that may be asked":  {login: methods(v1alpha1.LoginMethodWebFlow, v1alpha1.LoginMethodDeviceFlow), state: nobodyLoggedIn, needed: true},
+		"the App may not be used":          {login: methods(v1alpha1.LoginMethodDeviceFlow), state: nobodyLoggedIn, change: func(w *world) { w.refused = &problem.Problem{} }, needed: true},
+		"all is well":                      {login: methods(v1alpha1.LoginMethodWebFlow), state: func(*scope.Scope) {}},
+		"long before a token ends":         {login: methods(v1alpha1.LoginMethodWebFlow), state: endsForGood, requeue: 5 * time.Hour},
+		"when that would be refreshed":     {login: methods(v1alpha1.LoginMethodWebFlow), state: endsForGood, at: 5 * time.Hour, needed: true, requeue: 7 * time.Hour},
+		"when it has ended":                {login: methods(v1alpha1.LoginMethodWebFlow), state: endsForGood, at: 7 * time.Hour, needed: true},
+		"nobody can log in, before it has": {state: endsForGood, at: 5 * time.Hour, requeue: 7 * time.Hour},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, c.state)
+			w.scope.Token.Spec.Login = c.login
+			if c.change != nil {
+				c.change(w)
+			}
+			w.Mono += c.at
+			step := w.reconcile()
+			if step.Needed != c.needed && !step.Started {
+				t.Errorf("it is needed: %t", step.Needed)
+			}
+			if want := epoch.Add(c.requeue); c.requeue == 0 && !step.RequeueAt.IsZero() || c.requeue != 0 && !step.RequeueAt.Equal(want) {
+				t.Errorf("it is looked at again at %s, want %s", step.RequeueAt, want)
+			}
+		})
+	}
+}
+
 func ask(w *world, value string) {
 	w.scope.Token.Annotations = map[string]string{v1alpha1.AnnotationRefreshRequestedAt: value}
 }

@@ -83,6 +83,7 @@ func (c *Controller) rest(ctx context.Context, s *scope.Scope, decision rotation
 		return result
 	}
 	step := c.device.Advance(logr.FromContextOrDiscard(ctx), s, decision, p)
+	s.Link = c.logins.Link(s, step.Needed)
 	result := blocked(webflow.Explain(s, step.Problem))
 	result.Offered, result.RequeueAt = step.Offered, backoff.Earliest(result.RequeueAt, step.RequeueAt)
 	if step.Started {

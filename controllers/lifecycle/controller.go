@@ -43,6 +43,7 @@ type Controller struct {
 	prover    *prover
 	exchanges *exchanges
 	device    *deviceflow.Flow
+	logins    *webflow.Logins
 	replays   *replay.Replayer
 	checks    *tokencheck.Checks
 	ownership *seeds.Ownership

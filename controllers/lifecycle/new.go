@@ -81,7 +81,7 @@ func New(options Options) *Controller {
 	logins := webflow.New(webflow.Options{
 		Offers: offers, Verifiers: options.API, Pairs: rotator.Store,
 		ReadCode: reader.ReadOnce, CheckApp: func(app scope.App) *problem.Problem { return apps.Check(options.GitHub, app) },
-		Clock: options.Clock, Random: options.Random,
+		Clock: options.Clock, Random: options.Random, Page: options.LoginPage, Memory: options.Memory,
 	})
 	exchanges := &exchanges{
 		logins: logins,
@@ -90,8 +90,8 @@ func New(options Options) *Controller {
 	}
 	codes := leftovers.Codes{Cache: options.Cache, API: options.API}
 	return &Controller{
-		codes: codes,
-		api:   options.API, reporter: options.Reporter, runner: options.Runner, wake: options.Wake, notes: notes,
+		codes: codes, logins: logins,
+		api: options.API, reporter: options.Reporter, runner: options.Runner, wake: options.Wake, notes: notes,
 		seeds: reader, registry: known, observer: observer, exchanges: exchanges, replays: replays, checks: checks, ownership: ownership,
 		pairs: &pairActions{
 			rotator: rotator, resources: options.API, seeds: reader, notes: notes, logins: logins, isOutput: options.Reporter.IsOutput,

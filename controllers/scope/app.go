@@ -23,6 +23,9 @@ type App struct {
 	Problem *problem.Problem
 	// Policies are what its administrators let resources ask for: what one of them forbids is forbidden. They are read only.
 	Policies []*v1alpha1.AppPolicy
+	// LoginPage are the accounts that may be asked to log in by the login page; nil where every account may be, as nobody else
+	// offers the App.
+	LoginPage *Accounts
 	// Refused reports that the resource may not use the App, if there is one: whatever was derived from its pair is removed.
 	Refused bool
 	// Veiled reports that whoever made the resource is not to learn what is wrong with the App: it belongs to somebody else.

@@ -30,6 +30,8 @@ type Scope struct {
 	Seed Seed
 	// Web is what somebody asks for of logins by the web flow.
 	Web WebLogin
+	// Link is the link of the login page that a person is offered.
+	Link Link
 	// Failure is why the last exchange brought nothing; nil when it did, or when somebody has changed something
 	// since that may have mended it.
 	Failure *problem.Problem
@@ -87,6 +89,16 @@ type WebLogin struct {
 	Asked weblogin.Request
 	// Refused is why no attempt is begun for it, in sentences; empty when one may be.
 	Refused string
+}
+
+// Link is a link of the login page; zero when none is offered, and none would be expected.
+type Link struct {
+	// URL is the link; empty when there is none.
+	URL string
+	// ExpiresAt is when another one takes its place.
+	ExpiresAt time.Time
+	// Without is why there is none, in sentences.
+	Without string
 }
 
 // Stored is the state of the pair, when there is one and it is the resource's own; nil otherwise.

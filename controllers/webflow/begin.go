@@ -13,6 +13,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 	"github.com/githubusertoken/github-user-token-operator/internal/github"
+	"github.com/githubusertoken/github-user-token-operator/internal/memory"
 	"github.com/githubusertoken/github-user-token-operator/internal/metapatch"
 	"github.com/githubusertoken/github-user-token-operator/internal/problem"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
@@ -37,19 +38,26 @@ type Options struct {
 	// CheckApp is why nothing may be asked of GitHub for an App; nil when it may.
 	CheckApp func(app scope.App) *problem.Problem
 	Clock    rotation.Clock
+	// Page is the base URL of the login page; empty when there is none.
+	Page string
+	// Memory is where the links of the login page are remembered.
+	Memory *memory.Store
 	// Random makes a text of letters and digits that nobody can guess, of 128 bits at least. May be nil: crypto/rand.Text.
 	Random func() string
 }
 
-// Logins begins attempts, and prepares the redemption of their codes.
-type Logins struct{ options Options }
+// Logins begins attempts, prepares the redemption of their codes, and makes links of the login page.
+type Logins struct {
+	options Options
+	links   memory.Slot[link]
+}
 
 // New makes Logins.
 func New(options Options) *Logins {
 	if options.Random == nil {
 		options.Random = rand.Text
 	}
-	return &Logins{options}
+	return &Logins{options, memory.NewSlot[link](options.Memory)}
 }
 
 // Begin begins the attempt that is asked for. It returns the pair Secret as it is stored with it, or what stands in the way.

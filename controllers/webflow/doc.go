@@ -6,6 +6,7 @@
 // the browser back with, and puts it into a Secret: the code of the attempt that waits is redeemed like a refresh token is
 // exchanged, with fence, outbox and commit; see internal/rotation. So the client secret and the verifier stay in the cluster.
 //
-// Attempts follow one another, one at a time. Nothing is offered that nobody asks for. The package knows no Kubernetes
-// client.
+// Attempts follow one another, one at a time, and none is begun that nobody asks for. Where the operator has a login page
+// (internal/loginpage, a process of its own), a resource that needs a login offers a link of it, for the accounts that its App
+// allows; whoever follows it has the page ask. The package knows no Kubernetes client.
 package webflow

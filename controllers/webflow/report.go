@@ -110,11 +110,12 @@ func waiting(s *scope.Scope) string {
 	if s.Input.Web.HasCode {
 		return "The code is about to be redeemed."
 	}
+	if isOfPage(s.Web.Asked) {
+		return "Somebody has opened the link of the login page, and is logging in at GitHub."
+	}
 	as := ""
-	if pin := s.Token.Spec.User; pin != nil && pin.Login != "" {
-		as = " as " + pin.Login
-	} else if pin != nil {
-		as = fmt.Sprintf(" as the account with the id %d", pin.ID)
+	if pin := s.Token.Spec.User; pin != nil {
+		as = " as " + scope.Account(pin)
 	}
 	return "Open the page of authorizeURL in a browser, sign in" + as + ", and authorize the App."
 }
@@ -132,17 +133,39 @@ func LookAt(s *scope.Scope) time.Time {
 			at = backoff.Earliest(at, s.Failure.RetryAt)
 		}
 	}
-	return at
+	return backoff.Earliest(at, s.Link.ExpiresAt)
 }
 
-// Explain adds to the problem of a resource that waits for a person what became of the login by the web flow: while one
-// waits, that is what is to be done.
+// Explain adds to the problem of a resource that waits for a person what became of the login by the web flow, and the link of
+// the login page: while a login waits, that is what is to be done.
 func Explain(s *scope.Scope, p *problem.Problem) *problem.Problem {
-	attempt := attemptOf(s)
-	if p == nil || !p.Unauthorized || attempt == nil {
+	if p == nil || !p.Unauthorized {
 		return p
 	}
-	told, also := *p, " "+p.Message
+	told := *p
+	if attempt := attemptOf(s); attempt != nil {
+		explainAttempt(s, attempt, &told)
+	}
+	explainLink(s, &told)
+	return &told
+}
+
+// explainLink tells of the link that is offered, or why none is. Before there was ever a token it is what is waited for; later the
+// reason for which a person is needed says more.
+func explainLink(s *scope.Scope, told *problem.Problem) {
+	switch state := s.Stored(); {
+	case s.Link.Without != "":
+		told.Message += " There is no link of the login page. " + s.Link.Without
+	case s.Link.URL != "":
+		told.Message = words.WithLink(told.Message, scope.Account(s.Token.Spec.User))
+		if told.Reason == v1alpha1.ReasonRefreshTokenMissing && (state == nil || !state.HasToken()) {
+			told.Reason, told.Stalled = v1alpha1.ReasonAuthorizationPending, false
+		}
+	}
+}
+
+func explainAttempt(s *scope.Scope, attempt *weblogin.Attempt, told *problem.Problem) {
+	p, also := *told, " "+told.Message
 	if spec := &s.Token.Spec; p.Reason == v1alpha1.ReasonRefreshTokenMissing && spec.RefreshTokenRef == nil && !spec.HasLoginMethod(v1alpha1.LoginMethodDeviceFlow) {
 		also = "" // There is no other way to log in.
 	}
@@ -150,6 +173,9 @@ func Explain(s *scope.Scope, p *problem.Problem) *problem.Problem {
 	case "":
 		told.Reason, told.Stalled = v1alpha1.ReasonAuthorizationPending, false
 		told.Message = fmt.Sprintf("Open the page of status.webLogin.authorizeURL in a browser and authorize the App before %s.", words.Time(attempt.ExpiresAt)) + also
+		if isOfPage(s.Web.Asked) {
+			told.Message = fmt.Sprintf("Somebody has opened the link of the login page, and has until %s to log in at GitHub.", words.Time(attempt.ExpiresAt)) + also
+		}
 	case v1alpha1.WebLoginLost, v1alpha1.WebLoginRejected, v1alpha1.WebLoginExpired, v1alpha1.WebLoginWrongUser:
 		told.Message = said(result, attempt.Why) + also
 		if reason := reasons[result]; p.Reason == v1alpha1.ReasonRefreshTokenMissing {
@@ -157,7 +183,6 @@ func Explain(s *scope.Scope, p *problem.Problem) *problem.Problem {
 		}
 	case v1alpha1.WebLoginSucceeded, v1alpha1.WebLoginRefused, v1alpha1.WebLoginSuperseded:
 	}
-	return &told
 }
 
 // reasons are those of Authorized=False where there is nothing else to tell.

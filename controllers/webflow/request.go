@@ -13,8 +13,12 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation/weblogin"
 )
 
-// maxRequest is how long the annotation may be. The cache keeps no more of it.
-const maxRequest = 255
+const (
+	// maxRequest is how long the annotation may be. The cache keeps no more of it.
+	maxRequest = 255
+	// maxPage is how long the base URL of the login page may be, so that a request with a callback below it finds room there.
+	maxPage = 190
+)
 
 // loopback is the only host of a callback URL beside the login page. Of GitHub's two spellings it is the one that a browser
 // resolves nowhere else.
@@ -48,10 +52,17 @@ func RequestOf(token *v1alpha1.GitHubUserToken, app scope.App, page string) scop
 	case !token.Spec.HasLoginMethod(v1alpha1.LoginMethodWebFlow):
 		asked.Refused = "spec.login.methods does not have WebFlow. Add it, or log in in another way."
 	case app.Problem == nil && app.IsKnown() && app.Secret == nil:
-		asked.Refused = "The App has no client secret, without which GitHub redeems no code. Add it, or log in in another way."
+		asked.Refused = noClientSecret + " Add it, or log in in another way."
+	case app.Problem == nil && isOfPage(asked.Asked):
+		asked.Refused = app.ForbidsLoginPage(token)
 	}
 	return asked
 }
+
+const noClientSecret = "The App has no client secret, without which GitHub redeems no code."
+
+// isOfPage reports whether a request that is not refused is one of the login page's: nobody else has a callback by https.
+func isOfPage(asked weblogin.Request) bool { return strings.HasPrefix(asked.Callback, "https://") }
 
 // malformedID stands in the place of an ID that is none.
 const malformedID = "malformed"
@@ -81,6 +92,8 @@ func CheckPage(page string) error {
 		return nil
 	case err != nil || u.Host == "" || u.Scheme != "https" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || u.String() != page:
 		return fmt.Errorf("%q must be https://HOST or https://HOST/PATH, without a query", page)
+	case len(page) > maxPage:
+		return fmt.Errorf("%q is longer than %d characters", page, maxPage)
 	case u.Path != "" && path.Clean(u.Path) != strings.TrimSuffix(u.Path, "/"):
 		return fmt.Errorf("%q must have a plain path", page)
 	default:

@@ -14,6 +14,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 	"github.com/githubusertoken/github-user-token-operator/internal/github"
+	"github.com/githubusertoken/github-user-token-operator/internal/memory"
 	"github.com/githubusertoken/github-user-token-operator/internal/problem"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation/rules"
@@ -83,6 +84,7 @@ func (p *parts) logins() *Logins {
 			code, found := p.codes[name.Namespace+"/"+name.Name+"/"+key]
 			return code, found, p.err
 		},
+		Memory: memory.NewStore(),
 		Random: func() string {
 			p.randoms++
 			return strings.Repeat("A", 25) + strconv.Itoa(p.randoms)

@@ -49,12 +49,28 @@ func Barred(err error) string {
 // Verdict is the sentence for a reason of Authorized=False; empty for other reasons.
 func Verdict(reason string) string { return verdicts[reason] }
 
+const (
+	orInBrowser   = " Or log in with a browser: see the annotation " + v1alpha1.AnnotationWebLoginRequested + "."
+	onlyInBrowser = "Log in with a browser: set the annotation " + v1alpha1.AnnotationWebLoginRequested + ", and open the page of status.webLogin."
+)
+
+// WithLink is a message of what a person has to do where there is a link of the login page, which takes the place of the annotation.
+// The link itself is not told: whoever has it may log in by it.
+func WithLink(message, account string) string {
+	link := "pen the link of status.authorization.loginURL in a browser, and log in as " + account + "."
+	if before, after, found := strings.Cut(message, onlyInBrowser); found {
+		return before + "O" + link + after
+	}
+	before, after, _ := strings.Cut(message, orInBrowser)
+	return before + " Or o" + link + after
+}
+
 // WhatToDo ends the message of every condition that needs a person.
 func WhatToDo(token *v1alpha1.GitHubUserToken) string {
 	ref, byCode := token.Spec.RefreshTokenRef, token.Spec.HasLoginMethod(v1alpha1.LoginMethodDeviceFlow)
 	inBrowser := ""
 	if token.Spec.HasLoginMethod(v1alpha1.LoginMethodWebFlow) {
-		inBrowser = " Or log in with a browser: see the annotation " + v1alpha1.AnnotationWebLoginRequested + "."
+		inBrowser = orInBrowser
 	}
 	switch {
 	case ref != nil && !byCode:
@@ -62,7 +78,7 @@ func WhatToDo(token *v1alpha1.GitHubUserToken) string {
 	case ref != nil:
 		return fmt.Sprintf("Enter the code of status.authorization at GitHub, or put a new refresh token into key %q of Secret %q.", ref.Key, ref.Name) + inBrowser
 	case !byCode && inBrowser != "":
-		return "Log in with a browser: set the annotation " + v1alpha1.AnnotationWebLoginRequested + ", and open the page of status.webLogin."
+		return onlyInBrowser
 	default:
 		return "Enter the code of status.authorization at GitHub; set the annotation " + v1alpha1.AnnotationRefreshRequestedAt + " to ask for a new code." + inBrowser
 	}

@@ -34,12 +34,14 @@ func findBrowser() (string, error) {
 	return "", errors.New("there is no Chromium; on Debian: apt-get install --no-install-recommends chromium")
 }
 
-// startBrowser starts a headless browser for which github.com is the stand-in and there is nothing else but
-// this machine. end ends it.
-func startBrowser(ctx context.Context, path string, gh *stage.GitHub) (browser context.Context, end func(), err error) {
+// startBrowser starts a headless browser for which github.com is the stand-in, login.example.com the login page, and there is nothing
+// else but this machine. end ends it.
+func startBrowser(ctx context.Context, path string, gh *stage.GitHub, page *stage.LoginPage) (browser context.Context, end func(), err error) {
 	var keys []string
-	for _, name := range []string{"github.com", "127.0.0.1"} {
-		key, err := certificateKey(ctx, gh, name)
+	for _, site := range []struct{ name, address, caFile string }{
+		{"github.com", gh.Host(), gh.CAFile()}, {"127.0.0.1", gh.Host(), gh.CAFile()}, {stage.LoginPageHost, page.Address, page.CAFile},
+	} {
+		key, err := certificateKey(ctx, site.address, site.caFile, site.name)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -47,7 +49,7 @@ func startBrowser(ctx context.Context, path string, gh *stage.GitHub) (browser c
 	}
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath(path),
-		chromedp.Flag("host-resolver-rules", "MAP github.com "+gh.Host()+", MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"),
+		chromedp.Flag("host-resolver-rules", "MAP github.com "+gh.Host()+", MAP "+stage.LoginPageHost+" "+page.Address+", MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"),
 		chromedp.Flag("no-proxy-server", true),
 		chromedp.Flag("ignore-certificate-errors-spki-list", strings.Join(keys, ",")),
 	)
@@ -67,19 +69,19 @@ func startBrowser(ctx context.Context, path string, gh *stage.GitHub) (browser c
 	return browser, end, nil
 }
 
-// certificateKey names the key of the stand-in's certificate for a host, once it is verified, so that the
-// browser trusts this one and no other.
-func certificateKey(ctx context.Context, gh *stage.GitHub, name string) (string, error) {
-	ca, err := os.ReadFile(gh.CAFile())
+// certificateKey names the key of a certificate for a host, once it is verified, so that the browser trusts this one and no
+// other.
+func certificateKey(ctx context.Context, address, caFile, name string) (string, error) {
+	ca, err := os.ReadFile(caFile)
 	if err != nil {
 		return "", err
 	}
 	pool := x509.NewCertPool()
 	pool.AppendCertsFromPEM(ca)
 	dialer := tls.Dialer{Config: &tls.Config{RootCAs: pool, ServerName: name, MinVersion: tls.VersionTLS12}}
-	conn, err := dialer.DialContext(ctx, "tcp", gh.Host())
+	conn, err := dialer.DialContext(ctx, "tcp", address)
 	if err != nil {
-		return "", fmt.Errorf("look at the stand-in's certificate: %w", err)
+		return "", fmt.Errorf("look at the certificate of %s: %w", name, err)
 	}
 	defer conn.Close()
 	certificate := conn.(*tls.Conn).ConnectionState().PeerCertificates[0]

@@ -22,6 +22,9 @@ import (
 const (
 	clientID  = "Iv23liBrowser"
 	namespace = "default"
+	// webClientID and clientSecret are those of the App of the web flow.
+	webClientID  = "Iv23liWeb"
+	clientSecret = "0123456789abcdef0123456789abcdef01234567"
 	// startTimeout is how long the programs may take to be built and to start.
 	startTimeout = 10 * time.Minute
 	// patience is how long a test waits for what must come.
@@ -29,7 +32,7 @@ const (
 )
 
 // logins are the accounts: each test has its own, since a revocation ends all that an App has of an account.
-var logins = []string{"monalisa", "hubot", "octocat", "defunkt", "mojombo", "ghes"}
+var logins = []string{"monalisa", "hubot", "octocat", "defunkt", "mojombo", "ghes", "ada", "grace", "edsger", "barbara", "donald"}
 
 var (
 	world   *stage.Stage
@@ -51,18 +54,26 @@ func play(m *testing.M) (code int, err error) {
 	}
 	defer world.Stop()
 	err = world.StartGitHub(ctx, stage.GitHubOptions{
-		Apps: []stage.App{{ClientID: clientID}}, Users: logins,
+		Apps: []stage.App{
+			{ClientID: clientID},
+			{ClientID: webClientID, Secret: credential.NewClientSecret(clientSecret), Callbacks: []string{stage.LoginPageURL + "/callback"}},
+		},
+		Users:               logins,
 		AccessTokenLifetime: 8 * time.Hour, DeviceInterval: time.Second,
 	})
 	if err != nil {
 		return 1, err
 	}
 	// By its own address the stand-in is an Enterprise Server with a private certificate authority.
-	if err := world.StartOperator(ctx, "--allowed-hosts=github.com,"+world.GitHub.Host()); err != nil {
+	if err := world.StartOperator(ctx, "--allowed-hosts=github.com,"+world.GitHub.Host(), "--login-page-url="+stage.LoginPageURL); err != nil {
+		return 1, err
+	}
+	page, err := world.StartLoginPage(ctx)
+	if err != nil {
 		return 1, err
 	}
 	var end func()
-	if browser, end, err = startBrowser(context.Background(), path, world.GitHub); err != nil {
+	if browser, end, err = startBrowser(context.Background(), path, world.GitHub, page); err != nil {
 		return 1, err
 	}
 	defer end()
@@ -95,7 +106,7 @@ func apply(t *testing.T, name string, spec ...string) *resource {
 // applyApp is apply for any App.
 func applyApp(t *testing.T, app, name string, spec ...string) *resource {
 	t.Helper()
-	manifest := fmt.Sprintf(`apiVersion: githubusertoken.dev/v1alpha1
+	applyManifest(t, fmt.Sprintf(`apiVersion: githubusertoken.dev/v1alpha1
 kind: GitHubUserToken
 metadata:
   name: %s
@@ -105,13 +116,17 @@ spec:
   login:
     methods: [DeviceFlow]
 %s
-`, name, namespace, app, strings.Join(spec, "\n"))
-	path := filepath.Join(t.TempDir(), name+".yaml")
+`, name, namespace, app, strings.Join(spec, "\n")))
+	return &resource{t, name}
+}
+
+func applyManifest(t *testing.T, manifest string) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "manifest.yaml")
 	if err := os.WriteFile(path, []byte(manifest), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	kubectl(t, "apply", "-f", path)
-	return &resource{t, name}
 }
 
 func (r *resource) get() *v1alpha1.GitHubUserToken {

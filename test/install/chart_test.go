@@ -128,6 +128,14 @@ func TestChartInstallsWhatKustomizeDoes(t *testing.T) {
 			release:   release{Values: "userWarning: {enabled: true}"},
 			kustomize: kustomization{Resources: []string{"config/default"}, Components: []string{"config/components/user-warning"}},
 		},
+		"the login page": {
+			release:   release{Values: "loginPage: {enabled: true, url: 'https://login.example.com'}"},
+			kustomize: kustomization{Resources: []string{"config/default"}, Components: []string{"config/components/login-page"}},
+		},
+		"the login page of further deployments as well": {
+			release:   release{Values: "{loginPage: {enabled: true, url: 'https://login.example.com'}, sharding: {limitShare: 1/3, shards: [{name: shard1, limitShare: 1/3}, {name: shard2, limitShare: 1/3}], wall: {enabled: true}}}"},
+			kustomize: kustomization{Resources: []string{"config/sharded"}, Components: []string{"config/components/login-page"}},
+		},
 		"Prometheus": {
 			release:   release{Values: "{serviceMonitor: {enabled: true}, prometheusRule: {enabled: true}}"},
 			kustomize: kustomization{Resources: []string{"config/default"}, Components: []string{"config/prometheus"}},
@@ -141,10 +149,10 @@ func TestChartInstallsWhatKustomizeDoes(t *testing.T) {
 			kustomize: kustomization{Resources: []string{"config/default"}, Components: []string{"config/grafana"}},
 		},
 		"everything, elsewhere": {
-			release: release{Name: prefixed, Namespace: "elsewhere", Values: "{handoff: {enabled: true}, githubCA: {configMapName: github-ca}, webhookReceiver: {enabled: true}, networkPolicy: {enabled: true}, serviceMonitor: {enabled: true}, prometheusRule: {enabled: true}, dashboard: {enabled: true}, walls: {enabled: true}, userWarning: {enabled: true}}"},
+			release: release{Name: prefixed, Namespace: "elsewhere", Values: "{handoff: {enabled: true}, githubCA: {configMapName: github-ca}, webhookReceiver: {enabled: true}, networkPolicy: {enabled: true}, serviceMonitor: {enabled: true}, prometheusRule: {enabled: true}, dashboard: {enabled: true}, walls: {enabled: true}, userWarning: {enabled: true}, loginPage: {enabled: true, url: 'https://login.example.com'}}"},
 			kustomize: kustomization{
 				Namespace: "elsewhere", NamePrefix: "other-", Resources: []string{"config/default"},
-				Components: []string{"config/components/handoff", "config/components/github-ca", "config/components/webhook-receiver", "config/network-policy", "config/prometheus", "config/grafana", "config/components/walls", "config/components/user-warning"},
+				Components: []string{"config/components/handoff", "config/components/github-ca", "config/components/webhook-receiver", "config/network-policy", "config/prometheus", "config/grafana", "config/components/walls", "config/components/user-warning", "config/components/login-page"},
 			},
 		},
 		"a few namespaces": {
@@ -291,7 +299,7 @@ func difference(a, b string) string {
 
 // Each reference of a release leads to an object of it, whatever the release is called.
 func TestChartReleaseRefersToItsOwn(t *testing.T) {
-	const all = "{handoff: {enabled: true}, webhookReceiver: {enabled: true, ingress: {enabled: true, host: a.example.com}}, networkPolicy: {enabled: true, egress: {enabled: true}}, walls: {enabled: true}, userWarning: {enabled: true}, serviceMonitor: {enabled: true}, prometheusRule: {enabled: true}, dashboard: {enabled: true}, metrics: {certManager: {enabled: true}}"
+	const all = "{handoff: {enabled: true}, webhookReceiver: {enabled: true, ingress: {enabled: true, host: a.example.com}}, networkPolicy: {enabled: true, egress: {enabled: true}}, walls: {enabled: true}, userWarning: {enabled: true}, serviceMonitor: {enabled: true}, prometheusRule: {enabled: true}, dashboard: {enabled: true}, metrics: {certManager: {enabled: true}}, loginPage: {enabled: true, url: 'https://login.example.com', ingress: {enabled: true}}"
 	for name, r := range map[string]release{
 		"a short name":       {Name: "x", Namespace: "elsewhere", Values: all + "}"},
 		"the account's name": {Namespace: "elsewhere", Values: all + ", serviceAccount: {name: mine}}"},
@@ -376,16 +384,28 @@ func TestChartValuesShowInObjects(t *testing.T) {
 		`webhookReceiver: {enabled: true, ingress: {enabled: true, className: nginx, host: a.example.com, path: /hook, pathType: Exact, tls: [{secretName: t}], annotations: {a: b}}}`: "ingressClassName: nginx",
 		`webhookReceiver: {enabled: true, httpRoute: {enabled: true, parentRefs: [{name: gateway}], hostnames: [a.example.com], path: /hook, annotations: {a: b}}}`:                    "kind: HTTPRoute",
 		`requireUser: true`: "- --require-user",
-		`walls: {enabled: true, validationActions: [Warn, Audit]}`:                                    "validationActions:\n  - Warn\n  - Audit",
-		`walls: {enabled: true, breakGlassGroups: [a, "b:c"]}`:                                        "expression: '[''a'', ''b:c'']'",
-		`walls: {enabled: true, deletionPolicies: [Delete, Retain]}`:                                  "deletionPolicies: Delete,Retain",
-		`walls: {enabled: true, includeRefreshToken: false}`:                                          `includeRefreshToken: "false"`,
-		`walls: {enabled: true, hosts: [a, b]}`:                                                       "hosts: a,b",
-		`walls: {enabled: true, clientIDs: [a, b]}`:                                                   "clientIDs: a,b",
-		`sharding: {wall: {enabled: true, groups: [a, "b:c"]}}`:                                       "expression: '[''a'', ''b:c'']'",
-		`sharding: {wall: {enabled: true}, key: example.com/shard}`:                                   "label example.com/shard says",
-		`sharding: {limitShare: 50%, shards: [{name: one, limitShare: 50%}]}`:                         "- --watch-label-selector=sharding.fluxcd.io/key!=one",
-		`sharding: {limitShare: 1/2, shards: [{name: one, limitShare: 50%}], key: example.com/shard}`: "- --watch-label-selector=example.com/shard=one\n        - --github-limit-share=50%",
+		`loginPage: {url: "https://login.example.com/elsewhere"}`:                                                                                                  "- --login-page-url=https://login.example.com/elsewhere",
+		`loginPage: {enabled: true, url: "https://login.example.com/ghut"}`:                                                                                        "- login-page\n        - --base-url=https://login.example.com/ghut\n",
+		`loginPage: {enabled: true, url: "https://a.example.com", replicas: 5}`:                                                                                    "replicas: 5",
+		`loginPage: {enabled: true, url: "https://a.example.com", tls: {secretName: mine}}`:                                                                        "secretName: mine",
+		`loginPage: {enabled: true, url: "https://a.example.com", resources: {limits: {memory: 1Gi}}}`:                                                             "memory: 1Gi",
+		`loginPage: {enabled: true, url: "https://a.example.com", extraArgs: [--zap-log-level=debug]}`:                                                             "- --zap-log-level=debug",
+		`loginPage: {enabled: true, url: "https://a.example.com", service: {type: LoadBalancer}}`:                                                                  "type: LoadBalancer",
+		`loginPage: {enabled: true, url: "https://a.example.com", service: {annotations: {a: b}}}`:                                                                 "a: b",
+		`loginPage: {enabled: true, url: "https://a.example.com:8443/x", ingress: {enabled: true, className: nginx, tls: [{secretName: t}], annotations: {a: b}}}`: "host: a.example.com\n    http:\n      paths:\n      - backend:\n          service:\n            name: github-user-token-operator-login-page\n            port:\n              name: https\n        path: /x\n",
+		`loginPage: {enabled: true, url: "https://a.example.com", networkPolicy: {from: [{podSelector: {}}]}}`:                                                     "podSelector: {}",
+		`loginPage: {enabled: true, url: "https://a.example.com", networkPolicy: {egress: [{ports: [{port: 8443}]}]}}`:                                             "egress:\n  - ports:\n    - port: 8443\n",
+		`{loginPage: {enabled: true, url: "https://a.example.com"}, image: {digest: "sha256:` + strings.Repeat("b", 64) + `"}, replicas: 1}`:                       "name: login-page\n",
+		`walls: {enabled: true, validationActions: [Warn, Audit]}`:                                                                                                 "validationActions:\n  - Warn\n  - Audit",
+		`walls: {enabled: true, breakGlassGroups: [a, "b:c"]}`:                                                                                                     "expression: '[''a'', ''b:c'']'",
+		`walls: {enabled: true, deletionPolicies: [Delete, Retain]}`:                                                                                               "deletionPolicies: Delete,Retain",
+		`walls: {enabled: true, includeRefreshToken: false}`:                                                                                                       `includeRefreshToken: "false"`,
+		`walls: {enabled: true, hosts: [a, b]}`:                                                                                                                    "hosts: a,b",
+		`walls: {enabled: true, clientIDs: [a, b]}`:                                                                                                                "clientIDs: a,b",
+		`sharding: {wall: {enabled: true, groups: [a, "b:c"]}}`:                                                                                                    "expression: '[''a'', ''b:c'']'",
+		`sharding: {wall: {enabled: true}, key: example.com/shard}`:                                                                                                "label example.com/shard says",
+		`sharding: {limitShare: 50%, shards: [{name: one, limitShare: 50%}]}`:                                                                                      "- --watch-label-selector=sharding.fluxcd.io/key!=one",
+		`sharding: {limitShare: 1/2, shards: [{name: one, limitShare: 50%}], key: example.com/shard}`:                                                              "- --watch-label-selector=example.com/shard=one\n        - --github-limit-share=50%",
 		`crds: {keep: true}`: "helm.sh/resource-policy: keep",
 	} {
 		t.Run(values, func(t *testing.T) {
@@ -399,18 +419,22 @@ func TestChartValuesShowInObjects(t *testing.T) {
 		})
 	}
 	for values, unwanted := range map[string]string{
-		`crds: {enabled: false}`:                      "kind: CustomResourceDefinition",
-		`crds: {keep: false}`:                         "helm.sh/resource-policy",
-		`rbac: {create: false}`:                       "kind: ClusterRole",
-		`rbac: {aggregate: false}`:                    "aggregate-to-",
-		`serviceAccount: {create: false, name: mine}`: "kind: ServiceAccount\nmetadata",
-		`podDisruptionBudget: {enabled: false}`:       "kind: PodDisruptionBudget",
-		`flowControl: {enabled: false}`:               "kind: FlowSchema",
-		`metrics: {enabled: false}`:                   "metrics",
-		`affinity: {}`:                                "podAntiAffinity",
-		`topologySpreadConstraints: []`:               "topologySpreadConstraints",
-		`namespaces: [team-a]`:                        "kind: ClusterRole",
-		`{}`:                                          "null",
+		`crds: {enabled: false}`:                                        "kind: CustomResourceDefinition",
+		`crds: {keep: false}`:                                           "helm.sh/resource-policy",
+		`rbac: {create: false}`:                                         "kind: ClusterRole",
+		`rbac: {aggregate: false}`:                                      "aggregate-to-",
+		`serviceAccount: {create: false, name: mine}`:                   "kind: ServiceAccount\nmetadata",
+		`podDisruptionBudget: {enabled: false}`:                         "kind: PodDisruptionBudget",
+		`flowControl: {enabled: false}`:                                 "kind: FlowSchema",
+		`metrics: {enabled: false}`:                                     "metrics",
+		`affinity: {}`:                                                  "podAntiAffinity",
+		`topologySpreadConstraints: []`:                                 "topologySpreadConstraints",
+		`namespaces: [team-a]`:                                          "kind: ClusterRole",
+		`loginPage: {enabled: false, url: "https://login.example.com"}`: "--base-url",
+		`loginPage: {enabled: true, url: "https://login.example.com", networkPolicy: {enabled: false}}`:         "kind: NetworkPolicy",
+		`{loginPage: {enabled: true, url: "https://login.example.com"}, rbac: {create: false}}`:                 "kind: ClusterRole",
+		`{loginPage: {enabled: true, url: "https://login.example.com"}, podDisruptionBudget: {enabled: false}}`: "kind: PodDisruptionBudget",
+		`{}`: "null",
 	} {
 		t.Run("without "+unwanted, func(t *testing.T) {
 			var all strings.Builder
@@ -440,6 +464,9 @@ func TestChartRefusesWhatItDoesNotKnow(t *testing.T) {
 		`webhookReceiver: {enabled: true, ingress: {enabled: true}}`:                                        "host is needed",
 		`webhookReceiver: {enabled: true, httpRoute: {enabled: true}}`:                                      "parentRefs is needed",
 		`{namespaces: [team-a], serviceMonitor: {enabled: true}}`:                                           "wants metrics.enabled",
+		`loginPage: {enabled: true}`:                                                                        "loginPage.url is needed",
+		`loginPage: {url: "http://login.example.com"}`:                                                      "url",
+		`{loginPage: {enabled: true, url: "https://login.example.com"}, namespaces: [team-a]}`:              "wants no namespaces",
 		`metrics: {enabled: false, certManager: {enabled: true}}`:                                           "wants metrics.enabled",
 		`{serviceMonitor: {enabled: true, namespace: monitoring}, metrics: {certManager: {enabled: true}}}`: "wants serviceMonitor.tlsConfig",
 		`sharding: {shards: [{name: one, limitShare: 50%}]}`:                                                "give the main deployment its part",

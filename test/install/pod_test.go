@@ -1,6 +1,7 @@
 package install
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -44,5 +45,49 @@ func TestInstallReplicasAreKeptApart(t *testing.T) {
 	}
 	if at(pod, "affinity", "podAntiAffinity", "requiredDuringSchedulingIgnoredDuringExecution") != nil {
 		t.Error("a cluster of one node cannot run it")
+	}
+}
+
+// The login page runs the operator's program, and is no part of what is selected of the operator: its pods have no metrics of it, no
+// budget and no network policy of it.
+func TestInstallLoginPageIsNotTakenForTheOperator(t *testing.T) {
+	for name, objects := range map[string][]object{
+		"kustomize": build(t, kustomization{Resources: []string{"config/default"}, Components: []string{"config/components/login-page", "config/network-policy"}}),
+		"the chart": mustTemplate(t, release{Values: "{loginPage: {enabled: true, url: 'https://login.example.com'}, networkPolicy: {enabled: true}, nameOverride: ours}"}),
+	} {
+		var page, operator object
+		for _, o := range objects {
+			switch {
+			case o.kind() == "Deployment" && strings.HasSuffix(o.name(), "-login-page"):
+				page = o
+			case o.kind() == "Deployment":
+				operator = o
+			}
+		}
+		container, _ := items(page, "spec", "template", "spec", "containers")[0].(map[string]any)
+		if args := items(container, "args"); len(args) == 0 || args[0] != "login-page" {
+			t.Errorf("%s: the page runs with %v", name, args)
+		}
+		if account := text(page, "spec", "template", "spec", "serviceAccountName"); account == text(operator, "spec", "template", "spec", "serviceAccountName") || account == "" {
+			t.Errorf("%s: the page runs as %q", name, account)
+		}
+		ofPage, ofOperator := at(page, "spec", "template", "metadata", "labels"), at(operator, "spec", "template", "metadata", "labels")
+		for _, o := range objects {
+			for _, path := range [][]string{{"spec", "selector"}, {"spec", "selector", "matchLabels"}, {"spec", "podSelector", "matchLabels"}} {
+				if selector := at(o, path...); contains(ofPage, selector) && contains(ofOperator, selector) {
+					t.Errorf("%s: %s selects the pods of both", name, o.id())
+				}
+			}
+		}
+		for _, path := range [][]string{{"securityContext", "runAsNonRoot"}, {"securityContext", "seccompProfile"}} {
+			pod := []string{"spec", "template", "spec"}
+			if got, want := at(page, append(pod, path...)...), at(operator, append(pod, path...)...); fmt.Sprint(got) != fmt.Sprint(want) || got == nil {
+				t.Errorf("%s: %s of the page is %v", name, strings.Join(path, "."), got)
+			}
+		}
+		theirs, _ := items(operator, "spec", "template", "spec", "containers")[0].(map[string]any)
+		if fmt.Sprint(container["securityContext"]) != fmt.Sprint(theirs["securityContext"]) || container["image"] != theirs["image"] {
+			t.Errorf("%s: the page runs %v with %v", name, container["image"], container["securityContext"])
+		}
 	}
 }

@@ -22,6 +22,15 @@
 {{- end -}}
 {{- end -}}
 
+{{/* Where the login page is; empty when there is none. */}}
+{{- define "operator.loginPageURL" -}}
+{{- if .Values.loginPage.enabled -}}
+{{- required "loginPage.url is needed: the URL at which people reach the login page" .Values.loginPage.url -}}
+{{- else -}}
+{{- .Values.loginPage.url -}}
+{{- end -}}
+{{- end -}}
+
 {{/* The Secret with the certificate of the metrics. */}}
 {{- define "operator.metricsCertificate" -}}
 {{- include "operator.fullname" . -}}-metrics-certificate

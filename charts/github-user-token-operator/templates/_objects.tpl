@@ -64,7 +64,8 @@ $exact, which may name the operator's own objects; and every name that begins as
 {{- range $key, $value := .value -}}
 {{- if kindIs "map" $value -}}
 {{- if and (has $key (list "matchLabels" "selector")) (hasKey $value "app.kubernetes.io/name") -}}
-{{- $_ := set $value "app.kubernetes.io/name" (include "operator.name" $root) -}}
+{{- /* The pods of the login page have a name that begins so. */ -}}
+{{- $_ := set $value "app.kubernetes.io/name" (printf "%s%s" (include "operator.name" $root) (trimPrefix "github-user-token-operator" (index $value "app.kubernetes.io/name"))) -}}
 {{- $_ := set $value "app.kubernetes.io/instance" $root.Release.Name -}}
 {{- else if has $key $exact -}}
 {{- include "operator.reference" (dict "root" $root "reference" $value) -}}

@@ -68,9 +68,11 @@ type Stage struct {
 
 	options Options
 	dir     *controlplane.TempDir
-	proxy   string                // URL, after the first StartOperator
-	outbox  *controlplane.TempDir // nil unless there is a file system in memory
-	closers []func()              // in order of creation
+	proxy   string // URL, after the first StartOperator
+	// loginPage is nil unless there is one.
+	loginPage *controlplane.Process
+	outbox    *controlplane.TempDir // nil unless there is a file system in memory
+	closers   []func()              // in order of creation
 	// noEgress closes the way from the operator to GitHub.
 	noEgress atomic.Bool
 }
@@ -175,6 +177,9 @@ func (s *Stage) Stop() {
 	var failed []error
 	if s.Operator != nil {
 		failed = append(failed, s.Operator.Stop(ctx))
+	}
+	if s.loginPage != nil {
+		failed = append(failed, s.loginPage.Stop(ctx))
 	}
 	if s.GitHub != nil && s.GitHub.process != nil {
 		failed = append(failed, s.GitHub.process.Stop(ctx))

@@ -12,8 +12,8 @@ import (
 // Lifetime is for how long an attempt waits for its code. GitHub lets a code live for as long, from when it gives it out.
 const Lifetime = 10 * time.Minute
 
-// aheadBy is by how much an attempt may seem to come from the future by a clock that is right: those of two machines differ a little.
-const aheadBy = time.Minute
+// AheadBy is by how much an attempt may seem to come from the future by a clock that is right: those of two machines differ a little.
+const AheadBy = time.Minute
 
 // Request is what somebody asks for.
 type Request struct {
@@ -70,7 +70,7 @@ func (a *Attempt) Answers(request Request) bool {
 // IsOver reports whether the time of an attempt is over, by a clock. Where that seems to be far behind the one that has set
 // the time, one of the two is wrong, and nobody knows how old a code would be.
 func (a *Attempt) IsOver(now time.Time) bool {
-	return !now.Before(a.ExpiresAt) || a.ExpiresAt.Sub(now) > Lifetime+aheadBy
+	return !now.Before(a.ExpiresAt) || a.ExpiresAt.Sub(now) > Lifetime+AheadBy
 }
 
 // IsOpen reports whether there is an attempt of which it was not yet stored what came of it.

@@ -26,7 +26,7 @@ func TestWebLoginAttemptEndsByAnyClock(t *testing.T) {
 	now := time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
 	a := &Attempt{ID: "uid-1", BeganAt: now, ExpiresAt: now.Add(Lifetime)}
 	for after, want := range map[time.Duration]bool{
-		0: true, Lifetime - 1: true, Lifetime: false, time.Hour: false, -aheadBy: true, -aheadBy - 1: false, -8 * time.Hour: false,
+		0: true, Lifetime - 1: true, Lifetime: false, time.Hour: false, -AheadBy: true, -AheadBy - 1: false, -8 * time.Hour: false,
 	} {
 		if got := a.IsWaiting(now.Add(after)); got != want {
 			t.Errorf("after %s it waits: %t", after, got)

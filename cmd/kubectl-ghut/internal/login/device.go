@@ -48,6 +48,9 @@ func (d *Device) Next(token *v1alpha1.GitHubUserToken, now time.Time) (Step, str
 	authorized := meta.FindStatusCondition(token.Status.Conditions, v1alpha1.ConditionAuthorized)
 	ready := meta.IsStatusConditionTrue(token.Status.Conditions, v1alpha1.ConditionReady)
 	code := token.Status.Authorization
+	if code != nil && code.UserCode == "" {
+		code = nil // There is a link of the login page alone.
+	}
 	fresh := token.Status.ObservedGeneration == token.Generation
 	switch {
 	case token.DeletionTimestamp != nil:

@@ -50,6 +50,14 @@ func (s seen) token() *v1alpha1.GitHubUserToken {
 	return token
 }
 
+// link has a resource offer a link of the login page as well.
+func link(token *v1alpha1.GitHubUserToken) {
+	if token.Status.Authorization == nil {
+		token.Status.Authorization = &v1alpha1.Authorization{}
+	}
+	token.Status.Authorization.LoginURL = "https://login.example.com/login/team-a/octocat?ticket=x"
+}
+
 func TestLoginByTheDeviceFlow(t *testing.T) {
 	pending := v1alpha1.ReasonAuthorizationPending
 	for _, c := range []struct {
@@ -70,6 +78,7 @@ func TestLoginByTheDeviceFlow(t *testing.T) {
 		{"the person cancels", []seen{{authorized: pending, code: "A"}, {authorized: v1alpha1.ReasonAuthorizationDenied}}, []Step{Show, Fail}, "cancelled at GitHub"},
 		{"nobody enters the code", []seen{{authorized: pending, code: "A"}, {authorized: v1alpha1.ReasonAuthorizationExpired}}, []Step{Show, Fail}, "nobody entered a code"},
 		{"somebody else logs in", []seen{{authorized: pending, code: "A"}, {authorized: v1alpha1.ReasonWrongUser}}, []Step{Show, Fail}, "somebody else than octocat"},
+		{"beside a link of the login page a series is begun anew", []seen{{authorized: v1alpha1.ReasonAuthorizationExpired, change: link}, {authorized: pending, code: "A", change: link}, {}}, []Step{Ask, Show, Done}, "Logged in"},
 		{"the App has no device flow", []seen{{authorized: v1alpha1.ReasonDeviceFlowDisabled}}, []Step{Fail}, "message of DeviceFlowDisabled"},
 		{"the App may not be used", []seen{{authorized: v1alpha1.ReasonRefreshTokenMissing, stalled: v1alpha1.ReasonAppNotUsable}}, []Step{Fail}, "message of AppNotUsable"},
 		{"a login is needed, and no code comes", []seen{{authorized: v1alpha1.ReasonRefreshTokenRejected}, {authorized: v1alpha1.ReasonRefreshTokenRejected, after: 16 * time.Second}, {authorized: v1alpha1.ReasonRefreshTokenRejected, after: time.Minute}},

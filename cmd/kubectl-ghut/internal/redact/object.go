@@ -11,7 +11,7 @@ import (
 // dropped are fields whose content is taken out wherever they stand: the data of Secrets, environments, and what lets somebody
 // finish a login.
 var dropped = map[string]bool{
-	"data": true, "stringData": true, "binaryData": true, "env": true, "envFrom": true, "userCode": true, "authorizeURL": true,
+	"data": true, "stringData": true, "binaryData": true, "env": true, "envFrom": true, "userCode": true, "authorizeURL": true, "loginURL": true,
 	"managedFields": true, "command": true, "lifecycle": true, "httpHeaders": true, "exec": true, "attemptID": true, "requestID": true,
 }
 

@@ -28,7 +28,7 @@ func TestRedactTakesOutWhatCouldBeASecret(t *testing.T) {
 func TestRedactDropsWhereSecretsStand(t *testing.T) {
 	clean, err := Object(map[string]any{
 		"data": map[string]any{"a": "b"}, "env": []any{map[string]any{"value": "b"}}, "ghu_abcdefgh1234": "x",
-		"status":   map[string]any{"authorization": map[string]any{"userCode": "b", "verificationURI": "https://github.com/login/device"}},
+		"status":   map[string]any{"authorization": map[string]any{"userCode": "b", "loginURL": "https://login.example.com/login/team-a/octocat?ticket=x", "verificationURI": "https://github.com/login/device"}},
 		"metadata": map[string]any{"annotations": map[string]any{"mine": "b", "githubusertoken.dev/adopt": "true", "githubusertoken.dev/web-login-requested": "abcdefgh http://127.0.0.1:8976/"}},
 	})
 	if err != nil {
@@ -37,7 +37,7 @@ func TestRedactDropsWhereSecretsStand(t *testing.T) {
 	object := clean.(map[string]any)
 	annotations := object["metadata"].(map[string]any)["annotations"].(map[string]any)
 	authorization := object["status"].(map[string]any)["authorization"].(map[string]any)
-	if object["data"] != Removed || object["env"] != Removed || object["[REDACTED]"] != "x" || authorization["userCode"] != Removed ||
+	if object["data"] != Removed || object["env"] != Removed || object["[REDACTED]"] != "x" || authorization["userCode"] != Removed || authorization["loginURL"] != Removed ||
 		authorization["verificationURI"] != "https://github.com/login/device" || annotations["mine"] != Removed || annotations["githubusertoken.dev/adopt"] != "true" ||
 		annotations["githubusertoken.dev/web-login-requested"] != Removed {
 		t.Errorf("it leaves %v", object)

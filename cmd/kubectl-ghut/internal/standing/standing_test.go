@@ -86,6 +86,9 @@ func TestStandingOfAResource(t *testing.T) {
 		{"one that waits for a code to be entered", []func(*v1alpha1.GitHubUserToken){
 			notReady, condition(v1alpha1.ConditionAuthorized, "False", v1alpha1.ReasonAuthorizationPending), condition(v1alpha1.ConditionReconciling, "True", v1alpha1.ReasonAuthorizationPending),
 		}, NeedsPerson, 2, "AuthorizationPending", "message of Authorized", "kubectl ghut login octocat"},
+		{"one that offers a link of the login page", []func(*v1alpha1.GitHubUserToken){notReady, loginNeeded[0], func(token *v1alpha1.GitHubUserToken) {
+			token.Status.Authorization = &v1alpha1.Authorization{LoginURL: "https://login.example.com/login/team-a/octocat?ticket=x"}
+		}}, NeedsPerson, 2, "RefreshTokenRejected", "message of Authorized", "-o jsonpath='{.status.authorization.loginURL}'"},
 		{"one that came from a backup", []func(*v1alpha1.GitHubUserToken){condition(v1alpha1.ConditionAuthorized, "False", v1alpha1.ReasonPairUnproven)}, NeedsPerson, 2, "PairUnproven", "", "kubectl ghut adopt octocat"},
 		{"one that is configured wrongly", []func(*v1alpha1.GitHubUserToken){condition(v1alpha1.ConditionStalled, "True", v1alpha1.ReasonAppNotUsable)}, Stalled, 3, "AppNotUsable", "message of Stalled", "runbook.md#appnotusable"},
 		{"one whose handoff is off", []func(*v1alpha1.GitHubUserToken){condition(v1alpha1.ConditionStalled, "True", v1alpha1.ReasonHandoffDisabled)}, Stalled, 3, "HandoffDisabled", "", "runbook.md#handoffdisabled-and-handoffforbidden"},

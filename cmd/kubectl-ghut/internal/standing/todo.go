@@ -1,6 +1,8 @@
 package standing
 
 import (
+	"fmt"
+
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
@@ -44,6 +46,10 @@ func (f *facts) byMethod() []string {
 	var ways []string
 	if CanLogIn(f.token) {
 		ways = append(ways, f.command("login"))
+	}
+	if link := f.token.Status.Authorization; link != nil && link.LoginURL != "" {
+		// The link itself is not told: what is said here is kept in reports.
+		ways = append(ways, fmt.Sprintf("kubectl get ghut %s -n %s -o jsonpath='{.status.authorization.loginURL}'    # a link to log in by, for whoever has no kubectl", f.token.Name, f.token.Namespace))
 	}
 	if ref := f.token.Spec.RefreshTokenRef; ref != nil {
 		ways = append(ways, "Put the refresh token of a new login into the Secret "+ref.Name)

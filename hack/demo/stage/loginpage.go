@@ -1,0 +1,122 @@
+package stage
+
+import (
+	"context"
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/githubusertoken/github-user-token-operator/hack/controlplane"
+	"github.com/githubusertoken/github-user-token-operator/internal/github/githubtest"
+)
+
+// LoginPageHost is the host of the login page. No name server knows it.
+const LoginPageHost = "login.example.com"
+
+// LoginPageURL is where browsers reach the login page: what StartOperator is to be told by --login-page-url, and what the callback
+// URL of an App begins with.
+const LoginPageURL = "https://" + LoginPageHost
+
+// LoginPage is the login page as a process of its own.
+type LoginPage struct {
+	// Process is that process.
+	Process *controlplane.Process
+	// Address is where it listens, for a browser that takes that for LoginPageHost.
+	Address string
+	// CAFile is the certificate authority to trust.
+	CAFile string
+}
+
+// StartLoginPage installs config/components/login-page and starts the page under the identity of its ServiceAccount, so with the
+// rights that the component gives it and no others, and waits until it is ready.
+func (s *Stage) StartLoginPage(ctx context.Context) (*LoginPage, error) {
+	home := s.Path("login-page")
+	if err := os.MkdirAll(home, 0o700); err != nil {
+		return nil, fmt.Errorf("make a folder for the login page: %w", err)
+	}
+	if err := s.installLoginPage(ctx, filepath.Join(home, "config")); err != nil {
+		return nil, err
+	}
+	identity, err := s.Plane.ServiceAccountConfig(ctx, Namespace, ServiceAccount+"-login-page")
+	if err != nil {
+		return nil, err
+	}
+	kubeconfig := filepath.Join(home, "kubeconfig")
+	if err := s.Plane.WriteKubeconfig(kubeconfig, identity); err != nil {
+		return nil, err
+	}
+	page := &LoginPage{CAFile: filepath.Join(home, "ca.crt")}
+	if err := page.writeCertificate(home); err != nil {
+		return nil, err
+	}
+	var addresses [2]string
+	for i := range addresses {
+		address, release, err := controlplane.ReserveAddress()
+		if err != nil {
+			return nil, err
+		}
+		s.closers = append(s.closers, release)
+		addresses[i] = address
+	}
+	page.Address = addresses[0]
+	page.Process = controlplane.NewProcess(controlplane.Program{
+		Name: "the login page", Path: s.Program,
+		Args: []string{
+			"login-page", "--base-url=" + LoginPageURL, "--listen-address=" + page.Address, "--tls-cert-path=" + home,
+			"--health-probe-bind-address=" + addresses[1],
+		},
+		Env: []string{"HOME=" + home, "TMPDIR=" + home, "KUBECONFIG=" + kubeconfig},
+		Dir: home, LogPath: s.Path("login-page.log"),
+		Ready: func(ctx context.Context) error { return probe(ctx, "http://"+addresses[1]+"/readyz") },
+	})
+	s.loginPage = page.Process
+	return page, page.Process.Start(ctx)
+}
+
+// installLoginPage applies the component beside what is installed. kustomize takes components by relative paths only.
+func (s *Stage) installLoginPage(ctx context.Context, folder string) error {
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		return fmt.Errorf("make a folder for the login page: %w", err)
+	}
+	text := "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n"
+	for field, path := range map[string]string{"resources": "config/default", "components": "config/components/login-page"} {
+		relative, err := filepath.Rel(folder, filepath.Join(s.Root, path))
+		if err != nil {
+			return fmt.Errorf("install the login page: %w", err)
+		}
+		text += fmt.Sprintf("%s: [%q]\n", field, filepath.ToSlash(relative))
+	}
+	if err := os.WriteFile(filepath.Join(folder, "kustomization.yaml"), []byte(text), 0o600); err != nil {
+		return fmt.Errorf("install the login page: %w", err)
+	}
+	return s.Plane.Apply(ctx, folder)
+}
+
+// writeCertificate makes an authority, and a certificate of it for the page.
+func (p *LoginPage) writeCertificate(folder string) error {
+	authority, err := githubtest.NewCA("Login page")
+	if err != nil {
+		return err
+	}
+	if err := authority.WriteFile(p.CAFile); err != nil {
+		return err
+	}
+	issued, err := authority.Issue(LoginPageHost)
+	if err != nil {
+		return err
+	}
+	key, err := x509.MarshalPKCS8PrivateKey(issued.PrivateKey)
+	if err != nil {
+		return fmt.Errorf("write the key of the login page: %w", err)
+	}
+	for name, block := range map[string]*pem.Block{
+		"tls.crt": {Type: "CERTIFICATE", Bytes: issued.Certificate[0]}, "tls.key": {Type: "PRIVATE KEY", Bytes: key},
+	} {
+		if err := os.WriteFile(filepath.Join(folder, name), pem.EncodeToMemory(block), 0o600); err != nil {
+			return fmt.Errorf("write the certificate of the login page: %w", err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,163 @@
+package live
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	admissionv1 "k8s.io/api/admissionregistration/v1"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/hack/demo/stage"
+	"github.com/githubusertoken/github-user-token-operator/test/suite"
+)
+
+// What the page's account may do, by its role and by the policy that comes with it: ask for a login, and bring back its code. Nobody
+// else is concerned.
+func TestWallsHoldTheLoginPageToAskingForLoginsAndBringingBackCodes(t *testing.T) {
+	const (
+		annotation = v1alpha1.AnnotationWebLoginRequested
+		ours       = "p-0123456789ab-0123456789abcdef0123456789abcdef01234567 https://login.example.com/callback"
+		plugins    = "request-1 http://127.0.0.1:8976/callback"
+	)
+	w := newWorld(t)
+	w.helm("install", release, chart, "--namespace", stage.Namespace, "--create-namespace",
+		"--set", "loginPage.enabled=true,loginPage.url=https://login.example.com,walls.enabled=true")
+	w.kubectl(append([]string{"wait", "--for=condition=Established"}, crds...)...)
+	w.must(w.api.Create(t.Context(), &rbacv1.RoleBinding{
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "tenant"},
+		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "admin"},
+		Subjects:   []rbacv1.Subject{{Kind: rbacv1.UserKind, APIGroup: rbacv1.GroupName, Name: "tenant"}},
+	}))
+	page := w.as(w.Plane.ServiceAccountConfig(t.Context(), stage.Namespace, release+"-login-page"))
+	tenant := w.as(w.Plane.UserConfig("tenant"))
+
+	resource := suite.Resource(namespace, "octocat", "github.com", clientID)
+	resource.Labels, resource.Annotations = map[string]string{"team": "a"}, map[string]string{"team": "a", v1alpha1.AnnotationPurpose: "tests"}
+	resource.Finalizers = []string{v1alpha1.Finalizer} // As the operator, which is not here, does.
+	w.must(w.api.Create(t.Context(), resource))
+	asked := resource.DeepCopy()
+	asked.ResourceVersion, asked.UID, asked.Name = "", "", "asked"
+	asked.Annotations[annotation] = ours
+	w.must(w.api.Create(t.Context(), asked))
+	loopback := asked.DeepCopy()
+	loopback.ResourceVersion, loopback.UID, loopback.Name = "", "", "loopback"
+	loopback.Annotations[annotation] = plugins
+	w.must(w.api.Create(t.Context(), loopback))
+	w.must(w.api.Create(t.Context(), &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "plain"}}))
+
+	patch := func(name, body string) func(client.Client) error {
+		return func(c client.Client) error {
+			object := &v1alpha1.GitHubUserToken{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
+			return c.Patch(t.Context(), object, client.RawPatch("application/merge-patch+json", []byte(body)), client.DryRunAll)
+		}
+	}
+	annotate := func(name, key, value string) func(client.Client) error {
+		return patch(name, fmt.Sprintf(`{"metadata":{"annotations":{%q:%s}}}`, key, value))
+	}
+	code := func(change func(*corev1.Secret)) func(client.Client) error {
+		return func(c client.Client) error {
+			secret := &corev1.Secret{
+				ObjectMeta: metav1.ObjectMeta{
+					Namespace: namespace, Name: v1alpha1.LoginCodeSecretName(string(resource.UID) + "-random"), Labels: map[string]string{v1alpha1.LabelRole: v1alpha1.RoleLoginCode},
+					OwnerReferences: []metav1.OwnerReference{{APIVersion: v1alpha1.GroupVersion.String(), Kind: "GitHubUserToken", Name: resource.Name, UID: resource.UID}},
+				},
+				Data: map[string][]byte{v1alpha1.KeyCode: []byte("0123456789abcdef0123")},
+			}
+			change(secret)
+			return c.Create(t.Context(), secret, client.DryRunAll)
+		}
+	}
+	suite.Eventually(t, patience, "the policy holds", func() (bool, string) {
+		err := annotate("octocat", "team", `"b"`)(page)
+		return apierrors.IsForbidden(err), fmt.Sprint(err)
+	})
+	const byPolicy, byRole = "ValidatingAdmissionPolicy", "cannot"
+	for what, c := range map[string]struct {
+		act func(client.Client) error
+		// forbidden is by what; empty when it is allowed.
+		forbidden string
+		// tenants may as well, unless this says that they may not.
+		tenantsToo bool
+	}{
+		"reads a resource": {func(c client.Client) error {
+			return c.Get(t.Context(), client.ObjectKeyFromObject(resource), &v1alpha1.GitHubUserToken{})
+		}, "", true},
+		"asks for a login":                       {annotate("octocat", annotation, `"`+ours+`"`), "", true},
+		"asks for another login":                 {annotate("asked", annotation, `"`+strings.Replace(ours, "p-0", "p-1", 1)+`"`), "", true},
+		"asks in the place of a command line":    {annotate("loopback", annotation, `"`+ours+`"`), "", true},
+		"asks once more for the same":            {annotate("asked", annotation, `"`+ours+`"`), "", true},
+		"takes its own request back":             {annotate("asked", annotation, "null"), "", true},
+		"takes back that of a command line":      {annotate("loopback", annotation, "null"), byPolicy, true},
+		"asks as a command line does":            {annotate("octocat", annotation, `"`+plugins+`"`), byPolicy, true},
+		"asks for a login without an ID":         {annotate("octocat", annotation, `"https://login.example.com/callback"`), byPolicy, true},
+		"asks with a callback elsewhere by http": {annotate("octocat", annotation, `"p-0123456789ab-0123456789abcdef0123456789abcdef01234567 http://login.example.com/callback"`), byPolicy, true},
+		"asks for an exchange":                   {annotate("octocat", v1alpha1.AnnotationRefreshRequestedAt, `"now"`), byPolicy, true},
+		"vouches for a restored pair":            {annotate("octocat", v1alpha1.AnnotationAdopt, `"true"`), byPolicy, true},
+		"changes what a login is said to be for": {annotate("octocat", v1alpha1.AnnotationPurpose, `"mine"`), byPolicy, true},
+		"takes an annotation off":                {annotate("octocat", "team", "null"), byPolicy, true},
+		"takes all annotations off":              {patch("octocat", `{"metadata":{"annotations":null}}`), byPolicy, true},
+		"asks, and changes another annotation":   {patch("octocat", `{"metadata":{"annotations":{"`+annotation+`":"`+ours+`","team":"b"}}}`), byPolicy, true},
+		"changes the account":                    {patch("octocat", `{"spec":{"user":{"login":"mine"}}}`), byPolicy, true},
+		"asks, and changes the account":          {patch("octocat", `{"metadata":{"annotations":{"`+annotation+`":"`+ours+`"}},"spec":{"user":{"login":"mine"}}}`), byPolicy, true},
+		"suspends a resource":                    {patch("octocat", `{"spec":{"suspend":true}}`), byPolicy, true},
+		"labels a resource":                      {patch("octocat", `{"metadata":{"labels":{"team":"b"}}}`), byPolicy, true},
+		"takes the finalizer off":                {patch("octocat", `{"metadata":{"finalizers":null}}`), byPolicy, true},
+		"gives a resource an owner":              {patch("octocat", `{"metadata":{"ownerReferences":[{"apiVersion":"v1","kind":"ConfigMap","name":"x","uid":"y"}]}}`), byPolicy, true},
+		"brings back a code":                     {code(func(*corev1.Secret) {}), "", true},
+		"brings back a code without an owner":    {code(func(s *corev1.Secret) { s.OwnerReferences = nil }), "", true},
+		"makes a Secret":                         {code(func(s *corev1.Secret) { s.Name, s.Labels = "mine", nil }), byPolicy, true},
+		"makes a code of another name":           {code(func(s *corev1.Secret) { s.Name = "mine" }), byPolicy, true},
+		"makes a code without its label":         {code(func(s *corev1.Secret) { s.Labels = nil }), byPolicy, true},
+		"makes a code with another label":        {code(func(s *corev1.Secret) { s.Labels["team"] = "b" }), byPolicy, true},
+		"makes a code with an annotation":        {code(func(s *corev1.Secret) { s.Annotations = map[string]string{"a": "b"} }), byPolicy, true},
+		"makes a code with a finalizer":          {code(func(s *corev1.Secret) { s.Finalizers = []string{"example.com/a"} }), byPolicy, true},
+		"makes a code that is another's":         {code(func(s *corev1.Secret) { s.OwnerReferences[0].APIVersion, s.OwnerReferences[0].Kind = "v1", "ConfigMap" }), byPolicy, true},
+		"makes a code that is controlled":        {code(func(s *corev1.Secret) { s.OwnerReferences[0].Controller = new(true) }), byPolicy, true},
+		"makes a code that is a token of Kubernetes": {code(func(s *corev1.Secret) {
+			s.Type, s.Annotations = corev1.SecretTypeServiceAccountToken, map[string]string{corev1.ServiceAccountNameKey: "default"}
+		}), byPolicy, true},
+		"makes a code with another key": {code(func(s *corev1.Secret) { s.Data["access_token"] = []byte("mine") }), byPolicy, true},
+		"makes a code of a megabyte":    {code(func(s *corev1.Secret) { s.Data[v1alpha1.KeyCode] = make([]byte, 1<<19) }), byPolicy, true},
+		"makes a pair":                  {func(c client.Client) error { return c.Create(t.Context(), forged(v1alpha1.RolePair), client.DryRunAll) }, byPolicy, false},
+		"makes a resource": {func(c client.Client) error {
+			return c.Create(t.Context(), suite.Resource(namespace, "mine", "github.com", clientID), client.DryRunAll)
+		}, byRole, true},
+		"deletes a resource": {func(c client.Client) error { return c.Delete(t.Context(), resource.DeepCopy(), client.DryRunAll) }, byRole, true},
+		"lists resources": {func(c client.Client) error {
+			return c.List(t.Context(), &v1alpha1.GitHubUserTokenList{}, client.InNamespace(namespace))
+		}, byRole, true},
+		"reads a Secret": {func(c client.Client) error {
+			return c.Get(t.Context(), client.ObjectKey{Namespace: namespace, Name: "plain"}, &corev1.Secret{})
+		}, byRole, true},
+		"lists Secrets": {func(c client.Client) error {
+			return c.List(t.Context(), &corev1.SecretList{}, client.InNamespace(namespace))
+		}, byRole, true},
+		"deletes a Secret": {func(c client.Client) error {
+			return c.Delete(t.Context(), &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "plain"}}, client.DryRunAll)
+		}, byRole, true},
+		"writes a status": {func(c client.Client) error {
+			return c.Status().Patch(t.Context(), resource.DeepCopy(), client.RawPatch("application/merge-patch+json", []byte(`{"status":{"refreshCount":1}}`)), client.DryRunAll)
+		}, byRole, false},
+	} {
+		switch err := c.act(page); {
+		case c.forbidden == "" && err != nil:
+			t.Errorf("the page %s: %v", what, err)
+		case c.forbidden != "" && (!apierrors.IsForbidden(err) || !strings.Contains(err.Error(), c.forbidden) || c.forbidden == byRole && strings.Contains(err.Error(), byPolicy)):
+			t.Errorf("the page %s: %v, want that it is forbidden by what says %q", what, err, c.forbidden)
+		}
+		if err := c.act(tenant); c.tenantsToo && err != nil && strings.Contains(err.Error(), byPolicy) {
+			t.Errorf("a tenant %s: %v", what, err)
+		}
+	}
+	policy := &admissionv1.ValidatingAdmissionPolicy{}
+	w.must(w.api.Get(t.Context(), client.ObjectKey{Name: release + "-login-page"}, policy))
+	if checked := policy.Status.TypeChecking; checked != nil && len(checked.ExpressionWarnings) > 0 {
+		t.Errorf("the policy of the page: %+v", checked.ExpressionWarnings)
+	}
+}
