@@ -61,6 +61,12 @@ func TestEventsWhatTheCacheDoesNotShowYetIsNotToldAgain(t *testing.T) {
 			Authorization: &v1alpha1.Authorization{UserCode: code},
 		}
 	}
+	link := func(ticket string) *v1alpha1.GitHubUserTokenStatus {
+		status := pending("", "asked")
+		status.Authorization.LoginURL = "https://login.example.com/login/team-a/octocat?ticket=" + ticket
+		status.Conditions[0].Message = "open the link"
+		return status
+	}
 	revoked := &v1alpha1.GitHubUserTokenStatus{Conditions: []metav1.Condition{
 		{Type: v1alpha1.ConditionAuthorized, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonRevoked, Message: "log in again"},
 	}}
@@ -78,6 +84,9 @@ func TestEventsWhatTheCacheDoesNotShowYetIsNotToldAgain(t *testing.T) {
 		{what: "the first code once more", status: pending("ABCD-1234", "asked"), want: "enter ABCD-1234"},
 		{what: "a detail, with the cache caught up", status: pending("ABCD-1234", "asked again"), seen: true},
 		{what: "the end of that", status: revoked, seen: true, want: "log in again"},
+		{what: "a link", status: link("1"), want: "open the link"},
+		{what: "another link in its place", status: link("2")},
+		{what: "a code beside it", status: pending("ABCD-1234", "asked"), want: "enter ABCD-1234"},
 	} {
 		if _, err := r.writeStatus(t.Context(), cached, step.status); err != nil {
 			t.Fatal(err)

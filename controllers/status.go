@@ -117,7 +117,7 @@ func describePair(status *v1alpha1.GitHubUserTokenStatus, s *scope.Scope, offere
 	}
 	if device := offered; device != nil && fits(device.UserCode, maxUserCode) && fits(device.VerificationURI, maxPage) && timeOf(device.ExpiresAt) != nil {
 		status.Authorization = cmp.Or(status.Authorization, &v1alpha1.Authorization{})
-		status.Authorization.UserCode, status.Authorization.VerificationURI, status.Authorization.ExpirationTime = device.UserCode, device.VerificationURI, *timeOf(device.ExpiresAt)
+		status.Authorization.UserCode, status.Authorization.VerificationURI, status.Authorization.ExpirationTime = device.UserCode, device.VerificationURI, timeOf(device.ExpiresAt)
 	}
 	if !state.HasToken() {
 		return

@@ -21,7 +21,7 @@ func fullStatus(more, conditions int) v1alpha1.GitHubUserTokenStatus {
 		User: &v1alpha1.User{Login: strings.Repeat("a", maxLogin+more), ID: 1 << 62},
 		Authorization: &v1alpha1.Authorization{
 			UserCode: strings.Repeat("A", maxUserCode+more), VerificationURI: strings.Repeat("a", maxPage+more),
-			ExpirationTime: metav1.NewTime(time.Unix(1<<31, 0)),
+			ExpirationTime: new(metav1.NewTime(time.Unix(1<<31, 0))),
 		},
 	}
 	for i := range conditions {

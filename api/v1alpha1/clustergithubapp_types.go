@@ -86,9 +86,8 @@ type LoginPage struct {
 //
 // +kubebuilder:validation:XValidation:rule="has(self.logins) || has(self.ids)",message="say which accounts, by logins or by ids"
 type AllowedAccounts struct {
-	// namespaces are those that may ask for them, of those that may use the App. By default all.
-	// +optional
-	// +kubebuilder:default:={"from":"All"}
+	// namespaces are those that may ask for them, of those that may use the App: {from: All} is each of these.
+	// +required
 	Namespaces AllowedNamespaces `json:"namespaces,omitzero"`
 
 	// logins are those that spec.user.login may name. Upper and lower case are the same. A * at the beginning, at the end, or

@@ -81,6 +81,8 @@ type User struct {
 
 // Authorization is what a person can do to log in: enter a code at GitHub, or open a link of the login page. What is not offered
 // is absent.
+//
+// +kubebuilder:validation:MinProperties=1
 type Authorization struct {
 	// userCode is the code to enter.
 	// +optional
@@ -96,7 +98,7 @@ type Authorization struct {
 
 	// expirationTime is when the code expires. A fresh one follows, for a bounded time.
 	// +optional
-	ExpirationTime metav1.Time `json:"expirationTime,omitzero"`
+	ExpirationTime *metav1.Time `json:"expirationTime,omitempty"`
 
 	// loginURL is a link of the operator's login page, for the account of spec.user. It is good for one login: whoever opens
 	// it is shown what they are asked for, and nothing has happened before they agree. Another one follows when it was used,

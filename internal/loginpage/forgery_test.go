@@ -127,6 +127,9 @@ func TestLoginPageFormIsForWhatItWasShownFor(t *testing.T) {
 	w.writes = nil
 	v.send(http.MethodPost, pathConfirm, form)
 	v.stoppedWith(whyForm)
+	w.attempt("3", "ANOTHERSTATE")
+	v.get(pathConfirm)
+	v.stoppedWith(whyForeign)
 	w.wrote()
 }
 

@@ -189,6 +189,8 @@ func askedBy(at time.Time) []metav1.ManagedFieldsEntry {
 	return []metav1.ManagedFieldsEntry{
 		{Manager: "kubectl", Operation: metav1.ManagedFieldsOperationUpdate, Time: &earlier, FieldsV1: fields(`{"f:metadata":{"f:annotations":{"f:githubusertoken.dev/purpose":{}}}}`)},
 		{Manager: FieldManager, Operation: metav1.ManagedFieldsOperationUpdate, Time: &when, FieldsV1: fields(`{"f:metadata":{"f:annotations":{"f:githubusertoken.dev/web-login-requested":{}}}}`)},
+		{Manager: "timeless", FieldsV1: fields(`{"f:metadata":{"f:annotations":{"f:githubusertoken.dev/web-login-requested":{}}}}`)},
+		{Manager: "empty", Time: &when},
 		{Manager: "odd", Time: &when, FieldsV1: fields(`{"f:metadata":[]}`)},
 	}
 }

@@ -81,9 +81,6 @@ func (p *Page) checkForm(r *http.Request) why {
 	if media, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";"); strings.TrimSpace(media) != "application/x-www-form-urlencoded" {
 		return whyForm
 	}
-	if len(r.Cookies()) == 0 {
-		return whyForm
-	}
 	r.Body = http.MaxBytesReader(nil, r.Body, maxBody)
 	if r.ParseForm() != nil {
 		return whyForm

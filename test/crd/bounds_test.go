@@ -17,6 +17,7 @@ var unbounded = map[string]string{
 	"metadata":   "Kubernetes' own",
 	"spec.allowedNamespaces.selector.": "a LabelSelector of Kubernetes, which the administrators of a cluster write; " +
 		"no rule looks into it",
+	"spec.loginPage.allowedAccounts[].namespaces.selector.": "the same",
 }
 
 func TestCRDFieldsHaveBounds(t *testing.T) {

@@ -400,6 +400,7 @@ func TestChartValuesShowInObjects(t *testing.T) {
 		`walls: {enabled: true, breakGlassGroups: [a, "b:c"]}`:                                                                                                     "expression: '[''a'', ''b:c'']'",
 		`walls: {enabled: true, deletionPolicies: [Delete, Retain]}`:                                                                                               "deletionPolicies: Delete,Retain",
 		`walls: {enabled: true, includeRefreshToken: false}`:                                                                                                       `includeRefreshToken: "false"`,
+		`walls: {enabled: true, requestedBy: self}`:                                                                                                                "requestedBy: self",
 		`walls: {enabled: true, hosts: [a, b]}`:                                                                                                                    "hosts: a,b",
 		`walls: {enabled: true, clientIDs: [a, b]}`:                                                                                                                "clientIDs: a,b",
 		`sharding: {wall: {enabled: true, groups: [a, "b:c"]}}`:                                                                                                    "expression: '[''a'', ''b:c'']'",

@@ -168,7 +168,7 @@ func (w *world) limitsHold(tenant client.Client) {
 	t := w.t
 	t.Helper()
 	w.helm("upgrade", release, chart, "--namespace", stage.Namespace, "--set",
-		"walls.enabled=true,walls.deletionPolicies={Delete,Retain},walls.includeRefreshToken=false,walls.hosts={github.com,*.ghe.com},walls.clientIDs={"+clientID+"}")
+		"walls.enabled=true,walls.deletionPolicies={Delete,Retain},walls.includeRefreshToken=false,walls.hosts={github.com,*.ghe.com},walls.clientIDs={"+clientID+"},walls.requestedBy=self")
 	resource := func(change func(*v1alpha1.GitHubUserToken)) *v1alpha1.GitHubUserToken {
 		token := suite.Resource(namespace, "another", "", clientID)
 		change(token)
@@ -212,6 +212,7 @@ func (w *world) limitsHold(tenant client.Client) {
 			t.Errorf("%s: %v, want %q", what, err, c.says)
 		}
 	}
+	w.requesterHolds(tenant, resource)
 	// The App of a GitHubUserToken that refers to one is looked at where it stands. What a ClusterGitHubApp offers is its administrator's decision.
 	for what, c := range map[string]struct {
 		spec v1alpha1.GitHubAppSpec
@@ -247,6 +248,38 @@ func (w *world) limitsHold(tenant client.Client) {
 			t.Errorf("%s on a resource from before: %v", body, err)
 		}
 	}
+}
+
+// requesterHolds tries whom people can name as whoever asks.
+func (w *world) requesterHolds(tenant client.Client, resource func(func(*v1alpha1.GitHubUserToken)) *v1alpha1.GitHubUserToken) {
+	t := w.t
+	t.Helper()
+	asking := func(who string) func(*v1alpha1.GitHubUserToken) {
+		return func(token *v1alpha1.GitHubUserToken) {
+			token.Annotations = map[string]string{v1alpha1.AnnotationRequestedBy: who}
+		}
+	}
+	for who, says := range map[string]string{
+		"tenant": "", "the boss": "names who asks, in this cluster whoever sets it: tenant", "system:tenant": "whoever sets it: tenant", "": "whoever sets it: tenant",
+	} {
+		err := tenant.Create(t.Context(), resource(asking(who)), client.DryRunAll)
+		if (says == "") != (err == nil) || err != nil && !strings.Contains(err.Error(), says) {
+			t.Errorf("%q is named: %v, want %q", who, err, says)
+		}
+	}
+	// What somebody has set stays while others change something else, and can be taken away.
+	name := client.ObjectKey{Namespace: namespace, Name: "delete"}
+	patch := func(c client.Client, body string) error {
+		token := &v1alpha1.GitHubUserToken{ObjectMeta: metav1.ObjectMeta{Namespace: name.Namespace, Name: name.Name}}
+		return c.Patch(t.Context(), token, client.RawPatch("application/merge-patch+json", []byte(body)))
+	}
+	const to = `{"metadata":{"annotations":{"githubusertoken.dev/requested-by":%s}}}`
+	w.must(patch(tenant, fmt.Sprintf(to, `"tenant"`)))
+	w.must(patch(w.api, `{"metadata":{"annotations":{"example.com/a":"b"}}}`))
+	if err := patch(w.api, fmt.Sprintf(to, `"tenant2"`)); !apierrors.IsForbidden(err) {
+		t.Errorf("an administrator names somebody else: %v", err)
+	}
+	w.must(patch(w.api, fmt.Sprintf(to, "null")))
 }
 
 // forged is a Secret that passes for one of the operator's.

@@ -59,7 +59,7 @@ func (d *Device) Next(token *v1alpha1.GitHubUserToken, now time.Time) (Step, str
 		return Fail, fmt.Sprintf("%s is suspended, so that nobody can log in: kubectl ghut resume %s -n %s", token.Name, token.Name, token.Namespace)
 	case fresh && ready && authorized != nil && authorized.Status == metav1.ConditionTrue:
 		return Done, d.success(token)
-	case code != nil && code.UserCode != d.shown && code.ExpirationTime.After(now):
+	case code != nil && code.UserCode != d.shown && code.ExpirationTime != nil && code.ExpirationTime.After(now):
 		d.shown = code.UserCode
 		return Show, ""
 	case code != nil || authorized == nil || !fresh:

@@ -42,7 +42,7 @@ func (s seen) token() *v1alpha1.GitHubUserToken {
 		add("Stalled", "True", s.stalled)
 	}
 	if s.code != "" {
-		token.Status.Authorization = &v1alpha1.Authorization{UserCode: s.code, VerificationURI: "https://github.com/login/device", ExpirationTime: metav1.Time{Time: now.Add(15 * time.Minute)}}
+		token.Status.Authorization = &v1alpha1.Authorization{UserCode: s.code, VerificationURI: "https://github.com/login/device", ExpirationTime: &metav1.Time{Time: now.Add(15 * time.Minute)}}
 	}
 	if s.change != nil {
 		s.change(token)
