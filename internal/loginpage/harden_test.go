@@ -238,3 +238,16 @@ func calls(call *ast.CallExpr, names ...string) bool {
 	}
 	return false
 }
+
+func TestLoginPageNamesAreThoseOfKubernetes(t *testing.T) {
+	long := strings.Repeat("a", 253)
+	for text, want := range map[string]bool{
+		"team-a/octocat": true, "a/b": true, "team-a/o.c-t.4": true, "team-a/" + long: true, strings.Repeat("a", 63) + "/x": true,
+		"": false, "team-a": false, "/": false, "team-a/": false, "/octocat": false, "team-a/octocat/": false, "team-a/-x": false, "team-a/x.": false, "team-a/X": false,
+		"team.a/x": false, "team-a/..": false, "team-a/" + long + "a": false, strings.Repeat("a", 64) + "/x": false, "team-a/x\n": false, "team-a/x y": false,
+	} {
+		if _, ok := nameOf(text); ok != want {
+			t.Errorf("%q: %t", text, ok)
+		}
+	}
+}

@@ -167,7 +167,7 @@ func TestLoginPageStolenLink(t *testing.T) {
 	w.edit(func(token *v1alpha1.GitHubUserToken) { // The attempt has begun, and the link is not replaced yet.
 		id, callback, _ := strings.Cut(token.Annotations[v1alpha1.AnnotationWebLoginRequested], " ")
 		ends := metav1.NewTime(epoch.Add(10 * time.Minute))
-		token.Status.WebLogin = &v1alpha1.WebLogin{RequestID: id, AttemptID: aUID + "-1", AuthorizeURL: authorizeURL("github.com", aState, callback), ExpirationTime: &ends}
+		token.Status.WebLogin = &v1alpha1.WebLogin{RequestID: id, AttemptID: aUID + "-" + anAttempt, AuthorizeURL: authorizeURL("github.com", aState, callback), ExpirationTime: &ends}
 	})
 	w.now = w.now.Add(time.Hour)
 	victim.send(http.MethodPost, linkPath, form)

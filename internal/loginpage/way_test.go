@@ -49,7 +49,7 @@ func TestLoginPageTheWholeWay(t *testing.T) {
 	w.wrote()
 	v.press(pathConfirm)
 	v.led(pathResult)
-	name := "github-user-token-code-" + aUID + "-1"
+	name := "github-user-token-code-" + aUID + "-" + anAttempt
 	w.wrote("create " + name)
 	var secret corev1.Secret
 	if err := w.client.Get(t.Context(), types.NamespacedName{Namespace: "team-a", Name: name}, &secret); err != nil {

@@ -37,6 +37,8 @@ const (
 	aCode    = "canarycode0123456789"
 	aUID     = "8b1c7f2e-0000-4000-8000-000000000001"
 	linkPath = "/login/team-a/octocat"
+	// anAttempt is what follows the UID in the ID of an attempt.
+	anAttempt = "abcdefghijklmnopqrstuvwxyz"
 )
 
 var epoch = time.Date(2027, 2, 3, 12, 0, 0, 0, time.UTC)
@@ -198,7 +200,7 @@ func (w *world) edit(change func(*v1alpha1.GitHubUserToken)) {
 }
 
 // operatorAnswers is the operator when it sees the request: it begins an attempt, and makes another link.
-func (w *world) operatorAnswers() { w.attempt("1", aState) }
+func (w *world) operatorAnswers() { w.attempt(anAttempt, aState) }
 
 func (w *world) attempt(id, state string) {
 	w.t.Helper()
