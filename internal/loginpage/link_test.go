@@ -314,7 +314,7 @@ func TestLoginPageWriteWhoseAnswerWasLost(t *testing.T) {
 	w.lost = func(string) error { return apierrors.NewTimeoutError("lost", 1) }
 	v.press(pathConfirm)
 	v.led(pathResult)
-	w.wrote("create github-user-token-code-" + aUID + "-1")
+	w.wrote("create github-user-token-code-" + aUID + "-" + anAttempt)
 }
 
 // While the API server is away nothing is lost: what was tried can be tried again.
