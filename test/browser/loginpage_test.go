@@ -239,7 +239,7 @@ func TestBrowserLoginPageAsksWhoIsSentBackWithoutAQuestion(t *testing.T) {
 	p.chooses("edsger")
 	p.reaches(stage.LoginPageURL + "/confirm")
 	p.press("No, cancel")
-	p.sees("The login was called off")
+	p.sees("The login was cancelled")
 	p.pictured("6-cancelled")
 
 	p.goTo(r.link(""), "")
@@ -249,7 +249,7 @@ func TestBrowserLoginPageAsksWhoIsSentBackWithoutAQuestion(t *testing.T) {
 	p.reaches(stage.LoginPageURL + "/confirm")
 	p.sees("Do you confirm?", "Nothing has been handed over yet.")
 	p.press("No, cancel")
-	p.sees("The login was called off")
+	p.sees("The login was cancelled")
 	token := r.get()
 	if meta.IsStatusConditionTrue(token.Status.Conditions, v1alpha1.ConditionReady) || token.Status.User != nil {
 		t.Errorf("there is a token: %+v", token.Status)
