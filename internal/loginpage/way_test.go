@@ -2,6 +2,7 @@ package loginpage
 
 import (
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -24,7 +25,7 @@ func TestLoginPageTheWholeWay(t *testing.T) {
 	v.led(pathWait)
 	w.wrote("patch octocat")
 	id, callback, _ := strings.Cut(w.token().Annotations[v1alpha1.AnnotationWebLoginRequested], " ")
-	if !strings.HasPrefix(id, "p-") || len(id) != 55 || callback != baseURL+"/callback" {
+	if !regexp.MustCompile(`^p-[0-9a-f]{12}-[0-9a-f]{20}-[0-9a-f]{19}$`).MatchString(id) || callback != baseURL+"/callback" {
 		t.Errorf("it asks by %q for %q", id, callback)
 	}
 	v.get(pathWait)

@@ -23,8 +23,14 @@ import (
 // everySite is for a person who is led from one site to another. The resolver knows two of them.
 const everySite = "https:/"
 
-// applyWeb applies a resource whose account logs in by the login page.
+// applyWeb applies a resource, of the name of its account, that logs in by the login page.
 func applyWeb(t *testing.T, login string) *resource {
+	t.Helper()
+	return applyWebAs(t, login, login)
+}
+
+// applyWebAs is applyWeb for any name.
+func applyWebAs(t *testing.T, name, login string) *resource {
 	t.Helper()
 	applyManifest(t, fmt.Sprintf(`apiVersion: v1
 kind: Secret
@@ -42,10 +48,10 @@ metadata:
 spec:
   app: {clientID: %[3]s, clientSecretRef: {name: web-app}}
   login: {methods: [WebFlow]}
-  user: {login: %[2]s}
+  user: {login: %[5]s}
   outputs: [{name: %[2]s-git, format: BasicAuth}]
-`, namespace, login, webClientID, base64.StdEncoding.EncodeToString([]byte(clientSecret))))
-	return &resource{t, login}
+`, namespace, name, webClientID, base64.StdEncoding.EncodeToString([]byte(clientSecret)), login))
+	return &resource{t, name}
 }
 
 // link waits for a link other than the last.
@@ -232,24 +238,25 @@ func (p *person) types(keys string) {
 // person who did not want this is out with one press.
 func TestBrowserLoginPageAsksWhoIsSentBackWithoutAQuestion(t *testing.T) {
 	t.Parallel()
-	r := applyWeb(t, "edsger")
+	first, r := applyWeb(t, "edsger"), applyWebAs(t, "edsger-again", "edsger")
 	p := newPerson(t, everySite)
-	p.goTo(r.link(""), "")
+	p.goTo(first.link(""), "")
 	p.press("Go on to GitHub")
 	p.chooses("edsger")
 	p.reaches(stage.LoginPageURL + "/confirm")
-	p.press("No, cancel")
-	p.sees("The login was cancelled")
-	p.pictured("6-cancelled")
+	p.press("Yes, I confirm")
+	p.reaches(stage.LoginPageURL + "/result")
+	first.ready()
 
 	p.goTo(r.link(""), "")
 	p.press("Go on to GitHub")
 	p.reaches(gitHub + "/login")
-	p.load("sign in", chromedp.Click(chromedp.Search(`//button[normalize-space()="Sign in"]`))) // And no consent page.
+	p.press("Sign in") // And no consent page.
 	p.reaches(stage.LoginPageURL + "/confirm")
 	p.sees("Do you confirm?", "Nothing has been handed over yet.")
 	p.press("No, cancel")
 	p.sees("The login was cancelled")
+	p.pictured("6-cancelled")
 	token := r.get()
 	if meta.IsStatusConditionTrue(token.Status.Conditions, v1alpha1.ConditionReady) || token.Status.User != nil {
 		t.Errorf("there is a token: %+v", token.Status)
