@@ -155,6 +155,9 @@ func TestLoginPageSaysWhatCameOfIt(t *testing.T) {
 		if strings.Contains(v.body, "what GitHub has said") || strings.Contains(v.body, "can now act") != (result == v1alpha1.WebLoginSucceeded) {
 			t.Errorf("of %s it says %s", result, v.body)
 		}
+		if strings.Contains(v.body, "The login was for <strong><bdi>octocat") != (result == v1alpha1.WebLoginWrongUser) {
+			t.Errorf("of %s it says %s", result, v.body)
+		}
 		if v.last.Header.Get("Refresh") != "" {
 			t.Errorf("it asks again after %s", result)
 		}
