@@ -1,6 +1,7 @@
 package loginpage
 
 import (
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
@@ -109,9 +110,7 @@ func TestLoginPageLookingChangesNothing(t *testing.T) {
 						pathCancel, pathResult, pathStopped + "denied",
 					} {
 						scanner.cookies = map[string]string{}
-						for key, value := range cookies {
-							scanner.cookies[key] = value
-						}
+						maps.Copy(scanner.cookies, cookies)
 						w.now = w.now.Add(time.Second)
 						scanner.send(method, path, nil)
 						if method == http.MethodHead && scanner.body != "" {
@@ -185,7 +184,7 @@ func TestLoginPageStolenLink(t *testing.T) {
 func askedBy(at time.Time) []metav1.ManagedFieldsEntry {
 	when := metav1.NewTime(at)
 	earlier := metav1.NewTime(at.Add(-time.Hour))
-	fields := func(text string) *metav1.FieldsV1 { return &metav1.FieldsV1{Raw: []byte(text)} }
+	fields := func(text string) *metav1.FieldsV1 { return metav1.NewFieldsV1(text) }
 	return []metav1.ManagedFieldsEntry{
 		{Manager: "kubectl", Operation: metav1.ManagedFieldsOperationUpdate, Time: &earlier, FieldsV1: fields(`{"f:metadata":{"f:annotations":{"f:githubusertoken.dev/purpose":{}}}}`)},
 		{Manager: FieldManager, Operation: metav1.ManagedFieldsOperationUpdate, Time: &when, FieldsV1: fields(`{"f:metadata":{"f:annotations":{"f:githubusertoken.dev/web-login-requested":{}}}}`)},

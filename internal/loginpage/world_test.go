@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"html"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -274,9 +275,7 @@ func (v *visitor) send(method, path string, form url.Values) {
 		r.Header.Set("Origin", "null") // As a browser says that was told to send no referrer.
 		r.Header.Set("Sec-Fetch-Site", "same-origin")
 	}
-	for name, values := range v.header {
-		r.Header[name] = values
-	}
+	maps.Copy(r.Header, v.header)
 	for name, value := range v.cookies {
 		r.AddCookie(&http.Cookie{Name: name, Value: value})
 	}
