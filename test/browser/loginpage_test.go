@@ -13,6 +13,8 @@ import (
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/fetch"
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 	"k8s.io/apimachinery/pkg/api/meta"
 
@@ -110,6 +112,22 @@ func (p *person) pictured(name string) {
 	}
 }
 
+// holds keeps the browser from leaving for an address until the returned function is called.
+func (p *person) holds(pattern string) (letGo func()) {
+	p.t.Helper()
+	p.do("hold the requests for "+pattern, chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		_, err := cdp.Call(ctx, t, fetch.Enable, fetch.EnableParams{Patterns: []*fetch.RequestPattern{{URLPattern: pattern}}})
+		return err
+	}))
+	return func() {
+		p.t.Helper()
+		p.do("let them go", chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+			_, err := cdp.Call(ctx, t, fetch.Disable, cdp.Empty{})
+			return err
+		}))
+	}
+}
+
 // hasStructure demands what a screen reader goes by.
 func (p *person) hasStructure(title string) {
 	p.t.Helper()
@@ -140,9 +158,12 @@ func TestBrowserLoginPageLeadsFromTheLinkToAToken(t *testing.T) {
 	p.sees("Read what is asked of you", namespace, "ada", webClientID, "ada-git", "Team A", "Nobody has checked this.")
 	p.hasStructure("Step 1 of 3: Read what is asked of you")
 	p.pictured("1-request")
+	goOn := p.holds("*/go")
 	p.press("Go on to GitHub")
 	p.sees("One moment")
 	p.hasStructure("Step 2 of 3: One moment, you are being sent to GitHub")
+	p.pictured("2-wait")
+	goOn()
 	p.reaches(gitHub + "/login")
 	p.signIn("ada")
 	p.press("Authorize " + webClientID)
@@ -165,9 +186,9 @@ func TestBrowserLoginPageLeadsFromTheLinkToAToken(t *testing.T) {
 	p.pictured("4-result")
 	r.ready()
 	t.Logf("from the link to the token: %s, with pictures", time.Since(begun).Round(time.Millisecond))
-	for _, page := range read(p, chromedp.NavigationEntries()).Entries {
-		if strings.Contains(page.URL, "code=") {
-			t.Errorf("the history has %s", page.URL)
+	for _, visited := range read(p, chromedp.NavigationEntries()).Entries {
+		if strings.Contains(visited.URL, "code=") {
+			t.Errorf("the history has %s", visited.URL)
 		}
 	}
 	p.goTo(link, "")
@@ -292,17 +313,36 @@ func TestBrowserLoginPageLinkIsOfNoUseToTheNextOne(t *testing.T) {
 	if address := read(second, chromedp.Location()); strings.Contains(address, "code") {
 		t.Errorf("the address is %s", address)
 	}
-	page, err := url.Parse(attempt.AuthorizeURL)
+	authorize, err := url.Parse(attempt.AuthorizeURL)
 	if err != nil {
 		t.Fatal(err)
 	}
-	second.goTo(stage.LoginPageURL+"/callback?code=0123456789&state="+page.Query().Get("state"), "")
+	second.goTo(stage.LoginPageURL+"/callback?code=0123456789&state="+authorize.Query().Get("state"), "")
 	second.sees("This login was not begun in this browser")
 	// And the first one is not kept from anything.
 	first.chooses("barbara")
 	first.reaches(stage.LoginPageURL + "/confirm")
 	first.press("Yes, I confirm")
 	r.ready()
+}
+
+// A press that is meant for something else does not land on the page's button: no other page has it in a frame.
+func TestBrowserLoginPageIsNotShownInAFrame(t *testing.T) {
+	t.Parallel()
+	p := newPerson(t, everySite)
+	for _, path := range []string{"/login/default/nobody", "/confirm", "/stopped/used"} {
+		p.do("frame "+path, chromedp.Navigate(`data:text/html,<title>Win</title><iframe src="`+stage.LoginPageURL+path+`"></iframe>`))
+		tree := read(p, func(ctx context.Context, t *chromedp.Target) (*page.FrameTree, error) {
+			result, err := cdp.Call(ctx, t, page.GetFrameTree, cdp.Empty{})
+			if err != nil {
+				return nil, err
+			}
+			return result.FrameTree, nil
+		})
+		if len(tree.ChildFrames) != 1 || tree.ChildFrames[0].Frame.UnreachableURL != stage.LoginPageURL+path {
+			t.Errorf("%s is shown in a frame", path)
+		}
+	}
 }
 
 func TestBrowserLoginPageAnotherAccountIsTurnedAway(t *testing.T) {
