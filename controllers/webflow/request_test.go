@@ -60,9 +60,14 @@ func TestWebLoginCallbackThatIsNoneIsRefused(t *testing.T) {
 }
 
 func TestWebLoginPageMustBeAPlainAddress(t *testing.T) {
+	// The longest ID and the longest URL find room in the annotation.
+	if longest := len("p-012345678901-0123456789012345678901234567890123456789 ") + maxPage + len("/callback"); longest > maxRequest {
+		t.Errorf("a request may have %d characters", longest)
+	}
 	for page, want := range map[string]bool{
 		"": true, "https://login.example.com": true, loginPage: true, "https://login.example.com/ghut/": true,
 		"http://login.example.com": false, "https://": false, "login.example.com": false, "https://a@b": false, "https://a/?b": false, "https://a/../b": false,
+		"https://" + strings.Repeat("a", maxPage-8): true, "https://" + strings.Repeat("a", maxPage-7): false,
 	} {
 		if err := CheckPage(page); (err == nil) != want {
 			t.Errorf("%q: %v", page, err)

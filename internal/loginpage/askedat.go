@@ -20,7 +20,7 @@ func askedAt(token *v1alpha1.GitHubUserToken) time.Time {
 				Annotations map[string]json.RawMessage `json:"f:annotations"`
 			} `json:"f:metadata"`
 		}
-		if json.Unmarshal(entry.FieldsV1.Raw, &fields) != nil {
+		if json.Unmarshal(entry.FieldsV1.GetRawBytes(), &fields) != nil {
 			continue
 		}
 		if _, has := fields.Metadata.Annotations["f:"+v1alpha1.AnnotationWebLoginRequested]; has {

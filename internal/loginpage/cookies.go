@@ -33,9 +33,7 @@ func setCookie(name, value string, lifetime time.Duration) *http.Cookie {
 
 // dropCookie makes a cookie that ends one.
 func dropCookie(name string) *http.Cookie {
-	cookie := setCookie(name, "", 0)
-	cookie.MaxAge = -1
-	return cookie
+	return &http.Cookie{Name: name, Path: "/", MaxAge: -1, Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode}
 }
 
 // maxCookie is how long the value of a cookie may be.

@@ -29,7 +29,7 @@ func factsOf(token *v1alpha1.GitHubUserToken, app app) facts {
 		RequestedBy: plain(token.Annotations[v1alpha1.AnnotationRequestedBy]), Purpose: plain(token.Annotations[v1alpha1.AnnotationPurpose]),
 	}
 	for _, output := range token.Spec.Outputs {
-		f.Secrets = append(f.Secrets, plain(string(output.Name)))
+		f.Secrets = append(f.Secrets, plain(output.Name))
 	}
 	return f
 }

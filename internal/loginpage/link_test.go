@@ -1,6 +1,7 @@
 package loginpage
 
 import (
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
@@ -109,9 +110,7 @@ func TestLoginPageLookingChangesNothing(t *testing.T) {
 						pathCancel, pathResult, pathStopped + "denied",
 					} {
 						scanner.cookies = map[string]string{}
-						for key, value := range cookies {
-							scanner.cookies[key] = value
-						}
+						maps.Copy(scanner.cookies, cookies)
 						w.now = w.now.Add(time.Second)
 						scanner.send(method, path, nil)
 						if method == http.MethodHead && scanner.body != "" {
@@ -167,7 +166,7 @@ func TestLoginPageStolenLink(t *testing.T) {
 	w.edit(func(token *v1alpha1.GitHubUserToken) { // The attempt has begun, and the link is not replaced yet.
 		id, callback, _ := strings.Cut(token.Annotations[v1alpha1.AnnotationWebLoginRequested], " ")
 		ends := metav1.NewTime(epoch.Add(10 * time.Minute))
-		token.Status.WebLogin = &v1alpha1.WebLogin{RequestID: id, AttemptID: aUID + "-1", AuthorizeURL: authorizeURL("github.com", aState, callback), ExpirationTime: &ends}
+		token.Status.WebLogin = &v1alpha1.WebLogin{RequestID: id, AttemptID: aUID + "-" + anAttempt, AuthorizeURL: authorizeURL("github.com", aState, callback), ExpirationTime: &ends}
 	})
 	w.now = w.now.Add(time.Hour)
 	victim.send(http.MethodPost, linkPath, form)
@@ -185,7 +184,7 @@ func TestLoginPageStolenLink(t *testing.T) {
 func askedBy(at time.Time) []metav1.ManagedFieldsEntry {
 	when := metav1.NewTime(at)
 	earlier := metav1.NewTime(at.Add(-time.Hour))
-	fields := func(text string) *metav1.FieldsV1 { return &metav1.FieldsV1{Raw: []byte(text)} }
+	fields := func(text string) *metav1.FieldsV1 { return metav1.NewFieldsV1(text) }
 	return []metav1.ManagedFieldsEntry{
 		{Manager: "kubectl", Operation: metav1.ManagedFieldsOperationUpdate, Time: &earlier, FieldsV1: fields(`{"f:metadata":{"f:annotations":{"f:githubusertoken.dev/purpose":{}}}}`)},
 		{Manager: FieldManager, Operation: metav1.ManagedFieldsOperationUpdate, Time: &when, FieldsV1: fields(`{"f:metadata":{"f:annotations":{"f:githubusertoken.dev/web-login-requested":{}}}}`)},
@@ -314,7 +313,7 @@ func TestLoginPageWriteWhoseAnswerWasLost(t *testing.T) {
 	w.lost = func(string) error { return apierrors.NewTimeoutError("lost", 1) }
 	v.press(pathConfirm)
 	v.led(pathResult)
-	w.wrote("create github-user-token-code-" + aUID + "-1")
+	w.wrote("create github-user-token-code-" + aUID + "-" + anAttempt)
 }
 
 // While the API server is away nothing is lost: what was tried can be tried again.

@@ -17,7 +17,7 @@ func (n resourceName) key() types.NamespacedName {
 
 var (
 	namespaces = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
-	names      = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$`)
+	names      = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$`) // Kubernetes bounds the whole alone.
 	uids       = regexp.MustCompile(`^[0-9a-f-]{8,64}$`)
 )
 

@@ -16,6 +16,8 @@ type resultView struct {
 	Good  bool
 	// Account, Namespace and Name say of what it is the result, and Revoke is where the person ends it.
 	Account, Namespace, Name, Revoke string
+	// Wanted is the account that was asked for, where it was another one that came.
+	Wanted string
 	// Next is this page.
 	Next string
 }
@@ -60,6 +62,9 @@ func (p *Page) showResult(r *http.Request, _ string) answer {
 		result = "Unknown"
 	}
 	view.Title, view.Text, view.Good = said.Title, said.Text, said.Good
+	if result == v1alpha1.WebLoginWrongUser {
+		view.Wanted = view.Account
+	}
 	if said.Good {
 		if found, reason := p.findApp(r.Context(), token); reason == "" {
 			view.Revoke = revokePage(found)

@@ -2,6 +2,7 @@ package loginpage
 
 import (
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -24,7 +25,7 @@ func TestLoginPageTheWholeWay(t *testing.T) {
 	v.led(pathWait)
 	w.wrote("patch octocat")
 	id, callback, _ := strings.Cut(w.token().Annotations[v1alpha1.AnnotationWebLoginRequested], " ")
-	if !strings.HasPrefix(id, "p-") || len(id) != 55 || callback != baseURL+"/callback" {
+	if !regexp.MustCompile(`^p-[0-9a-f]{12}-[0-9a-f]{20}-[0-9a-f]{19}$`).MatchString(id) || callback != baseURL+"/callback" {
 		t.Errorf("it asks by %q for %q", id, callback)
 	}
 	v.get(pathWait)
@@ -49,7 +50,7 @@ func TestLoginPageTheWholeWay(t *testing.T) {
 	w.wrote()
 	v.press(pathConfirm)
 	v.led(pathResult)
-	name := "github-user-token-code-" + aUID + "-1"
+	name := "github-user-token-code-" + aUID + "-" + anAttempt
 	w.wrote("create " + name)
 	var secret corev1.Secret
 	if err := w.client.Get(t.Context(), types.NamespacedName{Namespace: "team-a", Name: name}, &secret); err != nil {
@@ -152,6 +153,9 @@ func TestLoginPageSaysWhatCameOfIt(t *testing.T) {
 		v.get(pathResult)
 		v.sees(http.StatusOK, "<h1>"+said.Title+"</h1>")
 		if strings.Contains(v.body, "what GitHub has said") || strings.Contains(v.body, "can now act") != (result == v1alpha1.WebLoginSucceeded) {
+			t.Errorf("of %s it says %s", result, v.body)
+		}
+		if strings.Contains(v.body, "The login was for <strong><bdi>octocat") != (result == v1alpha1.WebLoginWrongUser) {
 			t.Errorf("of %s it says %s", result, v.body)
 		}
 		if v.last.Header.Get("Refresh") != "" {

@@ -25,7 +25,7 @@ var stops = map[why]stop{
 		"Somebody has asked for a login of the same resource a moment ago. Nothing has changed. Wait a minute, and open the link again.",
 	}},
 	whyTaken: {status: http.StatusConflict, Title: "This login has ended", Text: []string{
-		"It was called off, or another login of the same resource has taken its place, or the resource was deleted.", askAgain,
+		"It was cancelled, or another login of the same resource has taken its place, or the resource was deleted.", askAgain,
 	}},
 	whySuspended: {status: http.StatusConflict, Title: "The resource is suspended", Text: []string{
 		"Nobody can log in until whoever looks after it resumes it. Nothing has changed. Tell them, and open the link again afterwards.",
@@ -53,7 +53,7 @@ var stops = map[why]stop{
 	whyMalformed: {status: http.StatusBadRequest, Title: "This is no answer of GitHub's", goesOn: true, Text: []string{
 		"The address that brought you here is not complete, or holds what it should not. Nothing was handed over.",
 	}},
-	whyDenied: {status: http.StatusOK, Title: "You have cancelled at GitHub", goesOn: true, cancels: true, Text: []string{
+	whyDenied: {status: http.StatusOK, Title: "You cancelled at GitHub", goesOn: true, cancels: true, Text: []string{
 		"Your account was not used, and nothing was handed over.",
 	}},
 	whyGitHub: {status: http.StatusOK, Title: "GitHub does not go on with this login", goesOn: true, cancels: true, Text: []string{
@@ -63,11 +63,11 @@ var stops = map[why]stop{
 	whyAddress: {status: http.StatusBadGateway, Title: "This login is not safe to go on with", cancels: true, Text: []string{
 		"What the cluster names as GitHub's page is not the page of the App, so you were not sent there. Nothing was handed over. Tell whoever looks after this page.",
 	}},
-	whyForm: {status: http.StatusForbidden, Title: "This form does not count", goesOn: true, Text: []string{
-		"It was not sent by this page in this browser, or it is too old, or the browser does not keep cookies. Nothing has changed. Open the link again, and answer there.",
+	whyForm: {status: http.StatusForbidden, Title: "Your answer was not accepted", goesOn: true, Text: []string{
+		"It was not sent from this page in this browser, or it is too old, or the browser does not keep cookies. Nothing has changed. Open the link again, and answer there.",
 	}},
-	whyChanged: {status: http.StatusConflict, Title: "What is asked for has changed", Text: []string{
-		"Somebody has changed it since you read it, so your answer does not count. Nothing was handed over.",
+	whyChanged: {status: http.StatusConflict, Title: "The request has changed", Text: []string{
+		"Somebody has changed it since you read it, so your answer was not accepted. Nothing was handed over.",
 	}},
 	whyNoCode: {status: http.StatusBadRequest, Title: "There is nothing to confirm", goesOn: true, Text: []string{
 		"This browser has brought no answer from GitHub, or it was too long ago. Nothing was handed over.",
@@ -75,7 +75,7 @@ var stops = map[why]stop{
 	whyLate: {status: http.StatusGone, Title: "The login took too long", Text: []string{
 		"An authorization has to be confirmed within ten minutes. Nothing was handed over.", askAgain,
 	}},
-	whyCancelled: {status: http.StatusOK, Title: "The login was called off", Text: []string{
+	whyCancelled: {status: http.StatusOK, Title: "The login was cancelled", Text: []string{
 		"Nothing was handed over, and the link is used up. You can close this page.",
 		"GitHub may still list the App among those that you have authorized. That alone gives nobody a token.",
 	}},

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"html"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -37,6 +38,8 @@ const (
 	aCode    = "canarycode0123456789"
 	aUID     = "8b1c7f2e-0000-4000-8000-000000000001"
 	linkPath = "/login/team-a/octocat"
+	// anAttempt is what follows the UID in the ID of an attempt.
+	anAttempt = "abcdefghijklmnopqrstuvwxyz"
 )
 
 var epoch = time.Date(2027, 2, 3, 12, 0, 0, 0, time.UTC)
@@ -198,7 +201,7 @@ func (w *world) edit(change func(*v1alpha1.GitHubUserToken)) {
 }
 
 // operatorAnswers is the operator when it sees the request: it begins an attempt, and makes another link.
-func (w *world) operatorAnswers() { w.attempt("1", aState) }
+func (w *world) operatorAnswers() { w.attempt(anAttempt, aState) }
 
 func (w *world) attempt(id, state string) {
 	w.t.Helper()
@@ -272,9 +275,7 @@ func (v *visitor) send(method, path string, form url.Values) {
 		r.Header.Set("Origin", "null") // As a browser says that was told to send no referrer.
 		r.Header.Set("Sec-Fetch-Site", "same-origin")
 	}
-	for name, values := range v.header {
-		r.Header[name] = values
-	}
+	maps.Copy(r.Header, v.header)
 	for name, value := range v.cookies {
 		r.AddCookie(&http.Cookie{Name: name, Value: value})
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/base64"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -13,6 +15,7 @@ import (
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/fetch"
 	"github.com/chromedp/chromedp"
 	"k8s.io/apimachinery/pkg/api/meta"
 
@@ -23,8 +26,14 @@ import (
 // everySite is for a person who is led from one site to another. The resolver knows two of them.
 const everySite = "https:/"
 
-// applyWeb applies a resource whose account logs in by the login page.
+// applyWeb applies a resource, of the name of its account, that logs in by the login page.
 func applyWeb(t *testing.T, login string) *resource {
+	t.Helper()
+	return applyWebAs(t, login, login)
+}
+
+// applyWebAs is applyWeb for any name.
+func applyWebAs(t *testing.T, name, login string) *resource {
 	t.Helper()
 	applyManifest(t, fmt.Sprintf(`apiVersion: v1
 kind: Secret
@@ -42,10 +51,10 @@ metadata:
 spec:
   app: {clientID: %[3]s, clientSecretRef: {name: web-app}}
   login: {methods: [WebFlow]}
-  user: {login: %[2]s}
+  user: {login: %[5]s}
   outputs: [{name: %[2]s-git, format: BasicAuth}]
-`, namespace, login, webClientID, base64.StdEncoding.EncodeToString([]byte(clientSecret))))
-	return &resource{t, login}
+`, namespace, name, webClientID, base64.StdEncoding.EncodeToString([]byte(clientSecret)), login))
+	return &resource{t, name}
 }
 
 // link waits for a link other than the last.
@@ -104,6 +113,22 @@ func (p *person) pictured(name string) {
 	}
 }
 
+// holds keeps the browser from leaving for an address until the returned function is called.
+func (p *person) holds(pattern string) (letGo func()) {
+	p.t.Helper()
+	p.do("hold the requests for "+pattern, chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		_, err := cdp.Call(ctx, t, fetch.Enable, fetch.EnableParams{Patterns: []*fetch.RequestPattern{{URLPattern: pattern}}})
+		return err
+	}))
+	return func() {
+		p.t.Helper()
+		p.do("let them go", chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+			_, err := cdp.Call(ctx, t, fetch.Disable, cdp.Empty{})
+			return err
+		}))
+	}
+}
+
 // hasStructure demands what a screen reader goes by.
 func (p *person) hasStructure(title string) {
 	p.t.Helper()
@@ -134,9 +159,12 @@ func TestBrowserLoginPageLeadsFromTheLinkToAToken(t *testing.T) {
 	p.sees("Read what is asked of you", namespace, "ada", webClientID, "ada-git", "Team A", "Nobody has checked this.")
 	p.hasStructure("Step 1 of 3: Read what is asked of you")
 	p.pictured("1-request")
+	goOn := p.holds("*/go")
 	p.press("Go on to GitHub")
 	p.sees("One moment")
 	p.hasStructure("Step 2 of 3: One moment, you are being sent to GitHub")
+	p.pictured("2-wait")
+	goOn()
 	p.reaches(gitHub + "/login")
 	p.signIn("ada")
 	p.press("Authorize " + webClientID)
@@ -159,9 +187,9 @@ func TestBrowserLoginPageLeadsFromTheLinkToAToken(t *testing.T) {
 	p.pictured("4-result")
 	r.ready()
 	t.Logf("from the link to the token: %s, with pictures", time.Since(begun).Round(time.Millisecond))
-	for _, page := range read(p, chromedp.NavigationEntries()).Entries {
-		if strings.Contains(page.URL, "code=") {
-			t.Errorf("the history has %s", page.URL)
+	for _, visited := range read(p, chromedp.NavigationEntries()).Entries {
+		if strings.Contains(visited.URL, "code=") {
+			t.Errorf("the history has %s", visited.URL)
 		}
 	}
 	p.goTo(link, "")
@@ -232,24 +260,25 @@ func (p *person) types(keys string) {
 // person who did not want this is out with one press.
 func TestBrowserLoginPageAsksWhoIsSentBackWithoutAQuestion(t *testing.T) {
 	t.Parallel()
-	r := applyWeb(t, "edsger")
+	first, r := applyWeb(t, "edsger"), applyWebAs(t, "edsger-again", "edsger")
 	p := newPerson(t, everySite)
-	p.goTo(r.link(""), "")
+	p.goTo(first.link(""), "")
 	p.press("Go on to GitHub")
 	p.chooses("edsger")
 	p.reaches(stage.LoginPageURL + "/confirm")
-	p.press("No, cancel")
-	p.sees("The login was called off")
-	p.pictured("6-cancelled")
+	p.press("Yes, I confirm")
+	p.reaches(stage.LoginPageURL + "/result")
+	first.ready()
 
 	p.goTo(r.link(""), "")
 	p.press("Go on to GitHub")
 	p.reaches(gitHub + "/login")
-	p.load("sign in", chromedp.Click(chromedp.Search(`//button[normalize-space()="Sign in"]`))) // And no consent page.
+	p.press("Sign in") // And no consent page.
 	p.reaches(stage.LoginPageURL + "/confirm")
 	p.sees("Do you confirm?", "Nothing has been handed over yet.")
 	p.press("No, cancel")
-	p.sees("The login was called off")
+	p.sees("The login was cancelled")
+	p.pictured("6-cancelled")
 	token := r.get()
 	if meta.IsStatusConditionTrue(token.Status.Conditions, v1alpha1.ConditionReady) || token.Status.User != nil {
 		t.Errorf("there is a token: %+v", token.Status)
@@ -285,17 +314,57 @@ func TestBrowserLoginPageLinkIsOfNoUseToTheNextOne(t *testing.T) {
 	if address := read(second, chromedp.Location()); strings.Contains(address, "code") {
 		t.Errorf("the address is %s", address)
 	}
-	page, err := url.Parse(attempt.AuthorizeURL)
+	authorize, err := url.Parse(attempt.AuthorizeURL)
 	if err != nil {
 		t.Fatal(err)
 	}
-	second.goTo(stage.LoginPageURL+"/callback?code=0123456789&state="+page.Query().Get("state"), "")
+	second.goTo(stage.LoginPageURL+"/callback?code=0123456789&state="+authorize.Query().Get("state"), "")
 	second.sees("This login was not begun in this browser")
 	// And the first one is not kept from anything.
 	first.chooses("barbara")
 	first.reaches(stage.LoginPageURL + "/confirm")
 	first.press("Yes, I confirm")
 	r.ready()
+}
+
+// A press that is meant for something else does not land on the page's button: no other page has it in a frame.
+func TestBrowserLoginPageIsNotShownInAFrame(t *testing.T) {
+	t.Parallel()
+	site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/html")
+		fmt.Fprintf(w, `<!doctype html><title>Win</title><iframe src="%s%s"></iframe>`, stage.LoginPageURL, r.URL.Path)
+	}))
+	defer site.Close()
+	for _, path := range []string{"/login/default/nobody", "/confirm", "/stopped/used"} {
+		p := newPerson(t, site.URL)
+		p.load("frame "+path, chromedp.Navigate(site.URL+path))
+		if shown := p.frame(); !strings.Contains(shown, "chrome-error:") || !strings.Contains(shown, "refused to connect") {
+			t.Errorf("%s is shown in a frame: %s", path, shown)
+		}
+	}
+}
+
+// frame is what the frame of the page shows, which is of another site: its address and its text.
+func (p *person) frame() string {
+	p.t.Helper()
+	targets, err := chromedp.Targets(p.tab)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	own := chromedp.FromContext(p.tab).Target.TargetID
+	for _, target := range targets {
+		if target.Type == "iframe" && string(target.ParentFrameID) == string(own) {
+			frame, leave := chromedp.NewContext(p.tab, chromedp.WithTargetID(target.TargetID), chromedp.WithDetachOnCancel())
+			defer leave()
+			shown, err := chromedp.Run(frame, chromedp.Evaluate[string](`location.href + " " + document.body.innerText`))
+			if err != nil {
+				p.t.Fatal(err)
+			}
+			return shown
+		}
+	}
+	p.t.Fatal("there is no frame of another site")
+	return ""
 }
 
 func TestBrowserLoginPageAnotherAccountIsTurnedAway(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/githubusertoken/github-user-token-operator/hack/controlplane"
 	"github.com/githubusertoken/github-user-token-operator/internal/github/githubtest"
@@ -80,15 +81,16 @@ func (s *Stage) installLoginPage(ctx context.Context, folder string) error {
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return fmt.Errorf("make a folder for the login page: %w", err)
 	}
-	text := "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n"
+	var text strings.Builder
+	text.WriteString("apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n")
 	for field, path := range map[string]string{"resources": "config/default", "components": "config/components/login-page"} {
 		relative, err := filepath.Rel(folder, filepath.Join(s.Root, path))
 		if err != nil {
 			return fmt.Errorf("install the login page: %w", err)
 		}
-		text += fmt.Sprintf("%s: [%q]\n", field, filepath.ToSlash(relative))
+		fmt.Fprintf(&text, "%s: [%q]\n", field, filepath.ToSlash(relative))
 	}
-	if err := os.WriteFile(filepath.Join(folder, "kustomization.yaml"), []byte(text), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(folder, "kustomization.yaml"), []byte(text.String()), 0o600); err != nil {
 		return fmt.Errorf("install the login page: %w", err)
 	}
 	return s.Plane.Apply(ctx, folder)
