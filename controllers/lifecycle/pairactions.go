@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -53,8 +54,17 @@ func (a *pairActions) restore(ctx context.Context, s *scope.Scope) Result {
 	}
 }
 
-// adopt takes up the pair that a deleted resource of this name has left.
+// adopt takes up the pair that a deleted resource of this name has left, unless the resource has one of its own under a former
+// name, which the cache does not show while it is being put back.
 func (a *pairActions) adopt(ctx context.Context, s *scope.Scope) Result {
+	if s.Token.Generation > 1 {
+		switch refs, err := a.rotator.Store.Locate(ctx, s.Owner); {
+		case err != nil:
+			return a.notes.failed(s, err, "The retained pair was not taken up, because it could not be found out whether there is one under a former name")
+		case slices.ContainsFunc(refs, func(ref rotation.Ref) bool { return ref != s.Ref }):
+			return a.notes.failed(s, rotation.ErrConflict, "The pair stands under a former name") // The cache will show it in a moment.
+		}
+	}
 	adopted, err := a.rotator.Adopt(ctx, s.Owner, s.Pair)
 	if err != nil {
 		return a.notes.failed(s, err, "The retained pair could not be taken up")

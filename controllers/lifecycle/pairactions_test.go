@@ -58,3 +58,37 @@ func TestAnotherSecretIsTakenUpOnlyForAResourceThatIsStillThere(t *testing.T) {
 		})
 	}
 }
+
+// While the pair is being put back under a former name the cache shows none, and a retained pair of a former resource may stand
+// under the new one.
+func TestRetainedPairIsNotTakenUpBesideTheResourcesOwn(t *testing.T) {
+	retained := pairAt("7", func(p *rotation.Pair) {
+		p.Owner, p.Controlled, p.Orphan = rotation.Owner{}, false, true
+		p.State.Owner, p.State.Retained, p.State.RetainedAs = "former", true, p.UID
+	})
+	for name, c := range map[string]struct {
+		generation int64
+		own, taken bool
+	}{
+		"the spec was changed, and there is another": {generation: 2, own: true},
+		"the spec was changed, and there is none":    {generation: 2, taken: true},
+		"the spec is as it was made":                 {generation: 1, own: true, taken: true}, // No former name, and no look.
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			token := &v1alpha1.GitHubUserToken{ObjectMeta: metav1.ObjectMeta{Namespace: owner.Namespace, Name: owner.Name, UID: uid, Generation: c.generation}}
+			w.resource = token
+			w.secrets[inPlace] = retained.Clone()
+			if c.own {
+				w.hold(pairAt("6", func(p *rotation.Pair) { p.Ref.Name = "former-name" }))
+			}
+			result := w.pairs.adopt(t.Context(), &scope.Scope{Token: token, Owner: owner, Ref: inPlace, Pair: retained, Now: start})
+			if taken := result.State == Again; taken != c.taken || w.secrets[inPlace].Controlled != c.taken {
+				t.Errorf("it was taken up: %t, %+v", taken, result.Problem)
+			}
+			if !c.taken && (result.Problem == nil || result.Problem.RetryAt.IsZero()) {
+				t.Errorf("nothing is said of a later look: %+v", result.Problem)
+			}
+		})
+	}
+}

@@ -70,6 +70,7 @@ var rare = map[string]Faults{
 	string(BreakCreatedForNobody):                                           Of(ResourceDeleted, APISlow),
 	"older state that was put back trusted":                                 Of(BackupRestored, RefreshRequested, APISlow),
 	"another Secret used for a resource that is gone":                       Of(BackupRestored, APISlow, WatchHeld, Stop, ResourceDeleted),
+	"retained pair taken up beside the resource's own":                      Of(Renamed, ResourceRetained, SecretDeleted, APISlow, WatchHeld),
 }
 
 // leaderless are the breaks that show only where several processes are active at once all the time, although needLeader tells
@@ -493,6 +494,11 @@ var mutants = []mutant{
 		"Secrets of former resources left alone", "controllers/leftovers/releaser.go",
 		"	for _, ref := range r.deleting.of(scope.NameOf(s.Token)) {\n",
 		"	for _, ref := range r.deleting.of(scope.NameOf(s.Token)) {\n		if broken(`Secrets of former resources left alone`) {\n			break\n		}\n",
+	},
+	{
+		"retained pair taken up beside the resource's own", "controllers/lifecycle/pairactions.go",
+		"	if s.Token.Generation > 1 {\n		switch refs",
+		"	if s.Token.Generation > 1 && !broken(`retained pair taken up beside the resource's own`) {\n		switch refs",
 	},
 	{
 		"another Secret used for a resource that is gone", "controllers/lifecycle/pairactions.go",
