@@ -71,7 +71,7 @@ func New(options Options) *Controller {
 		Runner: options.Runner, Clock: options.Clock, PassPanic: options.PassPanic,
 	})
 	outcomes := &outcomes{
-		notes: notes, reporter: options.Reporter, limiter: options.Limiter, received: asking.Received, pairs: options.API, replays: replays, clock: options.Clock,
+		notes: notes, reporter: options.Reporter, limiter: options.Limiter, received: asking.Received, issued: checks.Issued, pairs: options.API, replays: replays, clock: options.Clock,
 		passPanic: options.PassPanic,
 	}
 	exchanges := &exchanges{

@@ -29,7 +29,9 @@ type outcomes struct {
 	reporter Reporter
 	limiter  Limiter
 	// received is told of each access token that GitHub has issued, and for which App.
-	received  func(uid types.UID, app github.App, token credential.Fingerprint)
+	received func(uid types.UID, app github.App, token credential.Fingerprint)
+	// issued is Issued of tokencheck.Checks.
+	issued    func(log logr.Logger, token *v1alpha1.GitHubUserToken, app github.App, pair *rotation.Pair)
 	pairs     pairReader
 	replays   *replay.Replayer
 	clock     rotation.Clock
@@ -54,6 +56,7 @@ func (o *outcomes) record(log logr.Logger, token *v1alpha1.GitHubUserToken, job 
 		o.notes.Peek(token.UID, func(m *note) { m.startsChain(result.Pair) })
 		log.Info("The token was refreshed", "expires", result.Pair.State.ExpiresAt, "count", result.Pair.State.RefreshCount)
 		o.reporter.Stored(log, token, result.Pair, false)
+		o.issued(log, token, job.App, result.Pair)
 	case rotation.Stale:
 		o.recordStale(log, token, job, result)
 	case rotation.Superseded, rotation.Discarded:

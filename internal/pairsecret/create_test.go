@@ -39,7 +39,7 @@ func TestASecretIsNotLeftForAResourceThatWentMeanwhile(t *testing.T) {
 			},
 		},
 	} {
-		t.Run(name, func(t *testing.T) {
+		test := func(t *testing.T, fence bool) {
 			scheme := runtime.NewScheme()
 			if err := errors.Join(corev1.AddToScheme(scheme), v1alpha1.AddToScheme(scheme)); err != nil {
 				t.Fatal(err)
@@ -51,8 +51,22 @@ func TestASecretIsNotLeftForAResourceThatWentMeanwhile(t *testing.T) {
 					return errors.Join(c.meanwhile(ctx, under, token), under.Create(ctx, object, options...))
 				},
 			})}
+			looks := 0
+			store.Live = interceptor.NewClient(api, interceptor.Funcs{Get: func(ctx context.Context, under client.WithWatch, key client.ObjectKey, object client.Object, options ...client.GetOption) error {
+				if _, isOwner := object.(*metav1.PartialObjectMetadata); isOwner && object.GetObjectKind().GroupVersionKind().Kind == "GitHubUserToken" {
+					looks++
+				}
+				return under.Get(ctx, key, object, options...)
+			}})
 			pair := &rotation.Pair{Ref: rotation.Ref{Namespace: owner.Namespace, Name: "pair"}, Owner: owner, State: rotation.State{Owner: owner.UID}}
+			wantLooks := 2
+			if fence { // It holds nothing yet: one look, when it stands.
+				pair.Intent, wantLooks = &rotation.Intent{ID: "intent", Spends: "token", Login: true}, 1
+			}
 			created, err := store.Create(t.Context(), pair)
+			if looks != wantLooks {
+				t.Errorf("the resource was looked for %d times, want %d", looks, wantLooks)
+			}
 			if c.left != (err == nil && created != nil) || !c.left && !errors.Is(err, rotation.ErrOwnerGone) {
 				t.Errorf("created %v, %v", created, err)
 			}
@@ -61,6 +75,8 @@ func TestASecretIsNotLeftForAResourceThatWentMeanwhile(t *testing.T) {
 			if gone := apierrors.IsNotFound(err); gone == c.left {
 				t.Errorf("the Secret is gone: %t, %v", gone, err)
 			}
-		})
+		}
+		t.Run(name, func(t *testing.T) { test(t, false) })
+		t.Run(name+", and it is a fence", func(t *testing.T) { test(t, true) })
 	}
 }

@@ -108,9 +108,12 @@ func (s *Store) locatePage(ctx context.Context, owner rotation.Owner, options *c
 func (s *Store) Create(ctx context.Context, pair *rotation.Pair) (*rotation.Pair, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	// An owner that was deleted for good would leave an orphan that its finalizer holds for ever.
-	if _, err := s.owner(ctx, pair.Owner); err != nil {
-		return nil, err
+	// An owner that was deleted for good would leave an orphan, and what it holds to the garbage collector. A fence holds nothing yet:
+	// the look after it tells, and whoever dies between the two leaves a Secret that is released like any whose resource is gone.
+	if !isFirstFence(pair) {
+		if _, err := s.owner(ctx, pair.Owner); err != nil {
+			return nil, err
+		}
 	}
 	secret := toSecret(pair)
 	if err := s.Client.Create(ctx, secret); err != nil {
@@ -126,6 +129,11 @@ func (s *Store) Create(ctx context.Context, pair *rotation.Pair) (*rotation.Pair
 	}
 	created.MayBeElsewhere = pair.Intent != nil && (err != nil || owner.Generation > 1)
 	return created, nil
+}
+
+// isFirstFence reports whether a Secret that is made for a resource holds an intent, and no token yet. A backup is none.
+func isFirstFence(pair *rotation.Pair) bool {
+	return pair.Intent != nil && pair.AccessToken.IsZero() && pair.RefreshToken.IsZero() && pair.Owner.UID != "" && pair.Ref != pair.Owner.BackupRef()
 }
 
 // notCreated is why a Secret could not be created. That there is no such namespace, or that it is being deleted, an

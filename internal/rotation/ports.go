@@ -44,7 +44,7 @@ type Store interface {
 	// none, and their backups. It is called where a Secret is not where it was expected. Errors are unknown.
 	Locate(ctx context.Context, owner Owner) ([]Ref, error)
 	// Create makes the Secret, with an owner reference to pair.Owner, after making sure that this resource
-	// still exists, and removes it again if the resource has gone by then. It reports whether its spec was changed. Errors: ErrExists, ErrOwnerGone, ErrTerminating, ErrDenied, or unknown.
+	// still exists, unless it is a fence that holds nothing yet, and removes it again if the resource has gone by then. It reports whether its spec was changed. Errors: ErrExists, ErrOwnerGone, ErrTerminating, ErrDenied, or unknown.
 	Create(ctx context.Context, pair *Pair) (*Pair, error)
 	// Update writes what differs between current and next in one request, under current.Version, and
 	// returns the whole Secret. When it gives the Secret an owner it makes sure before that this resource exists

@@ -49,11 +49,14 @@ func (s store) Locate(ctx context.Context, owner rotation.Owner) (refs []rotatio
 func (s store) Create(ctx context.Context, pair *rotation.Pair) (created *rotation.Pair, err error) {
 	var gone bool
 	owner := &rotation.Pair{Ref: pair.Ref, Owner: pair.Owner, Controlled: true}
-	if failed := s.call(ctx, false, func() { gone = s.api().ownerGone(owner) }); failed != nil {
-		return nil, failed
-	}
-	if gone {
-		return nil, rotation.ErrOwnerGone
+	isFirst := pair.Intent != nil && pair.AccessToken.IsZero() && pair.RefreshToken.IsZero() && pair.Owner.UID != "" && pair.Ref != pair.Owner.BackupRef()
+	if !isFirst { // As pairsecret.Store has it.
+		if failed := s.call(ctx, false, func() { gone = s.api().ownerGone(owner) }); failed != nil {
+			return nil, failed
+		}
+		if gone {
+			return nil, rotation.ErrOwnerGone
+		}
 	}
 	f := s.life.world.current.attempt
 	if s.life.world.strikes(APINotFound, 100) {
