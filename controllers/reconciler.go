@@ -23,6 +23,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/controllers/runner"
 	"github.com/githubusertoken/github-user-token-operator/controllers/shard"
 	"github.com/githubusertoken/github-user-token-operator/controllers/tokencount"
+	"github.com/githubusertoken/github-user-token-operator/internal/background"
 	"github.com/githubusertoken/github-user-token-operator/internal/fairqueue"
 	"github.com/githubusertoken/github-user-token-operator/internal/github"
 	"github.com/githubusertoken/github-user-token-operator/internal/memory"
@@ -77,6 +78,8 @@ type Reconciler struct {
 	// contests are about what somebody else changes back.
 	contests memory.Slot[contests]
 	queue    *queue
+	// background limits how many resources are looked at at once for which nothing is due, by how fast the API server answers.
+	background *background.Limit
 	// tokens counts those that each account has of each App.
 	tokens *tokencount.Counter
 	// resourceMetrics are computed when they are asked for.

@@ -3,6 +3,7 @@ package controllers
 import (
 	"context"
 	"fmt"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -51,7 +52,9 @@ func (r *Reconciler) patchStatus(ctx context.Context, token *v1alpha1.GitHubUser
 	for step := 0; ; step++ {
 		after = token.DeepCopy()
 		after.Status = *wanted.DeepCopy()
+		began := time.Now()
 		err = r.Client.Status().Patch(ctx, after, client.MergeFrom(token))
+		r.background.Answered(time.Since(began), err)
 		if !apierrors.IsInvalid(err) || step == len(reductions) {
 			return after, refused, err
 		}

@@ -33,6 +33,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/controllers/shard"
 	"github.com/githubusertoken/github-user-token-operator/controllers/tokencheck"
 	"github.com/githubusertoken/github-user-token-operator/controllers/tokencount"
+	"github.com/githubusertoken/github-user-token-operator/internal/background"
 	"github.com/githubusertoken/github-user-token-operator/internal/fair"
 	"github.com/githubusertoken/github-user-token-operator/internal/fairqueue"
 	"github.com/githubusertoken/github-user-token-operator/internal/github"
@@ -208,7 +209,9 @@ func (r *Reconciler) setupController(mgr manager.Manager, options Options) error
 			SkipNameValidation:      &options.SkipNameValidation,
 			RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[ctrl.Request](retry.Reconcile.First, retry.Reconcile.Max),
 			NewQueue: func(name string, rateLimiter workqueue.TypedRateLimiter[ctrl.Request]) workqueue.TypedRateLimitingInterface[ctrl.Request] {
-				return fairqueue.New(fairqueue.Options{Name: name, Workers: options.MaxConcurrentReconciles, RateLimiter: rateLimiter})
+				q := fairqueue.New(fairqueue.Options{Name: name, Workers: options.MaxConcurrentReconciles, RateLimiter: rateLimiter})
+				r.background = background.New(options.MaxConcurrentReconciles*3/4, q.LimitLow)
+				return q
 			},
 		})
 	if options.ClusterApps {

@@ -43,18 +43,17 @@ func New(options Options) *Queue {
 	if options.Clock == nil {
 		options.Clock = clock.RealClock{}
 	}
-	turns := newTurns(options.Workers, options.Clock.Now)
+	q := &Queue{clock: options.Clock}
+	q.turns = newTurns(options.Workers, options.Clock.Now, func() { go q.nudge() })
 	inner := workqueue.NewTypedWithConfig(workqueue.TypedQueueConfig[reconcile.Request]{
-		Name: options.Name, Clock: options.Clock, Queue: turns,
+		Name: options.Name, Clock: options.Clock, Queue: q.turns,
 	})
 	delaying := workqueue.NewTypedDelayingQueueWithConfig(workqueue.TypedDelayingQueueConfig[reconcile.Request]{
 		Clock: options.Clock, Queue: inner,
 	})
-	return &Queue{
-		TypedRateLimitingInterface: workqueue.NewTypedRateLimitingQueueWithConfig(options.RateLimiter,
-			workqueue.TypedRateLimitingQueueConfig[reconcile.Request]{Clock: options.Clock, DelayingQueue: delaying}),
-		turns: turns, clock: options.Clock,
-	}
+	q.TypedRateLimitingInterface = workqueue.NewTypedRateLimitingQueueWithConfig(options.RateLimiter,
+		workqueue.TypedRateLimitingQueueConfig[reconcile.Request]{Clock: options.Clock, DelayingQueue: delaying})
+	return q
 }
 
 // Add implements workqueue.TypedInterface with the priority Ordinary.
@@ -71,7 +70,8 @@ func (q *Queue) AddRateLimited(item reconcile.Request) {
 }
 
 // AddWithOpts implements priorityqueue.PriorityQueue. Of several priorities that an item was added with since it was last
-// taken the highest counts; one that it is to have later, from then on. What is tried again after a failure is Ordinary.
+// taken the highest counts; one that it is to have later, from then on. What is tried again after a failure has the class that
+// it had, but is not Urgent.
 func (q *Queue) AddWithOpts(options priorityqueue.AddOpts, items ...reconcile.Request) {
 	priority := Ordinary
 	if options.Priority != nil {
@@ -80,6 +80,7 @@ func (q *Queue) AddWithOpts(options priorityqueue.AddOpts, items ...reconcile.Re
 	for _, item := range items {
 		switch {
 		case options.RateLimited:
+			q.turns.failed(item)
 			q.TypedRateLimitingInterface.AddRateLimited(item)
 		case options.After > 0:
 			q.turns.wantAt(item, priority, q.clock.Now().Add(options.After))
@@ -96,6 +97,32 @@ func (q *Queue) AddWithOpts(options priorityqueue.AddOpts, items ...reconcile.Re
 func (q *Queue) GetWithPriority() (item reconcile.Request, priority int, shutdown bool) {
 	item, shutdown = q.Get()
 	return item, Ordinary, shutdown
+}
+
+// nobodys is an item that has a worker that waits look what there is to do now: an item alone wakes one.
+var nobodys reconcile.Request
+
+// nudge wakes a worker that waits.
+func (q *Queue) nudge() {
+	q.turns.want(nobodys, Urgent)
+	q.TypedRateLimitingInterface.Add(nobodys)
+}
+
+// LimitLow sets how many items of a lower priority than Ordinary may be worked on at once, from now on. At first that is all
+// workers. It is raised by one at a time: one worker that waits is woken.
+func (q *Queue) LimitLow(most int) {
+	q.turns.limitLow(most)
+	q.nudge()
+}
+
+// Get implements workqueue.TypedInterface.
+func (q *Queue) Get() (item reconcile.Request, shutdown bool) {
+	for {
+		if item, shutdown = q.TypedRateLimitingInterface.Get(); shutdown || item != nobodys {
+			return item, shutdown
+		}
+		q.Done(nobodys)
+	}
 }
 
 // Done implements workqueue.TypedInterface.

@@ -195,7 +195,7 @@ func TestQueueWorksAgainOnWhatIsAddedMeanwhile(t *testing.T) {
 func TestQueueLosesNothing(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		const workers = 3
-		turns := newTurns(workers, time.Now)
+		turns := newTurns(workers, time.Now, func() {})
 		stored, running := map[reconcile.Request]bool{}, map[reconcile.Request]bool{}
 		item := rapid.Custom(func(t *rapid.T) reconcile.Request {
 			return request(fmt.Sprintf("%d/%d", rapid.IntRange(0, 3).Draw(t, "namespace"), rapid.IntRange(0, 4).Draw(t, "name")))
@@ -240,5 +240,91 @@ func TestQueueLosesNothing(t *testing.T) {
 				}
 			},
 		})
+	})
+}
+
+// What a start brings leaves workers to the rest, as many as it is told to, and all of it may rest.
+func TestQueueLimitsWhatIsOfLowPriority(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := newQueue(t, 8)
+		got := make(chan reconcile.Request)
+		for range 8 { // Of each worker what it takes is seen, and no more.
+			go func() {
+				for item, shutdown := q.Get(); !shutdown; item, shutdown = q.Get() {
+					got <- item
+				}
+			}()
+		}
+		taken := func() (items []string) {
+			for synctest.Wait(); ; synctest.Wait() {
+				select {
+				case item := <-got:
+					items = append(items, item.Namespace+"/"+item.Name)
+				default:
+					slices.Sort(items)
+					return items
+				}
+			}
+		}
+		q.LimitLow(2)
+		add(q, -100, append(items("a", 3), items("b", 3)...)...)
+		working := taken()
+		if len(working) != 2 {
+			t.Fatalf("%v are worked on at once, want 2", working)
+		}
+		add(q, Urgent, request("c/due"))
+		add(q, Ordinary, request("c/event"))
+		if more := taken(); !slices.Equal(more, []string{"c/due", "c/event"}) {
+			t.Fatalf("got %v", more)
+		}
+		q.LimitLow(3) // A worker that waits is woken.
+		more := taken()
+		if len(more) != 1 {
+			t.Fatalf("got %v, want one more", more)
+		}
+		q.LimitLow(0)
+		for _, item := range append(working, more...) {
+			q.Done(request(item))
+		}
+		if more := taken(); len(more) != 0 {
+			t.Fatalf("it rests, and got %v", more)
+		}
+		add(q, Urgent, request("b/2")) // It waits already, and becomes due.
+		if more := taken(); !slices.Equal(more, []string{"b/2"}) {
+			t.Fatalf("got %v", more)
+		}
+		q.LimitLow(1)
+		if more := taken(); len(more) != 1 {
+			t.Fatalf("got %v, want one", more)
+		}
+	})
+}
+
+// What has failed is tried again as what it was: a start is no less of one for it.
+func TestQueueKeepsLowWhatHasFailed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := newQueue(t, 1)
+		fail := func(priority int, item reconcile.Request) {
+			add(q, priority, item)
+			taken, _ := q.Get()
+			q.AddWithOpts(priorityqueue.AddOpts{RateLimited: true}, taken)
+			q.Done(taken)
+		}
+		fail(-100, request("a/start"))
+		fail(Urgent, request("b/due"))
+		time.Sleep(time.Millisecond)
+		due := Urgent
+		q.AddWithOpts(priorityqueue.AddOpts{After: time.Minute, Priority: &due}, request("c/later"))
+		fail(-100, request("c/later"))
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		q.turns.taken = 0
+		add(q, Ordinary, request("d/event"))
+		if got, want := drain(q), "b/due c/later d/event a/start"; got != want {
+			t.Errorf("order %s, want %s", got, want)
+		}
+		if len(q.turns.later) > 1 {
+			t.Error("appointments are remembered of what is over")
+		}
 	})
 }

@@ -43,7 +43,11 @@ type turns struct {
 	mu      sync.Mutex
 	rings   [classes]ring
 	class   map[reconcile.Request]class
-	running map[reconcile.Request]struct{}
+	running map[reconcile.Request]class
+	// mostLow is how many items of class low may be worked on at once, and runningLow how many are.
+	mostLow, runningLow int
+	// wake has a worker that waits look again, beside the caller. It is called when something may be taken that nobody is told of.
+	wake func()
 	// wanted is the class for which an item was added that is not stored yet, because it is worked on or is just being
 	// added.
 	wanted map[reconcile.Request]class
@@ -58,10 +62,10 @@ type appointment struct {
 	at    time.Time
 }
 
-func newTurns(workers int, now func() time.Time) *turns {
+func newTurns(workers int, now func() time.Time, wake func()) *turns {
 	return &turns{
-		places: fair.NewPlaces(workers), now: now, class: map[reconcile.Request]class{},
-		running: map[reconcile.Request]struct{}{}, wanted: map[reconcile.Request]class{}, later: map[reconcile.Request]appointment{},
+		places: fair.NewPlaces(workers), now: now, wake: wake, class: map[reconcile.Request]class{},
+		running: map[reconcile.Request]class{}, mostLow: workers, wanted: map[reconcile.Request]class{}, later: map[reconcile.Request]appointment{},
 	}
 }
 
@@ -71,10 +75,7 @@ func (t *turns) want(item reconcile.Request, priority int) {
 	defer t.mu.Unlock()
 	wanted := classOf(priority)
 	if stored, ok := t.class[item]; ok {
-		if wanted < stored {
-			t.rings[stored].remove(item)
-			t.store(item, wanted)
-		}
+		t.raise(item, stored, wanted)
 		return
 	}
 	if before, ok := t.wanted[item]; ok {
@@ -125,9 +126,20 @@ func (t *turns) Touch(item reconcile.Request) {
 		return
 	}
 	delete(t.later, item)
-	if stored, ok := t.class[item]; ok && later.class < stored {
-		t.rings[stored].remove(item)
-		t.store(item, later.class)
+	if stored, ok := t.class[item]; ok {
+		t.raise(item, stored, later.class)
+	}
+}
+
+// raise gives an item that is stored a higher class. To the queue that is nothing new.
+func (t *turns) raise(item reconcile.Request, from, to class) {
+	if to >= from {
+		return
+	}
+	t.rings[from].remove(item)
+	t.store(item, to)
+	if from == low && t.runningLow >= t.mostLow {
+		t.wake()
 	}
 }
 
@@ -136,12 +148,36 @@ func (t *turns) Touch(item reconcile.Request) {
 func (t *turns) Len() int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for i := range t.rings {
-		if t.rings[i].next(t.places) >= 0 {
+	for c := range classes {
+		if t.next(c) >= 0 {
 			return len(t.class)
 		}
 	}
 	return 0
+}
+
+// next is which namespace of a class is next; -1 when none may be.
+func (t *turns) next(c class) int {
+	if c == low && t.runningLow >= t.mostLow {
+		return -1
+	}
+	return t.rings[c].next(t.places)
+}
+
+// limitLow sets how many items of class low may be worked on at once.
+func (t *turns) limitLow(most int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.mostLow = most
+}
+
+// failed notes that an item of class low is to be tried again as such, unless it is to have another class later.
+func (t *turns) failed(item reconcile.Request) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if _, waits := t.later[item]; !waits && t.running[item] == low {
+		t.later[item] = appointment{class: low, at: t.now()}
+	}
 }
 
 // Pop implements workqueue.Queue. It is called after Len was not 0, under the queue's lock.
@@ -166,7 +202,7 @@ func (t *turns) Pop() reconcile.Request {
 }
 
 func (t *turns) take(c class) (item reconcile.Request, ok bool) {
-	at := t.rings[c].next(t.places)
+	at := t.next(c)
 	if at < 0 {
 		return item, false
 	}
@@ -175,7 +211,9 @@ func (t *turns) take(c class) (item reconcile.Request, ok bool) {
 		t.class = map[reconcile.Request]class{} // It never shrinks, and a start has brought everything at once.
 	}
 	t.places.TakeAnyway(fair.Key{Namespace: item.Namespace})
-	t.running[item] = struct{}{}
+	if t.running[item] = c; c == low {
+		t.runningLow++
+	}
 	return item, true
 }
 
@@ -183,10 +221,13 @@ func (t *turns) take(c class) (item reconcile.Request, ok bool) {
 func (t *turns) done(item reconcile.Request) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if _, runs := t.running[item]; !runs {
+	c, runs := t.running[item]
+	if !runs {
 		return
 	}
-	delete(t.running, item)
+	if delete(t.running, item); c == low {
+		t.runningLow--
+	}
 	t.places.Free(fair.Key{Namespace: item.Namespace})
 }
 
