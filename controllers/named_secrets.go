@@ -13,6 +13,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 	"github.com/githubusertoken/github-user-token-operator/controllers/secretwatch"
+	"github.com/githubusertoken/github-user-token-operator/internal/fairqueue"
 	"github.com/githubusertoken/github-user-token-operator/internal/pace"
 )
 
@@ -57,7 +58,7 @@ func (r *Reconciler) namedSecretChanged(ctx context.Context, _ types.NamespacedN
 	}
 	for i := range tokens {
 		if slices.ContainsFunc(keysIn(&tokens[i], change.Name.Name), func(key string) bool { return slices.Contains(changed, key) }) {
-			r.lifecycle.NamedSecretChanged(&tokens[i], change.Name.Name)
+			r.tellNamed(&tokens[i], change)
 		}
 	}
 	for _, app := range offered {
@@ -68,6 +69,19 @@ func (r *Reconciler) namedSecretChanged(ctx context.Context, _ types.NamespacedN
 	return cost, nil
 }
 
+// tellNamed tells a resource that a Secret which it names has changed. A start finds all of them: none stands before what is due.
+func (r *Reconciler) tellNamed(token *v1alpha1.GitHubUserToken, change secretwatch.Change) {
+	r.lifecycle.NamedSecretSeen(token, change.Name.Name)
+	r.queue.addWith(scope.NameOf(token), priorityOf(change))
+}
+
+func priorityOf(change secretwatch.Change) int {
+	if change.First {
+		return fairqueue.Low
+	}
+	return fairqueue.Ordinary
+}
+
 // nameChanged tells a resource of a change of a Secret that may stand where its pair or an output is to be.
 func (r *Reconciler) nameChanged(token *v1alpha1.GitHubUserToken, change secretwatch.Change) {
 	isOutput := slices.ContainsFunc(token.Spec.Outputs, func(output v1alpha1.Output) bool { return output.Name == change.Name.Name })
@@ -76,10 +90,10 @@ func (r *Reconciler) nameChanged(token *v1alpha1.GitHubUserToken, change secretw
 	case change.Marked:
 		r.outputs.Reconsider(token.UID)
 		if isPair {
-			r.lifecycle.NamedSecretChanged(token, change.Name.Name)
+			r.tellNamed(token, change)
 			return
 		}
-		r.queue.add(scope.NameOf(token))
+		r.queue.addWith(scope.NameOf(token), priorityOf(change))
 	case change.Controller == token.UID:
 		r.queue.add(scope.NameOf(token)) // Its own pair without our label, of which no cache tells.
 	}

@@ -9,12 +9,14 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/workqueue"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers/secretwatch"
 	"github.com/githubusertoken/github-user-token-operator/internal/fairqueue"
 )
 
@@ -70,5 +72,38 @@ func pairMetadata(namespace, owner string, due time.Time) client.Object {
 			Annotations:     map[string]string{v1alpha1.AnnotationNextRefreshAt: due.UTC().Format(time.RFC3339)},
 			OwnerReferences: []metav1.OwnerReference{{APIVersion: v1alpha1.GroupVersion.String(), Kind: "GitHubUserToken", Name: owner, UID: "uid", Controller: &yes}},
 		},
+	}
+}
+
+// The watch on Secrets that resources name finds all of them at a start. What it finds stands before nothing that happens.
+func TestStartSecretsThatAreFoundStandBeforeNothing(t *testing.T) {
+	for name, c := range map[string]struct {
+		secret string
+		first  bool
+		want   string
+	}{
+		"a pair Secret that is found":   {"octocat-token", true, "other octocat"},
+		"an output that is found":       {"octocat-output", true, "other octocat"},
+		"a pair Secret that has come":   {"octocat-token", false, "octocat other"},
+		"an output that somebody takes": {"octocat-output", false, "octocat other"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWatchWorld(t)
+			queue := fairqueue.New(fairqueue.Options{Workers: 1, RateLimiter: workqueue.DefaultTypedControllerRateLimiter[reconcile.Request]()})
+			defer queue.ShutDown()
+			w.must(w.queue.Start(t.Context(), queue))
+			secret := types.NamespacedName{Namespace: w.token.Namespace, Name: c.secret}
+			w.nameChanged(w.token, secretwatch.Change{Name: secret, First: c.first, Marked: true})
+			queue.Add(reconcile.Request{NamespacedName: types.NamespacedName{Namespace: w.token.Namespace, Name: "other"}})
+			var order []string
+			for queue.Len() > 0 {
+				item, _ := queue.Get()
+				queue.Done(item)
+				order = append(order, item.Name)
+			}
+			if got := strings.Join(order, " "); got != c.want {
+				t.Errorf("order %s, want %s", got, c.want)
+			}
+		})
 	}
 }

@@ -43,11 +43,17 @@ func (c *Controller) Wanting(token credential.Fingerprint) []types.NamespacedNam
 // whatever stands under a name that is asked for. A failure that this may have mended is forgotten; one of
 // GitHub's own is not mended by that, and its back-off stands.
 func (c *Controller) NamedSecretChanged(token *v1alpha1.GitHubUserToken, secret string) {
+	c.NamedSecretSeen(token, secret)
+	c.wake(scope.NameOf(token))
+}
+
+// NamedSecretSeen is NamedSecretChanged for a Secret of which nothing was known, as at a start: the caller has the resource
+// reconciled, when it is its turn.
+func (c *Controller) NamedSecretSeen(token *v1alpha1.GitHubUserToken, secret string) {
 	if secret != token.PairSecretName() { // Our own writes mend nothing.
 		c.forgetMended(token)
 	}
 	c.notes.Peek(token.UID, func(m *note) { m.moveBlocked, m.restoreBlocked = nil, nil })
-	c.wake(scope.NameOf(token))
 }
 
 // AppChanged is told of each resource whose App has changed: its spec, its client secret, or who may use it. A failure that

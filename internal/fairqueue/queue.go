@@ -9,11 +9,12 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 )
 
-// Urgent is the priority of what is due now. Ordinary is that of most events, and any lower one of what a start or a
-// resync brings, as controller-runtime gives it.
+// Urgent is the priority of what is due now. Ordinary is that of most events, and Low, or any other below Ordinary, of what a
+// start or a resync brings, as controller-runtime gives it.
 const (
 	Urgent   = 1
 	Ordinary = 0
+	Low      = -100
 )
 
 // Options configure a Queue.
