@@ -56,6 +56,9 @@ const (
 	MaxIntent = 4 << 10
 )
 
+// maxAdded is more than what is written of fields that were not there when it was read.
+const maxAdded = 1 << 10
+
 var errTooLong = errors.New("it is too long")
 
 // decode reads an annotation that anybody in the namespace may have edited. What could not be written again is refused
@@ -68,11 +71,24 @@ func decode(text string, most int, into any) error {
 	if err := json.Unmarshal([]byte(text), into); err != nil {
 		return err
 	}
+	if 6*len(text)+maxAdded <= most && !hasOffset(text) {
+		return nil // So it is with all that the operator writes: to write it only to see that it can be takes half as long again.
+	}
 	again, err := json.Marshal(into)
 	if err == nil && len(again) > most {
 		err = errTooLong
 	}
 	return err
+}
+
+// hasOffset reports whether there may be a time in a text with an offset from UTC, such as +23:59.
+func hasOffset(text string) bool {
+	for i := 0; i+5 < len(text); i++ {
+		if c := text[i]; (c == '+' || c == '-') && text[i+3] == ':' {
+			return true
+		}
+	}
+	return strings.Contains(text, `\u`) // It may be written in escapes.
 }
 
 // FromSecret is the whole pair. A state that was lost is computed from the data.

@@ -26,6 +26,7 @@ func TestWhateverIsReadCanBeWritten(t *testing.T) {
 		"a good state":                {state(`"expiresAt"`, `"2030-01-01T00:00:00Z"`), false},
 		"another zone":                {state(`"expiresAt"`, `"2030-01-01T00:00:00+02:00"`), false},
 		"an offset of a day":          {state(`"expiresAt"`, `"2030-01-01T00:00:00+24:00"`), true},
+		"one that is in escapes":      {state(`"expiresAt"`, `"2030-01-01T00:00:00\u002b24:00"`), true},
 		"one in a verdict":            {state(`"verdict"`, `{"reason":"x","time":"2030-01-01T00:00:00+24:00"}`), true},
 		"one in a device code":        {state(`"device"`, `{"since":"2030-01-01T00:00:00-24:00"}`), true},
 		"no JSON":                     {state(`"`, `x`), true},
