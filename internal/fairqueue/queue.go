@@ -1,6 +1,7 @@
 package fairqueue
 
 import (
+	"sync/atomic"
 	"time"
 
 	"k8s.io/client-go/util/workqueue"
@@ -35,6 +36,8 @@ type Queue struct {
 
 	turns *turns
 	clock clock.WithTicker
+	// waiting is how many workers are in Get.
+	waiting atomic.Int32
 }
 
 var _ priorityqueue.PriorityQueue[reconcile.Request] = (*Queue)(nil)
@@ -100,17 +103,15 @@ func (q *Queue) GetWithPriority() (item reconcile.Request, priority int, shutdow
 	return item, Ordinary, shutdown
 }
 
-// nobodys is an item that has a worker that waits look what there is to do now: an item alone wakes one.
+// nobodys is an item that has a worker that waits look what there is to do now: an item alone wakes one. It is taken before all
+// others, as whoever takes it wakes the next.
 var nobodys reconcile.Request
 
-// nudge wakes a worker that waits.
-func (q *Queue) nudge() {
-	q.turns.want(nobodys, Urgent)
-	q.TypedRateLimitingInterface.Add(nobodys)
-}
+// nudge wakes a worker that waits. While nobodys waits to be taken that does nothing, so it may stand for any number of items.
+func (q *Queue) nudge() { q.TypedRateLimitingInterface.Add(nobodys) }
 
 // LimitLow sets how many items of a lower priority than Ordinary may be worked on at once, from now on. At first that is all
-// workers. It is raised by one at a time: one worker that waits is woken.
+// workers.
 func (q *Queue) LimitLow(most int) {
 	q.turns.limitLow(most)
 	q.nudge()
@@ -118,8 +119,14 @@ func (q *Queue) LimitLow(most int) {
 
 // Get implements workqueue.TypedInterface.
 func (q *Queue) Get() (item reconcile.Request, shutdown bool) {
-	for {
-		if item, shutdown = q.TypedRateLimitingInterface.Get(); shutdown || item != nobodys {
+	q.waiting.Add(1)
+	defer q.waiting.Add(-1)
+	for nudged := false; ; nudged = true {
+		item, shutdown = q.TypedRateLimitingInterface.Get()
+		if shutdown || item != nobodys {
+			if nudged && q.waiting.Load() > 1 && q.Len() > 0 {
+				q.nudge()
+			}
 			return item, shutdown
 		}
 		q.Done(nobodys)

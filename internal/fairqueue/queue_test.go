@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -327,4 +328,50 @@ func TestQueueKeepsLowWhatHasFailed(t *testing.T) {
 			t.Error("appointments are remembered of what is over")
 		}
 	})
+}
+
+// However many items become due at once, each has a worker: of the workers that wait as many are woken as there is work for.
+func TestQueueWakesAWorkerForEachThatBecomesDueAtOnce(t *testing.T) {
+	due := append(items("a", 2), items("b", 2)...)
+	for name, raise := range map[string]func(*Queue){
+		"now": func(q *Queue) { add(q, Urgent, due...) },
+		"one by one": func(q *Queue) {
+			for _, item := range due {
+				add(q, Ordinary, item)
+			}
+		},
+		"at a time": func(q *Queue) {
+			q.AddWithOpts(priorityqueue.AddOpts{After: time.Minute, Priority: new(Urgent)}, due...)
+		},
+		"as the limit is raised": func(q *Queue) { q.LimitLow(4) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			for range 100 { // Who is woken first is chance.
+				synctest.Test(t, func(t *testing.T) {
+					q := newQueue(t, 8)
+					q.LimitLow(0)
+					var working atomic.Int32
+					for range 8 {
+						go func() {
+							if _, shutdown := q.Get(); !shutdown { // It works for ever.
+								working.Add(1)
+							}
+						}()
+					}
+					synctest.Wait()
+					add(q, Low, due...)
+					synctest.Wait()
+					if n := working.Load(); n != 0 {
+						t.Fatalf("%d are worked on that rest", n)
+					}
+					raise(q)
+					time.Sleep(time.Hour)
+					synctest.Wait()
+					if n := working.Load(); n != 4 {
+						t.Fatalf("an hour later %d of 4 are worked on", n)
+					}
+				})
+			}
+		})
+	}
 }

@@ -48,6 +48,8 @@ type turns struct {
 	mostLow, runningLow int
 	// wake has a worker that waits look again, beside the caller. It is called when something may be taken that nobody is told of.
 	wake func()
+	// nudged reports that nobodys is stored.
+	nudged bool
 	// wanted is the class for which an item was added that is not stored yet, because it is worked on or is just being
 	// added.
 	wanted map[reconcile.Request]class
@@ -102,6 +104,10 @@ func (t *turns) wantAt(item reconcile.Request, priority int, at time.Time) {
 func (t *turns) Push(item reconcile.Request) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if item == nobodys {
+		t.nudged = true
+		return
+	}
 	wanted, ok := t.wanted[item]
 	delete(t.wanted, item)
 	if later, due := t.later[item]; due && !t.now().Before(later.at) {
@@ -148,6 +154,9 @@ func (t *turns) raise(item reconcile.Request, from, to class) {
 func (t *turns) Len() int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if t.nudged {
+		return len(t.class) + 1
+	}
 	for c := range classes {
 		if t.next(c) >= 0 {
 			return len(t.class)
@@ -184,6 +193,10 @@ func (t *turns) failed(item reconcile.Request) {
 func (t *turns) Pop() reconcile.Request {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if t.nudged {
+		t.nudged = false
+		return nobodys
+	}
 	t.taken++
 	for c := low; c > urgent; c-- {
 		if t.taken%firstEvery[c] == 0 {
