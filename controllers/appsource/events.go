@@ -23,7 +23,13 @@ type requests = workqueue.TypedRateLimitingInterface[reconcile.Request]
 // AppEvents are told of changes of Apps. Nothing is added to the queue by them: whom it concerns is told beside the event.
 func (a *Apps) AppEvents() handler.TypedEventHandler[client.Object, reconcile.Request] {
 	return handler.TypedFuncs[client.Object, reconcile.Request]{
-		CreateFunc: func(_ context.Context, e event.CreateEvent, _ requests) { a.appChanged(e.Object) },
+		CreateFunc: func(_ context.Context, e event.CreateEvent, _ requests) {
+			if e.IsInInitialList { // A start has every resource and every App looked at, and nothing is remembered that an App could mend.
+				a.limitChanged(e.Object.GetNamespace(), specOf(e.Object))
+				return
+			}
+			a.appChanged(e.Object)
+		},
 		UpdateFunc: func(_ context.Context, e event.UpdateEvent, _ requests) {
 			if e.ObjectOld.GetGeneration() != e.ObjectNew.GetGeneration() || e.ObjectOld.GetUID() != e.ObjectNew.GetUID() {
 				a.appChanged(e.ObjectOld)

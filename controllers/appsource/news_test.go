@@ -135,6 +135,32 @@ func TestAppNewsAreForThoseWhomTheyConcern(t *testing.T) {
 	}
 }
 
+// A start has every resource looked at, in its turn: to tell the users of each App would have them stand before the others.
+func TestAppNewsAStartTellsNobodyOfTheAppsThatItFinds(t *testing.T) {
+	for name, c := range map[string]struct {
+		starting bool
+		want     []string
+	}{
+		"at a start":     {true, nil},
+		"one that comes": {false, []string{"team-a/inline", "team-a/own", "team-a/shared", "team-b/inline", "team-b/shared"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newScene(t, users()...)
+				for _, object := range []client.Object{app("team-a", "mine", "Iv23liSHARED"), clusterApp("shared", "Iv23liSHARED")} {
+					s.AppEvents().Create(t.Context(), event.CreateEvent{Object: object, IsInInitialList: c.starting}, nil)
+				}
+				if got := slices.Compact(s.tells()); !slices.Equal(got, c.want) {
+					t.Errorf("told are %v, want %v", got, c.want)
+				}
+				if len(s.limits) != 1 {
+					t.Errorf("the limits are %v, want that of the App", s.limits)
+				}
+			})
+		})
+	}
+}
+
 // A thousand changes of an App that many use are told once a second, and cost where they are received nothing.
 func TestAppNewsAreToldBesideTheEventsAndOnceASecond(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
