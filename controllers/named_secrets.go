@@ -40,7 +40,7 @@ func (r *Reconciler) namedSecretChanged(ctx context.Context, _ types.NamespacedN
 	cost := pace.Cost{Resources: len(tokens)}
 	var keys []string
 	for i := range tokens {
-		r.nameChanged(&tokens[i], change)
+		r.nameChanged(ctx, &tokens[i], change)
 		keys = append(keys, keysIn(&tokens[i], change.Name.Name)...)
 	}
 	offered := r.appSource.Naming(ctx, change.Name)
@@ -58,7 +58,7 @@ func (r *Reconciler) namedSecretChanged(ctx context.Context, _ types.NamespacedN
 	}
 	for i := range tokens {
 		if slices.ContainsFunc(keysIn(&tokens[i], change.Name.Name), func(key string) bool { return slices.Contains(changed, key) }) {
-			r.tellNamed(&tokens[i], change)
+			r.tellNamed(ctx, &tokens[i], change)
 		}
 	}
 	for _, app := range offered {
@@ -69,31 +69,35 @@ func (r *Reconciler) namedSecretChanged(ctx context.Context, _ types.NamespacedN
 	return cost, nil
 }
 
-// tellNamed tells a resource that a Secret which it names has changed. A start finds all of them: none stands before what is due.
-func (r *Reconciler) tellNamed(token *v1alpha1.GitHubUserToken, change secretwatch.Change) {
+// tellNamed tells a resource that a Secret which it names has changed.
+func (r *Reconciler) tellNamed(ctx context.Context, token *v1alpha1.GitHubUserToken, change secretwatch.Change) {
 	r.lifecycle.NamedSecretSeen(token, change.Name.Name)
-	r.queue.addWith(scope.NameOf(token), priorityOf(change))
+	r.queue.addWith(scope.NameOf(token), r.priorityOf(ctx, token, change))
 }
 
-func priorityOf(change secretwatch.Change) int {
-	if change.First {
+// priorityOf is that of the news of a change. A start finds every Secret: none stands before what happens, but for a login that has come
+// meanwhile.
+func (r *Reconciler) priorityOf(ctx context.Context, token *v1alpha1.GitHubUserToken, change secretwatch.Change) int {
+	ref := token.Spec.RefreshTokenRef
+	isSeed := ref != nil && ref.Name == change.Name.Name
+	if change.Found && (!isSeed || r.lifecycle.IsSeedSettled(token, r.cachedPair(ctx, token))) {
 		return fairqueue.Low
 	}
 	return fairqueue.Ordinary
 }
 
 // nameChanged tells a resource of a change of a Secret that may stand where its pair or an output is to be.
-func (r *Reconciler) nameChanged(token *v1alpha1.GitHubUserToken, change secretwatch.Change) {
+func (r *Reconciler) nameChanged(ctx context.Context, token *v1alpha1.GitHubUserToken, change secretwatch.Change) {
 	isOutput := slices.ContainsFunc(token.Spec.Outputs, func(output v1alpha1.Output) bool { return output.Name == change.Name.Name })
 	switch isPair := token.PairSecretName() == change.Name.Name; {
 	case !isPair && !isOutput:
 	case change.Marked:
 		r.outputs.Reconsider(token.UID)
 		if isPair {
-			r.tellNamed(token, change)
+			r.tellNamed(ctx, token, change)
 			return
 		}
-		r.queue.addWith(scope.NameOf(token), priorityOf(change))
+		r.queue.addWith(scope.NameOf(token), r.priorityOf(ctx, token, change))
 	case change.Controller == token.UID:
 		r.queue.add(scope.NameOf(token)) // Its own pair without our label, of which no cache tells.
 	}

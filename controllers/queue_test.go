@@ -79,7 +79,7 @@ func pairMetadata(namespace, owner string, due time.Time) client.Object {
 func TestStartSecretsThatAreFoundStandBeforeNothing(t *testing.T) {
 	for name, c := range map[string]struct {
 		secret string
-		first  bool
+		found  bool
 		want   string
 	}{
 		"a pair Secret that is found":   {"octocat-token", true, "other octocat"},
@@ -93,7 +93,7 @@ func TestStartSecretsThatAreFoundStandBeforeNothing(t *testing.T) {
 			defer queue.ShutDown()
 			w.must(w.queue.Start(t.Context(), queue))
 			secret := types.NamespacedName{Namespace: w.token.Namespace, Name: c.secret}
-			w.nameChanged(w.token, secretwatch.Change{Name: secret, First: c.first, Marked: true})
+			w.nameChanged(t.Context(), w.token, secretwatch.Change{Name: secret, First: true, Found: c.found, Marked: true})
 			queue.Add(reconcile.Request{NamespacedName: types.NamespacedName{Namespace: w.token.Namespace, Name: "other"}})
 			var order []string
 			for queue.Len() > 0 {

@@ -201,6 +201,7 @@ func (r *Reconciler) setupController(mgr manager.Manager, options Options) error
 		For(&v1alpha1.GitHubUserToken{}, builder.WithPredicates(shard.Events(options.Shard.Selector, predicate.Or(
 			predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{}, deletionBegun(), r.finalizerTaken(), statusEdited()),
 			r.handover.Arrived, r.remembers))).
+		Watches(&v1alpha1.GitHubUserToken{}, r.starts()).
 		WatchesMetadata(secretMetadata(types.NamespacedName{}), r.secretEvents()).
 		WatchesRawSource(r.queue).
 		Watches(&v1alpha1.GitHubApp{}, r.appSource.AppEvents()).
@@ -210,7 +211,7 @@ func (r *Reconciler) setupController(mgr manager.Manager, options Options) error
 			RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[ctrl.Request](retry.Reconcile.First, retry.Reconcile.Max),
 			NewQueue: func(name string, rateLimiter workqueue.TypedRateLimiter[ctrl.Request]) workqueue.TypedRateLimitingInterface[ctrl.Request] {
 				q := fairqueue.New(fairqueue.Options{Name: name, Workers: options.MaxConcurrentReconciles, RateLimiter: rateLimiter})
-				r.background = background.New(options.MaxConcurrentReconciles*3/4, q.LimitLow)
+				r.background = background.New(options.MaxConcurrentReconciles/4, q.LimitLow)
 				return q
 			},
 		})

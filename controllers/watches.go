@@ -21,6 +21,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/controllers/leftovers"
 	"github.com/githubusertoken/github-user-token-operator/controllers/secretwatch"
+	"github.com/githubusertoken/github-user-token-operator/internal/fairqueue"
 	"github.com/githubusertoken/github-user-token-operator/internal/pace"
 	"github.com/githubusertoken/github-user-token-operator/internal/pairsecret"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
@@ -62,7 +63,7 @@ func (r *Reconciler) secretEvents() handler.TypedEventHandler[client.Object, rec
 	enqueue := func(object client.Object, marked, starting bool, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
 		pair := pairOf(object)
 		if name, ok := leftovers.NameOf(pair); ok && len(name.Name) <= maxName {
-			r.enqueuePair(queue, reconcile.Request{NamespacedName: name}, pair.NextRefreshAt, starting)
+			r.enqueuePair(queue, reconcile.Request{NamespacedName: name}, pair.NextRefreshAt, starting, isUnfinished(pair) || isMeanwhile(object))
 		}
 		if marked {
 			r.isInTheWay(client.ObjectKeyFromObject(object))
@@ -96,14 +97,19 @@ func (r *Reconciler) secretEvents() handler.TypedEventHandler[client.Object, rec
 }
 
 // enqueuePair has the resource of a pair reconciled. What is due goes before the many for which nothing is. Those come last that a
-// start brings, and until it is their turn something may have become due: then they go first as well.
-func (r *Reconciler) enqueuePair(queue workqueue.TypedRateLimitingInterface[reconcile.Request], request reconcile.Request, due time.Time, starting bool) {
+// start brings and for which nothing is unfinished, and until it is their turn something may have become due: then they go first as
+// well.
+func (r *Reconciler) enqueuePair(queue workqueue.TypedRateLimitingInterface[reconcile.Request], request reconcile.Request, due time.Time, starting, unfinished bool) {
 	now := r.Clock.Now()
 	if !due.IsZero() && !now.Before(due) {
 		addUrgently(queue, request)
 		return
 	}
-	queue.Add(request)
+	if starting && unfinished {
+		addWithPriority(queue, request, fairqueue.Ordinary)
+	} else {
+		queue.Add(request)
+	}
 	if starting && !due.IsZero() {
 		addUrgentlyAfter(queue, request, due.Sub(now))
 	}

@@ -78,3 +78,8 @@ func (c *Controller) forgetMended(token *v1alpha1.GitHubUserToken) {
 func (c *Controller) Recheck(ctx context.Context, secret types.NamespacedName, keys []string, first bool) (changed []string, size int, err error) {
 	return c.seeds.Recheck(ctx, secret, keys, first)
 }
+
+// IsSeedSettled reports whether a pair, nil for none, says what became of the seed as the watch on Secrets has it.
+func (c *Controller) IsSeedSettled(token *v1alpha1.GitHubUserToken, pair *rotation.Pair) bool {
+	return c.seeds.IsSettled(token, pair)
+}

@@ -42,6 +42,8 @@ type Change struct {
 	Name types.NamespacedName
 	// First reports that nothing was known of the Secret before, as at a start.
 	First bool
+	// Found reports that nothing has happened to the Secret, as far as anybody can tell: a watch that begins finds it. It is First.
+	Found bool
 	// Marked reports that the Secret may be there now and was not, or the other way round, or bear other marks. Otherwise
 	// its data may have changed, or metadata that means nothing.
 	Marked bool
@@ -51,7 +53,7 @@ type Change struct {
 
 // Merge makes one of two changes of the same Secret, the older first.
 func Merge(before, after Change) Change {
-	after.First, after.Marked = before.First, before.Marked || after.Marked
+	after.First, after.Found, after.Marked = before.First, before.Found && after.Found, before.Marked || after.Marked
 	return after
 }
 
@@ -145,13 +147,14 @@ func (w *Watch) follow(ctx context.Context, namespace string) {
 func (w *Watch) sweep(ctx context.Context, namespace string) {
 	for _, name := range w.versions.old(namespace) {
 		gone := &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{Namespace: name.Namespace, Name: name.Name}}
-		w.see(ctx, watch.Deleted, gone)
+		w.see(ctx, watch.Deleted, gone, false)
 	}
 }
 
 // drain reads a watch to its end, tells of its bookmarks, and returns the version from which to go on.
 func (w *Watch) drain(ctx context.Context, stream watch.Interface, version string, bookmark func()) (string, error) {
 	defer stream.Stop()
+	begins := version == "" // What there is comes first, each as if it were new.
 	for event := range stream.ResultChan() {
 		if event.Type == watch.Error {
 			return version, apierrors.FromObject(event.Object)
@@ -161,16 +164,17 @@ func (w *Watch) drain(ctx context.Context, stream watch.Interface, version strin
 			continue
 		}
 		version = meta.ResourceVersion
-		if event.Type == watch.Bookmark {
+		if begins = begins && event.Type == watch.Added; event.Type == watch.Bookmark {
 			bookmark()
 		} else {
-			w.see(ctx, event.Type, meta)
+			w.see(ctx, event.Type, meta, begins)
 		}
 	}
 	return version, nil
 }
 
-func (w *Watch) see(ctx context.Context, kind watch.EventType, meta *metav1.PartialObjectMetadata) {
+// see takes in an event. begins reports that the watch may still be telling what there is.
+func (w *Watch) see(ctx context.Context, kind watch.EventType, meta *metav1.PartialObjectMetadata, begins bool) {
 	name := types.NamespacedName{Namespace: meta.Namespace, Name: meta.Name}
 	if !w.options.Named(name) {
 		w.Forget(name) // What is kept of a Secret must be its last version, or nothing.
@@ -183,7 +187,9 @@ func (w *Watch) see(ctx context.Context, kind watch.EventType, meta *metav1.Part
 			change.Controller = controller.UID
 		}
 	}
-	if w.versions.set(name, current, &change) && (!change.First || !w.options.Cached(meta)) {
+	news := w.versions.set(name, current, &change)
+	change.Found = change.First && begins
+	if news && (!change.First || !w.options.Cached(meta)) {
 		w.options.Changed(ctx, change)
 	}
 }

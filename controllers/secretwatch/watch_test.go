@@ -228,16 +228,16 @@ func TestSecretWatchTellsWhetherTheMarksHaveChanged(t *testing.T) {
 	}{
 		"a Secret of which nothing was known": {func(*fixture) {}, watch.Added, secret("seed", "2"), true},
 		"one of which the version alone was":  {func(f *fixture) { f.Learn(nameOf("seed"), "uid-of-seed/1") }, watch.Modified, secret("seed", "2"), true},
-		"one that was touched":                {func(f *fixture) { f.see(t.Context(), watch.Added, secret("seed", "1")) }, watch.Modified, secret("seed", "2"), false},
+		"one that was touched":                {func(f *fixture) { f.see(t.Context(), watch.Added, secret("seed", "1"), false) }, watch.Modified, secret("seed", "2"), false},
 		"one that was learned, told and touched": {func(f *fixture) {
 			f.Learn(nameOf("seed"), "uid-of-seed/1")
-			f.see(t.Context(), watch.Added, secret("seed", "1"))
+			f.see(t.Context(), watch.Added, secret("seed", "1"), false)
 		}, watch.Modified, secret("seed", "2"), false},
-		"one that was marked":  {func(f *fixture) { f.see(t.Context(), watch.Added, secret("seed", "1")) }, watch.Modified, mark(secret("seed", "2")), true},
-		"one that was deleted": {func(f *fixture) { f.see(t.Context(), watch.Added, secret("seed", "1")) }, watch.Deleted, secret("seed", "2"), true},
+		"one that was marked":  {func(f *fixture) { f.see(t.Context(), watch.Added, secret("seed", "1"), false) }, watch.Modified, mark(secret("seed", "2")), true},
+		"one that was deleted": {func(f *fixture) { f.see(t.Context(), watch.Added, secret("seed", "1"), false) }, watch.Deleted, secret("seed", "2"), true},
 		"one that was made anew": {func(f *fixture) {
-			f.see(t.Context(), watch.Added, secret("seed", "1"))
-			f.see(t.Context(), watch.Deleted, secret("seed", "2"))
+			f.see(t.Context(), watch.Added, secret("seed", "1"), false)
+			f.see(t.Context(), watch.Deleted, secret("seed", "2"), false)
 		}, watch.Added, secret("seed", "3"), true},
 	}
 	for name, c := range cases {
@@ -245,7 +245,7 @@ func TestSecretWatchTellsWhetherTheMarksHaveChanged(t *testing.T) {
 			f := newFixture("seed")
 			c.prepare(f)
 			c.secret.OwnerReferences = []metav1.OwnerReference{{UID: "u", Controller: new(true)}}
-			f.see(t.Context(), c.kind, c.secret)
+			f.see(t.Context(), c.kind, c.secret, false)
 			want := Change{Name: nameOf("seed"), Marked: c.marked, Controller: "u"}
 			want.First = c.kind == watch.Added && c.secret.ResourceVersion == "2"
 			if c.kind == watch.Deleted {
@@ -256,6 +256,55 @@ func TestSecretWatchTellsWhetherTheMarksHaveChanged(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Of a Secret of which nothing is known, as after a write that failed, a change is no less of one for that.
+func TestSecretWatchTellsWhatItFindsFromWhatHappens(t *testing.T) {
+	events := map[string]func(*watch.FakeWatcher){
+		"it is there":   func(stream *watch.FakeWatcher) { stream.Add(secret("seed", "3")) },
+		"it is changed": func(stream *watch.FakeWatcher) { stream.Modify(secret("seed", "3")) },
+		"it is deleted": func(stream *watch.FakeWatcher) { stream.Delete(secret("seed", "3")) },
+		"it comes after something has happened": func(stream *watch.FakeWatcher) {
+			stream.Modify(secret("other", "2"))
+			stream.Add(secret("seed", "3"))
+		},
+		"it comes after the watch has told the time": func(stream *watch.FakeWatcher) {
+			stream.Action(watch.Bookmark, secret("", "2"))
+			stream.Add(secret("seed", "3"))
+		},
+	}
+	for name, happens := range events {
+		t.Run(name, func(t *testing.T) {
+			run(t, func(t *testing.T, f *fixture, stream *watch.FakeWatcher) {
+				happens(stream)
+				synctest.Wait()
+				if !f.last.First || f.last.Found != (name == "it is there") {
+					t.Errorf("told %+v", f.last)
+				}
+			})
+		})
+	}
+	t.Run("it is there in a watch that goes on", func(t *testing.T) {
+		run(t, func(t *testing.T, f *fixture, stream *watch.FakeWatcher) {
+			stream.Add(secret("other", "2"))
+			synctest.Wait()
+			stream.Stop()
+			synctest.Wait()
+			stream = <-f.server.streams
+			stream.Add(secret("seed", "3"))
+			synctest.Wait()
+			stream.Stop()
+			synctest.Wait()
+			if !f.last.First || f.last.Found {
+				t.Errorf("told %+v", f.last)
+			}
+		})
+	})
+	t.Run("it is found and deleted before anybody is told", func(t *testing.T) {
+		if both := Merge(Change{First: true, Found: true}, Change{Marked: true}); both.Found || !both.First {
+			t.Errorf("merged to %+v", both)
+		}
+	})
 }
 
 func TestSecretWatchLearnsWhatItHasNotBeenTold(t *testing.T) {
@@ -395,10 +444,10 @@ func TestSecretWatchVersionsGrowWithWhatIsNamed(t *testing.T) {
 			f.Learn(nameOf(name), "u/1")
 		},
 		"of Secrets that the watch tells of": func(f *fixture, i int, name string) {
-			f.see(context.Background(), watch.Added, secret(name, fmt.Sprint(i)))
+			f.see(context.Background(), watch.Added, secret(name, fmt.Sprint(i)), false)
 		},
 		"of Secrets that were deleted while they were named": func(f *fixture, i int, name string) {
-			f.see(context.Background(), watch.Deleted, secret(name, fmt.Sprint(i)))
+			f.see(context.Background(), watch.Deleted, secret(name, fmt.Sprint(i)), false)
 		},
 	}
 	for title, note := range cases {

@@ -65,6 +65,12 @@ func (r *Reader) Look(ctx context.Context, token *v1alpha1.GitHubUserToken, pair
 	return r.readSeed(ctx, token)
 }
 
+// IsSettled reports whether a pair, nil for none, says what became of the seed as the watch has it.
+func (r *Reader) IsSettled(token *v1alpha1.GitHubUserToken, pair *rotation.Pair) bool {
+	latest, known := r.options.Versions.Version(seedOf(token).secret)
+	return known && isSettled(token, pair, latest, known)
+}
+
 // isSettled reports whether the pair says already what became of the seed, so that there is no reason to look
 // at it.
 func isSettled(token *v1alpha1.GitHubUserToken, pair *rotation.Pair, latest string, known bool) bool {

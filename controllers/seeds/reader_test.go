@@ -476,3 +476,27 @@ func TestClientSecretIsNeverReadFromASecretOfTheOperators(t *testing.T) {
 		}
 	}
 }
+
+func TestSeedIsSettledWhereThePairSaysWhatBecameOfIt(t *testing.T) {
+	imported := &rotation.Pair{Controlled: true, State: rotation.State{AccessToken: "a", SeedVersion: "seed/refresh_token@uid/1"}}
+	for name, c := range map[string]struct {
+		pair  *rotation.Pair
+		watch string
+		want  bool
+	}{
+		"imported":                     {imported, "uid/1", true},
+		"another login has come":       {imported, "uid/2", false},
+		"no login was imported":        {nil, "uid/1", false},
+		"the watch has not told of it": {imported, "", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			reader, cluster := newReader()
+			if c.watch != "" {
+				cluster.versions[in("seed")] = c.watch
+			}
+			if got := reader.IsSettled(resource(), c.pair); got != c.want {
+				t.Errorf("got %t, want %t", got, c.want)
+			}
+		})
+	}
+}

@@ -1,7 +1,10 @@
-// Package background says how much work that nobody waits for may be under way at once, by how fast the API server answers:
+// Package background says how much work that nobody waits for may be under way at once, by whether the API server has too much to do:
 // after an upgrade every status may have to be written anew, and that must not be what slows the API server down for others.
 //
-// There is no clock to hand in: the clock and the timer must agree, and in a testing/synctest bubble both are simulated.
+// One piece always may be, and an answer that takes long is none to yield to: whoever is the cause of either may be one
+// namespace alone, and the work is that of all. What is slow is done less often by itself, as no more of it begins before it ends.
+//
+// There is no clock to hand in: in a testing/synctest bubble it is simulated.
 package background
 
 import (
@@ -11,27 +14,16 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 )
 
-const (
-	// slow is from when on an answer to a write says that the API server is loaded. It is many times what one takes where the
-	// operator alone writes as fast as it can.
-	slow = 250 * time.Millisecond
-	// firstRest and longestRest are for how long all of it rests when the API server is slow although only one piece was
-	// under way: longer each time.
-	firstRest, longestRest = time.Second, 30 * time.Second
-)
-
 // Limit is safe for concurrent use. Make it with New.
 type Limit struct {
 	most int
 	set  func(int)
 
 	mu sync.Mutex
-	// now is how much may be under way; zero while all of it rests.
+	// now is how much may be under way, at least one.
 	now int
-	// quick counts quick answers since the limit was last changed.
-	quick int
-	// rests counts the rests in a row.
-	rests int
+	// good counts the writes that succeeded since the limit was last changed.
+	good int
 	// changed is when the limit was last changed: what was sent before says nothing of it.
 	changed time.Time
 }
@@ -52,35 +44,20 @@ func (l *Limit) Answered(took time.Duration, err error) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	isSlow := took >= slow || isOverloaded(err)
 	switch sent := time.Now().Add(-took); {
-	case l.now == 0, sent.Before(l.changed): // Neither is news.
-	case !isSlow:
-		if l.quick++; l.quick >= 4*l.now {
-			l.rests = 0
+	case sent.Before(l.changed): // It is no news.
+	case isOverloaded(err):
+		l.change(max(1, l.now/2))
+	case err == nil:
+		if l.good++; l.good >= 4*l.now {
 			l.change(min(l.now+1, l.most))
 		}
-	case l.now > 1:
-		l.change(l.now / 2)
-	default:
-		l.rest()
+	default: // Neither: it may be about the object, or have met no API server.
 	}
 }
 
-// rest lets nothing begin for a while, and then one piece.
-func (l *Limit) rest() {
-	wait := min(firstRest<<min(l.rests, 10), longestRest)
-	l.rests++
-	l.change(0)
-	time.AfterFunc(wait, func() {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		l.change(1)
-	})
-}
-
 func (l *Limit) change(to int) {
-	l.quick = 0
+	l.good = 0
 	if to == l.now {
 		return
 	}

@@ -1,6 +1,7 @@
 package background
 
 import (
+	"errors"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -9,6 +10,8 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
+
+var errOverloaded = apierrors.NewTooManyRequests("later", 1)
 
 // world is a Limit, and what it has said.
 type world struct {
@@ -30,80 +33,74 @@ func (w *world) answers(n int, took time.Duration, err error) {
 	}
 }
 
-func TestBackgroundWorkYieldsWhereTheAPIServerIsSlow(t *testing.T) {
-	for name, err := range map[string]error{"it takes long": nil, "it says so": apierrors.NewTooManyRequests("later", 1)} {
+func (w *world) expect(t *testing.T, want ...int) {
+	t.Helper()
+	if !slices.Equal(w.said, want) {
+		t.Errorf("the limit was %v, want %v", w.said, want)
+	}
+	w.said = nil
+}
+
+func TestBackgroundWorkYieldsWhereTheAPIServerSaysThatItHasTooMuchToDo(t *testing.T) {
+	for name, err := range map[string]error{
+		"too many requests":      errOverloaded,
+		"no answer in time":      apierrors.NewTimeoutError("later", 1),
+		"none of another server": apierrors.NewServerTimeout(schema.GroupResource{}, "patch", 1),
+		"unavailable":            apierrors.NewServiceUnavailable("later"),
+	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				took := 10 * time.Millisecond
-				if err == nil {
-					took = 300 * time.Millisecond
-				}
 				w := newWorld()
 				w.answers(100, 10*time.Millisecond, nil)
-				if !slices.Equal(w.said, []int{6}) {
-					t.Fatalf("it was not slow, and the limit was %v", w.said)
-				}
-				w.answers(3, took, err)
-				if want := []int{6, 3, 1, 0}; !slices.Equal(w.said, want) {
-					t.Fatalf("the limit was %v, want %v", w.said, want)
-				}
-				// It rests for longer each time, whatever others are told.
-				for _, rest := range []time.Duration{time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second, 16 * time.Second, 30 * time.Second, 30 * time.Second} {
-					w.said = nil
-					began := time.Now()
-					for len(w.said) == 0 {
-						w.answers(1, 10*time.Millisecond, nil)
-					}
-					if rested := time.Since(began).Round(100 * time.Millisecond); rested < rest-100*time.Millisecond || rested > rest+100*time.Millisecond || w.said[0] != 1 {
-						t.Fatalf("after %s it was %v, want 1 after %s", rested, w.said, rest)
-					}
-					w.answers(1, took, err)
-					if w.said[1] != 0 {
-						t.Fatalf("it is slow, and the limit is %v", w.said)
-					}
-				}
+				w.expect(t, 6)
+				w.answers(100, 10*time.Millisecond, err)
+				w.expect(t, 3, 1) // And never nothing.
+				w.answers(100, 10*time.Millisecond, nil)
+				w.expect(t, 2, 3, 4, 5, 6)
 			})
 		})
 	}
 }
 
-func TestBackgroundWorkComesBackStepByStep(t *testing.T) {
+// An API server that is slow for everybody, or for whoever has the most to write, is nothing that all have to wait for.
+func TestBackgroundWorkGoesOnWhereTheAPIServerIsSlow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
-		w.answers(3, time.Second, nil)
-		time.Sleep(firstRest)
-		synctest.Wait()
-		w.answers(100, 10*time.Millisecond, nil)
-		if want := []int{6, 3, 1, 0, 1, 2, 3, 4, 5, 6}; !slices.Equal(w.said, want) {
-			t.Errorf("the limit was %v, want %v", w.said, want)
+		for range 1000 {
+			w.answers(1, time.Second, nil)
+			w.answers(3, 20*time.Millisecond, nil)
 		}
-		w.said = nil
-		w.answers(3, time.Second, nil)
-		began := time.Now()
-		time.Sleep(firstRest)
-		synctest.Wait()
-		if w.said[len(w.said)-1] != 1 {
-			t.Errorf("the first rest after it was quick again takes longer than %s: %v", time.Since(began), w.said)
-		}
+		w.expect(t, 6)
 	})
 }
 
-// One moment in which the API server is slow is one reason to yield, however many writes were under way.
+// What is wrong with an object, and an API server that is not there, tell nothing of how much it has to do.
+func TestBackgroundWorkIsNotMoreOrLessForOtherErrors(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.answers(1, time.Millisecond, errOverloaded)
+		w.expect(t, 6, 3)
+		w.answers(1000, time.Millisecond, errors.New("connection refused"))
+		w.answers(1000, time.Millisecond, apierrors.NewConflict(schema.GroupResource{}, "octocat", nil))
+		w.expect(t)
+	})
+}
+
+// One moment in which the API server has too much to do is one reason to yield, however many writes were under way.
 func TestBackgroundWorkYieldsOnceForWhatWasUnderWayAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
 		time.Sleep(time.Second)
 		for range 6 {
-			w.Answered(500*time.Millisecond, nil)
+			w.Answered(500*time.Millisecond, errOverloaded)
 		}
-		if want := []int{6, 3}; !slices.Equal(w.said, want) {
-			t.Errorf("the limit was %v, want %v", w.said, want)
-		}
-		// What no object can be done about is no load.
-		time.Sleep(time.Second)
-		w.Answered(time.Millisecond, apierrors.NewConflict(schema.GroupResource{}, "octocat", nil))
-		if len(w.said) != 2 {
-			t.Errorf("after a conflict the limit was %v", w.said)
-		}
+		w.expect(t, 6, 3)
 	})
+}
+
+func TestBackgroundWorkIsAlwaysSome(t *testing.T) {
+	w := &world{}
+	w.Limit = New(0, func(n int) { w.said = append(w.said, n) })
+	w.answers(3, 0, errOverloaded)
+	w.expect(t, 1)
 }
