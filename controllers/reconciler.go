@@ -78,7 +78,7 @@ type Reconciler struct {
 	// contests are about what somebody else changes back.
 	contests memory.Slot[contests]
 	queue    *queue
-	// background limits how many resources are looked at at once for which nothing is due, by how fast the API server answers.
+	// background limits how many resources are looked at at once of those that a start finds at rest.
 	background *background.Limit
 	// tokens counts those that each account has of each App.
 	tokens *tokencount.Counter

@@ -11,7 +11,7 @@ import (
 )
 
 // Urgent is the priority of what is due now. Ordinary is that of most events, and Low, or any other below Ordinary, of what a
-// start or a resync brings, as controller-runtime gives it.
+// start or a resync brings, as controller-runtime gives it; whatever has something to lose by that is to be added as Ordinary too.
 const (
 	Urgent   = 1
 	Ordinary = 0
