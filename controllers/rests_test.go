@@ -1,0 +1,45 @@
+package controllers
+
+import (
+	"testing"
+
+	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/test/suite"
+)
+
+// Nearly all that a start finds is at rest, or the others would wait for it.
+func TestStartFindsAResourceAtRestThatIsWell(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{})
+	atRest := func(when string) {
+		t.Helper()
+		w.settle()
+		w.eventually(when, func() (bool, string) {
+			return w.reconciler.isAtRest(t.Context(), w.get("octocat")), suite.Describe(w.get("octocat"))
+		})
+	}
+	w.startWith("octocat", v1alpha1.Output{Name: "out", Format: v1alpha1.OutputFormatOpaque})
+	atRest("rest after the login")
+	w.request("octocat", "1")
+	w.refreshed("octocat", 2)
+	atRest("rest after a refresh that was asked for")
+	w.change("octocat", func(token *v1alpha1.GitHubUserToken) { token.Spec.Suspend = true })
+	atRest("rest of a suspended resource")
+	w.restart()
+	atRest("rest after a restart")
+}
+
+func TestStartFindsAResourceAtRestAfterALoginByCode(t *testing.T) {
+	t.Parallel()
+	w := withDevice(t, 0)
+	w.create(w.withoutSeed("octocat"))
+	code := w.code("octocat")
+	if w.reconciler.isAtRest(t.Context(), w.get("octocat")) {
+		t.Error("it rests although somebody may have entered the code")
+	}
+	w.enter(code, "octocat")
+	w.ready("octocat")
+	w.eventually("rest", func() (bool, string) {
+		return w.reconciler.isAtRest(t.Context(), w.get("octocat")), suite.Describe(w.get("octocat"))
+	})
+}
