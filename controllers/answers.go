@@ -9,25 +9,33 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/internal/recent"
 )
 
 // An admission webhook may refuse a write with any code. That an object does not exist, does already, or has changed, is
 // therefore believed only when a read, which no webhook sees, says so too. What a read contradicts may still have been true
 // a moment ago: so it counts as a conflict, which is tried again at once, and as a refusal when it is answered again.
 
+// doubted is an object about which an answer to a write was not true, or may not have been.
+type doubted struct {
+	kind string
+	name types.NamespacedName
+}
+
 // checkedClient turns such an answer to a write into a conflict, and then into a refusal, where it is not true.
 type checkedClient struct {
 	client.Client
 
 	live   client.Reader
-	doubts *doubts
+	doubts *recent.Said[doubted]
 }
 
 func newCheckedClient(writer client.Client, live client.Reader) checkedClient {
-	return checkedClient{writer, live, &doubts{}}
+	return checkedClient{writer, live, &recent.Said[doubted]{}}
 }
 
 // Create implements client.Client.
@@ -110,7 +118,7 @@ func (c checkedClient) check(ctx context.Context, object client.Object, answer e
 // settled forgets what was doubted of an object that was written.
 func (c checkedClient) settled(object client.Object, answer error) error {
 	if kind, isChecked := c.kindOf(object); answer == nil && isChecked {
-		c.doubts.settle(doubted{kind.Kind, client.ObjectKeyFromObject(object)})
+		c.doubts.Forget(doubted{kind.Kind, client.ObjectKeyFromObject(object)})
 	}
 	return answer
 }
@@ -126,9 +134,9 @@ func (c checkedClient) checkExists(ctx context.Context, object client.Object, an
 	case err != nil:
 		return err
 	case (meta != nil) == exists:
-		c.doubts.settle(of)
+		c.doubts.Forget(of)
 		return answer
-	case c.doubts.again(of, fmt.Sprintf("exists: %t", exists)):
+	case c.doubts.Again(of, fmt.Sprintf("exists: %t", exists)):
 		return refusedBy(answer)
 	default:
 		return conflictBy(answer)
@@ -139,7 +147,7 @@ func (c checkedClient) checkExists(ctx context.Context, object client.Object, an
 // when the same write is answered so again.
 func (c checkedClient) checkChanged(ctx context.Context, object client.Object, answer error, version string) error {
 	kind, isChecked := c.kindOf(object)
-	if !isChecked || version == "" || !c.doubts.again(doubted{kind.Kind, client.ObjectKeyFromObject(object)}, "version "+version) {
+	if !isChecked || version == "" || !c.doubts.Again(doubted{kind.Kind, client.ObjectKeyFromObject(object)}, "version "+version) {
 		return answer
 	}
 	meta, err := c.look(ctx, object, answer)

@@ -3,7 +3,6 @@ package controllers
 import (
 	"context"
 	"errors"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -199,19 +198,6 @@ func TestAnswersOnlyTheSameAnswerInARowIsARefusal(t *testing.T) {
 				t.Errorf("and the one after it: %v", err)
 			}
 		})
-	}
-}
-
-func TestAnswersDoubtsAreBounded(t *testing.T) {
-	t.Parallel()
-	var d doubts
-	for n := range 10 * maxDoubts {
-		if of := (doubted{"Secret", types.NamespacedName{Name: strconv.Itoa(n)}}); d.again(of, "x") || !d.again(of, "x") {
-			t.Fatalf("object %d is not remembered as it was said", n)
-		}
-	}
-	if len(d.said) > maxDoubts {
-		t.Errorf("%d objects are remembered", len(d.said))
 	}
 }
 

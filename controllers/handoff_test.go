@@ -32,6 +32,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/controllers/handoff"
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 	"github.com/githubusertoken/github-user-token-operator/internal/pairsecret"
+	"github.com/githubusertoken/github-user-token-operator/internal/validnames"
 	"github.com/githubusertoken/github-user-token-operator/test/suite"
 )
 
@@ -611,10 +612,10 @@ func TestHandoffNoNameLeadsToAnotherNamespace(t *testing.T) {
 	if err := admin.Get(w.ctx, astray, object.DeepCopy()); err != nil {
 		t.Fatalf("the client itself does not go astray any more, so nothing has to be guarded: %v", err)
 	}
-	if err := (guardedReader{admin}).Get(w.ctx, astray, object.DeepCopy()); !apierrors.IsNotFound(err) {
+	if err := (validnames.Reader{Reader: admin}).Get(w.ctx, astray, object.DeepCopy()); !apierrors.IsNotFound(err) {
 		t.Errorf("an object of another namespace is read: %v", err)
 	}
-	guarded := guardedClient{admin}
+	guarded := validnames.Client{Client: admin}
 	if err := guarded.Patch(w.ctx, object.DeepCopy(), client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"labels":{"a":"b"}}}`))); err == nil {
 		t.Error("an object of another namespace is patched")
 	}

@@ -51,7 +51,7 @@ func (r *Reconciler) namedSecretChanged(ctx context.Context, _ types.NamespacedN
 	if keys = slices.Compact(keys); len(keys) == 0 {
 		return cost, nil
 	}
-	changed, read, err := r.lifecycle.Recheck(ctx, change.Name, keys, change.First)
+	changed, read, err := r.lifecycle.Seeds().Recheck(ctx, change.Name, keys, change.First)
 	cost.Bytes = read
 	if err != nil {
 		return cost, fmt.Errorf("read a Secret that was changed: %w", err)
@@ -71,7 +71,7 @@ func (r *Reconciler) namedSecretChanged(ctx context.Context, _ types.NamespacedN
 
 // tellNamed tells a resource that a Secret which it names has changed.
 func (r *Reconciler) tellNamed(ctx context.Context, token *v1alpha1.GitHubUserToken, change secretwatch.Change) {
-	r.lifecycle.NamedSecretSeen(token, change.Name.Name)
+	r.lifecycle.NamedSecretChanged(token, change.Name.Name)
 	r.queue.addWith(scope.NameOf(token), r.priorityOf(ctx, token, change))
 }
 
@@ -80,7 +80,7 @@ func (r *Reconciler) tellNamed(ctx context.Context, token *v1alpha1.GitHubUserTo
 func (r *Reconciler) priorityOf(ctx context.Context, token *v1alpha1.GitHubUserToken, change secretwatch.Change) int {
 	ref := token.Spec.RefreshTokenRef
 	isSeed := ref != nil && ref.Name == change.Name.Name
-	if change.Found && (!isSeed || r.lifecycle.IsSeedSettled(token, r.cachedPair(ctx, token))) {
+	if change.Found && (!isSeed || r.lifecycle.Seeds().IsSettled(token, r.cachedPair(ctx, token))) {
 		return fairqueue.Low
 	}
 	return fairqueue.Ordinary

@@ -7,6 +7,13 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/test/suite"
 )
 
+// rests reports whether a start would find the resource at rest.
+func rests(t *testing.T, w *world) bool {
+	t.Helper()
+	token := w.get("octocat")
+	return isAtRest(token, w.reconciler.cachedPair(t.Context(), token))
+}
+
 // Nearly all that a start finds is at rest, or the others would wait for it.
 func TestStartFindsAResourceAtRestThatIsWell(t *testing.T) {
 	t.Parallel()
@@ -15,7 +22,7 @@ func TestStartFindsAResourceAtRestThatIsWell(t *testing.T) {
 		t.Helper()
 		w.settle()
 		w.eventually(when, func() (bool, string) {
-			return w.reconciler.isAtRest(t.Context(), w.get("octocat")), suite.Describe(w.get("octocat"))
+			return rests(t, w), suite.Describe(w.get("octocat"))
 		})
 	}
 	w.startWith("octocat", v1alpha1.Output{Name: "out", Format: v1alpha1.OutputFormatOpaque})
@@ -34,12 +41,12 @@ func TestStartFindsAResourceAtRestAfterALoginByCode(t *testing.T) {
 	w := withDevice(t, 0)
 	w.create(w.withoutSeed("octocat"))
 	code := w.code("octocat")
-	if w.reconciler.isAtRest(t.Context(), w.get("octocat")) {
+	if rests(t, w) {
 		t.Error("it rests although somebody may have entered the code")
 	}
 	w.enter(code, "octocat")
 	w.ready("octocat")
 	w.eventually("rest", func() (bool, string) {
-		return w.reconciler.isAtRest(t.Context(), w.get("octocat")), suite.Describe(w.get("octocat"))
+		return rests(t, w), suite.Describe(w.get("octocat"))
 	})
 }

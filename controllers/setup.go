@@ -43,6 +43,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/internal/pairsecret"
 	"github.com/githubusertoken/github-user-token-operator/internal/ratelimit"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
+	"github.com/githubusertoken/github-user-token-operator/internal/validnames"
 )
 
 // Options configure a Reconciler.
@@ -98,8 +99,8 @@ func New(mgr manager.Manager, options Options) (*Reconciler, error) {
 	if options.MaxConcurrentReconciles <= 0 {
 		options.MaxConcurrentReconciles = 8
 	}
-	live := guardedReader{mgr.GetAPIReader()}
-	writer := newCheckedClient(guardedClient{mgr.GetClient()}, live)
+	live := validnames.Reader{Reader: mgr.GetAPIReader()}
+	writer := newCheckedClient(validnames.Client{Client: mgr.GetClient()}, live)
 	store := &pairsecret.Store{Client: writer, Live: live, Lists: fair.NewSemaphore(pairsecret.ListsAtOnce)}
 	remembered := memory.NewStore()
 	r := &Reconciler{

@@ -19,6 +19,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers/atrest"
 	"github.com/githubusertoken/github-user-token-operator/controllers/leftovers"
 	"github.com/githubusertoken/github-user-token-operator/controllers/secretwatch"
 	"github.com/githubusertoken/github-user-token-operator/internal/fairqueue"
@@ -63,7 +64,7 @@ func (r *Reconciler) secretEvents() handler.TypedEventHandler[client.Object, rec
 	enqueue := func(object client.Object, marked, starting bool, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
 		pair := pairOf(object)
 		if name, ok := leftovers.NameOf(pair); ok && len(name.Name) <= maxName {
-			r.enqueuePair(queue, reconcile.Request{NamespacedName: name}, pair.NextRefreshAt, starting, isUnfinished(pair) || isMeanwhile(object))
+			r.enqueuePair(queue, reconcile.Request{NamespacedName: name}, pair.NextRefreshAt, starting, atrest.IsUnfinished(pair) || atrest.IsMeanwhile(object))
 		}
 		if marked {
 			r.isInTheWay(client.ObjectKeyFromObject(object))

@@ -66,3 +66,9 @@ func NameOf(state *rotation.State) string {
 func TimeOf(state *rotation.State) *metav1.MicroTime {
 	return &metav1.MicroTime{Time: state.IssuedAt.UTC().Truncate(time.Microsecond)}
 }
+
+// IsDone reports whether the workloads were told of the token, where that is asked for and was done before.
+func IsDone(token *v1alpha1.GitHubUserToken, state *rotation.State) bool {
+	last := token.Status.LastHandoffTime
+	return token.Spec.Handoff == nil || last == nil || last.Equal(TimeOf(state))
+}

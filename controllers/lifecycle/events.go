@@ -1,12 +1,11 @@
 package lifecycle
 
 import (
-	"context"
-
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
+	"github.com/githubusertoken/github-user-token-operator/controllers/seeds"
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 )
@@ -39,17 +38,10 @@ func (c *Controller) Wanting(token credential.Fingerprint) []types.NamespacedNam
 	return c.ownership.Wanting(token)
 }
 
-// NamedSecretChanged is told of each change of a Secret that a resource names: a seed, a client secret, or
-// whatever stands under a name that is asked for. A failure that this may have mended is forgotten; one of
-// GitHub's own is not mended by that, and its back-off stands.
+// NamedSecretChanged is told of each change of a Secret that a resource names: a seed, a client secret, or whatever stands under
+// a name that is asked for. A failure that this may have mended is forgotten; one of GitHub's own is not mended by that, and its
+// back-off stands. The caller has the resource reconciled.
 func (c *Controller) NamedSecretChanged(token *v1alpha1.GitHubUserToken, secret string) {
-	c.NamedSecretSeen(token, secret)
-	c.wake(scope.NameOf(token))
-}
-
-// NamedSecretSeen is NamedSecretChanged for a Secret of which nothing was known, as at a start: the caller has the resource
-// reconciled, when it is its turn.
-func (c *Controller) NamedSecretSeen(token *v1alpha1.GitHubUserToken, secret string) {
 	if secret != token.PairSecretName() { // Our own writes mend nothing.
 		c.forgetMended(token)
 	}
@@ -73,13 +65,5 @@ func (c *Controller) forgetMended(token *v1alpha1.GitHubUserToken) {
 	})
 }
 
-// Recheck says which keys of a Secret hold something else than those who name them were last told, and how many bytes
-// were read to find that out; see seeds.Reader.Recheck. NamedSecretChanged is for those.
-func (c *Controller) Recheck(ctx context.Context, secret types.NamespacedName, keys []string, first bool) (changed []string, size int, err error) {
-	return c.seeds.Recheck(ctx, secret, keys, first)
-}
-
-// IsSeedSettled reports whether a pair, nil for none, says what became of the seed as the watch on Secrets has it.
-func (c *Controller) IsSeedSettled(token *v1alpha1.GitHubUserToken, pair *rotation.Pair) bool {
-	return c.seeds.IsSettled(token, pair)
-}
+// Seeds is what reads and remembers the Secrets in which resources have their seeds and client secrets.
+func (c *Controller) Seeds() *seeds.Reader { return c.seeds }

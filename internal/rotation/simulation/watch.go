@@ -140,6 +140,7 @@ func (wa *watch) named(name types.NamespacedName, version string) {
 	wa.versions[name] = version
 	if !known || before != version {
 		wa.life.controller.NamedSecretChanged(token, name.Name)
+		wa.life.queue.add(name.Namespace)
 	}
 }
 
