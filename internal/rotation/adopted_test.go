@@ -188,3 +188,42 @@ func TestAnAdoptedIntentIsNotTakenForOneUnderWhichNothingWasSent(t *testing.T) {
 		t.Errorf("nothing is said to have been sent under %+v", adopted.Intent)
 	}
 }
+
+// The resource has begun a login of its own, whose fence stands in a backup while its Secret is replaced, when it takes up the pair
+// that a former one has left under another name. The login is not begun again as long as somebody may be at work on it.
+func TestARetainedPairIsTakenUpWithTheLoginInTheBackup(t *testing.T) {
+	next := Owner{Namespace: deviceOwner.Namespace, Name: deviceOwner.Name, UID: "next"}
+	login := credential.NewRefreshToken("ghr_seed").Fingerprint()
+	for name, c := range map[string]struct {
+		owner Owner
+		taken bool
+	}{
+		"its own backup":            {next, true},
+		"that of a former resource": {deviceOwner, false},
+		"there is none beside it":   {Owner{}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			chain := brokenChain()
+			chain.State.Verdict = nil
+			retained := chain.AsRetained()
+			secrets := map[Ref]*Pair{retained.Ref: retained}
+			if c.owner.UID != "" {
+				secrets[next.BackupRef()] = &Pair{
+					Ref: next.BackupRef(), Owner: c.owner, Controlled: true, State: State{Owner: c.owner.UID, PendingSeed: login},
+					Intent: &Intent{ID: "b", Holder: Holder{Outbox: "b", Process: "b"}, Spends: login, Login: true},
+				}
+			}
+			r := newDeviceWorld().rotator
+			r.Store = &drawer{secrets: secrets}
+			adopted, err := r.Adopt(t.Context(), next, retained)
+			switch {
+			case err != nil:
+				t.Fatal(err)
+			case (adopted.Intent != nil) != c.taken, (adopted.State.PendingSeed == login) != c.taken:
+				t.Errorf("the login is pending: %q, under %+v", adopted.State.PendingSeed, adopted.Intent)
+			case adopted.RefreshToken != retained.RefreshToken || adopted.Owner != next:
+				t.Error("the pair was not taken up")
+			}
+		})
+	}
+}

@@ -189,6 +189,11 @@ func TestAPairThatWasAlteredIsReplayed(t *testing.T) {
 			received(p, "ghu_new", "ghr_new")
 			received(p, "ghu_newer", "ghr_newer")
 		},
+		"a pair that was received since, and whose access token somebody has altered": func(p *Pair) {
+			received(p, "ghu_new", "ghr_new")
+			received(p, "ghu_newer", "ghr_newer")
+			p.AccessToken = credential.NewAccessToken("ghu_altered")
+		},
 		"the altered pair of a later login": func(p *Pair) {
 			received(p, "ghu_newer", "ghr_newer")
 			p.State.Seeds = append(p.State.Seeds, SeedRecord{Fingerprint: "later"})

@@ -92,7 +92,7 @@ func (r *Rotator) tryCommit(ctx context.Context, policy Policy, record Record, t
 		return Result{Outcome: Committed, Pair: live}, nil
 	case isSomebodyElses(live, record):
 		return r.commitToBackup(ctx, pairAfter(lastKnown(record), policy, record, tokens))
-	case live.holdsReceived() && !live.isPartOf(next) && movedOn(live, record), live.isAwaitingLogin(record):
+	case live.holdsReceived() && !live.isPartOf(next) && movedOn(live, record), live.isAwaitingLogin(record), live.holdsAnother(next) && movedOn(live, record):
 		return Result{Outcome: Superseded, Pair: live}, nil
 	case !live.holdsReceived() && !record.altered && !live.names(next): // What stands in the place of this very pair is no login.
 		next.keepAsLogin(live.RefreshToken, record)
@@ -175,11 +175,15 @@ func committed(stored, next *Pair) Result {
 	return Result{Outcome: Committed, Pair: stored}
 }
 
-// holdsReceived reports whether a pair is stored that somebody has received, as far as anybody can tell: its state speaks of
-// both tokens. What admission, or somebody's hand, has put there in the place of a pair was not received, and no received
-// pair gives way to it.
+// holdsReceived reports whether a pair is stored that somebody has received, as far as anybody can tell: its state speaks of both tokens.
+// What admission, or somebody's hand, has put there in the place of a pair was not received, and no received pair gives way to it.
 func (p *Pair) holdsReceived() bool {
 	return !p.LacksState() && !p.State.isGuessed() && p.State.HasToken() && p.isWhole()
+}
+
+// holdsAnother reports whether the refresh token of another pair is stored as it was received, whatever stands beside it.
+func (p *Pair) holdsAnother(next *Pair) bool {
+	return !p.LacksState() && !p.State.isGuessed() && p.State.HasToken() && !p.names(next) && p.State.RefreshToken != "" && p.RefreshToken.Fingerprint() == p.State.RefreshToken
 }
 
 // isAwaitingLogin reports whether the pair of a later login was stored and altered. Whoever has received it stores it again. The
@@ -198,8 +202,7 @@ func (p *Pair) isPartOf(next *Pair) bool {
 	return p.State.HasToken() && p.State.AccessToken == next.State.AccessToken && p.State.RefreshToken == ""
 }
 
-// keepAsLogin keeps a refresh token that somebody has pasted over the one that was being exchanged. It is a login, and is
-// imported next.
+// keepAsLogin keeps a refresh token that somebody has pasted over the one that was being exchanged. It is a login, and is imported next.
 func (p *Pair) keepAsLogin(pasted credential.RefreshToken, record Record) {
 	token, state := pasted.Fingerprint(), &p.State
 	isKnown := token == "" || token == record.Spent || token == record.Base.RefreshToken || state.KnowsSeed(token, state.App) || record.Base.KnowsSeed(token, record.App)
@@ -210,8 +213,7 @@ func (p *Pair) keepAsLogin(pasted credential.RefreshToken, record Record) {
 	p.endLogin("")
 }
 
-// lastKnown is the Secret as it was at the fence, without its tokens: what there is to go on from when it is
-// gone.
+// lastKnown is the Secret as it was at the fence, without its tokens: what there is to go on from when it is gone.
 func lastKnown(record Record) *Pair {
 	return &Pair{Ref: record.Ref, Owner: record.Owner, Controlled: true, State: record.Base}
 }
@@ -289,8 +291,7 @@ func (r *Rotator) commitByCreate(ctx context.Context, next *Pair) (Result, error
 	return Result{Outcome: Committed, Pair: stored}, nil
 }
 
-// commitToBackup stores the pair beside a Secret that somebody else put in its place. It is moved there
-// when the name is free again.
+// commitToBackup stores the pair beside a Secret that somebody else put in its place. It is moved there when the name is free again.
 func (r *Rotator) commitToBackup(ctx context.Context, next *Pair) (Result, error) {
 	backup, err := r.keepBackup(ctx, next)
 	if err != nil {
@@ -299,8 +300,7 @@ func (r *Rotator) commitToBackup(ctx context.Context, next *Pair) (Result, error
 	return committed(backup, next), nil
 }
 
-// movedOn reports whether the stored chain has gone on without this exchange: then somebody logged in anew,
-// and their pair stays.
+// movedOn reports whether the stored chain has gone on without this exchange: then somebody logged in anew, and their pair stays.
 func movedOn(live *Pair, record Record) bool {
 	switch refresh := live.RefreshToken.Fingerprint(); {
 	case live.isAtSpentOf(&record):

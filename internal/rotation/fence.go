@@ -91,10 +91,9 @@ func (r *Rotator) foundOverwritten(ctx context.Context, job Job, intent *Intent)
 	}
 }
 
-// foundElsewhere reports whether the pair stands under another name too, which the cache did not show: the spec has
-// asked for another one since, or somebody has put a backup back late. Whoever creates a Secret under one name sees
-// the one under the other, since it is looked for after that. What was created for nothing is removed again, and
-// otherwise the two become one, before any token is sent.
+// foundElsewhere reports whether the pair stands under another name too, which the cache did not show: the spec has asked for another one
+// since, or somebody has put a backup back late. Whoever creates a Secret under one name sees the one under the other, since it is looked
+// for after that. What was created for nothing is removed again, and otherwise the two become one, before any token is sent.
 func (r *Rotator) foundElsewhere(ctx context.Context, job Job, fenced *Pair) *Result {
 	refs, err := r.Store.Locate(ctx, job.Owner)
 	if err != nil {
@@ -145,11 +144,10 @@ func (r *Rotator) makeMutable(ctx context.Context, ref Ref) *Result {
 	return &Result{Outcome: Stale, Pair: live, Err: errors.Join(ErrImmutable, err)}
 }
 
-// TakeUp brings the state into line with data that somebody has edited by hand, given the Secret as it was
-// just read. Another refresh token is a login that somebody pasted there; an access token that is not the
-// one that came with the refresh token is of no use, so that a new pair is got at once; a refresh token that
-// was taken out is gone. When nothing was edited nothing is written, and nothing to a Secret that is not the
-// owner's: somebody may have put it in the place of the one that was seen. Errors: ErrNotOwned, or Update's.
+// TakeUp brings the state into line with data that somebody has edited by hand, given the Secret as it was just read. Another refresh
+// token is a login that somebody pasted there; an access token that is not the one that came with the refresh token is of no use, so that
+// a new pair is got at once; a refresh token that was taken out is gone. When nothing was edited nothing is written, and nothing to a
+// Secret that is not the owner's: somebody may have put it in the place of the one that was seen. Errors: ErrNotOwned, or Update's.
 func (r *Rotator) TakeUp(ctx context.Context, owner Owner, live *Pair) (*Pair, error) {
 	if !live.belongsTo(owner) {
 		return live, ErrNotOwned

@@ -6,11 +6,10 @@ import (
 	"fmt"
 )
 
-// Move brings the pair from the Secret of one name to that of another. No token is exchanged. The new Secret
-// is written before the old one is removed, and the old one is removed only as it was read; after a crash in
-// between both exist, and calling Move again makes them one. settled is the id of an intent in the old one of
-// which the caller knows that nobody is at work on it any more; empty when there is none. Errors: ErrNotOwned
-// when a Secret of the new name belongs to somebody else, and ErrConflict when there is another intent; then
+// Move brings the pair from the Secret of one name to that of another. No token is exchanged. The new Secret is written before the old
+// one is removed, and the old one is removed only as it was read; after a crash in between both exist, and calling Move again makes them
+// one. settled is the id of an intent in the old one of which the caller knows that nobody is at work on it any more; empty when there is
+// none. Errors: ErrNotOwned when a Secret of the new name belongs to somebody else, and ErrConflict when there is another intent; then
 // nothing has changed.
 func (r *Rotator) Move(ctx context.Context, owner Owner, from, to Ref, settled string) (*Pair, error) {
 	old, err := r.getOrNil(ctx, from)
@@ -49,8 +48,7 @@ func (r *Rotator) Move(ctx context.Context, owner Owner, from, to Ref, settled s
 	return target, nil
 }
 
-// merge makes one of two Secrets of the same resource: what counts of both goes into the second, and the first is
-// removed as it was read.
+// merge makes one of two Secrets of the same resource: what counts of both goes into the second, and the first is removed as it was read.
 func (r *Rotator) merge(ctx context.Context, old, into *Pair) error {
 	if _, err := r.Store.Update(ctx, into, claimed(into, broughtTogether(into, r.withoutUnsent(into.Owner, old)))); err != nil {
 		return fmt.Errorf("bring two Secrets of one pair together: %w", err)
@@ -75,8 +73,7 @@ func broughtTogether(target, old *Pair) *Pair {
 	return content
 }
 
-// newest is the newer of two copies, of which the one without tokens, if there is one, may hold a login that is just
-// being imported.
+// newest is the newer of two copies, of which the one without tokens, if there is one, may hold a login that is just being imported.
 func newest(a, b *Pair) *Pair {
 	if a.hasTokens() && !b.hasTokens() {
 		return newer(b, a)

@@ -53,8 +53,7 @@ type Pair struct {
 	MayBeElsewhere bool
 
 	State State
-	// StateLost reports that the state was missing or could not be read, and is empty, or was computed from the
-	// data.
+	// StateLost reports that the state was missing or could not be read, and is empty, or was computed from the data.
 	StateLost bool
 	Intent    *Intent
 	// NextRefreshAt is when the pair will be replaced; zero when that is not known.

@@ -6,11 +6,10 @@ import (
 	"fmt"
 )
 
-// Restore puts the pair back where it belongs after somebody has deleted its Secret, or after a
-// replacement that was cut short. No token is exchanged. It may be called again after a crash at any of
-// its steps: the pair is in the pair Secret, in the backup, or in both, at every moment. Several replicas may
-// be at it at once: whoever relies on one of the two Secrets while it removes the other has just written
-// the one, so that nobody who has read it before can remove it.
+// Restore puts the pair back where it belongs after somebody has deleted its Secret, or after a replacement that was cut short. No token
+// is exchanged. It may be called again after a crash at any of its steps: the pair is in the pair Secret, in the backup, or in both, at
+// every moment. Several replicas may be at it at once: whoever relies on one of the two Secrets while it removes the other has just
+// written the one, so that nobody who has read it before can remove it.
 func (r *Rotator) Restore(ctx context.Context, owner Owner, ref Ref) (*Pair, error) {
 	live, err := r.getOrNil(ctx, ref)
 	if err != nil {
@@ -55,9 +54,17 @@ func (r *Rotator) Restore(ctx context.Context, owner Owner, ref Ref) (*Pair, err
 	return restored, nil
 }
 
-// Adopt makes the owner the controller of a pair that was retained for it.
+// Adopt makes the owner the controller of a pair that was retained for it, with a login that it has begun by itself and that stands in
+// its backup, while a Secret is replaced or was removed.
 func (r *Rotator) Adopt(ctx context.Context, owner Owner, orphan *Pair) (*Pair, error) {
+	backup, err := r.getOrNil(ctx, owner.BackupRef())
+	if err != nil {
+		return nil, fmt.Errorf("look for a backup beside the retained pair: %w", err)
+	}
 	next := orphan.Clone()
+	if backup != nil && backup.belongsTo(owner) {
+		next = withLoginOf(orphan, backup)
+	}
 	next.Owner = owner
 	next.Controlled, next.Orphan = true, false
 	next.State.Owner, next.State.OwnerName = owner.UID, owner.Name
@@ -72,9 +79,8 @@ func (r *Rotator) Adopt(ctx context.Context, owner Owner, orphan *Pair) (*Pair, 
 	return adopted, nil
 }
 
-// replace puts pair in the place of old, a Secret that cannot hold it: immutable, or being deleted. The
-// backup is written first and removed last. It returns what it has put there, which is not pair if a backup
-// was there already with something newer.
+// replace puts pair in the place of old, a Secret that cannot hold it: immutable, or being deleted. The backup is written first and
+// removed last. It returns what it has put there, which is not pair if a backup was there already with something newer.
 func (r *Rotator) replace(ctx context.Context, pair, old *Pair) (*Pair, error) {
 	backup, err := r.keepBackup(ctx, pair)
 	if err != nil {
