@@ -80,11 +80,6 @@ var leaderless = []string{"own work for a former resource not waited for", strin
 // mutants are the rules of the protocol that can only be broken inside its code.
 var mutants = []mutant{
 	{
-		"older pair stored over one whose access token was altered", "commit.go",
-		"live.holdsAnother(next) && movedOn(live, record):",
-		"live.holdsAnother(next) && movedOn(live, record) && !broken(`older pair stored over one whose access token was altered`):",
-	},
-	{
 		"conflict taken as failure", "commit.go",
 		"		if errors.Is(err, ErrConflict) || errors.Is(err, ErrExists) {\n",
 		"		if broken(`conflict taken as failure`) && errors.Is(err, ErrConflict) {\n			return Result{Outcome: Unknown, Err: err}\n		}\n		if errors.Is(err, ErrConflict) || errors.Is(err, ErrExists) {\n",
