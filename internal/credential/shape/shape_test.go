@@ -4,7 +4,9 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"fmt"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf16"
@@ -269,13 +271,13 @@ func TestShapeWhatMayBeATokenIsLetThrough(t *testing.T) {
 		"hexadecimal":       func() string { return part("0123456789abcdef", 64) },
 		"dots and numbers":  func() string { return "1." + part(letters, 22) + "." + part(letters, 40) },
 		"dashes":            func() string { return "ghr-" + part(url, 80) },
-		"with tildes":       func() string { return part(url+".~", 80) },
+		"with tildes":       func() string { return part(url+".~", 79) + part(url, 1) }, // Dots at the end say that it was shortened.
 		"base64 of itself":  func() string { return base64Of("ghx_" + part(letters, 76)) },
 		"base64 of nothing": func() string { return base64Of(part(letters+" {}\":,", 60)) },
 	}
-	for name, form := range forms {
+	for _, name := range slices.Sorted(maps.Keys(forms)) { // Each time the same texts.
 		for range 3_000 {
-			if text := form(); NotRefreshToken(text) != "" {
+			if text := forms[name](); NotRefreshToken(text) != "" {
 				t.Errorf("%s: of %q it says: %s", name, text, NotRefreshToken(text))
 				break
 			}

@@ -44,7 +44,7 @@ var rare = map[string]Faults{
 	"format of a newer version ignored":                                     Of(FormatNewer),
 	"garbled state used as it is":                                           Of(StateGarbled, NewSeed),
 	"pair never moved":                                                      Of(Renamed),
-	"token sent to another App than its own":                                Of(AppChanged, RefreshRequested),
+	"token sent to another App than its own":                                Of(AppChanged),
 	"code redeemed without asking the outbox":                               Of(OutboxFull),
 	"refused login not remembered":                                          Of(WrongUserSeed, NewSeed, AppChanged),
 	"outbox emptied before the commit":                                      Of(Kill, APIOutage, APISlow),
