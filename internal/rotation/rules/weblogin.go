@@ -35,9 +35,12 @@ func OfferAt(in Input) time.Time {
 	}
 }
 
-// webLogin begins a login by the web flow that somebody asks for, and redeems the code that was brought back. The chain that is
-// there goes first where the code could not be redeemed.
+// webLogin begins a login by the web flow that somebody asks for, and redeems the code that was brought back. Where that has come to
+// nothing the chain that is there goes first: it would die while a login is tried that cannot be begun, or whose code cannot be redeemed.
 func webLogin(in Input) (rotation.Decision, bool) {
+	if in.Failure != nil && firstOf(ofChain, in).Action == rotation.ActionRefresh {
+		return rotation.Decision{}, false
+	}
 	if at := OfferAt(in); !at.IsZero() && !in.Now.Before(at) {
 		return in.orBackoff(rotation.Decision{Action: rotation.ActionOffer}), true
 	}
@@ -46,9 +49,6 @@ func webLogin(in Input) (rotation.Decision, bool) {
 	}
 	attempt := in.Pair.State.Web
 	if !attempt.Answers(in.Web.Request) || !attempt.IsWaiting(in.Now) || attempt.App != in.App {
-		return rotation.Decision{}, false
-	}
-	if next, _ := due(in); in.Failure != nil && next.Action == rotation.ActionRefresh {
 		return rotation.Decision{}, false
 	}
 	return in.orBackoff(rotation.Decision{Action: rotation.ActionRedeem, Cause: rotation.CauseWebFlow}), true
