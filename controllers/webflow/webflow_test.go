@@ -182,8 +182,8 @@ func TestWebLoginReport(t *testing.T) {
 		}, v1alpha1.WebLogin{AttemptID: "uid-random"}, "being redeemed"},
 		"when the intent is gone": {func(s *scope.Scope) { s.Pair.State.Web.Sent = "code" }, v1alpha1.WebLogin{Result: v1alpha1.WebLoginLost}, "not sent again"},
 		"when it has expired":     {func(s *scope.Scope) { s.Now = epoch.Add(weblogin.Lifetime) }, v1alpha1.WebLogin{Result: v1alpha1.WebLoginExpired}, "ten minutes"},
-		"when it has succeeded":   {func(s *scope.Scope) { s.Pair.State.Web = s.Pair.State.Web.AfterLogin("uid-random") }, v1alpha1.WebLogin{Result: v1alpha1.WebLoginSucceeded}, "is stored"},
-		"when another login came": {func(s *scope.Scope) { s.Pair.State.Web = s.Pair.State.Web.AfterLogin("") }, v1alpha1.WebLogin{Result: v1alpha1.WebLoginSuperseded}, "Another login"},
+		"when it has succeeded":   {func(s *scope.Scope) { s.Pair.State.Web = s.Pair.State.Web.AfterLogin("uid-random", false) }, v1alpha1.WebLogin{Result: v1alpha1.WebLoginSucceeded}, "is stored"},
+		"when another login came": {func(s *scope.Scope) { s.Pair.State.Web = s.Pair.State.Web.AfterLogin("", false) }, v1alpha1.WebLogin{Result: v1alpha1.WebLoginSuperseded}, "Another login"},
 		"when spec.app changed":   {func(s *scope.Scope) { s.Input.App = "github.com/other" }, v1alpha1.WebLogin{Result: v1alpha1.WebLoginSuperseded}, "spec.app"},
 		"when GitHub refused it": {func(s *scope.Scope) {
 			s.Pair.State.Web = s.Pair.State.Web.With(v1alpha1.WebLoginRejected, string(github.RedirectMismatch))

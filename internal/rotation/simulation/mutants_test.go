@@ -226,8 +226,8 @@ var mutants = []mutant{
 	},
 	{
 		"replay commits unconditionally", "replay.go",
-		"	result := r.store(",
-		"	if broken(`replay commits unconditionally`) {\n		if live, err := r.Store.Get(ctx, record.Ref); err == nil && !live.RefreshToken.IsZero() {\n			record.Spent, record.Login = live.RefreshToken.Fingerprint(), false\n		}\n	}\n	result := r.store(",
+		"		result = r.store(",
+		"		if broken(`replay commits unconditionally`) {\n		if live, err := r.Store.Get(ctx, record.Ref); err == nil && !live.RefreshToken.IsZero() {\n			record.Spent, record.Login = live.RefreshToken.Fingerprint(), false\n		}\n	}\n		result = r.store(",
 	},
 	{
 		"ambiguous treated as untouched", "settle.go",
@@ -614,8 +614,8 @@ var mutants = []mutant{
 	},
 	{
 		"attempt left open when its pair is stored", "commit.go",
-		"state.Web.AfterLogin(record.Attempt)\n",
-		"state.Web.AfterLogin(record.Attempt)\n		if broken(`attempt left open when its pair is stored`) {\n			state.Web = live.State.Web\n		}\n",
+		"state.Web.AfterLogin(record.Attempt, tokens.Half)\n",
+		"state.Web.AfterLogin(record.Attempt, tokens.Half)\n		if broken(`attempt left open when its pair is stored`) {\n			state.Web = live.State.Web\n		}\n",
 	},
 	{
 		"place kept by what cannot be stored", "controllers/lifecycle/commits.go",

@@ -288,7 +288,8 @@ func (w *world) judgeRedemption(f *attempt, c *webCode, redemption github.Redemp
 	if c == nil {
 		return
 	}
-	if c.doubtful && res.damaged+res.garbled+res.forgetful == 0 && !res.redacted && c.sentFor == f.owner.UID {
+	// One that is older GitHub does not take, nor does anything come of it.
+	if c.doubtful && w.now < c.expires && res.damaged+res.garbled+res.forgetful == 0 && !res.redacted && c.sentFor == f.owner.UID {
 		w.violate("%s: a code was sent again although nobody knows what has become of it", name)
 	}
 	c.doubtful, c.sentFor = true, f.owner.UID
