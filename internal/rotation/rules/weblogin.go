@@ -26,7 +26,7 @@ func OfferAt(in Input) time.Time {
 		attempt = in.Pair.State.Web
 	}
 	switch {
-	case in.Web.Request.ID == "" || attempt.Answers(in.Web.Request):
+	case in.Web.Request.ID == "" || attempt.HasHonoured(in.Web.Request):
 		return time.Time{}
 	case attempt == nil || attempt.BeganAt.After(in.Now): // By a clock that was ahead.
 		return in.Now
