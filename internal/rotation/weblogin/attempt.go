@@ -164,6 +164,11 @@ func (a *Attempt) Result(now time.Time, beingRedeemed bool) v1alpha1.WebLoginRes
 	}
 }
 
+// IsDoubtful reports whether GitHub may have given tokens for the code of the attempt that nobody knows, as far as the attempt tells.
+func (a *Attempt) IsDoubtful() bool {
+	return a != nil && a.Sent != "" && !a.Followed && (a.Ended == "" || a.Ended == v1alpha1.WebLoginLost)
+}
+
 // With is a copy with what came of the attempt. That a pair is stored is true whatever was thought before.
 func (a *Attempt) With(result v1alpha1.WebLoginResult, why string) *Attempt {
 	if a == nil || a.Ended != "" && result != v1alpha1.WebLoginSucceeded {
