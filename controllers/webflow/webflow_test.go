@@ -9,9 +9,12 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers/logins"
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 	"github.com/githubusertoken/github-user-token-operator/internal/github"
@@ -331,4 +334,59 @@ func TestWebLoginMessageIsCutBetweenCharacters(t *testing.T) {
 		}
 		s.Failure = &problem.Problem{Message: "x" + s.Failure.Message}
 	}
+}
+
+func TestWebLoginThatComesToNothingIsCountedOnce(t *testing.T) {
+	ended := func() float64 {
+		families, err := gathered()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, family := range families {
+			for _, metric := range family.GetMetric() {
+				if values := labels(metric); values["method"] == "web" && values["outcome"] == "code_ended" {
+					return metric.GetCounter().GetValue()
+				}
+			}
+		}
+		t.Fatal("there is no such metric")
+		return 0
+	}
+	p, s := &parts{codes: map[string]string{"team-a/github-user-token-code-uid-random/code": " "}}, waitingScope()
+	l := p.logins()
+	for _, step := range []struct {
+		name string
+		do   func()
+		want float64
+	}{
+		{"while it waits", func() { l.CountExpired(s) }, 0},
+		{"when its time is over", func() { s.Now = epoch.Add(weblogin.Lifetime); l.CountExpired(s) }, 1},
+		{"the next time", func() { l.CountExpired(s) }, 0},
+		{"long after, in a process that has just begun", func() { s.Now = epoch.Add(24 * time.Hour); p.logins().CountExpired(s) }, 0},
+		{"when nobody asks any more", func() { s.Now, s.Web = epoch.Add(weblogin.Lifetime), scope.WebLogin{}; p.logins().CountExpired(s) }, 0},
+		{"when what was brought is no code", func() { _, _ = l.Prepare(t.Context(), waitingScope(), &rotation.Job{}) }, 1},
+		{"when that could not be written down", func() {
+			p.err = errNoRead
+			_, _ = l.Prepare(t.Context(), waitingScope(), &rotation.Job{})
+		}, 0},
+	} {
+		before := ended()
+		if step.do(); ended()-before != step.want {
+			t.Errorf("%s: %v are counted", step.name, ended()-before)
+		}
+	}
+}
+
+func gathered() ([]*dto.MetricFamily, error) {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(logins.Metrics()...)
+	return registry.Gather()
+}
+
+func labels(metric *dto.Metric) map[string]string {
+	values := map[string]string{}
+	for _, pair := range metric.GetLabel() {
+		values[pair.GetName()] = pair.GetValue()
+	}
+	return values
 }
