@@ -141,6 +141,8 @@ func TestDecide(t *testing.T) {
 		{name: "or a refresh is asked for", given: []func(*Input){askWeb, request, failedBefore}, action: rotation.ActionRefresh, cause: rotation.CauseRequested, spends: "refresh", rule: "requested"},
 		{name: "or there is no access token", given: []func(*Input){askWeb, tokenless, failedBefore}, action: rotation.ActionRefresh, cause: rotation.CauseNoToken, spends: "refresh", rule: "without token"},
 		{name: "a chain that is not due keeps no login from being tried again", given: []func(*Input){askWeb, failedBefore}, action: rotation.ActionOffer, rule: "web login"},
+		{name: "a login that was asked for before the failure waits", given: []func(*Input){askWeb, failed}, action: rotation.ActionWait, reason: v1alpha1.ReasonGitHubUnavailable, rule: "web login", at: now.Add(time.Minute)},
+		{name: "one that was asked for since does not", given: []func(*Input){askWeb, failed, func(in *Input) { in.Web.IsNew = true }}, action: rotation.ActionOffer, rule: "web login"},
 		{name: "nor does one that is of no more use", given: []func(*Input){askWeb, attempt(nil), code, due, verdict, failedBefore}, action: rotation.ActionRedeem, cause: rotation.CauseWebFlow, rule: "web login"},
 		{name: "the outcome of a code that was sent is not found out", given: []func(*Input){askWeb, attempt(func(a *weblogin.Attempt) { a.Sent = "code" }), code, redeeming(me)}, action: rotation.ActionGiveUp, rule: "intent left"},
 		{name: "also when the seed holds the same text", given: []func(*Input){seed("code"), redeeming(me)}, action: rotation.ActionGiveUp, rule: "intent left"},

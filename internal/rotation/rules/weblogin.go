@@ -11,6 +11,8 @@ import (
 type WebLogin struct {
 	// Request is what is asked for, and may be; zero when nothing is.
 	Request weblogin.Request
+	// IsNew reports that it is asked for since the last failure, which does not hold it up.
+	IsNew bool
 	// HasCode reports that a Secret brings the code of the attempt that the pair Secret names.
 	HasCode bool
 }
@@ -42,7 +44,11 @@ func webLogin(in Input) (rotation.Decision, bool) {
 		return rotation.Decision{}, false
 	}
 	if at := OfferAt(in); !at.IsZero() && !in.Now.Before(at) {
-		return in.orBackoff(rotation.Decision{Action: rotation.ActionOffer}), true
+		begin := rotation.Decision{Action: rotation.ActionOffer}
+		if in.Web.IsNew {
+			return begin, true
+		}
+		return in.orBackoff(begin), true
 	}
 	if in.Pair == nil || !in.Web.HasCode {
 		return rotation.Decision{}, false
