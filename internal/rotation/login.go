@@ -77,9 +77,6 @@ func (p *Pair) withoutLeftovers(live *Pair, spent credential.Fingerprint) {
 	}
 }
 
-// errAnotherLogin says that another login is being imported than was thought.
-var errAnotherLogin = errors.New("another login is being imported by now")
-
 // GiveUp ends the import of a login whose token the seed does not hold any more, or of one by a code, which is never sent
 // again: what became of it cannot be found out. The chain that was there goes on, a pair that somebody has received for it
 // all the same is committed as ever, and when its token comes back with the seed it counts as tried before. Errors: those of Store.Get and Store.Update, and ErrConflict.
@@ -90,7 +87,7 @@ func (r *Rotator) GiveUp(ctx context.Context, owner Owner, seen *Pair) (*Pair, e
 	}
 	login := seen.LoginElsewhere()
 	if !live.belongsTo(owner) || live.Intent == nil || live.LoginElsewhere() != login || live.Intent.ID != seen.Intent.ID {
-		return nil, errors.Join(ErrConflict, errAnotherLogin)
+		return nil, errors.Join(ErrConflict, errors.New("another login is being imported by now"))
 	}
 	refused, left := r.unrecordedFor(Job{Owner: owner, Pair: live, Decision: Decision{Spends: login}})
 	if left { // GitHub has refused it, and only that could not be written yet.

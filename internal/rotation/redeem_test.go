@@ -393,3 +393,14 @@ func TestWebLoginRefusalThatWasKeptIsNotLost(t *testing.T) {
 		})
 	}
 }
+
+// The pair of a former resource is taken up beside a backup in which this one's logins stand.
+func TestWebLoginCodesOfABackupAreNotForgottenWithIt(t *testing.T) {
+	w, _ := webWorld(t, true, nil)
+	retained, backup := w.shelf.pair.AsRetained(), w.shelf.pair.Clone()
+	backup.State.Web = (&weblogin.Attempt{ID: "uid-2", Request: "request-2", Ended: v1alpha1.WebLoginLost, BeganAt: time.Now()}).Having(webCode.Fingerprint())
+	next := withLoginOf(retained, backup)
+	if !next.State.HasHeardOf(webCode.Fingerprint()) || !next.State.Web.HasHonoured(weblogin.Request{ID: "request-2"}) || !next.State.Web.HasHonoured(weblogin.Request{ID: "request-1"}) {
+		t.Errorf("what is taken up knows of %+v", next.State.Web)
+	}
+}
