@@ -47,12 +47,10 @@ func Report(s *scope.Scope) *v1alpha1.WebLogin {
 	case isBeingRedeemed(s, attempt):
 		report.AttemptID, report.Message = attempt.ID, "The code is being redeemed."
 	case stopped != "":
-		report.AttemptID, report.Message = attempt.ID, stopped
+		report.AttemptID, report.ExpirationTime, report.Message = attempt.ID, endOf(attempt), stopped
 	default:
 		page := pageOf(s, attempt)
-		expires := metav1.NewTime(attempt.ExpiresAt.Truncate(time.Second))
-		report.AttemptID, report.ExpirationTime = attempt.ID, &expires
-		report.Message = waiting(s)
+		report.AttemptID, report.ExpirationTime, report.Message = attempt.ID, endOf(attempt), waiting(s)
 		if page != "" && len(page) <= maxURL {
 			report.AuthorizeURL = page
 		}
@@ -61,6 +59,10 @@ func Report(s *scope.Scope) *v1alpha1.WebLogin {
 		report.Message = strings.ToValidUTF8(report.Message[:maxMessage], "")
 	}
 	return report
+}
+
+func endOf(attempt *weblogin.Attempt) *metav1.Time {
+	return new(metav1.NewTime(attempt.ExpiresAt.Truncate(time.Second)))
 }
 
 // attemptOf is the attempt that answers what is asked for; nil when there is none.
