@@ -441,8 +441,8 @@ var mutants = []mutant{
 	},
 	{
 		"device code left when it is of no more use", "controllers/leftovers/codes.go",
-		"		if slices.Contains(kept, ref) {",
-		"		if slices.Contains(kept, ref) || broken(`device code left when it is of no more use`) {",
+		"	if len(found) == 0 {\n",
+		"	if len(found) == 0 || broken(`device code left when it is of no more use`) {\n",
 	},
 
 	// Rules that the manager and the simulation share outside of the protocol.
