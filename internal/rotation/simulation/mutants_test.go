@@ -72,6 +72,7 @@ var rare = map[string]Faults{
 	"code sent again after its outcome was unknown":                         Of(GitHubReplyLost, GitHubFailedAfter, Kill),
 	"code of an earlier login sent":                                         Of(NewSeed, RefreshRequested),
 	"code of an attempt that is over sent":                                  Of(NewSeed, APISlow),
+	loginFirst:                                                              Of(NewSeed),
 	"attempt left open when its pair is stored":                             Of(APISlow),
 	"another Secret used for a resource that is gone":                       Of(BackupRestored, APISlow, WatchHeld, Stop, ResourceDeleted),
 	"retained pair taken up beside the resource's own":                      Of(Renamed, ResourceRetained, SecretDeleted, APISlow, WatchHeld),
@@ -80,6 +81,9 @@ var rare = map[string]Faults{
 // leaderless are the breaks that show only where several processes are active at once all the time, although needLeader tells
 // what goes wrong there, once in some hundred worlds.
 var leaderless = []string{"own work for a former resource not waited for", string(BreakCreatedForNobody)}
+
+// loginFirst is the break that shows where no login can be begun.
+const loginFirst = "login that cannot be begun goes before the chain"
 
 // mutants are the rules of the protocol that can only be broken inside its code.
 var mutants = []mutant{
@@ -600,6 +604,11 @@ var mutants = []mutant{
 		"code of an earlier login sent", "controllers/webflow/begin.go",
 		"	case s.Pair.State.HasHeardOf(code.Fingerprint()):",
 		"	case s.Pair.State.HasHeardOf(code.Fingerprint()) && !broken(`code of an earlier login sent`):",
+	},
+	{
+		loginFirst, "internal/rotation/rules/weblogin.go",
+		"	if in.Failure != nil && firstOf(ofChain, in).Action == rotation.ActionRefresh {\n",
+		"	if in.Failure != nil && firstOf(ofChain, in).Action == rotation.ActionRefresh && !broken(`login that cannot be begun goes before the chain`) {\n",
 	},
 	// The verifier of an attempt that is over is removed, so that both are broken at once.
 	{
