@@ -216,7 +216,7 @@ func TestLoopbackGivesTheCodeUpWhenTheCommandEnds(t *testing.T) {
 
 // come has a browser come back.
 func come(ctx context.Context, s *Server) {
-	request := httptest.NewRequest(http.MethodGet, callbackPath+query("code", "c", "state", state), nil).WithContext(ctx)
+	request := httptest.NewRequestWithContext(ctx, http.MethodGet, callbackPath+query("code", "c", "state", state), nil)
 	request.Host = s.listener.Addr().String()
 	s.ServeHTTP(httptest.NewRecorder(), request)
 }
