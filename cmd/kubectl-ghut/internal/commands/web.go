@@ -122,7 +122,7 @@ func (e *environment) followWeb(ctx context.Context, c *cluster.Cluster, token *
 		default:
 		}
 		if !hinted && e.now().Sub(begun) > silentAfter {
-			e.say("Nothing has happened yet. Is the operator at work? kubectl ghut check")
+			e.say("%s", flow.Hint(token))
 			hinted = true
 		}
 		next, err := e.lookAgain(ctx, c, token)

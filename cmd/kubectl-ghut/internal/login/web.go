@@ -77,6 +77,14 @@ func (w *Web) Next(token *v1alpha1.GitHubUserToken) (Step, string) {
 	}
 }
 
+// Hint is what to tell a person who has been waiting: what the operator says of the login, where it has seen that it is asked for.
+func (w *Web) Hint(token *v1alpha1.GitHubUserToken) string {
+	if status := token.Status.WebLogin; status != nil && status.RequestID == w.RequestID && status.Message != "" {
+		return status.Message
+	}
+	return "Nothing has happened yet. Is the operator at work? kubectl ghut check"
+}
+
 // authorizePath is the path of GitHub's page.
 const authorizePath = "/login/oauth/authorize"
 

@@ -143,6 +143,20 @@ func TestLoginByTheWebFlowExpectsMoreThanTheStatusTells(t *testing.T) {
 	}
 }
 
+func TestLoginByTheWebFlowSaysWhatTheOperatorWaitsFor(t *testing.T) {
+	flow, token := NewWeb(callback, gitHub), &v1alpha1.GitHubUserToken{}
+	if got := flow.Hint(token); !strings.Contains(got, "Is the operator at work?") {
+		t.Errorf("without an answer it says %q", got)
+	}
+	token.Status.WebLogin = &v1alpha1.WebLogin{RequestID: flow.RequestID, AttemptID: "a", Message: "The App may not be used."}
+	if got := flow.Hint(token); got != "The App may not be used." {
+		t.Errorf("it says %q", got)
+	}
+	if token.Status.WebLogin.RequestID = "of-before"; strings.Contains(flow.Hint(token), "App") {
+		t.Error("it says what is said to somebody else")
+	}
+}
+
 func TestLoginEachRequestIsAnother(t *testing.T) {
 	a, b := NewWeb(callback, gitHub), NewWeb(callback, gitHub)
 	if a.RequestID == b.RequestID || len(a.RequestID) != 32 || a.Request() != a.RequestID+" "+callback {
