@@ -107,7 +107,7 @@ const (
 	ReasonLoginCodeRejected = "LoginCodeRejected"
 	// ReasonLoginLost: the code of a login by the web flow was sent, and GitHub's answer never arrived.
 	ReasonLoginLost = "LoginLost"
-	// ReasonAuthorizationExpired: nobody entered a code while codes were offered, or brought one back from a browser in time.
+	// ReasonAuthorizationExpired: nobody entered a code while codes were offered, or no code of a browser was redeemed in time.
 	ReasonAuthorizationExpired = "AuthorizationExpired"
 )
 

@@ -18,8 +18,8 @@ const (
 
 	// AnnotationWebLoginRequested asks for a login by the web flow: a request ID of 8 to 64 letters, digits and dashes, which
 	// whoever asks makes up, a blank, and the callback URL. That is http://127.0.0.1:PORT/…, or below the base URL of the
-	// operator's login page. Each value is honoured once, and another one, or none, ends an attempt that still waits for
-	// its code. status.webLogin has the page to be opened, and then what came of it.
+	// operator's login page. Each ID is honoured once, and another one ends an attempt that still waits for its
+	// code. While there is none, no code is redeemed. status.webLogin has the page to be opened, and then what came of it.
 	AnnotationWebLoginRequested = "githubusertoken.dev/web-login-requested"
 
 	// AnnotationRequestedBy says who wants the token. The login page shows it to the person who is asked to log in, as what

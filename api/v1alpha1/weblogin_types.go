@@ -32,7 +32,7 @@ type WebLogin struct {
 	ExpirationTime *metav1.Time `json:"expirationTime,omitempty"`
 
 	// result is what came of it; empty while it waits: Succeeded, the pair is stored. Refused, no attempt was begun, as the
-	// request is not one that is allowed. Expired, no code came in time. Rejected, GitHub refuses the code. Lost, nobody
+	// request is not one that is allowed. Expired, no code was redeemed in time. Rejected, GitHub refuses the code. Lost, nobody
 	// knows what GitHub has made of the code, and it is not sent again. WrongUser, the account is not the one of spec.user.
 	// Superseded, another login was first. After all but Succeeded, begin anew.
 	// +optional
@@ -56,15 +56,15 @@ const (
 	// WebLoginRefused: no attempt was begun: the request is malformed, its callback URL is not allowed, the spec has no
 	// method WebFlow, or the App has no client secret.
 	WebLoginRefused WebLoginResult = "Refused"
-	// WebLoginExpired: no code came within ten minutes.
+	// WebLoginExpired: no code was redeemed within ten minutes.
 	WebLoginExpired WebLoginResult = "Expired"
-	// WebLoginRejected: GitHub refuses the code, or will not give out a pair for it.
+	// WebLoginRejected: GitHub refuses the code, or will not give out a pair for it, or the pair was revoked at once.
 	WebLoginRejected WebLoginResult = "Rejected"
-	// WebLoginLost: the code was sent and GitHub's answer is not known. It is never sent again.
+	// WebLoginLost: the code was sent and GitHub's answer is not known, or half of it. It is never sent again.
 	WebLoginLost WebLoginResult = "Lost"
 	// WebLoginWrongUser: the code is of another account than spec.user, or it could not be found out of which.
 	WebLoginWrongUser WebLoginResult = "WrongUser"
-	// WebLoginSuperseded: another login has succeeded, or was begun, before the code was redeemed.
+	// WebLoginSuperseded: another login has succeeded, or was begun, before the code was redeemed, or the request was honoured before.
 	WebLoginSuperseded WebLoginResult = "Superseded"
 )
 

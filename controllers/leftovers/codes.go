@@ -45,6 +45,10 @@ type Codes struct {
 	API   CodeAPI
 }
 
+// maxSwept is how many Secrets are removed at a time: whoever may create Secrets can bring any number of codes, and others are to have
+// their turn. The events of those that go have the rest removed.
+const maxSwept = 20
+
 // Sweep removes the codes of a resource but those that its pair Secret names. The cache may be behind, so that the Secret
 // is looked at live when there is one to remove.
 func (c Codes) Sweep(ctx context.Context, s *scope.Scope) error {
@@ -52,23 +56,22 @@ func (c Codes) Sweep(ctx context.Context, s *scope.Scope) error {
 	if err != nil || s.Input.Backup { // Of a pair that is just being put back not all is known.
 		return err
 	}
-	kept := named(s.Owner, s.Stored(), s.Now)
-	for _, ref := range found {
-		if slices.Contains(kept, ref) {
-			continue
-		}
-		pair, err := c.API.Get(ctx, s.Ref)
-		if err == nil && pair.Controlled && pair.Owner.UID == s.Owner.UID && slices.Contains(named(s.Owner, &pair.State, s.Now), ref) {
-			continue
-		}
-		if err != nil && !errors.Is(err, rotation.ErrConflict) && !errors.Is(err, rotation.ErrNotFound) {
-			return fmt.Errorf("look whether a code is still waited for: %w", err)
-		}
-		if err := c.API.RemoveCode(ctx, ref); err != nil {
-			return fmt.Errorf("remove a code: %w", err)
-		}
+	found = without(found, named(s.Owner, s.Stored(), s.Now))
+	if len(found) == 0 {
+		return nil
 	}
-	return nil
+	switch pair, err := c.API.Get(ctx, s.Ref); {
+	case err == nil && pair.Controlled && pair.Owner.UID == s.Owner.UID:
+		found = without(found, named(s.Owner, &pair.State, s.Now))
+	case err != nil && !errors.Is(err, rotation.ErrConflict) && !errors.Is(err, rotation.ErrNotFound):
+		return fmt.Errorf("look whether a code is still waited for: %w", err)
+	}
+	return c.removeEach(ctx, found[:min(len(found), maxSwept)])
+}
+
+// without are the Secrets that are not kept.
+func without(found, kept []rotation.Ref) []rotation.Ref {
+	return slices.DeleteFunc(found, func(ref rotation.Ref) bool { return slices.Contains(kept, ref) })
 }
 
 // named are the Secrets of the logins that a person can still go on with, by the state of the pair: of the web flow until the time of

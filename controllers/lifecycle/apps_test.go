@@ -122,7 +122,7 @@ func TestAppThatHasChangedHealsWhatFailedBecauseOfIt(t *testing.T) {
 	for reason, heals := range map[string]bool{v1alpha1.ReasonIncorrectClientCredentials: true, v1alpha1.ReasonRateLimited: false} {
 		w := newWorld(t)
 		token := tokenOf(uid)
-		w.notes.fail(uid, token.Generation, "", problem.Problem{Reason: reason}, backoff.Backoff{First: time.Minute, Max: time.Hour})
+		w.notes.fail(token, problem.Problem{Reason: reason}, backoff.Backoff{First: time.Minute, Max: time.Hour})
 		w.AppChanged(token)
 		failed := false
 		w.notes.Peek(uid, func(m *note) { failed = m.failure != nil })

@@ -87,6 +87,7 @@ func (c *Controller) Reconcile(ctx context.Context, token *v1alpha1.GitHubUserTo
 	}
 	result.Problem = s.App.Veil(result.Problem)
 	c.acknowledge(s)
+	c.logins.CountExpired(s)
 	if err := c.codes.Sweep(ctx, s); err != nil { // It can wait, and holds nothing up.
 		s.Unswept, tryAt = words.CodeNotRemoved(err), backoff.Earliest(tryAt, s.Now.Add(sweepPause))
 	}

@@ -3,17 +3,18 @@ package lifecycle
 import (
 	"context"
 	"errors"
-	"slices"
 	"time"
 
 	"github.com/go-logr/logr"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/controllers/apps"
+	"github.com/githubusertoken/github-user-token-operator/controllers/explain"
 	"github.com/githubusertoken/github-user-token-operator/controllers/runner"
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 	"github.com/githubusertoken/github-user-token-operator/controllers/seeds"
 	"github.com/githubusertoken/github-user-token-operator/controllers/webflow"
+	"github.com/githubusertoken/github-user-token-operator/internal/backoff"
 	"github.com/githubusertoken/github-user-token-operator/internal/metapatch"
 	"github.com/githubusertoken/github-user-token-operator/internal/problem"
 	"github.com/githubusertoken/github-user-token-operator/internal/ratelimit"
@@ -67,7 +68,7 @@ func (e *exchanges) prepare(ctx context.Context, s *scope.Scope, decision rotati
 	turn := false
 	if _, waits := e.limiter.Waits(s.App.Key(), string(s.Token.UID)); waits {
 		var p *problem.Problem
-		if turn, p = e.turn(s); !turn {
+		if turn, p = e.turn(s, decision); !turn {
 			return blocked(p)
 		}
 	}
@@ -109,7 +110,7 @@ func (e *exchanges) prepare(ctx context.Context, s *scope.Scope, decision rotati
 // full is the result for a resource that waits for other exchanges to end. When it is tried again is not told: it would be
 // another time at each look, and each look a write.
 func (e *exchanges) full(s *scope.Scope) Result {
-	p := waiting(s, problem.Problem{Reason: v1alpha1.ReasonExchanging, Message: "Waiting for other exchanges to end."})
+	p := explain.Waiting(s, problem.Problem{Reason: v1alpha1.ReasonExchanging, Message: "Waiting for other exchanges to end."})
 	return Result{State: Blocked, Problem: p, RequeueAt: s.Now.Add(placePause)}
 }
 
@@ -119,7 +120,7 @@ func (e *exchanges) acquire(ctx context.Context, s *scope.Scope, of runner.Subje
 	token := s.Token
 	if !turn {
 		var p *problem.Problem
-		if turn, p = e.turn(s); !turn {
+		if turn, p = e.turn(s, job.Decision); !turn {
 			return blocked(p)
 		}
 	}
@@ -143,33 +144,25 @@ func (e *exchanges) acquire(ctx context.Context, s *scope.Scope, of runner.Subje
 }
 
 // turn asks for a turn at the rate limit, and says that it is waited for when there is none.
-func (e *exchanges) turn(s *scope.Scope) (ok bool, p *problem.Problem) {
+func (e *exchanges) turn(s *scope.Scope, decision rotation.Decision) (ok bool, p *problem.Problem) {
 	// Who has no token yet waits from the beginning: a time that does not change, so that looking again does
 	// not cost the place in the queue.
 	expiry := s.Token.CreationTimestamp.Time
 	if s.Pair != nil && s.Pair.State.Expires() {
 		expiry = s.Pair.State.ExpiresAt
 	}
+	if decision.Action == rotation.ActionRedeem { // A code dies within minutes.
+		expiry = backoff.Earliest(expiry, s.Pair.State.Web.ExpiresAt)
+	}
 	request := ratelimit.Request{ID: string(s.Token.UID), Namespace: s.Token.Namespace, Expiry: expiry}
 	ok, estimate := e.limiter.Acquire(s.App.Key(), request)
 	if ok {
 		return true, nil
 	}
-	return false, waiting(s, problem.Problem{
+	return false, explain.Waiting(s, problem.Problem{
 		Reason:  v1alpha1.ReasonRateLimited,
 		Message: "The App's limit of token requests is used up, or the one that it shares until GitHub has once answered it with success since the operator started. Resources whose tokens expire first go first.", RetryAt: estimate,
 	})
-}
-
-// standing are the reasons for which tries fail until somebody mends what is wrong, and use up what others wait for.
-var standing = []string{v1alpha1.ReasonHostUnreachable, v1alpha1.ReasonCertificateNotTrusted, v1alpha1.ReasonUnreadableReply}
-
-// waiting is what is told of a resource that waits: both, where its last try has failed of what others fail of as well.
-func waiting(s *scope.Scope, p problem.Problem) *problem.Problem {
-	if failed := s.Failure; failed != nil && slices.Contains(standing, failed.Reason) {
-		p.Reason, p.Message = failed.Reason, failed.Message+" "+p.Message
-	}
-	return &p
 }
 
 // prepareImport puts the seed's token into the job, as the seed holds it now, when no other resource owns it. That of a login

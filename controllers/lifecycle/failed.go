@@ -37,7 +37,7 @@ func (n notes) failed(s *scope.Scope, err error, what string) Result {
 		p = problem.Problem{Reason: v1alpha1.ReasonExchanging, Message: "The pair Secret is being changed by somebody else."}
 		wait = backoff.Backoff{First: retry.Conflict, Max: retry.Max}
 	}
-	return blocked(n.fail(s.Token.UID, s.Token.Generation, s.Input.RefreshRequestedAt, p, wait))
+	return blocked(n.fail(s.Token, p, wait))
 }
 
 // failedOfApp is failed where it was about the App: what is wrong with that may be nobody's business who made the resource.
@@ -78,7 +78,7 @@ func isPaced(err error) bool {
 
 // failedWith is failed with a problem of its own.
 func (n notes) failedWith(s *scope.Scope, p problem.Problem, wait backoff.Backoff) Result {
-	return blocked(n.fail(s.Token.UID, s.Token.Generation, s.Input.RefreshRequestedAt, p, wait))
+	return blocked(n.fail(s.Token, p, wait))
 }
 
 // isPassing reports whether a write has merely met something newer than this process knew.

@@ -162,7 +162,7 @@ func (f *finalizer) hold(ctx context.Context, token *v1alpha1.GitHubUserToken, c
 		p, wait = words.AlteredByAdmission("The resource is being deleted and cannot be released yet", cause), retry.After(cause)
 	}
 	f.notes.With(token.UID, func(m *note) {
-		m.held = f.notes.again(m.held, token.Generation, scope.RequestOf(token), *p, wait)
+		m.held = f.notes.again(m.held, token, *p, wait)
 		p = m.held.current(f.clock.Now(), f.clock.Monotonic())
 	})
 	s, err := f.observer.observe(ctx, token)

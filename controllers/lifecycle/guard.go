@@ -41,7 +41,7 @@ func (o *outcomes) survive(log logr.Logger, token *v1alpha1.GitHubUserToken, job
 		o.notes.succeed(token.UID)
 		return
 	}
-	o.notes.fail(token.UID, token.Generation, job.RefreshRequestedAt, problem.Problem{
+	o.notes.fail(token, problem.Problem{
 		Reason: v1alpha1.ReasonOutcomeUnknown, Message: "The exchange ended in an error of the operator itself.", Ambiguous: true,
 	}, panicBackoff)
 }

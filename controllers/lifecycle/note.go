@@ -6,6 +6,9 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/resourceversion"
 
+	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
+	"github.com/githubusertoken/github-user-token-operator/controllers/webflow"
 	"github.com/githubusertoken/github-user-token-operator/internal/backoff"
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 	"github.com/githubusertoken/github-user-token-operator/internal/memory"
@@ -81,9 +84,10 @@ type failure struct {
 	// tries counts the failures in a row with the same reason.
 	tries int
 	retry backoff.Due
-	// generation and requested are the resource's at the failure: a change of them may have mended it.
-	generation int64
-	requested  string
+	// generation and requested are the resource's at the failure: a change of them may have mended it. login is the login by the
+	// web flow that was asked for.
+	generation       int64
+	requested, login string
 }
 
 // notes are the notes of all resources.
@@ -172,18 +176,18 @@ func (m *note) wasEdited(version string) bool {
 }
 
 // fail notes a failure and when to try again: later each time.
-func (n notes) fail(uid types.UID, generation int64, requested string, p problem.Problem, wait backoff.Backoff) *problem.Problem {
-	n.With(uid, func(m *note) {
-		m.failure = n.again(m.failure, generation, requested, p, wait)
+func (n notes) fail(token *v1alpha1.GitHubUserToken, p problem.Problem, wait backoff.Backoff) *problem.Problem {
+	n.With(token.UID, func(m *note) {
+		m.failure = n.again(m.failure, token, p, wait)
 		p = m.failure.problem
 	})
 	return &p
 }
 
 // again is the failure that follows a former one.
-func (n notes) again(former *failure, generation int64, requested string, p problem.Problem, wait backoff.Backoff) *failure {
-	next := &failure{problem: p, generation: generation, requested: requested, tries: 1}
-	sameSpec := former != nil && former.generation == generation && former.requested == requested
+func (n notes) again(former *failure, token *v1alpha1.GitHubUserToken, p problem.Problem, wait backoff.Backoff) *failure {
+	next := &failure{problem: p, generation: token.Generation, requested: scope.RequestOf(token), login: webflow.ValueOf(token), tries: 1}
+	sameSpec := former != nil && former.generation == next.generation && former.requested == next.requested && former.login == next.login
 	if sameSpec && former.problem.Reason == p.Reason {
 		next.tries = former.tries + 1
 	}

@@ -228,26 +228,34 @@ func TestNoteAFailureIsTriedAgainLaterEachTime(t *testing.T) {
 		problem    problem.Problem
 		generation int64
 		requested  string
+		login      string
+	}
+	tokenAt := func(f failed) *v1alpha1.GitHubUserToken {
+		token := tokenOf(uid)
+		token.Generation = f.generation
+		token.Annotations = map[string]string{v1alpha1.AnnotationRefreshRequestedAt: f.requested, v1alpha1.AnnotationWebLoginRequested: f.login}
+		return token
 	}
 	for name, c := range map[string]struct {
 		failures []failed
 		want     time.Duration
 	}{
-		"the first":                     {[]failed{{down, 1, ""}}, time.Second},
-		"the second":                    {[]failed{{down, 1, ""}, {down, 1, ""}}, 2 * time.Second},
-		"the third":                     {[]failed{{down, 1, ""}, {down, 1, ""}, {down, 1, ""}}, 4 * time.Second},
-		"one for another reason":        {[]failed{{down, 1, ""}, {down, 1, ""}, {other, 1, ""}}, time.Second},
-		"one of a changed generation":   {[]failed{{down, 1, ""}, {down, 1, ""}, {down, 2, ""}}, time.Second},
-		"the next of that":              {[]failed{{down, 1, ""}, {down, 1, ""}, {down, 2, ""}, {down, 2, ""}}, 2 * time.Second},
-		"one that somebody asked for":   {[]failed{{down, 1, ""}, {down, 1, ""}, {down, 1, "now"}}, time.Second},
-		"never later than the back-off": {[]failed{{down, 1, ""}, {down, 1, ""}, {down, 1, ""}, {down, 1, ""}, {down, 1, ""}, {down, 1, ""}, {down, 1, ""}, {down, 1, ""}}, time.Minute},
+		"the first":                            {[]failed{{down, 1, "", ""}}, time.Second},
+		"the second":                           {[]failed{{down, 1, "", ""}, {down, 1, "", ""}}, 2 * time.Second},
+		"the third":                            {[]failed{{down, 1, "", ""}, {down, 1, "", ""}, {down, 1, "", ""}}, 4 * time.Second},
+		"one for another reason":               {[]failed{{down, 1, "", ""}, {down, 1, "", ""}, {other, 1, "", ""}}, time.Second},
+		"one of a changed generation":          {[]failed{{down, 1, "", ""}, {down, 1, "", ""}, {down, 2, "", ""}}, time.Second},
+		"the next of that":                     {[]failed{{down, 1, "", ""}, {down, 1, "", ""}, {down, 2, "", ""}, {down, 2, "", ""}}, 2 * time.Second},
+		"one that somebody asked for":          {[]failed{{down, 1, "", ""}, {down, 1, "", ""}, {down, 1, "now", ""}}, time.Second},
+		"one since another login is asked for": {[]failed{{down, 1, "", ""}, {down, 1, "", ""}, {down, 1, "", "request-2 http://127.0.0.1:8976/"}}, time.Second},
+		"never later than the back-off":        {[]failed{{down, 1, "", ""}, {down, 1, "", ""}, {down, 1, "", ""}, {down, 1, "", ""}, {down, 1, "", ""}, {down, 1, "", ""}, {down, 1, "", ""}, {down, 1, "", ""}}, time.Minute},
 	} {
 		t.Run(name, func(t *testing.T) {
 			n, clock := newNotes()
 			var told *problem.Problem
 			for _, f := range c.failures {
 				clock.pass(time.Hour)
-				told = n.fail(uid, f.generation, f.requested, f.problem, tryAgain)
+				told = n.fail(tokenAt(f), f.problem, tryAgain)
 			}
 			if got := told.RetryAt.Sub(clock.Now()); got != c.want {
 				t.Errorf("it is tried again after %s, want %s", got, c.want)
@@ -257,7 +265,7 @@ func TestNoteAFailureIsTriedAgainLaterEachTime(t *testing.T) {
 				t.Errorf("told is %+v", told)
 			}
 			n.succeed(uid)
-			if told = n.fail(uid, last.generation, last.requested, last.problem, tryAgain); told.RetryAt.Sub(clock.Now()) != time.Second {
+			if told = n.fail(tokenAt(last), last.problem, tryAgain); told.RetryAt.Sub(clock.Now()) != time.Second {
 				t.Errorf("after a success it is tried again after %s", told.RetryAt.Sub(clock.Now()))
 			}
 		})
@@ -266,7 +274,7 @@ func TestNoteAFailureIsTriedAgainLaterEachTime(t *testing.T) {
 
 func TestNoteTheTimeOfTheNextTryStaysUnlessTheWallClockIsSet(t *testing.T) {
 	n, clock := newNotes()
-	told := n.fail(uid, 1, "", problem.Problem{Reason: v1alpha1.ReasonGitHubUnavailable}, backoff.Backoff{First: time.Minute, Max: time.Hour})
+	told := n.fail(tokenOf(uid), problem.Problem{Reason: v1alpha1.ReasonGitHubUnavailable}, backoff.Backoff{First: time.Minute, Max: time.Hour})
 	var f *failure
 	n.Peek(uid, func(m *note) { f = m.failure })
 	at := told.RetryAt

@@ -138,7 +138,7 @@ func (o *observer) recall(s *scope.Scope, backup *rotation.Pair) {
 		}
 		if f := m.failure; f != nil && f.generation == s.Token.Generation && f.requested == s.Input.RefreshRequestedAt {
 			s.Failure = f.current(s.Now, mono)
-			s.Input.Failure = s.Failure
+			s.Input.Failure, s.Input.Web.IsNew = s.Failure, f.login != webflow.ValueOf(s.Token)
 		}
 		if f := m.moveBlocked; f != nil && f.generation == s.Token.Generation {
 			s.MoveBlocked = f.current(s.Now, mono)

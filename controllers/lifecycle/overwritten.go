@@ -2,6 +2,7 @@ package lifecycle
 
 import (
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
+	"github.com/githubusertoken/github-user-token-operator/controllers/webflow"
 	"github.com/githubusertoken/github-user-token-operator/controllers/words"
 	"github.com/githubusertoken/github-user-token-operator/internal/backoff"
 )
@@ -22,7 +23,8 @@ func (n notes) overwritten(s *scope.Scope) {
 		}
 		due := backoff.DueIn(wait, now, mono)
 		m.failure = &failure{
-			problem: words.Overwritten(s.Ref.Name, m.contest.Rounds, due.Wall), tries: 1, retry: due, generation: s.Token.Generation, requested: s.Input.RefreshRequestedAt,
+			problem: words.Overwritten(s.Ref.Name, m.contest.Rounds, due.Wall), tries: 1, retry: due,
+			generation: s.Token.Generation, requested: s.Input.RefreshRequestedAt, login: webflow.ValueOf(s.Token),
 		}
 	})
 }

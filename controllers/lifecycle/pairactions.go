@@ -50,7 +50,7 @@ func (a *pairActions) restore(ctx context.Context, s *scope.Scope) Result {
 			Message: fmt.Sprintf("Secret %q was deleted, and the API server does not let it be put back: %s. Remove what refuses that, such as a quota. Until then its pair stays in the deleted Secret, which the operator's finalizer holds, and is refreshed there when it is due.", s.Ref.Name, words.Of(err)),
 		}
 		a.notes.With(s.Token.UID, func(m *note) {
-			m.restoreBlocked = a.notes.again(m.restoreBlocked, s.Token.Generation, s.Input.RefreshRequestedAt, p, retry.After(err))
+			m.restoreBlocked = a.notes.again(m.restoreBlocked, s.Token, p, retry.After(err))
 		})
 		return Result{State: Again}
 	default:
@@ -206,7 +206,7 @@ func (a *pairActions) move(ctx context.Context, s *scope.Scope) Result {
 		}
 	}
 	a.notes.With(s.Token.UID, func(m *note) {
-		m.moveBlocked = a.notes.again(m.moveBlocked, s.Token.Generation, s.Input.RefreshRequestedAt, p, wait)
+		m.moveBlocked = a.notes.again(m.moveBlocked, s.Token, p, wait)
 	})
 	return Result{State: Again}
 }

@@ -123,13 +123,13 @@ func (unwatched) Learn(types.NamespacedName, string)          {}
 func TestPlaceWhatTriesFailOfIsToldWhileTheTurnIsWaitedFor(t *testing.T) {
 	w, token, work := newCrowd(t)
 	w.limited = true
-	w.notes.fail(token.UID, token.Generation, "", problem.Problem{Reason: v1alpha1.ReasonHostUnreachable, Message: "The host cannot be reached."}, backoff.Backoff{First: time.Second, Max: time.Second})
+	w.notes.fail(token, problem.Problem{Reason: v1alpha1.ReasonHostUnreachable, Message: "The host cannot be reached."}, backoff.Backoff{First: time.Second, Max: time.Second})
 	w.clock.pass(time.Minute)
 	if _, err := w.Reconcile(t.Context(), token); err != nil || w.told == nil || w.told.Reason != v1alpha1.ReasonHostUnreachable || w.told.RetryAt.IsZero() || work.Len() != 0 ||
 		!strings.HasPrefix(w.told.Message, "The host cannot be reached. The App's limit") {
 		t.Fatalf("%+v, %v, %d exchanges", w.told, err, work.Len())
 	}
-	w.notes.fail(token.UID, token.Generation, "", problem.Problem{Reason: v1alpha1.ReasonAPIServerUnavailable, Message: "It is over."}, backoff.Backoff{First: time.Second, Max: time.Second})
+	w.notes.fail(token, problem.Problem{Reason: v1alpha1.ReasonAPIServerUnavailable, Message: "It is over."}, backoff.Backoff{First: time.Second, Max: time.Second})
 	w.clock.pass(time.Minute)
 	if _, err := w.Reconcile(t.Context(), token); err != nil || w.told.Reason != v1alpha1.ReasonRateLimited {
 		t.Errorf("%+v, %v: it tells of what is over", w.told, err)

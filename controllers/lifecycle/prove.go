@@ -73,7 +73,7 @@ func (v *prover) proveNow(log logr.Logger, token *v1alpha1.GitHubUserToken, ref 
 	ctx, cancel := v.clock.WithTimeout(context.Background(), proveTimeout)
 	defer cancel()
 	fail := func(p problem.Problem, wait backoff.Backoff) {
-		v.notes.fail(token.UID, token.Generation, scope.RequestOf(token), p, wait)
+		v.notes.fail(token, p, wait)
 	}
 	pair, err := v.pairs.Get(ctx, ref)
 	if err != nil {

@@ -46,8 +46,10 @@ func (o *outcomes) record(log logr.Logger, token *v1alpha1.GitHubUserToken, job 
 	o.notes.written(token.UID, result.Pair)
 	o.notes.Peek(token.UID, func(m *note) { m.committing, m.retries = nil, 0 })
 	o.pause(job.App, result)
+	ended, failed, spent := "GitHub no longer accepts the refresh token", "The token could not be refreshed", words.RefreshToken
 	if job.Attempt != "" {
 		logins.Count(logins.Web, result)
+		ended, failed, spent = "A login by the web flow came to nothing", "The code of a login could not be redeemed", words.Code
 	}
 	log = log.WithValues("outcome", result.Outcome, "cause", job.Decision.Cause, "spends", job.Decision.Spends.Short())
 	if result.OutboxErr != nil {
@@ -69,24 +71,20 @@ func (o *outcomes) record(log logr.Logger, token *v1alpha1.GitHubUserToken, job 
 		log.Info("A result was not needed any more", "why", words.Of(result.Err))
 	case rotation.Rejected, rotation.WrongUser:
 		o.notes.succeed(token.UID)
-		said := "GitHub no longer accepts the refresh token"
-		if job.Attempt != "" {
-			said = "A login by the web flow came to nothing"
-		}
-		log.Info(said, "reason", result.Reason, "why", words.Of(result.Err))
+		log.Info(ended, "reason", result.Reason, "why", words.Of(result.Err))
 	case rotation.Unrecorded:
 		// The chain that was there before a login stays good, but goes on when the login is settled.
 		chain := job.Pair != nil && job.Pair.State.RefreshToken != "" && job.Pair.State.RefreshToken != job.Decision.Spends
-		p := words.Unrecorded(result.Err, !chain)
-		o.notes.fail(token.UID, token.Generation, job.RefreshRequestedAt, *p, retry.After(result.Err))
-		log.Info("GitHub refused the refresh token, and the API server does not take the write that says so", "why", words.Of(result.Err))
+		p := words.Unrecorded(spent, result.Err, !chain)
+		o.notes.fail(token, *p, retry.After(result.Err))
+		log.Info("GitHub refused "+string(spent)+", and the API server does not take the write that says so", "why", words.Of(result.Err))
 	default:
 		p := words.Failure(result)
 		if p.Reason == v1alpha1.ReasonIncorrectClientCredentials {
 			p.Message += words.WhichClientSecret(token)
 		}
-		o.notes.fail(token.UID, token.Generation, job.RefreshRequestedAt, *p, retry.After(result.Err))
-		log.Info("The token could not be refreshed", "reason", p.Reason, "why", words.Of(result.Err))
+		o.notes.fail(token, *p, retry.After(result.Err))
+		log.Info(failed, "reason", p.Reason, "why", words.Of(result.Err))
 	}
 }
 
@@ -107,7 +105,7 @@ const staleTries = 3
 func (o *outcomes) recordStale(log logr.Logger, token *v1alpha1.GitHubUserToken, job rotation.Job, result rotation.Result) {
 	tries := 0
 	o.notes.doubt(token.UID)
-	o.notes.fail(token.UID, token.Generation, job.RefreshRequestedAt, problem.Problem{
+	o.notes.fail(token, problem.Problem{
 		Reason: v1alpha1.ReasonExchanging, Message: "The pair Secret was being changed by somebody else; nothing was exchanged.",
 	}, backoff.Backoff{First: retry.Conflict, Max: retry.Max})
 	log.V(1).Info("Nothing was exchanged: the Secret was not as expected", "why", words.Of(result.Err))

@@ -305,7 +305,7 @@ func TestAnEarlierAlterationDelaysNoDeletion(t *testing.T) {
 		t.Run(string(policy), func(t *testing.T) {
 			w, token := newRetained(t)
 			token.Spec.DeletionPolicy = policy
-			w.finalizer.notes.fail(uid, 1, "", *words.AlteredByAdmission("Nothing was exchanged", rotation.ErrAltered), tryAgain)
+			w.finalizer.notes.fail(token, *words.AlteredByAdmission("Nothing was exchanged", rotation.ErrAltered), tryAgain)
 			if again := w.finalizeOnce(t, token); again != 0 || !w.released {
 				t.Errorf("again after %s, released: %t", again, w.released)
 			}

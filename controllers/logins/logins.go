@@ -19,7 +19,8 @@ const (
 // Outcome is how a login has ended, as a value of the metric's label.
 type Outcome string
 
-// The outcomes. Lost is one of the web flow's only: a device code of unknown outcome is asked about again.
+// The outcomes. A login is lost when what GitHub gave for it, or half of that, has not arrived: a code of the web flow is not sent again,
+// and a device code of unknown outcome is asked about again.
 const (
 	Completed Outcome = "completed"
 	Denied    Outcome = "denied"
@@ -30,11 +31,11 @@ const (
 
 var logins = prometheus.NewCounterVec(prometheus.CounterOpts{
 	Name: "githubusertoken_logins_total",
-	Help: "Logins that people were asked for, by method (device, web) and by how they ended (completed, denied, wrong_user, lost, code_ended: a code that nobody entered in time or that GitHub has ended).",
+	Help: "Logins that people were asked for, by method (device, web) and by how they ended (completed, denied, wrong_user, lost, code_ended: a code that nobody entered or brought in time, that is none, or that GitHub has ended).",
 }, []string{"method", "outcome"})
 
 func init() {
-	for _, outcome := range []Outcome{Completed, Denied, WrongUser, CodeEnded} {
+	for _, outcome := range []Outcome{Completed, Denied, WrongUser, CodeEnded, Lost} {
 		logins.WithLabelValues(string(Device), string(outcome))
 	}
 	for _, outcome := range []Outcome{Completed, WrongUser, CodeEnded, Lost} {
@@ -64,10 +65,14 @@ func outcomeOf(result rotation.Result) Outcome {
 	case rotation.WrongUser:
 		return WrongUser
 	case rotation.Rejected:
-		if result.Reason == rotation.ReasonAuthorizationDenied {
+		switch result.Reason {
+		case rotation.ReasonAuthorizationDenied:
 			return Denied
+		case rotation.ReasonReplyLost:
+			return Lost
+		default:
+			return CodeEnded
 		}
-		return CodeEnded
 	default:
 		return ""
 	}

@@ -18,6 +18,7 @@ func TestLoginsAreCountedByTheirEnd(t *testing.T) {
 		{"a newer pair is stored", rotation.Result{Outcome: rotation.Superseded}, Completed},
 		{"the person pressed Cancel", rotation.Result{Outcome: rotation.Rejected, Reason: rotation.ReasonAuthorizationDenied}, Denied},
 		{"the code is over", rotation.Result{Outcome: rotation.Rejected}, CodeEnded},
+		{"half a pair has come", rotation.Result{Outcome: rotation.Rejected, Reason: rotation.ReasonReplyLost}, Lost},
 		{"another account", rotation.Result{Outcome: rotation.WrongUser}, WrongUser},
 		{"nobody has entered it yet", rotation.Result{Outcome: rotation.Untouched}, ""},
 		{"no answer", rotation.Result{Outcome: rotation.Unknown}, ""},

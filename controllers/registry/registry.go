@@ -24,7 +24,7 @@ type Options struct {
 
 // Registry is which resources this process knows, by name and UID. Make it with New; it is safe for concurrent use.
 type Registry struct {
-	Options
+	options Options
 
 	// Released are resources that were let go. The cache may show one for a while, and a backup of its Secret be back already,
 	// which is not to be removed. To retain it again does no harm, and saves what was stored late.
@@ -35,7 +35,7 @@ type Registry struct {
 }
 
 // New makes a Registry.
-func New(options Options) *Registry { return &Registry{Options: options} }
+func New(options Options) *Registry { return &Registry{options: options} }
 
 // maxGone is of how many resources that are gone the name is remembered. Of more, Secrets that bear our finalizer wait for a
 // resource that might come from a backup.
@@ -45,9 +45,9 @@ const maxGone = 10000
 // been seen, and what they claimed is free.
 func (r *Registry) Learn(token *v1alpha1.GitHubUserToken) {
 	r.gone.Remove(token.UID)
-	r.Memory.Learn(token.UID, scope.NameOf(token))
-	for _, uid := range r.Memory.UIDs(scope.NameOf(token)) {
-		if uid != token.UID && !r.Runner.Busy(uid) {
+	r.options.Memory.Learn(token.UID, scope.NameOf(token))
+	for _, uid := range r.options.Memory.UIDs(scope.NameOf(token)) {
+		if uid != token.UID && !r.options.Runner.Busy(uid) {
 			r.Forget(uid)
 		}
 	}
@@ -57,22 +57,22 @@ func (r *Registry) Learn(token *v1alpha1.GitHubUserToken) {
 // refresh token their turn.
 func (r *Registry) Forget(uid types.UID) {
 	r.LetGo(uid)
-	r.Memory.Forget(uid)
+	r.options.Memory.Forget(uid)
 }
 
 // LetGo drops what a resource claims and waits for, and nothing else.
 func (r *Registry) LetGo(uid types.UID) {
-	r.Ownership.Forget(uid)
-	r.Rotator.Forget(rotation.Owner{UID: string(uid)})
-	r.Cancel(string(uid))
+	r.options.Ownership.Forget(uid)
+	r.options.Rotator.Forget(rotation.Owner{UID: string(uid)})
+	r.options.Cancel(string(uid))
 }
 
 // ForgetAll forgets the resources of a name that no work is under way for. That they were known is kept.
 func (r *Registry) ForgetAll(name types.NamespacedName) {
-	for _, uid := range r.Memory.UIDs(name) {
-		if !r.Runner.Busy(uid) {
+	for _, uid := range r.options.Memory.UIDs(name) {
+		if !r.options.Runner.Busy(uid) {
 			r.Forget(uid)
-			r.Memory.Learn(uid, name)
+			r.options.Memory.Learn(uid, name)
 			r.bury(uid)
 		}
 	}
@@ -81,12 +81,12 @@ func (r *Registry) ForgetAll(name types.NamespacedName) {
 // bury notes that a resource is gone, and forgets the name of the one that has been gone for longest when there are too many.
 func (r *Registry) bury(uid types.UID) {
 	if first, tooMany := r.gone.Add(uid, maxGone); tooMany {
-		r.Memory.Forget(first)
+		r.options.Memory.Forget(first)
 	}
 }
 
 // Knows reports whether this process has ever seen a resource, or was told of it.
 func (r *Registry) Knows(uid types.UID) bool {
-	_, known := r.Memory.Name(uid)
+	_, known := r.options.Memory.Name(uid)
 	return known
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 	"github.com/githubusertoken/github-user-token-operator/internal/github"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
+	"github.com/githubusertoken/github-user-token-operator/internal/rotation/weblogin"
 )
 
 func TestRevocationOfADeletedResource(t *testing.T) {
@@ -229,6 +230,34 @@ func TestRevocationOfSeveralSecrets(t *testing.T) {
 			},
 			calls: []string{"tokens ghe.example 10", app, "tokens ghe.example 10", app},
 			event: "https://ghe.example/",
+		},
+		"where nobody knows what GitHub gave for a code the pair is revoked, and that is told": {
+			edit: func(w *world) {
+				w.pair().State.Web = &weblogin.Attempt{ID: "u1-1", Sent: "code", Ended: v1alpha1.WebLoginLost}
+			},
+			calls: []string{app}, event: "no answer is known, so that tokens that it may have given for it were not revoked). The refresh token may live for months. To revoke it now, its owner can revoke the App at https://github.com/settings/apps/authorizations",
+		},
+		"also while the intent stands": {
+			edit: func(w *world) {
+				w.pair().State.Web = &weblogin.Attempt{ID: "u1-1", Sent: "code"}
+				w.pair().Intent = &rotation.Intent{ID: "1", Spends: "code", Login: true, Attempt: "u1-1"}
+			},
+			calls: []string{app}, event: "no answer is known",
+		},
+		"a code is no secret of anybody's when its pair is stored, or another login's": {
+			edit: func(w *world) {
+				w.pair().State.Web = &weblogin.Attempt{ID: "u1-1", Sent: "code"}
+				w.pair().State.Seeds = []rotation.SeedRecord{{Fingerprint: "code"}}
+				w.store(backup, "1").State.Web = (&weblogin.Attempt{ID: "u1-0", Sent: "code", Ended: v1alpha1.WebLoginLost}).AfterLogin("", false)
+			},
+			calls: []string{app},
+		},
+		"what is worth another try comes first, beside a code": {
+			edit: func(w *world) {
+				w.pair().State.Web = &weblogin.Attempt{ID: "u1-1", Sent: "code"}
+				w.byApp = []error{failure(github.ServerError), nil}
+			},
+			calls: []string{app, app}, event: "no answer is known",
 		},
 		"a Secret that is gone is none": {
 			edit:  func(w *world) { w.refs = append([]rotation.Ref{former}, w.refs...) },

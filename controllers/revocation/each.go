@@ -15,6 +15,9 @@ import (
 // errAppUnknown: it is not known which host a pair belongs to, so that it is shown to none.
 var errAppUnknown = errors.New("it is not known which App the token belongs to: the one that spec.app refers to cannot be used, and the Secret does not say")
 
+// errCodeUnknown: nobody has the tokens that GitHub may have given for a code, so that they cannot be revoked here.
+var errCodeUnknown = errors.New("the code of a login by the web flow was sent to GitHub and no answer is known, so that tokens that it may have given for it were not revoked")
+
 // revokeEach revokes the pairs in all Secrets of a resource. It returns what is left of one that it could not
 // revoke, if it can one that is worth another try.
 func (r *Revoker) revokeEach(ctx context.Context, token *v1alpha1.GitHubUserToken) (remains, error) {
@@ -45,6 +48,9 @@ func (r *Revoker) revokeEach(ctx context.Context, token *v1alpha1.GitHubUserToke
 		p := pair{
 			app: app.Key(), access: live.AccessToken, refresh: live.RefreshToken,
 			issued: live.State.IssuedAt, expires: live.State.ExpiresAt, verdict: live.State.Verdict, ended: live.State.AccessTokenEnded,
+		}
+		if web := live.State.Web; failed == nil && web.IsDoubtful() && !live.State.HasImported(web.Sent) {
+			living, failed = remains{host: p.host(), refresh: true}, errCodeUnknown
 		}
 		issuer := app
 		if live.State.App != "" && live.State.App != app.Key() {

@@ -143,6 +143,9 @@ func (r *Revoker) revokePair(ctx context.Context, a asker, app github.App, p pai
 
 // isHopeless reports whether there is no use in asking GitHub again.
 func isHopeless(err error) bool {
+	if errors.Is(err, errCodeUnknown) {
+		return true
+	}
 	var failed *github.Error
 	if !errors.As(err, &failed) {
 		return false

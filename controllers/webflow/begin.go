@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers/logins"
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 	"github.com/githubusertoken/github-user-token-operator/internal/github"
@@ -50,6 +51,7 @@ type Options struct {
 type Logins struct {
 	options Options
 	links   memory.Slot[link]
+	expired memory.Slot[lapse]
 }
 
 // New makes Logins.
@@ -57,7 +59,7 @@ func New(options Options) *Logins {
 	if options.Random == nil {
 		options.Random = rand.Text
 	}
-	return &Logins{options, memory.NewSlot[link](options.Memory)}
+	return &Logins{options, memory.NewSlot[link](options.Memory), memory.NewSlot[lapse](options.Memory)}
 }
 
 // Begin begins the attempt that is asked for. It returns the pair Secret as it is stored with it, or what stands in the way.
@@ -129,5 +131,6 @@ func (l *Logins) end(ctx context.Context, s *scope.Scope, why string) (*rotation
 	if err != nil {
 		return nil, fmt.Errorf("end a login: %w", err)
 	}
+	logins.CountAs(logins.Web, logins.CodeEnded)
 	return ended, nil
 }

@@ -31,30 +31,38 @@ func Report(s *scope.Scope) *v1alpha1.WebLogin {
 		return nil
 	}
 	report := &v1alpha1.WebLogin{RequestID: s.Web.Asked.ID}
-	attempt := attemptOf(s)
+	attempt, stopped := attemptOf(s), stoppedBy(s)
 	switch {
 	case s.Web.Refused != "":
 		report.Result, report.Message = v1alpha1.WebLoginRefused, "No login was begun for the annotation "+v1alpha1.AnnotationWebLoginRequested+": "+s.Web.Refused
+	case attempt == nil && wasHonoured(s):
+		report.Result, report.Message = v1alpha1.WebLoginSuperseded, "A login was begun for this request before, and none is begun for it again. "+anew
+	case attempt == nil && stopped != "":
+		report.Message = stopped
 	case attempt == nil:
 		report.Message = notBegun(s)
 	case resultOf(s, attempt) != "":
 		report.Result = resultOf(s, attempt)
-		report.Message = said(report.Result, attempt.Why)
+		report.Message = saidOf(s, attempt, report.Result)
 	case isBeingRedeemed(s, attempt):
 		report.AttemptID, report.Message = attempt.ID, "The code is being redeemed."
+	case stopped != "":
+		report.AttemptID, report.ExpirationTime, report.Message = attempt.ID, endOf(attempt), stopped
 	default:
 		page := pageOf(s, attempt)
-		expires := metav1.NewTime(attempt.ExpiresAt.Truncate(time.Second))
-		report.AttemptID, report.ExpirationTime = attempt.ID, &expires
-		report.Message = waiting(s)
+		report.AttemptID, report.ExpirationTime, report.Message = attempt.ID, endOf(attempt), waiting(s)
 		if page != "" && len(page) <= maxURL {
 			report.AuthorizeURL = page
 		}
 	}
 	if len(report.Message) > maxMessage {
-		report.Message = report.Message[:maxMessage]
+		report.Message = strings.ToValidUTF8(report.Message[:maxMessage], "")
 	}
 	return report
+}
+
+func endOf(attempt *weblogin.Attempt) *metav1.Time {
+	return new(metav1.NewTime(attempt.ExpiresAt.Truncate(time.Second)))
 }
 
 // attemptOf is the attempt that answers what is asked for; nil when there is none.
@@ -69,12 +77,22 @@ func attemptOf(s *scope.Scope) *weblogin.Attempt {
 	return state.Web
 }
 
+// wasHonoured reports whether what is asked for was honoured by another attempt than one of this resource that is known: none is begun
+// for it. A pair that was retained or came back from elsewhere tells of one, or it was long ago.
+func wasHonoured(s *scope.Scope) bool {
+	state := s.Stored()
+	return state != nil && state.Web.HasHonoured(s.Web.Asked)
+}
+
 func isBeingRedeemed(s *scope.Scope, attempt *weblogin.Attempt) bool {
 	return s.Pair.Intent != nil && s.Pair.Intent.Attempt == attempt.ID
 }
 
 func resultOf(s *scope.Scope, attempt *weblogin.Attempt) v1alpha1.WebLoginResult {
 	result := attempt.Result(s.Now, isBeingRedeemed(s, attempt))
+	if result == v1alpha1.WebLoginLost && attempt.Ended == "" && s.Pair.State.HasImported(attempt.Sent) {
+		return v1alpha1.WebLoginSucceeded // An older version has stored the pair. It knows of no attempts.
+	}
 	if result == "" && attempt.App != s.Input.App && !isBeingRedeemed(s, attempt) {
 		return v1alpha1.WebLoginSuperseded // spec.app has changed: the code of one App is none of another.
 	}
@@ -89,17 +107,34 @@ func pageOf(s *scope.Scope, attempt *weblogin.Attempt) string {
 	return github.AuthorizePage(s.App.App, request)
 }
 
-func notBegun(s *scope.Scope) string {
+// stoppedBy is why no login is begun, and no code redeemed, before somebody changes something; empty when there is no such reason.
+// Nobody is to be sent to GitHub meanwhile.
+func stoppedBy(s *scope.Scope) string {
+	reason := ""
+	if found := rules.Decide(s.Input).Problem; found != nil {
+		reason = found.Reason
+	}
 	switch {
 	case s.Token.Spec.Suspend:
 		return "spec.suspend stops logins as well."
 	case s.App.Problem != nil:
-		return "No login is begun, because the App may not be used: " + s.App.Problem.Message
-	case s.Failure != nil:
-		return "The login is not begun yet. " + s.App.Veil(s.Failure).Message
+		return "No login goes on, because the App may not be used: " + s.App.Problem.Message
+	case !s.App.IsKnown():
+		return "No login goes on, because it is not known which App it is for."
+	case reason == v1alpha1.ReasonSecretNotOwned:
+		return fmt.Sprintf("No login goes on, because Secret %q, in which its pair would be stored, belongs to somebody else.", s.Ref.Name)
+	case reason == v1alpha1.ReasonStateFormatTooNew:
+		return fmt.Sprintf("No login goes on, because a newer version of the operator has written Secret %q.", s.Ref.Name)
 	default:
-		return "The login is about to begin."
+		return ""
 	}
+}
+
+func notBegun(s *scope.Scope) string {
+	if s.Failure != nil {
+		return "The login is not begun yet. " + s.App.Veil(s.Failure).Message
+	}
+	return "The login is about to begin, unless a condition says what stands in its way."
 }
 
 // waiting is what is to be done, and why a code that was brought back could not be redeemed yet.
@@ -171,13 +206,19 @@ func explainAttempt(s *scope.Scope, attempt *weblogin.Attempt, told *problem.Pro
 	}
 	switch result := resultOf(s, attempt); result {
 	case "":
+		if stoppedBy(s) != "" {
+			return // There is no page.
+		}
 		told.Reason, told.Stalled = v1alpha1.ReasonAuthorizationPending, false
 		told.Message = fmt.Sprintf("Open the page of status.webLogin.authorizeURL in a browser and authorize the App before %s.", words.Time(attempt.ExpiresAt)) + also
 		if isOfPage(s.Web.Asked) {
 			told.Message = fmt.Sprintf("Somebody has opened the link of the login page, and has until %s to log in at GitHub.", words.Time(attempt.ExpiresAt)) + also
 		}
 	case v1alpha1.WebLoginLost, v1alpha1.WebLoginRejected, v1alpha1.WebLoginExpired, v1alpha1.WebLoginWrongUser:
-		told.Message = said(result, attempt.Why) + also
+		if attempt.Followed {
+			return // It is not that login for which a person is needed now.
+		}
+		told.Message = saidOf(s, attempt, result) + also
 		if reason := reasons[result]; p.Reason == v1alpha1.ReasonRefreshTokenMissing {
 			told.Reason = reason
 		}
@@ -197,12 +238,12 @@ var reasons = map[v1alpha1.WebLoginResult]string{
 // with a blank.
 func Beside(s *scope.Scope) string {
 	attempt := attemptOf(s)
-	if attempt == nil {
+	if attempt == nil || attempt.Followed { // The chain may be that of a later one.
 		return ""
 	}
 	switch result := resultOf(s, attempt); result {
 	case v1alpha1.WebLoginLost, v1alpha1.WebLoginRejected, v1alpha1.WebLoginWrongUser:
-		return " A newer login came to nothing, and the chain before it goes on. " + said(result, attempt.Why)
+		return " A newer login came to nothing, and the chain before it goes on. " + saidOf(s, attempt, result)
 	default:
 		return ""
 	}

@@ -29,10 +29,15 @@ var (
 	callbackPaths = regexp.MustCompile(`^(/[A-Za-z0-9._~-]*)+$`)
 )
 
+// ValueOf is the annotation as it stands at a resource.
+func ValueOf(token *v1alpha1.GitHubUserToken) string {
+	return token.Annotations[v1alpha1.AnnotationWebLoginRequested]
+}
+
 // RequestOf is what is asked of a resource, and why it is refused; empty when it is not. Nothing is asked when there is no
 // annotation. page is the base URL of the login page; empty when there is none.
 func RequestOf(token *v1alpha1.GitHubUserToken, app scope.App, page string) scope.WebLogin {
-	value := token.Annotations[v1alpha1.AnnotationWebLoginRequested]
+	value := ValueOf(token)
 	if value == "" {
 		return scope.WebLogin{}
 	}

@@ -7,10 +7,14 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
+	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers/logins"
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 	"github.com/githubusertoken/github-user-token-operator/internal/github"
@@ -175,15 +179,39 @@ func TestWebLoginReport(t *testing.T) {
 		"before it was begun":    {func(s *scope.Scope) { s.Pair.State.Web = nil }, v1alpha1.WebLogin{}, "about to begin"},
 		"when it was refused":    {func(s *scope.Scope) { s.Web.Refused = "No." }, v1alpha1.WebLogin{Result: v1alpha1.WebLoginRefused}, "No."},
 		"when another was begun": {func(s *scope.Scope) { s.Pair.State.Web.Request = "request-0" }, v1alpha1.WebLogin{}, "about to begin"},
-		"of another resource":    {func(s *scope.Scope) { s.Pair.State.Web.ID = "other-random" }, v1alpha1.WebLogin{}, "about to begin"},
+		"of another resource":    {func(s *scope.Scope) { s.Pair.State.Web.ID = "other-random" }, v1alpha1.WebLogin{Result: v1alpha1.WebLoginSuperseded}, "none is begun for it again"},
+		"when it was honoured before": {func(s *scope.Scope) {
+			s.Pair.State.Web = (&weblogin.Attempt{ID: "uid-other", Request: "request-2"}).After(s.Pair.State.Web)
+		}, v1alpha1.WebLogin{Result: v1alpha1.WebLoginSuperseded}, "none is begun for it again"},
+		"when its pair came back from elsewhere": {func(s *scope.Scope) { s.Pair.State.Web = s.Pair.State.Web.Forgotten() }, v1alpha1.WebLogin{Result: v1alpha1.WebLoginSuperseded}, "came back from elsewhere"},
+		"while it is suspended":                  {func(s *scope.Scope) { s.Token.Spec.Suspend = true }, v1alpha1.WebLogin{AttemptID: "uid-random"}, "spec.suspend"},
+		"while its App may not be used": {func(s *scope.Scope) {
+			s.App.Problem = &problem.Problem{Reason: v1alpha1.ReasonAppNotUsable, Message: "Ask somebody."}
+		}, v1alpha1.WebLogin{AttemptID: "uid-random"}, "Ask somebody."},
+		"while its App is not known": {func(s *scope.Scope) { s.App = scope.App{} }, v1alpha1.WebLogin{AttemptID: "uid-random"}, "not known"},
+		"beside a newer version":     {func(s *scope.Scope) { s.Pair.State.Format = rotation.StateFormat + 1 }, v1alpha1.WebLogin{AttemptID: "uid-random"}, "a newer version"},
+		"where a newer version has written none": {func(s *scope.Scope) {
+			s.Pair.State.Format, s.Pair.State.Web = rotation.StateFormat+1, nil
+		}, v1alpha1.WebLogin{}, "a newer version"},
+		"where somebody else's Secret is": {func(s *scope.Scope) { s.Pair.Controlled, s.Pair.State.Web = false, nil }, v1alpha1.WebLogin{}, "belongs to somebody else"},
 		"while it is redeemed": {func(s *scope.Scope) {
 			s.Pair.State.Web.Sent = "code"
 			s.Pair.Intent = &rotation.Intent{Attempt: "uid-random"}
 		}, v1alpha1.WebLogin{AttemptID: "uid-random"}, "being redeemed"},
 		"when the intent is gone": {func(s *scope.Scope) { s.Pair.State.Web.Sent = "code" }, v1alpha1.WebLogin{Result: v1alpha1.WebLoginLost}, "not sent again"},
 		"when it has expired":     {func(s *scope.Scope) { s.Now = epoch.Add(weblogin.Lifetime) }, v1alpha1.WebLogin{Result: v1alpha1.WebLoginExpired}, "ten minutes"},
-		"when it has succeeded":   {func(s *scope.Scope) { s.Pair.State.Web = s.Pair.State.Web.AfterLogin("uid-random") }, v1alpha1.WebLogin{Result: v1alpha1.WebLoginSucceeded}, "is stored"},
-		"when another login came": {func(s *scope.Scope) { s.Pair.State.Web = s.Pair.State.Web.AfterLogin("") }, v1alpha1.WebLogin{Result: v1alpha1.WebLoginSuperseded}, "Another login"},
+		"when it has expired since it could not be redeemed": {func(s *scope.Scope) {
+			s.Now, s.Failure = epoch.Add(weblogin.Lifetime), &problem.Problem{Message: "Wrong secret."}
+		}, v1alpha1.WebLogin{Result: v1alpha1.WebLoginExpired}, "ten minutes. What failed last: Wrong secret. To begin"},
+		"when an older version has stored its pair": {func(s *scope.Scope) {
+			s.Pair.State.Web.Sent, s.Pair.State.Seeds = "code", []rotation.SeedRecord{{Fingerprint: "code"}}
+		}, v1alpha1.WebLogin{Result: v1alpha1.WebLoginSucceeded}, "is stored"},
+		"when half a pair came": {func(s *scope.Scope) { s.Pair.State.Web = s.Pair.State.Web.AfterLogin("uid-random", true) }, v1alpha1.WebLogin{Result: v1alpha1.WebLoginLost}, "the access token is stored"},
+		"when its pair was revoked": {func(s *scope.Scope) {
+			s.Pair.State.Web = s.Pair.State.Web.With(v1alpha1.WebLoginRejected, rotation.ReasonRevoked)
+		}, v1alpha1.WebLogin{Result: v1alpha1.WebLoginRejected}, "were revoked before they could be stored"},
+		"when it has succeeded":   {func(s *scope.Scope) { s.Pair.State.Web = s.Pair.State.Web.AfterLogin("uid-random", false) }, v1alpha1.WebLogin{Result: v1alpha1.WebLoginSucceeded}, "is stored"},
+		"when another login came": {func(s *scope.Scope) { s.Pair.State.Web = s.Pair.State.Web.AfterLogin("", false) }, v1alpha1.WebLogin{Result: v1alpha1.WebLoginSuperseded}, "Another login"},
 		"when spec.app changed":   {func(s *scope.Scope) { s.Input.App = "github.com/other" }, v1alpha1.WebLogin{Result: v1alpha1.WebLoginSuperseded}, "spec.app"},
 		"when GitHub refused it": {func(s *scope.Scope) {
 			s.Pair.State.Web = s.Pair.State.Web.With(v1alpha1.WebLoginRejected, string(github.RedirectMismatch))
@@ -208,7 +236,8 @@ func TestWebLoginReport(t *testing.T) {
 				}
 				got.AuthorizeURL = "yes"
 			}
-			if (got.ExpirationTime != nil) != (c.want.AuthorizeURL != "") {
+			// What waits has an end, and what is being redeemed, or has ended, has none.
+			if waits := c.want.AttemptID != "" && !strings.Contains(got.Message, "being redeemed"); (got.ExpirationTime != nil) != waits {
 				t.Errorf("it ends at %v", got.ExpirationTime)
 			}
 			message := got.Message
@@ -273,4 +302,92 @@ func TestWebLoginIsLookedAtInTime(t *testing.T) {
 	if got := LookAt(s); !got.IsZero() {
 		t.Errorf("when it has ended: %v", got)
 	}
+}
+
+// What came of a login before the chain that is there is nobody's concern any more.
+func TestWebLoginBeforeALaterOneIsNotExplained(t *testing.T) {
+	s := waitingScope()
+	s.Pair.State.Web = s.Pair.State.Web.With(v1alpha1.WebLoginLost, "").AfterLogin("", false)
+	if got := Beside(s); got != "" {
+		t.Errorf("beside the chain of the later login it is said:%s", got)
+	}
+	dead := &problem.Problem{Reason: v1alpha1.ReasonRefreshTokenMissing, Message: "Log in.", Unauthorized: true}
+	if got := Explain(s, dead); got.Reason != dead.Reason || got.Message != dead.Message {
+		t.Errorf("where that has come to its end: %+v", got)
+	}
+}
+
+func TestWebLoginNobodyIsSentToAPageThatIsNotShown(t *testing.T) {
+	s := waitingScope()
+	s.App.Problem = &problem.Problem{Reason: v1alpha1.ReasonAppNotUsable, Message: "No."}
+	missing := &problem.Problem{Reason: v1alpha1.ReasonRefreshTokenMissing, Message: "Log in.", Unauthorized: true}
+	if got := Explain(s, missing); got.Reason != missing.Reason || got.Message != missing.Message {
+		t.Errorf("Authorized says %+v", got)
+	}
+}
+
+func TestWebLoginMessageIsCutBetweenCharacters(t *testing.T) {
+	s := waitingScope()
+	s.Input.Web.HasCode, s.Failure = true, &problem.Problem{Message: strings.Repeat("ä", maxMessage)}
+	for range 2 {
+		if got := Report(s).Message; !utf8.ValidString(got) || len(got) > maxMessage || len(got) < maxMessage-1 {
+			t.Errorf("%d bytes, valid: %t", len(got), utf8.ValidString(got))
+		}
+		s.Failure = &problem.Problem{Message: "x" + s.Failure.Message}
+	}
+}
+
+func TestWebLoginThatComesToNothingIsCountedOnce(t *testing.T) {
+	ended := func() float64 {
+		families, err := gathered()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, family := range families {
+			for _, metric := range family.GetMetric() {
+				if values := labels(metric); values["method"] == "web" && values["outcome"] == "code_ended" {
+					return metric.GetCounter().GetValue()
+				}
+			}
+		}
+		t.Fatal("there is no such metric")
+		return 0
+	}
+	p, s := &parts{codes: map[string]string{"team-a/github-user-token-code-uid-random/code": " "}}, waitingScope()
+	l := p.logins()
+	for _, step := range []struct {
+		name string
+		do   func()
+		want float64
+	}{
+		{"while it waits", func() { l.CountExpired(s) }, 0},
+		{"when its time is over", func() { s.Now = epoch.Add(weblogin.Lifetime); l.CountExpired(s) }, 1},
+		{"the next time", func() { l.CountExpired(s) }, 0},
+		{"long after, in a process that has just begun", func() { s.Now = epoch.Add(24 * time.Hour); p.logins().CountExpired(s) }, 0},
+		{"when nobody asks any more", func() { s.Now, s.Web = epoch.Add(weblogin.Lifetime), scope.WebLogin{}; p.logins().CountExpired(s) }, 0},
+		{"when what was brought is no code", func() { _, _ = l.Prepare(t.Context(), waitingScope(), &rotation.Job{}) }, 1},
+		{"when that could not be written down", func() {
+			p.err = errNoRead
+			_, _ = l.Prepare(t.Context(), waitingScope(), &rotation.Job{})
+		}, 0},
+	} {
+		before := ended()
+		if step.do(); ended()-before != step.want {
+			t.Errorf("%s: %v are counted", step.name, ended()-before)
+		}
+	}
+}
+
+func gathered() ([]*dto.MetricFamily, error) {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(logins.Metrics()...)
+	return registry.Gather()
+}
+
+func labels(metric *dto.Metric) map[string]string {
+	values := map[string]string{}
+	for _, pair := range metric.GetLabel() {
+		values[pair.GetName()] = pair.GetValue()
+	}
+	return values
 }

@@ -64,12 +64,25 @@ func noOutbox(err error) *problem.Problem {
 	}
 }
 
-// Unrecorded is the problem of a refresh token that GitHub refused where that could not be written down. needed reports
+// Spent is what was sent to GitHub, as sentences name it.
+type Spent string
+
+// What is spent.
+const (
+	RefreshToken Spent = "the refresh token"
+	Code         Spent = "the code of the login by the web flow"
+)
+
+// Unrecorded is the problem of what GitHub refused where that could not be written down. needed reports
 // that a login is needed.
-func Unrecorded(err error, needed bool) *problem.Problem {
+func Unrecorded(what Spent, err error, needed bool) *problem.Problem {
+	reason := v1alpha1.ReasonRefreshTokenRejected
+	if what == Code {
+		reason = v1alpha1.ReasonLoginCodeRejected
+	}
 	return &problem.Problem{
-		Reason: v1alpha1.ReasonRefreshTokenRejected, Unauthorized: needed,
-		Message: "GitHub refused the refresh token, and the API server does not take the write to the pair Secret that says so: " + Of(err) +
+		Reason: reason, Unauthorized: needed,
+		Message: "GitHub refused " + string(what) + ", and the API server does not take the write to the pair Secret that says so: " + Of(err) +
 			". No pair is waiting to be stored. Mend what refuses the write first; then a new login can be taken up.",
 	}
 }

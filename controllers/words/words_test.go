@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 )
 
 func TestSentenceLeavesNamesOfHostsAsTheyAre(t *testing.T) {
@@ -36,5 +37,14 @@ func TestClientSecretOfAnInlineAppIsSaidToBeItsOwn(t *testing.T) {
 	token.Spec.App.ClientSecretRef = &v1alpha1.ClientSecretReference{Name: "mine", Key: "client_secret"}
 	if got := WhichClientSecret(token); !strings.Contains(got, `key "client_secret" of Secret "mine"`) || !strings.Contains(got, "only where spec.app.ref names it") {
 		t.Errorf("it says %q", got)
+	}
+}
+
+func TestWordsOfARefusalThatCannotBeWrittenDown(t *testing.T) {
+	for what, want := range map[Spent]string{RefreshToken: v1alpha1.ReasonRefreshTokenRejected, Code: v1alpha1.ReasonLoginCodeRejected} {
+		got := Unrecorded(what, rotation.ErrDenied, true)
+		if got.Reason != want || !strings.HasPrefix(got.Message, "GitHub refused "+string(what)+", and") {
+			t.Errorf("%s: %s: %q", what, got.Reason, got.Message)
+		}
 	}
 }

@@ -33,6 +33,8 @@ func (p *Page) takeAnswer(r *http.Request, _ string) answer {
 	switch now := standing(token, s, p.now()); now {
 	case isRedeeming, isOver:
 		return p.onTo("over", pathResult)
+	case isHeld:
+		return p.stopped(r, whyHeld) // To reload it helps, as before.
 	case isOpen:
 	default:
 		return p.stoppedAt(halts[now])

@@ -378,7 +378,9 @@ func TestLoginPageReplay(t *testing.T) {
 		w.wrote()
 	}
 	replay(pathResult) // The Secret is there.
-	w.edit(func(token *v1alpha1.GitHubUserToken) { token.Status.WebLogin.AuthorizeURL = "" })
+	w.edit(func(token *v1alpha1.GitHubUserToken) {
+		token.Status.WebLogin.AuthorizeURL, token.Status.WebLogin.ExpirationTime = "", nil
+	})
 	replay(pathResult) // The operator has taken it.
 	w.result(v1alpha1.WebLoginSucceeded)
 	replay(pathResult)

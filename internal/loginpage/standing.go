@@ -17,6 +17,8 @@ const (
 	isSuspended
 	// isAsked: the operator has not begun yet.
 	isAsked
+	// isHeld: it was begun, and nothing could come of it as long as nobody mends something.
+	isHeld
 	// isOpen: GitHub's page can be opened, and its code brought.
 	isOpen
 	// isLate: its time is over, and the operator has not said so yet.
@@ -46,10 +48,12 @@ func standing(token *v1alpha1.GitHubUserToken, s session, now time.Time) stage {
 		return isAsked
 	case !strings.HasPrefix(status.AttemptID, string(token.UID)+"-") || !names.MatchString(v1alpha1.LoginCodeSecretName(status.AttemptID)):
 		return isTaken // It is no attempt of this resource.
-	case status.AuthorizeURL == "":
+	case status.AuthorizeURL == "" && status.ExpirationTime == nil:
 		return isRedeeming
 	case status.ExpirationTime == nil || !now.Before(status.ExpirationTime.Time):
 		return isLate
+	case status.AuthorizeURL == "":
+		return isHeld
 	default:
 		return isOpen
 	}

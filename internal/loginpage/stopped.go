@@ -29,6 +29,7 @@ const (
 	whyChanged     why = "changed"
 	whyNoCode      why = "no-code"
 	whyLate        why = "late"
+	whyHeld        why = "held"
 	whyCancelled   why = "cancelled"
 	whyUnavailable why = "unavailable"
 	whyLimited     why = "limited"

@@ -335,6 +335,7 @@ func TestLoginPageAttemptThatIsOverOrIsNone(t *testing.T) {
 		}, whyTaken},
 		"with a name that isn": {func(token *v1alpha1.GitHubUserToken) { token.Status.WebLogin.AttemptID += "/../x" }, whyTaken},
 		"of another request":   {func(token *v1alpha1.GitHubUserToken) { token.Status.WebLogin.RequestID = "p-another" }, whyForeign},
+		"held up":              {func(token *v1alpha1.GitHubUserToken) { token.Status.WebLogin.AuthorizeURL = "" }, whyHeld},
 		"suspended":            {func(token *v1alpha1.GitHubUserToken) { token.Spec.Suspend = true }, whySuspended},
 		"superseded by kubectl": {func(token *v1alpha1.GitHubUserToken) {
 			token.Annotations[v1alpha1.AnnotationWebLoginRequested] = "request-of-kubectl http://127.0.0.1:8976/"

@@ -77,7 +77,7 @@ func (p *Page) onward(r *http.Request, s session) (a answer, found bool) {
 		return answer{}, false
 	}
 	switch now := standing(token, s, p.now()); now {
-	case isAsked:
+	case isAsked, isHeld:
 		return answer{}, false
 	case isRedeeming, isOver:
 		return p.onTo("over", pathResult), true
@@ -98,4 +98,4 @@ func (p *Page) onward(r *http.Request, s session) (a answer, found bool) {
 }
 
 // halts are why a login that has been begun does not go on.
-var halts = map[stage]why{isTaken: whyTaken, isSuspended: whySuspended, isLate: whyLate, isAsked: whyForeign}
+var halts = map[stage]why{isTaken: whyTaken, isSuspended: whySuspended, isLate: whyLate, isAsked: whyForeign, isHeld: whyHeld}

@@ -211,7 +211,9 @@ func TestLoginPageCancelCannotTakeBackWhatIsBeingRedeemed(t *testing.T) {
 	v.answer()
 	cancel := v.form(pathCancel)
 	v.press(pathConfirm)
-	w.edit(func(token *v1alpha1.GitHubUserToken) { token.Status.WebLogin.AuthorizeURL = "" })
+	w.edit(func(token *v1alpha1.GitHubUserToken) {
+		token.Status.WebLogin.AuthorizeURL, token.Status.WebLogin.ExpirationTime = "", nil
+	})
 	w.writes = nil
 	v.send(http.MethodPost, pathCancel, cancel)
 	v.led(pathResult)

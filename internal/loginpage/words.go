@@ -75,6 +75,10 @@ var stops = map[why]stop{
 	whyLate: {status: http.StatusGone, Title: "The login took too long", Text: []string{
 		"An authorization has to be confirmed within ten minutes. Nothing was handed over.", askAgain,
 	}},
+	whyHeld: {status: http.StatusConflict, Title: "This login cannot go on at present", goesOn: true, Text: []string{
+		"Something has changed since it was begun, such as whether its GitHub App may be used. Nothing was handed over.",
+		"Wait a moment, and reload the page. If that does not help, tell whoever sent you the link: the status of the resource says why.",
+	}},
 	whyCancelled: {status: http.StatusOK, Title: "The login was cancelled", Text: []string{
 		"Nothing was handed over, and the link is used up. You can close this page.",
 		"GitHub may still list the App among those that you have authorized. That alone gives nobody a token.",

@@ -406,7 +406,7 @@ func pairAfter(live *Pair, policy Policy, record Record, tokens github.Tokens) *
 			state.SeedVersion = record.SeedVersion
 		}
 		state.SeedVerdict = nil
-		state.Device, state.Web = nil, state.Web.AfterLogin(record.Attempt)
+		state.Device, state.Web = nil, state.Web.AfterLogin(record.Attempt, tokens.Half)
 	}
 	next.withoutLeftovers(live, record.Spent)
 	if record.RefreshRequestedAt != "" {

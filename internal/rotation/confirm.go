@@ -33,7 +33,7 @@ func (r *Rotator) confirm(ctx context.Context, job Job, fenced *Pair, began time
 // was made for nothing else. What it cannot take back is resolved like any intent.
 func (r *Rotator) giveWay(ctx context.Context, job Job, fenced *Pair) (*Pair, error) {
 	state := &fenced.State
-	if !fenced.hasTokens() && state.RefreshToken == "" && state.Verdict == nil && state.Device == nil && len(state.Seeds) == 0 {
+	if !fenced.hasTokens() && state.RefreshToken == "" && state.Verdict == nil && state.Device == nil && state.Web == nil && len(state.Seeds) == 0 {
 		return nil, r.Store.Remove(ctx, fenced)
 	}
 	next := fenced.Clone()

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
@@ -17,9 +16,6 @@ const ReasonAuthorizationDenied = v1alpha1.ReasonAuthorizationDenied
 
 // CauseDeviceFlow says that a pair was got because a person entered a code.
 const CauseDeviceFlow Cause = "DeviceFlow"
-
-// documentedSlowDown is what GitHub adds to the interval when it asks to poll more slowly without saying how.
-const documentedSlowDown = 5 * time.Second
 
 // Poller asks GitHub once whether a person has entered the user code of a device authorization. The answer
 // that they have holds the only pair, once. An error is always a *github.Error.
@@ -101,10 +97,7 @@ func (r *Rotator) settlePoll(ctx context.Context, live *Pair, err error) Result 
 		result.Pair = r.note(ctx, live, codeEnded(live, ReasonAuthorizationDenied))
 	case failure.Reason == github.SlowDown:
 		slower := live.Clone()
-		slower.State.Device.Interval = failure.RetryAfter
-		if failure.RetryAfter <= 0 {
-			slower.State.Device.Interval = live.State.Device.Interval + documentedSlowDown
-		}
+		slower.State.Device.SlowDown(failure.RetryAfter)
 		result.Pair = r.note(ctx, live, slower)
 	case failure.Class == github.Ambiguous:
 		result.Outcome = Unknown

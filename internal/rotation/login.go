@@ -1,6 +1,7 @@
 package rotation
 
 import (
+	"cmp"
 	"context"
 	"errors"
 
@@ -18,11 +19,14 @@ func (p *Pair) LoginFromSeed() credential.Fingerprint {
 }
 
 // LoginElsewhere names the login that is being imported, by a token in the seed or by a code; empty when none is.
-func (p *Pair) LoginElsewhere() credential.Fingerprint {
-	if p.Intent != nil && p.Intent.Attempt != "" {
-		return p.Intent.Spends
+func (p *Pair) LoginElsewhere() credential.Fingerprint { return cmp.Or(p.code(), p.LoginFromSeed()) }
+
+// code names the code that is being redeemed; empty when none is.
+func (p *Pair) code() credential.Fingerprint {
+	if p.Intent == nil || p.Intent.Attempt == "" {
+		return ""
 	}
-	return p.LoginFromSeed()
+	return p.Intent.Spends
 }
 
 // login is what PendingSeed has to name: the login that is being imported from the seed, or else one that waits in the data.
@@ -50,11 +54,11 @@ func (p *Pair) endLogin(ended credential.Fingerprint) {
 // tried again when it is in the seed. The data stay as they are.
 func (p *Pair) ForgetLogin() {
 	state := &p.State
-	state.Unanswered = state.Unanswered.With(p.LoginElsewhere()).With(p.SeedToken.Fingerprint())
+	state.Unanswered = state.Unanswered.With(p.LoginFromSeed()).With(p.SeedToken.Fingerprint())
+	state.PendingSeed, state.Web = "", state.Web.Having(p.code()).Forgotten()
 	if p.LoginElsewhere() != "" {
 		p.Intent = nil
 	}
-	state.PendingSeed, state.Web = "", nil
 }
 
 // withoutLeftovers takes out of a Secret into which a pair is put what has been dealt with: the login that the pair was got
@@ -73,9 +77,6 @@ func (p *Pair) withoutLeftovers(live *Pair, spent credential.Fingerprint) {
 	}
 }
 
-// errAnotherLogin says that another login is being imported than was thought.
-var errAnotherLogin = errors.New("another login is being imported by now")
-
 // GiveUp ends the import of a login whose token the seed does not hold any more, or of one by a code, which is never sent
 // again: what became of it cannot be found out. The chain that was there goes on, a pair that somebody has received for it
 // all the same is committed as ever, and when its token comes back with the seed it counts as tried before. Errors: those of Store.Get and Store.Update, and ErrConflict.
@@ -86,18 +87,23 @@ func (r *Rotator) GiveUp(ctx context.Context, owner Owner, seen *Pair) (*Pair, e
 	}
 	login := seen.LoginElsewhere()
 	if !live.belongsTo(owner) || live.Intent == nil || live.LoginElsewhere() != login || live.Intent.ID != seen.Intent.ID {
-		return nil, errors.Join(ErrConflict, errAnotherLogin)
+		return nil, errors.Join(ErrConflict, errors.New("another login is being imported by now"))
 	}
 	refused, left := r.unrecordedFor(Job{Owner: owner, Pair: live, Decision: Decision{Spends: login}})
 	if left { // GitHub has refused it, and only that could not be written yet.
 		result, err := r.tryCondemn(ctx, owner, seen.Ref, refused.finding, Result{})
+		if err == nil && result.Pair == nil {
+			err = ErrNotFound
+		}
 		return result.Pair, err
 	}
 	next := live.Clone()
 	state := &next.State
 	if attempt := live.Intent.Attempt; live.Intent.Unresolved > 0 || !r.isUntouched(owner, live.Intent) {
-		state.Unanswered = state.Unanswered.With(login)
-		state.Web = state.Web.Ending(attempt, v1alpha1.WebLoginLost, "")
+		state.Web = state.Web.Having(live.code()).Ending(attempt, v1alpha1.WebLoginLost, "")
+		if attempt == "" {
+			state.Unanswered = state.Unanswered.With(login)
+		}
 		if attempt == "" && (state.HasToken() || state.RefreshToken != "") {
 			state.SeedVerdict = &Verdict{Reason: ReasonOutcomeUnknown, Fingerprint: login, Time: r.Clock.Now()}
 		}

@@ -86,7 +86,7 @@ func (p *Pair) AsRetained() *Pair {
 	if p.DeviceCode.IsZero() {
 		next.State.Device = nil // Its code stands in a Secret of the resource's, and goes with it.
 	}
-	next.State.Web = nil // It was the resource's.
+	next.State.Web = next.State.Web.Forgotten() // It was the resource's.
 	if p.isBound() {
 		next.State.RetainedAs = p.UID
 	}

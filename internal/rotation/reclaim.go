@@ -26,7 +26,7 @@ func (r *Rotator) Reclaim(ctx context.Context, owner Owner, former *Pair) (*Pair
 	next.Owner, next.Controlled, next.Orphan = owner, true, false
 	next.ForgetLogin()
 	next.Intent = nil
-	next.State.Device, next.State.Web, next.State.Restored = nil, nil, true
+	next.State.Device, next.State.Restored = nil, true
 	var reclaimed *Pair
 	if live.Deleting || live.Immutable {
 		reclaimed, err = r.replace(ctx, next, live)

@@ -2,6 +2,8 @@ package rotation
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -238,13 +240,167 @@ func TestWebLoginCopyKeepsThatACodeWasSent(t *testing.T) {
 
 func TestWebLoginGoesWithItsResource(t *testing.T) {
 	w, _ := webWorld(t, true, nil)
-	if retained := w.shelf.pair.AsRetained(); retained.State.Web != nil {
+	if retained := w.shelf.pair.AsRetained(); retained.State.Web.IsOpen() || retained.State.Web.Verifier != "" {
 		t.Error("the next resource would have the attempt")
 	}
 	restored := w.shelf.pair.Clone()
 	restored.Intent = &Intent{ID: "1", Spends: webCode.Fingerprint(), Login: true, Attempt: "uid-1"}
 	restored.ForgetLogin()
-	if restored.State.Web != nil || restored.Intent != nil || !restored.State.HasHeardOf(webCode.Fingerprint()) {
+	if restored.State.Web.IsOpen() || !restored.State.Web.HasHonoured(weblogin.Request{ID: "request-1"}) || restored.Intent != nil || !restored.State.HasHeardOf(webCode.Fingerprint()) {
 		t.Errorf("what came from a backup goes on: %+v", restored.State)
+	}
+}
+
+// vanishing is a shelf whose Secret is gone at the second look.
+type vanishing struct {
+	*refusing
+
+	looksAt int
+}
+
+func (v *vanishing) Get(ctx context.Context, ref Ref) (*Pair, error) {
+	if v.looksAt++; v.looksAt > 1 {
+		return nil, ErrNotFound
+	}
+	return v.refusing.Get(ctx, ref)
+}
+
+func TestWebLoginGiveUpReturnsAPairOrAnError(t *testing.T) {
+	w, _ := webWorld(t, true, said(`{"error":"bad_verification_code"}`))
+	store := &refusing{shelf: w.shelf, with: ErrDenied}
+	w.rotator.Store, w.rotator.Clock = store, &untimed{Clock: SystemClock()}
+	if result := w.rotator.Rotate(t.Context(), redeeming(w)); result.Outcome != Unrecorded {
+		t.Fatalf("%s: %v", result.Outcome, result.Err)
+	}
+	w.rotator.Store = &vanishing{refusing: store}
+	if left, err := w.rotator.GiveUp(t.Context(), deviceOwner, w.shelf.pair.WithoutTokens()); !errors.Is(err, ErrNotFound) {
+		t.Errorf("it returns %+v, %v", left, err)
+	}
+}
+
+// People who come back as somebody else, or with codes that GitHub refuses, push nothing out of what is remembered of seeds.
+func TestWebLoginCodesHaveNoSeedForgotten(t *testing.T) {
+	w, _ := webWorld(t, true, nil)
+	live := w.shelf.pair.Clone()
+	seed, unanswered := live.State.Seeds[0].Fingerprint, credential.NewRefreshToken("ghr_unanswered").Fingerprint()
+	live.State.Unanswered = live.State.Unanswered.With(unanswered)
+	for i := range MaxSeeds {
+		code := credential.NewAuthorizationCode(fmt.Sprintf("code %d", i)).Fingerprint()
+		live.Intent = &Intent{ID: "1", Login: true, Attempt: "uid-1", Spends: code}
+		live, _ = pairCondemned(live, finding{attempt: "uid-1", spent: code, reason: []string{ReasonWrongUser, ""}[i%2]}, w.rotator.Clock.Now())
+		if !live.State.HasHeardOf(code) {
+			t.Error("a code is forgotten at once")
+		}
+	}
+	if !live.State.HasImported(seed) {
+		t.Error("the imported seed, which is spent, would be imported again")
+	}
+	if !live.State.Unanswered.Has(unanswered) {
+		t.Error("a token of unknown outcome is forgotten")
+	}
+}
+
+// A code lives for ten minutes, in which there may be an attempt after each OfferPause of package rules.
+func TestWebLoginCodeOfUnknownOutcomeIsNotForgottenWhileItLives(t *testing.T) {
+	w, _ := webWorld(t, true, said(`<html>`))
+	w.rotator.Rotate(t.Context(), redeeming(w))
+	live, err := w.rotator.GiveUp(t.Context(), deviceOwner, w.shelf.pair.WithoutTokens())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 65 {
+		code := credential.NewAuthorizationCode(fmt.Sprintf("code %d", i)).Fingerprint()
+		live.Intent = &Intent{ID: "1", Login: true, Attempt: "uid-1", Spends: code}
+		live, _ = pairCondemned(live, finding{attempt: "uid-1", spent: code, why: "CodeRejected"}, w.rotator.Clock.Now())
+	}
+	if !live.State.HasHeardOf(webCode.Fingerprint()) {
+		t.Error("it would be sent again")
+	}
+}
+
+func TestWebLoginWhosePairWasRevokedIsOfNoWrongUser(t *testing.T) {
+	for name, c := range map[string]struct {
+		err   error
+		ended v1alpha1.WebLoginResult
+	}{
+		"dead":                {ErrPairDead, v1alpha1.WebLoginRejected},
+		"of another account":  {ErrWrongUser, v1alpha1.WebLoginWrongUser},
+		"of an unknown owner": {ErrUserUnknown, v1alpha1.WebLoginWrongUser},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, _ := webWorld(t, false, said(pairReply))
+			w.rotator.Admit = func(context.Context, github.App, Record, github.Tokens) (*User, error) { return nil, c.err }
+			job := redeeming(w)
+			job.User = &UserPin{Login: "octocat"}
+			w.rotator.Rotate(t.Context(), job)
+			if web := w.shelf.pair.State.Web; web.Ended != c.ended || web.Why == "" {
+				t.Errorf("the login ends as %s (%s)", web.Ended, web.Why)
+			}
+		})
+	}
+}
+
+// A seed that somebody else has as well gives way. A person is at GitHub's page meanwhile.
+func TestWebLoginThatWaitsOutlivesASeedThatGivesWay(t *testing.T) {
+	w, _ := webWorld(t, false, nil)
+	w.rotator.Confirm = func(context.Context, Job, *Pair) error { return ErrTokenInUse }
+	w.rotator.Exchanger = &answers{reply: said(pairReply)}
+	result := w.rotator.Rotate(t.Context(), importing(w))
+	if w.shelf.pair == nil || !w.shelf.pair.State.Web.IsWaiting(time.Now()) {
+		t.Errorf("%s: the attempt is gone that a person is just about to finish", result.Outcome)
+	}
+}
+
+// A reply that was cut off after the access token.
+func TestWebLoginOfWhichHalfAPairCameHasNotSucceeded(t *testing.T) {
+	w, _ := webWorld(t, false, said(`{"access_token":"ghu_new","expires_in":28800,"refresh_token":"ghr_n`))
+	result := w.rotator.Rotate(t.Context(), redeeming(w))
+	live := w.shelf.pair
+	if result.Reason != ReasonReplyLost || live.AccessToken.Reveal() != "ghu_new" {
+		t.Errorf("%s %s: %v", result.Outcome, result.Reason, result.Err)
+	}
+	if web := live.State.Web; web.Ended != v1alpha1.WebLoginLost || web.Why != weblogin.WhyHalf || !web.Followed {
+		t.Errorf("the login ends as %+v", web)
+	}
+}
+
+// A process has kept GitHub's refusal of a code, and died before it could write it down.
+func TestWebLoginRefusalThatWasKeptIsNotLost(t *testing.T) {
+	for body, want := range map[string]v1alpha1.WebLoginResult{
+		`{"error":"bad_verification_code"}`:        v1alpha1.WebLoginRejected,
+		`{"error":"redirect_uri_mismatch"}`:        v1alpha1.WebLoginRejected,
+		`{"error":"incorrect_client_credentials"}`: "", // It ends with its intent.
+		`<html>`: "",
+	} {
+		t.Run(body, func(t *testing.T) {
+			w, _ := webWorld(t, true, said(body))
+			died := &Rotator{Store: w.rotator.Store, Redeemer: &redeemer{reply: said(body)}, Outbox: &dying{w.box}, Clock: SystemClock(), Me: Holder{Outbox: "b", Process: "1"}, NewID: func() string { return "first" }}
+			func() {
+				defer func() { _ = recover() }()
+				died.Rotate(t.Context(), redeeming(w))
+			}()
+			before := dataOf(w.shelf.pair)
+			for _, record := range w.box.records {
+				w.rotator.Replay(t.Context(), deviceApp, record)
+			}
+			live := w.shelf.pair
+			if live.State.Web.Ended != want || (live.Intent == nil) != (want != "") || dataOf(live) != before || live.State.Verdict != nil || len(w.box.records) != 0 {
+				t.Errorf("what is left is %+v, with intent %+v", live.State.Web, live.Intent)
+			}
+			if want != "" && (live.State.Web.Why == "" || !live.State.HasHeardOf(webCode.Fingerprint())) {
+				t.Errorf("it is not told why: %+v", live.State.Web)
+			}
+		})
+	}
+}
+
+// The pair of a former resource is taken up beside a backup in which this one's logins stand.
+func TestWebLoginCodesOfABackupAreNotForgottenWithIt(t *testing.T) {
+	w, _ := webWorld(t, true, nil)
+	retained, backup := w.shelf.pair.AsRetained(), w.shelf.pair.Clone()
+	backup.State.Web = (&weblogin.Attempt{ID: "uid-2", Request: "request-2", Ended: v1alpha1.WebLoginLost, BeganAt: time.Now()}).Having(webCode.Fingerprint())
+	next := withLoginOf(retained, backup)
+	if !next.State.HasHeardOf(webCode.Fingerprint()) || !next.State.Web.HasHonoured(weblogin.Request{ID: "request-2"}) || !next.State.Web.HasHonoured(weblogin.Request{ID: "request-1"}) {
+		t.Errorf("what is taken up knows of %+v", next.State.Web)
 	}
 }

@@ -2,6 +2,7 @@ package rotation
 
 import (
 	"context"
+	"errors"
 
 	"github.com/githubusertoken/github-user-token-operator/internal/github"
 )
@@ -13,17 +14,19 @@ func (r *Rotator) Replay(ctx context.Context, app github.App, record Record) Res
 	ctx = context.WithoutCancel(ctx)
 	defer r.atWork.Begin(record.ID, record.Spent)()
 	tokens, err := record.Reply.Tokens()
-	if err != nil && record.endsChain() && !tokens.AccessToken.IsZero() {
-		result := r.storeHalf(ctx, app, Policy{}, record, tokens, nil, err)
-		_ = r.Outbox.Remove(record.ID)
-		return result
+	result := Result{Outcome: Unknown, Err: err} // The intent is still there and is resolved in the ordinary way.
+	failure, isKnown := errors.AsType[*github.Error](err)
+	switch {
+	case err == nil:
+		result = r.store(ctx, app, Policy{}, record, tokens, nil)
+	case record.endsChain() && !tokens.AccessToken.IsZero():
+		result = r.storeHalf(ctx, app, Policy{}, record, tokens, nil, err)
+	case record.Attempt != "" && isKnown && failure.EndsCode(): // A code is not sent again to find that out.
+		refused := finding{spent: record.Spent, app: record.App, intentID: record.ID, attempt: record.Attempt, why: string(failure.Reason)}
+		if settled, unwritten := r.condemn(ctx, record.Owner, record.Ref, &refused, Result{Outcome: Rejected, Err: failure}, UnwrittenVerdict); unwritten == nil {
+			result = settled
+		}
 	}
-	if err != nil {
-		// The reply brought no pair. The intent is still there and is resolved in the ordinary way.
-		_ = r.Outbox.Remove(record.ID)
-		return Result{Outcome: Unknown, Err: err}
-	}
-	result := r.store(ctx, app, Policy{}, record, tokens, nil)
 	_ = r.Outbox.Remove(record.ID)
 	return result
 }

@@ -189,6 +189,7 @@ func withIntentOf(pair, other *Pair) *Pair {
 // withLoginOf is the pair with the login that is just being imported into another copy, or waits there.
 func withLoginOf(pair, other *Pair) *Pair {
 	next, login := pair.Clone(), other.LoginFromSeed()
+	next.State.Web = pair.State.Web.Merged(other.State.Web)
 	if waiting := other.SeedToken.Fingerprint(); waiting != "" && pair.SeedToken.IsZero() && !pair.State.HasImported(waiting) {
 		next.SeedToken = other.SeedToken
 		if login == "" && other.Intent != nil && other.Intent.Spends == waiting {

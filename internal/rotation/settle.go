@@ -208,12 +208,10 @@ func pairCondemned(live *Pair, v finding, now time.Time) (*Pair, string) {
 	next.Intent = nil
 	if v.attempt != "" { // Of the chain that was there before it, if there is one, nothing was found out.
 		result := v1alpha1.WebLoginRejected
-		next.State.Unanswered = next.State.Unanswered.With(v.spent) // It is not sent again.
-		if v.reason != "" {                                         // It was redeemed.
+		if v.reason == ReasonWrongUser || v.reason == ReasonUserUnknown {
 			result = v1alpha1.WebLoginWrongUser
-			next.State.recordSeed(SeedRecord{Fingerprint: v.spent, RefusedFor: RefusedForAll})
 		}
-		next.State.Web = next.State.Web.Ending(v.attempt, result, cmp.Or(v.reason, v.why))
+		next.State.Web = next.State.Web.Having(v.spent).Ending(v.attempt, result, cmp.Or(v.reason, v.why))
 		return next, v.reason
 	}
 	state, isChain := &next.State, live.RefreshToken.Fingerprint() == v.spent

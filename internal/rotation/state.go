@@ -52,8 +52,7 @@ type State struct {
 	// Secret's own data.
 	PendingSeed credential.Fingerprint `json:"pendingSeed,omitempty"`
 	// Unanswered are the tokens of logins that are not being imported any more, and of which nobody knows whether GitHub has
-	// exchanged them. One that comes back with the seed has been tried before. Codes of the web flow are among them that GitHub
-	// has refused: none is sent again.
+	// exchanged them. One that comes back with the seed has been tried before. Codes of the web flow are in Web.
 	Unanswered credential.Trail `json:"unanswered,omitempty"`
 	// SeedVersion says which version of the seed Secret was last examined, so that it is not read again.
 	SeedVersion string `json:"seedVersion,omitempty"`
@@ -171,7 +170,7 @@ func (s *State) forgottenBy(other *State) int {
 
 // HasHeardOf reports whether a login was imported, refused, or given up.
 func (s *State) HasHeardOf(login credential.Fingerprint) bool {
-	return s.Unanswered.Has(login) || slices.ContainsFunc(s.Seeds, func(r SeedRecord) bool { return r.Fingerprint == login })
+	return s.Unanswered.Has(login) || s.Web.HasSent(login) || slices.ContainsFunc(s.Seeds, func(r SeedRecord) bool { return r.Fingerprint == login })
 }
 
 // recordSeed remembers a login and forgets the oldest beyond MaxSeeds.
@@ -200,7 +199,7 @@ func (s *State) Clone() State {
 // unshare makes a plain copy independent of what it was copied from.
 func (s *State) unshare() {
 	s.Seeds = slices.Clip(s.Seeds) // Records are never changed in place, and what is appended goes to a copy.
-	s.Verdict, s.SeedVerdict, s.User, s.Device = copied(s.Verdict), copied(s.SeedVerdict), copied(s.User), copied(s.Device)
+	s.Verdict, s.SeedVerdict, s.User, s.Device, s.Web = copied(s.Verdict), copied(s.SeedVerdict), copied(s.User), copied(s.Device), copied(s.Web)
 }
 
 // copied is a copy that can be changed; nil of nil.

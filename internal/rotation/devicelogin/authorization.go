@@ -29,3 +29,14 @@ type Authorization struct {
 	// Ended says why no further code is offered in this series: a reason of Authorized=False.
 	Ended string `json:"ended,omitempty"`
 }
+
+// documentedSlowDown is what GitHub adds to the interval when it asks to poll more slowly without saying how.
+const documentedSlowDown = 5 * time.Second
+
+// SlowDown has GitHub asked at longer intervals: at the one that it asks for or, where it names none, at a longer one than before.
+func (a *Authorization) SlowDown(to time.Duration) {
+	if to <= 0 {
+		to = a.Interval + documentedSlowDown
+	}
+	a.Interval = to
+}

@@ -66,7 +66,7 @@ func (o Offers) Begin(ctx context.Context, job rotation.Job, attempt weblogin.At
 			_, err := o.Secrets.Verifier(ctx, job.Owner, verifier.Fingerprint())
 			return err
 		},
-	}, func(state *rotation.State) { state.Web = &attempt }, func(state *rotation.State) bool {
+	}, func(state *rotation.State) { state.Web = attempt.After(state.Web) }, func(state *rotation.State) bool {
 		return state.Web != nil && state.Web.ID == attempt.ID
 	})
 }

@@ -57,6 +57,10 @@ func TestDecide(t *testing.T) {
 	failed := func(in *Input) {
 		in.Failure = &problem.Problem{Reason: v1alpha1.ReasonGitHubUnavailable, RetryAt: now.Add(time.Minute)}
 	}
+	failedBefore := func(in *Input) { // And it is time to try again.
+		in.Failure = &problem.Problem{Reason: v1alpha1.ReasonAPIServerUnavailable, RetryAt: now}
+	}
+	tokenless := pair(func(p *rotation.Pair) { p.State.AccessToken = "" })
 	verdict := pair(func(p *rotation.Pair) {
 		p.State.Verdict = &rotation.Verdict{Reason: rotation.ReasonReplyLost, Fingerprint: "refresh"}
 	})
@@ -132,7 +136,14 @@ func TestDecide(t *testing.T) {
 		{name: "nor while it is suspended", given: []func(*Input){askWeb, attempt(nil), code, suspend}, action: rotation.ActionBlocked, reason: v1alpha1.ReasonSuspended, rule: "suspended"},
 		{name: "a new seed goes first", given: []func(*Input){askWeb, attempt(nil), code, seed("new")}, action: rotation.ActionImport, cause: rotation.CauseNewSeed, spends: "new", rule: "new seed"},
 		{name: "a code that could not be redeemed waits", given: []func(*Input){askWeb, attempt(nil), code, failed}, action: rotation.ActionWait, cause: rotation.CauseWebFlow, reason: v1alpha1.ReasonGitHubUnavailable, rule: "web login", at: now.Add(time.Minute)},
-		{name: "and the chain that is due goes first then", given: []func(*Input){askWeb, attempt(nil), code, due, func(in *Input) { failed(in); in.Failure.RetryAt = now }}, action: rotation.ActionRefresh, cause: rotation.CauseDue, spends: "refresh", rule: "due"},
+		{name: "and the chain that is due goes first then", given: []func(*Input){askWeb, attempt(nil), code, due, failedBefore}, action: rotation.ActionRefresh, cause: rotation.CauseDue, spends: "refresh", rule: "due"},
+		{name: "also where the login cannot be begun", given: []func(*Input){askWeb, due, failedBefore}, action: rotation.ActionRefresh, cause: rotation.CauseDue, spends: "refresh", rule: "due"},
+		{name: "or a refresh is asked for", given: []func(*Input){askWeb, request, failedBefore}, action: rotation.ActionRefresh, cause: rotation.CauseRequested, spends: "refresh", rule: "requested"},
+		{name: "or there is no access token", given: []func(*Input){askWeb, tokenless, failedBefore}, action: rotation.ActionRefresh, cause: rotation.CauseNoToken, spends: "refresh", rule: "without token"},
+		{name: "a chain that is not due keeps no login from being tried again", given: []func(*Input){askWeb, failedBefore}, action: rotation.ActionOffer, rule: "web login"},
+		{name: "a login that was asked for before the failure waits", given: []func(*Input){askWeb, failed}, action: rotation.ActionWait, reason: v1alpha1.ReasonGitHubUnavailable, rule: "web login", at: now.Add(time.Minute)},
+		{name: "one that was asked for since does not", given: []func(*Input){askWeb, failed, func(in *Input) { in.Web.IsNew = true }}, action: rotation.ActionOffer, rule: "web login"},
+		{name: "nor does one that is of no more use", given: []func(*Input){askWeb, attempt(nil), code, due, verdict, failedBefore}, action: rotation.ActionRedeem, cause: rotation.CauseWebFlow, rule: "web login"},
 		{name: "the outcome of a code that was sent is not found out", given: []func(*Input){askWeb, attempt(func(a *weblogin.Attempt) { a.Sent = "code" }), code, redeeming(me)}, action: rotation.ActionGiveUp, rule: "intent left"},
 		{name: "also when the seed holds the same text", given: []func(*Input){seed("code"), redeeming(me)}, action: rotation.ActionGiveUp, rule: "intent left"},
 		{name: "and while somebody may be at work on it it is waited for", given: []func(*Input){redeeming(peer)}, action: rotation.ActionWait, reason: v1alpha1.ReasonOutcomeUnknown, rule: "intent left", at: now.Add(rotation.IntentTimeout)},
@@ -248,7 +259,7 @@ func TestDecide(t *testing.T) {
 		{name: "a request is honoured", given: []func(*Input){request}, action: rotation.ActionRefresh, cause: rotation.CauseRequested, spends: "refresh", rule: "requested"},
 		{name: "once", given: []func(*Input){request, pair(func(p *rotation.Pair) { p.State.RefreshRequestedAt = "now" })}, action: rotation.ActionNone, rule: "due", at: healthy().Policy.DueAt(&healthy().Pair.State)},
 		{name: "before what is due", given: []func(*Input){request, due}, action: rotation.ActionRefresh, cause: rotation.CauseRequested, spends: "refresh", rule: "requested"},
-		{name: "without an access token a pair is got", given: []func(*Input){pair(func(p *rotation.Pair) { p.State.AccessToken = "" })}, action: rotation.ActionRefresh, cause: rotation.CauseNoToken, spends: "refresh", rule: "without token"},
+		{name: "without an access token a pair is got", given: []func(*Input){tokenless}, action: rotation.ActionRefresh, cause: rotation.CauseNoToken, spends: "refresh", rule: "without token"},
 		{name: "what is due is exchanged", given: []func(*Input){due}, action: rotation.ActionRefresh, cause: rotation.CauseDue, spends: "refresh", rule: "due"},
 		{name: "not again too soon after a failed exchange", given: []func(*Input){due, failed}, action: rotation.ActionWait, reason: v1alpha1.ReasonGitHubUnavailable, rule: "due", spends: "refresh", cause: rotation.CauseDue, at: now.Add(time.Minute)},
 		{name: "and then again", given: []func(*Input){due, failed, func(in *Input) { in.Failure.RetryAt = now }}, action: rotation.ActionRefresh, cause: rotation.CauseDue, spends: "refresh", rule: "due"},

@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"slices"
 	"time"
 
 	"github.com/githubusertoken/github-user-token-operator/internal/problem"
@@ -25,35 +26,46 @@ const (
 	Condemned = "condemned"
 )
 
-// rules stand in the order in which they matter. None relies on an earlier one for its own safety.
-var rules = [...]rule{
-	{"newer format", newerFormat},     // what a newer version has written is left alone
-	{"retained", retained},            // a pair that an earlier resource of this name left for us
-	{"reclaimable", reclaimable},      // a pair that came back from a backup is ours, if not yet to be trusted
-	{"foreign Secret", foreignSecret}, // never touch what is not ours
-	{"garbled state", garbledState},   // what is known of the pair is computed from its data
-	{"misplaced", misplaced},          // a pair under a former name follows the spec
-	{"lost Secret", lostSecret},       // a deleted Secret is put back before anything else
-	{"edited", edited},                // tokens that somebody has put there by hand are taken up
-	{"rolled back", rolledBack},       // an older state that somebody has put back is not to be trusted
-	{"suspended", suspended},          // a person wants quiet
-	{"intent left", intentLeft},       // an exchange of unknown outcome is settled first
-	{"new seed", newSeed},             // a new login wins over every chain
-	{"web login", webLogin},           // somebody asks for a login, or brings its code
-	{NoPair, noPair},                  // nothing to work with
-	{Unproven, unprovenPair},          // a pair that was restored from elsewhere may be old
-	{ChangedApp, changedApp},          // the chain's tokens mean nothing to another App
-	{"refused once", refusedOnce},     // GitHub may have been mistaken
-	{Condemned, condemned},            // the refresh token is of no more use
-	{"never expires", neverExpires},   // expiry is switched off: nothing to do
-	{"requested", requested},          // a person asked for an exchange
-	{"without token", withoutToken},   // there is no access token yet
-	{"due", due},                      // the ordinary case
-}
+// beforeLogins, webLogins and ofChain are the rules, in the order in which they matter. None relies on an earlier one for its own safety.
+var (
+	beforeLogins = []rule{
+		{"newer format", newerFormat},     // what a newer version has written is left alone
+		{"retained", retained},            // a pair that an earlier resource of this name left for us
+		{"reclaimable", reclaimable},      // a pair that came back from a backup is ours, if not yet to be trusted
+		{"foreign Secret", foreignSecret}, // never touch what is not ours
+		{"garbled state", garbledState},   // what is known of the pair is computed from its data
+		{"misplaced", misplaced},          // a pair under a former name follows the spec
+		{"lost Secret", lostSecret},       // a deleted Secret is put back before anything else
+		{"edited", edited},                // tokens that somebody has put there by hand are taken up
+		{"rolled back", rolledBack},       // an older state that somebody has put back is not to be trusted
+		{"suspended", suspended},          // a person wants quiet
+		{"intent left", intentLeft},       // an exchange of unknown outcome is settled first
+		{"new seed", newSeed},             // a new login wins over every chain
+	}
+	webLogins = []rule{
+		{"web login", webLogin}, // somebody asks for a login, or brings its code
+	}
+	ofChain = []rule{
+		{NoPair, noPair},                // nothing to work with
+		{Unproven, unprovenPair},        // a pair that was restored from elsewhere may be old
+		{ChangedApp, changedApp},        // the chain's tokens mean nothing to another App
+		{"refused once", refusedOnce},   // GitHub may have been mistaken
+		{Condemned, condemned},          // the refresh token is of no more use
+		{"never expires", neverExpires}, // expiry is switched off: nothing to do
+		{"requested", requested},        // a person asked for an exchange
+		{"without token", withoutToken}, // there is no access token yet
+		{"due", due},                    // the ordinary case
+	}
+
+	rules = slices.Concat(beforeLogins, webLogins, ofChain)
+)
 
 // Decide says what is to be done about one resource: what the first of the rules says that has something to
 // say.
-func Decide(in Input) rotation.Decision {
+func Decide(in Input) rotation.Decision { return firstOf(rules, in) }
+
+// firstOf is what the first of some rules says that has something to say.
+func firstOf(rules []rule, in Input) rotation.Decision {
 	for _, rule := range rules {
 		if decision, decided := rule.check(in); decided {
 			decision.Rule = rule.name

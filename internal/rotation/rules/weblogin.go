@@ -11,6 +11,8 @@ import (
 type WebLogin struct {
 	// Request is what is asked for, and may be; zero when nothing is.
 	Request weblogin.Request
+	// IsNew reports that it is asked for since the last failure, which does not hold it up.
+	IsNew bool
 	// HasCode reports that a Secret brings the code of the attempt that the pair Secret names.
 	HasCode bool
 }
@@ -26,7 +28,7 @@ func OfferAt(in Input) time.Time {
 		attempt = in.Pair.State.Web
 	}
 	switch {
-	case in.Web.Request.ID == "" || attempt.Answers(in.Web.Request):
+	case in.Web.Request.ID == "" || attempt.HasHonoured(in.Web.Request):
 		return time.Time{}
 	case attempt == nil || attempt.BeganAt.After(in.Now): // By a clock that was ahead.
 		return in.Now
@@ -35,20 +37,24 @@ func OfferAt(in Input) time.Time {
 	}
 }
 
-// webLogin begins a login by the web flow that somebody asks for, and redeems the code that was brought back. The chain that is
-// there goes first where the code could not be redeemed.
+// webLogin begins a login by the web flow that somebody asks for, and redeems the code that was brought back. Where that has come to
+// nothing the chain that is there goes first: it would die while a login is tried that cannot be begun, or whose code cannot be redeemed.
 func webLogin(in Input) (rotation.Decision, bool) {
+	if in.Failure != nil && firstOf(ofChain, in).Action == rotation.ActionRefresh {
+		return rotation.Decision{}, false
+	}
 	if at := OfferAt(in); !at.IsZero() && !in.Now.Before(at) {
-		return in.orBackoff(rotation.Decision{Action: rotation.ActionOffer}), true
+		begin := rotation.Decision{Action: rotation.ActionOffer}
+		if in.Web.IsNew {
+			return begin, true
+		}
+		return in.orBackoff(begin), true
 	}
 	if in.Pair == nil || !in.Web.HasCode {
 		return rotation.Decision{}, false
 	}
 	attempt := in.Pair.State.Web
 	if !attempt.Answers(in.Web.Request) || !attempt.IsWaiting(in.Now) || attempt.App != in.App {
-		return rotation.Decision{}, false
-	}
-	if next, _ := due(in); in.Failure != nil && next.Action == rotation.ActionRefresh {
 		return rotation.Decision{}, false
 	}
 	return in.orBackoff(rotation.Decision{Action: rotation.ActionRedeem, Cause: rotation.CauseWebFlow}), true

@@ -82,7 +82,7 @@ func configOf(broken Break, name string) func(uint64) Config {
 		}
 		cfg := rareConfig(seed, faults)
 		cfg.LeaderElection = cfg.LeaderElection && !slices.Contains(leaderless, name)
-		cfg.Break = broken
+		cfg.Break, cfg.FullQuota = broken, name == loginFirst
 		return cfg
 	}
 }

@@ -35,7 +35,7 @@ func (s store) KeepCode(ctx context.Context, owner rotation.Owner, code credenti
 		switch {
 		case w.now < res.namespaceGone:
 			err = rotation.ErrTerminating
-		case w.now < res.denied:
+		case w.now < res.denied, w.cfg.FullQuota && !w.calm && w.hasChain(res):
 			err = rotation.ErrDenied
 		case w.api.codes[ref] != nil:
 			err = rotation.ErrExists
@@ -54,6 +54,12 @@ func (s store) KeepCode(ctx context.Context, owner rotation.Owner, code credenti
 		return failed
 	}
 	return err
+}
+
+// hasChain reports whether there is a chain beside which somebody logs in.
+func (w *world) hasChain(res *resource) bool {
+	o := w.secretOf(res)
+	return o != nil && o.pair.State.RefreshToken != ""
 }
 
 // redactsAll reports whether a webhook puts other values in the place of whatever is stored.

@@ -72,6 +72,7 @@ var rare = map[string]Faults{
 	"code sent again after its outcome was unknown":                         Of(GitHubReplyLost, GitHubFailedAfter, Kill),
 	"code of an earlier login sent":                                         Of(NewSeed, RefreshRequested),
 	"code of an attempt that is over sent":                                  Of(NewSeed, APISlow),
+	loginFirst:                                                              Of(NewSeed),
 	"attempt left open when its pair is stored":                             Of(APISlow),
 	"another Secret used for a resource that is gone":                       Of(BackupRestored, APISlow, WatchHeld, Stop, ResourceDeleted),
 	"retained pair taken up beside the resource's own":                      Of(Renamed, ResourceRetained, SecretDeleted, APISlow, WatchHeld),
@@ -80,6 +81,9 @@ var rare = map[string]Faults{
 // leaderless are the breaks that show only where several processes are active at once all the time, although needLeader tells
 // what goes wrong there, once in some hundred worlds.
 var leaderless = []string{"own work for a former resource not waited for", string(BreakCreatedForNobody)}
+
+// loginFirst is the break that shows where no login can be begun.
+const loginFirst = "login that cannot be begun goes before the chain"
 
 // mutants are the rules of the protocol that can only be broken inside its code.
 var mutants = []mutant{
@@ -226,8 +230,8 @@ var mutants = []mutant{
 	},
 	{
 		"replay commits unconditionally", "replay.go",
-		"	result := r.store(",
-		"	if broken(`replay commits unconditionally`) {\n		if live, err := r.Store.Get(ctx, record.Ref); err == nil && !live.RefreshToken.IsZero() {\n			record.Spent, record.Login = live.RefreshToken.Fingerprint(), false\n		}\n	}\n	result := r.store(",
+		"		result = r.store(",
+		"		if broken(`replay commits unconditionally`) {\n		if live, err := r.Store.Get(ctx, record.Ref); err == nil && !live.RefreshToken.IsZero() {\n			record.Spent, record.Login = live.RefreshToken.Fingerprint(), false\n		}\n	}\n		result = r.store(",
 	},
 	{
 		"ambiguous treated as untouched", "settle.go",
@@ -441,8 +445,8 @@ var mutants = []mutant{
 	},
 	{
 		"device code left when it is of no more use", "controllers/leftovers/codes.go",
-		"		if slices.Contains(kept, ref) {",
-		"		if slices.Contains(kept, ref) || broken(`device code left when it is of no more use`) {",
+		"	if len(found) == 0 {\n",
+		"	if len(found) == 0 || broken(`device code left when it is of no more use`) {\n",
 	},
 
 	// Rules that the manager and the simulation share outside of the protocol.
@@ -601,6 +605,11 @@ var mutants = []mutant{
 		"	case s.Pair.State.HasHeardOf(code.Fingerprint()):",
 		"	case s.Pair.State.HasHeardOf(code.Fingerprint()) && !broken(`code of an earlier login sent`):",
 	},
+	{
+		loginFirst, "internal/rotation/rules/weblogin.go",
+		"	if in.Failure != nil && firstOf(ofChain, in).Action == rotation.ActionRefresh {\n",
+		"	if in.Failure != nil && firstOf(ofChain, in).Action == rotation.ActionRefresh && !broken(`login that cannot be begun goes before the chain`) {\n",
+	},
 	// The verifier of an attempt that is over is removed, so that both are broken at once.
 	{
 		"code of an attempt that is over sent", "internal/rotation/weblogin/attempt.go",
@@ -614,8 +623,8 @@ var mutants = []mutant{
 	},
 	{
 		"attempt left open when its pair is stored", "commit.go",
-		"state.Web.AfterLogin(record.Attempt)\n",
-		"state.Web.AfterLogin(record.Attempt)\n		if broken(`attempt left open when its pair is stored`) {\n			state.Web = live.State.Web\n		}\n",
+		"state.Web.AfterLogin(record.Attempt, tokens.Half)\n",
+		"state.Web.AfterLogin(record.Attempt, tokens.Half)\n		if broken(`attempt left open when its pair is stored`) {\n			state.Web = live.State.Web\n		}\n",
 	},
 	{
 		"place kept by what cannot be stored", "controllers/lifecycle/commits.go",

@@ -102,6 +102,8 @@ type resource struct {
 	formerSeed credential.RefreshToken
 	// shown is the code that a person was shown last.
 	shown string
+	// codesSent counts the codes of the web flow that were sent for it.
+	codesSent int
 	// browsed is the attempt to log in by the web flow whose page was opened last, and disappointed the request that was last seen to
 	// come to nothing. webCodes are the codes that GitHub has given out.
 	browsed, disappointed string

@@ -32,6 +32,8 @@ type Config struct {
 	Places int
 	// Plain resources get their logins by seeds, and ask GitHub for nothing but exchanges.
 	Plain bool
+	// FullQuota has the quota of each namespace take no Secret of a login beside a chain, as long as faults happen.
+	FullQuota bool
 	// SettleWithin, if not 0, is how long after the death of a process its intents may last.
 	SettleWithin time.Duration
 	// Only, if not nil, names the only faults that happen.

@@ -1,6 +1,7 @@
 package weblogin
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -44,9 +45,25 @@ type Attempt struct {
 	Sent credential.Fingerprint `json:"sent,omitempty"`
 	// Ended is what came of it; empty while it waits, also when its time is over.
 	Ended v1alpha1.WebLoginResult `json:"ended,omitempty"`
-	// Why is the reason of GitHub's for which it has ended; see github.Reason.
+	// Why is the reason of GitHub's for which it has ended, see github.Reason, or one of those below.
 	Why string `json:"why,omitempty"`
+	// Followed says that a later login has brought a pair, or this one half of one: the chain that is there is not the one before it.
+	Followed bool `json:"followed,omitempty"`
+	// Honoured are the IDs of the requests before this one, the newest last, and Codes the codes that were dealt with.
+	Honoured []string `json:"honoured,omitempty"`
+	Codes    Codes    `json:"codes,omitempty"`
 }
+
+// Why an attempt has ended, beside the reasons of GitHub's.
+const (
+	// WhyForgotten: the pair Secret came back from elsewhere, or was put back to an older state.
+	WhyForgotten = "Forgotten"
+	// WhyHalf: GitHub's answer has broken off after the access token.
+	WhyHalf = "HalfReply"
+)
+
+// maxHonoured is how many requests are remembered beside that of the attempt.
+const maxHonoured = 8
 
 // NewID is the ID of an attempt of a resource; random is lower-case letters and digits that nobody can guess.
 func NewID(uid, random string) string { return uid + "-" + random }
@@ -65,6 +82,58 @@ func UIDOf(secret string) string {
 // Answers reports whether the attempt was begun for a request: that is not honoured a second time.
 func (a *Attempt) Answers(request Request) bool {
 	return a != nil && a.Request == request.ID && a.Callback == request.Callback
+}
+
+// HasHonoured reports whether a request, or another one with its ID, was honoured before: no attempt is begun for it any more.
+func (a *Attempt) HasHonoured(request Request) bool {
+	return a != nil && (a.Request == request.ID || slices.Contains(a.Honoured, request.ID))
+}
+
+// HasSent reports whether a code was sent, or may have been, and is no more at work: by an attempt before, or by this one.
+func (a *Attempt) HasSent(code credential.Fingerprint) bool { return a != nil && a.Codes.Has(code) }
+
+// After is the attempt as it follows a former one, of which it remembers what was honoured and sent.
+func (a *Attempt) After(former *Attempt) *Attempt {
+	if former == nil {
+		return a
+	}
+	next := *a
+	next.Honoured = honoured(former.Honoured, former.Request)
+	next.Codes = former.Codes.With(former.Sent)
+	return &next
+}
+
+// honoured are the last of the requests that were honoured.
+func honoured(ids []string, further ...string) []string {
+	longer := slices.Clone(ids)
+	for _, id := range further {
+		if id != "" && !slices.Contains(longer, id) {
+			longer = append(longer, id)
+		}
+	}
+	return longer[max(0, len(longer)-maxHonoured):]
+}
+
+// Forgotten is what is left of an attempt with which nobody goes on: its request stays honoured, and so does what was sent.
+func (a *Attempt) Forgotten() *Attempt {
+	next := a.With(v1alpha1.WebLoginSuperseded, WhyForgotten)
+	if next != nil && next.Sent != "" && next.Why == WhyForgotten {
+		next.Ended, next.Why = v1alpha1.WebLoginLost, ""
+	}
+	return next
+}
+
+// Having is a copy that remembers a code, also when nothing was known of any attempt.
+func (a *Attempt) Having(code credential.Fingerprint) *Attempt {
+	if code == "" || a.HasSent(code) {
+		return a
+	}
+	next := &Attempt{Ended: v1alpha1.WebLoginLost}
+	if a != nil {
+		next = new(*a)
+	}
+	next.Codes = next.Codes.With(code)
+	return next
 }
 
 // IsOver reports whether the time of an attempt is over, by a clock. Where that seems to be far behind the one that has set
@@ -95,6 +164,11 @@ func (a *Attempt) Result(now time.Time, beingRedeemed bool) v1alpha1.WebLoginRes
 	}
 }
 
+// IsDoubtful reports whether GitHub may have given tokens for the code of the attempt that nobody knows, as far as the attempt tells.
+func (a *Attempt) IsDoubtful() bool {
+	return a != nil && a.Sent != "" && !a.Followed && (a.Ended == "" || a.Ended == v1alpha1.WebLoginLost)
+}
+
 // With is a copy with what came of the attempt. That a pair is stored is true whatever was thought before.
 func (a *Attempt) With(result v1alpha1.WebLoginResult, why string) *Attempt {
 	if a == nil || a.Ended != "" && result != v1alpha1.WebLoginSucceeded {
@@ -114,12 +188,23 @@ func (a *Attempt) Ending(attempt string, result v1alpha1.WebLoginResult, why str
 	return a.With(result, why)
 }
 
-// AfterLogin is the attempt after a login has brought a pair: that of the named attempt, or one by another way.
-func (a *Attempt) AfterLogin(attempt string) *Attempt {
-	if a != nil && attempt != "" && a.ID == attempt {
+// AfterLogin is the attempt after a login has brought a pair, or half of one: that of the named attempt, or one by another way.
+func (a *Attempt) AfterLogin(attempt string, half bool) *Attempt {
+	if a == nil {
+		return nil
+	}
+	next := a
+	switch {
+	case attempt == "" || a.ID != attempt:
+		next = new(*a.With(v1alpha1.WebLoginSuperseded, ""))
+	case half:
+		next = new(*a.With(v1alpha1.WebLoginLost, WhyHalf))
+		next.Ended, next.Why = v1alpha1.WebLoginLost, WhyHalf // Whatever was thought before.
+	default:
 		return a.With(v1alpha1.WebLoginSucceeded, "")
 	}
-	return a.With(v1alpha1.WebLoginSuperseded, "")
+	next.Followed = true
+	return next
 }
 
 // Sending is a copy of which a code is being sent, if it is the named attempt; without a code, none was looked at.
@@ -133,17 +218,35 @@ func (a *Attempt) Sending(attempt string, code credential.Fingerprint) *Attempt 
 }
 
 // Merged is what is known of an attempt by two copies of a state: what the other one knows of the same attempt is not
-// forgotten.
+// forgotten, nor what it knows to be honoured and sent by others.
 func (a *Attempt) Merged(other *Attempt) *Attempt {
-	if a == nil || other == nil || a.ID != other.ID || (a.Sent != "" || other.Sent == "") && (a.Ended != "" || other.Ended == "") {
+	switch {
+	case other == nil:
 		return a
+	case a == nil && other.Ended != "":
+		return other
+	case a == nil: // What is open there is begun anew, if it is still asked for.
+		if len(other.Codes)+len(other.Honoured) == 0 && other.Sent == "" {
+			return nil
+		}
+		return &Attempt{Ended: v1alpha1.WebLoginLost, Honoured: other.Honoured, Codes: other.Codes.With(other.Sent)}
 	}
 	next := *a
-	if next.Sent == "" {
-		next.Sent = other.Sent
+	next.Honoured, next.Codes = honoured(other.Honoured, a.Honoured...), other.Codes.With(a.Codes...)
+	switch {
+	case a.ID == other.ID:
+		next.Sent = cmp.Or(a.Sent, other.Sent)
+		if next.Ended == "" {
+			next.Ended, next.Why = other.Ended, other.Why
+		}
+		next.Followed = a.Followed || other.Followed
+	case other.Ended != "" || other.BeganAt.Before(a.BeganAt):
+		next.Honoured, next.Codes = honoured(next.Honoured, other.Request), next.Codes.With(other.Sent)
+	default: // That one is later, and is begun anew.
+		next.Codes = next.Codes.With(other.Sent)
 	}
-	if next.Ended == "" {
-		next.Ended, next.Why = other.Ended, other.Why
+	if next.Sent == a.Sent && next.Ended == a.Ended && next.Followed == a.Followed && slices.Equal(next.Codes, a.Codes) && slices.Equal(next.Honoured, a.Honoured) {
+		return a
 	}
 	return &next
 }

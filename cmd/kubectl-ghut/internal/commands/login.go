@@ -61,7 +61,7 @@ With --create the resource is made first:
 	flags := cmd.Flags()
 	flags.BoolVar(&o.create, "create", false, "make the resource if there is none")
 	flags.StringVar(&o.new.App, "app", "", "with --create: the App, by its client ID, githubapp/NAME or clustergithubapp/NAME")
-	flags.StringVar(&o.new.Host, "host", "", "with --create and a client ID: the host of the App (default github.com)")
+	flags.StringVar(&o.new.Host, "host", "", "with --create and a client ID: the host of the App (default github.com); with the web flow: that of an App that you may not read")
 	flags.StringVar(&o.new.ClientSecret, "client-secret", "", "with --create and a client ID: the name of the Secret with the App's client secret")
 	flags.StringVar(&o.new.Account, "account", "", "with --create: the login of the account, so that no other is taken")
 	flags.StringVar(&o.new.Secret, "secret", "", "with --create: the name of the Secret for the token (default NAME)")
@@ -109,8 +109,8 @@ func methodOf(token *v1alpha1.GitHubUserToken, o loginOptions) v1alpha1.LoginMet
 // resourceToLogIn reads the resource, and makes it first if that is wanted.
 func (e *environment) resourceToLogIn(ctx context.Context, c *cluster.Cluster, name string, o loginOptions) (*v1alpha1.GitHubUserToken, error) {
 	if !o.create {
-		if o.new != (login.New{}) {
-			return nil, errors.New("--app, --host, --client-secret, --account and --secret go with --create")
+		if o.new != (login.New{Host: o.new.Host}) {
+			return nil, errors.New("--app, --client-secret, --account and --secret go with --create")
 		}
 		return c.Token(ctx, name)
 	}
@@ -142,16 +142,28 @@ func (e *environment) resourceToLogIn(ctx context.Context, c *cluster.Cluster, n
 
 // noMethod says how a resource lets nobody log in by a method, and what to do about it.
 func noMethod(token *v1alpha1.GitHubUserToken, method v1alpha1.LoginMethod) string {
-	methods := []v1alpha1.LoginMethod{method}
+	methods, spec, also := []v1alpha1.LoginMethod{method}, map[string]any{}, ""
 	for _, other := range []v1alpha1.LoginMethod{v1alpha1.LoginMethodDeviceFlow, v1alpha1.LoginMethodWebFlow} {
 		if other != method && token.Spec.HasLoginMethod(other) {
 			methods = append(methods, other)
 		}
 	}
-	change, _ := json.Marshal(map[string]any{"spec": map[string]any{"login": map[string]any{"methods": methods}}}) // It never fails.
-	text := fmt.Sprintf("%s lets nobody log in by the %s. To allow it: kubectl -n %s patch ghut %s --type merge -p '%s'",
+	wanted := map[string]any{"methods": methods}
+	if old := token.Spec.DeviceFlow; old != nil { // Beside it there may be no spec.login.
+		spec["deviceFlow"] = nil
+		if len(old.Scopes) > 0 {
+			wanted["scopes"] = old.Scopes
+		}
+	}
+	if app := &token.Spec.App; method == v1alpha1.LoginMethodWebFlow && app.Ref == nil && app.ClientSecretRef == nil {
+		spec["app"] = map[string]any{"clientSecretRef": map[string]any{"name": "SECRET"}}
+		also = ", with the name of the Secret that has the App's client secret for SECRET"
+	}
+	spec["login"] = wanted
+	change, _ := json.Marshal(map[string]any{"spec": spec}) // It never fails.
+	text := fmt.Sprintf("%s lets nobody log in by the %s. To allow it: kubectl -n %s patch ghut %s --type merge -p '%s'%s",
 		token.Name, map[v1alpha1.LoginMethod]string{v1alpha1.LoginMethodDeviceFlow: "device flow", v1alpha1.LoginMethodWebFlow: "web flow"}[method],
-		token.Namespace, token.Name, change)
+		token.Namespace, token.Name, change, also)
 	if ref := token.Spec.RefreshTokenRef; ref != nil {
 		text += fmt.Sprintf("; or put a refresh token into the Secret %s", ref.Name)
 	}

@@ -1,8 +1,10 @@
 package commands
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	authorizationv1 "k8s.io/api/authorization/v1"
@@ -11,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/cmd/kubectl-ghut/internal/cluster"
@@ -29,6 +32,10 @@ func (e *environment) loginByWeb(ctx context.Context, c *cluster.Cluster, token 
 	if err := mayBringCode(ctx, c, token.Namespace); err != nil {
 		return err
 	}
+	app, err := appOf(ctx, c, token, o.new.Host)
+	if err != nil {
+		return err
+	}
 	ports := loopback.Ports
 	if o.port != 0 {
 		ports = []int{o.port}
@@ -38,7 +45,7 @@ func (e *environment) loginByWeb(ctx context.Context, c *cluster.Cluster, token 
 		return err
 	}
 	defer server.Close()
-	flow := login.NewWeb(server.CallbackURL())
+	flow := login.NewWeb(server.CallbackURL(), app)
 	if err := annotate(ctx, c, token, v1alpha1.AnnotationWebLoginRequested, flow.Request()); err != nil {
 		return err
 	}
@@ -47,6 +54,32 @@ func (e *environment) loginByWeb(ctx context.Context, c *cluster.Cluster, token 
 		e.withdraw(ctx, c, token, flow)
 	}
 	return err
+}
+
+// appOf is the App whose page may be opened. Not everybody may read the App of an administrator: then its page must be at the host that
+// was said, or else at GitHub's own.
+func appOf(ctx context.Context, c *cluster.Cluster, token *v1alpha1.GitHubUserToken, host string) (login.App, error) {
+	ref := token.Spec.App.Ref
+	if ref == nil {
+		return login.InlineApp(token), nil
+	}
+	var spec *v1alpha1.GitHubAppSpec
+	var err error
+	if ref.Kind == v1alpha1.KindClusterGitHubApp {
+		app := &v1alpha1.ClusterGitHubApp{}
+		err, spec = c.Get(ctx, client.ObjectKey{Name: ref.Name}, app), &app.Spec.GitHubAppSpec
+	} else {
+		app := &v1alpha1.GitHubApp{}
+		err, spec = c.Get(ctx, client.ObjectKey{Namespace: token.Namespace, Name: ref.Name}, app), &app.Spec
+	}
+	switch {
+	case err == nil:
+		return login.NamedApp(spec), nil
+	case cluster.IsForbidden(err), cluster.IsNotFound(err):
+		return login.App{Host: cmp.Or(host, v1alpha1.DefaultHost), Guessed: true}, nil
+	default:
+		return login.App{}, err
+	}
 }
 
 // mayBringCode asks beforehand, so that nobody authorizes the App in vain.
@@ -67,7 +100,8 @@ func (e *environment) followWeb(ctx context.Context, c *cluster.Cluster, token *
 		step, text := flow.Next(token)
 		switch step {
 		case login.Show:
-			server.Expect(flow.State, func(ctx context.Context, code string) error { return e.bringCode(ctx, c, token, flow.Attempt, code) })
+			of, attempt := token, flow.Attempt // The browser comes back while the resource is looked at again.
+			server.Expect(flow.State, func(ctx context.Context, code string) error { return e.bringCode(ctx, c, of, attempt, code) })
 			e.showPage(ctx, token, flow, o)
 			hinted = true
 		case login.Done:
@@ -78,14 +112,17 @@ func (e *environment) followWeb(ctx context.Context, c *cluster.Cluster, token *
 		}
 		select {
 		case err := <-server.Outcome():
+			if _, denied := errors.AsType[*loopback.DeniedError](err); denied {
+				return &exitError{2, err} // A person is needed, as before.
+			}
 			if err != nil {
-				return &exitError{2, err}
+				return fmt.Errorf("the code could not be brought to the operator: %w", err)
 			}
 			e.say("The code is with the operator, which redeems it …")
 		default:
 		}
 		if !hinted && e.now().Sub(begun) > silentAfter {
-			e.say("Nothing has happened yet. Is the operator at work? kubectl ghut check")
+			e.say("%s", flow.Hint(token))
 			hinted = true
 		}
 		next, err := e.lookAgain(ctx, c, token)

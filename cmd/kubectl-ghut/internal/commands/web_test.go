@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -27,6 +28,8 @@ type operator struct {
 	person func(page *url.URL)
 	// code is what was brought back.
 	code *corev1.Secret
+	// host is that of the page; GitHub's own when it is empty.
+	host string
 }
 
 func (o *operator) act() {
@@ -37,7 +40,7 @@ func (o *operator) act() {
 		return
 	}
 	if status := token.Status.WebLogin; status == nil || status.RequestID != id {
-		page := "https://github.com/login/oauth/authorize?" + url.Values{"redirect_uri": {callback}, "state": {"the state"}}.Encode()
+		page := "https://" + cmp.Or(o.host, "github.com") + "/login/oauth/authorize?" + url.Values{"client_id": {"Iv23liEXAMPLE"}, "redirect_uri": {callback}, "state": {"the state"}}.Encode()
 		token.Status.WebLogin = &v1alpha1.WebLogin{RequestID: id, AttemptID: "attempt-1", AuthorizeURL: page, ExpirationTime: &metav1.Time{Time: o.env.now().Add(10 * time.Minute)}}
 		o.report(token)
 		return
@@ -222,6 +225,126 @@ func TestLoginBringsTheCodeAlthoughAnAPIServerFails(t *testing.T) {
 			err = w.env.bringCode(t.Context(), api, resource(), "a", "c")
 			if tries != c.tries || (err == nil) != (c.says == "") || err != nil && !strings.Contains(err.Error(), c.says) {
 				t.Errorf("after %d tries, want %d: %v", tries, c.tries, err)
+			}
+		})
+	}
+}
+
+func TestLoginByTheWebFlowOpensThePageOfAnAppThatHasAnObject(t *testing.T) {
+	byRef := func(kind string) *v1alpha1.GitHubUserToken {
+		token := resource()
+		token.Spec.App = v1alpha1.App{Ref: &v1alpha1.AppReference{Kind: kind, Name: "bots"}}
+		return token
+	}
+	spec := v1alpha1.GitHubAppSpec{Host: "github.example.com", ClientID: "Iv23liEXAMPLE"}
+	ofNamespace := &v1alpha1.GitHubApp{ObjectMeta: metav1.ObjectMeta{Namespace: "team-a", Name: "bots"}, Spec: spec}
+	ofCluster := &v1alpha1.ClusterGitHubApp{ObjectMeta: metav1.ObjectMeta{Name: "bots"}, Spec: v1alpha1.ClusterGitHubAppSpec{GitHubAppSpec: spec}}
+	forbidden := apierrors.NewForbidden(schema.GroupResource{Group: "githubusertoken.dev", Resource: "clustergithubapps"}, "bots", errors.New(`cannot get resource "clustergithubapps"`))
+	for name, c := range map[string]struct {
+		app  client.Object
+		kind string
+		fail error
+		host string
+		args []string
+		code int
+		says string
+	}{
+		"a GitHubApp":                         {app: ofNamespace, kind: "GitHubApp", host: "github.example.com"},
+		"a ClusterGitHubApp":                  {app: ofCluster, kind: "ClusterGitHubApp", host: "github.example.com"},
+		"a ClusterGitHubApp at another host":  {app: ofCluster, kind: "ClusterGitHubApp", host: "github.com", code: 1, says: "the App is at github.example.com"},
+		"one that nobody may read, at GitHub": {app: ofCluster, kind: "ClusterGitHubApp", fail: forbidden, host: "github.com"},
+		"elsewhere":                           {app: ofCluster, kind: "ClusterGitHubApp", fail: forbidden, host: "github.example.com", code: 1, says: "--host github.example.com"},
+		"where they say that it is":           {app: ofCluster, kind: "ClusterGitHubApp", fail: forbidden, host: "github.example.com", args: []string{"--host", "github.example.com"}},
+		"while the API server does not answer": {app: ofCluster, kind: "ClusterGitHubApp", fail: apierrors.NewInternalError(errors.New("etcd is tired")), host: "github.com",
+			code: 1, says: "etcd is tired"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := newOperator(t, url.Values{"code": {"c"}}, byRef(c.kind), c.app)
+			o.host = c.host
+			o.failing = func(object client.Object) error {
+				if _, isApp := object.(*v1alpha1.ClusterGitHubApp); isApp {
+					return c.fail
+				}
+				return nil
+			}
+			if code := o.run(append([]string{"login", "octocat", "--web", "--port", "0"}, c.args...)...); code != c.code || (len(o.opened) > 0) != (c.code == 0) {
+				t.Errorf("it exits with %d: %s", code, o.err.String())
+			}
+			o.contains(o.err.String(), c.says)
+		})
+	}
+}
+
+func TestLoginByTheWebFlowSaysThatTheCodeCouldNotBeBrought(t *testing.T) {
+	o := newOperator(t, url.Values{"code": {"c"}}, resource())
+	o.failing = func(object client.Object) error {
+		if secret, isSecret := object.(*corev1.Secret); isSecret && len(secret.Data) > 0 {
+			return apierrors.NewForbidden(schema.GroupResource{Resource: "secrets"}, "a", errors.New("exceeded quota: secrets"))
+		}
+		return nil
+	}
+	if code := o.run("login", "octocat", "--web", "--port", "0"); code != 1 {
+		t.Errorf("it exits with %d", code)
+	}
+	o.contains(o.err.String(), "the code could not be brought to the operator", "exceeded quota")
+}
+
+// The browser comes back while the command looks at the resource again: this can fail under the race detector.
+func TestLoginByTheWebFlowBringsTheCodeWhileTheResourceIsLookedAt(t *testing.T) {
+	w := newWorld(t, resource())
+	o := &operator{world: w, result: v1alpha1.WebLoginSucceeded}
+	release := make(chan struct{})
+	var freed, came sync.Once
+	var person sync.WaitGroup
+	o.person = func(page *url.URL) {
+		came.Do(func() {
+			person.Go(func() {
+				<-release // Without waiting for anything that orders the two: the browser is another program.
+				o.comeBack(url.Values{"code": {"c"}})(page)
+			})
+		})
+		freed.Do(func() { close(release) })
+	}
+	w.pass = o.act
+	if code := w.run("login", "octocat", "--web", "--port", "0"); code != 0 {
+		t.Errorf("it exits with %d: %s", code, w.err.String())
+	}
+	person.Wait()
+}
+
+// What is suggested must be something that the API server takes.
+func TestLoginSuggestsWhatMayBe(t *testing.T) {
+	for name, c := range map[string]struct {
+		spec   v1alpha1.GitHubUserTokenSpec
+		method v1alpha1.LoginMethod
+		want   []string
+	}{
+		"beside another method": {
+			v1alpha1.GitHubUserTokenSpec{App: v1alpha1.App{ClientID: "Iv"}, Login: &v1alpha1.Login{Methods: []v1alpha1.LoginMethod{v1alpha1.LoginMethodWebFlow}}},
+			v1alpha1.LoginMethodDeviceFlow, []string{`'{"spec":{"login":{"methods":["DeviceFlow","WebFlow"]}}}'`},
+		},
+		"the web flow by an App of its own": {
+			v1alpha1.GitHubUserTokenSpec{App: v1alpha1.App{Ref: &v1alpha1.AppReference{Name: "app"}}}, v1alpha1.LoginMethodWebFlow,
+			[]string{`'{"spec":{"login":{"methods":["WebFlow"]}}}'`},
+		},
+		"the web flow without a client secret": {
+			v1alpha1.GitHubUserTokenSpec{App: v1alpha1.App{ClientID: "Iv"}}, v1alpha1.LoginMethodWebFlow,
+			[]string{`'{"spec":{"app":{"clientSecretRef":{"name":"SECRET"}},"login":{"methods":["WebFlow"]}}}'`, "the Secret that has the App's client secret for SECRET"},
+		},
+		"beside the device flow as it was written before": {
+			v1alpha1.GitHubUserTokenSpec{
+				App:        v1alpha1.App{ClientID: "Ov", ClientSecretRef: &v1alpha1.ClientSecretReference{Name: "app"}},
+				DeviceFlow: &v1alpha1.DeviceFlow{Scopes: []string{"repo"}},
+			}, v1alpha1.LoginMethodWebFlow, []string{`'{"spec":{"deviceFlow":null,"login":{"methods":["WebFlow","DeviceFlow"],"scopes":["repo"]}}}'`},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			token := resource()
+			token.Spec = c.spec
+			for _, want := range c.want {
+				if text := noMethod(token, c.method); !strings.Contains(text, want) {
+					t.Errorf("it suggests %s, want %s", text, want)
+				}
 			}
 		})
 	}

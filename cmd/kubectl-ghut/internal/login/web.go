@@ -13,19 +13,37 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/cmd/kubectl-ghut/internal/standing"
 )
 
+// App is the App of a resource, as far as it is known here.
+type App struct {
+	// Host is where it is. Guessed says that nobody here may read the App, so that the host is GitHub's own, or what --host says.
+	Host    string
+	Guessed bool
+	// ClientID is empty when it is not known.
+	ClientID string
+}
+
 // Web is a login by the web flow that was asked for.
 type Web struct {
+	// App is whose page may be opened.
+	App App
 	// RequestID is what makes the request ours, and Callback where the browser comes back to.
 	RequestID, Callback string
-	// Attempt is the operator's attempt, and Page where the person authorizes it, once they are known; State is what comes back.
+	// Attempt is the operator's attempt, and Page where the person authorizes it, once they are known; State is what comes back: the
+	// operator's, which whoever may read the status knows, and a text that nobody knows but this process and the browser that it
+	// opens. So nobody can have another browser come here with a code of theirs.
 	Attempt, Page, State string
 }
 
 // NewWeb begins one.
-func NewWeb(callback string) *Web {
-	id := make([]byte, 16)
-	_, _ = rand.Read(id) // It never fails.
-	return &Web{RequestID: hex.EncodeToString(id), Callback: callback}
+func NewWeb(callback string, app App) *Web {
+	return &Web{App: app, RequestID: random(), Callback: callback}
+}
+
+// random is a text that nobody can guess.
+func random() string {
+	text := make([]byte, 16)
+	_, _ = rand.Read(text) // It never fails.
+	return hex.EncodeToString(text)
 }
 
 // Request is the value of the annotation that asks for it.
@@ -48,7 +66,7 @@ func (w *Web) Next(token *v1alpha1.GitHubUserToken) (Step, string) {
 	case status.Result != "":
 		return Fail, w.failure(token, status)
 	case w.Attempt == "" && status.AttemptID != "" && status.AuthorizeURL != "":
-		if err := w.take(status, token); err != nil {
+		if err := w.take(status); err != nil {
 			return Fail, err.Error()
 		}
 		return Show, ""
@@ -59,28 +77,58 @@ func (w *Web) Next(token *v1alpha1.GitHubUserToken) (Step, string) {
 	}
 }
 
-// take notes the attempt. Its page must be one of GitHub's that comes back here: whoever may write the status could name another.
-func (w *Web) take(status *v1alpha1.WebLogin, token *v1alpha1.GitHubUserToken) error {
+// Hint is what to tell a person who has been waiting: what the operator says of the login, where it has seen that it is asked for.
+func (w *Web) Hint(token *v1alpha1.GitHubUserToken) string {
+	if status := token.Status.WebLogin; status != nil && status.RequestID == w.RequestID && status.Message != "" {
+		return status.Message
+	}
+	return "Nothing has happened yet. Is the operator at work? kubectl ghut check"
+}
+
+// authorizePath is the path of GitHub's page.
+const authorizePath = "/login/oauth/authorize"
+
+// take notes the attempt. Its page must be GitHub's for this App, and come back here: whoever may write the status could name another.
+func (w *Web) take(status *v1alpha1.WebLogin) error {
 	page, err := url.Parse(status.AuthorizeURL)
 	if err != nil || browser.Check(status.AuthorizeURL) != nil {
 		return errors.New("the page that the status names is no https:// address, so it was not opened")
 	}
-	if token.Spec.App.Ref == nil && !strings.EqualFold(page.Host, hostOf(token)) {
-		return fmt.Errorf("the page that the status names is at %s, and the App is at %s, so it was not opened", page.Host, hostOf(token))
-	}
 	query := page.Query()
-	if query.Get("redirect_uri") != w.Callback || query.Get("state") == "" {
+	switch {
+	case !strings.EqualFold(page.Host, w.App.Host) && w.App.Guessed:
+		return fmt.Errorf("the page that the status names is at %s, and you may not read the App, which says where it is, so it was not opened. If you know that it is there: --host %s", page.Host, page.Host)
+	case !strings.EqualFold(page.Host, w.App.Host):
+		return fmt.Errorf("the page that the status names is at %s, and the App is at %s, so it was not opened", page.Host, w.App.Host)
+	case page.Path != authorizePath || page.User != nil:
+		return fmt.Errorf("the page that the status names is not %s of GitHub, so it was not opened", authorizePath)
+	case w.App.ClientID != "" && query.Get("client_id") != w.App.ClientID:
+		return errors.New("the page that the status names is that of another App, so it was not opened")
+	case query.Get("redirect_uri") != w.Callback || query.Get("state") == "":
 		return errors.New("the page that the status names does not come back here, so it was not opened")
 	}
-	w.Attempt, w.Page, w.State = status.AttemptID, status.AuthorizeURL, query.Get("state")
+	w.Attempt, w.State = status.AttemptID, query.Get("state")+"."+random()
+	query.Set("state", w.State)
+	page.RawQuery = query.Encode()
+	w.Page = page.String()
 	return nil
 }
 
-func hostOf(token *v1alpha1.GitHubUserToken) string {
-	if token.Spec.App.Host == "" {
+// InlineApp is the App that stands in the spec of a resource itself.
+func InlineApp(token *v1alpha1.GitHubUserToken) App {
+	return App{Host: hostOf(token.Spec.App.Host), ClientID: token.Spec.App.ClientID}
+}
+
+// NamedApp is an App that has an object of its own.
+func NamedApp(spec *v1alpha1.GitHubAppSpec) App {
+	return App{Host: hostOf(spec.Host), ClientID: spec.ClientID}
+}
+
+func hostOf(host string) string {
+	if host == "" {
 		return v1alpha1.DefaultHost
 	}
-	return strings.TrimSuffix(token.Spec.App.Host, "/api/v3")
+	return strings.TrimSuffix(host, "/api/v3")
 }
 
 func again(token *v1alpha1.GitHubUserToken) string {

@@ -12,9 +12,11 @@ import (
 
 const callback = "http://127.0.0.1:8976/callback"
 
+var gitHub = App{Host: "github.com", ClientID: "Iv23liEXAMPLE"}
+
 // pageOf is a page as the operator shows it.
 func pageOf(host, redirect, state string) string {
-	return "https://" + host + "/login/oauth/authorize?" + url.Values{"redirect_uri": {redirect}, "state": {state}}.Encode()
+	return "https://" + host + "/login/oauth/authorize?" + url.Values{"client_id": {gitHub.ClientID}, "redirect_uri": {redirect}, "state": {state}}.Encode()
 }
 
 func TestLoginByTheWebFlow(t *testing.T) {
@@ -43,7 +45,7 @@ func TestLoginByTheWebFlow(t *testing.T) {
 		{"the resource is suspended", []func(*Web, *v1alpha1.WebLogin) *v1alpha1.WebLogin{none}, func(token *v1alpha1.GitHubUserToken) { token.Spec.Suspend = true }, []Step{Fail}, "kubectl ghut resume octocat"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			flow := NewWeb(callback)
+			flow := NewWeb(callback, gitHub)
 			var last *v1alpha1.WebLogin
 			var text string
 			for i, change := range c.states {
@@ -85,8 +87,78 @@ func result(of v1alpha1.WebLoginResult) func(*Web, *v1alpha1.WebLogin) *v1alpha1
 	}
 }
 
+func TestLoginByTheWebFlowOpensThePageOfTheAppAlone(t *testing.T) {
+	guessed := App{Host: "github.com", Guessed: true}
+	server := App{Host: "github.example.com", ClientID: gitHub.ClientID}
+	other := strings.Replace(pageOf("github.com", callback, "s"), gitHub.ClientID, "Iv23liEVIL", 1)
+	for name, c := range map[string]struct {
+		app  App
+		page string
+		says string
+	}{
+		"that of the App":                         {gitHub, pageOf("github.com", callback, "s"), ""},
+		"however the host is spelt":               {server, pageOf("GitHub.example.com", callback, "s"), ""},
+		"at another host":                         {server, pageOf("github.com", callback, "s"), "the App is at github.example.com"},
+		"another page of the host":                {gitHub, strings.Replace(pageOf("github.com", callback, "s"), "/login/oauth/authorize", "/evil/evil.github.io", 1), "is not /login/oauth/authorize"},
+		"that of another App":                     {gitHub, other, "that of another App"},
+		"that of an App that nobody may read":     {guessed, other, ""},
+		"which is at a host that is not GitHub's": {guessed, pageOf("evil.example", callback, "s"), "you may not read the App"},
+		"or is another page":                      {guessed, "https://github.com/?redirect_uri=http%3A%2F%2F127.0.0.1%3A8976%2Fcallback&state=s", "is not /login/oauth/authorize"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			flow := NewWeb(callback, c.app)
+			token := &v1alpha1.GitHubUserToken{ObjectMeta: metav1.ObjectMeta{Annotations: map[string]string{v1alpha1.AnnotationWebLoginRequested: flow.Request()}}}
+			token.Status.WebLogin = attempt("a", c.page)(flow, nil)
+			step, text := flow.Next(token)
+			if opened := step == Show; opened != (c.says == "") || !strings.Contains(text, c.says) {
+				t.Errorf("%s is opened: %t (%s)", flow.Page, opened, text)
+			}
+		})
+	}
+}
+
+// Whoever may read the status knows its state, and could have a browser come back with a code of theirs.
+func TestLoginByTheWebFlowExpectsMoreThanTheStatusTells(t *testing.T) {
+	states := map[string]bool{}
+	for range 2 {
+		flow := NewWeb(callback, gitHub)
+		if err := flow.take(&v1alpha1.WebLogin{AttemptID: "a", AuthorizeURL: pageOf("github.com", callback, "the state")}); err != nil {
+			t.Fatal(err)
+		}
+		page, err := url.Parse(flow.Page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		query := page.Query()
+		if query.Get("state") != flow.State || len(query["state"]) != 1 || query.Get("redirect_uri") != callback || query.Get("client_id") != gitHub.ClientID {
+			t.Errorf("the page that is opened is %s, and %q is expected", flow.Page, flow.State)
+		}
+		if rest, ok := strings.CutPrefix(flow.State, "the state."); !ok || len(rest) != 32 {
+			t.Errorf("expected is %q", flow.State)
+		}
+		states[flow.State] = true
+	}
+	if len(states) != 2 {
+		t.Error("two logins expect the same")
+	}
+}
+
+func TestLoginByTheWebFlowSaysWhatTheOperatorWaitsFor(t *testing.T) {
+	flow, token := NewWeb(callback, gitHub), &v1alpha1.GitHubUserToken{}
+	if got := flow.Hint(token); !strings.Contains(got, "Is the operator at work?") {
+		t.Errorf("without an answer it says %q", got)
+	}
+	token.Status.WebLogin = &v1alpha1.WebLogin{RequestID: flow.RequestID, AttemptID: "a", Message: "The App may not be used."}
+	if got := flow.Hint(token); got != "The App may not be used." {
+		t.Errorf("it says %q", got)
+	}
+	if token.Status.WebLogin.RequestID = "of-before"; strings.Contains(flow.Hint(token), "App") {
+		t.Error("it says what is said to somebody else")
+	}
+}
+
 func TestLoginEachRequestIsAnother(t *testing.T) {
-	a, b := NewWeb(callback), NewWeb(callback)
+	a, b := NewWeb(callback, gitHub), NewWeb(callback, gitHub)
 	if a.RequestID == b.RequestID || len(a.RequestID) != 32 || a.Request() != a.RequestID+" "+callback {
 		t.Errorf("two requests are %q and %q", a.Request(), b.Request())
 	}

@@ -44,6 +44,9 @@ type Server struct {
 	listener net.Listener
 	server   *http.Server
 	base     string
+	// closed ends when the server is closed.
+	closed context.Context
+	close  context.CancelFunc
 
 	mu       sync.Mutex
 	state    string
@@ -67,6 +70,7 @@ func Listen(ports []int) (*Server, error) {
 			listener: listener, base: "http://" + listener.Addr().String(),
 			outcome: make(chan error, 1), shown: make(chan struct{}),
 		}
+		s.closed, s.close = context.WithCancel(context.Background())
 		s.server = &http.Server{
 			Handler: s, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second, MaxHeaderBytes: 16 << 10,
 		}
@@ -100,6 +104,7 @@ func (s *Server) Close() {
 		case <-time.After(2 * time.Second):
 		}
 	}
+	s.close()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	if s.server.Shutdown(ctx) != nil {
@@ -148,7 +153,7 @@ func (s *Server) callback(w http.ResponseWriter, r *http.Request) {
 	if reason := query.Get("error"); reason != "" {
 		err = &DeniedError{Reason: word(reason)}
 	} else {
-		err = deliver(r.Context(), query.Get("code"))
+		err = s.handOn(r, deliver, query.Get("code"))
 	}
 	s.outcome <- err
 	// Off the address with the code, so that history and referrer hold no other than a used one.
@@ -157,6 +162,17 @@ func (s *Server) callback(w http.ResponseWriter, r *http.Request) {
 		to = failedPath
 	}
 	http.Redirect(w, r, to, http.StatusSeeOther)
+}
+
+// deliverTimeout is for how long a code is tried to be handed on.
+const deliverTimeout = time.Minute
+
+// handOn hands a code on, also when the browser goes away meanwhile: there is no other code for this login.
+func (s *Server) handOn(r *http.Request, deliver Deliver, code string) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), deliverTimeout)
+	defer cancel()
+	defer context.AfterFunc(s.closed, cancel)()
+	return deliver(ctx, code)
 }
 
 type verdict int

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -184,4 +185,38 @@ func TestLoopbackTakesTheNextPortThatIsFree(t *testing.T) {
 	if _, err := Listen([]int{port}); err == nil || !strings.Contains(err.Error(), "no port is free") {
 		t.Errorf("with no port it says %v", err)
 	}
+}
+
+// The browser is closed, or its page loaded anew, while the code is being handed on: there is no other code for this login.
+func TestLoopbackHandsTheCodeOnAlthoughTheBrowserGoesAway(t *testing.T) {
+	s, _ := listen(t, nil)
+	ctx, leave := context.WithCancel(t.Context())
+	s.Expect(state, func(ctx context.Context, _ string) error {
+		leave()
+		return ctx.Err()
+	})
+	come(ctx, s)
+	if err := <-s.Outcome(); err != nil {
+		t.Errorf("the code that has reached us is given up: %v", err)
+	}
+}
+
+func TestLoopbackGivesTheCodeUpWhenTheCommandEnds(t *testing.T) {
+	s, _ := listen(t, nil)
+	s.Expect(state, func(ctx context.Context, _ string) error {
+		s.close()
+		<-ctx.Done()
+		return ctx.Err()
+	})
+	come(t.Context(), s)
+	if err := <-s.Outcome(); !errors.Is(err, context.Canceled) {
+		t.Errorf("it ends with %v", err)
+	}
+}
+
+// come has a browser come back.
+func come(ctx context.Context, s *Server) {
+	request := httptest.NewRequestWithContext(ctx, http.MethodGet, callbackPath+query("code", "c", "state", state), nil)
+	request.Host = s.listener.Addr().String()
+	s.ServeHTTP(httptest.NewRecorder(), request)
 }
