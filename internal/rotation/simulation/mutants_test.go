@@ -44,6 +44,7 @@ var rare = map[string]Faults{
 	"format of a newer version ignored":                                     Of(FormatNewer),
 	"garbled state used as it is":                                           Of(StateGarbled, NewSeed),
 	"pair never moved":                                                      Of(Renamed),
+	"earlier tries not counted":                                             Of(GitHubReplyLost, GitHubFailedAfter, GitHubHang, Kill),
 	"token sent to another App than its own":                                Of(AppChanged),
 	"code redeemed without asking the outbox":                               Of(OutboxFull),
 	"refused login not remembered":                                          Of(WrongUserSeed, NewSeed, AppChanged),
