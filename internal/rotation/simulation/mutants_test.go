@@ -71,12 +71,12 @@ var rare = map[string]Faults{
 	string(BreakCreatedForNobody):                                           Of(ResourceDeleted, APISlow),
 	"older state that was put back trusted":                                 Of(BackupRestored, RefreshRequested, APISlow),
 	"another Secret used for a resource that is gone":                       Of(BackupRestored, APISlow, WatchHeld, Stop, ResourceDeleted),
-	"retained pair taken up beside the resource's own":                      Of(Renamed, ResourceRetained, SecretDeleted, APISlow, WatchHeld),
+	"retained pair taken up beside the resource's own": Of(Renamed, ResourceRetained, SecretDeleted, SecretImmutable, APISlow, WatchHeld),
 }
 
 // leaderless are the breaks that show only where several processes are active at once all the time, although needLeader tells
 // what goes wrong there, once in some hundred worlds.
-var leaderless = []string{"own work for a former resource not waited for", string(BreakCreatedForNobody)}
+var leaderless = []string{"retained pair taken up beside the resource's own", "own work for a former resource not waited for", string(BreakCreatedForNobody)}
 
 // mutants are the rules of the protocol that can only be broken inside its code.
 var mutants = []mutant{
