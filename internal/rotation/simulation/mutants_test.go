@@ -44,6 +44,7 @@ var rare = map[string]Faults{
 	"format of a newer version ignored":                                     Of(FormatNewer),
 	"garbled state used as it is":                                           Of(StateGarbled, NewSeed),
 	"pair never moved":                                                      Of(Renamed),
+	"earlier tries not counted":                                             Of(GitHubReplyLost, GitHubFailedAfter, GitHubHang, Kill),
 	"token sent to another App than its own":                                Of(AppChanged),
 	"code redeemed without asking the outbox":                               Of(OutboxFull),
 	"refused login not remembered":                                          Of(WrongUserSeed, NewSeed, AppChanged),
@@ -75,12 +76,12 @@ var rare = map[string]Faults{
 	loginFirst:                                                              Of(NewSeed),
 	"attempt left open when its pair is stored":                             Of(APISlow),
 	"another Secret used for a resource that is gone":                       Of(BackupRestored, APISlow, WatchHeld, Stop, ResourceDeleted),
-	"retained pair taken up beside the resource's own":                      Of(Renamed, ResourceRetained, SecretDeleted, APISlow, WatchHeld),
+	"retained pair taken up beside the resource's own": Of(Renamed, ResourceRetained, SecretDeleted, SecretImmutable, APISlow, WatchHeld),
 }
 
 // leaderless are the breaks that show only where several processes are active at once all the time, although needLeader tells
 // what goes wrong there, once in some hundred worlds.
-var leaderless = []string{"own work for a former resource not waited for", string(BreakCreatedForNobody)}
+var leaderless = []string{"retained pair taken up beside the resource's own", "own work for a former resource not waited for", string(BreakCreatedForNobody)}
 
 // loginFirst is the break that shows where no login can be begun.
 const loginFirst = "login that cannot be begun goes before the chain"

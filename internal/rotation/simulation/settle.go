@@ -298,10 +298,13 @@ func (w *world) judgeQuiet() {
 			r.life.drain("restart for the last look")
 		}
 	}
-	type figures struct{ writes, rotations, replacement int }
+	type figures struct {
+		writes, rotations, replacement int
+		condemned                      bool
+	}
 	before := map[string]figures{}
 	for _, res := range w.all {
-		was := figures{writes: res.writes, rotations: res.rotations}
+		was := figures{writes: res.writes, rotations: res.rotations, condemned: w.isCondemned(res)}
 		if o := w.secretOf(res); o != nil && o.pair.Immutable {
 			was.replacement = 7 // A person has made the Secret immutable; it is replaced when it is written next.
 		}
@@ -311,6 +314,9 @@ func (w *world) judgeQuiet() {
 	w.judgeAll(func(res *resource) {
 		was := before[res.namespace]
 		writes, rotations := res.writes-was.writes, res.rotations-was.rotations
+		if w.isCondemned(res) && !was.condemned {
+			writes-- // Of a chain that was found to have ended it is asked at once whether its access token works, and written down.
+		}
 		// An exchange may be under way at either end of the time that is looked at.
 		if writes > 2*rotations+2+was.replacement {
 			w.violate("%s: %d writes for %d rotations while nothing went wrong", res.namespace, writes, rotations)
@@ -319,4 +325,10 @@ func (w *world) judgeQuiet() {
 			w.violate("%s: %d rotations in one lifetime while nothing went wrong", res.namespace, rotations)
 		}
 	})
+}
+
+// isCondemned reports whether a verdict stands over the chain of a resource.
+func (w *world) isCondemned(res *resource) bool {
+	o := w.secretOf(res)
+	return o != nil && o.pair.State.Verdict != nil
 }
