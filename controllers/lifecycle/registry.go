@@ -49,12 +49,12 @@ func (r *registry) learn(token *v1alpha1.GitHubUserToken) {
 func (r *registry) forget(uid types.UID) {
 	r.letGo(uid)
 	r.memory.Forget(uid)
+	r.rotator.Forget(rotation.Owner{UID: string(uid)})
 }
 
 // letGo drops what a resource claims and waits for, and nothing else.
 func (r *registry) letGo(uid types.UID) {
 	r.ownership.Forget(uid)
-	r.rotator.Forget(rotation.Owner{UID: string(uid)})
 	r.cancel(string(uid))
 }
 
