@@ -222,3 +222,27 @@ func TestFinalizerNamesTheForeignSecretInThePlaceOfTheBackup(t *testing.T) {
 		t.Errorf("said is %+v, released: %t", said, w.released)
 	}
 }
+
+// What was sent under an intent is known as long as the resource is there, or its outcome would pass for known.
+func TestFinalizerThatWasTakenOffLeavesKnownWhatWasSent(t *testing.T) {
+	w, token := newRetained(t)
+	token.Finalizers = []string{"example.com/mine"}
+	rotator, of := w.registry.rotator, scope.OwnerOf(token)
+	orphan := w.secrets[inPlace].Clone()
+	orphan.Intent = &rotation.Intent{ID: "1", Holder: rotator.Me, Spends: orphan.State.RefreshToken}
+	w.secrets[inPlace] = orphan.Clone()
+	if _, err := rotator.Adopt(t.Context(), of, orphan); err != nil { // It takes the intent for one under which something was sent.
+		t.Fatal(err)
+	}
+	for range 2 {
+		if _, err := w.Reconcile(t.Context(), token); err != nil {
+			t.Fatal(err)
+		}
+		if rotator.IsUntouched(of, orphan.Intent) {
+			t.Fatal("nothing is said to have been sent")
+		}
+	}
+	if w.registry.forget(token.UID); !rotator.IsUntouched(of, orphan.Intent) {
+		t.Error("it is remembered of a resource that is gone")
+	}
+}

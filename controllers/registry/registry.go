@@ -58,12 +58,12 @@ func (r *Registry) Learn(token *v1alpha1.GitHubUserToken) {
 func (r *Registry) Forget(uid types.UID) {
 	r.LetGo(uid)
 	r.options.Memory.Forget(uid)
+	r.options.Rotator.Forget(rotation.Owner{UID: string(uid)})
 }
 
 // LetGo drops what a resource claims and waits for, and nothing else.
 func (r *Registry) LetGo(uid types.UID) {
 	r.options.Ownership.Forget(uid)
-	r.options.Rotator.Forget(rotation.Owner{UID: string(uid)})
 	r.options.Cancel(string(uid))
 }
 

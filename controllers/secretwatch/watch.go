@@ -111,7 +111,8 @@ func (w *Watch) Run(ctx context.Context) {
 var pause = backoff.Backoff{First: time.Second, Max: 30 * time.Second}
 
 // follow watches one namespace, or all when it is empty. A watch that begins without a resourceVersion
-// reports every existing Secret first. What it has not told of by its first bookmark was deleted meanwhile.
+// reports every existing Secret first. What it has not told of by its first bookmark was deleted meanwhile; where it ends before that,
+// nobody can tell, and what is known of the others stays.
 func (w *Watch) follow(ctx context.Context, namespace string) {
 	secrets := w.options.Client.Resource(corev1.SchemeGroupVersion.WithResource("secrets")).Namespace(namespace)
 	version, failures, isNew := "", 0, true
@@ -123,6 +124,7 @@ func (w *Watch) follow(ctx context.Context, namespace string) {
 		stream, err := secrets.Watch(ctx, metav1.ListOptions{ResourceVersion: version, AllowWatchBookmarks: true})
 		if err == nil {
 			before := version
+			isNew = isNew && before == "" // One that was cut while it told what there is has not told of all.
 			version, err = w.drain(ctx, stream, version, func() {
 				if isNew {
 					isNew = false

@@ -526,3 +526,23 @@ func TestSecretWatchHearsOfADeletionThatItHasMissed(t *testing.T) {
 		next.Stop()
 	})
 }
+
+// A watch that ends while it tells what there is goes on behind the last that it has told of: the others are not gone for that.
+func TestSecretWatchTakesNothingForDeletedThatItWasCutBefore(t *testing.T) {
+	run(t, func(t *testing.T, f *fixture, stream *watch.FakeWatcher) {
+		f.named["other"] = true
+		stream.Add(secret("seed", "1"))
+		stream.Add(secret("other", "2"))
+		synctest.Wait()
+		stream.Error(&metav1.Status{Status: metav1.StatusFailure, Code: http.StatusGone, Reason: metav1.StatusReasonExpired})
+		cut := <-f.server.streams
+		cut.Add(secret("other", "2"))
+		synctest.Wait()
+		cut.Stop()
+		next := <-f.server.streams
+		next.Action(watch.Bookmark, secret("", "50"))
+		synctest.Wait()
+		f.expect(t, "seed", VersionOf(secret("seed", "1")), true)
+		next.Stop()
+	})
+}

@@ -19,7 +19,7 @@ func Overwritten(secret string, times int, retryAt time.Time) problem.Problem {
 
 // FinalizerTakenOff is the problem of a resource that is being deleted without our finalizer, while its pair is there in a Secret.
 func FinalizerTakenOff(token *v1alpha1.GitHubUserToken, secret string) *problem.Problem {
-	message := fmt.Sprintf("The resource is being deleted, and somebody has taken the operator's finalizer off it, or kept it off: spec.deletionPolicy is not carried out. The pair in Secret %q is not refreshed any more, and is deleted with the resource, when others have taken their finalizers off.",
+	message := fmt.Sprintf("The resource is being deleted, and somebody has taken the operator's finalizer off it, or kept it off: spec.deletionPolicy is not carried out. The pair in Secret %q is not refreshed any more. It is deleted with the resource, when others have taken their finalizers off; a Secret that was orphaned stays, to be deleted by hand.",
 		secret)
 	switch token.Spec.DeletionPolicy {
 	case v1alpha1.DeletionPolicyRetain:

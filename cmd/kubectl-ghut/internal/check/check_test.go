@@ -93,3 +93,11 @@ func TestCheckHostsByWhatResourcesSay(t *testing.T) {
 		t.Error("a failure is not told from none")
 	}
 }
+
+// Each of several Deployments serves a part of the resources, and the lease of one says nothing of another.
+func TestCheckOperatorIsAloneInItsNamespace(t *testing.T) {
+	a, b, elsewhere := installation.Deploy{Namespace: "system", Name: "a"}, installation.Deploy{Namespace: "system", Name: "b"}, installation.Deploy{Namespace: "other", Name: "a"}
+	if !isAlone([]installation.Deploy{a, elsewhere}, "system") || isAlone([]installation.Deploy{a, b, elsewhere}, "system") {
+		t.Error("it is not told apart from several")
+	}
+}

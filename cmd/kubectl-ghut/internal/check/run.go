@@ -50,7 +50,8 @@ func Run(ctx context.Context, c *cluster.Cluster, o Options) []Finding {
 	}
 	for _, d := range deployments {
 		leases := checkLeases(ctx, c, d.Namespace, o.Now)
-		leads := slices.ContainsFunc(leases, func(finding Finding) bool { return finding.Verdict == OK })
+		// Of several, each for a part of the resources, a lease does not tell which is at work.
+		leads := isAlone(deployments, d.Namespace) && slices.ContainsFunc(leases, func(finding Finding) bool { return finding.Verdict == OK })
 		all = append(all, Operator(d, o.Plugin, leads))
 		all = append(all, leases...)
 		all = append(all, OperatorPermissions(ctx, c, d.Namespace+":"+d.ServiceAccount, c.Namespace))
@@ -143,4 +144,10 @@ func hostOr(host string) string {
 		return v1alpha1.DefaultHost
 	}
 	return strings.TrimSuffix(host, "/api/v3")
+}
+
+// isAlone reports whether a namespace has one Deployment of the operator.
+func isAlone(deployments []installation.Deploy, namespace string) bool {
+	others := slices.DeleteFunc(slices.Clone(deployments), func(d installation.Deploy) bool { return d.Namespace != namespace })
+	return len(others) == 1
 }
