@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/test/suite"
 )
@@ -223,4 +225,27 @@ func TestOwnerSharedTokenAsANewLoginDoesNotHurtAWorkingChain(t *testing.T) {
 	w.seed("second", "second")
 	w.eventually("the login", func() (bool, string) { return len(w.gh.Exchanges()) == 3, suite.Describe(w.get("second")) })
 	w.ready("second")
+}
+
+// A seed that holds another's token is of no use, and no reason to let the chain that is there die.
+func TestOwnerOfAChainRenewsItWhileItsSeedHoldsTheTokenOfAnother(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{})
+	token := refresh(w.start("octocat"))
+	own := refresh(w.start("hubot"))
+	w.settle()
+	w.push("hubot", token)
+	w.condition("hubot", v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonRefreshTokenInUse)
+	w.presented(2)
+	w.request("hubot", "1")
+	w.eventually("its own chain to be renewed", func() (bool, string) {
+		return refresh(w.find("hubot-token")) != own, suite.Describe(w.get("hubot"))
+	})
+	w.condition("hubot", v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonRefreshTokenInUse)
+	w.ready("hubot")
+	w.quiet()
+	w.presented(3)
+	if w.gh.ExchangesOf(own) != 1 || w.gh.ExchangesOf(token) != 0 {
+		t.Error("another token than its own was exchanged")
+	}
 }

@@ -36,11 +36,28 @@ func (c *Controller) act(ctx context.Context, s *scope.Scope, decision rotation.
 		return c.pairs.reclaim(ctx, s)
 	case rotation.ActionOffer:
 		return c.pairs.offer(ctx, s)
-	case rotation.ActionImport, rotation.ActionRefresh, rotation.ActionResolve, rotation.ActionRedeem:
+	case rotation.ActionImport:
+		return c.importLogin(ctx, s, decision)
+	case rotation.ActionRefresh, rotation.ActionResolve, rotation.ActionRedeem:
 		return c.exchanges.begin(ctx, s, decision)
 	default:
 		return c.rest(ctx, s, decision)
 	}
+}
+
+// importLogin exchanges the token of a seed. Where that is another resource's, what is to be done beside it is done.
+func (c *Controller) importLogin(ctx context.Context, s *scope.Scope, decision rotation.Decision) Result {
+	result := c.exchanges.begin(ctx, s, decision)
+	if result.Problem == nil || result.Problem.Reason != v1alpha1.ReasonRefreshTokenInUse {
+		return result
+	}
+	beside := rules.BesideSeed(s.Input)
+	switch beside.Action {
+	case rotation.ActionOffer, rotation.ActionRedeem, rotation.ActionRefresh:
+		return c.act(ctx, s, beside)
+	}
+	result.RequeueAt = backoff.Earliest(result.RequeueAt, beside.At)
+	return result
 }
 
 // takeUpForeign takes up a pair that another resource has had, or asks GitHub about it first, when nobody else holds the same

@@ -140,8 +140,7 @@ func (c *Controller) Observe(ctx context.Context, token *v1alpha1.GitHubUserToke
 	return c.observer.observe(ctx, token)
 }
 
-// Gone deals with a resource that does not exist any more. It returns when to look again; zero when only a change can
-// make a difference.
+// Gone deals with a resource that does not exist any more. It returns when to look again; zero when only a change can make a difference.
 func (c *Controller) Gone(ctx context.Context, name types.NamespacedName) (again time.Duration, err error) {
 	return c.releaser.Gone(ctx, name)
 }

@@ -14,8 +14,7 @@
 //     tried again, or in an error, which the caller retries.
 //   - What is remembered is needed for speed and for true reports, never for safety.
 //
-// The Controller knows the order, and its parts do the work. Each is given only what it needs, and none knows the
-// Controller:
+// The Controller knows the order, and its parts do the work. Each is given only what it needs, and none knows the Controller:
 //
 //   - observer collects what is known; all that it is given reads.
 //   - pairActions write the pair Secret and spend no token; prover asks GitHub about a pair from a backup.

@@ -13,9 +13,8 @@ import (
 // PairSeen is told of each pair Secret and each backup that the cache shows for the first time.
 func (c *Controller) PairSeen(pair *rotation.Pair) { c.releaser.Changed(pair) }
 
-// PairChanged is told of each event about a pair Secret or a backup; after is nil when it is gone. What was
-// remembered of a Secret that is gone is dropped, and resources that want a token which a chain has given up
-// get their turn.
+// PairChanged is told of each event about a pair Secret or a backup; after is nil when it is gone. What was remembered of a Secret that
+// is gone is dropped, and resources that want a token which a chain has given up get their turn.
 func (c *Controller) PairChanged(before, after *rotation.Pair) {
 	if after == nil {
 		c.releaser.Removed(before)

@@ -222,9 +222,8 @@ func (f *finalizer) settleFirst(ctx context.Context, token *v1alpha1.GitHubUserT
 	}
 }
 
-// putBackToRetain sees to it that a pair which is to be retained does not go with a Secret that was deleted just
-// before, or that was just being replaced. What cannot be put back in its place is retained where it is. It
-// reports whether the pair is to be retained and can be.
+// putBackToRetain sees to it that a pair which is to be retained does not go with a Secret that was deleted just before, or that was just
+// being replaced. What cannot be put back in its place is retained where it is. It reports whether the pair is to be retained and can be.
 func (f *finalizer) putBackToRetain(ctx context.Context, token *v1alpha1.GitHubUserToken, refs []rotation.Ref) (bool, error) {
 	if token.Spec.DeletionPolicy != v1alpha1.DeletionPolicyRetain {
 		return false, nil

@@ -227,7 +227,7 @@ func TestFinalizerNamesTheForeignSecretInThePlaceOfTheBackup(t *testing.T) {
 func TestFinalizerThatWasTakenOffLeavesKnownWhatWasSent(t *testing.T) {
 	w, token := newRetained(t)
 	token.Finalizers = []string{"example.com/mine"}
-	rotator, of := w.registry.rotator, scope.OwnerOf(token)
+	rotator, of := w.pairs.rotator, scope.OwnerOf(token)
 	orphan := w.secrets[inPlace].Clone()
 	orphan.Intent = &rotation.Intent{ID: "1", Holder: rotator.Me, Spends: orphan.State.RefreshToken}
 	w.secrets[inPlace] = orphan.Clone()
@@ -242,7 +242,7 @@ func TestFinalizerThatWasTakenOffLeavesKnownWhatWasSent(t *testing.T) {
 			t.Fatal("nothing is said to have been sent")
 		}
 	}
-	if w.registry.forget(token.UID); !rotator.IsUntouched(of, orphan.Intent) {
+	if w.registry.Forget(token.UID); !rotator.IsUntouched(of, orphan.Intent) {
 		t.Error("it is remembered of a resource that is gone")
 	}
 }

@@ -20,8 +20,7 @@ import (
 
 // note is what this process remembers of one resource's chain.
 type note struct {
-	// latest is the metadata of the pair Secret as this process last wrote it, for as long as the cache lags
-	// behind.
+	// latest is the metadata of the pair Secret as this process last wrote it, for as long as the cache lags behind.
 	latest *rotation.Pair
 	// latestSince is when that was noted, by the monotonic clock.
 	latestSince time.Duration
@@ -105,8 +104,7 @@ func (n notes) written(uid types.UID, pair *rotation.Pair) {
 	})
 }
 
-// read remembers the metadata of a pair Secret that was just read or written beside an exchange, unless
-// something newer is remembered.
+// read remembers the metadata of a pair Secret that was just read or written beside an exchange, unless something newer is remembered.
 func (n notes) read(uid types.UID, pair *rotation.Pair) {
 	n.note(uid, pair, func(m *note) bool { return m.latest == nil || isOlder(m.latest.Version, pair.Version) })
 }

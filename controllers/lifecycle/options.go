@@ -33,14 +33,12 @@ type Options struct {
 	// Holder is this process, as it stands in intents, and NewID makes an id for an intent.
 	Holder rotation.Holder
 	NewID  func() string
-	// Runner runs exchanges, CheckRunner what is asked of GitHub beside them. Their OnDone must have the resource
-	// reconciled.
+	// Runner runs exchanges, CheckRunner what is asked of GitHub beside them. Their OnDone must have the resource reconciled.
 	Runner, CheckRunner *runner.Runner
 	// Wake has a resource reconciled.
 	Wake func(types.NamespacedName)
-	// Freed is told that a refresh token may belong to another resource now than before. It must not block, and has those
-	// reconciled that want the token, see Wanting, soon. namespace is that of whoever has given the token up. Default: all
-	// of them are woken at once.
+	// Freed is told that a refresh token may belong to another resource now than before. It must not block, and has those reconciled that
+	// want the token, see Wanting, soon. namespace is that of whoever has given the token up. Default: all of them are woken at once.
 	Freed func(namespace string, token credential.Fingerprint)
 	// Log is for what happens outside of a reconcile.
 	Log logr.Logger

@@ -89,8 +89,7 @@ func (a *pairActions) reclaim(ctx context.Context, s *scope.Scope) Result {
 	return a.changed(s, reclaimed)
 }
 
-// takeUp reads the Secret live when somebody else has written it: they may have edited the tokens, which its
-// metadata does not tell.
+// takeUp reads the Secret live when somebody else has written it: they may have edited the tokens, which its metadata does not tell.
 func (a *pairActions) takeUp(ctx context.Context, s *scope.Scope) Result {
 	const what = "The pair Secret was edited, and what was changed could not be read or taken up"
 	live, err := a.rotator.Store.Get(ctx, s.Ref)
@@ -149,8 +148,7 @@ func (a *pairActions) offer(ctx context.Context, s *scope.Scope) Result {
 	return a.changed(s, begun)
 }
 
-// giveUp ends the import of a login of unknown outcome whose token the seed, read live, does not hold any more, or whose code was
-// sent.
+// giveUp ends the import of a login of unknown outcome whose token the seed, read live, does not hold any more, or whose code was sent.
 func (a *pairActions) giveUp(ctx context.Context, s *scope.Scope) Result {
 	const what = "What became of a login whose exchange has an unknown outcome could not be written down"
 	if login := s.Pair.LoginFromSeed(); login != "" {

@@ -13,9 +13,8 @@ import (
 // placePause is how long to wait for a place in the outbox that an exchange under way is about to give back.
 const placePause = time.Second
 
-// withPlace begins an exchange with a place in the outbox for its reply, and gives the place back unless the exchange was
-// started. The place comes first: who has to wait for one costs no read and no turn at the rate limit, however often it
-// asks.
+// withPlace begins an exchange with a place in the outbox for its reply, and gives the place back unless the exchange was started. The
+// place comes first: who has to wait for one costs no read and no turn at the rate limit, however often it asks.
 func (e *exchanges) withPlace(s *scope.Scope, begin func() Result) (result Result) {
 	if err := e.outbox.Take(s.Owner); err != nil {
 		return e.noPlace(s, err)

@@ -21,8 +21,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation/offer"
 )
 
-// Cache is what the watches have told this process. It may lag behind, and holds no tokens. What it returns is
-// read only.
+// Cache is what the watches have told this process. It may lag behind, and holds no tokens. What it returns is read only.
 type Cache interface {
 	// Secret is the metadata of a Secret of the operator's; nil when the cache has none of that name.
 	Secret(ctx context.Context, ref rotation.Ref) (*rotation.Pair, error)
@@ -104,15 +103,13 @@ type Outbox interface {
 	rotation.Outbox
 
 	List() ([]rotation.Record, error)
-	// Take takes the place that Reserve would, and tries nothing. Release gives it back. Errors: those of Reserve that
-	// are about places.
+	// Take takes the place that Reserve would, and tries nothing. Release gives it back. Errors: those of Reserve that are about places.
 	Take(owner rotation.Owner) error
 	// Unwanted is told of a record whose pair is not to be stored, and is kept until it is revoked only.
 	Unwanted(id string)
 }
 
-// Reporter is what follows an action: it keeps metadata, outputs and workloads in line with the pair, and
-// writes the status.
+// Reporter is what follows an action: it keeps metadata, outputs and workloads in line with the pair, and writes the status.
 type Reporter interface {
 	// Report is called at the end of a reconcile that has started nothing. It returns when it has something to do
 	// again: at once when that has passed; zero when only a change can make a difference.

@@ -99,9 +99,8 @@ func (o *outcomes) pause(app github.App, result rotation.Result) {
 // read live. A cache that merely lags has caught up by then.
 const staleTries = 3
 
-// recordStale deals with a fence that has met something newer than the cache shows. When that happens again
-// and again an event of the watch was lost, and without a further change of the Secret the cache would never
-// learn of it: then the Secret is read live.
+// recordStale deals with a fence that has met something newer than the cache shows. When that happens again and again an event of the
+// watch was lost, and without a further change of the Secret the cache would never learn of it: then the Secret is read live.
 func (o *outcomes) recordStale(log logr.Logger, token *v1alpha1.GitHubUserToken, job rotation.Job, result rotation.Result) {
 	tries := 0
 	o.notes.doubt(token.UID)

@@ -31,8 +31,7 @@ type Result struct {
 	Problem *problem.Problem
 	// Offered is the code that a person can enter at GitHub now; nil when there is none.
 	Offered *rotation.DeviceAuthorization
-	// RequeueAt is when there is something to do again: at once when it has passed; zero when only a change can make a
-	// difference.
+	// RequeueAt is when there is something to do again: at once when it has passed; zero when only a change can make a difference.
 	RequeueAt time.Time
 }
 
@@ -43,9 +42,8 @@ func blocked(p *problem.Problem) Result {
 	return Result{State: Blocked, Problem: p, RequeueAt: p.RetryAt}
 }
 
-// overduePause is between reconciles in a row that each leave a time that has passed, after the first, which is followed at
-// once: what is due is done by the reconcile that its time brings, and where something keeps it from that there must be no
-// loop.
+// overduePause is between reconciles in a row that each leave a time that has passed, after the first, which is followed at once: what is
+// due is done by the reconcile that its time brings, and where something keeps it from that there must be no loop.
 var overduePause = backoff.Backoff{First: time.Second, Max: retry.Max}
 
 // requeueAfter is how long it is until the next reconcile: at the next action, at the next try, also of what stands aside, or

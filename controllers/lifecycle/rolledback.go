@@ -83,10 +83,9 @@ func (m *note) proofed(state *rotation.State) bool {
 	return m.proven == tokensOf(state) && m.proof == rules.ProofAlive
 }
 
-// disown takes a pair that was put back to an older state from its resource: nothing is exchanged until it is proven. A
-// seed that was being imported in that older state is not being imported now. A device code stays: a person may just have entered
-// it, and one of long ago brings nothing. Logins that are known to have been imported since are kept in mind, so that they are
-// not imported again.
+// disown takes a pair that was put back to an older state from its resource: nothing is exchanged until it is proven. A seed that was
+// being imported in that older state is not being imported now. A device code stays: a person may just have entered it, and one of long
+// ago brings nothing. Logins that are known to have been imported since are kept in mind, so that they are not imported again.
 func (a *pairActions) disown(ctx context.Context, s *scope.Scope) Result {
 	const what = "The pair Secret was put back to an older state, and that could not be written down"
 	live, err := a.rotator.Store.Get(ctx, s.Ref)

@@ -13,10 +13,9 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 )
 
-// hiddenPair is a Secret in the pair's place that the cache does not show, since it has no label of ours:
-// somebody else's, or ours without its label. Where there is none the watch on named Secrets tells when one comes, so that
-// it is looked for once, however often a resource is looked at before it has a pair. That there is none is advice: the creation of
-// the pair tells.
+// hiddenPair is a Secret in the pair's place that the cache does not show, since it has no label of ours: somebody else's, or ours
+// without its label. Where there is none the watch on named Secrets tells when one comes, so that it is looked for once, however often a
+// resource is looked at before it has a pair. That there is none is advice: the creation of the pair tells.
 func (o *observer) hiddenPair(ctx context.Context, ref rotation.Ref) (*rotation.Pair, error) {
 	name := types.NamespacedName{Namespace: ref.Namespace, Name: ref.Name}
 	if version, known := o.versions.Version(name); known && version == "" {

@@ -31,8 +31,7 @@ func (s ownStore) Create(ctx context.Context, pair *rotation.Pair) (*rotation.Pa
 	return created, nil
 }
 
-// Update implements rotation.Store. An update that changes nothing keeps the version, which may be somebody
-// else's.
+// Update implements rotation.Store. An update that changes nothing keeps the version, which may be somebody else's.
 func (s ownStore) Update(ctx context.Context, current, next *rotation.Pair) (*rotation.Pair, error) {
 	updated, err := s.Store.Update(ctx, current, next)
 	if err == nil && updated.Version != current.Version {
@@ -41,8 +40,7 @@ func (s ownStore) Update(ctx context.Context, current, next *rotation.Pair) (*ro
 	return updated, err
 }
 
-// wrote notes a version, unless what it was written over may hold an edit that nobody has looked at yet: that
-// must not be hidden.
+// wrote notes a version, unless what it was written over may hold an edit that nobody has looked at yet: that must not be hidden.
 func (s ownStore) wrote(owner rotation.Owner, over string, pair *rotation.Pair) {
 	if owner.UID == "" || pair.Ref == owner.BackupRef() {
 		return

@@ -57,12 +57,18 @@ var (
 		{"due", due},                    // the ordinary case
 	}
 
-	rules = slices.Concat(beforeLogins, webLogins, ofChain)
+	besideSeed = slices.Concat(webLogins, ofChain)
+
+	rules = slices.Concat(beforeLogins, besideSeed)
 )
 
 // Decide says what is to be done about one resource: what the first of the rules says that has something to
 // say.
 func Decide(in Input) rotation.Decision { return firstOf(rules, in) }
+
+// BesideSeed is what is to be done while the token in the seed is another resource's and may not be exchanged: neither a login
+// that is asked for nor the chain that is there waits until somebody has taken it out.
+func BesideSeed(in Input) rotation.Decision { return firstOf(besideSeed, in) }
 
 // firstOf is what the first of some rules says that has something to say.
 func firstOf(rules []rule, in Input) rotation.Decision {

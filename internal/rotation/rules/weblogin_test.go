@@ -54,3 +54,33 @@ func TestWebLoginCodesAreRememberedForAsLongAsTheyLive(t *testing.T) {
 		t.Errorf("%d codes at one in %s", weblogin.MaxCodes, OfferPause)
 	}
 }
+
+// What stands in a seed and is another's may not be exchanged, and holds up nothing else.
+func TestBesideSeedWhatIsDoneWhileItHoldsAnothersToken(t *testing.T) {
+	now := time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
+	asked := weblogin.Request{ID: "request-1", Callback: "http://127.0.0.1:8976/"}
+	in := func(expiresIn time.Duration, request weblogin.Request) Input {
+		owner := rotation.Owner{Namespace: "team-a", Name: "octocat", UID: "uid"}
+		pair := &rotation.Pair{Owner: owner, Controlled: true, State: rotation.State{
+			Owner: "uid", OwnerName: "octocat", App: "github.com/Iv23li", AccessToken: "access", RefreshToken: "refresh",
+			IssuedAt: now.Add(expiresIn - 8*time.Hour), ExpiresAt: now.Add(expiresIn),
+		}}
+		return Input{Now: now, Owner: owner, App: "github.com/Iv23li", Pair: pair, Seed: "another's", Web: WebLogin{Request: request}}
+	}
+	for name, c := range map[string]struct {
+		in   Input
+		want rotation.Action
+	}{
+		"a chain that is due":    {in(time.Minute, weblogin.Request{}), rotation.ActionRefresh},
+		"a chain that is not":    {in(8*time.Hour, weblogin.Request{}), rotation.ActionNone},
+		"a login is asked for":   {in(8*time.Hour, asked), rotation.ActionOffer},
+		"there is nothing there": {Input{Now: now, Seed: "another's"}, rotation.ActionBlocked},
+	} {
+		if decision := Decide(c.in); decision.Action != rotation.ActionImport {
+			t.Errorf("%s: with the seed it is %+v", name, decision)
+		}
+		if decision := BesideSeed(c.in); decision.Action != c.want || c.want == rotation.ActionNone && decision.At.IsZero() {
+			t.Errorf("%s: it is %+v", name, decision)
+		}
+	}
+}

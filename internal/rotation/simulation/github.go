@@ -253,6 +253,7 @@ func (g *gitHub) answerTo(f *attempt, q request, token credential.RefreshToken, 
 	}
 	if p == nil { // A thief gets nothing either: that the token was sent at all is what matters.
 		w.tracef("GITHUB %s: bad_refresh_token", f.res.namespace)
+		f.res.refusals++
 		return &github.Reply{Status: http.StatusOK, Body: credential.NewRaw([]byte(`{"error":"bad_refresh_token"}`))}
 	}
 	w.tracef("GITHUB %s: issued login %d generation %d", f.res.namespace, p.login, p.generation)

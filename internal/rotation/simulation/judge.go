@@ -491,6 +491,9 @@ func (w *world) judgeWrite(by writer, res *resource, before, after *object, sent
 				res.takenUpAt = w.now // It had gone with its resource, and a commit that was still under way brought it back.
 			}
 			fresh.fate = fateNone
+			if by.life != nil && after.pair.State.Web.IsOpen() && w.isStored(after.pair) {
+				w.violate("%s: the attempt to log in is left open although its pair is stored", res.namespace)
+			}
 		}
 		if old != nil {
 			if sent != nil && fresh == nil { // What admission has altered was there to replace it.

@@ -51,10 +51,11 @@ var rare = map[string]Faults{
 	"outbox emptied before the commit":                                      Of(Kill, APIOutage, APISlow),
 	"unproven pair retained as if it were proven":                           Of(ResourceRetained, BackupRestored, APISlow),
 	"token of another chain not looked for before it is sent":               Of(TokenCopied, WatchHeld),
+	"chain not exchanged while the seed holds another's token":              Of(TokenCopied),
 	"what admission has stored not looked at":                               Of(WebhookAlters),
 	"pair that admission has altered taken for another's":                   Of(WebhookAlters, APIReplyLost),
-	"refresh token that admission has dropped taken for one that never was": Of(WebhookAlters, APIReplyLost, WatchHeld),
-	"altered pair of a later login overwritten":                             Of(WebhookAlters, NewSeed),
+	"refresh token that admission has dropped taken for one that never was": Of(WebhookAlters, APIReplyLost, WatchHeld, LeaseLost),
+	"altered pair of a later login overwritten":                             Of(WebhookAlters, NewSeed, APIReplyLost, APIAppliedLate, Kill),
 	"answer to an exchange taken for one to a poll":                         Of(HandEdit, Revoked),
 	"retained pair not committed to":                                        Of(ResourceRetained, APISlow, Stop),
 	"own work for a former resource not waited for":                         Of(ResourceRetained, APISlow, GitHubHang),
@@ -75,8 +76,8 @@ var rare = map[string]Faults{
 	"code of an attempt that is over sent":                                  Of(NewSeed, APISlow),
 	loginFirst:                                                              Of(NewSeed),
 	"attempt left open when its pair is stored":                             Of(APISlow),
-	"another Secret used for a resource that is gone":                       Of(BackupRestored, APISlow, WatchHeld, Stop, ResourceDeleted),
-	"retained pair taken up beside the resource's own": Of(Renamed, ResourceRetained, SecretDeleted, SecretImmutable, APISlow, WatchHeld),
+	"another Secret used for a resource that is gone":                       Of(BackupRestored, APISlow, WatchHeld, Stop, ResourceDeleted, Kill),
+	"retained pair taken up beside the resource's own":                      Of(Renamed, ResourceRetained, SecretDeleted, SecretImmutable, APISlow, WatchHeld),
 }
 
 // leaderless are the breaks that show only where several processes are active at once all the time, although needLeader tells
@@ -88,11 +89,6 @@ const loginFirst = "login that cannot be begun goes before the chain"
 
 // mutants are the rules of the protocol that can only be broken inside its code.
 var mutants = []mutant{
-	{
-		"older pair stored over one whose access token was altered", "commit.go",
-		"live.holdsAnother(next) && movedOn(live, record):",
-		"live.holdsAnother(next) && movedOn(live, record) && !broken(`older pair stored over one whose access token was altered`):",
-	},
 	{
 		"conflict taken as failure", "commit.go",
 		"		if errors.Is(err, ErrConflict) || errors.Is(err, ErrExists) {\n",
@@ -154,6 +150,11 @@ var mutants = []mutant{
 		"	if !broken(`intent resolved with another App`) && intent.Spends == state.RefreshToken && (",
 	},
 	// Each of these two makes up for the other, so that both are broken at once.
+	{
+		"chain not exchanged while the seed holds another's token", "controllers/lifecycle/act.go",
+		"	beside := rules.BesideSeed(s.Input)\n",
+		"	beside := rules.BesideSeed(s.Input)\n	if broken(`chain not exchanged while the seed holds another's token`) {\n		beside.Action = rotation.ActionNone\n	}\n",
+	},
 	{
 		"own work for a former resource not waited for", "internal/rotation/rules/input.go",
 		" || in.IntentAtWork\n",

@@ -105,9 +105,12 @@ type resource struct {
 	// codesSent counts the codes of the web flow that were sent for it.
 	codesSent int
 	// browsed is the attempt to log in by the web flow whose page was opened last, and disappointed the request that was last seen to
-	// come to nothing. webCodes are the codes that GitHub has given out.
+	// come to nothing. attempts is of how many the page was opened. webCodes are the codes that GitHub has given out.
 	browsed, disappointed string
-	webCodes              []*webCode
+	attempts              int
+	// refusals counts the tokens sent for it that GitHub has refused.
+	refusals int
+	webCodes []*webCode
 	// warned says that an event has told of a token which outlives its resource.
 	warned bool
 

@@ -224,6 +224,8 @@ func (w *world) judgeAlive(res *resource, pair *rotation.Pair) {
 		w.violate("%s: Ready with tokens of two pairs", res.namespace)
 	case p.res != res:
 		w.violate("%s: Ready with a token of %s", res.namespace, p.res.namespace)
+	case w.now > p.issuedAt+w.cfg.Lifetime && res.garbled < p.login && !pair.State.ExpiresAt.IsZero():
+		w.violate("%s: the access token has ended, and its chain is not exchanged", res.namespace)
 	}
 }
 
@@ -299,12 +301,12 @@ func (w *world) judgeQuiet() {
 		}
 	}
 	type figures struct {
-		writes, rotations, replacement int
-		condemned                      bool
+		writes, rotations, replacement, attempts, refusals int
+		condemned                                          bool
 	}
 	before := map[string]figures{}
 	for _, res := range w.all {
-		was := figures{writes: res.writes, rotations: res.rotations, condemned: w.isCondemned(res)}
+		was := figures{writes: res.writes, rotations: res.rotations, attempts: res.attempts, refusals: res.refusals, condemned: w.isCondemned(res)}
 		if o := w.secretOf(res); o != nil && o.pair.Immutable {
 			was.replacement = 7 // A person has made the Secret immutable; it is replaced when it is written next.
 		}
@@ -317,6 +319,10 @@ func (w *world) judgeQuiet() {
 		if w.isCondemned(res) && !was.condemned {
 			writes-- // Of a chain that was found to have ended it is asked at once whether its access token works, and written down.
 		}
+		// An attempt to log in is written down when it begins and when all that it was begun for is gone.
+		writes -= 2 * (res.attempts - was.attempts)
+		// A seed whose owner has gone is tried, and once more when GitHub has refused it. That is a fence and a verdict each.
+		writes -= 2 * min(2, res.refusals-was.refusals)
 		// An exchange may be under way at either end of the time that is looked at.
 		if writes > 2*rotations+2+was.replacement {
 			w.violate("%s: %d writes for %d rotations while nothing went wrong", res.namespace, writes, rotations)

@@ -2,9 +2,11 @@ package simulation
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"flag"
 	"maps"
+	"math"
 	"os"
 	"runtime"
 	"slices"
@@ -213,21 +215,27 @@ func TestTenThousandResourcesDueAtOnce(t *testing.T) {
 
 // A run that breaks an invariant is made small, and still breaks it.
 func TestShrink(t *testing.T) {
-	cfg, fewest := huntConfig(62, BreakOutboxSkipped), 0
-	for next, found := cfg, 0; found < 5; next.Seed++ { // Where little has happened there is least to try.
+	var found []Config
+	was := map[uint64]int{}
+	for next := huntConfig(62, BreakOutboxSkipped); len(found) < 5; next.Seed++ {
 		if report := Run(next); report.Violation != "" {
-			if found++; fewest == 0 || len(report.hits) < fewest {
-				cfg, fewest = next, len(report.hits)
-			}
+			found, was[next.Seed] = append(found, next), len(report.hits)
 		}
 	}
-	small := Shrink(cfg, 600)
-	if Run(small).Violation == "" {
-		t.Fatal("what was made small does not fail any more")
+	slices.SortFunc(found, func(a, b Config) int { return cmp.Compare(was[a.Seed], was[b.Seed]) })
+	fewest := math.MaxInt
+	for _, cfg := range found[:2] { // Where little has happened there is least to try.
+		small := Shrink(cfg, 600)
+		if Run(small).Violation == "" {
+			t.Fatal("what was made small does not fail any more")
+		}
+		if small.Resources > cfg.Resources || small.Faults.Count() > cfg.Faults.Count() || len(small.Only) > was[cfg.Seed] {
+			t.Errorf("seed %d with %d faults was made larger: %+v", cfg.Seed, was[cfg.Seed], small)
+		}
+		fewest = min(fewest, max(len(small.Only), small.Faults.Count()))
 	}
-	was := len(Run(cfg).hits)
-	if len(small.Only) > 4 || small.Faults.Count() > 4 || small.Resources > cfg.Resources {
-		t.Errorf("seed %d with %d faults was not made small: %+v", cfg.Seed, was, small)
+	if fewest > 4 {
+		t.Errorf("none was made small: the smallest has %d faults", fewest)
 	}
 }
 

@@ -45,6 +45,7 @@ func (l *life) random() string {
 
 // askForWebLogin is a person who asks for a login in the browser.
 func (w *world) askForWebLogin(res *resource) {
+	w.tracef("ASKED %s for a login by the web flow", res.namespace)
 	w.change(res, func(token *v1alpha1.GitHubUserToken) {
 		w.annotate(token, v1alpha1.AnnotationWebLoginRequested)
 		name := v1alpha1.AnnotationWebLoginRequested
@@ -61,6 +62,7 @@ func (w *world) readWebLogin(res *resource, s *scope.Scope) {
 	case report == nil || string(s.Token.UID) != res.uid():
 	case report.AuthorizeURL != "" && res.browsed != report.AttemptID:
 		res.browsed = report.AttemptID
+		res.attempts++
 		w.browse(res, report.AttemptID, report.AuthorizeURL)
 	case report.Result != "" && report.Result != v1alpha1.WebLoginSucceeded && res.disappointed != report.RequestID:
 		res.disappointed = report.RequestID
