@@ -46,7 +46,12 @@ func run(ctx context.Context, o options, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	w, err := startOperator(ctx, s, o.lifetime)
+	page, release, err := reserveLoginPage()
+	if err != nil {
+		return err
+	}
+	defer release()
+	w, err := startOperator(ctx, s, o.lifetime, page)
 	if err != nil {
 		return err
 	}
@@ -72,10 +77,18 @@ func run(ctx context.Context, o options, out io.Writer) error {
 	if err := shareApp(ctx, s, w, kubeconfig); err != nil {
 		return err
 	}
-	introduce(out, s, w, kubeconfig, plugin)
+	if !o.once {
+		if err := page.start(ctx, s); err != nil {
+			return err
+		}
+	}
+	introduce(out, s, w, kubeconfig, plugin, page)
 	if !o.once { // which would wait for a person
 		fmt.Fprintf(out, "A resource for which a person logs in: kubectl -n team-a apply -f %s\n", deviceFlow)
 		if _, err := s.Kubectl(ctx, "apply", "-n", "team-a", "-f", deviceFlow, "--kubeconfig="+kubeconfig); err != nil {
+			return err
+		}
+		if err := page.apply(ctx, s, kubeconfig); err != nil {
 			return err
 		}
 	}
@@ -120,10 +133,13 @@ func send[T any](ctx context.Context, to chan<- T, value T) {
 }
 
 // startOperator starts the stand-in, with all that the samples speak of, and the operator.
-func startOperator(ctx context.Context, s *stage.Stage, lifetime time.Duration) (*world, error) {
+func startOperator(ctx context.Context, s *stage.Stage, lifetime time.Duration, page *loginPage) (*world, error) {
 	w, err := readSamples(ctx, s)
 	if err != nil {
 		return nil, err
+	}
+	for i := range w.apps {
+		w.apps[i].Callbacks = page.callbacks()
 	}
 	fmt.Fprintf(s.Log(), "Starting the stand-in for GitHub; access tokens live for %s\n", lifetime)
 	err = s.StartGitHub(ctx, stage.GitHubOptions{Apps: w.apps, Users: w.users, AccessTokenLifetime: lifetime})
@@ -141,13 +157,13 @@ func startOperator(ctx context.Context, s *stage.Stage, lifetime time.Duration) 
 	}
 	// By its own address the stand-in is an Enterprise Server with a private certificate authority.
 	hosts := append(slices.Clone(github.DefaultAllowedHosts), s.GitHub.Host())
-	arguments = append(arguments, "--allowed-hosts="+strings.Join(hosts, ","))
+	arguments = append(arguments, "--allowed-hosts="+strings.Join(hosts, ","), "--login-page-url="+page.url)
 	fmt.Fprintf(s.Log(), "Starting the operator as ServiceAccount %s/%s\n", stage.Namespace, stage.ServiceAccount)
 	return w, s.StartOperator(ctx, arguments...)
 }
 
 // introduce says where to look.
-func introduce(out io.Writer, s *stage.Stage, w *world, kubeconfig, plugin string) {
+func introduce(out io.Writer, s *stage.Stage, w *world, kubeconfig, plugin string, page *loginPage) {
 	first := w.logins[0]
 	fmt.Fprintf(out, `
 The operator runs. In another terminal, as a user with the role "edit" in every namespace:
@@ -190,6 +206,9 @@ The operator's log                       %s
 `, samples, s.GitHub.Admin(), first.clientID, first.user,
 		s.GitHub.CAFile(), s.GitHub.Page(), "https://"+s.GitHub.Host()+"/settings/apps/authorizations",
 		s.GitHub.Host(), s.GitHub.Admin(), s.Plane.AdminKubeconfig(), s.Operator.LogPath())
+	if page.caFile != "" {
+		fmt.Fprintf(out, "The login page, with links that are told below, is signed by %s\n\n", page.caFile)
+	}
 }
 
 // conclude is the last look before a demo that is to end says that all is well.

@@ -2,6 +2,8 @@ package main
 
 import (
 	"bytes"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -180,11 +182,36 @@ func TestDemoPersonIsToldWhereToEnterTheCode(t *testing.T) {
 	}
 	c.await(regexp.MustCompile(`team-a/monalisa  a person entered the code: the first pair is here`))
 	c.await(regexp.MustCompile(`team-a/monalisa  Ready=True`))
+	c.opens(c.await(regexp.MustCompile(`send mona this link, which works once:\n +(https://\S+)`))[1])
 	if err := c.cmd.Process.Signal(syscall.SIGINT); err != nil {
 		t.Fatal(err)
 	}
 	if code := c.exit(); code != 0 {
 		t.Errorf("exit code %d:\n%s", code, c.text())
+	}
+}
+
+// opens opens the link of the login page as a browser would that trusts its authority.
+func (c *child) opens(link string) {
+	c.t.Helper()
+	authority, err := os.ReadFile(c.await(regexp.MustCompile(`The login page, with links that are told below, is signed by (\S+)`))[1])
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(authority)
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}}}
+	response, err := client.Get(link)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	defer response.Body.Close()
+	page, err := io.ReadAll(response.Body)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	if response.StatusCode != http.StatusOK || !strings.Contains(string(page), "team-a") || !strings.Contains(string(page), "mona") {
+		c.t.Errorf("the link shows %s: %s", response.Status, page)
 	}
 }
 

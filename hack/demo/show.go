@@ -27,12 +27,14 @@ type show struct {
 	told map[types.NamespacedName]string
 	// codes are the user codes that were last shown.
 	codes map[types.NamespacedName]string
+	// links are the links of the login page that were last shown.
+	links map[types.NamespacedName]string
 }
 
 func newShow(out io.Writer, gh *stage.GitHub) *show {
 	return &show{
 		out: out, gh: gh,
-		rotations: map[types.NamespacedName]int{}, told: map[types.NamespacedName]string{}, codes: map[types.NamespacedName]string{},
+		rotations: map[types.NamespacedName]int{}, told: map[types.NamespacedName]string{}, codes: map[types.NamespacedName]string{}, links: map[types.NamespacedName]string{},
 	}
 }
 
@@ -155,10 +157,14 @@ func (s *show) report(r report) {
 		s.told[r.name] = text
 		s.headline(time.Now(), r.name, text)
 	}
-	code := ""
+	code, link := "", ""
 	if authorization := r.token.Status.Authorization; authorization != nil {
-		code = authorization.UserCode
+		code, link = authorization.UserCode, authorization.LoginURL
 	}
+	if link != "" && s.links[r.name] != link {
+		s.detail("a person is wanted: send %s this link, which works once:\n    %s", r.token.Spec.User.Login, link)
+	}
+	s.links[r.name] = link
 	if code != "" && s.codes[r.name] != code {
 		as := ""
 		if user := r.token.Spec.User; user != nil && user.Login != "" {

@@ -68,7 +68,7 @@ func play(m *testing.M) (code int, err error) {
 	if err := world.StartOperator(ctx, "--allowed-hosts=github.com,"+world.GitHub.Host(), "--login-page-url="+stage.LoginPageURL); err != nil {
 		return 1, err
 	}
-	page, err := world.StartLoginPage(ctx)
+	page, err := world.StartLoginPage(ctx, stage.LoginPageOptions{})
 	if err != nil {
 		return 1, err
 	}

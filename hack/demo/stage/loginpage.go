@@ -1,10 +1,12 @@
 package stage
 
 import (
+	"cmp"
 	"context"
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -16,9 +18,17 @@ import (
 // LoginPageHost is the host of the login page. No name server knows it.
 const LoginPageHost = "login.example.com"
 
-// LoginPageURL is where browsers reach the login page: what StartOperator is to be told by --login-page-url, and what the callback
-// URL of an App begins with.
+// LoginPageURL is where browsers that take an address for LoginPageHost reach the login page: what StartOperator is to be told by
+// --login-page-url, and what the callback URL of an App begins with.
 const LoginPageURL = "https://" + LoginPageHost
+
+// LoginPageOptions configure StartLoginPage.
+type LoginPageOptions struct {
+	// URL is where browsers reach it. Default: LoginPageURL.
+	URL string
+	// Address is where it listens, HOST:PORT. Default: a free port.
+	Address string
+}
 
 // LoginPage is the login page as a process of its own.
 type LoginPage struct {
@@ -32,7 +42,7 @@ type LoginPage struct {
 
 // StartLoginPage installs config/components/login-page and starts the page under the identity of its ServiceAccount, so with the
 // rights that the component gives it and no others, and waits until it is ready.
-func (s *Stage) StartLoginPage(ctx context.Context) (*LoginPage, error) {
+func (s *Stage) StartLoginPage(ctx context.Context, options LoginPageOptions) (*LoginPage, error) {
 	home := s.Path("login-page")
 	if err := os.MkdirAll(home, 0o700); err != nil {
 		return nil, fmt.Errorf("make a folder for the login page: %w", err)
@@ -48,8 +58,12 @@ func (s *Stage) StartLoginPage(ctx context.Context) (*LoginPage, error) {
 	if err := s.Plane.WriteKubeconfig(kubeconfig, identity); err != nil {
 		return nil, err
 	}
+	base, err := url.Parse(cmp.Or(options.URL, LoginPageURL))
+	if err != nil {
+		return nil, fmt.Errorf("where browsers reach the login page: %w", err)
+	}
 	page := &LoginPage{CAFile: filepath.Join(home, "ca.crt")}
-	if err := page.writeCertificate(home); err != nil {
+	if err := page.writeCertificate(home, base.Hostname()); err != nil {
 		return nil, err
 	}
 	var addresses [2]string
@@ -61,11 +75,11 @@ func (s *Stage) StartLoginPage(ctx context.Context) (*LoginPage, error) {
 		s.closers = append(s.closers, release)
 		addresses[i] = address
 	}
-	page.Address = addresses[0]
+	page.Address = cmp.Or(options.Address, addresses[0])
 	page.Process = controlplane.NewProcess(controlplane.Program{
 		Name: "the login page", Path: s.Program,
 		Args: []string{
-			"login-page", "--base-url=" + LoginPageURL, "--listen-address=" + page.Address, "--tls-cert-path=" + home,
+			"login-page", "--base-url=" + base.String(), "--listen-address=" + page.Address, "--tls-cert-path=" + home,
 			"--health-probe-bind-address=" + addresses[1],
 		},
 		Env: []string{"HOME=" + home, "TMPDIR=" + home, "KUBECONFIG=" + kubeconfig},
@@ -97,7 +111,7 @@ func (s *Stage) installLoginPage(ctx context.Context, folder string) error {
 }
 
 // writeCertificate makes an authority, and a certificate of it for the page.
-func (p *LoginPage) writeCertificate(folder string) error {
+func (p *LoginPage) writeCertificate(folder, host string) error {
 	authority, err := githubtest.NewCA("Login page")
 	if err != nil {
 		return err
@@ -105,7 +119,7 @@ func (p *LoginPage) writeCertificate(folder string) error {
 	if err := authority.WriteFile(p.CAFile); err != nil {
 		return err
 	}
-	issued, err := authority.Issue(LoginPageHost)
+	issued, err := authority.Issue(host)
 	if err != nil {
 		return err
 	}
