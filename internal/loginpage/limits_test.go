@@ -43,7 +43,7 @@ func TestLoginPageLimitsByAddress(t *testing.T) {
 }
 
 // Who sits behind one proxy has one address, and who has many addresses is bounded as well.
-func TestLoginPageLimitsInAllAndByResource(t *testing.T) {
+func TestLoginPageLimitsInAllAndByLink(t *testing.T) {
 	w := newWorld(t)
 	v := w.visitor()
 	answered := 0
@@ -69,10 +69,32 @@ func TestLoginPageLimitsInAllAndByResource(t *testing.T) {
 		}
 	}
 	if answered != 60 {
-		t.Errorf("%d requests for one resource are answered", answered)
+		t.Errorf("%d requests for one link are answered", answered)
 	}
 	v.get("/login/team-a/another?ticket=" + ticketB)
 	v.stoppedWith(whyLink)
+}
+
+// Whoever has no link of a resource uses up nothing of what those who have one are answered.
+func TestLoginPageStrangerKeepsNobodyFromTheirLogin(t *testing.T) {
+	w := newWorld(t)
+	stranger, v := w.visitor(), w.visitor()
+	v.from = "198.51.100.7:1"
+	press := func(step string, do func()) {
+		t.Helper()
+		for range 30 {
+			w.now = w.now.Add(100 * time.Millisecond)
+			stranger.get(linkPath + "?ticket=" + ticketB)
+			stranger.get(linkPath)
+		}
+		if do(); v.last.StatusCode == http.StatusTooManyRequests {
+			t.Errorf("%s: the person with the link is refused", step)
+		}
+	}
+	press("open", v.open)
+	press("begin", func() { v.press(linkPath) })
+	press("go on", func() { v.get(pathGo) })
+	press("wait", func() { v.get(pathWait) })
 }
 
 func TestLoginPageLimitsTakeBoundedMemory(t *testing.T) {
