@@ -149,7 +149,7 @@ func noMethod(token *v1alpha1.GitHubUserToken, method v1alpha1.LoginMethod) stri
 		}
 	}
 	wanted := map[string]any{"methods": methods}
-	if old := token.Spec.DeviceFlow; old != nil { // Beside it there may be no spec.login.
+	if old := token.Spec.DeviceFlow; old != nil { //nolint:staticcheck // It is served, and beside it there may be no spec.login.
 		spec["deviceFlow"] = nil
 		if len(old.Scopes) > 0 {
 			wanted["scopes"] = old.Scopes
