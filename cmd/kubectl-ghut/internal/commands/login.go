@@ -124,6 +124,9 @@ func (e *environment) resourceToLogIn(ctx context.Context, c *cluster.Cluster, n
 	}
 	made := wanted.DeepCopy()
 	err = c.Create(ctx, made)
+	if cluster.IsNotFound(err) { // What is made can be missing nothing else.
+		return nil, fmt.Errorf("there is no namespace %s: kubectl create namespace %s", c.Namespace, c.Namespace)
+	}
 	if !apierrors.IsAlreadyExists(err) {
 		if err == nil {
 			e.say("Created the GitHubUserToken %s in namespace %s.", name, c.Namespace)
@@ -135,7 +138,7 @@ func (e *environment) resourceToLogIn(ctx context.Context, c *cluster.Cluster, n
 		return nil, err
 	}
 	if differs := o.new.Differs(wanted, there); differs != "" {
-		return nil, fmt.Errorf("there is a GitHubUserToken %s in namespace %s already, with %s: edit it, or choose another name", name, c.Namespace, differs)
+		return nil, fmt.Errorf("there is a GitHubUserToken %s in namespace %s already, with %s: edit it, choose another name, or, if it is of a login that came to nothing: kubectl delete ghut %s -n %s", name, c.Namespace, differs, name, c.Namespace)
 	}
 	return there, nil
 }

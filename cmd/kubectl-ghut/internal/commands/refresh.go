@@ -57,7 +57,7 @@ With --wait the command returns when the new token is stored, and exits as statu
 
 // awaitRefresh waits until another pair than before is stored, or somebody is needed.
 func (e *environment) awaitRefresh(ctx context.Context, c *cluster.Cluster, before, token *v1alpha1.GitHubUserToken) error {
-	begun := e.now()
+	begun, hinted := e.now(), false
 	for {
 		var err error
 		if token, err = e.lookAgain(ctx, c, token); err != nil {
@@ -74,6 +74,10 @@ func (e *environment) awaitRefresh(ctx context.Context, c *cluster.Cluster, befo
 		// What the status has said before says nothing about this request, until the operator has had a moment.
 		if stopped := whyStopped(token); stopped != "" && e.now().Sub(begun) > 5*time.Second {
 			return &exitError{failCode(token, e.now()), errors.New(stopped)}
+		}
+		if !hinted && e.now().Sub(begun) > silentAfter {
+			e.say("There is no new token yet. Is the operator at work? kubectl ghut check")
+			hinted = true
 		}
 	}
 }

@@ -93,6 +93,9 @@ func mayBringCode(ctx context.Context, c *cluster.Cluster, namespace string) err
 	return &cluster.ForbiddenError{Verb: "create", Resource: schema.GroupResource{Resource: "secrets"}, Namespace: namespace}
 }
 
+// stoppedAfter is how long a login that is not begun is waited for while the resource is stalled: one may follow another after ten seconds.
+const stoppedAfter = 15 * time.Second
+
 // followWeb waits for the operator, for the person, and for the operator again.
 func (e *environment) followWeb(ctx context.Context, c *cluster.Cluster, token *v1alpha1.GitHubUserToken, flow *login.Web, server *loopback.Server, o loginOptions) error {
 	begun, hinted := e.now(), false
@@ -124,6 +127,9 @@ func (e *environment) followWeb(ctx context.Context, c *cluster.Cluster, token *
 		if !hinted && e.now().Sub(begun) > silentAfter {
 			e.say("%s", flow.Hint(token))
 			hinted = true
+		}
+		if stopped := flow.Stopped(token); stopped != "" && e.now().Sub(begun) > stoppedAfter {
+			return &exitError{failCode(token, e.now()), errors.New(stopped)}
 		}
 		next, err := e.lookAgain(ctx, c, token)
 		if err != nil {

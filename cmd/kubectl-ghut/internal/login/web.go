@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/api/meta"
+
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/cmd/kubectl-ghut/internal/browser"
 	"github.com/githubusertoken/github-user-token-operator/cmd/kubectl-ghut/internal/standing"
@@ -83,6 +85,17 @@ func (w *Web) Hint(token *v1alpha1.GitHubUserToken) string {
 		return status.Message
 	}
 	return "Nothing has happened yet. Is the operator at work? kubectl ghut check"
+}
+
+// Stopped is why no login is begun, where somebody has to change something first: the operator has seen that it is asked for, and the
+// resource is stalled. It is empty otherwise.
+func (w *Web) Stopped(token *v1alpha1.GitHubUserToken) string {
+	status := token.Status.WebLogin
+	stalled := meta.IsStatusConditionTrue(token.Status.Conditions, v1alpha1.ConditionStalled)
+	if !stalled || w.Attempt != "" || status == nil || status.RequestID != w.RequestID || status.AttemptID != "" {
+		return ""
+	}
+	return status.Message
 }
 
 // authorizePath is the path of GitHub's page.

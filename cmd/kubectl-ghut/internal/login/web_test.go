@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
@@ -161,5 +162,32 @@ func TestLoginEachRequestIsAnother(t *testing.T) {
 	a, b := NewWeb(callback, gitHub), NewWeb(callback, gitHub)
 	if a.RequestID == b.RequestID || len(a.RequestID) != 32 || a.Request() != a.RequestID+" "+callback {
 		t.Errorf("two requests are %q and %q", a.Request(), b.Request())
+	}
+}
+
+func TestWebLoginIsStoppedWhereNoneIsBegunAndTheResourceIsStalled(t *testing.T) {
+	for name, c := range map[string]struct {
+		stalled bool
+		status  func(*Web) *v1alpha1.WebLogin
+		want    string
+	}{
+		"the App may not be used": {true, func(w *Web) *v1alpha1.WebLogin {
+			return &v1alpha1.WebLogin{RequestID: w.RequestID, Message: "not usable"}
+		}, "not usable"},
+		"it is about to begin": {false, func(w *Web) *v1alpha1.WebLogin {
+			return &v1alpha1.WebLogin{RequestID: w.RequestID, Message: "about to"}
+		}, ""},
+		"it has begun": {true, func(w *Web) *v1alpha1.WebLogin {
+			return &v1alpha1.WebLogin{RequestID: w.RequestID, AttemptID: "a", Message: "open"}
+		}, ""},
+		"the operator has not seen it": {true, func(*Web) *v1alpha1.WebLogin { return &v1alpha1.WebLogin{RequestID: "of-before", Message: "old"} }, ""},
+	} {
+		flow, token := NewWeb(callback, gitHub), &v1alpha1.GitHubUserToken{}
+		if token.Status.WebLogin = c.status(flow); c.stalled {
+			meta.SetStatusCondition(&token.Status.Conditions, metav1.Condition{Type: v1alpha1.ConditionStalled, Status: metav1.ConditionTrue, Reason: "X"})
+		}
+		if got := flow.Stopped(token); got != c.want {
+			t.Errorf("%s: it says %q", name, got)
+		}
 	}
 }

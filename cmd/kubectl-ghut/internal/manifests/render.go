@@ -2,6 +2,7 @@
 package manifests
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"path"
@@ -26,7 +27,12 @@ type Options struct {
 	Namespace string
 	// Components are optional parts, by the names of Components.
 	Components []string
+	// LoginPageURL is where browsers reach the login page. It is needed with a component that has the page, and only then.
+	LoginPageURL string
 }
+
+// exampleLoginPage is what the manifests name in its place.
+const exampleLoginPage = "https://login.example.com"
 
 // kustomization is the part of one that is written here.
 type kustomization struct {
@@ -106,7 +112,16 @@ func Render(o Options) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("render the manifests: %w", err)
 	}
-	return rendered.AsYaml()
+	text, err = rendered.AsYaml()
+	switch hasPage := strings.Contains(string(text), exampleLoginPage); {
+	case err != nil:
+		return nil, err
+	case hasPage && o.LoginPageURL == "":
+		return nil, errors.New("say where browsers reach the login page: --login-page-url https://HOST")
+	case !hasPage && o.LoginPageURL != "":
+		return nil, errors.New("--login-page-url goes with --component login-page")
+	}
+	return []byte(strings.ReplaceAll(string(text), exampleLoginPage, o.LoginPageURL)), nil
 }
 
 // imageOf tells kustomize of an image.

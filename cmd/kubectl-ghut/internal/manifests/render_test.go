@@ -72,9 +72,23 @@ func TestManifestsHaveEveryComponent(t *testing.T) {
 		if name == "metrics-certificate" {
 			with = []string{"prometheus", name}
 		}
-		if _, err := Render(Options{Image: "r/o:v1", Components: with}); err != nil {
+		options := Options{Image: "r/o:v1", Components: with}
+		if name == "login-page" {
+			if _, err := Render(options); err == nil || !strings.Contains(err.Error(), "--login-page-url") {
+				t.Errorf("%s for no URL: %v", name, err)
+			}
+			options.LoginPageURL = "https://login.example.org/x"
+		}
+		rendered, err := Render(options)
+		if err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
+		if told := strings.Count(string(rendered), options.LoginPageURL); options.LoginPageURL != "" && (told != 2 || strings.Contains(string(rendered), exampleLoginPage)) {
+			t.Errorf("%s: its URL is told %d times", name, told)
+		}
+	}
+	if _, err := Render(Options{Image: "r/o:v1", LoginPageURL: "https://login.example.org"}); err == nil || !strings.Contains(err.Error(), "--component login-page") {
+		t.Errorf("a URL without the page: %v", err)
 	}
 	if _, err := Render(Options{Image: "r/o:v1", Components: []string{"../samples"}}); err == nil || !strings.Contains(err.Error(), "there is no component") {
 		t.Errorf("a component that there is not: %v", err)
