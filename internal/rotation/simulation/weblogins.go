@@ -234,7 +234,7 @@ func (e exchanger) RedeemCode(ctx context.Context, app github.App, redemption gi
 	if f.pair != nil {
 		f.pair.ahead = ahead
 	}
-	if c != nil && !c.redeemed {
+	if c != nil { // Where it was redeemed before, for an earlier resource of the name, a clear answer leaves no doubt either.
 		_, err := reply.Tokens()
 		failed, isKnown := errors.AsType[*github.Error](err)
 		c.doubtful = !isKnown || failed.Class == github.Ambiguous
