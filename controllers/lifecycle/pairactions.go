@@ -59,8 +59,11 @@ func (a *pairActions) restore(ctx context.Context, s *scope.Scope) Result {
 }
 
 // adopt takes up the pair that a deleted resource of this name has left, unless the resource has one of its own under a former
-// name, which the cache does not show while it is being put back.
+// name, which the cache does not show while it is being put back. A seed that could not be read may hold another login.
 func (a *pairActions) adopt(ctx context.Context, s *scope.Scope) Result {
+	if s.Seed.Unread != nil && s.Pair.State.Owner != s.Owner.UID {
+		return a.notes.failed(s, s.Seed.Unread, "The retained pair was not taken up, because it could not be found out whether the seed holds another login")
+	}
 	if s.Token.Generation > 1 {
 		switch refs, err := a.rotator.Store.Locate(ctx, s.Owner); {
 		case err != nil:
@@ -70,7 +73,10 @@ func (a *pairActions) adopt(ctx context.Context, s *scope.Scope) Result {
 		}
 	}
 	adopted, err := a.rotator.Adopt(ctx, s.Owner, s.Pair)
-	if err != nil {
+	switch {
+	case errors.Is(err, rotation.ErrNotOwned): // This one's own pair is to be put back where that of a former resource stands.
+		return a.notes.failedWith(s, *words.NotOwned(s.Ref.Name), backoff.Backoff{First: time.Second, Max: retry.Max})
+	case err != nil:
 		return a.notes.failed(s, err, "The retained pair could not be taken up")
 	}
 	if s.Pair.State.Owner != s.Owner.UID && (s.Input.Proof == rules.ProofAlive || s.Input.Vouched) {

@@ -1,6 +1,8 @@
 package lifecycle
 
 import (
+	"context"
+	"strings"
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -88,6 +90,43 @@ func TestRetainedPairIsNotTakenUpBesideTheResourcesOwn(t *testing.T) {
 			}
 			if !c.taken && (result.Problem == nil || result.Problem.RetryAt.IsZero()) {
 				t.Errorf("nothing is said of a later look: %+v", result.Problem)
+			}
+		})
+	}
+}
+
+// The seed may hold another login than the retained pair, and the pair of the resource may wait in its backup.
+func TestRetainedPairIsNotTakenUpWhenItIsNotKnownToBeTheOne(t *testing.T) {
+	retained := pairAt("7", func(p *rotation.Pair) {
+		p.Owner, p.Controlled, p.Orphan = rotation.Owner{}, false, true
+		p.State.Owner, p.State.Retained, p.State.RetainedAs = "former", true, p.UID
+	})
+	for name, c := range map[string]struct {
+		unread error
+		backup bool
+		says   string
+	}{
+		"the seed could not be read":    {unread: context.DeadlineExceeded, says: "whether the seed holds another login"},
+		"its own pair is in the backup": {backup: true, says: "belongs to somebody else"},
+		"there is nothing in the way":   {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			token := &v1alpha1.GitHubUserToken{ObjectMeta: metav1.ObjectMeta{Namespace: owner.Namespace, Name: owner.Name, UID: uid, Generation: 1}}
+			w.resource = token
+			w.secrets[inPlace] = retained.Clone()
+			if c.backup {
+				own := wholePair(uid)
+				own.Ref = owner.BackupRef()
+				w.hold(own)
+			}
+			s := &scope.Scope{Token: token, Owner: owner, Ref: inPlace, Pair: retained, Now: start, Seed: scope.Seed{Unread: c.unread}}
+			result := w.pairs.adopt(t.Context(), s)
+			if taken := result.State == Again; taken != (c.says == "") || w.secrets[inPlace].Controlled != taken {
+				t.Fatalf("it was taken up: %t, %+v", taken, result.Problem)
+			}
+			if c.says != "" && !strings.Contains(result.Problem.Message, c.says) {
+				t.Errorf("it says %q", result.Problem.Message)
 			}
 		})
 	}

@@ -2,6 +2,7 @@ package rotation
 
 import (
 	"context"
+	"errors"
 	"testing"
 
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
@@ -223,6 +224,31 @@ func TestARetainedPairIsTakenUpWithTheLoginInTheBackup(t *testing.T) {
 				t.Errorf("the login is pending: %q, under %+v", adopted.State.PendingSeed, adopted.Intent)
 			case adopted.RefreshToken != retained.RefreshToken || adopted.Owner != next:
 				t.Error("the pair was not taken up")
+			}
+		})
+	}
+}
+
+// The pair of the resource stands in a backup alone, to be put back where a former one's pair stands: by their logins neither tells which
+// is the later, so that the former's would be kept, and the resource's own would go with its backup.
+func TestARetainedPairIsNotTakenUpBesideThePairInTheBackup(t *testing.T) {
+	next := Owner{Namespace: deviceOwner.Namespace, Name: deviceOwner.Name, UID: "next"}
+	for name, c := range map[string]struct {
+		of   Owner
+		want error
+	}{
+		"that of a former resource":                      {deviceOwner, ErrNotOwned},
+		"its own, which somebody took its reference off": {next, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			orphan := brokenChain()
+			orphan.State.Verdict, orphan.State.Owner = nil, c.of.UID
+			orphan.Owner, orphan.Controlled, orphan.Orphan = Owner{}, false, true
+			backup := stored(next, next.BackupRef(), "own")
+			r := newDeviceWorld().rotator
+			r.Store = &drawer{secrets: map[Ref]*Pair{orphan.Ref: orphan, backup.Ref: backup}}
+			if _, err := r.Adopt(t.Context(), next, orphan); !errors.Is(err, c.want) {
+				t.Errorf("it ends with %v, want %v", err, c.want)
 			}
 		})
 	}

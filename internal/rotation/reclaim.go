@@ -5,14 +5,12 @@ import (
 	"fmt"
 )
 
-// RolledBack stands in the place of State.Owner when a Secret was put back to an older state: the pair is nobody's until it
-// is proven.
+// RolledBack stands in the place of State.Owner when a Secret was put back to an older state: the pair is nobody's until it is proven.
 const RolledBack = "rolled-back"
 
-// Reclaim makes the owner the controller of a pair Secret that was restored from a backup. The pair stays
-// bound to its former resource, so nothing is exchanged until it is proven. What was under way when the
-// backup was made is not under way now, and is dropped. Kubernetes deletes what belongs to a resource that
-// is gone; a Secret that is being deleted for that reason is replaced.
+// Reclaim makes the owner the controller of a pair Secret that was restored from a backup. The pair stays bound to its former resource,
+// so nothing is exchanged until it is proven. What was under way when the backup was made is not under way now, and is dropped.
+// Kubernetes deletes what belongs to a resource that is gone; a Secret that is being deleted for that reason is replaced.
 func (r *Rotator) Reclaim(ctx context.Context, owner Owner, former *Pair) (*Pair, error) {
 	live, err := r.Store.Get(ctx, former.Ref)
 	if err != nil {

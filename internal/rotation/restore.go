@@ -55,7 +55,7 @@ func (r *Rotator) Restore(ctx context.Context, owner Owner, ref Ref) (*Pair, err
 }
 
 // Adopt makes the owner the controller of a pair that was retained for it, with a login that it has begun by itself and that stands in
-// its backup, while a Secret is replaced or was removed.
+// its backup, while a Secret is replaced or was removed. Where a pair of its own stands there, it is ErrNotOwned: that one is the newer.
 func (r *Rotator) Adopt(ctx context.Context, owner Owner, orphan *Pair) (*Pair, error) {
 	backup, err := r.getOrNil(ctx, owner.BackupRef())
 	if err != nil {
@@ -63,6 +63,9 @@ func (r *Rotator) Adopt(ctx context.Context, owner Owner, orphan *Pair) (*Pair, 
 	}
 	next := orphan.Clone()
 	if backup != nil && backup.belongsTo(owner) {
+		if backup.hasTokens() && orphan.State.Owner != owner.UID {
+			return nil, ErrNotOwned
+		}
 		next = withLoginOf(orphan, backup)
 	}
 	next.Owner = owner

@@ -56,6 +56,7 @@ var rare = map[string]Faults{
 	"pair that admission has altered taken for another's":                   Of(WebhookAlters, APIReplyLost),
 	"refresh token that admission has dropped taken for one that never was": Of(WebhookAlters, APIReplyLost, WatchHeld, LeaseLost),
 	"altered pair of a later login overwritten":                             Of(WebhookAlters, NewSeed, APIReplyLost, APIAppliedLate, Kill),
+	"retained pair taken up beside the one in the backup":                   Of(Renamed, ResourceRetained, SecretDeleted, APIReplyLost, SeedDeleted),
 	"answer to an exchange taken for one to a poll":                         Of(HandEdit, Revoked),
 	"retained pair not committed to":                                        Of(ResourceRetained, APISlow, Stop),
 	"own work for a former resource not waited for":                         Of(ResourceRetained, APISlow, GitHubHang),
@@ -259,6 +260,11 @@ var mutants = []mutant{
 		"refused login not remembered", "settle.go",
 		"	state.recordSeed(record)\n",
 		"	if !broken(`refused login not remembered`) {\n		state.recordSeed(record)\n	}\n",
+	},
+	{
+		"retained pair taken up beside the one in the backup", "restore.go",
+		"		if backup.hasTokens() && orphan.State.Owner != owner.UID {",
+		"		if backup.hasTokens() && orphan.State.Owner != owner.UID && !broken(`retained pair taken up beside the one in the backup`) {",
 	},
 	{
 		"restore without a backup", "restore.go",

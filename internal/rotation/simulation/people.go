@@ -350,7 +350,7 @@ func (w *world) attend(res *resource, p *problem.Problem) {
 		if w.calm || res.token == nil || res.isDeleting() {
 			return
 		}
-		if o != nil && o.inTheWay(res) || o == nil || o.pair.Controlled && !o.pair.State.HasToken() {
+		if o != nil && w.isInTheWay(res, o) || o == nil || o.pair.Controlled && !o.pair.State.HasToken() {
 			w.mend(res)
 		}
 	})
@@ -358,7 +358,7 @@ func (w *world) attend(res *resource, p *problem.Problem) {
 
 // removeInTheWay removes a retained pair that stands in the way.
 func (w *world) removeInTheWay(res *resource) {
-	if o := w.secretOf(res); o != nil && o.inTheWay(res) {
+	if o := w.secretOf(res); o != nil && w.isInTheWay(res, o) {
 		res.damaged = res.logins
 		w.api.drop(person, o.pair.Ref)
 	}

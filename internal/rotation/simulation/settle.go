@@ -93,9 +93,17 @@ func (o *object) inTheWay(res *resource) bool {
 		(o.pair.State.App != rightApp.Key() || o.pair.State.PendingSeed != res.seed.Fingerprint() && !o.pair.State.KnowsSeed(res.seed.Fingerprint(), rightApp.Key()))
 }
 
+// isInTheWay reports whether somebody has to decide about what stands in the place of a pair: also where the resource's own pair waits in
+// a backup for that place.
+func (w *world) isInTheWay(res *resource, o *object) bool {
+	backup := w.api.secrets[res.owner(res.incarnation).BackupRef()]
+	waits := backup != nil && backup.pair.Controlled && !backup.pair.RefreshToken.IsZero()
+	return o.inTheWay(res) || waits && o.pair.Orphan && o.pair.State.Retained
+}
+
 // judgeReason asks whether a resource is Ready or says the true reason.
 func (w *world) judgeReason(res *resource) {
-	if o := w.secretOf(res); o != nil && res.token != nil && o.inTheWay(res) {
+	if o := w.secretOf(res); o != nil && res.token != nil && w.isInTheWay(res, o) {
 		return
 	}
 	if o := w.secretOf(res); res.usesSeed() && res.seedVersion == "" && res.token != nil && (o == nil || !o.pair.Controlled) {
