@@ -43,15 +43,15 @@ func (q *queue) addWith(name types.NamespacedName, priority int) {
 	}
 }
 
-// addUrgently adds a resource for which something is due.
-func addUrgently(target workqueue.TypedRateLimitingInterface[ctrl.Request], request ctrl.Request) {
-	addWithPriority(target, request, fairqueue.Urgent)
+// addDue adds a resource for which something has been due since a time.
+func addDue(target workqueue.TypedRateLimitingInterface[ctrl.Request], request ctrl.Request, at time.Time) {
+	addWithPriority(target, request, fairqueue.Due(at))
 }
 
-// addUrgentlyAfter adds a resource for which something is due in a time.
-func addUrgentlyAfter(target workqueue.TypedRateLimitingInterface[ctrl.Request], request ctrl.Request, wait time.Duration) {
+// addDueAfter adds a resource for which something is due at a time, which is so far away.
+func addDueAfter(target workqueue.TypedRateLimitingInterface[ctrl.Request], request ctrl.Request, at time.Time, wait time.Duration) {
 	if target, ok := target.(priorityqueue.PriorityQueue[ctrl.Request]); ok {
-		target.AddWithOpts(priorityqueue.AddOpts{After: wait, Priority: new(fairqueue.Urgent)}, request)
+		target.AddWithOpts(priorityqueue.AddOpts{After: wait, Priority: new(fairqueue.Due(at))}, request)
 		return
 	}
 	target.AddAfter(request, wait)
@@ -72,10 +72,10 @@ func (q *queue) wake(uid types.UID) {
 	}
 }
 
-// wakeUrgently has the resource with this UID reconciled before those for which nothing is due: its turn to exchange
-// is kept for some seconds only.
-func (q *queue) wakeUrgently(uid types.UID) {
+// granted has the resource with this UID reconciled before those that are merely due, thousands of them perhaps: its turn at a
+// limit is kept for some seconds only.
+func (q *queue) granted(uid types.UID) {
 	if name, known := q.memory.Name(uid); known {
-		q.addWith(name, fairqueue.Urgent)
+		q.addWith(name, fairqueue.Granted)
 	}
 }

@@ -98,7 +98,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 			return ctrl.Result{}, nil // It may be there all the same. When the cache has it, it comes again.
 		}
 		again, err := r.lifecycle.Gone(ctx, request.NamespacedName)
-		return resultAfter(again), err
+		return r.resultAfter(again), err
 	}
 	if err != nil {
 		return ctrl.Result{}, fmt.Errorf("read the resource from the cache: %w", err)
@@ -113,15 +113,15 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 		return ctrl.Result{}, nil
 	}
 	if wait := r.handover.Wait(&token); wait > 0 {
-		return resultAfter(wait), nil
+		return r.resultAfter(wait), nil
 	}
 	again, err := r.lifecycle.Reconcile(ctx, &token)
-	return resultAfter(again), err
+	return r.resultAfter(again), err
 }
 
 // resultAfter has the resource reconciled again in a time. Something is due then, and goes before what merely happens.
-func resultAfter(again time.Duration) ctrl.Result {
-	return ctrl.Result{RequeueAfter: again, Priority: new(fairqueue.Urgent)}
+func (r *Reconciler) resultAfter(again time.Duration) ctrl.Result {
+	return ctrl.Result{RequeueAfter: again, Priority: new(fairqueue.Due(r.Clock.Now().Add(again)))}
 }
 
 // ReceiveWebhooks adds a receiver of GitHub's webhooks to the manager; see notices.Listen.

@@ -120,7 +120,7 @@ func New(mgr manager.Manager, options Options) (*Reconciler, error) {
 	r.Runner = runner.New(run)
 	run.Limit = tokencheck.MaxChecks
 	checkRunner := runner.New(run)
-	wake := func(id string) { r.queue.wakeUrgently(types.UID(id)) }
+	wake := func(id string) { r.queue.granted(types.UID(id)) }
 	wakeAny := func(id string) {
 		wake(id)
 		r.appSource.Woken(id)

@@ -110,7 +110,7 @@ func (r *Reconciler) secretEvents() handler.TypedEventHandler[client.Object, rec
 func (r *Reconciler) enqueuePair(queue workqueue.TypedRateLimitingInterface[reconcile.Request], request reconcile.Request, due time.Time, starting, unfinished bool) {
 	now := r.Clock.Now()
 	if !due.IsZero() && !now.Before(due) {
-		addUrgently(queue, request)
+		addDue(queue, request, due)
 		return
 	}
 	if starting && unfinished {
@@ -119,7 +119,7 @@ func (r *Reconciler) enqueuePair(queue workqueue.TypedRateLimitingInterface[reco
 		queue.Add(request)
 	}
 	if starting && !due.IsZero() {
-		addUrgentlyAfter(queue, request, due.Sub(now))
+		addDueAfter(queue, request, due, due.Sub(now))
 	}
 }
 

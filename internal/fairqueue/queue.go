@@ -1,6 +1,7 @@
 package fairqueue
 
 import (
+	"math"
 	"sync/atomic"
 	"time"
 
@@ -10,13 +11,21 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 )
 
-// Urgent is the priority of what is due now. Ordinary is that of most events, and Low, or any other below Ordinary, of what a
-// start or a resync brings, as controller-runtime gives it; whatever has something to lose by that is to be added as Ordinary too.
+// Granted is the priority of what has been waited for and is kept for a while only, such as a turn at a limit. Urgent is that of
+// what is due now, see Due; Ordinary that of most events, and Low, or any other below Ordinary, of what a start or a resync brings,
+// as controller-runtime gives it; whatever has something to lose by that is to be added as Ordinary too.
 const (
+	Granted  = math.MaxInt32
 	Urgent   = 1
 	Ordinary = 0
 	Low      = -100
 )
+
+// Due is the priority of what is due at a time: Urgent, and the earlier the higher. Minutes tell, so that what falls due within one
+// is taken as it comes.
+func Due(at time.Time) int {
+	return Granted - 1 - int(min(max(at.Unix()/60, 0), Granted-1-Urgent))
+}
 
 // Options configure a Queue.
 type Options struct {
@@ -75,7 +84,7 @@ func (q *Queue) AddRateLimited(item reconcile.Request) {
 
 // AddWithOpts implements priorityqueue.PriorityQueue. Of several priorities that an item was added with since it was last
 // taken the highest counts; one that it is to have later, from then on. What is tried again after a failure has the class that
-// it had, but is not Urgent.
+// it had, but is neither Granted nor Urgent.
 func (q *Queue) AddWithOpts(options priorityqueue.AddOpts, items ...reconcile.Request) {
 	priority := Ordinary
 	if options.Priority != nil {

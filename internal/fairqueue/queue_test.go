@@ -79,6 +79,54 @@ func TestQueueTakesWhatIsUrgentFirstAndTheRestNowAndThen(t *testing.T) {
 	})
 }
 
+// A turn at a limit is kept for seconds only. However much else is due, as after an outage, it is not lost by waiting here.
+func TestQueueTakesWhatWasGrantedBeforeWhatIsDue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := newQueue(t, 1)
+		add(q, Urgent, items("due", 20)...)
+		add(q, Granted, items("turn", 3)...)
+		add(q, Granted, request("due/19")) // It waits already, and has its turn now.
+		got := strings.Fields(drain(q))
+		want := strings.Fields("turn/0 due/0 due/19 due/1 turn/1 due/2 turn/2 due/3 due/4 due/5 due/6 due/7 due/8 due/9 due/10 due/11 due/12 due/13 due/14 " +
+			"due/15 due/16 due/17 due/18")
+		if !slices.Equal(got, want) {
+			t.Errorf("order %s, want %s", got, want)
+		}
+	})
+}
+
+// After an outage much is overdue. Whose token expires first asks for its turn first, in whatever order they are found.
+func TestQueueTakesWhatWasDueFirstBeforeWhatWasDueLater(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := newQueue(t, 1)
+		now := time.Now()
+		for i, overdue := range []int{30, 90, 0, 120, 60} {
+			add(q, Due(now.Add(-time.Duration(overdue)*time.Minute)), request(fmt.Sprintf("a/%d", i)))
+		}
+		add(q, Urgent, request("a/event"))
+		add(q, Due(now), request("b/0"))
+		add(q, Due(now.Add(-3*time.Hour)), request("a/2")) // It waits already, and was due long ago.
+		q.AddWithOpts(priorityqueue.AddOpts{After: time.Second, Priority: new(Due(now.Add(-time.Hour)))}, request("b/1"))
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		if got, want := drain(q), "a/2 b/1 a/3 b/0 a/1 a/4 a/0 a/event"; got != want {
+			t.Errorf("order %s, want %s", got, want)
+		}
+	})
+}
+
+// All that is due is urgent, and none of it goes before whose turn has come.
+func TestQueueDueIsUrgent(t *testing.T) {
+	for _, at := range []time.Time{{}, time.Unix(0, 0), time.Now(), time.Now().AddDate(10, 0, 0), time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)} {
+		if got := Due(at); classOf(got) != urgent || got < Urgent {
+			t.Errorf("what is due at %s has the priority %d", at, got)
+		}
+	}
+	if now := time.Now(); Due(now) <= Due(now.Add(time.Minute)) {
+		t.Error("what is due later does not come later")
+	}
+}
+
 // A flood of events of one namespace leaves workers free for others.
 func TestQueueLeavesWorkersToOtherNamespaces(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -236,8 +284,8 @@ func TestQueueLosesNothing(t *testing.T) {
 				turns.done(i)
 			},
 			"": func(t *rapid.T) {
-				if len(turns.class) != len(stored) || len(turns.running) != len(running) {
-					t.Fatalf("%d and %d, want %d and %d", len(turns.class), len(turns.running), len(stored), len(running))
+				if len(turns.priority) != len(stored) || len(turns.running) != len(running) {
+					t.Fatalf("%d and %d, want %d and %d", len(turns.priority), len(turns.running), len(stored), len(running))
 				}
 			},
 		})

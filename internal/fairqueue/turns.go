@@ -13,7 +13,8 @@ import (
 type class int
 
 const (
-	urgent class = iota
+	granted class = iota
+	urgent
 	ordinary
 	low
 	classes
@@ -21,6 +22,8 @@ const (
 
 func classOf(priority int) class {
 	switch {
+	case priority >= Granted:
+		return granted
 	case priority > Ordinary:
 		return urgent
 	case priority == Ordinary:
@@ -32,7 +35,7 @@ func classOf(priority int) class {
 
 // firstEvery is how often a class is looked at before all that are more urgent: in each so many turns once. So what is
 // less urgent advances however much there is of the rest.
-var firstEvery = [classes]int{urgent: 1, ordinary: 4, low: 16}
+var firstEvery = [classes]int{granted: 1, urgent: 2, ordinary: 4, low: 16}
 
 // turns is the order in which items are taken. It is the storage of a client-go work queue, which sees to it that an item
 // is stored once and is not stored while it is worked on.
@@ -40,34 +43,35 @@ type turns struct {
 	places *fair.Places
 	now    func() time.Time
 
-	mu      sync.Mutex
-	rings   [classes]ring
-	class   map[reconcile.Request]class
-	running map[reconcile.Request]class
+	mu    sync.Mutex
+	rings [classes]ring
+	// priority is that of each item that is stored.
+	priority map[reconcile.Request]int
+	running  map[reconcile.Request]class
 	// mostLow is how many items of class low may be worked on at once, and runningLow how many are.
 	mostLow, runningLow int
 	// wake has a worker that waits look again, beside the caller. It is called when something may be taken that nobody is told of.
 	wake func()
 	// nudged reports that nobodys is stored.
 	nudged bool
-	// wanted is the class for which an item was added that is not stored yet, because it is worked on or is just being
+	// wanted is the priority with which an item was added that is not stored yet, because it is worked on or is just being
 	// added.
-	wanted map[reconcile.Request]class
-	// later is the class of items that wait for a time.
+	wanted map[reconcile.Request]int
+	// later is the priority of items that wait for a time.
 	later map[reconcile.Request]appointment
 	taken int
 }
 
-// appointment is a class that an item is to have from a time on.
+// appointment is a priority that an item is to have from a time on.
 type appointment struct {
-	class class
-	at    time.Time
+	priority int
+	at       time.Time
 }
 
 func newTurns(workers int, now func() time.Time, wake func()) *turns {
 	return &turns{
-		places: fair.NewPlaces(workers), now: now, wake: wake, class: map[reconcile.Request]class{},
-		running: map[reconcile.Request]class{}, mostLow: workers, wanted: map[reconcile.Request]class{}, later: map[reconcile.Request]appointment{},
+		places: fair.NewPlaces(workers), now: now, wake: wake, priority: map[reconcile.Request]int{},
+		running: map[reconcile.Request]class{}, mostLow: workers, wanted: map[reconcile.Request]int{}, later: map[reconcile.Request]appointment{},
 	}
 }
 
@@ -75,15 +79,14 @@ func newTurns(workers int, now func() time.Time, wake func()) *turns {
 func (t *turns) want(item reconcile.Request, priority int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	wanted := classOf(priority)
-	if stored, ok := t.class[item]; ok {
-		t.raise(item, stored, wanted)
+	if stored, ok := t.priority[item]; ok {
+		t.raise(item, stored, priority)
 		return
 	}
 	if before, ok := t.wanted[item]; ok {
-		wanted = min(wanted, before)
+		priority = max(priority, before)
 	}
-	t.wanted[item] = wanted
+	t.wanted[item] = priority
 }
 
 // wantAt notes the priority with which an item is to be added at a time. The queue keeps the earliest time.
@@ -93,8 +96,8 @@ func (t *turns) wantAt(item reconcile.Request, priority int, at time.Time) {
 	if before, ok := t.later[item]; ok && before.at.Before(at) {
 		return
 	}
-	if c := classOf(priority); c != ordinary {
-		t.later[item] = appointment{class: c, at: at}
+	if priority != Ordinary {
+		t.later[item] = appointment{priority, at}
 	} else {
 		delete(t.later, item)
 	}
@@ -112,14 +115,11 @@ func (t *turns) Push(item reconcile.Request) {
 	delete(t.wanted, item)
 	if later, due := t.later[item]; due && !t.now().Before(later.at) {
 		delete(t.later, item)
-		if !ok || later.class < wanted {
-			wanted, ok = later.class, true
+		if !ok || later.priority > wanted {
+			wanted = later.priority
 		}
 	}
-	if !ok {
-		wanted = ordinary
-	}
-	t.store(item, wanted)
+	t.store(item, wanted) // Ordinary, where nothing else was said.
 }
 
 // Touch implements workqueue.Queue: an item was added that waits already. The priority that it was added with has been noted, but
@@ -132,19 +132,19 @@ func (t *turns) Touch(item reconcile.Request) {
 		return
 	}
 	delete(t.later, item)
-	if stored, ok := t.class[item]; ok {
-		t.raise(item, stored, later.class)
+	if stored, ok := t.priority[item]; ok {
+		t.raise(item, stored, later.priority)
 	}
 }
 
-// raise gives an item that is stored a higher class. To the queue that is nothing new.
-func (t *turns) raise(item reconcile.Request, from, to class) {
-	if to >= from {
+// raise gives an item that is stored a higher priority. To the queue that is nothing new.
+func (t *turns) raise(item reconcile.Request, from, to int) {
+	if to <= from {
 		return
 	}
-	t.rings[from].remove(item)
+	t.rings[classOf(from)].remove(item)
 	t.store(item, to)
-	if from == low && t.runningLow >= t.mostLow {
+	if classOf(from) == low && t.runningLow >= t.mostLow {
 		t.wake()
 	}
 }
@@ -155,11 +155,11 @@ func (t *turns) Len() int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.nudged {
-		return len(t.class) + 1
+		return len(t.priority) + 1
 	}
 	for c := range classes {
 		if t.next(c) >= 0 {
-			return len(t.class)
+			return len(t.priority)
 		}
 	}
 	return 0
@@ -185,7 +185,7 @@ func (t *turns) failed(item reconcile.Request) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if _, waits := t.later[item]; !waits && t.running[item] == low {
-		t.later[item] = appointment{class: low, at: t.now()}
+		t.later[item] = appointment{Low, t.now()}
 	}
 }
 
@@ -198,7 +198,7 @@ func (t *turns) Pop() reconcile.Request {
 		return nobodys
 	}
 	t.taken++
-	for c := low; c > urgent; c-- {
+	for c := low; c > granted; c-- {
 		if t.taken%firstEvery[c] == 0 {
 			if item, ok := t.take(c); ok {
 				return item
@@ -220,8 +220,8 @@ func (t *turns) take(c class) (item reconcile.Request, ok bool) {
 		return item, false
 	}
 	item = t.rings[c].take(at)
-	if delete(t.class, item); len(t.class) == 0 {
-		t.class = map[reconcile.Request]class{} // It never shrinks, and a start has brought everything at once.
+	if delete(t.priority, item); len(t.priority) == 0 {
+		t.priority = map[reconcile.Request]int{} // It never shrinks, and a start has brought everything at once.
 	}
 	t.places.TakeAnyway(fair.Key{Namespace: item.Namespace})
 	if t.running[item] = c; c == low {
@@ -244,7 +244,7 @@ func (t *turns) done(item reconcile.Request) {
 	t.places.Free(fair.Key{Namespace: item.Namespace})
 }
 
-func (t *turns) store(item reconcile.Request, c class) {
-	t.class[item] = c
-	t.rings[c].add(item)
+func (t *turns) store(item reconcile.Request, priority int) {
+	t.priority[item] = priority
+	t.rings[classOf(priority)].add(item, priority)
 }
