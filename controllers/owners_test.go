@@ -9,6 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/internal/github/githubtest"
 	"github.com/githubusertoken/github-user-token-operator/test/suite"
 )
 
@@ -248,4 +249,11 @@ func TestOwnerOfAChainRenewsItWhileItsSeedHoldsTheTokenOfAnother(t *testing.T) {
 	if w.gh.ExchangesOf(own) != 1 || w.gh.ExchangesOf(token) != 0 {
 		t.Error("another token than its own was exchanged")
 	}
+
+	// While that fails it is told of, and the seed afterwards.
+	away := w.gh.Inject(githubtest.Redirect(307, "https://elsewhere.example").Always())
+	w.request("hubot", "2")
+	w.condition("hubot", v1alpha1.ConditionReconciling, metav1.ConditionTrue, v1alpha1.ReasonRedirected)
+	away.Remove()
+	w.condition("hubot", v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonRefreshTokenInUse)
 }

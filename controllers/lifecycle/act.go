@@ -56,7 +56,9 @@ func (c *Controller) importLogin(ctx context.Context, s *scope.Scope, decision r
 	case rotation.ActionOffer, rotation.ActionRedeem, rotation.ActionRefresh:
 		return c.act(ctx, s, beside)
 	}
-	result.RequeueAt = backoff.Earliest(result.RequeueAt, beside.At)
+	if result.RequeueAt = backoff.Earliest(result.RequeueAt, beside.At); beside.Action == rotation.ActionWait && beside.Problem != nil {
+		result.Problem = explain.Decision(s, beside) // Why its own chain is not renewed comes first.
+	}
 	return result
 }
 
