@@ -62,10 +62,17 @@ func TestBenchRecovery(t *testing.T) {
 		return tried
 	}
 	await(t, "some to be tried in vain", calls, func() bool { return tried() >= min(20, n/3) })
-	results.tell("recovery: writes while GitHub is away", n, float64(calls.writes())/float64(tried()), "each that was tried", "")
+	// An operator that has run through it all knows of all of them. This one has just begun.
+	suite.Eventually(t, time.Minute+time.Duration(n)*50*time.Millisecond, "all to wait", func() (bool, string) {
+		waiting := f.waiting(t)
+		return waiting == n, fmt.Sprintf("%d of %d", waiting, n)
+	})
+	check(t, the.audit.read(calls.saw))
+	results.tell("recovery: writes while GitHub is away", n, float64(calls.writes())/float64(n), "each", fmt.Sprintf("%d were tried", tried()))
 
 	began := time.Now()
 	outage(t, http.MethodDelete)
+	back := time.Now()
 	before, served, told := tried(), []*subject(nil), ""
 	// Who was tried in vain tells of that for a while.
 	var last *subject
@@ -100,7 +107,7 @@ func TestBenchRecovery(t *testing.T) {
 	}
 	t.Logf("the last one was told meanwhile: %s", told)
 	// What goes at once has no order, and what was tried in vain comes back after a while of its own.
-	late := slices.DeleteFunc(overtaken(withoutBurst(served)), func(s *subject) bool { return !calls.subjects[s.key()].fenced.After(began) })
+	late := slices.DeleteFunc(overtaken(withoutBurst(served)), func(s *subject) bool { return !calls.subjects[s.key()].fenced.After(back) })
 	if len(late) > 0 {
 		t.Errorf("%d were overtaken by some of their namespace and App that expire later, %s among them", len(late), late[0].key())
 	}
@@ -168,17 +175,24 @@ func (f *field) served(t *testing.T) (served []*subject) {
 	return served
 }
 
+// waiting is of how many subjects the status says that they wait, for GitHub or for their turn.
+func (f *field) waiting(t *testing.T) (waiting int) {
+	t.Helper()
+	for _, now := range f.list(t) {
+		if meta.IsStatusConditionTrue(now.Status.Conditions, v1alpha1.ConditionReconciling) {
+			waiting++
+		}
+	}
+	return waiting
+}
+
 // reported is of how many subjects the status tells of one more refresh.
 func (f *field) reported(t *testing.T) (reported int) {
 	t.Helper()
 	counts := map[client.ObjectKey]int64{}
-	for i := range min(spaces, len(f.subjects)) {
-		var all v1alpha1.GitHubUserTokenList
-		check(t, the.admin.List(t.Context(), &all, client.InNamespace(f.namespace(i))))
-		for _, now := range all.Items {
-			if meta.IsStatusConditionTrue(now.Status.Conditions, v1alpha1.ConditionReady) {
-				counts[client.ObjectKeyFromObject(&now)] = now.Status.RefreshCount
-			}
+	for _, now := range f.list(t) {
+		if meta.IsStatusConditionTrue(now.Status.Conditions, v1alpha1.ConditionReady) {
+			counts[client.ObjectKeyFromObject(&now)] = now.Status.RefreshCount
 		}
 	}
 	for _, s := range f.subjects {
@@ -187,6 +201,17 @@ func (f *field) reported(t *testing.T) (reported int) {
 		}
 	}
 	return reported
+}
+
+// list are the resources of all namespaces that subjects are in.
+func (f *field) list(t *testing.T) (found []v1alpha1.GitHubUserToken) {
+	t.Helper()
+	for i := range min(spaces, len(f.subjects)) {
+		var all v1alpha1.GitHubUserTokenList
+		check(t, the.admin.List(t.Context(), &all, client.InNamespace(f.namespace(i))))
+		found = append(found, all.Items...)
+	}
+	return found
 }
 
 // useApp gives a subject one of the Apps, by its number. It returns the App's client ID.
