@@ -93,3 +93,21 @@ func TestStandingTellsWhatASeedIsToHoldOnce(t *testing.T) {
 		t.Errorf("it says\n%s", said)
 	}
 }
+
+func TestStandingSaysThatNobodyHasLoggedInYet(t *testing.T) {
+	for name, c := range map[string]struct {
+		had  bool
+		says string
+	}{"before the first login": {false, "Nobody has logged in yet."}, "when it was taken away": {true, "The pair Secret holds no refresh token."}} {
+		token := resource(condition(v1alpha1.ConditionAuthorized, "False", v1alpha1.ReasonRefreshTokenMissing))
+		if !c.had {
+			token.Status.LastRefreshTime = nil
+		}
+		for i := range token.Status.Conditions {
+			token.Status.Conditions[i].Message = words.NeedsHuman(token, v1alpha1.ReasonRefreshTokenMissing).Message
+		}
+		if says := Of(token, Pods{}, now).Sentences; len(says) != 2 || says[1] != c.says {
+			t.Errorf("%s it says %q, want %q", name, says, c.says)
+		}
+	}
+}

@@ -18,6 +18,9 @@ func (f *facts) sentences(now time.Time) []string {
 	add := func(text string) {
 		var next []string
 		for _, sentence := range split(Plain(text)) {
+			if sentence == "The pair Secret holds no refresh token." && !HasToken(f.token) {
+				sentence = "Nobody has logged in yet."
+			}
 			if !said[sentence] && !f.isSaid(sentence) {
 				said[sentence] = true
 				next = append(next, sentence)
