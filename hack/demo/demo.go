@@ -84,11 +84,10 @@ func run(ctx context.Context, o options, out io.Writer) error {
 	}
 	introduce(out, s, w, kubeconfig, plugin, page)
 	if !o.once { // which would wait for a person
-		fmt.Fprintf(out, "A resource for which a person logs in: kubectl -n team-a apply -f %s\n", deviceFlow)
-		if _, err := s.Kubectl(ctx, "apply", "-n", "team-a", "-f", deviceFlow, "--kubeconfig="+kubeconfig); err != nil {
+		if err := applyAtStandIn(ctx, s, "A resource for which a person logs in", deviceFlow, kubeconfig); err != nil {
 			return err
 		}
-		if err := page.apply(ctx, s, kubeconfig); err != nil {
+		if err := applyAtStandIn(ctx, s, "A resource for which a person logs in by a link", loginLink, kubeconfig); err != nil {
 			return err
 		}
 	}
@@ -177,7 +176,9 @@ The operator runs. In another terminal, as a user with the role "edit" in every 
 	fmt.Fprintf(out, `
   kubectl ghut status -A                              # and kubectl ghut help
   kubectl ghut status octocat -n team-a
-  kubectl ghut login monalisa -n team-a --no-browser  # a person is wanted there: see below for the page
+  kubectl ghut login monalisa -n team-a --no-browser  # a person is wanted there
+  kubectl ghut login mona -n team-a --web             # or by the link that is told below
+  kubectl ghut check -n team-a
   kubectl -n team-a get ghut octocat --watch
   kubectl -n team-a describe ghut octocat
   kubectl -n team-a annotate ghut octocat githubusertoken.dev/refresh-requested-at="$(date)" --overwrite
@@ -192,8 +193,8 @@ A refresh token can be spent once. After a revocation, or after kubectl delete -
     kubectl -n team-a create secret generic octocat-seed --from-file=refresh_token=/dev/stdin --dry-run=client -o yaml |
     kubectl apply --server-side --force-conflicts -f -
 
-The operator takes the stand-in for github.com, so that is what it names. The pages are to be opened here instead,
-in a browser on this machine; their certificate is signed by %s:
+The operator takes the stand-in for github.com as well, and octocat's App is there. The Apps of monalisa and mona, for whom a person is
+wanted, are at its own address, which a browser on this machine reaches; its certificate is signed by %s:
   where a code is entered                %s
   where an authorization is revoked      %s
 

@@ -3,17 +3,12 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
-	"path/filepath"
-
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"sigs.k8s.io/yaml"
 
 	"github.com/githubusertoken/github-user-token-operator/hack/controlplane"
 	"github.com/githubusertoken/github-user-token-operator/hack/demo/stage"
 )
 
-// loginLink is a sample for which a person logs in at the login page. It is applied with another host.
+// loginLink is a sample for which a person logs in at the login page.
 const loginLink = samples + "/more/login_link.yaml"
 
 // loginPage is the login page of the demo. A browser on this machine needs no name server for it.
@@ -46,29 +41,3 @@ func (p *loginPage) start(ctx context.Context, s *stage.Stage) error {
 	return nil
 }
 
-// apply applies its sample as the person. The page leads a browser to the host of the App, which has to be the stand-in by the address
-// that a browser on this machine reaches.
-func (p *loginPage) apply(ctx context.Context, s *stage.Stage, kubeconfig string) error {
-	content, err := os.ReadFile(filepath.Join(s.Root, loginLink))
-	if err != nil {
-		return err
-	}
-	var manifest unstructured.Unstructured
-	if err := yaml.Unmarshal(content, &manifest.Object); err != nil {
-		return fmt.Errorf("read %s: %w", loginLink, err)
-	}
-	if err := unstructured.SetNestedField(manifest.Object, s.GitHub.Host(), "spec", "app", "host"); err != nil {
-		return fmt.Errorf("change %s: %w", loginLink, err)
-	}
-	changed, err := yaml.Marshal(manifest.Object)
-	if err != nil {
-		return err
-	}
-	path := s.Path("login_link.yaml")
-	if err := os.WriteFile(path, changed, 0o600); err != nil {
-		return err
-	}
-	fmt.Fprintf(s.Log(), "A resource for which a person logs in by a link: kubectl -n team-a apply -f %s (with spec.app.host: %s)\n", loginLink, s.GitHub.Host())
-	_, err = s.Kubectl(ctx, "apply", "-n", "team-a", "-f", path, "--kubeconfig="+kubeconfig)
-	return err
-}

@@ -172,6 +172,7 @@ func TestDemoPersonIsToldWhereToEnterTheCode(t *testing.T) {
 	if page := c.await(regexp.MustCompile(`where a code is entered +(\S+)`))[1]; page != told[1] {
 		t.Errorf("the code is to be entered at %s and at %s", told[1], page)
 	}
+	c.says(told[1]) // What a person reads of the resource leads to the page where the code is good.
 	response, err := http.Post(admin+"/devices/approve?"+url.Values{"code": {told[3]}, "user": {told[2]}}.Encode(), "", nil)
 	if err != nil {
 		t.Fatal(err)
@@ -188,6 +189,21 @@ func TestDemoPersonIsToldWhereToEnterTheCode(t *testing.T) {
 	}
 	if code := c.exit(); code != 0 {
 		t.Errorf("exit code %d:\n%s", code, c.text())
+	}
+}
+
+// says demands that kubectl ghut names the page where the code of monalisa is entered, and no other.
+func (c *child) says(page string) {
+	c.t.Helper()
+	kubeconfig := c.await(regexp.MustCompile(`export KUBECONFIG=(\S+)`))[1]
+	plugin := c.await(regexp.MustCompile(`export PATH=(\S+):\$PATH {4}# kubectl ghut`))[1]
+	for _, args := range [][]string{{"status", "monalisa"}, {"login", "monalisa", "--no-browser", "--timeout=3s"}} {
+		cmd := exec.CommandContext(c.t.Context(), filepath.Join(plugin, "kubectl-ghut"), append(args, "-n", "team-a")...)
+		cmd.Env = append(os.Environ(), "KUBECONFIG="+kubeconfig)
+		said, _ := cmd.CombinedOutput() // Its exit code says that a person is needed.
+		if !strings.Contains(string(said), page) || strings.Contains(string(said), "https://github.com/login") {
+			c.t.Errorf("kubectl ghut %s does not lead to %s:\n%s", args[0], page, said)
+		}
 	}
 }
 

@@ -233,8 +233,13 @@ func TestLoginPageGitHubSaysNo(t *testing.T) {
 		}
 		w.wrote()
 		v.sees(http.StatusOK, `href="/ghut/wait"`) // The attempt still waits.
+		v.sees(http.StatusOK, "othing was handed over")
+		v.sees(http.StatusOK, "used up")
+		v.sees(http.StatusOK, "a new one.") // And how to get it.
+		v.sees(http.StatusOK, ">End this login</button>")
 		v.press(pathCancel)
 		v.stoppedWith(whyCancelled)
+		v.sees(http.StatusOK, "the link is used up. You can close this page. To log in, ask whoever sent you the link for a new one.")
 		w.wrote("patch octocat")
 	}
 }

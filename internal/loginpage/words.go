@@ -54,11 +54,12 @@ var stops = map[why]stop{
 		"The address that brought you here is not complete, or holds what it should not. Nothing was handed over.",
 	}},
 	whyDenied: {status: http.StatusOK, Title: "You cancelled at GitHub", goesOn: true, cancels: true, Text: []string{
-		"Your account was not used, and nothing was handed over.",
+		"Nothing was handed over: no token was made for this, and your account is as it was.",
+		"If you did not mean to cancel, go on with this login in this browser, within ten minutes after it was begun. Otherwise end it, or just close this page. The link that you were sent is used up either way. To log in later, ask whoever sent it to you for a new one.",
 	}},
 	whyGitHub: {status: http.StatusOK, Title: "GitHub does not go on with this login", goesOn: true, cancels: true, Text: []string{
 		"GitHub has sent you back without an authorization. Most often the App's settings are the cause: its callback URL, or that it is suspended. Nothing was handed over.",
-		"Tell whoever sent you the link.",
+		"Tell whoever sent you the link. It is used up: when the cause is mended, they can send you a new one.",
 	}},
 	whyAddress: {status: http.StatusBadGateway, Title: "This login is not safe to go on with", cancels: true, Text: []string{
 		"What the cluster names as GitHub's page is not the page of the App, so you were not sent there. Nothing was handed over. Tell whoever looks after this page.",
@@ -80,7 +81,7 @@ var stops = map[why]stop{
 		"Wait a moment, and reload the page. If that does not help, tell whoever sent you the link: the status of the resource says why.",
 	}},
 	whyCancelled: {status: http.StatusOK, Title: "The login was cancelled", Text: []string{
-		"Nothing was handed over, and the link is used up. You can close this page.",
+		"Nothing was handed over, and the link is used up. You can close this page. " + askAgain,
 		"GitHub may still list the App among those that you have authorized. That alone gives nobody a token.",
 	}},
 	whyUnavailable: {status: http.StatusServiceUnavailable, Title: "The cluster does not answer", goesOn: true, Text: []string{

@@ -19,7 +19,7 @@ func TestPluginChecksTheInstallationAsFarAsAPersonMaySee(t *testing.T) {
 	// Without a node no pod of the Deployment is available; the operator is a process here.
 	said := ghut(t, admin, 0, "check", "-n", ns)
 	for _, want := range []string{
-		"Kubernetes", "definition GitHubUserToken", "definition ClusterGitHubApp", "somebody is at work by the lease, and no pod is available",
+		"Kubernetes", "definition GitHubUserToken", "definition ClusterGitHubApp", "it is at work, as the lease tells, but not in a pod of this Deployment",
 		"lease github-user-token-system/github-user-token-operator", "the operator's rights in check", "you may get secrets in check", "host github.com", "the operator got a token there",
 	} {
 		contains(t, said, want)

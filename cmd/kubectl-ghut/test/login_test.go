@@ -2,6 +2,7 @@ package test
 
 import (
 	"net/url"
+	"os"
 	"regexp"
 	"strings"
 	"testing"
@@ -46,6 +47,23 @@ func TestPluginLoginMakesTheResourceAndBringsAToken(t *testing.T) {
 	said := ghut(t, limited, 0, "login", "monalisa", "-n", ns)
 	contains(t, said, "logged in already as monalisa")
 	contains(t, ghut(t, limited, 1, "login", "monalisa", "-n", ns, "--create", "--app", "Iv23liOther"), "with another App")
+}
+
+func TestPluginLoginThatIsInterruptedSaysHowToGoOn(t *testing.T) {
+	t.Parallel()
+	ns := namespace(t, "interrupted")
+	r := begin(t, limited, "", "login", "mojang", "-n", ns, "--create", "--app", clientID, "--no-browser")
+	code := r.code("")
+	if err := r.cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	if got := r.exit(); got != 1 {
+		t.Errorf("it exits with %d", got)
+	}
+	contains(t, r.err.String(), "error: interrupted. The code "+code+" is good until ", "To go on waiting: kubectl ghut login mojang -n interrupted\n")
+	if again := begin(t, limited, "", "login", "mojang", "-n", ns, "--no-browser"); again.code("") != code {
+		t.Error("the command that is named does not go on with that code")
+	}
 }
 
 func TestPluginLoginOfSomebodyElseIsRefusedAndASecondTryWorks(t *testing.T) {

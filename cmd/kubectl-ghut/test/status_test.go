@@ -72,7 +72,7 @@ spec: {app: {ref: {name: nothing}}, login: {methods: [DeviceFlow]}, secret: {nam
 `)
 	kubectl(t, "wait", "--for=condition=Stalled", "ghut/waiting", "ghut/stalled", "-n", ns, "--timeout=60s")
 	contains(t, ghut(t, limited, 2, "status", "-n", ns), "waiting", "NeedsPerson", "RefreshTokenMissing", "stalled", "Stalled", "AppNotUsable")
-	contains(t, ghut(t, limited, 2, "status", "waiting", "-n", ns), "Put the refresh token of a new login into the Secret no-seed")
+	contains(t, ghut(t, limited, 2, "status", "waiting", "-n", ns), `Authorize the App again, and put the refresh token of that login into key "refresh_token" of the Secret no-seed`)
 	contains(t, ghut(t, limited, 3, "status", "stalled", "-n", ns), "runbook.md#appnotusable")
 
 	watching := begin(t, limited, "", "status", "wanstrath", "-n", ns, "--watch")

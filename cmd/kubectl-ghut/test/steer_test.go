@@ -52,7 +52,8 @@ func TestPluginSteersAResource(t *testing.T) {
 	}
 	contains(t, ghut(t, limited, 2, "refresh", "mojombo", "-n", ns), "kubectl ghut resume mojombo -n steer")
 	contains(t, ghut(t, viewer, 0, "status", "mojombo", "-n", ns), "It is suspended")
-	ghut(t, limited, 0, "resume", "mojombo", "-n", ns)
+	contains(t, ghut(t, limited, 0, "resume", "mojombo", "-n", ns), "mojombo is not suspended any more. Its token is refreshed when it is due.")
+	contains(t, ghut(t, limited, 0, "resume", "mojombo", "-n", ns), "mojombo was not suspended. Its token is refreshed when it is due.")
 	if get(t, ns, "mojombo").Spec.Suspend {
 		t.Error("it is still suspended")
 	}
@@ -75,7 +76,7 @@ func TestPluginRevokesAndLogsOut(t *testing.T) {
 	if code := said.exit(); code != 0 {
 		t.Fatalf("logout exits with %d: %s", code, said.err.String())
 	}
-	contains(t, said.out.String(), "leaver is deleted", "It waits, suspended")
+	contains(t, said.out.String(), "leaver is deleted", "It waits, suspended. To log in again: kubectl ghut resume leaver -n leave, and put the refresh token of a new login into the Secret leaver-seed")
 	if aliveAtGitHub(t, token) {
 		t.Error("the token lives on")
 	}

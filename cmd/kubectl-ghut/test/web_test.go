@@ -102,13 +102,13 @@ func TestPluginLogsInByTheWebFlow(t *testing.T) {
 	create := []string{"login", "surfer", "-n", ns, "--web", "--create", "--app", clientID, "--client-secret", "github-app", "--account", "surfer", "--secret", "surfer-token"}
 
 	cancelled := begin(t, editor, "", create...)
-	if at, _ := newPerson(t).decide(cancelled.opens(), "surfer", "cancel"); at.Path != "/failed" {
-		t.Errorf("after a cancellation the browser is at %s", at.Path)
+	if at, body := newPerson(t).decide(cancelled.opens(), "surfer", "cancel"); at.Path != "/denied" || !strings.Contains(body, "nothing was handed over") {
+		t.Errorf("after a cancellation the browser is at %s: %s", at.Path, body)
 	}
 	if code := cancelled.exit(); code != 2 {
 		t.Errorf("it exits with %d", code)
 	}
-	contains(t, cancelled.err.String(), "cancelled at GitHub")
+	contains(t, cancelled.err.String(), "cancelled at GitHub. Nothing was handed over. To begin anew: kubectl ghut login surfer -n web --web")
 
 	wrong := begin(t, editor, "", create...)
 	newPerson(t).decide(wrong.opens(), "passerby", "authorize")

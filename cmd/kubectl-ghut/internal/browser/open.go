@@ -21,7 +21,7 @@ func Open(ctx context.Context, page string) error {
 	if err != nil {
 		return err
 	}
-	cmd := exec.CommandContext(ctx, command[0], append(command[1:], page)...)
+	cmd := exec.CommandContext(context.WithoutCancel(ctx), command[0], append(command[1:], page)...)
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("start %s: %w", command[0], err)
 	}

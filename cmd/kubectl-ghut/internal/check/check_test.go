@@ -1,6 +1,7 @@
 package check
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -50,6 +51,9 @@ func TestCheckOperator(t *testing.T) {
 		"a process":       {installation.Deploy{Wanted: 2}, true, Note},
 	} {
 		judged(t, what, Operator(c.d, "v1.0.0", c.leads), c.want)
+	}
+	if says := Operator(installation.Deploy{Wanted: 2, Image: "controller:latest"}, "v1.0.0", true).Says; strings.Contains(says, "of 2") || strings.Contains(says, "controller") || !strings.Contains(says, "as a process elsewhere") {
+		t.Errorf("of an operator that is no pod it says %q", says)
 	}
 }
 

@@ -60,7 +60,7 @@ func Operator(d installation.Deploy, plugin string, leads bool) Finding {
 	says := fmt.Sprintf("%d of %d pods are available, image %s", d.Available, d.Wanted, d.Image)
 	switch {
 	case d.Available == 0 && leads:
-		return Finding{what, Note, "somebody is at work by the lease, and no pod is available: " + says}
+		return Finding{what, Note, "it is at work, as the lease tells, but not in a pod of this Deployment: as a process elsewhere, as in make demo, or its last pod has just ended"}
 	case d.Wanted == 0:
 		return Finding{what, Fail, "it is scaled to 0, so nothing is refreshed"}
 	case d.Available == 0:

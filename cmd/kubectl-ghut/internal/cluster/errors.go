@@ -53,6 +53,12 @@ func IsFinal(err error) bool {
 	return errors.As(err, &status) && status.Status().Code >= 400 && status.Status().Code < 500 && !apierrors.IsTooManyRequests(err) && !apierrors.IsTimeout(err)
 }
 
+// IsUnanswered reports whether nobody has said what became of a request: it may have been done or not.
+func IsUnanswered(err error) bool {
+	var status apierrors.APIStatus
+	return err != nil && !errors.Is(err, ErrNotInstalled) && (!errors.As(err, &status) || apierrors.IsTimeout(err) || apierrors.IsServerTimeout(err))
+}
+
 // ErrNotInstalled: the definitions of the operator are not in this cluster.
 var ErrNotInstalled = errors.New("GitHubUserTokens are not known in this cluster: the operator's custom resource definitions are not installed (kubectl ghut check)")
 

@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -18,29 +19,21 @@ func newAdopt(e *environment) *cobra.Command {
 
 Only if you know that nobody has refreshed the token since the backup: the other cluster is gone, and so is the operator in it.
 If you are wrong, GitHub refuses the refresh token, and somebody has to log in again. A pair that is used elsewhere may end there.`,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := e.connect()
-			if err != nil {
-				return err
-			}
-			token, err := c.Token(cmd.Context(), args[0])
-			if err != nil {
-				return err
-			}
-			authorized := meta.FindStatusCondition(token.Status.Conditions, v1alpha1.ConditionAuthorized)
+		RunE: e.steer(func(ctx context.Context, t *task) error {
+			authorized := meta.FindStatusCondition(t.token.Status.Conditions, v1alpha1.ConditionAuthorized)
 			if !always && (authorized == nil || authorized.Reason != v1alpha1.ReasonPairUnproven) {
-				return fmt.Errorf("%s has no pair that is to be vouched for", token.Name)
+				return fmt.Errorf("%s has no pair that is to be vouched for", t.name)
 			}
-			word := string(token.UID)
+			word := string(t.token.UID)
 			if always {
 				word = "true"
 			}
-			if err := annotate(cmd.Context(), c, token, v1alpha1.AnnotationAdopt, word); err != nil {
+			if err := t.annotate(ctx, v1alpha1.AnnotationAdopt, word); err != nil {
 				return err
 			}
-			e.print("You have vouched for the pair of %s. The operator takes it up.", token.Name)
+			e.print("You have vouched for the pair of %s. The operator takes it up: %s", t.name, t.command("status"))
 			return nil
-		},
+		}),
 	})
 	cmd.Flags().BoolVar(&always, "always", false, "for this and every later restore")
 	return cmd

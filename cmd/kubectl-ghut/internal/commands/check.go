@@ -20,7 +20,7 @@ func newCheck(e *environment) *cobra.Command {
 lease, the operator's and your own permissions in the namespace, and whether the operator reaches the hosts of the resources there.
 
 What you may not look at is called unknown. It exits with 1 if something fails, and reads no Secret.`,
-		Args: cobra.NoArgs,
+		Args: noName,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := e.connect()
 			if err != nil {
@@ -28,6 +28,9 @@ What you may not look at is called unknown. It exits with 1 if something fails, 
 			}
 			o.Now = e.now()
 			all := check.Run(cmd.Context(), c, o)
+			if err := cmd.Context().Err(); err != nil {
+				return err // What was not looked at fails nothing.
+			}
 			if output != "" {
 				if err := e.encode(output, map[string]any{"findings": all}); err != nil {
 					return err

@@ -25,7 +25,7 @@ func addCompletion(e *environment, root *cobra.Command) {
 
   kubectl ghut completion kubectl >/usr/local/bin/kubectl_complete-ghut
   chmod +x /usr/local/bin/kubectl_complete-ghut`,
-			Args: cobra.NoArgs,
+			Args: noName,
 			RunE: func(*cobra.Command, []string) error {
 				_, err := e.out.Write([]byte(completeScript))
 				return err

@@ -1,12 +1,17 @@
 package commands
 
 import (
+	"context"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/githubusertoken/github-user-token-operator/cmd/kubectl-ghut/internal/gitcredential"
 )
+
+// asHelper is how git is told of it.
+const asHelper = "git config --global credential.https://github.com.helper '!kubectl ghut credential-helper octocat -n team-a'"
 
 func newCredentialHelper(e *environment) *cobra.Command {
 	return &cobra.Command{
@@ -14,11 +19,22 @@ func newCredentialHelper(e *environment) *cobra.Command {
 		Short: "Hand the access token to git, as its credential helper",
 		Long: `Hand the access token to git, as its credential helper:
 
-  git config --global credential.https://github.com.helper '!kubectl ghut credential-helper octocat -n team-a'
+  ` + asHelper + `
 
 It answers for the host of the App only, over https, with the time at which the token expires. store and erase do nothing: the
 operator alone keeps the token.`,
-		Args: cobra.ExactArgs(2),
+		Args: func(_ *cobra.Command, args []string) error {
+			switch len(args) {
+			case 0:
+				return fmt.Errorf("the name of the resource is missing, such as: %s", asHelper)
+			case 1:
+				return fmt.Errorf("what to do is missing behind %s: get, store or erase. git adds it itself: %s", args[0], asHelper)
+			case 2:
+				return nil
+			default:
+				return fmt.Errorf("credential-helper takes a name and one of get, store and erase, and there is more: %s", strings.Join(args[2:], " "))
+			}
+		},
 		ValidArgsFunction: func(cmd *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
 			if len(args) == 1 {
 				return []string{"get", "store", "erase"}, cobra.ShellCompDirectiveNoFileComp
@@ -40,14 +56,13 @@ operator alone keeps the token.`,
 			if err != nil || request.Protocol != "https" {
 				return err // Of other protocols it knows nothing, which git takes for an answer.
 			}
-			access, err := e.access(cmd.Context(), args[0])
-			if err != nil {
-				return err
-			}
-			if !request.IsFor(access.Host) {
-				return nil
-			}
-			return gitcredential.Write(e.out, access.Token.Reveal(), access.Expires)
+			return e.steer(func(ctx context.Context, t *task) error {
+				access, err := t.access(ctx)
+				if err != nil || !request.IsFor(access.Host) {
+					return err
+				}
+				return gitcredential.Write(e.out, access.Token.Reveal(), access.Expires)
+			})(cmd, args)
 		},
 	}
 }

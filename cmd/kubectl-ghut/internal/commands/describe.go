@@ -81,7 +81,7 @@ func usedBy(s *standing.Standing, wide bool) []string {
 	for _, g := range groups {
 		has := map[standing.Newest]string{
 			standing.HasNewest: "has the newest token", standing.HasOld: "HAS AN OLD TOKEN",
-			standing.WillHave: "gets the newest token soon", standing.NobodyKnows: "has nobody knows which token",
+			standing.WillHave: "gets the newest token soon", standing.NobodyKnows: "it is not known which token it has",
 		}[g.newest]
 		pods := ""
 		if g.pods > 1 {

@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -22,7 +23,8 @@ func newHold(e *environment) *cobra.Command {
 
 It is put off at most until a sixteenth of the token's lifetime before it expires: a token is never lost for it. What is not
 due yet is not refreshed earlier or later than without.`,
-		RunE: func(cmd *cobra.Command, args []string) error {
+		Example: "  kubectl ghut hold octocat -n team-a --for 2h",
+		PreRunE: func(*cobra.Command, []string) error {
 			said := 0
 			for _, is := range []bool{until != "", length != 0, release} {
 				if is {
@@ -30,25 +32,17 @@ due yet is not refreshed earlier or later than without.`,
 				}
 			}
 			if said != 1 {
-				return errors.New("say one of --for, --until and --release")
+				return errors.New("say one of --for, --until and --release, such as: kubectl ghut hold octocat -n team-a --for 2h")
 			}
-			c, err := e.connect()
-			if err != nil {
-				return err
-			}
-			token, err := c.Token(cmd.Context(), args[0])
-			if err != nil {
-				return err
-			}
+			return nil
+		},
+		RunE: e.steer(func(ctx context.Context, t *task) error {
 			if release {
-				if err := annotate(cmd.Context(), c, token, v1alpha1.AnnotationHoldUntil, nil); err != nil {
-					return err
-				}
-				e.print("%s is refreshed when it is due.", token.Name)
-				return nil
+				return t.release(ctx)
 			}
 			end := e.now().Add(length)
 			if until != "" {
+				var err error
 				if end, err = time.Parse(time.RFC3339, until); err != nil {
 					return fmt.Errorf("--until %s is no time such as 2027-02-03T16:00:00Z", until)
 				}
@@ -56,18 +50,47 @@ due yet is not refreshed earlier or later than without.`,
 			if !end.After(e.now()) {
 				return errors.New("that time is over already")
 			}
-			if err := annotate(cmd.Context(), c, token, v1alpha1.AnnotationHoldUntil, end.UTC().Format(time.RFC3339)); err != nil {
-				return err
-			}
-			e.print("No refresh of %s before %s.", token.Name, standing.When(end, e.now()))
-			if expires := token.Status.AccessTokenExpirationTime; expires != nil && end.After(expires.Time) {
-				e.say("The token expires at %s, so it is refreshed shortly before that all the same.", standing.When(expires.Time, e.now()))
-			}
-			return nil
-		},
+			return t.hold(ctx, end)
+		}),
 	})
 	cmd.Flags().DurationVar(&length, "for", 0, "for how long, such as 2h")
 	cmd.Flags().StringVar(&until, "until", "", "until when (RFC 3339)")
 	cmd.Flags().BoolVar(&release, "release", false, "end the hold")
 	return cmd
+}
+
+// hold puts the next refresh off.
+func (t *task) hold(ctx context.Context, end time.Time) error {
+	if err := t.annotate(ctx, v1alpha1.AnnotationHoldUntil, end.UTC().Format(time.RFC3339)); err != nil {
+		return err
+	}
+	t.print("No refresh of %s before %s.", t.name, standing.When(end, t.now()))
+	switch expires := t.token.Status.AccessTokenExpirationTime; {
+	case t.token.Spec.Suspend:
+		t.say("It is suspended, so that nothing is refreshed after that either: %s", t.command("resume"))
+	case !standing.HasToken(t.token):
+		t.say("It has no token yet. The first one comes with a login, whatever is put off.")
+	case expires == nil:
+		t.say("Its token does not expire, so nothing was to be refreshed.")
+	case end.After(expires.Time):
+		t.say("The token expires at %s, so it is refreshed shortly before that all the same.", standing.When(expires.Time, t.now()))
+	}
+	return nil
+}
+
+// release ends a hold.
+func (t *task) release(ctx context.Context) error {
+	what := "is not held any more"
+	if standing.Held(t.token, t.now()).IsZero() {
+		what = "was not held"
+	}
+	if err := t.annotate(ctx, v1alpha1.AnnotationHoldUntil, nil); err != nil {
+		return err
+	}
+	next := standing.Outlook(t.token, t.now())
+	if t.token.Spec.Suspend {
+		next = "It is suspended, so that nothing is refreshed: " + t.command("resume")
+	}
+	t.print("%s %s. %s", t.name, what, next)
+	return nil
 }

@@ -13,7 +13,7 @@ func newInstall(e *environment) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "install",
 		Short: "What installs the operator",
-		Args:  cobra.NoArgs,
+		Args:  noCommand,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(newGenerate(e))
@@ -30,7 +30,7 @@ has them. It asks no cluster.
 
   kubectl ghut install generate --image registry.example.com/github-user-token-operator:v0.1.0 |
     kubectl apply --server-side -f -`,
-		Args: cobra.NoArgs,
+		Args: noName,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if o.Image == "" {
 				if !strings.HasPrefix(e.version, "v") || strings.Contains(e.version, "dirty") || strings.Contains(e.version, "-g") {

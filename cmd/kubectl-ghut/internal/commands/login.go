@@ -27,6 +27,7 @@ type loginOptions struct {
 	create          bool
 	new             login.New
 	web, device     bool
+	link            bool
 	again           bool
 	port            int
 	noBrowser, noQR bool
@@ -49,13 +50,15 @@ App. The operator redeems what comes back.
 
 No token and no client secret comes to this machine.
 
+With --link nobody is logged in here: the command prints a link of the operator's login page, to be sent to whoever owns the account.
+
 With --create the resource is made first:
 
   kubectl ghut login octocat --create --app Iv23liEXAMPLE --account octocat`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			ctx, cancel := context.WithTimeoutCause(cmd.Context(), o.timeout, fmt.Errorf("it has taken longer than --timeout, %s", o.timeout))
-			defer cancel()
-			return e.login(ctx, args[0], o)
+			return e.begin(cmd.Context(), args[0], func(ctx context.Context, t *task) error {
+				return t.within(ctx, o.timeout, func(ctx context.Context) error { return t.login(ctx, o) })
+			})
 		},
 	})
 	flags := cmd.Flags()
@@ -67,6 +70,7 @@ With --create the resource is made first:
 	flags.StringVar(&o.new.Secret, "secret", "", "with --create: the name of the Secret for the token (default NAME)")
 	flags.BoolVar(&o.web, "web", false, "log in by the web flow")
 	flags.BoolVar(&o.device, "device", false, "log in by the device flow")
+	flags.BoolVar(&o.link, "link", false, "log nobody in, but print a link of the operator's login page, for the account of spec.user")
 	flags.BoolVar(&o.again, "again", false, "with the web flow: log in although somebody is logged in")
 	flags.IntVar(&o.port, "port", 0, "with the web flow: the port on which the browser comes back, and no other")
 	flags.BoolVar(&o.noBrowser, "no-browser", false, "open no browser")
@@ -75,72 +79,69 @@ With --create the resource is made first:
 	return cmd
 }
 
-func (e *environment) login(ctx context.Context, name string, o loginOptions) error {
-	if o.web && o.device {
-		return errors.New("either --web or --device")
+func (t *task) login(ctx context.Context, o loginOptions) error {
+	if o.web && o.device || o.link && o.device {
+		return errors.New("either --device, or --web or --link")
 	}
-	c, err := e.connect()
-	if err != nil {
+	t.stands = "Nobody was logged in. To begin anew, give the same command again."
+	if err := t.readToLogIn(ctx, o); err != nil {
 		return err
 	}
-	token, err := e.resourceToLogIn(ctx, c, name, o)
-	if err != nil {
-		return err
-	}
-	switch method := methodOf(token, o); {
-	case !token.Spec.HasLoginMethod(method):
-		return &exitError{2, errors.New(noMethod(token, method))}
+	switch method := methodOf(t.token, o); {
+	case !t.token.Spec.HasLoginMethod(method):
+		return &exitError{2, errors.New(noMethod(t.token, method))}
+	case o.link:
+		return t.offerLink(ctx)
 	case method == v1alpha1.LoginMethodWebFlow:
-		return e.loginByWeb(ctx, c, token, o)
+		return t.loginByWeb(ctx, o)
 	default:
-		return e.loginByDevice(ctx, c, token, o)
+		return t.loginByDevice(ctx, o)
 	}
 }
 
 // methodOf is by which method to log in: the one that was asked for, or else the device flow where the resource has it.
 func methodOf(token *v1alpha1.GitHubUserToken, o loginOptions) v1alpha1.LoginMethod {
 	device, web := v1alpha1.LoginMethodDeviceFlow, v1alpha1.LoginMethodWebFlow
-	if o.web || !o.device && !token.Spec.HasLoginMethod(device) && token.Spec.HasLoginMethod(web) {
+	if o.web || o.link || !o.device && !token.Spec.HasLoginMethod(device) && token.Spec.HasLoginMethod(web) {
 		return web
 	}
 	return device
 }
 
-// resourceToLogIn reads the resource, and makes it first if that is wanted.
-func (e *environment) resourceToLogIn(ctx context.Context, c *cluster.Cluster, name string, o loginOptions) (*v1alpha1.GitHubUserToken, error) {
+// readToLogIn reads the resource, and makes it first if that is wanted.
+func (t *task) readToLogIn(ctx context.Context, o loginOptions) error {
 	if !o.create {
 		if o.new != (login.New{Host: o.new.Host}) {
-			return nil, errors.New("--app, --client-secret, --account and --secret go with --create")
+			return errors.New("--app, --client-secret, --account and --secret go with --create")
 		}
-		return c.Token(ctx, name)
+		return t.read(ctx)
 	}
-	o.new.Namespace, o.new.Name, o.new.Method = c.Namespace, name, v1alpha1.LoginMethodDeviceFlow
-	if o.web {
+	o.new.Namespace, o.new.Name, o.new.Method = t.Namespace, t.name, v1alpha1.LoginMethodDeviceFlow
+	if o.web || o.link {
 		o.new.Method = v1alpha1.LoginMethodWebFlow
 	}
 	wanted, err := o.new.Resource()
 	if err != nil {
-		return nil, err
+		return err
 	}
-	made := wanted.DeepCopy()
-	err = c.Create(ctx, made)
+	t.token = wanted.DeepCopy()
+	err = t.Create(ctx, t.token)
 	if cluster.IsNotFound(err) { // What is made can be missing nothing else.
-		return nil, fmt.Errorf("there is no namespace %s: kubectl create namespace %s", c.Namespace, c.Namespace)
+		return fmt.Errorf("there is no namespace %s: kubectl create namespace %s", t.Namespace, t.Namespace)
 	}
 	if !apierrors.IsAlreadyExists(err) {
 		if err == nil {
-			e.say("Created the GitHubUserToken %s in namespace %s.", name, c.Namespace)
+			t.say("Created the GitHubUserToken %s in namespace %s.", t.name, t.Namespace)
 		}
-		return made, err
+		return err
 	}
-	there, err := c.Token(ctx, name)
-	if err != nil {
-		return nil, err
+	if err := t.read(ctx); err != nil {
+		return err
 	}
-	if differs := o.new.Differs(wanted, there); differs != "" {
-		return nil, fmt.Errorf("there is a GitHubUserToken %s in namespace %s already, with %s: edit it, choose another name, or, if it is of a login that came to nothing: kubectl delete ghut %s -n %s", name, c.Namespace, differs, name, c.Namespace)
+	if differs := o.new.Differs(wanted, t.token); differs != "" {
+		return fmt.Errorf("there is a GitHubUserToken %s in namespace %s already, with %s: edit it, choose another name, or, if it is of a login that came to nothing: kubectl delete ghut %s -n %s", t.name, t.Namespace, differs, t.name, t.Namespace)
 	}
-	return there, nil
+	return nil
 }
 
 // noMethod says how a resource lets nobody log in by a method, and what to do about it.
@@ -173,84 +174,97 @@ func noMethod(token *v1alpha1.GitHubUserToken, method v1alpha1.LoginMethod) stri
 	return text
 }
 
-func (e *environment) loginByDevice(ctx context.Context, c *cluster.Cluster, token *v1alpha1.GitHubUserToken, o loginOptions) error {
+func (t *task) loginByDevice(ctx context.Context, o loginOptions) error {
 	flow := &login.Device{}
-	begun, hinted := e.now(), false
+	begun, hinted := t.now(), false
+	t.stands = "No code was shown yet, and nobody was logged in. To go on: " + t.command("login")
 	for {
-		step, text := flow.Next(token, e.now())
+		step, text := flow.Next(t.token, t.now())
 		switch step {
 		case login.Show:
-			e.showCode(ctx, token, o)
+			t.showCode(ctx, o)
 			hinted = true
 		case login.Ask:
-			if err := e.askForRefresh(ctx, c, token); err != nil {
+			if err := t.askForRefresh(ctx); err != nil {
 				return err
 			}
-			e.say("No code is offered any more. Asked the operator for another.")
+			t.say("No code is offered any more. Asked the operator for another.")
+			t.stands = "The operator was asked for another code, which was not shown yet. To go on: " + t.command("login")
 		case login.Done:
-			e.print("%s", text)
+			t.print("%s", text)
 			return nil
 		case login.Fail:
-			return &exitError{failCode(token, e.now()), errors.New(text)}
+			return t.failed(text)
 		}
-		if !hinted && e.now().Sub(begun) > silentAfter {
-			e.say("Nothing has happened yet. Is the operator at work? kubectl ghut check")
+		if !hinted && t.now().Sub(begun) > silentAfter {
+			t.say("Nothing has happened yet. Is the operator at work? kubectl ghut check")
 			hinted = true
 		}
-		var err error
-		if token, err = e.lookAgain(ctx, c, token); err != nil {
+		if err := t.lookAgain(ctx); err != nil {
 			return err
 		}
 	}
 }
 
-// lookAgain reads a resource anew after a moment. One that was replaced meanwhile is another resource. An API server that does not
-// answer for a while ends no login: it is asked until the command has had its time.
-func (e *environment) lookAgain(ctx context.Context, c *cluster.Cluster, token *v1alpha1.GitHubUserToken) (*v1alpha1.GitHubUserToken, error) {
+// lookAgain reads the resource anew after a moment. One that was replaced meanwhile is another resource. An API server that does not
+// answer for a while ends no command: it is asked until the command has had its time.
+func (t *task) lookAgain(ctx context.Context) error {
 	for told := false; ; {
-		if err := e.sleep(ctx, lookEvery); err != nil {
-			return nil, err
+		if err := t.sleep(ctx, lookEvery); err != nil {
+			return err
 		}
-		next, err := c.Token(ctx, token.Name)
+		next, err := t.Token(ctx, t.name)
 		switch {
 		case ctx.Err() != nil:
-			return nil, context.Cause(ctx) // Which tells more than that a deadline was exceeded.
-		case err == nil && next.UID != token.UID:
-			return nil, fmt.Errorf("%s was deleted and made anew meanwhile", token.Name)
+			return context.Cause(ctx) // Which tells more than that a deadline was exceeded.
+		case err == nil && next.UID != t.token.UID:
+			return fmt.Errorf("%s was deleted and made anew meanwhile", t.name)
 		case err == nil:
-			return next, nil
+			t.token = next
+			return nil
 		case cluster.IsFinal(err):
-			return nil, err
+			return err
 		case !told:
-			e.say("The API server does not answer, and is asked again: %v", err)
+			t.say("The API server does not answer, and is asked again: %v", err)
 			told = true
 		}
 	}
 }
 
-// failCode is the exit code of a command that has failed for the state of a resource: never 0.
+// failed is an error for the state of the resource, whose exit code is that of the state and never 0.
+func (t *task) failed(text string) error {
+	return &exitError{failCode(t.token, t.now()), errors.New(text)}
+}
+
 func failCode(token *v1alpha1.GitHubUserToken, now time.Time) int {
 	return max(1, standing.StateOf(token, now).ExitCode())
 }
 
 // showCode shows the code, on standard error whatever is piped where, and brings the page.
-func (e *environment) showCode(ctx context.Context, token *v1alpha1.GitHubUserToken, o loginOptions) {
-	code := token.Status.Authorization
-	as := ""
-	if wanted := login.Wanted(token); wanted != "" {
-		as = ", signed in as " + wanted
-	}
-	e.say("\nOpen %s%s,\nand enter the code\n\n    %s\n", code.VerificationURI, as, code.UserCode)
-	e.say("It is good until %s. Enter only a code that you have asked for yourself.", code.ExpirationTime.UTC().Format("15:04:05Z"))
-	if !o.noQR && e.errIsTerminal() {
+func (t *task) showCode(ctx context.Context, o loginOptions) {
+	code := t.token.Status.Authorization
+	until := code.ExpirationTime.UTC().Format("15:04:05Z")
+	t.say("\nOpen %s%s,\nand enter the code\n\n    %s\n", code.VerificationURI, t.signedIn(), code.UserCode)
+	t.say("It is good until %s. Enter only a code that you have asked for yourself.", until)
+	t.stands = fmt.Sprintf("The code %s is good until %s: whoever enters it logs in, also without this command. To go on waiting: %s",
+		code.UserCode, until, t.command("login"))
+	if !o.noQR && t.errIsTerminal() {
 		if drawn, err := qr.Draw(code.VerificationURI); err == nil {
-			e.say("%s", drawn)
+			t.say("%s", drawn)
 		}
 	}
 	if !o.noBrowser {
-		if err := e.openBrowser(ctx, code.VerificationURI); err != nil {
-			e.say("No browser was opened: %v.", err)
+		if err := t.openBrowser(ctx, code.VerificationURI); err != nil {
+			t.say("No browser was opened: %v.", err)
 		}
 	}
-	e.say("Waiting for you …")
+	t.say("Waiting for you …")
+}
+
+// signedIn says as whom to be signed in to GitHub, where spec.user says so.
+func (t *task) signedIn() string {
+	if wanted := login.Wanted(t.token); wanted != "" {
+		return ", signed in as " + wanted
+	}
+	return ""
 }

@@ -2,7 +2,6 @@ package commands
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -11,7 +10,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
-	"github.com/githubusertoken/github-user-token-operator/cmd/kubectl-ghut/internal/cluster"
 	"github.com/githubusertoken/github-user-token-operator/cmd/kubectl-ghut/internal/standing"
 )
 
@@ -25,30 +23,21 @@ func newRefresh(e *environment) *cobra.Command {
 the operator offers another code to log in with.
 
 With --wait the command returns when the new token is stored, and exits as status does when there will be none.`,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := e.connect()
-			if err != nil {
-				return err
+		RunE: e.steer(func(ctx context.Context, t *task) error {
+			if t.token.Spec.Suspend {
+				return &exitError{2, fmt.Errorf("%s is suspended, and nothing is refreshed: %s", t.name, t.command("resume"))}
 			}
-			token, err := c.Token(cmd.Context(), args[0])
-			if err != nil {
-				return err
-			}
-			if token.Spec.Suspend {
-				return &exitError{2, fmt.Errorf("%s is suspended, and nothing is refreshed: kubectl ghut resume %s -n %s", token.Name, token.Name, token.Namespace)}
-			}
-			before := token.DeepCopy()
-			if err := e.askForRefresh(cmd.Context(), c, token); err != nil {
+			before := t.token.DeepCopy()
+			if err := t.askForRefresh(ctx); err != nil {
 				return err
 			}
 			if !wait {
-				e.print("Asked for a refresh of %s.", token.Name)
+				e.print("Asked for a refresh of %s. To see what comes of it: %s", t.name, t.command("status"))
 				return nil
 			}
-			ctx, cancel := context.WithTimeoutCause(cmd.Context(), timeout, fmt.Errorf("no new token within --timeout, %s: kubectl ghut status %s -n %s", timeout, token.Name, token.Namespace))
-			defer cancel()
-			return e.awaitRefresh(ctx, c, before, token)
-		},
+			t.stands = "The refresh is asked for, and the operator makes it without this command. To see what comes of it: " + t.command("status")
+			return t.within(ctx, timeout, func(ctx context.Context) error { return t.awaitRefresh(ctx, before) })
+		}),
 	})
 	cmd.Flags().BoolVar(&wait, "wait", false, "wait until the new token is stored")
 	cmd.Flags().DurationVar(&timeout, "timeout", 2*time.Minute, "with --wait: for how long")
@@ -56,27 +45,26 @@ With --wait the command returns when the new token is stored, and exits as statu
 }
 
 // awaitRefresh waits until another pair than before is stored, or somebody is needed.
-func (e *environment) awaitRefresh(ctx context.Context, c *cluster.Cluster, before, token *v1alpha1.GitHubUserToken) error {
-	begun, hinted := e.now(), false
+func (t *task) awaitRefresh(ctx context.Context, before *v1alpha1.GitHubUserToken) error {
+	begun, hinted := t.now(), false
 	for {
-		var err error
-		if token, err = e.lookAgain(ctx, c, token); err != nil {
+		if err := t.lookAgain(ctx); err != nil {
 			return err
 		}
-		if isNewer(before, token) {
-			if expires := token.Status.AccessTokenExpirationTime; expires != nil {
-				e.print("%s has a new token. It works until %s.", token.Name, standing.When(expires.Time, e.now()))
+		if isNewer(before, t.token) {
+			if expires := t.token.Status.AccessTokenExpirationTime; expires != nil {
+				t.print("%s has a new token. It works until %s.", t.name, standing.When(expires.Time, t.now()))
 			} else {
-				e.print("%s has a new token.", token.Name)
+				t.print("%s has a new token.", t.name)
 			}
 			return nil
 		}
 		// What the status has said before says nothing about this request, until the operator has had a moment.
-		if stopped := whyStopped(token); stopped != "" && e.now().Sub(begun) > 5*time.Second {
-			return &exitError{failCode(token, e.now()), errors.New(stopped)}
+		if stopped := whyStopped(t.token); stopped != "" && t.now().Sub(begun) > 5*time.Second {
+			return t.failed(standing.Plain(stopped) + " What to do: " + t.command("status"))
 		}
-		if !hinted && e.now().Sub(begun) > silentAfter {
-			e.say("There is no new token yet. Is the operator at work? kubectl ghut check")
+		if !hinted && t.now().Sub(begun) > silentAfter {
+			t.say("There is no new token yet. Is the operator at work? kubectl ghut check")
 			hinted = true
 		}
 	}

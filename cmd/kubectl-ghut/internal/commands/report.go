@@ -2,6 +2,7 @@ package commands
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"os"
 
@@ -22,7 +23,7 @@ operator's Deployment and log.
 
 No data of a Secret is read, and whatever could be a token, or a part of one, is taken out of the rest. Names are in it: look
 through it before you publish it. What you may not look at is left out, and named in it.`,
-		Args: cobra.NoArgs,
+		Args: noName,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := e.connect()
 			if err != nil {
@@ -31,7 +32,7 @@ through it before you publish it. What you may not look at is left out, and name
 			o.Now = e.now()
 			var archive bytes.Buffer
 			missing, err := report.Collect(cmd.Context(), c, o, &archive)
-			if err != nil {
+			if err = cmp.Or(cmd.Context().Err(), err); err != nil { // Half of an archive helps nobody.
 				return err
 			}
 			if path == "" {

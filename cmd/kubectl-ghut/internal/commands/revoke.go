@@ -13,9 +13,11 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/cmd/kubectl-ghut/internal/cluster"
+	"github.com/githubusertoken/github-user-token-operator/cmd/kubectl-ghut/internal/standing"
 )
 
 // heedTimeout is how long the operator may take to look at a change of the spec, before nothing is deleted: without it
@@ -43,9 +45,9 @@ func newRevoke(e *environment) *cobra.Command {
 Whether GitHub has ended the tokens is told, as far as the events of the resource say so. The App stays authorized at GitHub. To
 end that as well, with all tokens that the App has of the account, the account itself revokes it in its settings at GitHub, under
 Applications. To log in anew later, use logout.`,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return e.revoke(cmd.Context(), args[0], "End the tokens of %s at GitHub, and delete it", o, nil)
-		},
+		RunE: e.steer(func(ctx context.Context, t *task) error {
+			return t.revoke(ctx, "End the tokens of %s at GitHub, and delete it", o, nil)
+		}),
 	}), &o)
 }
 
@@ -61,88 +63,122 @@ meanwhile. Its Secret and its outputs go until somebody logs in. To do so:
 
   kubectl ghut resume NAME
   kubectl ghut login NAME`,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return e.revoke(cmd.Context(), args[0], "End the tokens of %s at GitHub, and suspend it", o, e.makeAnew)
-		},
+		RunE: e.steer(func(ctx context.Context, t *task) error {
+			return t.revoke(ctx, "End the tokens of %s at GitHub, and suspend it", o, nextOf(t.token))
+		}),
 	}), &o)
 }
 
-// revoke ends the tokens of a resource by its deletion, and does then what is to follow.
-func (e *environment) revoke(ctx context.Context, name, question string, o revokeOptions, then func(context.Context, *cluster.Cluster, *v1alpha1.GitHubUserToken) error) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, o.timeout, fmt.Errorf("it is not deleted after --timeout, %s; it will be when the operator is done: kubectl ghut status %s", o.timeout, name))
-	defer cancel()
-	c, err := e.connect()
-	if err != nil {
-		return err
-	}
-	token, err := c.Token(ctx, name)
-	if err != nil {
-		return err
-	}
+// revoke ends the tokens of the resource by its deletion, and makes another one in its place then, if there is to be one.
+func (t *task) revoke(ctx context.Context, question string, o revokeOptions, next *v1alpha1.GitHubUserToken) error {
 	if !o.yes {
-		if err := e.confirm(fmt.Sprintf(question, name), name); err != nil {
+		if err := t.confirm(ctx, fmt.Sprintf(question, t.name)); err != nil {
 			return err
 		}
 	}
-	before := token.DeepCopy()
-	if err := e.wantRevocation(ctx, c, token, before); err != nil {
+	before := t.token.DeepCopy()
+	err := t.within(ctx, o.timeout, func(ctx context.Context) error { return t.deleteRevoked(ctx, before, next) })
+	if err != nil || next == nil {
 		return err
 	}
-	if err := c.Delete(ctx, token, client.Preconditions{UID: &before.UID}); err != nil {
-		return err
-	}
-	if err := e.awaitDeletion(ctx, c, before); err != nil {
-		return err
-	}
-	e.tellRevocation(ctx, c, before)
-	if then == nil {
-		return nil
-	}
-	return then(ctx, c, before)
+	return t.makeAnew(ctx, next)
 }
 
 // confirm has the person type the name.
-func (e *environment) confirm(question, name string) error {
-	fmt.Fprintf(e.err, "%s? Type its name to go on: ", question)
-	answer, _ := bufio.NewReader(e.in).ReadString('\n')
-	if strings.TrimSpace(answer) != name {
-		return errors.New("nothing was done: the name was not typed. Without a question: --yes")
+func (t *task) confirm(ctx context.Context, question string) error {
+	fmt.Fprintf(t.err, "%s? Type its name to go on: ", question)
+	typed := make(chan string, 1)
+	go func() { // Which ends with the process: nothing but an end of the input wakes it.
+		answer, _ := bufio.NewReader(t.in).ReadString('\n')
+		typed <- strings.TrimSpace(answer)
+	}()
+	select {
+	case <-ctx.Done():
+		t.say("")
+		return context.Cause(ctx)
+	case answer := <-typed:
+		if answer != t.name {
+			return errors.New("nothing was done: the name was not typed. Without a question: --yes")
+		}
+		return nil
 	}
+}
+
+// deleteRevoked deletes the resource so that its tokens end at GitHub, and waits until it is gone. next is what is to be made in its place.
+func (t *task) deleteRevoked(ctx context.Context, before, next *v1alpha1.GitHubUserToken) error {
+	if err := t.wantRevocation(ctx, before); err != nil {
+		return err
+	}
+	t.stands = "It is to be deleted, and goes when the operator has ended its tokens, without this command. To see: " + t.command("status")
+	if next != nil {
+		t.stands += "\n" + byHand("It is not made anew by that.", next)
+	}
+	if err := t.Delete(ctx, t.token, client.Preconditions{UID: &before.UID}); err != nil {
+		if cluster.IsUnanswered(err) {
+			return fmt.Errorf("%w: %w", errUnanswered, err)
+		}
+		return err
+	}
+	if err := t.awaitDeletion(ctx, before); err != nil {
+		return err
+	}
+	t.tellRevocation(ctx, before)
 	return nil
 }
 
 // wantRevocation sets deletionPolicy Revoke, and waits until the operator has seen that. If it does not, or the policy of the App
-// forbids it, what was before is put back, and nothing is deleted: the tokens would live on.
-func (e *environment) wantRevocation(ctx context.Context, c *cluster.Cluster, token, before *v1alpha1.GitHubUserToken) error {
-	if token.Spec.DeletionPolicy == v1alpha1.DeletionPolicyRevoke {
-		if why := forbidsRevocation(token); why != "" {
+// forbids it, or the command is ended meanwhile, what was before is put back, and nothing is deleted: the tokens would live on.
+func (t *task) wantRevocation(ctx context.Context, before *v1alpha1.GitHubUserToken) error {
+	if before.Spec.DeletionPolicy == v1alpha1.DeletionPolicyRevoke {
+		if why := forbidsRevocation(t.token); why != "" {
 			return errors.New(why)
 		}
 		return nil
 	}
-	if err := setDeletionPolicy(ctx, c, token, v1alpha1.DeletionPolicyRevoke); err != nil {
+	stands := t.stands
+	err := t.setDeletionPolicy(ctx, v1alpha1.DeletionPolicyRevoke)
+	if cluster.IsFinal(err) {
 		return err
 	}
-	refused := func(why string) error {
-		if err := setDeletionPolicy(ctx, c, token, before.Spec.DeletionPolicy); err != nil {
-			return fmt.Errorf("%s. Nothing was deleted, but deletionPolicy is Revoke now: %w", why, err)
-		}
-		return fmt.Errorf("%s. Nothing was changed", why)
+	if err == nil {
+		err = t.awaitHeed(ctx)
 	}
-	for began := e.now(); ; {
-		next, err := e.lookAgain(ctx, c, token)
-		if err != nil {
+	if err == nil {
+		return nil
+	}
+	undone, cancel := detached(ctx)
+	defer cancel()
+	t.stands = stands
+	if failed := t.setDeletionPolicy(undone, before.Spec.DeletionPolicy); failed != nil {
+		t.stands = fmt.Sprintf("Nothing was deleted, but its deletionPolicy may be Revoke now, and could not be put back: %v. To see: kubectl -n %s get ghut %s -o jsonpath='{.spec.deletionPolicy}'", failed, t.Namespace, t.name)
+	}
+	if _, isHeed := errors.AsType[*unheededError](err); isHeed && t.stands == stands {
+		return fmt.Errorf("%w. Nothing was changed", err)
+	} else if isHeed {
+		return fmt.Errorf("%w. %s", err, t.stands)
+	}
+	return err
+}
+
+// unheededError says why nobody would end the tokens of a resource that is deleted.
+type unheededError struct{ why string }
+
+func (e *unheededError) Error() string { return e.why }
+
+// awaitHeed waits until the operator has looked at the spec, and would end the tokens.
+func (t *task) awaitHeed(ctx context.Context) error {
+	for began := t.now(); ; {
+		if err := t.lookAgain(ctx); err != nil {
 			return err
 		}
-		token = next
-		if token.Status.ObservedGeneration == token.Generation {
-			if why := forbidsRevocation(token); why != "" {
-				return refused(why)
+		if t.token.Status.ObservedGeneration == t.token.Generation {
+			if why := forbidsRevocation(t.token); why != "" {
+				return &unheededError{why}
 			}
 			return nil
 		}
-		if e.now().Sub(began) > heedTimeout {
-			return refused("the operator does not look at the resource, and nobody would end its tokens (kubectl ghut check)")
+		if t.now().Sub(began) > heedTimeout {
+			return &unheededError{"the operator does not look at the resource, and nobody would end its tokens (kubectl ghut check)"}
 		}
 	}
 }
@@ -157,57 +193,59 @@ func forbidsRevocation(token *v1alpha1.GitHubUserToken) string {
 	return "the policy of the App is violated, so that nobody would end the tokens: " + stalled.Message
 }
 
-func setDeletionPolicy(ctx context.Context, c *cluster.Cluster, token *v1alpha1.GitHubUserToken, policy v1alpha1.DeletionPolicy) error {
+func (t *task) setDeletionPolicy(ctx context.Context, policy v1alpha1.DeletionPolicy) error {
 	var value any = policy
 	if policy == "" {
 		value = nil
 	}
-	return patch(ctx, c, token, map[string]any{"spec": map[string]any{"deletionPolicy": value}})
+	return t.patch(ctx, map[string]any{"spec": map[string]any{"deletionPolicy": value}})
 }
 
 // awaitDeletion waits until the resource is gone, or another has taken its name.
-func (e *environment) awaitDeletion(ctx context.Context, c *cluster.Cluster, gone *v1alpha1.GitHubUserToken) error {
-	begun, hinted := e.now(), false
+func (t *task) awaitDeletion(ctx context.Context, gone *v1alpha1.GitHubUserToken) error {
+	begun, hinted := t.now(), false
 	for {
-		token, err := c.Token(ctx, gone.Name)
+		token, err := t.Token(ctx, gone.Name)
 		switch {
 		case cluster.IsNotFound(err), err == nil && token.UID != gone.UID:
 			return nil
-		case err != nil:
+		case err != nil && (cluster.IsFinal(err) || ctx.Err() != nil):
 			return err
 		}
-		if !hinted && e.now().Sub(begun) > 5*time.Second {
-			e.say("Waiting for the operator to end the tokens …")
+		if !hinted && t.now().Sub(begun) > 5*time.Second {
+			t.say("Waiting for the operator to end the tokens …")
 			hinted = true
 		}
-		if err := e.sleep(ctx, lookEvery); err != nil {
+		if err := t.sleep(ctx, lookEvery); err != nil {
 			return err
 		}
 	}
 }
 
 // tellRevocation says what became of the tokens, as far as events tell.
-func (e *environment) tellRevocation(ctx context.Context, c *cluster.Cluster, gone *v1alpha1.GitHubUserToken) {
+func (t *task) tellRevocation(ctx context.Context, gone *v1alpha1.GitHubUserToken) {
 	var events corev1.EventList
-	err := c.List(ctx, &events, client.InNamespace(gone.Namespace), client.MatchingFields{"involvedObject.uid": string(gone.UID), "reason": "RevocationFailed"})
+	err := t.List(ctx, &events, client.InNamespace(gone.Namespace), client.MatchingFields{"involvedObject.uid": string(gone.UID), "reason": "RevocationFailed"})
 	switch {
 	case err != nil:
-		e.print("%s is deleted. Whether GitHub has ended its tokens is not known here: %v.", gone.Name, err)
+		t.print("%s is deleted. Whether GitHub has ended its tokens is not known here: %v.", gone.Name, err)
 	case len(events.Items) > 0:
-		e.print("%s is deleted, but its tokens could not be ended at GitHub: %s", gone.Name, events.Items[len(events.Items)-1].Message)
+		t.print("%s is deleted, but its tokens could not be ended at GitHub: %s", gone.Name, events.Items[len(events.Items)-1].Message)
+	case !standing.HasToken(gone):
+		t.print("%s is deleted. It had no token.", gone.Name)
 	default:
-		e.print("%s is deleted, and its tokens have ended at GitHub.", gone.Name)
+		t.print("%s is deleted, and its tokens have ended at GitHub.", gone.Name)
 	}
 }
 
-// makeAnew makes a resource of the same spec, suspended.
-func (e *environment) makeAnew(ctx context.Context, c *cluster.Cluster, gone *v1alpha1.GitHubUserToken) error {
+// nextOf is a resource of the same spec, suspended.
+func nextOf(gone *v1alpha1.GitHubUserToken) *v1alpha1.GitHubUserToken {
 	next := &v1alpha1.GitHubUserToken{
-		TypeMeta: gone.TypeMeta,
+		TypeMeta: metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "GitHubUserToken"},
 		ObjectMeta: metav1.ObjectMeta{
 			Namespace: gone.Namespace, Name: gone.Name, Labels: gone.Labels, OwnerReferences: gone.OwnerReferences, Annotations: map[string]string{},
 		},
-		Spec: gone.Spec,
+		Spec: *gone.Spec.DeepCopy(),
 	}
 	for name, value := range gone.Annotations {
 		if !strings.HasPrefix(name, v1alpha1.GroupVersion.Group+"/") {
@@ -215,9 +253,29 @@ func (e *environment) makeAnew(ctx context.Context, c *cluster.Cluster, gone *v1
 		}
 	}
 	next.Spec.Suspend = true
-	if err := c.Create(ctx, next); err != nil {
-		return fmt.Errorf("it could not be made anew, so apply it once more yourself: %w", err)
+	return next
+}
+
+// makeAnew makes it. This is one write, and made also when the command was ended meanwhile: the resource is gone.
+func (t *task) makeAnew(ctx context.Context, next *v1alpha1.GitHubUserToken) error {
+	ctx, cancel := detached(ctx)
+	defer cancel()
+	if err := t.Create(ctx, next.DeepCopy()); err != nil {
+		return fmt.Errorf("%w. %s", err, byHand("It could not be made anew.", next))
 	}
-	e.print("It waits, suspended. To log in again: kubectl ghut resume %[1]s -n %[2]s, and kubectl ghut login %[1]s -n %[2]s", next.Name, next.Namespace)
+	login := t.command("login")
+	if ref := next.Spec.RefreshTokenRef; ref != nil && !standing.CanLogIn(next) {
+		login = "put the refresh token of a new login into the Secret " + ref.Name
+	}
+	t.print("It waits, suspended. To log in again: %s, and %s", t.command("resume"), login)
 	return nil
+}
+
+// byHand says how to make a resource anew that is gone: its spec stands nowhere else, unless Git or another tool has it.
+func byHand(why string, next *v1alpha1.GitHubUserToken) string {
+	text, err := yaml.Marshal(next)
+	if err != nil {
+		return why + " Apply it once more yourself."
+	}
+	return fmt.Sprintf("%s To have it again, suspended, once it is gone:\n\nkubectl create -f - <<'END'\n%sEND", why, text)
 }

@@ -3,12 +3,15 @@ package commands
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/signal"
 	"regexp"
 	"syscall"
 
+	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
+	"k8s.io/klog/v2"
 
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 )
@@ -41,9 +44,14 @@ var tokenOfGitHub = regexp.MustCompile(`(gh[a-z]|github_pat)_[A-Za-z0-9+/=_.~-]{
 // Main runs the plugin and returns its exit code.
 func Main(version string, args []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer context.AfterFunc(ctx, stop)() // A second Ctrl-C ends the plugin whatever it does.
 	defer stop()
+	quiet()
 	return run(ctx, theWorld(version), args)
 }
+
+// quiet keeps what client-go logs from the terminal: what matters of it comes back as an error.
+func quiet() { klog.SetLogger(logr.Discard()) }
 
 func run(ctx context.Context, e *environment, args []string) int {
 	root := newRoot(e)
@@ -54,6 +62,10 @@ func run(ctx context.Context, e *environment, args []string) int {
 	err := root.ExecuteContext(ctx)
 	if err == nil {
 		return 0
+	}
+	_, isExit := errors.AsType[*exitError](err)
+	if _, told := errors.AsType[*unfinishedError](err); ctx.Err() != nil && !told && !isExit {
+		err = &unfinishedError{context.Cause(ctx), "Nothing was changed."}
 	}
 	// What the API server says is searched for secrets where it arrives. This is for what was overlooked.
 	if text := tokenOfGitHub.ReplaceAllString(err.Error(), credential.Redacted); text != "" {
@@ -76,9 +88,12 @@ The access token is printed by "token" and "credential-helper" alone, and the re
 Secret, and "login --web" creates one; the others need no permission for Secrets.`,
 		Annotations:   map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl ghut"},
 		SilenceErrors: true, SilenceUsage: true,
-		Args: cobra.NoArgs,
+		Args: noCommand,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return fmt.Errorf("%w. Its flags: %s --help", err, cmd.CommandPath())
+	})
 	if e.flags != nil {
 		e.flags.AddFlags(root.PersistentFlags())
 	}

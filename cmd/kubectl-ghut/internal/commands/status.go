@@ -23,19 +23,19 @@ const watchEvery = 2 * time.Second
 type statusOptions struct {
 	all, watch bool
 	output     string
+	// namespace is where is looked.
+	namespace string
 }
 
 func newStatus(e *environment) *cobra.Command {
 	var o statusOptions
-	cmd := &cobra.Command{
+	cmd := maybeName(e, &cobra.Command{
 		Use:   "status [NAME]",
 		Short: "Say how resources stand, who uses their tokens, and what to do now",
 		Long: `Say how resources stand, who uses their tokens, and what to do now. It reads no Secret.
 
 Exit code: 0 ready, 1 not ready yet or an error, 2 a person is needed, 3 stalled: the configuration is to be changed. Of
 several resources the most urgent one counts: 2 before 3 before 1.`,
-		Args:              cobra.MaximumNArgs(1),
-		ValidArgsFunction: e.completeName,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			name := ""
 			if len(args) == 1 {
@@ -49,7 +49,7 @@ several resources the most urgent one counts: 2 before 3 before 1.`,
 			}
 			return e.status(cmd.Context(), name, o)
 		},
-	}
+	})
 	cmd.Flags().BoolVarP(&o.all, "all-namespaces", "A", false, "of all namespaces")
 	cmd.Flags().BoolVarP(&o.watch, "watch", "w", false, "look again every two seconds, until Ctrl-C")
 	cmd.Flags().StringVarP(&o.output, "output", "o", "", "wide, json or yaml")
@@ -61,6 +61,7 @@ func (e *environment) status(ctx context.Context, name string, o statusOptions) 
 	if err != nil {
 		return err
 	}
+	o.namespace = c.Namespace
 	var last string
 	var shown []*standing.Standing
 	for {
@@ -172,9 +173,18 @@ func (e *environment) statusText(all []*standing.Standing, name string, o status
 	case name != "":
 		describe(&text, all[0], e.now(), o.output == "wide")
 	case len(all) == 0:
-		e.say("There are no GitHubUserTokens here.")
+		e.none(o.namespace, o.all)
 	default:
 		table(&text, all, e.now(), o.all, o.output == "wide")
 	}
 	return text.String(), nil
+}
+
+// none says that there are no resources, and where was looked.
+func (e *environment) none(namespace string, everywhere bool) {
+	if everywhere {
+		e.say("There are no GitHubUserTokens in this cluster. To make one: kubectl ghut login --help")
+		return
+	}
+	e.say("There are no GitHubUserTokens here, in namespace %s. Those of all namespaces: -A", namespace)
 }

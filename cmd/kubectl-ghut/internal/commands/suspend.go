@@ -1,7 +1,11 @@
 package commands
 
 import (
+	"context"
+
 	"github.com/spf13/cobra"
+
+	"github.com/githubusertoken/github-user-token-operator/cmd/kubectl-ghut/internal/standing"
 )
 
 func newSuspend(e *environment) *cobra.Command {
@@ -10,7 +14,22 @@ func newSuspend(e *environment) *cobra.Command {
 		Short: "Stop all refreshes of a resource until it is resumed",
 		Long: `Stop all refreshes of a resource until it is resumed (spec.suspend). The Secret stays as it is, even after the token has expired.
 Where Git or another tool has the resource, change it there, or this is undone.`,
-		RunE: e.setSuspend(true, "%s is suspended. Its token is not replaced any more."),
+		RunE: e.steer(func(ctx context.Context, t *task) error {
+			was, err := t.setSuspend(ctx, true)
+			if err != nil {
+				return err
+			}
+			what := "is suspended"
+			if was {
+				what = "was suspended already"
+			}
+			means := "Its token is not replaced any more"
+			if !standing.HasToken(t.token) {
+				means = "It has no token yet, and nobody can log in"
+			}
+			e.print("%s %s. %s, until: %s", t.name, what, means, t.command("resume"))
+			return nil
+		}),
 	})
 }
 
@@ -18,27 +37,28 @@ func newResume(e *environment) *cobra.Command {
 	return oneName(e, &cobra.Command{
 		Use:   "resume NAME",
 		Short: "Let a suspended resource be refreshed again",
-		Long:  "Let a suspended resource be refreshed again (spec.suspend). What is due is refreshed at once.",
-		RunE:  e.setSuspend(false, "%s is refreshed again."),
+		Long: `Let a suspended resource be refreshed again (spec.suspend). What is due is refreshed at once. What was put off by hold stays so: that
+is ended by hold --release.`,
+		RunE: e.steer(func(ctx context.Context, t *task) error {
+			was, err := t.setSuspend(ctx, false)
+			if err != nil {
+				return err
+			}
+			what := "was not suspended"
+			if was {
+				what = "is not suspended any more"
+			}
+			e.print("%s %s. %s", t.name, what, standing.Outlook(t.token, e.now()))
+			return nil
+		}),
 	})
 }
 
-func (e *environment) setSuspend(suspend bool, text string) func(*cobra.Command, []string) error {
-	return func(cmd *cobra.Command, args []string) error {
-		c, err := e.connect()
-		if err != nil {
-			return err
-		}
-		token, err := c.Token(cmd.Context(), args[0])
-		if err != nil {
-			return err
-		}
-		if token.Spec.Suspend != suspend {
-			if err := patch(cmd.Context(), c, token, map[string]any{"spec": map[string]any{"suspend": suspend}}); err != nil {
-				return err
-			}
-		}
-		e.print(text, token.Name)
-		return nil
+// setSuspend suspends the resource or resumes it, and reports whether it was suspended before.
+func (t *task) setSuspend(ctx context.Context, suspend bool) (was bool, err error) {
+	was = t.token.Spec.Suspend
+	if was == suspend {
+		return was, nil
 	}
+	return was, t.patch(ctx, map[string]any{"spec": map[string]any{"suspend": suspend}})
 }

@@ -10,13 +10,11 @@ import (
 
 func newTree(e *environment) *cobra.Command {
 	var all bool
-	cmd := &cobra.Command{
+	cmd := maybeName(e, &cobra.Command{
 		Use:   "tree [NAME]",
 		Short: "Show what hangs together: Apps, resources, Secrets, and the pods that use them",
 		Long: `Show what hangs together: Apps, the resources that use them, the Secrets that these fill, and the pods that use these Secrets. It
 reads no Secret.`,
-		Args:              cobra.MaximumNArgs(1),
-		ValidArgsFunction: e.completeName,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			name := ""
 			if len(args) == 1 {
@@ -31,12 +29,12 @@ reads no Secret.`,
 				return err
 			}
 			if len(standings) == 0 {
-				e.say("There are no GitHubUserTokens here.")
+				e.none(c.Namespace, all && name == "")
 			}
 			e.tree(standings)
 			return nil
 		},
-	}
+	})
 	cmd.Flags().BoolVarP(&all, "all-namespaces", "A", false, "of all namespaces")
 	return cmd
 }

@@ -25,7 +25,7 @@ func newVersion(e *environment) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "version",
 		Short: "Print the versions of the plugin, of the operator and of Kubernetes",
-		Args:  cobra.NoArgs,
+		Args:  noName,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			v := versions{Plugin: e.version, Go: runtime.Version()}
 			if !clientOnly {

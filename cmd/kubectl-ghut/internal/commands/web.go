@@ -10,7 +10,6 @@ import (
 	authorizationv1 "k8s.io/api/authorization/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -23,16 +22,17 @@ import (
 
 // loginByWeb has the person authorize the App in a browser, and brings the code back in a Secret. The operator redeems it: neither
 // the client secret nor a token comes here.
-func (e *environment) loginByWeb(ctx context.Context, c *cluster.Cluster, token *v1alpha1.GitHubUserToken, o loginOptions) error {
-	if !o.again && meta.IsStatusConditionTrue(token.Status.Conditions, v1alpha1.ConditionReady) &&
-		meta.IsStatusConditionTrue(token.Status.Conditions, v1alpha1.ConditionAuthorized) {
-		e.print("There is nothing to do: %s is logged in already. To log in all the same: --again", token.Name)
+func (t *task) loginByWeb(ctx context.Context, o loginOptions) error {
+	if !o.again && login.IsLoggedIn(t.token) {
+		t.print("There is nothing to do: %s is logged in already. To log in all the same: %s", t.name, login.Again(t.token))
 		return nil
 	}
-	if err := mayBringCode(ctx, c, token.Namespace); err != nil {
+	anew := "To begin anew: " + login.Again(t.token)
+	t.stands = "Nobody was logged in. " + anew
+	if err := t.mayBringCode(ctx); err != nil {
 		return err
 	}
-	app, err := appOf(ctx, c, token, o.new.Host)
+	app, err := t.app(ctx, o.new.Host)
 	if err != nil {
 		return err
 	}
@@ -46,31 +46,39 @@ func (e *environment) loginByWeb(ctx context.Context, c *cluster.Cluster, token 
 	}
 	defer server.Close()
 	flow := login.NewWeb(server.CallbackURL(), app)
-	if err := annotate(ctx, c, token, v1alpha1.AnnotationWebLoginRequested, flow.Request()); err != nil {
-		return err
+	brought := false
+	if err = t.annotate(ctx, v1alpha1.AnnotationWebLoginRequested, flow.Request()); err == nil {
+		brought, err = t.followWeb(ctx, flow, server, o)
 	}
-	err = e.followWeb(ctx, c, token, flow, server, o)
-	if err != nil {
-		e.withdraw(ctx, c, token, flow)
+	t.stands = "The login is taken back, and its page is good for nothing any more. " + anew
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil && brought: // The person has done all that was wanted.
+		t.stands = "The code is with the operator, which redeems it without this command. To see what came of it: " + t.command("status")
+	default:
+		if failed := t.withdraw(ctx, flow); failed != nil {
+			t.stands = fmt.Sprintf("The login could not be taken back (%v). It ends by itself within ten minutes. %s", failed, anew)
+		}
 	}
 	return err
 }
 
-// appOf is the App whose page may be opened. Not everybody may read the App of an administrator: then its page must be at the host that
+// app is the App whose page may be opened. Not everybody may read the App of an administrator: then its page must be at the host that
 // was said, or else at GitHub's own.
-func appOf(ctx context.Context, c *cluster.Cluster, token *v1alpha1.GitHubUserToken, host string) (login.App, error) {
-	ref := token.Spec.App.Ref
+func (t *task) app(ctx context.Context, host string) (login.App, error) {
+	ref := t.token.Spec.App.Ref
 	if ref == nil {
-		return login.InlineApp(token), nil
+		return login.InlineApp(t.token), nil
 	}
 	var spec *v1alpha1.GitHubAppSpec
 	var err error
 	if ref.Kind == v1alpha1.KindClusterGitHubApp {
 		app := &v1alpha1.ClusterGitHubApp{}
-		err, spec = c.Get(ctx, client.ObjectKey{Name: ref.Name}, app), &app.Spec.GitHubAppSpec
+		err, spec = t.Get(ctx, client.ObjectKey{Name: ref.Name}, app), &app.Spec.GitHubAppSpec
 	} else {
 		app := &v1alpha1.GitHubApp{}
-		err, spec = c.Get(ctx, client.ObjectKey{Namespace: token.Namespace, Name: ref.Name}, app), &app.Spec
+		err, spec = t.Get(ctx, client.ObjectKey{Namespace: t.Namespace, Name: ref.Name}, app), &app.Spec
 	}
 	switch {
 	case err == nil:
@@ -83,59 +91,58 @@ func appOf(ctx context.Context, c *cluster.Cluster, token *v1alpha1.GitHubUserTo
 }
 
 // mayBringCode asks beforehand, so that nobody authorizes the App in vain.
-func mayBringCode(ctx context.Context, c *cluster.Cluster, namespace string) error {
+func (t *task) mayBringCode(ctx context.Context) error {
 	review := &authorizationv1.SelfSubjectAccessReview{Spec: authorizationv1.SelfSubjectAccessReviewSpec{
-		ResourceAttributes: &authorizationv1.ResourceAttributes{Namespace: namespace, Verb: "create", Resource: "secrets"},
+		ResourceAttributes: &authorizationv1.ResourceAttributes{Namespace: t.Namespace, Verb: "create", Resource: "secrets"},
 	}}
-	if err := c.Create(ctx, review); err != nil || review.Status.Allowed {
+	if err := t.Create(ctx, review); err != nil || review.Status.Allowed {
 		return err
 	}
-	return &cluster.ForbiddenError{Verb: "create", Resource: schema.GroupResource{Resource: "secrets"}, Namespace: namespace}
+	return &cluster.ForbiddenError{Verb: "create", Resource: schema.GroupResource{Resource: "secrets"}, Namespace: t.Namespace}
 }
 
 // stoppedAfter is how long a login that is not begun is waited for while the resource is stalled: one may follow another after ten seconds.
 const stoppedAfter = 15 * time.Second
 
-// followWeb waits for the operator, for the person, and for the operator again.
-func (e *environment) followWeb(ctx context.Context, c *cluster.Cluster, token *v1alpha1.GitHubUserToken, flow *login.Web, server *loopback.Server, o loginOptions) error {
-	begun, hinted := e.now(), false
+// followWeb waits for the operator, for the person, and for the operator again. It tells whether the code was brought to the operator.
+func (t *task) followWeb(ctx context.Context, flow *login.Web, server *loopback.Server, o loginOptions) (brought bool, err error) {
+	begun, hinted := t.now(), false
 	for {
-		step, text := flow.Next(token)
+		step, text := flow.Next(t.token)
 		switch step {
 		case login.Show:
-			of, attempt := token, flow.Attempt // The browser comes back while the resource is looked at again.
-			server.Expect(flow.State, func(ctx context.Context, code string) error { return e.bringCode(ctx, c, of, attempt, code) })
-			e.showPage(ctx, token, flow, o)
+			of, attempt := t.token, flow.Attempt // The browser comes back while the resource is looked at again.
+			server.Expect(flow.State, func(ctx context.Context, code string) error { return t.bringCode(ctx, of, attempt, code) })
+			t.showPage(ctx, flow, o)
 			hinted = true
 		case login.Done:
-			e.print("%s", text)
-			return nil
+			t.print("%s", text)
+			return brought, nil
 		case login.Fail:
-			return &exitError{failCode(token, e.now()), errors.New(text)}
+			return brought, t.failed(text)
 		}
 		select {
 		case err := <-server.Outcome():
-			if _, denied := errors.AsType[*loopback.DeniedError](err); denied {
-				return &exitError{2, err} // A person is needed, as before.
+			if _, denied := errors.AsType[*loopback.DeniedError](err); denied { // A person is needed, as before.
+				return false, &exitError{2, fmt.Errorf("%w. Nothing was handed over. To begin anew: %s", err, login.Again(t.token))}
 			}
 			if err != nil {
-				return fmt.Errorf("the code could not be brought to the operator: %w", err)
+				return false, fmt.Errorf("the code could not be brought to the operator: %w", err)
 			}
-			e.say("The code is with the operator, which redeems it …")
+			t.say("The code is with the operator, which redeems it …")
+			brought = true
 		default:
 		}
-		if !hinted && e.now().Sub(begun) > silentAfter {
-			e.say("%s", flow.Hint(token))
+		if !hinted && t.now().Sub(begun) > silentAfter {
+			t.say("%s", flow.Hint(t.token))
 			hinted = true
 		}
-		if stopped := flow.Stopped(token); stopped != "" && e.now().Sub(begun) > stoppedAfter {
-			return &exitError{failCode(token, e.now()), errors.New(stopped)}
+		if stopped := flow.Stopped(t.token); stopped != "" && t.now().Sub(begun) > stoppedAfter {
+			return brought, t.failed(stopped)
 		}
-		next, err := e.lookAgain(ctx, c, token)
-		if err != nil {
-			return err
+		if err := t.lookAgain(ctx); err != nil {
+			return brought, err
 		}
-		token = next
 	}
 }
 
@@ -144,9 +151,9 @@ const bringTries = 10
 
 // bringCode puts the code into a Secret of its own, which the operator removes. It goes with the resource. There is no other code
 // for this login, so a write that may have failed is made again.
-func (e *environment) bringCode(ctx context.Context, c *cluster.Cluster, token *v1alpha1.GitHubUserToken, attempt, code string) error {
+func (t *task) bringCode(ctx context.Context, token *v1alpha1.GitHubUserToken, attempt, code string) error {
 	for try := 1; ; try++ {
-		err := c.Create(ctx, &corev1.Secret{
+		err := t.Create(ctx, &corev1.Secret{
 			ObjectMeta: metav1.ObjectMeta{
 				Namespace: token.Namespace, Name: v1alpha1.LoginCodeSecretName(attempt), Labels: map[string]string{v1alpha1.LabelRole: v1alpha1.RoleLoginCode},
 				OwnerReferences: []metav1.OwnerReference{{APIVersion: v1alpha1.GroupVersion.String(), Kind: "GitHubUserToken", Name: token.Name, UID: token.UID}},
@@ -159,39 +166,48 @@ func (e *environment) bringCode(ctx context.Context, c *cluster.Cluster, token *
 		case cluster.IsFinal(err), try == bringTries:
 			return err
 		}
-		if err := e.sleep(ctx, lookEvery); err != nil {
+		if err := t.sleep(ctx, lookEvery); err != nil {
 			return err
 		}
 	}
 }
 
 // showPage brings the page of GitHub.
-func (e *environment) showPage(ctx context.Context, token *v1alpha1.GitHubUserToken, flow *login.Web, o loginOptions) {
-	as := ""
-	if wanted := login.Wanted(token); wanted != "" {
-		as = ", signed in as " + wanted
-	}
-	e.say("\nOpen this page in a browser on this machine%s:\n\n    %s\n", as, flow.Page)
-	if expires := token.Status.WebLogin.ExpirationTime; expires != nil {
-		e.say("It is good until %s, for you alone. If your browser is elsewhere: ssh -L, or the device flow.", expires.UTC().Format("15:04:05Z"))
+func (t *task) showPage(ctx context.Context, flow *login.Web, o loginOptions) {
+	t.say("\nOpen this page in a browser on this machine%s:\n\n    %s\n", t.signedIn(), flow.Page)
+	if expires := t.token.Status.WebLogin.ExpirationTime; expires != nil {
+		t.say("It is good until %s, for you alone. If your browser is elsewhere: ssh -L, or the device flow.", expires.UTC().Format("15:04:05Z"))
 	}
 	if !o.noBrowser {
-		if err := e.openBrowser(ctx, flow.Page); err != nil {
-			e.say("No browser was opened: %v.", err)
+		if err := t.openBrowser(ctx, flow.Page); err != nil {
+			t.say("No browser was opened: %v.", err)
 		}
 	}
-	e.say("Waiting for you …")
+	t.say("Waiting for you …")
+}
+
+// lastWord is for how long a command that was ended early still puts things in order.
+const lastWord = 10 * time.Second
+
+// detached is a context for that.
+func detached(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), lastWord)
 }
 
 // withdraw takes a request back that came to nothing, so that its page is good for nobody any more.
-func (e *environment) withdraw(ctx context.Context, c *cluster.Cluster, token *v1alpha1.GitHubUserToken, flow *login.Web) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+func (t *task) withdraw(ctx context.Context, flow *login.Web) error {
+	ctx, cancel := detached(ctx)
 	defer cancel()
-	now, err := c.Token(ctx, token.Name)
-	if err != nil || now.UID != token.UID || now.Annotations[v1alpha1.AnnotationWebLoginRequested] != flow.Request() {
-		return
+	now, err := t.Token(ctx, t.name)
+	if cluster.IsNotFound(err) || err == nil && (now.UID != t.token.UID || now.Annotations[v1alpha1.AnnotationWebLoginRequested] != flow.Request()) {
+		return nil
 	}
-	if err := annotate(ctx, c, now, v1alpha1.AnnotationWebLoginRequested, nil); err != nil {
-		e.say("The request for the login could not be taken back: %v. It ends by itself within ten minutes.", err)
+	if err != nil {
+		return err
 	}
+	t.token = now
+	stands := t.stands
+	err = t.annotate(ctx, v1alpha1.AnnotationWebLoginRequested, nil)
+	t.stands = stands
+	return err
 }

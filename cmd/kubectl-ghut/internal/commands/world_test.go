@@ -31,6 +31,8 @@ type world struct {
 	pass func()
 	// failing is called before each request for an object, and may have it fail.
 	failing func(client.Object) error
+	// patching and listing are called before each request of their kind, and may have it fail.
+	patching, listing func() error
 	// refused are the resources in which the user may create nothing.
 	refused map[string]bool
 
@@ -44,7 +46,8 @@ func newWorld(t *testing.T, objects ...client.Object) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{t: t, now: time.Date(2027, 2, 3, 12, 0, 0, 0, time.UTC), pass: func() {}, failing: func(client.Object) error { return nil }, refused: map[string]bool{}}
+	w := &world{t: t, now: time.Date(2027, 2, 3, 12, 0, 0, 0, time.UTC), pass: func() {}, failing: func(client.Object) error { return nil },
+		patching: func() error { return nil }, listing: func() error { return nil }, refused: map[string]bool{}}
 	w.client = fake.NewClientBuilder().WithScheme(scheme).WithObjects(objects...).WithStatusSubresource(&v1alpha1.GitHubUserToken{}).
 		WithIndex(&corev1.Event{}, "involvedObject.uid", func(o client.Object) []string { return []string{string(o.(*corev1.Event).InvolvedObject.UID)} }).
 		WithIndex(&corev1.Event{}, "reason", func(o client.Object) []string { return []string{o.(*corev1.Event).Reason} }).WithInterceptorFuncs(interceptor.Funcs{
@@ -63,6 +66,18 @@ func newWorld(t *testing.T, objects ...client.Object) *world {
 				return err
 			}
 			return inner.Get(ctx, key, object, options...)
+		},
+		Patch: func(ctx context.Context, inner client.WithWatch, object client.Object, patch client.Patch, options ...client.PatchOption) error {
+			if err := w.patching(); err != nil {
+				return err
+			}
+			return inner.Patch(ctx, object, patch, options...)
+		},
+		List: func(ctx context.Context, inner client.WithWatch, list client.ObjectList, options ...client.ListOption) error {
+			if err := w.listing(); err != nil {
+				return err
+			}
+			return inner.List(ctx, list, options...)
 		},
 	}).Build()
 	w.env = &environment{

@@ -70,7 +70,7 @@ func (d *Device) Next(token *v1alpha1.GitHubUserToken, now time.Time) (Step, str
 	}
 	if stalled := meta.FindStatusCondition(token.Status.Conditions, v1alpha1.ConditionStalled); stalled != nil &&
 		authorized.Status != metav1.ConditionFalse && stalled.Status == metav1.ConditionTrue {
-		return Fail, stalled.Message
+		return Fail, standing.Plain(stalled.Message)
 	}
 	return Wait, ""
 }
@@ -91,11 +91,11 @@ func (d *Device) ended(token *v1alpha1.GitHubUserToken, authorized *metav1.Condi
 	case v1alpha1.ReasonAuthorizationPending:
 		return Wait, ""
 	case v1alpha1.ReasonDeviceFlowDisabled:
-		return Fail, authorized.Message
+		return Fail, standing.Plain(authorized.Message)
 	}
 	if stalled := meta.FindStatusCondition(token.Status.Conditions, v1alpha1.ConditionStalled); stalled != nil &&
 		stalled.Status == metav1.ConditionTrue && stalled.Reason != authorized.Reason {
-		return Fail, stalled.Message // A configuration that is to be changed first.
+		return Fail, standing.Plain(stalled.Message) // A configuration that is to be changed first.
 	}
 	if !d.asked && now.Sub(d.since) > askAfter {
 		d.asked = true
@@ -112,11 +112,11 @@ func failure(token *v1alpha1.GitHubUserToken, authorized *metav1.Condition) stri
 		return fmt.Sprintf("the browser was signed in to GitHub as somebody else than %s: that login was refused, and its token revoked. "+
 			"Sign out at GitHub, or use a private window, and log in again: %s", Wanted(token), again)
 	case v1alpha1.ReasonAuthorizationDenied:
-		return "the login was cancelled at GitHub. To begin anew: " + again
+		return "the login was cancelled at GitHub. Nothing was handed over. To begin anew: " + again
 	case v1alpha1.ReasonAuthorizationExpired:
 		return "nobody entered a code in time. To begin anew: " + again
 	default:
-		return authorized.Message
+		return standing.Plain(authorized.Message) + " To begin anew: " + again
 	}
 }
 

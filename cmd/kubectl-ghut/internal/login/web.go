@@ -73,7 +73,7 @@ func (w *Web) Next(token *v1alpha1.GitHubUserToken) (Step, string) {
 		}
 		return Show, ""
 	case w.Attempt != "" && status.AttemptID != "" && status.AttemptID != w.Attempt:
-		return Fail, "the operator has begun another attempt, whose page was not opened here. To begin anew: " + again(token)
+		return Fail, "the operator has begun another attempt, whose page was not opened here. To begin anew: " + Again(token)
 	default:
 		return Wait, ""
 	}
@@ -82,7 +82,7 @@ func (w *Web) Next(token *v1alpha1.GitHubUserToken) (Step, string) {
 // Hint is what to tell a person who has been waiting: what the operator says of the login, where it has seen that it is asked for.
 func (w *Web) Hint(token *v1alpha1.GitHubUserToken) string {
 	if status := token.Status.WebLogin; status != nil && status.RequestID == w.RequestID && status.Message != "" {
-		return status.Message
+		return standing.Plain(status.Message)
 	}
 	return "Nothing has happened yet. Is the operator at work? kubectl ghut check"
 }
@@ -95,7 +95,7 @@ func (w *Web) Stopped(token *v1alpha1.GitHubUserToken) string {
 	if !stalled || w.Attempt != "" || status == nil || status.RequestID != w.RequestID || status.AttemptID != "" {
 		return ""
 	}
-	return status.Message
+	return standing.Plain(status.Message)
 }
 
 // authorizePath is the path of GitHub's page.
@@ -144,8 +144,18 @@ func hostOf(host string) string {
 	return strings.TrimSuffix(host, "/api/v3")
 }
 
-func again(token *v1alpha1.GitHubUserToken) string {
-	return fmt.Sprintf("kubectl ghut login %s -n %s --web", token.Name, token.Namespace)
+// Again is the command that begins a login by the web flow anew. Who is logged in all the same has to say that this is meant.
+func Again(token *v1alpha1.GitHubUserToken) string {
+	command := fmt.Sprintf("kubectl ghut login %s -n %s --web", token.Name, token.Namespace)
+	if IsLoggedIn(token) {
+		command += " --again"
+	}
+	return command
+}
+
+// IsLoggedIn reports whether somebody is logged in, and no login is needed.
+func IsLoggedIn(token *v1alpha1.GitHubUserToken) bool {
+	return meta.IsStatusConditionTrue(token.Status.Conditions, v1alpha1.ConditionReady) && meta.IsStatusConditionTrue(token.Status.Conditions, v1alpha1.ConditionAuthorized)
 }
 
 func (w *Web) success(token *v1alpha1.GitHubUserToken) string {
@@ -159,10 +169,11 @@ func (w *Web) success(token *v1alpha1.GitHubUserToken) string {
 func (w *Web) failure(token *v1alpha1.GitHubUserToken, status *v1alpha1.WebLogin) string {
 	if status.Result == v1alpha1.WebLoginWrongUser && Wanted(token) != "" {
 		return fmt.Sprintf("the browser was signed in to GitHub as somebody else than %s: that login was refused. "+
-			"Sign out at GitHub, or use a private window, and log in again: %s", Wanted(token), again(token))
+			"Sign out at GitHub, or use a private window, and log in again: %s", Wanted(token), Again(token))
 	}
-	if status.Message != "" {
-		return status.Message
+	why := standing.Plain(status.Message)
+	if why == "" {
+		why = fmt.Sprintf("the login came to nothing (%s).", status.Result)
 	}
-	return fmt.Sprintf("the login came to nothing (%s). To begin anew: %s", status.Result, again(token))
+	return why + " To begin anew: " + Again(token)
 }

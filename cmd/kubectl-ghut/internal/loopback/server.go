@@ -20,6 +20,7 @@ var Ports = []int{8976, 8977, 8978}
 const (
 	callbackPath = "/callback"
 	donePath     = "/done"
+	deniedPath   = "/denied"
 	failedPath   = "/failed"
 	// mostCode is how long a code may be.
 	mostCode = 512
@@ -126,6 +127,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case r.URL.Path == donePath:
 		page(w, http.StatusOK, "Thank you", "You may close this page. Whether the login has worked is told in the terminal.")
 		s.showOnce.Do(func() { close(s.shown) })
+	case r.URL.Path == deniedPath:
+		page(w, http.StatusOK, "There was no login", "GitHub has sent you back without an authorization, so nothing was handed over. You may close this page. The terminal tells why, and how to begin anew.")
+		s.showOnce.Do(func() { close(s.shown) })
 	case r.URL.Path == failedPath:
 		page(w, http.StatusOK, "That did not work", "You may close this page. Why is told in the terminal.")
 		s.showOnce.Do(func() { close(s.shown) })
@@ -150,17 +154,14 @@ func (s *Server) callback(w http.ResponseWriter, r *http.Request) {
 		page(w, http.StatusBadRequest, "Another login", "This answer belongs to another login, so it was not used. Go back to the page that the terminal names.")
 		return
 	}
+	to := donePath
 	if reason := query.Get("error"); reason != "" {
-		err = &DeniedError{Reason: word(reason)}
-	} else {
-		err = s.handOn(r, deliver, query.Get("code"))
+		err, to = &DeniedError{Reason: word(reason)}, deniedPath
+	} else if err = s.handOn(r, deliver, query.Get("code")); err != nil {
+		to = failedPath
 	}
 	s.outcome <- err
 	// Off the address with the code, so that history and referrer hold no other than a used one.
-	to := donePath
-	if err != nil {
-		to = failedPath
-	}
 	http.Redirect(w, r, to, http.StatusSeeOther)
 }
 

@@ -155,7 +155,7 @@ func TestLoopbackTellsWhyThereIsNoCode(t *testing.T) {
 	} {
 		s, delivered := listen(t, nil)
 		response, _ := visit(t, http.MethodGet, s.CallbackURL()+query("error", reason, "error_description", "<b>", "state", state), nil)
-		if err := <-s.Outcome(); err == nil || err.Error() != want || len(*delivered) > 0 || response.Header.Get("Location") != "/failed" {
+		if err := <-s.Outcome(); err == nil || err.Error() != want || len(*delivered) > 0 || response.Header.Get("Location") != "/denied" {
 			t.Errorf("of %q it tells %v", reason, err)
 		}
 	}

@@ -88,13 +88,13 @@ func TestStandingOfAResource(t *testing.T) {
 		}, NeedsPerson, 2, "AuthorizationPending", "message of Authorized", "kubectl ghut login octocat"},
 		{"one that offers a link of the login page", []func(*v1alpha1.GitHubUserToken){notReady, loginNeeded[0], func(token *v1alpha1.GitHubUserToken) {
 			token.Status.Authorization = &v1alpha1.Authorization{LoginURL: "https://login.example.com/login/team-a/octocat?ticket=x"}
-		}}, NeedsPerson, 2, "RefreshTokenRejected", "message of Authorized", "-o jsonpath='{.status.authorization.loginURL}'"},
+		}}, NeedsPerson, 2, "RefreshTokenRejected", "message of Authorized", "kubectl ghut login octocat -n team-a --link"},
 		{"one that came from a backup", []func(*v1alpha1.GitHubUserToken){condition(v1alpha1.ConditionAuthorized, "False", v1alpha1.ReasonPairUnproven)}, NeedsPerson, 2, "PairUnproven", "", "kubectl ghut adopt octocat"},
 		{"one that is configured wrongly", []func(*v1alpha1.GitHubUserToken){condition(v1alpha1.ConditionStalled, "True", v1alpha1.ReasonAppNotUsable)}, Stalled, 3, "AppNotUsable", "message of Stalled", "runbook.md#appnotusable"},
 		{"one whose handoff is off", []func(*v1alpha1.GitHubUserToken){condition(v1alpha1.ConditionStalled, "True", v1alpha1.ReasonHandoffDisabled)}, Stalled, 3, "HandoffDisabled", "", "runbook.md#handoffdisabled-and-handoffforbidden"},
 		{"one that is tried again, and whose token works", []func(*v1alpha1.GitHubUserToken){condition(v1alpha1.ConditionReconciling, "True", v1alpha1.ReasonGitHubUnavailable)}, Ready, 0, "TokenValid", "message of Reconciling", ""},
 		{"one that is tried again, and has no token", []func(*v1alpha1.GitHubUserToken){notReady, condition(v1alpha1.ConditionReconciling, "True", v1alpha1.ReasonGitHubUnavailable)}, Working, 1, "GitHubUnavailable", "message of Ready", "tries again by itself"},
-		{"one that is suspended, and whose token works", []func(*v1alpha1.GitHubUserToken){suspended}, Ready, 0, "TokenValid", "It is suspended", ""},
+		{"one that is suspended, and whose token works", []func(*v1alpha1.GitHubUserToken){suspended}, Ready, 0, "TokenValid", "nobody can log in. To go on: kubectl ghut resume octocat -n team-a", ""},
 		{"one that is suspended, and has no token", []func(*v1alpha1.GitHubUserToken){suspended, condition(v1alpha1.ConditionReady, "False", v1alpha1.ReasonSuspended)}, NeedsPerson, 2, "Suspended", "It is suspended", "kubectl ghut resume octocat -n team-a"},
 		{"one whose status is older than its token", []func(*v1alpha1.GitHubUserToken){expiresIn(-time.Hour)}, Working, 1, "TokenValid", "seems not to be at work", "kubectl ghut check"},
 		{"one whose refresh is overdue", []func(*v1alpha1.GitHubUserToken){func(token *v1alpha1.GitHubUserToken) {
@@ -103,10 +103,13 @@ func TestStandingOfAResource(t *testing.T) {
 		{"one that was just changed", []func(*v1alpha1.GitHubUserToken){func(token *v1alpha1.GitHubUserToken) { token.Generation = 2 }}, Ready, 0, "TokenValid", "has not looked at the latest change", ""},
 		{"one whose refresh is put off", []func(*v1alpha1.GitHubUserToken){func(token *v1alpha1.GitHubUserToken) {
 			token.Annotations = map[string]string{v1alpha1.AnnotationHoldUntil: now.Add(5 * time.Hour).Format(time.RFC3339)}
-		}}, Ready, 0, "TokenValid", "put off until 2027-02-03 17:00:00Z", ""},
+		}}, Ready, 0, "TokenValid", "put off until 2027-02-03 17:00:00Z (in 5h 00m), or until shortly before the token expires. To end that: kubectl ghut hold octocat -n team-a --release", ""},
+		{"one whose hold is no time", []func(*v1alpha1.GitHubUserToken){func(token *v1alpha1.GitHubUserToken) {
+			token.Annotations = map[string]string{v1alpha1.AnnotationHoldUntil: "tomorrow"}
+		}}, Ready, 0, "TokenValid", `no time: "tomorrow". To take it off: kubectl ghut hold octocat -n team-a --release`, ""},
 		{"one that is being deleted", []func(*v1alpha1.GitHubUserToken){func(token *v1alpha1.GitHubUserToken) {
 			token.DeletionTimestamp = &metav1.Time{Time: now.Add(-time.Minute)}
-		}}, Deleting, 1, "TokenValid", "Its deletionPolicy is Delete", ""},
+		}}, Deleting, 1, "TokenValid", "Its deletionPolicy is Delete: its Secret goes, and nobody ends its tokens at GitHub.", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := Of(resource(c.changes...), Pods{}, now)
@@ -123,6 +126,18 @@ func TestStandingOfAResource(t *testing.T) {
 				t.Errorf("it is not said to do %q:\n%s", c.todo, todo)
 			}
 		})
+	}
+}
+
+// A command is told once: among what to do, where there is something to do.
+func TestStandingOfASuspendedResourceNamesTheCommandOnce(t *testing.T) {
+	for name, changes := range map[string][]func(*v1alpha1.GitHubUserToken){
+		"with a token": {suspended}, "without one": {suspended, condition(v1alpha1.ConditionReady, "False", v1alpha1.ReasonSuspended)},
+	} {
+		s := Of(resource(changes...), Pods{}, now)
+		if said := strings.Join(append(s.Sentences, s.ToDo...), "\n"); strings.Count(said, "kubectl ghut resume octocat -n team-a") != 1 {
+			t.Errorf("%s it says\n%s", name, said)
+		}
 	}
 }
 

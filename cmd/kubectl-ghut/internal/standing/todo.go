@@ -1,7 +1,9 @@
 package standing
 
 import (
+	"cmp"
 	"fmt"
+	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -18,6 +20,8 @@ func (f *facts) todo() []string {
 		return []string{f.command("resume")}
 	case f.ready == nil, f.late:
 		return []string{"kubectl ghut check"}
+	case f.authorized != nil && f.authorized.Status == metav1.ConditionFalse && f.authorized.Reason == v1alpha1.ReasonAuthorizationPending:
+		return f.login() // Nothing is wrong.
 	case f.authorized != nil && f.authorized.Status == metav1.ConditionFalse:
 		return append(f.login(), "Read "+Runbook(f.authorized.Reason))
 	case state == Stalled:
@@ -37,9 +41,12 @@ func (f *facts) login() []string {
 		return append(f.byMethod(), adopt)
 	case v1alpha1.ReasonDeviceFlowDisabled:
 		return []string{"Enable the device flow in the settings of the App"}
-	default:
-		return f.byMethod()
 	}
+	ways := f.byMethod()
+	if strings.Contains(f.authorized.Message, " presents it once more at ") {
+		ways = append(ways, f.command("refresh")+"    # to have the refused token tried once more now")
+	}
+	return ways
 }
 
 func (f *facts) byMethod() []string {
@@ -49,10 +56,10 @@ func (f *facts) byMethod() []string {
 	}
 	if link := f.token.Status.Authorization; link != nil && link.LoginURL != "" {
 		// The link itself is not told: what is said here is kept in reports.
-		ways = append(ways, fmt.Sprintf("kubectl get ghut %s -n %s -o jsonpath='{.status.authorization.loginURL}'    # a link to log in by, for whoever has no kubectl", f.token.Name, f.token.Namespace))
+		ways = append(ways, f.command("login", "--link")+"    # prints a link to log in by, for whoever has no kubectl")
 	}
 	if ref := f.token.Spec.RefreshTokenRef; ref != nil {
-		ways = append(ways, "Put the refresh token of a new login into the Secret "+ref.Name)
+		ways = append(ways, fmt.Sprintf("Authorize the App again, and put the refresh token of that login into key %q of the Secret %s", cmp.Or(ref.Key, v1alpha1.KeyRefreshToken), ref.Name))
 	}
 	return ways
 }
