@@ -85,11 +85,7 @@ func (c *Client) Token(ctx context.Context, query Query) (*Token, error) {
 		if n == 0 {
 			last = now.Add(c.options.Patience)
 		}
-		wanted := time.Duration(0)
-		if refused, ok := errors.AsType[*Error](err); ok {
-			wanted = refused.RetryAfter
-		}
-		wait := pause(n, wanted)
+		wait := pause(n, RetryAfter(err))
 		if deadline, ok := ctx.Deadline(); now.Add(wait).After(last) || ok && now.Add(wait).After(deadline) {
 			return nil, err
 		}

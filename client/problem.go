@@ -50,6 +50,14 @@ func IsTemporary(err error) bool {
 	return ok
 }
 
+// RetryAfter is when the server wants to be asked again at the earliest, by its refusal; zero if it did not say.
+func RetryAfter(err error) time.Duration {
+	if refused, ok := errors.AsType[*Error](err); ok {
+		return refused.RetryAfter
+	}
+	return 0
+}
+
 // hasCode reports whether an error is a refusal with a code of the server.
 func hasCode(err error, status int) bool {
 	refusal, ok := errors.AsType[*Error](err)

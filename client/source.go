@@ -30,6 +30,9 @@ type Source struct {
 	// due is when the server is to be asked again, and since when this token came.
 	due, since time.Time
 	flight     *flight
+	// held is until when the server is not asked, as it wished, and heldBy what it said.
+	held   time.Time
+	heldBy error
 }
 
 // flight is a question under way.
@@ -73,18 +76,31 @@ func (s *Source) Refused(ctx context.Context, fingerprint string) (*Token, error
 	return s.get(ctx, fingerprint)
 }
 
-// Follow waits for each next token and takes it over at once, until the context ends or the server says no. Without it, a rotation that
-// comes before its time is noticed by GitHub's refusal.
+// Follow waits for each next token and takes it over at once, until the context ends or the server says no. While the server is away it
+// tries again. Without it, a rotation that comes before its time is noticed by GitHub's refusal.
 func (s *Source) Follow(ctx context.Context) error {
-	token, err := s.Current(ctx)
-	for err == nil {
-		if token, err = s.client.Next(ctx, token.Fingerprint); err == nil {
+	for failures := 0; ; {
+		token, err := s.Current(ctx)
+		if err == nil {
+			token, err = s.client.Next(ctx, token.Fingerprint)
+		}
+		switch {
+		case err == nil:
+			failures = 0
 			s.mu.Lock()
 			s.take(token)
 			s.mu.Unlock()
+			continue
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case !IsTemporary(err):
+			return err
 		}
+		if err := sleep(ctx, pause(failures, RetryAfter(err))); err != nil {
+			return err
+		}
+		failures++
 	}
-	return err
 }
 
 func (s *Source) get(ctx context.Context, refused string) (*Token, error) {
@@ -96,6 +112,11 @@ func (s *Source) get(ctx context.Context, refused string) (*Token, error) {
 			return token, nil
 		}
 		f := s.flight
+		if f == nil && time.Now().Before(s.held) {
+			err := s.heldBy
+			s.mu.Unlock()
+			return s.instead(refused, err)
+		}
 		if f == nil {
 			f = &flight{refused: refused, done: make(chan struct{})}
 			s.flight = f
@@ -124,7 +145,7 @@ func (s *Source) fly(f *flight) {
 	if s.flight = nil; f.err == nil {
 		s.take(f.token)
 	} else if IsTemporary(f.err) {
-		s.due = time.Now().Add(breath)
+		s.held, s.heldBy = time.Now().Add(max(breath, RetryAfter(f.err))), f.err
 	}
 	s.mu.Unlock()
 	close(f.done)

@@ -155,6 +155,53 @@ func TestSourceGivesTheLastTokenWhileTheServerIsAway(t *testing.T) {
 	})
 }
 
+// What the server asks for beyond the patience holds for all who ask meanwhile.
+func TestSourceAsksNoServerThatWantsToBeLeftAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, nil)
+		w.server.Fail(fakeserver.Failure{Status: 429, Code: "too_many_requests", RetryAfter: "50"})
+		source := NewSource(t.Context(), w.client)
+		for range 40 {
+			if _, err := source.Current(t.Context()); !hasCode(err, http.StatusTooManyRequests) {
+				t.Fatalf("err = %v", err)
+			}
+			time.Sleep(time.Second)
+		}
+		if w.asked() != 1 {
+			t.Errorf("the server was asked %d times", w.asked())
+		}
+		time.Sleep(10 * time.Second)
+		if _, err := source.Current(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestSourceFollowsAcrossAnOutageAndEndsByARefusal(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, func(o *Options) { o.Patience = -1 })
+		source := NewSource(t.Context(), w.client)
+		if _, err := source.Current(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		away := fakeserver.Failure{Status: 503, Code: "temporarily_unavailable"}
+		w.server.Fail(away, away, away, away)
+		ended := make(chan error, 1)
+		go func() { ended <- source.Follow(t.Context()) }()
+		time.Sleep(time.Minute)
+		w.server.Rotate(tokenOf(2, time.Now()))
+		synctest.Wait()
+		if token, err := source.Current(t.Context()); err != nil || token.Fingerprint != tokenOf(2, time.Now()).Fingerprint {
+			t.Errorf("after the outage it has another token (%v)", err)
+		}
+		w.server.Fail(fakeserver.Failure{Status: 403, Code: "forbidden", Message: "No more."})
+		w.server.Rotate(tokenOf(3, time.Now())) // Ends the wait, and the next question is refused.
+		if err := <-ended; !hasCode(err, http.StatusForbidden) {
+			t.Errorf("it ended by %v", err)
+		}
+	})
+}
+
 func TestSourceThatFollowsHasTheNextTokenWithoutARefusal(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, nil)

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"strings"
 	"time"
@@ -13,7 +12,7 @@ import (
 )
 
 // refusedWait is for how long git waits for the token that follows a refused one.
-const refusedWait = 15 * time.Second
+var refusedWait = 8 * time.Second
 
 // credential is a credential helper of git.
 func (t *tool) credential(ctx context.Context, args []string) int {
@@ -54,17 +53,11 @@ func (t *tool) answer(ctx context.Context, f *flags, request gitcredential.Reque
 	if err != nil {
 		return err
 	}
-	query := client.Query{Stale: request.Refused}
-	if request.Refused != "" {
-		query.Wait = refusedWait
-	}
-	token, err := from.Token(ctx, query)
+	token, err := getFor(ctx, from, request.Refused)
 	if err == nil {
 		err = f.check(token)
 	}
 	switch {
-	case err != nil && request.Refused != "":
-		return fmt.Errorf("the host has refused the token, and there is no other: %w", err)
 	case err != nil:
 		return err
 	case !request.IsFor(token.Host, token.Account.Login):
@@ -73,4 +66,19 @@ func (t *tool) answer(ctx context.Context, f *flags, request gitcredential.Reque
 	return request.Write(t.out, gitcredential.Answer{
 		Token: token.AccessToken.Reveal(), Fingerprint: token.Fingerprint, Expires: token.ExpiresAt, MayAskAgain: request.Refused == "",
 	})
+}
+
+// getFor gets a token, and another one than the refused one if there is. Where there is none, the same is handed out for one more try: GitHub
+// may refuse a token for some seconds that it has just given, and knows it by then.
+func getFor(ctx context.Context, from *client.Client, refused string) (*client.Token, error) {
+	if refused == "" {
+		return from.Token(ctx, client.Query{})
+	}
+	limited, cancel := context.WithTimeout(ctx, refusedWait)
+	defer cancel()
+	token, err := from.Token(limited, client.Query{Stale: refused, Wait: refusedWait})
+	if ctx.Err() == nil && (client.IsTemporary(err) || errors.Is(err, context.DeadlineExceeded)) {
+		return from.Token(ctx, client.Query{})
+	}
+	return token, err
 }

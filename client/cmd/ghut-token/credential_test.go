@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/githubusertoken/github-user-token-operator/client/internal/fakeserver"
 )
@@ -86,6 +87,21 @@ func TestGitCredentialHelperGivesAnotherTokenForARefusedOne(t *testing.T) {
 	queries := w.server.Queries()
 	if last := queries[len(queries)-1]; last.Get("stale") != tokenOf(1).Fingerprint {
 		t.Errorf("the server was asked for %v", last)
+	}
+}
+
+// The same token gets one more try where there is no other, and no third.
+func TestGitCredentialHelperTriesANewTokenOnceMore(t *testing.T) {
+	before := refusedWait
+	refusedWait = time.Second
+	t.Cleanup(func() { refusedWait = before })
+	w := newWorld(t, "github.com")
+	got := w.run("capability[]=state\nprotocol=https\nhost=github.com\nstate[]=ghut-token:"+tokenOf(1).Fingerprint+"\n\n", "credential", "get")
+	if got.code != 0 || !strings.Contains(got.out, "password="+tokenOf(1).AccessToken+"\n") || strings.Contains(got.out, "continue=1") {
+		t.Errorf("code %d: %s", got.code, got.err)
+	}
+	if first := w.server.Queries()[0]; first.Get("stale") != tokenOf(1).Fingerprint {
+		t.Errorf("the server was asked for %v first", first)
 	}
 }
 

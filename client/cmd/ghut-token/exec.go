@@ -81,7 +81,7 @@ func (t *tool) next(ctx context.Context, f *flags, from *client.Client, fingerpr
 			t.say("the command goes on with the token that it has: %v", err)
 		}
 		select {
-		case <-time.After(pause):
+		case <-time.After(max(pause, client.RetryAfter(err))):
 		case <-ctx.Done():
 			return supervise.Token{}
 		}
