@@ -11,10 +11,10 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/client/internal/supervise"
 )
 
-const (
-	firstPause = 5 * time.Second
-	mostPause  = 5 * time.Minute
-)
+// firstPause is how long is waited after the server has said no, or was away for the whole timeout; longer each time.
+var firstPause = 5 * time.Second
+
+const mostPause = 5 * time.Minute
 
 // exec runs a command with the token, and again with each that follows. The exit code is the command's.
 func (t *tool) exec(ctx context.Context, args []string) int {

@@ -5,6 +5,7 @@ package main
 import (
 	"bytes"
 	"errors"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/githubusertoken/github-user-token-operator/client/internal/fakeserver"
 )
 
 // started is ghut-token as a process of its own.
@@ -89,6 +92,33 @@ printf %s "$MY_TOKEN" >"$0/seen"; while :; do sleep 0.05; done`
 		if query.Get("after") == "" {
 			t.Errorf("it did not wait: %v", query)
 		}
+	}
+}
+
+// A server that says no, or is away, ends no command: it is said once, and the next token is taken when it comes.
+func TestExecGoesOnWhileTheServerSaysNo(t *testing.T) {
+	before := firstPause
+	firstPause = 10 * time.Millisecond
+	t.Cleanup(func() { firstPause = before })
+	w := newWorld(t, "github.com")
+	no := fakeserver.Failure{Status: http.StatusForbidden, Code: "forbidden", Message: "Not any more."}
+	w.server.Fail(no, no, no, fakeserver.Failure{Status: http.StatusConflict, Code: "no_token", Message: "Log in."})
+	w.server.Rotate(tokenOf(2))
+	var said bytes.Buffer
+	one := &tool{err: &said, lookup: func(name string) (string, bool) { value, ok := w.env[name]; return value, ok }}
+	f, err := one.parse("exec", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	from, err := f.newClient()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if next := one.next(t.Context(), f, from, tokenOf(1).Fingerprint); next.Fingerprint != tokenOf(2).Fingerprint {
+		t.Error("it has not the next token")
+	}
+	if strings.Count(said.String(), "Not any more.") != 1 || strings.Count(said.String(), "Log in.") != 1 || strings.Contains(said.String(), "ghu_") {
+		t.Errorf("it says %q", said.String())
 	}
 }
 
