@@ -31,7 +31,7 @@ func TestMain(m *testing.M) {
 func child(address string) int {
 	signals := make(chan os.Signal, 8)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGUSR1, syscall.SIGHUP)
-	connection, err := net.Dial("tcp", address) //nolint:noctx // A test's child.
+	connection, err := net.Dial("tcp", address)
 	if err != nil {
 		return 99
 	}
@@ -134,11 +134,17 @@ func newWorld(t *testing.T) *world {
 func (w *world) start() {
 	go func() {
 		defer close(w.ended)
-		w.code, w.err = w.job.Run(context.Background()) //nolint:usetesting // It ends by its command, also when the test has failed.
+		w.code, w.err = w.job.Run(context.Background())
 	}()
-	w.t.Cleanup(func() {
-		close(w.calls)
-		<-w.ended
+	w.t.Cleanup(func() { // A command ends when the test hangs up.
+		for {
+			select {
+			case conn := <-w.calls:
+				_ = conn.Close()
+			case <-w.ended:
+				return
+			}
+		}
 	})
 }
 
