@@ -232,6 +232,10 @@ kubectl-ghut: ## Build the kubectl plugin, static, as bin/kubectl-ghut, and the 
 	CGO_ENABLED=0 $(GO) build -C cmd/kubectl-ghut -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o $(BIN)/kubectl-ghut .
 	cp hack/kubectl_complete-ghut bin/
 
+.PHONY: ghut-token
+ghut-token: ## Build the client of the token server, static, as bin/ghut-token.
+	CGO_ENABLED=0 $(GO) build -C client -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o $(BIN)/ghut-token ./cmd/ghut-token
+
 .PHONY: run
 run: ## Run the manager against the cluster of the current kubeconfig (ARGS: its flags).
 	$(GO) run . $(if $(ARGS),$(ARGS),--outbox-dir=/dev/shm/github-user-token-outbox)
@@ -285,6 +289,7 @@ CHART_REPO ?= oci://ghcr.io/githubusertoken/charts
 BASE_IMAGE ?=
 PUSH ?= true
 PLUGIN_PLATFORMS ?= linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64
+CLIENT_PLATFORMS ?= $(PLUGIN_PLATFORMS)
 SIGN_ARGS ?=
 HELM_PUSH_ARGS ?=
 # By the environment: the name of a tag may hold what a shell would run.
@@ -324,8 +329,12 @@ release-chart: $(HELM) ## Package the chart with what Artifact Hub wants to know
 release-plugin: ## Build the kubectl plugin for PLUGIN_PLATFORMS, with its manifest for krew.
 	GO=$(GO) PLUGIN_PLATFORMS="$(PLUGIN_PLATFORMS)" hack/release-plugin.sh
 
+.PHONY: release-client
+release-client: ## Build ghut-token for CLIENT_PLATFORMS.
+	GO=$(GO) CLIENT_PLATFORMS="$(CLIENT_PLATFORMS)" hack/release-client.sh
+
 .PHONY: release-files
-release-files: $(KUSTOMIZE) ## Write dist/release: manifests, chart, plugin, SBOMs and checksums.
+release-files: $(KUSTOMIZE) ## Write dist/release: manifests, chart, plugin, ghut-token, SBOMs and checksums.
 	KUSTOMIZE=$(KUSTOMIZE) hack/release-files.sh
 
 .PHONY: release-sign

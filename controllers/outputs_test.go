@@ -33,6 +33,7 @@ func allFormats(name string) []v1alpha1.Output {
 		{Name: name + "-git", Format: v1alpha1.OutputFormatGitCredentials},
 		{Name: name + "-netrc", Format: v1alpha1.OutputFormatNetrc},
 		{Name: name + "-gh", Format: v1alpha1.OutputFormatGitHubCLI},
+		{Name: name + "-header", Format: v1alpha1.OutputFormatHeader, Key: "credential"},
 	}
 }
 

@@ -74,6 +74,8 @@ const (
 	saysKeyTaken   = "the key is taken by another value of this output"
 	saysType       = "a type that begins with kubernetes.io/ must be the one that belongs to the format"
 	saysHostFormat = "host belongs to the formats BasicAuth, GitCredentials, Netrc and GitHubCLI only"
+	saysPrefix     = "must be words such as Bearer, with one blank between them and none at the end"
+	saysHeaderName = "the format Header has a username only where prefix is Basic"
 	saysScopes     = "must be scopes such as repo or read:org, one in each entry"
 	saysNoScopes   = "a GitHub App (client ID Iv…) knows no scopes: leave out scopes, and set the permissions in the App"
 	saysGroup      = "apiGroup must be the group of kind: argoproj.io for Rollout, otherwise apps"
@@ -220,6 +222,14 @@ var nonsense = []struct{ patch, says string }{
 	{`{"outputs":[{"name":"a..b","format":"Netrc"}]}`, saysName},
 	{`{"outputs":[{"name":"out","format":"Opaque","host":"github.example.com"}]}`, saysHostFormat},
 	{`{"outputs":[{"name":"out","format":"DockerConfigJSON","host":"github.example.com"}]}`, saysHostFormat},
+	{`{"outputs":[{"name":"out","format":"Header","host":"github.example.com"}]}`, saysHostFormat},
+	{`{"outputs":[{"name":"out","format":"Opaque","prefix":"Bearer"}]}`, "prefix belongs to the format Header only"},
+	{`{"outputs":[{"name":"out","format":"Header","prefix":"Bearer "}]}`, saysPrefix},
+	{`{"outputs":[{"name":"out","format":"Header","prefix":"a\nb"}]}`, saysPrefix},
+	{`{"outputs":[{"name":"out","format":"Header","prefix":""}]}`, "should be at least 1 chars long"},
+	{`{"outputs":[{"name":"out","format":"Header","prefix":"` + strings.Repeat("a", 65) + `"}]}`, "Too long: may not be more than 64"},
+	{`{"outputs":[{"name":"out","format":"Header","username":"octocat"}]}`, saysHeaderName},
+	{`{"outputs":[{"name":"out","format":"Header","prefix":"Basics","username":"octocat"}]}`, saysHeaderName},
 	{`{"outputs":[{"name":"out","format":"BasicAuth","host":"github.example.com","url":"https://github.com"}]}`, "host has no effect beside url: leave one of them out"},
 	{`{"outputs":[{"name":"out","format":"Opaque","key":"expires_at"}]}`, saysKeyTaken},
 	{`{"outputs":[{"name":"out","format":"Opaque","key":"refresh_token","includeRefreshToken":true}]}`, saysKeyTaken},
@@ -360,6 +370,8 @@ func TestValidationValuesAtTheEdgeAreAccepted(t *testing.T) {
 		`{"outputs":` + manyOutputs(16) + `}`,
 		`{"outputs":` + largestOutputs() + `}`,
 		`{"outputs":[{"name":"out","format":"Opaque","includeRefreshToken":true,"key":"token"}]}`,
+		`{"outputs":[{"name":"out","format":"Header","key":"credential","prefix":"Authorization: BASIC","username":"octocat"}]}`,
+		`{"outputs":[{"name":"out","format":"Header","prefix":"` + strings.Repeat("a", 64) + `"}]}`,
 		`{"outputs":[{"name":"out","format":"BasicAuth","url":"https://github.com/octo/repo.git","username":"x-access-token"}]}`,
 		`{"outputs":[{"name":"out","format":"BasicAuth","url":"https://[2001:db8::1]:8443/a?b=c#d","type":"kubernetes.io/basic-auth"}]}`,
 		`{"outputs":[{"name":"out","format":"Opaque","type":"kubernetes.io/basic-auth","key":"password"}]}`,

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Gathers in dist/release what stands beside a release's notes: manifests with the image by
-# digest, the chart, the kubectl plugin, the SBOMs, and checksums of all.
+# digest, the chart, the kubectl plugin, ghut-token, the SBOMs, and checksums of all.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-for made in image.txt chart.txt plugin/ghut.yaml; do
+for made in image.txt chart.txt plugin/ghut.yaml client; do
 	if [ ! -s "dist/$made" ]; then
 		part=${made%%/*}
 		echo "there is no dist/$made: run make release-${part%.txt} first" >&2
@@ -19,7 +19,7 @@ IMG=$IMAGE_REPO:$VERSION@$digest hack/build-installer.sh >"$release/install.yaml
 "$KUSTOMIZE" build config/crd >"$release/crds.yaml"
 cp "dist/$name-${VERSION#v}.tgz" "$release"
 cp dist/image.txt "$release/images.txt"
-cp dist/plugin/* "$release"
+cp dist/plugin/* dist/client/* "$release"
 for sbom in dist/sbom/*.spdx.json; do
 	part=$(basename "$sbom") part=${part#"$name"}
 	cp "$sbom" "$release/$name-${VERSION#v}$part"

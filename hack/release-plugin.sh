@@ -3,19 +3,10 @@
 #
 #	dist/plugin/kubectl-ghut_VERSION_OS_ARCH.tar.gz  one for each platform
 #	dist/plugin/ghut.yaml                            the manifest for krew
-#
-# As the image, the archives are the same wherever they are made from one commit with one Go.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-if ! changes=$(git status --porcelain) || [ -n "$changes" ]; then
-	printf 'The plugin of a release is built from a commit, and the tree differs from it:\n%s\n' "$changes" >&2
-	exit 1
-fi
-go=${GO:-go}
-export GOTOOLCHAIN=${GOTOOLCHAIN:-go$(cat .go-version)}
-export GOFLAGS=-buildvcs=true GOWORK=off GOEXPERIMENT= GOFIPS140=off GOAMD64=v1 GOARM64=v8.0 CGO_ENABLED=0
-time=$(git log -1 --format=%ct)
+. hack/archives.sh
 repository=https://github.com/githubusertoken/github-user-token-operator
 plugin=$PWD/dist/plugin
 
@@ -43,12 +34,11 @@ for platform in $PLUGIN_PLATFORMS; do
 	[ "$os" != windows ] || suffix=.exe
 	folder=$work/$os-$arch archive=kubectl-ghut_${VERSION#v}_${os}_$arch.tar.gz
 	mkdir "$folder"
-	GOOS=$os GOARCH=$arch "$go" build -C cmd/kubectl-ghut -trimpath -ldflags "-s -w -X main.version=$VERSION" -o "$folder/kubectl-ghut$suffix" .
+	compile . cmd/kubectl-ghut "$os" "$arch" "$folder/kubectl-ghut$suffix"
 	cp hack/kubectl_complete-ghut LICENSE "$folder"
 	chmod 755 "$folder/kubectl-ghut$suffix" "$folder/kubectl_complete-ghut"
 	chmod 644 "$folder/LICENSE"
-	LC_ALL=C tar --create --directory "$folder" --format=ustar --sort=name --mtime="@$time" --owner=0 --group=0 --numeric-owner . |
-		gzip --no-name --best >"$plugin/$archive"
+	pack "$folder" "$plugin/$archive"
 	cat >>"$work/ghut.yaml" <<YAML
   - selector:
       matchLabels:

@@ -2,7 +2,7 @@ package v1alpha1
 
 // OutputFormat is the shape of a derived Secret.
 //
-// +kubebuilder:validation:Enum=Opaque;BasicAuth;DockerConfigJSON;GitCredentials;Netrc;GitHubCLI
+// +kubebuilder:validation:Enum=Opaque;BasicAuth;DockerConfigJSON;GitCredentials;Netrc;GitHubCLI;Header
 type OutputFormat string
 
 const (
@@ -19,6 +19,9 @@ const (
 	OutputFormatNetrc OutputFormat = "Netrc"
 	// OutputFormatGitHubCLI is a hosts.yml file, as the gh command keeps it.
 	OutputFormatGitHubCLI OutputFormat = "GitHubCLI"
+	// OutputFormatHeader holds the whole value of a header, "Bearer " and the token by default. Envoy Gateway's credential
+	// injection reads it.
+	OutputFormatHeader OutputFormat = "Header"
 )
 
 // Output is a Secret in the resource's namespace that is derived from the pair and follows it. It never
@@ -29,7 +32,9 @@ const (
 // +kubebuilder:validation:XValidation:rule="!has(self.includeRefreshToken) || !self.includeRefreshToken || self.format == 'Opaque'",message="includeRefreshToken belongs to the format Opaque only"
 // +kubebuilder:validation:XValidation:rule="!has(self.key) || !(self.format in ['BasicAuth', 'DockerConfigJSON'])",message="the keys of BasicAuth and DockerConfigJSON are fixed by Kubernetes: leave key out"
 // +kubebuilder:validation:XValidation:rule="!has(self.username) || self.format != 'Opaque'",message="the format Opaque has no username"
-// +kubebuilder:validation:XValidation:rule="!has(self.host) || !(self.format in ['Opaque', 'DockerConfigJSON'])",message="host belongs to the formats BasicAuth, GitCredentials, Netrc and GitHubCLI only"
+// +kubebuilder:validation:XValidation:rule="!has(self.host) || !(self.format in ['Opaque', 'DockerConfigJSON', 'Header'])",message="host belongs to the formats BasicAuth, GitCredentials, Netrc and GitHubCLI only"
+// +kubebuilder:validation:XValidation:rule="!has(self.prefix) || self.format == 'Header'",message="prefix belongs to the format Header only"
+// +kubebuilder:validation:XValidation:rule="!has(self.username) || self.format != 'Header' || has(self.prefix) && self.prefix.matches('(?i)^(.* )?basic$')",message="the format Header has a username only where prefix is Basic"
 // +kubebuilder:validation:XValidation:rule="!has(self.host) || !has(self.url)",message="host has no effect beside url: leave one of them out"
 // +kubebuilder:validation:XValidation:rule="!has(self.key) || self.format != 'Opaque' || !(self.key == 'expires_at' || self.key == 'refresh_token' && has(self.includeRefreshToken) && self.includeRefreshToken)",message="the key is taken by another value of this output (expires_at, or refresh_token with includeRefreshToken): choose another key"
 // +kubebuilder:validation:XValidation:rule="!has(self.type) || !self.type.startsWith('kubernetes.io/') && !self.type.startsWith('bootstrap.kubernetes.io/') || self.type == 'kubernetes.io/basic-auth' && (self.format == 'BasicAuth' || has(self.key) && self.key == 'password') || self.type == 'kubernetes.io/dockerconfigjson' && self.format == 'DockerConfigJSON'",message="a type that begins with kubernetes.io/ must be the one that belongs to the format: leave type out"
@@ -38,7 +43,8 @@ type Output struct {
 	// +required
 	Name ObjectName `json:"name,omitempty"`
 
-	// format is the shape: Opaque, BasicAuth, DockerConfigJSON, GitCredentials, Netrc or GitHubCLI.
+	// format is the shape: Opaque, BasicAuth, DockerConfigJSON, GitCredentials, Netrc, GitHubCLI or
+	// Header.
 	// +required
 	Format OutputFormat `json:"format,omitempty"`
 
@@ -78,9 +84,18 @@ type Output struct {
 	URL string `json:"url,omitempty"`
 
 	// key is the key of the Secret that holds the token or the file. By default access_token (Opaque),
-	// .git-credentials (GitCredentials), .netrc (Netrc), hosts.yml (GitHubCLI).
+	// .git-credentials (GitCredentials), .netrc (Netrc), hosts.yml (GitHubCLI), authorization (Header).
 	// +optional
 	Key SecretKey `json:"key,omitempty"`
+
+	// prefix is what stands before the token, with a blank between them, for the format Header. By default Bearer. It may be
+	// several words, such as the name of the header too. After Basic stand the username and the token in base64, as
+	// git's servers read them.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=64
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[!-~]+( [!-~]+)*$')",message="must be words such as Bearer, with one blank between them and none at the end"
+	Prefix string `json:"prefix,omitempty"`
 
 	// includeRefreshToken adds the refresh token under the key refresh_token, for the format Opaque. Whoever
 	// exchanges it ends the chain, so leave this off unless a tool insists on the key.

@@ -171,7 +171,7 @@ func TestReleaseFilesHaveTheirChecksums(t *testing.T) {
 		product + "-" + plain + "-linux-amd64.spdx.json", product + "-" + plain + "-linux-arm64.spdx.json", "ghut.yaml",
 	}
 	for _, platform := range pluginPlatforms {
-		want = append(want, pluginArchive(platform))
+		want = append(want, pluginArchive(platform), clientArchive(platform))
 	}
 	for _, name := range want {
 		content, err := os.ReadFile(filepath.Join(folder, name))

@@ -91,7 +91,7 @@ func newWorld() (*world, error) {
 	if w.checkout, err = clone("one"); err != nil {
 		return nil, err
 	}
-	for _, target := range []string{"release-image", "release-chart", "release-plugin", "release-files"} {
+	for _, target := range []string{"release-image", "release-chart", "release-plugin", "release-client", "release-files"} {
 		if out, err := w.make(w.checkout, nil, target); err != nil {
 			return nil, fmt.Errorf("%w\n%s", err, out)
 		}

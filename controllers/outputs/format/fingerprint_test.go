@@ -53,6 +53,8 @@ func TestOutputFingerprintChangesExactlyWithTheContent(t *testing.T) {
 		{"another registry", true, func(spec *v1alpha1.Output, _ *rotation.Pair, _ *format.Defaults) { spec.Registry = "r.example.com" }},
 		{"another key", true, func(spec *v1alpha1.Output, _ *rotation.Pair, _ *format.Defaults) { spec.Key = "other" }},
 		{"another type", true, func(spec *v1alpha1.Output, _ *rotation.Pair, _ *format.Defaults) { spec.Type = "example.com/x" }},
+		{"another prefix", true, func(spec *v1alpha1.Output, _ *rotation.Pair, _ *format.Defaults) { spec.Prefix = "token" }},
+		{"the default prefix said aloud", false, func(spec *v1alpha1.Output, _ *rotation.Pair, _ *format.Defaults) { spec.Prefix = "Bearer" }},
 		{"the default said aloud", false, func(spec *v1alpha1.Output, _ *rotation.Pair, _ *format.Defaults) { spec.Registry = "ghcr.io" }},
 		{"the refresh token as well", true, func(spec *v1alpha1.Output, _ *rotation.Pair, _ *format.Defaults) { spec.IncludeRefreshToken = true }},
 		{"another App's host", true, func(_ *v1alpha1.Output, _ *rotation.Pair, defaults *format.Defaults) {

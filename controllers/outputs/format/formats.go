@@ -16,6 +16,7 @@ var formats = map[v1alpha1.OutputFormat]descriptor{
 	v1alpha1.OutputFormatGitCredentials:   gitCredentials,
 	v1alpha1.OutputFormatNetrc:            netrc,
 	v1alpha1.OutputFormatGitHubCLI:        gitHubCLI,
+	v1alpha1.OutputFormatHeader:           header,
 }
 
 // descriptor is all that is particular to a format.
@@ -26,7 +27,7 @@ type descriptor struct {
 	// every key is fixed.
 	key string
 	// What the format uses of the spec and of the resource. A change of anything else changes no output.
-	username, host, url, registry, refreshToken bool
+	username, host, url, registry, refreshToken, prefix bool
 	// login reports that the account's login goes before DefaultUsername.
 	login bool
 	// values are the data.

@@ -86,11 +86,11 @@ func TestOutputFormatsAreComplete(t *testing.T) {
 // TestOutputDefaultsDoNotOutrankTheSpec tries each field on each format that uses it.
 func TestOutputDefaultsDoNotOutrankTheSpec(t *testing.T) {
 	defaults := Defaults{AppHost: "ghe.example.com", UserLogin: "octocat"}
-	full := v1alpha1.Output{Key: "k", Username: "u", Host: "h", Registry: "r", Type: "example.com/t"}
+	full := v1alpha1.Output{Key: "k", Username: "u", Host: "h", Registry: "r", Type: "example.com/t", Prefix: "Basic"}
 	for name, d := range formats {
 		full.Format = name
 		s := settingsOf(full, defaults)
-		if d.key != "" && s.Key != "k" || d.username && s.Username != "u" || d.host && s.Host != "h" || d.registry && s.Registry != "r" || s.Type != "example.com/t" {
+		if d.key != "" && s.Key != "k" || d.username && s.Username != "u" || d.host && s.Host != "h" || d.registry && s.Registry != "r" || d.prefix && s.Prefix != "Basic" || s.Type != "example.com/t" {
 			t.Errorf("%s: something other than what the spec gives is used: %+v", name, s)
 		}
 	}

@@ -1,6 +1,7 @@
 package format_test
 
 import (
+	"net/http"
 	"net/url"
 	"strings"
 	"testing"
@@ -24,17 +25,18 @@ func FuzzOutputKeepsEveryValueInItsPlace(f *testing.F) {
 		{"a\u2028b", "xn--a", "~", "ghu_\x00"},
 		{"..", "a:0", "null", "'"},
 	} {
-		f.Add(seed[0], seed[1], seed[2], seed[3])
+		f.Add(seed[0], seed[1], seed[2], seed[3], "Basic")
+		f.Add(seed[0], seed[1], seed[2], seed[3], seed[0])
 	}
-	f.Fuzz(func(t *testing.T, username, host, login, token string) {
+	f.Fuzz(func(t *testing.T, username, host, login, token, prefix string) {
 		pair := newPair(token, refreshToken)
 		defaults := format.Defaults{AppHost: "github.com", UserLogin: login}
 		for _, shape := range formats {
-			spec := v1alpha1.Output{Name: "out", Format: shape, Username: username, Host: host, Registry: host}
+			spec := v1alpha1.Output{Name: "out", Format: shape, Username: username, Host: host, Registry: host, Prefix: prefix}
 			rendered, err := format.Render(spec, pair, defaults)
 			if err != nil {
 				// A token of a letter or two occurs in any sentence.
-				if len(token) > 20 && !strings.Contains(username+host+login, token) {
+				if len(token) > 20 && !strings.Contains(username+host+login+prefix, token) {
 					wantNoToken(t, err.Error(), token)
 				}
 				continue
@@ -60,6 +62,17 @@ func FuzzOutputKeepsEveryValueInItsPlace(f *testing.F) {
 				want := []string{"machine", machine, "login", orDefault(username), "password", token}
 				if strings.Join(words, " ") != strings.Join(want, " ") || len(words) != len(want) {
 					t.Fatal("the file is not the entry that was asked for")
+				}
+			case v1alpha1.OutputFormatHeader:
+				request := &http.Request{Header: http.Header{"Authorization": {string(rendered.Data["authorization"])}}}
+				words := strings.Split(request.Header.Get("Authorization"), " ")
+				if name, password, ok := request.BasicAuth(); ok && (name != orDefault(username) || password != token) {
+					t.Fatal("the header is not the user name and token that were asked for")
+				} else if !ok && !strings.EqualFold(words[max(0, len(words)-2)], "Basic") && words[len(words)-1] != token {
+					t.Fatal("the header does not end in the token")
+				}
+				if strings.ContainsAny(request.Header.Get("Authorization"), "\r\n\x00") {
+					t.Fatal("the header is more than one line")
 				}
 			case v1alpha1.OutputFormatGitHubCLI:
 				var hosts map[string]struct {

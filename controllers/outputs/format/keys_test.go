@@ -23,6 +23,8 @@ func TestOutputKeysAreThoseThatRenderWrites(t *testing.T) {
 		{Format: v1alpha1.OutputFormatNetrc, Key: "netrc"},
 		{Format: v1alpha1.OutputFormatGitHubCLI},
 		{Format: v1alpha1.OutputFormatGitHubCLI, Key: "gh.yml"},
+		{Format: v1alpha1.OutputFormatHeader},
+		{Format: v1alpha1.OutputFormatHeader, Key: "credential"},
 	} {
 		for name, from := range map[string]*rotation.Pair{"expiring": newPair(accessToken, refreshToken), "permanent": permanent} {
 			t.Run(string(spec.Format)+spec.Key+"/"+name, func(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -172,6 +173,11 @@ func TestOutputThatCannotBeRenderedIsRefusedWithASentence(t *testing.T) {
 		{"a type that wants another key", v1alpha1.Output{Format: v1alpha1.OutputFormatNetrc, Type: "kubernetes.io/dockerconfigjson"}, newPair(accessToken, refreshToken)},
 		{"user name and password without a password", v1alpha1.Output{Format: v1alpha1.OutputFormatOpaque, Type: "kubernetes.io/basic-auth"}, newPair(accessToken, refreshToken)},
 		{"a type that belongs to another format", v1alpha1.Output{Format: v1alpha1.OutputFormatDockerConfigJSON, Type: "kubernetes.io/basic-auth"}, newPair(accessToken, refreshToken)},
+		{"a prefix with a line break", v1alpha1.Output{Format: v1alpha1.OutputFormatHeader, Prefix: "Bearer\nHost:"}, newPair(accessToken, refreshToken)},
+		{"a prefix that ends in a blank", v1alpha1.Output{Format: v1alpha1.OutputFormatHeader, Prefix: "Bearer "}, newPair(accessToken, refreshToken)},
+		{"a prefix that is too long", v1alpha1.Output{Format: v1alpha1.OutputFormatHeader, Prefix: strings.Repeat("a", 65)}, newPair(accessToken, refreshToken)},
+		{"a user name with a colon in a header", v1alpha1.Output{Format: v1alpha1.OutputFormatHeader, Prefix: "Basic", Username: "a:b"}, newPair(accessToken, refreshToken)},
+		{"a token with a line break in a header", v1alpha1.Output{Format: v1alpha1.OutputFormatHeader}, newPair("ghu_a\r\nHost: b", refreshToken)},
 		{"a token with a line break", v1alpha1.Output{Format: v1alpha1.OutputFormatOpaque}, newPair("ghu_a\nb", refreshToken)},
 		{"a token with a space", v1alpha1.Output{Format: v1alpha1.OutputFormatGitHubCLI}, newPair("ghu_a b", refreshToken)},
 		{"a token with a quote in a netrc", v1alpha1.Output{Format: v1alpha1.OutputFormatNetrc}, newPair(`ghu_a"b`, refreshToken)},
@@ -257,5 +263,5 @@ func TestOutputTypesFulfilWhatTheAPIServerDemands(t *testing.T) {
 
 var formats = []v1alpha1.OutputFormat{
 	v1alpha1.OutputFormatOpaque, v1alpha1.OutputFormatBasicAuth, v1alpha1.OutputFormatDockerConfigJSON,
-	v1alpha1.OutputFormatGitCredentials, v1alpha1.OutputFormatNetrc, v1alpha1.OutputFormatGitHubCLI,
+	v1alpha1.OutputFormatGitCredentials, v1alpha1.OutputFormatNetrc, v1alpha1.OutputFormatGitHubCLI, v1alpha1.OutputFormatHeader,
 }

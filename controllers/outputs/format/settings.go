@@ -17,6 +17,9 @@ import (
 // over HTTPS, and this one is its own advice for the tokens of Apps.
 const DefaultUsername = "x-access-token"
 
+// maxPrefix is how long the CRD lets a prefix be.
+const maxPrefix = 64
+
 // Defaults are what an output takes from its resource.
 type Defaults struct {
 	// AppHost is spec.app.host; empty means github.com. A /api/v3 at its end is dropped, and so is :443.
@@ -36,6 +39,7 @@ type settings struct {
 	URL              string                `json:"url,omitempty"`
 	Registry         string                `json:"registry,omitempty"`
 	WithRefreshToken bool                  `json:"withRefreshToken,omitempty"`
+	Prefix           string                `json:"prefix,omitempty"`
 	// tokenHost is whose token it is. It says what is refused and stands in no output.
 	tokenHost string
 }
@@ -49,7 +53,10 @@ func settingsOf(spec v1alpha1.Output, defaults Defaults) settings {
 	if d.key != "" {
 		s.Key = cmp.Or(spec.Key, d.key)
 	}
-	if d.username {
+	if d.prefix {
+		s.Prefix = cmp.Or(spec.Prefix, DefaultPrefix)
+	}
+	if d.username && (!d.prefix || isBasic(s.Prefix)) {
 		login := ""
 		if d.login {
 			login = defaults.UserLogin
@@ -96,6 +103,7 @@ var (
 	hostPattern     = regexp.MustCompile(`^[a-z0-9]([-a-z0-9.]*[a-z0-9])?(:[1-9][0-9]{0,4})?$`)
 	keyPattern      = regexp.MustCompile(`^[-._a-zA-Z0-9]{1,253}$`)
 	urlPattern      = regexp.MustCompile(`^https://[!-?A-~]+$`)
+	prefixPattern   = regexp.MustCompile(`^[!-~]+( [!-~]+)*$`)
 )
 
 // check says, for a person, what is wrong with the settings.
@@ -111,6 +119,9 @@ func (s settings) check() error {
 	}
 	if s.URL != "" && !urlPattern.MatchString(s.URL) {
 		return fmt.Errorf("the url %q must be an https:// URL without a user name and blanks", s.URL)
+	}
+	if len(s.Prefix) > maxPrefix || s.Prefix != "" && !prefixPattern.MatchString(s.Prefix) {
+		return fmt.Errorf("the prefix must be words such as Bearer with one blank between them, at most %d characters in all, and no line break: set prefix", maxPrefix)
 	}
 	if s.Registry != "" && !hostPattern.MatchString(s.Registry) {
 		return fmt.Errorf("the registry %q must be a host name such as %s", s.Registry, v1alpha1.GitHubRegistry)

@@ -1,0 +1,8 @@
+//go:build !unix
+
+package main
+
+import "os"
+
+// endings are the signals that end what this program does itself.
+var endings = []os.Signal{os.Interrupt}

@@ -1,0 +1,35 @@
+package fakeserver
+
+import (
+	"net/http"
+	"net/http/httptest"
+)
+
+// RoundTripper hands requests to a handler without a socket, so that tests can run in a bubble of testing/synctest.
+type RoundTripper struct{ Handler http.Handler }
+
+// RoundTrip implements http.RoundTripper.
+func (rt RoundTripper) RoundTrip(request *http.Request) (*http.Response, error) {
+	recorder := httptest.NewRecorder()
+	done := make(chan struct{})
+	served := request.Clone(request.Context())
+	if served.Body == nil {
+		served.Body = http.NoBody
+	}
+	go func() {
+		defer close(done)
+		rt.Handler.ServeHTTP(recorder, served)
+	}()
+	select {
+	case <-done:
+	case <-request.Context().Done():
+		<-done
+		return nil, request.Context().Err()
+	}
+	if request.Body != nil {
+		_ = request.Body.Close()
+	}
+	response := recorder.Result()
+	response.Request = request
+	return response, nil
+}
