@@ -290,7 +290,7 @@ func TestTokenServerSaysWhenTheAPIServerIsAway(t *testing.T) {
 		w.change(func(w *world) { w.err, w.readErr = nil, errAway })
 		w.expect(w.get(""), http.StatusServiceUnavailable, "temporarily_unavailable", 5*time.Second)
 		answered := w.later("")
-		time.Sleep(time.Second)
+		time.Sleep(900 * time.Millisecond)
 		w.change(func(w *world) { w.readErr = nil })
 		w.expect(<-answered, http.StatusOK, canaryAccess, time.Second)
 		if logs := w.logs.String(); !strings.Contains(logs, "NotReached") {
@@ -359,7 +359,7 @@ func TestTokenServerIsFairToNamespaces(t *testing.T) {
 		}
 		replies := make(chan reply, 2*MaxWaits)
 		for range MaxWaits {
-			go func() { replies <- w.get("?after=" + first + "&wait=20") }()
+			go func() { replies <- w.get("?after=" + first + "&wait=6") }()
 		}
 		synctest.Wait()
 		time.Sleep(time.Second)
