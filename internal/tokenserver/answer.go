@@ -107,7 +107,7 @@ func wrongMethod() *answer {
 }
 
 // noToken is that a request shows no token at all.
-const noToken callers.Refusal = "no_token"
+const noToken callers.Refusal = "not_shown"
 
 // shown is what to show instead.
 const shown = " Show the token of a ServiceAccount that is projected into a running pod for this server's audience, read from its file for each request."
@@ -157,7 +157,7 @@ func given(token *release.Token) *answer {
 
 // outcomes are all there are, for the metrics.
 var outcomes = []string{
-	"released", "invalid_request", "not_found", "no_token", "not_accepted", "wrong_audience", "not_bound", "forbidden", "too_many_requests",
+	"released", "invalid_request", "not_found", "not_shown", "not_accepted", "wrong_audience", "not_bound", "forbidden", "too_many_requests",
 	outcomeUnknown, outcomeStale, outcomeAPIServer, outcomeStopping, "no_usable_token", outcomeGone, outcomeInternal,
 }
 

@@ -127,7 +127,7 @@ func (s *Server) identify(r *http.Request, asked request) (callers.Caller, *answ
 			return callers.Caller{}, tooMany("Too many tokens were shown from your address that are none.")
 		}
 		if !s.takeReview(r.Context()) {
-			return callers.Caller{}, unavailable(outcomeAPIServer, "There are too many callers whom the API server is asked about.", patience)
+			return callers.Caller{}, tooManyReviews()
 		}
 		defer func() { <-s.reviews }()
 		var err error
@@ -144,6 +144,11 @@ func (s *Server) identify(r *http.Request, asked request) (callers.Caller, *answ
 	return caller, nil
 }
 
+func tooManyReviews() *answer {
+	return unavailable(outcomeAPIServer, "There are too many callers whom the API server is asked about.", patience)
+}
+
+// takeReview takes one of the places for those about whom the API server is asked, when there is one.
 func (s *Server) takeReview(ctx context.Context) bool {
 	select {
 	case s.reviews <- struct{}{}:

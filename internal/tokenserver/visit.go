@@ -178,6 +178,10 @@ func (v *visit) look() time.Duration {
 
 // review asks anew whether the caller may; what they are answered when they may not, or when nobody knows.
 func (v *visit) review(ctx context.Context) *answer {
+	if !v.server.takeReview(ctx) {
+		return tooManyReviews()
+	}
+	defer func() { <-v.server.reviews }()
 	asked := time.Now()
 	_, why, err := v.server.options.Callers.Ask(ctx, v.request.token, v.request.of)
 	switch {

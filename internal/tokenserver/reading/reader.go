@@ -63,9 +63,20 @@ func (r *Reader) Read(ctx context.Context, name types.NamespacedName) (release.R
 	return read, nil
 }
 
-// Ready is nil when resources can be read.
+// Ready is nil when all that a read takes can be read.
 func (r *Reader) Ready(ctx context.Context) error {
-	_, err := r.Read(ctx, types.NamespacedName{Namespace: metav1.NamespaceDefault, Name: "token-server-looks-whether-it-may-read"})
+	nothing := types.NamespacedName{Namespace: metav1.NamespaceDefault, Name: "token-server-looks-whether-it-may-read"}
+	_, err := r.Read(ctx, nothing)
+	for _, look := range []func() error{
+		func() error { return r.addPair(ctx, nothing, &release.Read{}) },
+		func() error { _, err := r.source.GitHubApp(ctx, nothing); return err },
+		func() error { _, err := r.source.all(ctx); return err },
+		func() error { _, err := r.source.NamespaceLabels(ctx, nothing.Namespace); return err },
+	} {
+		if err == nil {
+			err = look()
+		}
+	}
 	return err
 }
 

@@ -273,9 +273,16 @@ func TestTokenServerIsReadyWhenItMayRead(t *testing.T) {
 	if err := NewReader(c).Ready(t.Context()); err != nil {
 		t.Errorf("not ready: %v", err)
 	}
-	c.err = func(client.Object) error { return errors.New("away") }
-	if NewReader(c).Ready(t.Context()) == nil {
-		t.Error("it is ready though nothing can be read")
+	for _, kind := range []string{"resource", "secret", "app", "namespace"} {
+		c.err = func(object client.Object) error {
+			if typeOf(object) != kind {
+				return nil
+			}
+			return apierrors.NewForbidden(schema.GroupResource{}, "x", nil)
+		}
+		if NewReader(c).Ready(t.Context()) == nil {
+			t.Errorf("it is ready though no %s can be read", kind)
+		}
 	}
 }
 
