@@ -3,6 +3,7 @@ package reading
 import (
 	"context"
 	"errors"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,11 +16,14 @@ import (
 
 // watches gives out watches, or an error.
 type watches struct {
+	mu    sync.Mutex
 	given []*watch.FakeWatcher
 	err   error
 }
 
 func (w *watches) begin(context.Context) (watch.Interface, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	if w.err != nil {
 		return nil, w.err
 	}
@@ -27,7 +31,23 @@ func (w *watches) begin(context.Context) (watch.Interface, error) {
 	return w.given[len(w.given)-1], nil
 }
 
-func (w *watches) last() *watch.FakeWatcher { return w.given[len(w.given)-1] }
+func (w *watches) last() *watch.FakeWatcher {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.given[len(w.given)-1]
+}
+
+func (w *watches) count() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.given)
+}
+
+func (w *watches) refuse(err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.err = err
+}
 
 func changeOf(name string) *metav1.PartialObjectMetadata {
 	return &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{Namespace: "team-a", Name: name}}
@@ -91,25 +111,25 @@ func TestTokenServerLooksAgainWhenAWatchHasEnded(t *testing.T) {
 			func(f *watch.FakeWatcher) { f.Stop() },
 			func(f *watch.FakeWatcher) { f.Error(&metav1.Status{Reason: metav1.StatusReasonExpired}) },
 		} {
-			before := len(w.given)
+			before := w.count()
 			end(w.last())
 			synctest.Wait()
 			if c.Watched() || told(changed) {
 				t.Error("it is still watched, or somebody is told before it is again")
 			}
 			time.Sleep(2 * time.Second)
-			if !told(changed) || len(w.given) != before+1 || !c.Watched() {
-				t.Errorf("there are %d watches", len(w.given))
+			if !told(changed) || w.count() != before+1 || !c.Watched() {
+				t.Errorf("there are %d watches", w.count())
 			}
 		}
-		w.err = errors.New("forbidden")
+		w.refuse(errors.New("forbidden"))
 		w.last().Stop()
 		time.Sleep(time.Hour)
 		synctest.Wait()
 		if c.Watched() {
 			t.Error("it is watched although it is forbidden")
 		}
-		w.err = nil
+		w.refuse(nil)
 		time.Sleep(watchBackoff.Max)
 		if !told(changed) || !c.Watched() {
 			t.Error("it is not watched though it may be by now")

@@ -49,6 +49,9 @@ func TestTokenServerSharesAReadThatBeganAfterEachHasAsked(t *testing.T) {
 		if reads.Load() != 2 || most.Load() != 1 {
 			t.Errorf("%d reads for a hundred, %d at once", reads.Load(), most.Load())
 		}
+		synctest.Wait()
+		s.mu.Lock()
+		defer s.mu.Unlock()
 		if len(s.running) != 0 {
 			t.Error("something is kept of it")
 		}
