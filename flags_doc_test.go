@@ -63,9 +63,41 @@ func TestDocsFlagsOfTheLoginPageAreThoseOfTheDocumentation(t *testing.T) {
 	}
 }
 
-// Each misuse that the document tells of has a test.
-func TestDocsLoginPageMisuseIsTried(t *testing.T) {
-	text, err := os.ReadFile("docs/login-page.md")
+// What the token server can be told stands in its own document.
+func TestDocsFlagsOfTheTokenServerAreThoseOfTheDocumentation(t *testing.T) {
+	text, err := os.ReadFile("docs/serving.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rows, _ := strings.Cut(string(text), "\n## Flags\n")
+	rows, _, _ = strings.Cut(rows, "\n## ")
+	documented := map[string]bool{}
+	for _, found := range regexp.MustCompile("(?m)^\\| `--([a-z-]+)` \\|").FindAllStringSubmatch(rows, -1) {
+		documented[found[1]] = true
+	}
+	set := flag.NewFlagSet(tokenServerCommand, flag.ContinueOnError)
+	newTokenServerFlags(set)
+	set.VisitAll(func(f *flag.Flag) {
+		if !documented[f.Name] && !strings.HasPrefix(f.Name, "zap-") {
+			t.Errorf("docs/serving.md has no row for --%s", f.Name)
+		}
+		delete(documented, f.Name)
+	})
+	for name := range documented {
+		t.Errorf("docs/serving.md has a row for --%s, which is no flag of the server", name)
+	}
+}
+
+// Each misuse that the documents tell of has a test.
+func TestDocsMisuseIsTried(t *testing.T) {
+	for document, least := range map[string]int{"docs/login-page.md": 30, "docs/serving.md": 20} {
+		misuseIsTried(t, document, least)
+	}
+}
+
+func misuseIsTried(t *testing.T, document string, least int) {
+	t.Helper()
+	text, err := os.ReadFile(document)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,7 +113,7 @@ func TestDocsLoginPageMisuseIsTried(t *testing.T) {
 			t.Errorf("no test is named: %s", line)
 		}
 	}
-	if count < 30 {
-		t.Errorf("there are %d rows", count)
+	if count < least {
+		t.Errorf("%s has %d rows", document, count)
 	}
 }

@@ -116,9 +116,15 @@ func newFlags(set *flag.FlagSet) *flags {
 }
 
 func main() {
-	if len(os.Args) > 1 && os.Args[1] == loginPageCommand {
-		mainLoginPage(os.Args[2:])
-		return
+	if len(os.Args) > 1 {
+		switch os.Args[1] {
+		case loginPageCommand:
+			mainLoginPage(os.Args[2:])
+			return
+		case tokenServerCommand:
+			mainTokenServer(os.Args[2:])
+			return
+		}
 	}
 	f := newFlags(flag.CommandLine)
 	flag.Parse()

@@ -122,6 +122,12 @@ type AppPolicy struct {
 	// +kubebuilder:default=Allowed
 	IncludeRefreshToken Permission `json:"includeRefreshToken,omitempty"`
 
+	// tokenServer says whether the token server may give out the access tokens of GitHubUserTokens of the App, to workloads that RBAC lets
+	// read them: Allowed or Forbidden. By default Allowed. Nothing else depends on it.
+	// +optional
+	// +kubebuilder:default=Allowed
+	TokenServer Permission `json:"tokenServer,omitempty"`
+
 	// deletionPolicies are those that GitHubUserTokens may have. By default all.
 	// +optional
 	// +listType=set

@@ -40,6 +40,13 @@ const (
 	AnnotationPrefixRestartedFor = "restarted-for.githubusertoken.dev/"
 )
 
+// LabelTokenServer is a label of namespaces, which whoever may label them sets. With any value but TokenServerAllowed the token server gives
+// out no token of the GitHubUserTokens in the namespace, whatever RBAC says. Without it RBAC alone says who gets them.
+const (
+	LabelTokenServer   = "githubusertoken.dev/token-server"
+	TokenServerAllowed = "Allowed"
+)
+
 // Labels, annotations and finalizers that the operator sets.
 const (
 	// LabelRole says what a Secret is to the operator; its cache selects Secrets by it.

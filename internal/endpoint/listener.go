@@ -87,9 +87,11 @@ func (l *Listener) makeRoom() error {
 			l.mu.Unlock()
 			return nil
 		}
-		oldest := l.open.Front().Value.(*conn)
+		oldest, stay := l.oldest(), minStay
 		l.mu.Unlock()
-		stay := time.Until(oldest.since.Add(minStay))
+		if oldest != nil {
+			stay = time.Until(oldest.since.Add(minStay))
+		}
 		if stay <= 0 {
 			_ = oldest.Close()
 			continue
@@ -102,6 +104,16 @@ func (l *Listener) makeRoom() error {
 			return fmt.Errorf("accept: %w", net.ErrClosed)
 		}
 	}
+}
+
+// oldest is the connection that gives way first; nil when all are held.
+func (l *Listener) oldest() *conn {
+	for element := l.open.Front(); element != nil; element = element.Next() {
+		if c := element.Value.(*conn); !c.held {
+			return c
+		}
+	}
+	return nil
 }
 
 // Close implements net.Listener.
@@ -120,6 +132,14 @@ type conn struct {
 	since    time.Time
 	element  *list.Element
 	once     sync.Once
+	// held says that it does not give way to a new one.
+	held bool
+}
+
+func (c *conn) hold(held bool) {
+	c.listener.mu.Lock()
+	defer c.listener.mu.Unlock()
+	c.held = held
 }
 
 // Close implements net.Conn.

@@ -1,9 +1,11 @@
 package endpoint
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net"
+	"net/http/httptest"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -142,5 +144,45 @@ func TestEndpointListenerEndsWhileItWaitsForRoom(t *testing.T) {
 		if !isClosed(waits) {
 			t.Error("the connection that waited is left open")
 		}
+	})
+}
+
+// A client that is known, and waits, keeps its connection whoever else comes. When all are held a new one waits.
+func TestEndpointHeldConnectionDoesNotGiveWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPipes()
+		l := limit(p, 2)
+		all := accepted(l)
+		first := p.dial()
+		request := context.WithValue(t.Context(), connKey{}, <-all)
+		release := Hold(request, httptest.NewRecorder(), time.Minute)
+		second := p.dial()
+		<-all
+		time.Sleep(time.Second)
+		third := p.dial()
+		other := <-all
+		if isClosed(first) || !isClosed(second) || isClosed(third) {
+			t.Error("the one that is held has given way, or another one has not")
+		}
+		releaseOther := Hold(context.WithValue(t.Context(), connKey{}, other), httptest.NewRecorder(), time.Minute)
+		fourth := p.dial()
+		time.Sleep(time.Minute)
+		select {
+		case <-all:
+			t.Error("there are more than may be")
+		default:
+		}
+		releaseOther()
+		<-all
+		if isClosed(first) || !isClosed(third) || isClosed(fourth) {
+			t.Error("the one that is held no longer has not given way, or the other one has")
+		}
+		release()
+		fifth := p.dial()
+		<-all
+		if !isClosed(first) || isClosed(fifth) {
+			t.Error("the oldest has not given way")
+		}
+		_ = l.Close()
 	})
 }

@@ -1,6 +1,8 @@
 package endpoint
 
 import (
+	"context"
+	"net"
 	"net/http"
 	"time"
 )
@@ -24,7 +26,33 @@ func NewServer(handler http.Handler, limits Limits) *http.Server {
 		ReadTimeout:       limits.Request,
 		WriteTimeout:      limits.Request + limits.Reply, // It is counted from the end of the headers.
 		MaxHeaderBytes:    limits.Headers,
+		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
+			return context.WithValue(ctx, connKey{}, c)
+		},
 	}
 	server.SetKeepAlivesEnabled(false)
 	return server
+}
+
+// connKey is by which the context of a request has its connection.
+type connKey struct{}
+
+// Hold has the connection of a request not give way to new ones until release is called, and take so long at most: its client is known by now, and
+// waits for something. It must be for a bounded number of requests at once, below the number of connections. ctx is the request's, and w its
+// writer.
+func Hold(ctx context.Context, w http.ResponseWriter, atMost time.Duration) (release func()) {
+	end := time.Now().Add(atMost)
+	controller := http.NewResponseController(w)
+	// Where there are no deadlines none is in the way. That of reading ends the wait as well, since it is how a server hears that a client has gone.
+	_, _ = controller.SetReadDeadline(end), controller.SetWriteDeadline(end)
+	c, _ := ctx.Value(connKey{}).(net.Conn)
+	if encrypted, ok := c.(interface{ NetConn() net.Conn }); ok {
+		c = encrypted.NetConn()
+	}
+	held, ok := c.(*conn)
+	if !ok {
+		return func() {}
+	}
+	held.hold(true)
+	return func() { held.hold(false) }
 }

@@ -58,7 +58,7 @@ type handler struct {
 
 // ServeHTTP implements http.Handler.
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	token, ok := bearer(r.Header)
+	token, ok := Bearer(r.Header)
 	if !ok {
 		refuse(w, http.StatusUnauthorized)
 		return
@@ -104,10 +104,14 @@ func (h *handler) review(ctx context.Context, asked question) (status int, err e
 }
 
 func specOf(user *authenticationv1.UserInfo, asked question) authorizationv1.SubjectAccessReviewSpec {
-	spec := authorizationv1.SubjectAccessReviewSpec{
-		User: user.Username, UID: user.UID, Groups: user.Groups,
-		NonResourceAttributes: &authorizationv1.NonResourceAttributes{Verb: asked.verb, Path: asked.path},
-	}
+	spec := Subject(user)
+	spec.NonResourceAttributes = &authorizationv1.NonResourceAttributes{Verb: asked.verb, Path: asked.path}
+	return spec
+}
+
+// Subject is whom a TokenReview has found, as a SubjectAccessReview asks about them.
+func Subject(user *authenticationv1.UserInfo) authorizationv1.SubjectAccessReviewSpec {
+	spec := authorizationv1.SubjectAccessReviewSpec{User: user.Username, UID: user.UID, Groups: user.Groups}
 	if !slices.Contains(spec.Groups, authenticated) {
 		spec.Groups = append(slices.Clone(spec.Groups), authenticated)
 	}
@@ -120,8 +124,8 @@ func specOf(user *authenticationv1.UserInfo, asked question) authorizationv1.Sub
 	return spec
 }
 
-// bearer is the token of a request.
-func bearer(header http.Header) (token string, ok bool) {
+// Bearer is the token of a request; ok is false when it has none.
+func Bearer(header http.Header) (token string, ok bool) {
 	scheme, token, _ := strings.Cut(strings.TrimSpace(header.Get("Authorization")), " ")
 	token = strings.TrimSpace(token)
 	return token, strings.EqualFold(scheme, "bearer") && token != "" && !strings.Contains(token, " ")

@@ -132,6 +132,14 @@ func TestChartInstallsWhatKustomizeDoes(t *testing.T) {
 			release:   release{Values: "loginPage: {enabled: true, url: 'https://login.example.com'}"},
 			kustomize: kustomization{Resources: []string{"config/default"}, Components: []string{"config/components/login-page"}},
 		},
+		"the token server": {
+			release:   release{Values: "tokenServer: {enabled: true, audience: github-user-token.example.com}"},
+			kustomize: kustomization{Resources: []string{"config/default"}, Components: []string{"config/components/token-server"}},
+		},
+		"the token server with a certificate": {
+			release:   release{Values: "tokenServer: {enabled: true, audience: github-user-token.example.com, tls: {certManager: {enabled: true}}}"},
+			kustomize: kustomization{Resources: []string{"config/default"}, Components: []string{"config/components/token-server", "config/components/token-server-certificate"}},
+		},
 		"the login page of further deployments as well": {
 			release:   release{Values: "{loginPage: {enabled: true, url: 'https://login.example.com'}, sharding: {limitShare: 1/3, shards: [{name: shard1, limitShare: 1/3}, {name: shard2, limitShare: 1/3}], wall: {enabled: true}}}"},
 			kustomize: kustomization{Resources: []string{"config/sharded"}, Components: []string{"config/components/login-page"}},
@@ -149,10 +157,10 @@ func TestChartInstallsWhatKustomizeDoes(t *testing.T) {
 			kustomize: kustomization{Resources: []string{"config/default"}, Components: []string{"config/grafana"}},
 		},
 		"everything, elsewhere": {
-			release: release{Name: prefixed, Namespace: "elsewhere", Values: "{handoff: {enabled: true}, githubCA: {configMapName: github-ca}, webhookReceiver: {enabled: true}, networkPolicy: {enabled: true}, serviceMonitor: {enabled: true}, prometheusRule: {enabled: true}, dashboard: {enabled: true}, walls: {enabled: true}, userWarning: {enabled: true}, loginPage: {enabled: true, url: 'https://login.example.com'}}"},
+			release: release{Name: prefixed, Namespace: "elsewhere", Values: "{handoff: {enabled: true}, githubCA: {configMapName: github-ca}, webhookReceiver: {enabled: true}, networkPolicy: {enabled: true}, serviceMonitor: {enabled: true}, prometheusRule: {enabled: true}, dashboard: {enabled: true}, walls: {enabled: true}, userWarning: {enabled: true}, loginPage: {enabled: true, url: 'https://login.example.com'}, tokenServer: {enabled: true, audience: github-user-token.example.com}}"},
 			kustomize: kustomization{
 				Namespace: "elsewhere", NamePrefix: "other-", Resources: []string{"config/default"},
-				Components: []string{"config/components/handoff", "config/components/github-ca", "config/components/webhook-receiver", "config/network-policy", "config/prometheus", "config/grafana", "config/components/walls", "config/components/user-warning", "config/components/login-page"},
+				Components: []string{"config/components/handoff", "config/components/github-ca", "config/components/webhook-receiver", "config/network-policy", "config/prometheus", "config/grafana", "config/components/walls", "config/components/user-warning", "config/components/login-page", "config/components/token-server"},
 			},
 		},
 		"a few namespaces": {
@@ -299,7 +307,7 @@ func difference(a, b string) string {
 
 // Each reference of a release leads to an object of it, whatever the release is called.
 func TestChartReleaseRefersToItsOwn(t *testing.T) {
-	const all = "{handoff: {enabled: true}, webhookReceiver: {enabled: true, ingress: {enabled: true, host: a.example.com}}, networkPolicy: {enabled: true, egress: {enabled: true}}, walls: {enabled: true}, userWarning: {enabled: true}, serviceMonitor: {enabled: true}, prometheusRule: {enabled: true}, dashboard: {enabled: true}, metrics: {certManager: {enabled: true}}, loginPage: {enabled: true, url: 'https://login.example.com', ingress: {enabled: true}}"
+	const all = "{handoff: {enabled: true}, webhookReceiver: {enabled: true, ingress: {enabled: true, host: a.example.com}}, networkPolicy: {enabled: true, egress: {enabled: true}}, walls: {enabled: true}, userWarning: {enabled: true}, serviceMonitor: {enabled: true}, prometheusRule: {enabled: true}, dashboard: {enabled: true}, metrics: {certManager: {enabled: true}}, loginPage: {enabled: true, url: 'https://login.example.com', ingress: {enabled: true}}, tokenServer: {enabled: true, audience: a, tls: {certManager: {enabled: true}}}"
 	for name, r := range map[string]release{
 		"a short name":       {Name: "x", Namespace: "elsewhere", Values: all + "}"},
 		"the account's name": {Namespace: "elsewhere", Values: all + ", serviceAccount: {name: mine}}"},
@@ -395,6 +403,17 @@ func TestChartValuesShowInObjects(t *testing.T) {
 		`loginPage: {enabled: true, url: "https://a.example.com:8443/x", ingress: {enabled: true, className: nginx, tls: [{secretName: t}], annotations: {a: b}}}`: "host: a.example.com\n    http:\n      paths:\n      - backend:\n          service:\n            name: github-user-token-operator-login-page\n            port:\n              name: https\n        path: /x\n",
 		`loginPage: {enabled: true, url: "https://a.example.com", networkPolicy: {from: [{podSelector: {}}]}}`:                                                     "podSelector: {}",
 		`loginPage: {enabled: true, url: "https://a.example.com", networkPolicy: {egress: [{ports: [{port: 8443}]}]}}`:                                             "egress:\n  - ports:\n    - port: 8443\n",
+		`tokenServer: {enabled: true, audience: tokens.example.org}`:                                                                                               "- --audience=tokens.example.org",
+		`tokenServer: {enabled: true, audience: a, replicas: 5}`:                                                                                                   "replicas: 5",
+		`tokenServer: {enabled: true, audience: a, tls: {secretName: mine}}`:                                                                                       "secretName: mine",
+		`tokenServer: {enabled: true, audience: a, tls: {certManager: {enabled: true, dnsNames: [tokens.example.org]}}}`:                                           "github-user-token-operator-token-server.github-user-token-system.svc\n  - tokens.example.org",
+		`tokenServer: {enabled: true, audience: a, tls: {certManager: {enabled: true, issuerRef: {name: mine, kind: ClusterIssuer}}}}`:                             "issuerRef:\n    kind: ClusterIssuer\n    name: mine",
+		`tokenServer: {enabled: true, audience: a, resources: {limits: {memory: 1Gi}}}`:                                                                            "memory: 1Gi",
+		`tokenServer: {enabled: true, audience: a, extraArgs: [--zap-log-level=debug]}`:                                                                            "- --zap-log-level=debug",
+		`tokenServer: {enabled: true, audience: a, service: {type: LoadBalancer}}`:                                                                                 "type: LoadBalancer",
+		`tokenServer: {enabled: true, audience: a, service: {annotations: {a: b}}}`:                                                                                "a: b",
+		`tokenServer: {enabled: true, audience: a, networkPolicy: {from: [{podSelector: {}}]}}`:                                                                    "podSelector: {}",
+		`tokenServer: {enabled: true, audience: a, networkPolicy: {egress: [{ports: [{port: 8443}]}]}}`:                                                            "egress:\n  - ports:\n    - port: 8443\n",
 		`{loginPage: {enabled: true, url: "https://a.example.com"}, image: {digest: "sha256:` + strings.Repeat("b", 64) + `"}, replicas: 1}`:                       "name: login-page\n",
 		`walls: {enabled: true, validationActions: [Warn, Audit]}`:                                                                                                 "validationActions:\n  - Warn\n  - Audit",
 		`walls: {enabled: true, breakGlassGroups: [a, "b:c"]}`:                                                                                                     "expression: '[''a'', ''b:c'']'",
@@ -432,9 +451,15 @@ func TestChartValuesShowInObjects(t *testing.T) {
 		`topologySpreadConstraints: []`:                                 "topologySpreadConstraints",
 		`namespaces: [team-a]`:                                          "kind: ClusterRole",
 		`loginPage: {enabled: false, url: "https://login.example.com"}`: "--base-url",
-		`loginPage: {enabled: true, url: "https://login.example.com", networkPolicy: {enabled: false}}`:         "kind: NetworkPolicy",
-		`{loginPage: {enabled: true, url: "https://login.example.com"}, rbac: {create: false}}`:                 "kind: ClusterRole",
-		`{loginPage: {enabled: true, url: "https://login.example.com"}, podDisruptionBudget: {enabled: false}}`: "kind: PodDisruptionBudget",
+		`tokenServer: {enabled: false, audience: a}`:                    "--audience",
+		`tokenServer: {enabled: true, audience: a, networkPolicy: {enabled: false}}`:                              "kind: NetworkPolicy",
+		`{tokenServer: {enabled: true, audience: a}, rbac: {create: false}}`:                                      "kind: ClusterRole",
+		`{tokenServer: {enabled: true, audience: a}, rbac: {aggregate: false}}`:                                   "aggregate-to-admin",
+		`{tokenServer: {enabled: true, audience: a}, podDisruptionBudget: {enabled: false}}`:                      "kind: PodDisruptionBudget",
+		`tokenServer: {enabled: true, audience: a, tls: {certManager: {enabled: true, issuerRef: {name: mine}}}}`: "kind: Issuer",
+		`loginPage: {enabled: true, url: "https://login.example.com", networkPolicy: {enabled: false}}`:           "kind: NetworkPolicy",
+		`{loginPage: {enabled: true, url: "https://login.example.com"}, rbac: {create: false}}`:                   "kind: ClusterRole",
+		`{loginPage: {enabled: true, url: "https://login.example.com"}, podDisruptionBudget: {enabled: false}}`:   "kind: PodDisruptionBudget",
 		`{}`: "null",
 	} {
 		t.Run("without "+unwanted, func(t *testing.T) {
@@ -465,6 +490,9 @@ func TestChartRefusesWhatItDoesNotKnow(t *testing.T) {
 		`webhookReceiver: {enabled: true, ingress: {enabled: true}}`:                                        "host is needed",
 		`webhookReceiver: {enabled: true, httpRoute: {enabled: true}}`:                                      "parentRefs is needed",
 		`{namespaces: [team-a], serviceMonitor: {enabled: true}}`:                                           "wants metrics.enabled",
+		`tokenServer: {enabled: true}`:                                                                      "tokenServer.audience is needed",
+		`tokenServer: {enabled: true, audience: "a b"}`:                                                     "audience",
+		`{tokenServer: {enabled: true, audience: a}, namespaces: [team-a]}`:                                 "wants no namespaces",
 		`loginPage: {enabled: true}`:                                                                        "loginPage.url is needed",
 		`loginPage: {url: "http://login.example.com"}`:                                                      "url",
 		`{loginPage: {enabled: true, url: "https://login.example.com"}, namespaces: [team-a]}`:              "wants no namespaces",

@@ -48,33 +48,49 @@ func TestInstallReplicasAreKeptApart(t *testing.T) {
 	}
 }
 
-// The login page runs the operator's program, and is no part of what is selected of the operator: its pods have no metrics of it, no
-// budget and no network policy of it.
-func TestInstallLoginPageIsNotTakenForTheOperator(t *testing.T) {
+// The login page and the token server run the operator's program, and are no part of what is selected of the operator, or of each other: their
+// pods have no metrics, budget or network policy of it.
+func TestInstallLoginPageAndTokenServerAreNotTakenForTheOperator(t *testing.T) {
+	for _, program := range []string{"login-page", "token-server"} {
+		t.Run(program, func(t *testing.T) { isNotTakenForTheOperator(t, program) })
+	}
+}
+
+func isNotTakenForTheOperator(t *testing.T, program string) {
+	t.Helper()
 	for name, objects := range map[string][]object{
-		"kustomize": build(t, kustomization{Resources: []string{"config/default"}, Components: []string{"config/components/login-page", "config/network-policy"}}),
-		"the chart": mustTemplate(t, release{Values: "{loginPage: {enabled: true, url: 'https://login.example.com'}, networkPolicy: {enabled: true}, nameOverride: ours}"}),
+		"kustomize": build(t, kustomization{Resources: []string{"config/default"}, Components: []string{"config/components/login-page", "config/components/token-server", "config/network-policy"}}),
+		"the chart": mustTemplate(t, release{Values: "{loginPage: {enabled: true, url: 'https://login.example.com'}, tokenServer: {enabled: true, audience: a}, networkPolicy: {enabled: true}, nameOverride: ours}"}),
 	} {
 		var page, operator object
+		var others []any // the labels of all other pods
 		for _, o := range objects {
 			switch {
-			case o.kind() == "Deployment" && strings.HasSuffix(o.name(), "-login-page"):
+			case o.kind() == "Deployment" && strings.HasSuffix(o.name(), "-"+program):
 				page = o
-			case o.kind() == "Deployment":
+				continue
+			case o.kind() == "Deployment" && !strings.HasSuffix(o.name(), "-login-page") && !strings.HasSuffix(o.name(), "-token-server"):
 				operator = o
+			case o.kind() != "Deployment":
+				continue
 			}
+			others = append(others, at(o, "spec", "template", "metadata", "labels"))
+		}
+		if len(others) != 2 {
+			t.Fatalf("%s: there are %d other Deployments", name, len(others))
 		}
 		container, _ := items(page, "spec", "template", "spec", "containers")[0].(map[string]any)
-		if args := items(container, "args"); len(args) == 0 || args[0] != "login-page" {
+		if args := items(container, "args"); len(args) == 0 || args[0] != program {
 			t.Errorf("%s: the page runs with %v", name, args)
 		}
 		if account := text(page, "spec", "template", "spec", "serviceAccountName"); account == text(operator, "spec", "template", "spec", "serviceAccountName") || account == "" {
 			t.Errorf("%s: the page runs as %q", name, account)
 		}
-		ofPage, ofOperator := at(page, "spec", "template", "metadata", "labels"), at(operator, "spec", "template", "metadata", "labels")
+		ofPage := at(page, "spec", "template", "metadata", "labels")
 		for _, o := range objects {
 			for _, path := range [][]string{{"spec", "selector"}, {"spec", "selector", "matchLabels"}, {"spec", "podSelector", "matchLabels"}} {
-				if selector := at(o, path...); contains(ofPage, selector) && contains(ofOperator, selector) {
+				selector := at(o, path...)
+				if contains(ofPage, selector) && slices.ContainsFunc(others, func(labels any) bool { return contains(labels, selector) }) {
 					t.Errorf("%s: %s selects the pods of both", name, o.id())
 				}
 			}

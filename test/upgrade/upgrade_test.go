@@ -142,6 +142,7 @@ func TestUpgradeTakesEveryShapeAcross(t *testing.T) {
 			t.Errorf("%s was refreshed %d times, before %d, and belongs to %v", key, got.RefreshCount, b.status.RefreshCount, got.User)
 		}
 	}
+	w.served(all)
 	if got, want := len(the.gh.Presentations()), presented+len(all); got != want {
 		t.Errorf("%d tokens were presented, want %d", got, want)
 	}

@@ -3,16 +3,12 @@ package stage
 import (
 	"cmp"
 	"context"
-	"crypto/x509"
-	"encoding/pem"
 	"fmt"
 	"net/url"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/githubusertoken/github-user-token-operator/hack/controlplane"
-	"github.com/githubusertoken/github-user-token-operator/internal/github/githubtest"
 )
 
 // LoginPageHost is the host of the login page. No name server knows it.
@@ -47,7 +43,7 @@ func (s *Stage) StartLoginPage(ctx context.Context, options LoginPageOptions) (*
 	if err := os.MkdirAll(home, 0o700); err != nil {
 		return nil, fmt.Errorf("make a folder for the login page: %w", err)
 	}
-	if err := s.installLoginPage(ctx, filepath.Join(home, "config")); err != nil {
+	if err := s.installComponent(ctx, filepath.Join(home, "config"), "login-page"); err != nil {
 		return nil, err
 	}
 	identity, err := s.Plane.ServiceAccountConfig(ctx, Namespace, ServiceAccount+"-login-page")
@@ -63,7 +59,7 @@ func (s *Stage) StartLoginPage(ctx context.Context, options LoginPageOptions) (*
 		return nil, fmt.Errorf("where browsers reach the login page: %w", err)
 	}
 	page := &LoginPage{CAFile: filepath.Join(home, "ca.crt")}
-	if err := page.writeCertificate(home, base.Hostname()); err != nil {
+	if err := writeCertificate(home, page.CAFile, base.Hostname()); err != nil {
 		return nil, err
 	}
 	var addresses [2]string
@@ -88,51 +84,4 @@ func (s *Stage) StartLoginPage(ctx context.Context, options LoginPageOptions) (*
 	})
 	s.loginPage = page.Process
 	return page, page.Process.Start(ctx)
-}
-
-// installLoginPage applies the component beside what is installed. kustomize takes components by relative paths only.
-func (s *Stage) installLoginPage(ctx context.Context, folder string) error {
-	if err := os.MkdirAll(folder, 0o700); err != nil {
-		return fmt.Errorf("make a folder for the login page: %w", err)
-	}
-	var text strings.Builder
-	text.WriteString("apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n")
-	for field, path := range map[string]string{"resources": "config/default", "components": "config/components/login-page"} {
-		relative, err := filepath.Rel(folder, filepath.Join(s.Root, path))
-		if err != nil {
-			return fmt.Errorf("install the login page: %w", err)
-		}
-		fmt.Fprintf(&text, "%s: [%q]\n", field, filepath.ToSlash(relative))
-	}
-	if err := os.WriteFile(filepath.Join(folder, "kustomization.yaml"), []byte(text.String()), 0o600); err != nil {
-		return fmt.Errorf("install the login page: %w", err)
-	}
-	return s.Plane.Apply(ctx, folder)
-}
-
-// writeCertificate makes an authority, and a certificate of it for the page.
-func (p *LoginPage) writeCertificate(folder, host string) error {
-	authority, err := githubtest.NewCA("Login page")
-	if err != nil {
-		return err
-	}
-	if err := authority.WriteFile(p.CAFile); err != nil {
-		return err
-	}
-	issued, err := authority.Issue(host)
-	if err != nil {
-		return err
-	}
-	key, err := x509.MarshalPKCS8PrivateKey(issued.PrivateKey)
-	if err != nil {
-		return fmt.Errorf("write the key of the login page: %w", err)
-	}
-	for name, block := range map[string]*pem.Block{
-		"tls.crt": {Type: "CERTIFICATE", Bytes: issued.Certificate[0]}, "tls.key": {Type: "PRIVATE KEY", Bytes: key},
-	} {
-		if err := os.WriteFile(filepath.Join(folder, name), pem.EncodeToMemory(block), 0o600); err != nil {
-			return fmt.Errorf("write the certificate of the login page: %w", err)
-		}
-	}
-	return nil
 }

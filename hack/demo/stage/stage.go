@@ -71,8 +71,10 @@ type Stage struct {
 	proxy   string // URL, after the first StartOperator
 	// loginPage is nil unless there is one.
 	loginPage *controlplane.Process
-	outbox    *controlplane.TempDir // nil unless there is a file system in memory
-	closers   []func()              // in order of creation
+	// tokenServers are those that were started.
+	tokenServers []*controlplane.Process
+	outbox       *controlplane.TempDir // nil unless there is a file system in memory
+	closers      []func()              // in order of creation
 	// noEgress closes the way from the operator to GitHub.
 	noEgress atomic.Bool
 }
@@ -180,6 +182,9 @@ func (s *Stage) Stop() {
 	}
 	if s.loginPage != nil {
 		failed = append(failed, s.loginPage.Stop(ctx))
+	}
+	for _, server := range s.tokenServers {
+		failed = append(failed, server.Stop(ctx))
 	}
 	if s.GitHub != nil && s.GitHub.process != nil {
 		failed = append(failed, s.GitHub.process.Stop(ctx))

@@ -53,6 +53,7 @@ has them. It asks no cluster.
 	cmd.Flags().StringVar(&o.Image, "image", "", "the operator's image (default that of the plugin's release)")
 	cmd.Flags().StringSliceVar(&o.Components, "component", nil, "an optional part, such as prometheus or walls; may be repeated")
 	cmd.Flags().StringVar(&o.LoginPageURL, "login-page-url", "", "with the component login-page: where browsers reach the page, https://HOST or https://HOST/PATH")
+	cmd.Flags().StringVar(&o.TokenServerAudience, "token-server-audience", "", "with the component token-server: what the tokens of its callers are for, a name that nothing else in the cluster uses")
 	_ = cmd.RegisterFlagCompletionFunc("component", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		names, _ := manifests.Components()
 		return names, cobra.ShellCompDirectiveNoFileComp

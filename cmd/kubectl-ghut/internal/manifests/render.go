@@ -29,10 +29,15 @@ type Options struct {
 	Components []string
 	// LoginPageURL is where browsers reach the login page. It is needed with a component that has the page, and only then.
 	LoginPageURL string
+	// TokenServerAudience is the audience of the token server. It is needed with the component that has it, and only then.
+	TokenServerAudience string
 }
 
-// exampleLoginPage is what the manifests name in its place.
-const exampleLoginPage = "https://login.example.com"
+// exampleLoginPage and exampleAudience are what the manifests name in their place.
+const (
+	exampleLoginPage = "https://login.example.com"
+	exampleAudience  = "github-user-token.example.com"
+)
 
 // kustomization is the part of one that is written here.
 type kustomization struct {
@@ -113,15 +118,26 @@ func Render(o Options) ([]byte, error) {
 		return nil, fmt.Errorf("render the manifests: %w", err)
 	}
 	text, err = rendered.AsYaml()
-	switch hasPage := strings.Contains(string(text), exampleLoginPage); {
-	case err != nil:
+	if err != nil {
 		return nil, err
+	}
+	return o.fillIn(string(text))
+}
+
+// fillIn puts what was said in the place of the examples.
+func (o Options) fillIn(text string) ([]byte, error) {
+	hasPage, hasServer := strings.Contains(text, exampleLoginPage), strings.Contains(text, exampleAudience)
+	switch {
 	case hasPage && o.LoginPageURL == "":
 		return nil, errors.New("say where browsers reach the login page: --login-page-url https://HOST")
 	case !hasPage && o.LoginPageURL != "":
 		return nil, errors.New("--login-page-url goes with --component login-page")
+	case hasServer && o.TokenServerAudience == "":
+		return nil, errors.New("say what the tokens of the token server's callers are for: --token-server-audience NAME, which nothing else in the cluster uses")
+	case !hasServer && o.TokenServerAudience != "":
+		return nil, errors.New("--token-server-audience goes with --component token-server")
 	}
-	return []byte(strings.ReplaceAll(string(text), exampleLoginPage, o.LoginPageURL)), nil
+	return []byte(strings.NewReplacer(exampleLoginPage, o.LoginPageURL, exampleAudience, o.TokenServerAudience).Replace(text)), nil
 }
 
 // imageOf tells kustomize of an image.

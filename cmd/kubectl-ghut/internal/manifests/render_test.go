@@ -79,6 +79,12 @@ func TestManifestsHaveEveryComponent(t *testing.T) {
 			}
 			options.LoginPageURL = "https://login.example.org/x"
 		}
+		if name == "token-server" {
+			if _, err := Render(options); err == nil || !strings.Contains(err.Error(), "--token-server-audience") {
+				t.Errorf("%s for no audience: %v", name, err)
+			}
+			options.TokenServerAudience = "tokens.example.org"
+		}
 		rendered, err := Render(options)
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
@@ -86,6 +92,12 @@ func TestManifestsHaveEveryComponent(t *testing.T) {
 		if told := strings.Count(string(rendered), options.LoginPageURL); options.LoginPageURL != "" && (told != 2 || strings.Contains(string(rendered), exampleLoginPage)) {
 			t.Errorf("%s: its URL is told %d times", name, told)
 		}
+		if told := strings.Count(string(rendered), options.TokenServerAudience); options.TokenServerAudience != "" && (told != 1 || strings.Contains(string(rendered), exampleAudience)) {
+			t.Errorf("%s: its audience is told %d times", name, told)
+		}
+	}
+	if _, err := Render(Options{Image: "r/o:v1", TokenServerAudience: "tokens.example.org"}); err == nil || !strings.Contains(err.Error(), "--component token-server") {
+		t.Errorf("an audience without the server: %v", err)
 	}
 	if _, err := Render(Options{Image: "r/o:v1", LoginPageURL: "https://login.example.org"}); err == nil || !strings.Contains(err.Error(), "--component login-page") {
 		t.Errorf("a URL without the page: %v", err)

@@ -1,0 +1,108 @@
+package reading
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/githubusertoken/github-user-token-operator/internal/tokenserver/release"
+)
+
+// maxAge is how old a read may be when it is used: what was committed before it began is in it.
+const maxAge = time.Second
+
+// errSlow: the API server takes so long that what it says is no longer sure.
+var errSlow = errors.New("the API server takes too long to say what it has stored now")
+
+// Shared has those share a read who ask for the same resource at once. There is one at a time for each; who comes while one is under way
+// shares the next one with all others who have. Make it with NewShared; it is safe for concurrent use.
+type Shared struct {
+	read func(context.Context, types.NamespacedName) (release.Read, error)
+
+	mu      sync.Mutex
+	running map[types.NamespacedName]*flight
+}
+
+// flight is one read.
+type flight struct {
+	began time.Time
+	done  chan struct{}
+	read  release.Read
+	err   error
+	// next is the one for those who have come since it began; nil when there are none.
+	next *flight
+}
+
+// NewShared makes one of what reads.
+func NewShared(read func(context.Context, types.NamespacedName) (release.Read, error)) *Shared {
+	return &Shared{read: read, running: map[types.NamespacedName]*flight{}}
+}
+
+// Get is a read that has begun after the call, and not more than a second ago. One that has taken longer is made once more.
+func (s *Shared) Get(ctx context.Context, name types.NamespacedName) (read release.Read, began time.Time, err error) {
+	for range 3 {
+		f := s.join(name)
+		select {
+		case <-f.done:
+		case <-ctx.Done():
+			return release.Read{}, time.Time{}, ctx.Err()
+		}
+		if f.err != nil {
+			return release.Read{}, time.Time{}, f.err
+		}
+		if time.Since(f.began) <= maxAge {
+			return f.read, f.began, nil
+		}
+	}
+	return release.Read{}, time.Time{}, errSlow
+}
+
+// IsFresh reports whether what has begun to be read then may still be used.
+func IsFresh(began time.Time) bool { return time.Since(began) <= maxAge }
+
+// join is the next read of a resource to begin.
+func (s *Shared) join(name types.NamespacedName) *flight {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	current := s.running[name]
+	if current == nil {
+		f := &flight{done: make(chan struct{})}
+		s.begin(name, f)
+		return f
+	}
+	if current.next == nil {
+		current.next = &flight{done: make(chan struct{})}
+	}
+	return current.next
+}
+
+// begin begins a read. It is nobody's alone, so that nobody's going away ends it: the reader bounds its time.
+func (s *Shared) begin(name types.NamespacedName, f *flight) {
+	f.began = time.Now()
+	s.running[name] = f
+	go func() {
+		f.err = errPanicked // Unless read returns.
+		defer func() {
+			_ = recover() // What it says may quote what was read.
+			s.end(name, f)
+		}()
+		f.read, f.err = s.read(context.Background(), name)
+	}()
+}
+
+// errPanicked is the error of a read whose work ended in a panic.
+var errPanicked = errors.New("the token server itself failed")
+
+func (s *Shared) end(name types.NamespacedName, f *flight) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	close(f.done)
+	if f.next == nil {
+		delete(s.running, name)
+		return
+	}
+	s.begin(name, f.next)
+}

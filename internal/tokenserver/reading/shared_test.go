@@ -1,0 +1,134 @@
+package reading
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/githubusertoken/github-user-token-operator/internal/tokenserver/release"
+)
+
+var octocat = types.NamespacedName{Namespace: "team-a", Name: "octocat"}
+
+// Who asks gets what was read after they have asked, and there is one read at a time for a resource, however many ask.
+func TestTokenServerSharesAReadThatBeganAfterEachHasAsked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var reads, atOnce, most atomic.Int32
+		s := NewShared(func(context.Context, types.NamespacedName) (release.Read, error) {
+			reads.Add(1)
+			if n := atOnce.Add(1); n > most.Load() {
+				most.Store(n)
+			}
+			defer atOnce.Add(-1)
+			time.Sleep(100 * time.Millisecond)
+			return release.Read{}, nil
+		})
+		var all sync.WaitGroup
+		ask := func() {
+			asked := time.Now()
+			_, began, err := s.Get(t.Context(), octocat)
+			if err != nil || began.Before(asked) {
+				t.Errorf("asked at %s, and it began to be read at %s, %v", asked, began, err)
+			}
+		}
+		for range 50 {
+			all.Go(ask)
+		}
+		synctest.Wait()
+		time.Sleep(50 * time.Millisecond)
+		for range 50 {
+			all.Go(ask)
+		}
+		all.Wait()
+		if reads.Load() != 2 || most.Load() != 1 {
+			t.Errorf("%d reads for a hundred, %d at once", reads.Load(), most.Load())
+		}
+		synctest.Wait()
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if len(s.running) != 0 {
+			t.Error("something is kept of it")
+		}
+	})
+}
+
+func TestTokenServerReadsResourcesBesideEachOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := NewShared(func(context.Context, types.NamespacedName) (release.Read, error) {
+			time.Sleep(time.Second)
+			return release.Read{}, nil
+		})
+		began := time.Now()
+		var all sync.WaitGroup
+		for _, name := range []string{"a", "b", "c"} {
+			all.Go(func() { _, _, _ = s.Get(t.Context(), types.NamespacedName{Name: name}) })
+		}
+		all.Wait()
+		if took := time.Since(began); took != time.Second {
+			t.Errorf("it took %s", took)
+		}
+	})
+}
+
+func TestTokenServerThrowsAwayWhatTookLongerThanASecond(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, c := range []struct {
+			times []time.Duration
+			reads int
+			err   error
+		}{
+			{[]time.Duration{time.Second}, 1, nil},
+			{[]time.Duration{time.Second + 1, 0}, 2, nil},
+			{[]time.Duration{2 * time.Second, 2 * time.Second, 2 * time.Second}, 3, errSlow},
+		} {
+			reads := 0
+			s := NewShared(func(context.Context, types.NamespacedName) (release.Read, error) {
+				reads++
+				time.Sleep(c.times[reads-1])
+				return release.Read{}, nil
+			})
+			_, began, err := s.Get(t.Context(), octocat)
+			if !errors.Is(err, c.err) || reads != c.reads || err == nil && !IsFresh(began) {
+				t.Errorf("%v: %d reads, of %s, %v", c.times, reads, began, err)
+			}
+		}
+	})
+}
+
+func TestTokenServerReadEndsForWhoeverGoesAway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := NewShared(func(context.Context, types.NamespacedName) (release.Read, error) {
+			time.Sleep(time.Second)
+			return release.Read{Withheld: "read"}, nil
+		})
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer cancel()
+		var other sync.WaitGroup
+		other.Go(func() {
+			if read, _, err := s.Get(t.Context(), octocat); err != nil || read.Withheld != "read" {
+				t.Errorf("the other got %v", err)
+			}
+		})
+		if _, _, err := s.Get(ctx, octocat); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("got %v", err)
+		}
+		other.Wait()
+	})
+}
+
+func TestTokenServerReadThatPanicsIsAnError(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := NewShared(func(context.Context, types.NamespacedName) (release.Read, error) { panic("ghu_secret") })
+		for range 2 {
+			if _, _, err := s.Get(t.Context(), octocat); !errors.Is(err, errPanicked) {
+				t.Errorf("got %v", err)
+			}
+		}
+	})
+}

@@ -1,0 +1,175 @@
+package tokenserver
+
+import (
+	"context"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/go-logr/logr"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/githubusertoken/github-user-token-operator/internal/fair"
+	"github.com/githubusertoken/github-user-token-operator/internal/tokenserver/callers"
+	"github.com/githubusertoken/github-user-token-operator/internal/tokenserver/release"
+)
+
+const (
+	// maxRequests is how many requests of those who may are answered at once, and MaxWaits how many wait. Namespaces share both fairly.
+	maxRequests = 256
+	MaxWaits    = 1024
+	// maxReviews is how many callers the API server is asked about at once, and reviewTurn how long one waits for that.
+	maxReviews = 64
+	reviewTurn = 2 * time.Second
+)
+
+// Callers say who asks; see callers.Callers.
+type Callers interface {
+	Known(token string, of types.NamespacedName) (callers.Caller, callers.Refusal, bool)
+	Ask(ctx context.Context, token string, of types.NamespacedName) (callers.Caller, callers.Refusal, error)
+}
+
+// Reads read resources; see reading.Shared.
+type Reads interface {
+	Get(ctx context.Context, name types.NamespacedName) (read release.Read, began time.Time, err error)
+}
+
+// Changes tell of changes; see reading.Changes.
+type Changes interface {
+	Subscribe(name types.NamespacedName) (changed <-chan struct{}, cancel func())
+	Watched() bool
+}
+
+// Events tell of what happens to a resource.
+type Events interface {
+	Eventf(regarding, related runtime.Object, eventtype, reason, action, note string, args ...any)
+}
+
+// Options configure a Server. All are needed.
+type Options struct {
+	Callers Callers
+	Reads   Reads
+	Changes Changes
+	Events  Events
+	// Log takes messages, and Audit a line for each token that is given out. Nothing may drop those.
+	Log, Audit logr.Logger
+}
+
+// Server is the token server. It is an http.Handler; make it with New.
+type Server struct {
+	options   Options
+	requests  *fair.Places
+	waits     *fair.Places
+	reviews   chan struct{}
+	strangers *strangers
+	readers   *readers
+	metrics   *serverMetrics
+
+	// stopping is closed when the server is to stop.
+	stopping chan struct{}
+	stop     sync.Once
+}
+
+// New makes a Server.
+func New(options Options) *Server {
+	return &Server{
+		options: options, requests: fair.NewPlaces(maxRequests), waits: fair.NewPlaces(MaxWaits), reviews: make(chan struct{}, maxReviews),
+		strangers: newStrangers(), readers: newReaders(), metrics: newMetrics(), stopping: make(chan struct{}),
+	}
+}
+
+// Stop has those who wait be answered, so that they ask another replica.
+func (s *Server) Stop() { s.stop.Do(func() { close(s.stopping) }) }
+
+// ServeHTTP implements http.Handler.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	began := time.Now()
+	a := s.answer(w, r)
+	s.metrics.count(a, time.Since(began))
+	a.write(w)
+}
+
+// answer has somebody answer. A panic is answered as well, and what it says is not logged: it may quote what was read.
+func (s *Server) answer(w http.ResponseWriter, r *http.Request) (a *answer) {
+	defer func() {
+		if recover() != nil {
+			s.options.Log.Info("A request to the token server has panicked")
+			a = &answer{
+				outcome: outcomeInternal, status: http.StatusInternalServerError, code: "internal",
+				message: "The fault is with this server and not with you. Ask again, and if that does not help tell whoever looks after it.", retryAfter: patience,
+			}
+		}
+	}()
+	asked, wrong := parse(r)
+	if wrong != nil {
+		return wrong
+	}
+	caller, no := s.identify(r, asked)
+	if no != nil {
+		return no
+	}
+	place := fair.Key{Namespace: caller.Namespace}
+	if !s.requests.Take(place) {
+		return tooMany("This server has too many requests of your namespace under way.")
+	}
+	v := &visit{server: s, w: w, request: asked, caller: caller, reviewed: time.Now(), began: time.Now(), place: place}
+	defer v.leave()
+	return v.serve(r.Context())
+}
+
+// identify says who asks, or what they are answered.
+func (s *Server) identify(r *http.Request, asked request) (callers.Caller, *answer) {
+	caller, why, known := s.options.Callers.Known(asked.token, asked.of)
+	if !known {
+		client := clientOf(r)
+		if !s.strangers.mayAsk(client) {
+			return callers.Caller{}, tooMany("Too many tokens were shown from your address that are none.")
+		}
+		if !s.takeReview(r.Context()) {
+			return callers.Caller{}, tooManyReviews()
+		}
+		defer func() { <-s.reviews }()
+		var err error
+		if caller, why, err = s.options.Callers.Ask(r.Context(), asked.token, asked.of); err != nil {
+			return callers.Caller{}, s.away("The API server cannot be asked who calls", err)
+		}
+		if why != "" && why != callers.Forbidden {
+			s.strangers.failed(client)
+		}
+	}
+	if why != "" {
+		return callers.Caller{}, refused(why)
+	}
+	return caller, nil
+}
+
+func tooManyReviews() *answer {
+	return unavailable(outcomeAPIServer, "There are too many callers whom the API server is asked about.", patience)
+}
+
+// takeReview takes one of the places for those about whom the API server is asked, when there is one.
+func (s *Server) takeReview(ctx context.Context) bool {
+	select {
+	case s.reviews <- struct{}{}:
+		return true
+	default:
+	}
+	turn := time.NewTimer(reviewTurn)
+	defer turn.Stop()
+	select {
+	case s.reviews <- struct{}{}:
+		return true
+	case <-turn.C:
+	case <-ctx.Done():
+	}
+	return false
+}
+
+// away is the answer where the API server cannot be asked. Why, the log says: errors of it are none of whoever asks.
+func (s *Server) away(what string, err error) *answer {
+	if s.metrics.maySay() {
+		s.options.Log.Info(what, "reason", reasonOf(err))
+	}
+	return unavailable(outcomeAPIServer, "The cluster's API server cannot be asked at present.", patience)
+}
