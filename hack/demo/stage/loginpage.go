@@ -28,6 +28,10 @@ type LoginPageOptions struct {
 	URL string
 	// Address is where it listens, HOST:PORT. Default: a free port.
 	Address string
+	// MyTokens is the App by which people prove whose account is theirs, at MyTokensHost, to see and end their tokens; without a client ID
+	// the page does not offer that.
+	MyTokens     App
+	MyTokensHost string
 }
 
 // LoginPage is the login page as a process of its own.
@@ -40,7 +44,7 @@ type LoginPage struct {
 	CAFile string
 }
 
-// StartLoginPage installs config/components/login-page and starts the page under the identity of its ServiceAccount, so with the
+// StartLoginPage installs config/components/login-page and my-tokens, and starts the page under the identity of its ServiceAccount, so with the
 // rights that the component gives it and no others, and waits until it is ready.
 func (s *Stage) StartLoginPage(ctx context.Context, options LoginPageOptions) (*LoginPage, error) {
 	home := s.Path("login-page")
@@ -76,14 +80,21 @@ func (s *Stage) StartLoginPage(ctx context.Context, options LoginPageOptions) (*
 		addresses[i] = address
 	}
 	page.Address = cmp.Or(options.Address, addresses[0])
+	arguments := []string{
+		"login-page", "--base-url=" + base.String(), "--listen-address=" + page.Address, "--tls-cert-path=" + home,
+		"--health-probe-bind-address=" + addresses[1],
+	}
+	if options.MyTokens.ClientID != "" {
+		if err := s.offerMyTokens(ctx, options.MyTokens, options.MyTokensHost); err != nil {
+			return nil, err
+		}
+		arguments = append(arguments, "--my-tokens-app=ClusterGitHubApp/"+MyTokensApp, "--my-tokens-namespace="+Namespace)
+	}
 	page.Process = controlplane.NewProcess(controlplane.Program{
 		Name: "the login page", Path: s.Program,
-		Args: []string{
-			"login-page", "--base-url=" + base.String(), "--listen-address=" + page.Address, "--tls-cert-path=" + home,
-			"--health-probe-bind-address=" + addresses[1],
-		},
-		Env: []string{"HOME=" + home, "TMPDIR=" + home, "KUBECONFIG=" + kubeconfig},
-		Dir: home, LogPath: s.Path("login-page.log"),
+		Args: arguments,
+		Env:  []string{"HOME=" + home, "TMPDIR=" + home, "KUBECONFIG=" + kubeconfig},
+		Dir:  home, LogPath: s.Path("login-page.log"),
 		Ready: func(ctx context.Context) error { return probe(ctx, "http://"+addresses[1]+"/readyz") },
 	})
 	s.loginPage = page.Process
@@ -97,12 +108,15 @@ func (s *Stage) installLoginPage(ctx context.Context, folder string) error {
 	}
 	var text strings.Builder
 	text.WriteString("apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n")
-	for field, path := range map[string]string{"resources": "config/default", "components": "config/components/login-page"} {
-		relative, err := filepath.Rel(folder, filepath.Join(s.Root, path))
-		if err != nil {
-			return fmt.Errorf("install the login page: %w", err)
+	for field, paths := range map[string][]string{"resources": {"config/default"}, "components": {"config/components/login-page", "config/components/my-tokens"}} {
+		fmt.Fprintf(&text, "%s:\n", field)
+		for _, path := range paths {
+			relative, err := filepath.Rel(folder, filepath.Join(s.Root, path))
+			if err != nil {
+				return fmt.Errorf("install the login page: %w", err)
+			}
+			fmt.Fprintf(&text, "- %q\n", filepath.ToSlash(relative))
 		}
-		fmt.Fprintf(&text, "%s: [%q]\n", field, filepath.ToSlash(relative))
 	}
 	if err := os.WriteFile(filepath.Join(folder, "kustomization.yaml"), []byte(text.String()), 0o600); err != nil {
 		return fmt.Errorf("install the login page: %w", err)

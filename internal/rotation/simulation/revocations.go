@@ -83,13 +83,13 @@ func (w *world) judgeTakenDown(res *resource, before, after *object) {
 		return
 	}
 	p := w.gitHub.names[after.pair.State.RefreshToken]
-	if p == nil || p.res != res || res.takenDown == nil {
+	if p == nil || p.res != res {
 		return
 	}
 	if !res.asked[p.login] && res.garbled < p.login && res.forgetful < p.login {
 		w.violate("%s: the end of login %d was taken down, and nobody has asked for that", res.namespace, p.login)
 	}
-	if res.takenDown[p.login] == 0 {
+	if res.asked[p.login] && res.takenDown[p.login] == 0 {
 		res.takenDown[p.login] = w.now
 	}
 }
