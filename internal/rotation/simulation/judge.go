@@ -444,7 +444,8 @@ func (w *world) newerLoginStored(p *issued) bool {
 func (p *issued) replaces(other *issued) bool {
 	// A seed that was refused for another App is imported when the App is right again, over a login by code; and of
 	// two codes that were offered at once and both entered, the one whose pair is stored first stays.
-	return p.res == other.res && (p.login > other.login || p.login != other.login && other.byCode)
+	// One that a person has pasted waits in the Secret, and comes after those that are newer by their number.
+	return p.res == other.res && (p.login > other.login || p.login != other.login && (other.byCode || p.res.pastedLogins[p.login]))
 }
 
 // secretsOf are the Secrets in a resource's namespace, the pair Secret first.

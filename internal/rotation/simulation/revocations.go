@@ -36,7 +36,7 @@ func (w *world) askRevocation(res *resource, ref rotation.Ref) {
 		value = fmt.Sprintf("%s/%d %s", rightApp.Host, 1_000_000+res.number, res.told.ID)
 	default:
 		if res.asked == nil {
-			res.asked, res.takenDown = map[int]bool{}, map[int]moment{}
+			res.asked, res.takenDown, res.takenDownFor = map[int]bool{}, map[int]moment{}, map[int]string{}
 		}
 		res.asked[res.toldOf] = true
 	}
@@ -62,6 +62,10 @@ func (w *world) pasteLogin(res *resource, ref rotation.Ref) {
 	}
 	p := w.gitHub.login(res, res.account, rightApp.Key())
 	res.damaged, res.pasted = res.logins, true
+	if res.pastedLogins == nil {
+		res.pastedLogins = map[int]bool{}
+	}
+	res.pastedLogins[p.login] = true
 	w.tracef("PASTED %s: login %d", res.namespace, p.login)
 	w.api.edit(ref, func(pair *rotation.Pair) { pair.RefreshToken = credential.NewRefreshToken(p.refresh) })
 }
@@ -72,6 +76,9 @@ func (w *world) judgeRevocation(e exchanger, p *issued) {
 	f := w.current.attempt
 	if p == nil || p.res != f.res || p.storedAt == 0 || !f.res.isNow(f.owner) || f.job != noJob || f.res.asked[p.login] {
 		return
+	}
+	if o := w.secretOf(f.res); o == nil || !o.pair.State.Login.IsAsked() {
+		return // It is one that was received and must not be stored.
 	}
 	w.violate("%s: login %d is being revoked by %s, and nobody has asked for that", f.res.namespace, p.login, e.life)
 }
@@ -90,14 +97,15 @@ func (w *world) judgeTakenDown(res *resource, before, after *object) {
 		w.violate("%s: the end of login %d was taken down, and nobody has asked for that", res.namespace, p.login)
 	}
 	if res.asked[p.login] && res.takenDown[p.login] == 0 {
-		res.takenDown[p.login] = w.now
+		res.takenDown[p.login], res.takenDownFor[p.login] = w.now, after.pair.State.Owner
 	}
 }
 
 // judgeAskedBefore is asked when a refresh token is sent: not one of a login whose end was taken down before the fence.
 func (w *world) judgeAskedBefore(f *attempt, p *issued) {
 	at := f.res.takenDown[p.login]
-	if at > 0 && f.fencedAt > at && p.restoredAt == 0 && !p.copied && max(f.res.garbled, f.res.damaged, f.res.forgetful) < p.login {
+	if at > 0 && f.res.takenDownFor[p.login] == f.owner.UID && // The next resource of the name knows nothing of it.
+		f.fencedAt > at && p.restoredAt == 0 && !p.copied && max(f.res.garbled, f.res.damaged, f.res.forgetful) < p.login {
 		w.violate("%s: a token of login %d was exchanged, whose end was asked for", f.res.namespace, p.login)
 	}
 }
