@@ -48,6 +48,9 @@ type pageFlags struct {
 	certPath      string
 	perClient     float64
 	inAll         float64
+
+	visitsApp, visitsNamespace string
+	visitsPerClient, visits    int
 }
 
 // newPageFlags defines it in a set of flags. Those that the operator has as well mean the same.
@@ -58,6 +61,10 @@ func newPageFlags(set *flag.FlagSet) *pageFlags {
 	set.StringVar(&f.certPath, "tls-cert-path", "", "Directory with tls.crt and tls.key, followed while they change. Empty: plain HTTP, for a proxy in front that ends TLS.")
 	set.Float64Var(&f.perClient, "requests-per-second-per-client", 5, "Requests a second that are answered, on average, of one client address (of IPv6, a /64). Behind a proxy all clients have the address of that.")
 	set.Float64Var(&f.inAll, "requests-per-second", 50, "Requests a second that are answered in all, on average.")
+	set.StringVar(&f.visitsApp, "my-tokens-app", "", "KIND/NAME of the App by which people prove whose account is theirs, to see and end their tokens: ClusterGitHubApp/NAME, offered to this page's namespace alone. Empty: the page does not offer that.")
+	set.StringVar(&f.visitsNamespace, "my-tokens-namespace", "", "Namespace in which people prove that. By default this pod's, which is the operator's.")
+	set.IntVar(&f.visitsPerClient, "my-tokens-visits-per-client", 4, "How many people can prove at once who they are, of one client address. Behind a proxy all clients have the address of that.")
+	set.IntVar(&f.visits, "my-tokens-visits", 40, "How many people can prove at once who they are, in all.")
 	set.StringVar(&f.metricsAddress, "metrics-bind-address", "0", "Address of the metrics endpoint, for example :8080. 0 turns it off.")
 	set.BoolVar(&f.metricsSecure, "metrics-secure", true, "Serve metrics over HTTPS, to clients that the API server authorizes.")
 	set.StringVar(&f.metricsCertPath, "metrics-cert-path", "", "Directory with the certificate of the metrics endpoint, followed while it changes. Empty: one that nobody can verify is made at each start.")
@@ -98,11 +105,20 @@ func runLoginPage(ctx context.Context, f *pageFlags) error {
 		return fmt.Errorf("set up the client of the API server: %w", err)
 	}
 	cluster := loginpage.NewCluster(live)
+	visits, err := visitsOf(f)
+	if err != nil {
+		return err
+	}
 	page, err := loginpage.New(loginpage.Options{
-		BaseURL: f.baseURL, Cluster: cluster, Log: ctrl.Log.WithName("page"), PerClient: f.perClient, InAll: f.inAll,
+		BaseURL: f.baseURL, Cluster: cluster, Log: ctrl.Log.WithName("page"), PerClient: f.perClient, InAll: f.inAll, Visits: visits,
 	})
 	if err != nil {
 		return fmt.Errorf("--base-url: %w", err)
+	}
+	if visits != nil {
+		if err := mgr.Add(manager.RunnableFunc(page.Sweep)); err != nil {
+			return fmt.Errorf("have visits swept: %w", err)
+		}
 	}
 	if err := metrics.Registry.Register(page.Metrics()); err != nil {
 		return fmt.Errorf("register the metrics: %w", err)

@@ -15,6 +15,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/controllers/deviceflow"
 	"github.com/githubusertoken/github-user-token-operator/controllers/handoff"
 	"github.com/githubusertoken/github-user-token-operator/controllers/lifecycle"
+	"github.com/githubusertoken/github-user-token-operator/controllers/revokerequest"
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 	"github.com/githubusertoken/github-user-token-operator/controllers/seeds"
 	"github.com/githubusertoken/github-user-token-operator/controllers/webflow"
@@ -107,7 +108,7 @@ func steady(told *metav1.Time, now time.Time, stop *problem.Problem) *problem.Pr
 func describePair(status *v1alpha1.GitHubUserTokenStatus, s *scope.Scope, offered *rotation.DeviceAuthorization) {
 	status.SecretName, status.RefreshCount, status.User, status.Authorization = "", 0, nil, webflow.Authorization(s)
 	status.AccessTokenExpirationTime, status.RefreshTokenExpirationTime, status.LastRefreshTime = nil, nil, nil
-	status.WebLogin = webflow.Report(s)
+	status.WebLogin, status.Login = webflow.Report(s), revokerequest.Report(s)
 	state := s.Stored()
 	if state == nil {
 		return
@@ -122,8 +123,7 @@ func describePair(status *v1alpha1.GitHubUserTokenStatus, s *scope.Scope, offere
 	if !state.HasToken() {
 		return
 	}
-	status.SecretName = s.Ref.Name
-	status.RefreshCount = max(0, state.RefreshCount)
+	status.SecretName, status.RefreshCount = s.Ref.Name, max(0, state.RefreshCount)
 	status.AccessTokenExpirationTime = timeOf(s.ExpiresAt())
 	status.RefreshTokenExpirationTime = timeOf(state.RefreshTokenExpiresAt)
 	status.LastRefreshTime = timeOf(state.IssuedAt)

@@ -93,6 +93,8 @@ const (
 	ReasonAccessTokenEnded = "AccessTokenEnded"
 	// ReasonRevoked: the user or the App's owner has revoked the authorization.
 	ReasonRevoked = "Revoked"
+	// ReasonRevokedOnRequest: the person of the account has asked for the end of this login, by the login page.
+	ReasonRevokedOnRequest = "RevokedOnRequest"
 	// ReasonWrongUser: the token belongs to another account than spec.user.
 	ReasonWrongUser = "WrongUser"
 	// ReasonUserUnknown: spec.user names an account, and GitHub did not say in time whose the new pair is.
@@ -165,6 +167,8 @@ const (
 	ReasonCommitting = "Committing"
 	// ReasonExchanging: an exchange is under way.
 	ReasonExchanging = "Exchanging"
+	// ReasonRevoking: the person of the account has asked for the end of this login, and GitHub is being asked to revoke it.
+	ReasonRevoking = "Revoking"
 	// ReasonAPIServerUnavailable: the API server refused or did not answer a write that must come before an
 	// exchange.
 	ReasonAPIServerUnavailable = "APIServerUnavailable"

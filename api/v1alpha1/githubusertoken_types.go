@@ -24,6 +24,7 @@ import (
 // +kubebuilder:selectablefield:JSONPath=`.spec.app.ref.kind`
 // +kubebuilder:selectablefield:JSONPath=`.spec.app.ref.name`
 // +kubebuilder:selectablefield:JSONPath=`.spec.user.login`
+// +kubebuilder:selectablefield:JSONPath=`.status.login.account`
 // +kubebuilder:selectablefield:JSONPath=`.status.user.login`
 // +kubebuilder:validation:XValidation:rule="!has(self.spec.refreshTokenRef) || (has(self.spec.secret) && has(self.spec.secret.name) ? self.spec.secret.name : self.metadata.name) != self.spec.refreshTokenRef.name",message="the pair would be written over the seed: spec.secret.name (by default the name of the resource) must differ from spec.refreshTokenRef.name"
 // +kubebuilder:validation:XValidation:rule="!has(self.spec.app.clientSecretRef) || (has(self.spec.secret) && has(self.spec.secret.name) ? self.spec.secret.name : self.metadata.name) != self.spec.app.clientSecretRef.name",message="the pair would be written over the client secret: spec.secret.name (by default the name of the resource) must differ from spec.app.clientSecretRef.name"

@@ -28,6 +28,11 @@ const (
 
 	// AnnotationPurpose says what the token is for, in a sentence. The login page shows it, as what somebody claims.
 	AnnotationPurpose = "githubusertoken.dev/purpose"
+
+	// AnnotationRevocationRequested asks for the revocation of one login at GitHub: the value of status.login.account, a blank, and
+	// that of status.login.id. One that names another account, or another login than the one that is stored, does nothing. The
+	// login page sets it for people who have proven whose account is theirs.
+	AnnotationRevocationRequested = "githubusertoken.dev/revocation-requested"
 )
 
 // Annotations that the operator sets on workloads, when spec.handoff asks for it. Their value is the
@@ -51,6 +56,11 @@ const (
 const (
 	// LabelRole says what a Secret is to the operator; its cache selects Secrets by it.
 	LabelRole = "githubusertoken.dev/role"
+	// LabelVisit marks a GitHubUserToken of the login page: somebody proves by it whose account is theirs. It stands in the namespace of
+	// the page alone, and is gone when that is known. Its value names the browser, and LabelVisitor the address, by hashes.
+	LabelVisit = "githubusertoken.dev/visit"
+	// LabelVisitor names the address from which a visit was begun; see LabelVisit.
+	LabelVisitor = "githubusertoken.dev/visitor"
 	// LabelOwner is the name of the GitHubUserToken, cut to 63 characters, for people to select by.
 	LabelOwner = "githubusertoken.dev/owner"
 
@@ -113,6 +123,9 @@ const (
 	// RoleLogin.
 	KeyCodeVerifier = "code_verifier"
 )
+
+// VisitPrefix begins the names of the GitHubUserTokens that are visits; see LabelVisit.
+const VisitPrefix = "login-page-visit-"
 
 const (
 	// LoginCodeSecretPrefix begins the name of a Secret with RoleLoginCode. The ID of the attempt ends it.

@@ -55,6 +55,10 @@ type GitHubUserTokenStatus struct {
 	// +optional
 	User *User `json:"user,omitempty"`
 
+	// login is the login that the token goes back to, once it is known whose it is.
+	// +optional
+	Login *LoginReport `json:"login,omitempty"`
+
 	// authorization is what a person has to do, while a login is waited for: the code of the device flow to enter at GitHub, the
 	// link of the login page to open, or either of the two.
 	// +optional
@@ -77,6 +81,25 @@ type User struct {
 	// +required
 	// +kubebuilder:validation:Minimum=1
 	ID int64 `json:"id,omitempty"`
+}
+
+// LoginReport says which login a token goes back to. It stays the same until somebody logs in anew.
+type LoginReport struct {
+	// account is the host and the account's numeric id there, as HOST/ID.
+	// +required
+	// +kubebuilder:validation:MinLength=3
+	// +kubebuilder:validation:MaxLength=288
+	Account string `json:"account,omitempty"`
+
+	// id names the login. It tells nothing of its tokens.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=64
+	ID string `json:"id,omitempty"`
+
+	// time is when the person logged in. Absent when that is not known.
+	// +optional
+	Time *metav1.Time `json:"time,omitempty"`
 }
 
 // Authorization is what a person can do to log in: enter a code at GitHub, or open a link of the login page. What is not offered

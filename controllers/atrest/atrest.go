@@ -9,6 +9,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers/revokerequest"
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 	"github.com/githubusertoken/github-user-token-operator/internal/metapatch"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
@@ -27,14 +28,15 @@ func IsResource(token *v1alpha1.GitHubUserToken, pair *rotation.Pair) bool {
 		return false
 	}
 	request := scope.RequestOf(token)
-	return pair != nil && pair.Owner.UID == string(token.UID) && !pair.LacksState() && !IsUnfinished(pair) &&
+	return pair != nil && !revokerequest.IsAsked(token, pair) && pair.Owner.UID == string(token.UID) && !pair.LacksState() && !IsUnfinished(pair) &&
 		pair.State.Owner == string(token.UID) && (request == "" || request == pair.State.RefreshRequestedAt) &&
 		status.RefreshCount == pair.State.RefreshCount && isTime(status.LastRefreshTime, pair.State.IssuedAt)
 }
 
 // IsUnfinished reports whether something about a pair was begun and not brought to its end: an exchange, a login, or its deletion.
 func IsUnfinished(pair *rotation.Pair) bool {
-	return pair.Deleting || pair.Intent != nil || pair.State.PendingSeed != "" || pair.State.Device != nil || pair.State.Web.IsOpen()
+	return pair.Deleting || pair.Intent != nil || pair.State.PendingSeed != "" || pair.State.Device != nil || pair.State.Web.IsOpen() ||
+		pair.State.Login.IsOpen(pair.State.AccessToken, pair.State.RefreshToken)
 }
 
 // IsMeanwhile reports whether a Secret of ours is there only while something is under way: a login, or the replacement of a pair.

@@ -32,6 +32,8 @@ func (c *Controller) act(ctx context.Context, s *scope.Scope, decision rotation.
 		return c.pairs.disown(ctx, s)
 	case rotation.ActionGiveUp:
 		return c.pairs.giveUp(ctx, s)
+	case rotation.ActionRevoke:
+		return c.revokeLogin(ctx, s)
 	case rotation.ActionReclaim:
 		return c.pairs.reclaim(ctx, s)
 	case rotation.ActionOffer:

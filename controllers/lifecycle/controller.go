@@ -13,6 +13,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/controllers/leftovers"
 	"github.com/githubusertoken/github-user-token-operator/controllers/registry"
 	"github.com/githubusertoken/github-user-token-operator/controllers/replay"
+	"github.com/githubusertoken/github-user-token-operator/controllers/revokerequest"
 	"github.com/githubusertoken/github-user-token-operator/controllers/runner"
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 	"github.com/githubusertoken/github-user-token-operator/controllers/seeds"
@@ -50,6 +51,7 @@ type Controller struct {
 	checks    *tokencheck.Checks
 	ownership *seeds.Ownership
 	finalizer *finalizer
+	requests  *revokerequest.Requests
 	releaser  *leftovers.Releaser
 	codes     leftovers.Codes
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/controllers/registry"
 	"github.com/githubusertoken/github-user-token-operator/controllers/retry"
 	"github.com/githubusertoken/github-user-token-operator/controllers/revocation"
+	"github.com/githubusertoken/github-user-token-operator/controllers/revokerequest"
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 	"github.com/githubusertoken/github-user-token-operator/controllers/words"
 	"github.com/githubusertoken/github-user-token-operator/internal/backoff"
@@ -90,14 +91,14 @@ func (f *finalizer) carryOut(ctx context.Context, token *v1alpha1.GitHubUserToke
 		f.registry.Forget(token.UID)
 		return 0, nil
 	}
-	chains, err := f.observer.chainsOf(ctx, token)
+	pairs, chains, err := f.observer.chainsOf(ctx, token)
 	if err != nil {
 		return 0, err
 	}
 	if token, err = f.deletions.Permitted(ctx, token, chains); err != nil {
 		return 0, err
 	}
-	if token.Spec.DeletionPolicy == v1alpha1.DeletionPolicyRevoke {
+	if token = revokerequest.Deletion(token, pairs); token.Spec.DeletionPolicy == v1alpha1.DeletionPolicyRevoke {
 		step, err := f.revoker.Advance(ctx, token, func(ctx context.Context) (time.Duration, error) { return f.settleFirst(ctx, token) })
 		if err != nil || !step.Done {
 			return max(step.RequeueAt.Sub(f.clock.Now()), time.Millisecond), err

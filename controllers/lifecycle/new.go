@@ -10,6 +10,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/controllers/replay"
 	"github.com/githubusertoken/github-user-token-operator/controllers/restlimit"
 	"github.com/githubusertoken/github-user-token-operator/controllers/revocation"
+	"github.com/githubusertoken/github-user-token-operator/controllers/revokerequest"
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 	"github.com/githubusertoken/github-user-token-operator/controllers/seeds"
 	"github.com/githubusertoken/github-user-token-operator/controllers/tokencheck"
@@ -57,8 +58,9 @@ func New(options Options) *Controller {
 	observer.atWork, observer.untouched = rotator.AtWork, rotator.IsUntouched
 	finder := leftovers.Finder{Cache: options.Cache, API: options.API}
 	asking := cmp.Or(options.Asking, restlimit.New(restlimit.Options{GitHub: options.GitHub, Memory: options.Memory}))
+	amender := amend.Amender{Store: rotator.Store, Clock: options.Clock}
 	checks := tokencheck.New(tokencheck.Options{
-		GitHub: asking, Store: options.API, Amender: amend.Amender{Store: rotator.Store, Clock: options.Clock}, App: secrets.App,
+		GitHub: asking, Store: options.API, Amender: amender, App: secrets.App,
 		Runner: options.CheckRunner, Busy: options.Runner.Busy, RememberNewer: notes.read, Wake: options.Wake, Wanted: finder.IsWanted,
 		StandAside: options.Runner.StandAside, ReportTrouble: commits.report, Memory: options.Memory, Clock: options.Clock,
 	})
@@ -93,6 +95,10 @@ func New(options Options) *Controller {
 	codes := leftovers.Codes{Cache: options.Cache, API: options.API}
 	return &Controller{
 		codes: codes, logins: logins,
+		requests: revokerequest.New(revokerequest.Options{
+			Amender: amender, Pairs: options.API, TakeUp: rotator.TakeUp, EndPair: revoker.EndPair, Runner: options.Runner,
+			Remember: notes.read, Events: options.Reporter, Memory: options.Memory, Clock: options.Clock,
+		}),
 		api: options.API, reporter: options.Reporter, runner: options.Runner, wake: options.Wake, notes: notes,
 		seeds: reader, registry: known, observer: observer, exchanges: exchanges, replays: replays, checks: checks, ownership: ownership,
 		pairs: &pairActions{

@@ -16,6 +16,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation/clocks"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation/rules"
+	"github.com/githubusertoken/github-user-token-operator/internal/rotation/witness"
 )
 
 // note is what this process remembers of one resource's chain.
@@ -36,7 +37,7 @@ type note struct {
 	// clocks run on the pair and its intent.
 	clocks clocks.Clocks
 	// chain is the newest state of the resource's own chain that this process has seen.
-	chain chainSeen
+	chain witness.Chain
 	// generation is that of the spec that was last looked at as a whole.
 	generation int64
 	// paced is how often in a row the read of the seed has waited.

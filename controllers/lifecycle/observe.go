@@ -7,6 +7,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers/revokerequest"
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 	"github.com/githubusertoken/github-user-token-operator/controllers/seeds"
 	"github.com/githubusertoken/github-user-token-operator/controllers/webflow"
@@ -76,6 +77,7 @@ func (o *observer) observe(ctx context.Context, token *v1alpha1.GitHubUserToken)
 	if s.Pair != nil {
 		s.Input.IntentAtWork, s.IntentUntouched = o.atWork(s.Pair.Intent), o.untouched(s.Owner, s.Pair.Intent)
 	}
+	s.Input.RevocationAsked = revokerequest.IsAsked(token, s.Pair)
 	if s.Input.Web, err = o.webLogin(ctx, s); err != nil {
 		return nil, err
 	}

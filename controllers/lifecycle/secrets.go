@@ -84,19 +84,18 @@ func (o *observer) secretsOf(ctx context.Context, token *v1alpha1.GitHubUserToke
 	return refs, nil
 }
 
-// chainsOf are the Apps that the pairs of a resource are of, that of the one included which was just written and is not in the cache
-// yet. It remembers nothing.
-func (o *observer) chainsOf(ctx context.Context, token *v1alpha1.GitHubUserToken) (chains []string, err error) {
+// chainsOf are the pairs of a resource and the Apps that they are of, that of the one included which was just written and is not in the
+// cache yet. It remembers nothing.
+func (o *observer) chainsOf(ctx context.Context, token *v1alpha1.GitHubUserToken) (pairs []*rotation.Pair, chains []string, err error) {
 	refs, err := o.secretsOf(ctx, token)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	var pairs []*rotation.Pair
 	o.notes.Peek(token.UID, func(m *note) { pairs = append(pairs, m.latest) })
 	for _, ref := range refs {
 		pair, err := o.cache.Secret(ctx, ref)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		pairs = append(pairs, pair)
 	}
@@ -105,7 +104,7 @@ func (o *observer) chainsOf(ctx context.Context, token *v1alpha1.GitHubUserToken
 			chains = append(chains, pair.State.App)
 		}
 	}
-	return chains, nil
+	return pairs, chains, nil
 }
 
 // hasPair reports whether the cache has the pair Secret of a resource.

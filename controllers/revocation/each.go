@@ -45,17 +45,9 @@ func (r *Revoker) revokeEach(ctx context.Context, token *v1alpha1.GitHubUserToke
 			living, failed = remains{access: !live.AccessToken.IsZero(), refresh: !live.RefreshToken.IsZero(), expires: live.State.ExpiresAt}, errAppUnknown
 			continue
 		}
-		p := pair{
-			app: app.Key(), access: live.AccessToken, refresh: live.RefreshToken,
-			issued: live.State.IssuedAt, expires: live.State.ExpiresAt, verdict: live.State.Verdict, ended: live.State.AccessTokenEnded,
-		}
+		p, issuer := pairOf(live, app)
 		if web := live.State.Web; failed == nil && web.IsDoubtful() && !live.State.HasImported(web.Sent) {
 			living, failed = remains{host: p.host(), refresh: true}, errCodeUnknown
-		}
-		issuer := app
-		if live.State.App != "" && live.State.App != app.Key() {
-			p.app = live.State.App
-			issuer = github.App{Host: p.host()} // Its credentials are not known here any more.
 		}
 		if r.hasRevoked(token.UID, p) {
 			continue
@@ -75,6 +67,19 @@ func (r *Revoker) revokeEach(ctx context.Context, token *v1alpha1.GitHubUserToke
 		}
 	}
 	return living, failed
+}
+
+// pairOf is the pair in a Secret, and the App that it is of as it is known here. app is that of the resource.
+func pairOf(live *rotation.Pair, app github.App) (p pair, issuer github.App) {
+	p, issuer = pair{
+		app: app.Key(), access: live.AccessToken, refresh: live.RefreshToken,
+		issued: live.State.IssuedAt, expires: live.State.ExpiresAt, verdict: live.State.Verdict, ended: live.State.AccessTokenEnded,
+	}, app
+	if live.State.App != "" && live.State.App != app.Key() {
+		p.app = live.State.App
+		issuer = github.App{Host: p.host()} // Its credentials are not known here any more.
+	}
+	return p, issuer
 }
 
 // heldElsewhere reports whether a pair is the copy of another resource's: to revoke it would end that one's chain.

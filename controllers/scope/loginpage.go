@@ -45,6 +45,8 @@ func matchesLogin(pattern, login string) bool {
 // opens a link is asked for one account, so there is none without spec.user, whosever the App is.
 func (a App) ForbidsLoginPage(token *v1alpha1.GitHubUserToken) string {
 	switch user := token.Spec.User; {
+	case a.Visit: // It lends its account to nobody.
+		return ""
 	case user == nil:
 		return "The login page asks for one account alone, and spec.user names none. Set it to the account that is meant."
 	case a.LoginPage != nil && !a.LoginPage.Allow(user):

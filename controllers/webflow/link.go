@@ -48,6 +48,8 @@ func (l *Logins) Link(s *scope.Scope, needed bool) (offered scope.Link) {
 		}
 	}()
 	switch {
+	case s.App.Visit:
+		return scope.Link{} // Whoever has begun it goes on in their browser.
 	case l.options.Page == "" || !needed || !s.Token.Spec.HasLoginMethod(v1alpha1.LoginMethodWebFlow), l.options.CheckApp(s.App) != nil:
 		return scope.Link{}
 	case s.App.Secret == nil:

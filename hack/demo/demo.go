@@ -141,6 +141,7 @@ func startOperator(ctx context.Context, s *stage.Stage, lifetime time.Duration, 
 	if err != nil {
 		return nil, err
 	}
+	w.apps = append(w.apps, myTokens)
 	for i := range w.apps {
 		w.apps[i].Callbacks = page.callbacks()
 	}
@@ -212,7 +213,8 @@ The operator's log                       %s
 		s.GitHub.CAFile(), s.GitHub.Page(), "https://"+s.GitHub.Host()+"/settings/apps/authorizations",
 		s.GitHub.Host(), s.GitHub.Admin(), s.Plane.AdminKubeconfig(), s.Operator.LogPath())
 	if page.caFile != "" {
-		fmt.Fprintf(out, "The login page, with links that are told below, is signed by %s\n\n", page.caFile)
+		fmt.Fprintf(out, "The login page, with links that are told below, is signed by %s\n", page.caFile)
+		fmt.Fprintf(out, "My tokens, where people see and revoke what they have logged in there for   %s/tokens\n\n", page.url)
 	}
 }
 

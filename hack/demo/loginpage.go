@@ -6,10 +6,14 @@ import (
 
 	"github.com/githubusertoken/github-user-token-operator/hack/controlplane"
 	"github.com/githubusertoken/github-user-token-operator/hack/demo/stage"
+	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 )
 
 // loginLink is a sample for which a person logs in at the login page.
 const loginLink = samples + "/more/login_link.yaml"
+
+// myTokens is the App by which people prove at the login page whose account is theirs.
+var myTokens = stage.App{ClientID: "Iv23liLOGINPAGE", Secret: credential.NewClientSecret("89abcdef0123456789abcdef0123456789abcdef")}
 
 // loginPage is the login page of the demo. A browser on this machine needs no name server for it.
 type loginPage struct {
@@ -33,7 +37,7 @@ func (p *loginPage) callbacks() []string {
 // start starts it.
 func (p *loginPage) start(ctx context.Context, s *stage.Stage) error {
 	fmt.Fprintf(s.Log(), "Starting the login page as ServiceAccount %s/%s-login-page\n", stage.Namespace, stage.ServiceAccount)
-	started, err := s.StartLoginPage(ctx, stage.LoginPageOptions{URL: p.url, Address: p.address})
+	started, err := s.StartLoginPage(ctx, stage.LoginPageOptions{URL: p.url, Address: p.address, MyTokens: myTokens, MyTokensHost: s.GitHub.Host()})
 	if err != nil {
 		return err
 	}

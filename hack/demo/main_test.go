@@ -184,6 +184,7 @@ func TestDemoPersonIsToldWhereToEnterTheCode(t *testing.T) {
 	c.await(regexp.MustCompile(`team-a/monalisa  a person entered the code: the first pair is here`))
 	c.await(regexp.MustCompile(`team-a/monalisa  Ready=True`))
 	c.opens(c.await(regexp.MustCompile(`send mona this link, which works once:\n +(https://\S+)`))[1])
+	c.shows(c.await(regexp.MustCompile(`My tokens, .* (https://\S+/tokens)`))[1], "<h1>My tokens</h1>")
 	if err := c.cmd.Process.Signal(syscall.SIGINT); err != nil {
 		t.Fatal(err)
 	}
@@ -208,7 +209,10 @@ func (c *child) says(page string) {
 }
 
 // opens opens the link of the login page as a browser would that trusts its authority.
-func (c *child) opens(link string) {
+func (c *child) opens(link string) { c.t.Helper(); c.shows(link, "team-a", "mona") }
+
+// shows demands that a page of it holds some texts.
+func (c *child) shows(link string, texts ...string) {
 	c.t.Helper()
 	authority, err := os.ReadFile(c.await(regexp.MustCompile(`The login page, with links that are told below, is signed by (\S+)`))[1])
 	if err != nil {
@@ -226,8 +230,10 @@ func (c *child) opens(link string) {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	if response.StatusCode != http.StatusOK || !strings.Contains(string(page), "team-a") || !strings.Contains(string(page), "mona") {
-		c.t.Errorf("the link shows %s: %s", response.Status, page)
+	for _, text := range texts {
+		if response.StatusCode != http.StatusOK || !strings.Contains(string(page), text) {
+			c.t.Errorf("%s shows %s: %s", link, response.Status, page)
+		}
 	}
 }
 

@@ -52,4 +52,13 @@ const (
 	pathResult   = "/result"
 	pathStopped  = "/stopped/" // and why
 	pathStyle    = "/style.css"
+
+	pathTokens       = "/tokens"
+	pathToken        = "/tokens/of/" // and NAMESPACE/NAME
+	pathVisitWait    = "/tokens/wait"
+	pathVisitGo      = "/tokens/go"
+	pathVisitConfirm = "/tokens/confirm"
+	pathVisitProven  = "/tokens/proven"
+	pathVisitCancel  = "/tokens/cancel"
+	pathTokensForget = "/tokens/forget"
 )

@@ -11,6 +11,9 @@ import (
 // which is under way, and then that browser keeps it: nothing of it goes to the cluster before the person has confirmed. The browser is always sent
 // on, so that the address with the code in it does not stay.
 func (p *Page) takeAnswer(r *http.Request, _ string) answer {
+	if a, isVisit := p.takeProof(r); isVisit {
+		return a
+	}
 	s, ok := sessionOf(r)
 	if !ok {
 		return p.stoppedAt(whyElsewhere)

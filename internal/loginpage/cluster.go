@@ -97,6 +97,11 @@ func (c *Cluster) Ready(ctx context.Context) error {
 // ask sets the annotation that asks for a login, or takes it off where value is empty, if nobody has changed the resource since it was read:
 // of two who use a link at once, one does. Errors: errChanged, errGone, or why it may not have been written.
 func (c *Cluster) ask(ctx context.Context, token *v1alpha1.GitHubUserToken, value string) error {
+	return c.set(ctx, token, v1alpha1.AnnotationWebLoginRequested, value)
+}
+
+// set sets one annotation, or takes it off where value is empty, if nobody has changed the resource since it was read.
+func (c *Cluster) set(ctx context.Context, token *v1alpha1.GitHubUserToken, key, value string) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	var annotation any
@@ -105,7 +110,7 @@ func (c *Cluster) ask(ctx context.Context, token *v1alpha1.GitHubUserToken, valu
 	}
 	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{
 		"uid": token.UID, "resourceVersion": token.ResourceVersion,
-		"annotations": map[string]any{v1alpha1.AnnotationWebLoginRequested: annotation},
+		"annotations": map[string]any{key: annotation},
 	}})
 	if err != nil {
 		panic(err) // These are strings.
@@ -120,7 +125,7 @@ func (c *Cluster) ask(ctx context.Context, token *v1alpha1.GitHubUserToken, valu
 	case apierrors.IsNotFound(err):
 		return errGone
 	default:
-		return failed("ask for a login", err)
+		return failed("set an annotation", err)
 	}
 }
 

@@ -23,15 +23,19 @@ const (
 
 // codeCookie keeps the answer in the browser that has brought it, sealed for the login it is of: a code of another login, or of
 // another's making, does not pass for it.
-func codeCookie(s session, a answered) *http.Cookie {
+func codeCookie(s session, a answered) *http.Cookie { return codeCookieAs(cookieCode, s, a) }
+
+func codeCookieAs(name string, s session, a answered) *http.Cookie {
 	code := base64.RawURLEncoding.EncodeToString([]byte(a.code.Reveal()))
 	state := base64.RawURLEncoding.EncodeToString([]byte(a.state.reveal()))
-	return setCookie(cookieCode, code+"."+state+"."+sealed(s.browser, "code", s.requestID(), a.code.Reveal(), a.state.reveal()), codeLifetime)
+	return setCookie(name, code+"."+state+"."+sealed(s.browser, "code", s.requestID(), a.code.Reveal(), a.state.reveal()), codeLifetime)
 }
 
 // answerOf reads that cookie.
-func answerOf(r *http.Request, s session) (answered, bool) {
-	parts := strings.Split(cookieOf(r, cookieCode), ".")
+func answerOf(r *http.Request, s session) (answered, bool) { return answerIn(r, cookieCode, s) }
+
+func answerIn(r *http.Request, cookie string, s session) (answered, bool) {
+	parts := strings.Split(cookieOf(r, cookie), ".")
 	if len(parts) != 3 {
 		return answered{}, false
 	}

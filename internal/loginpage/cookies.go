@@ -14,12 +14,18 @@ const (
 	cookieLogin = "__Host-login"
 	// cookieCode holds the code that GitHub has sent the browser back with, until the person has confirmed.
 	cookieCode = "__Host-code"
+	// cookieProof and cookieProofCode are the same of a visit: of a browser that proves whose account is theirs.
+	cookieProof     = "__Host-proof"
+	cookieProofCode = "__Host-proof-code"
+	// cookieWho holds whose account was proven to be theirs, sealed by a key of the page's.
+	cookieWho = "__Host-who"
 )
 
 const (
 	visitLifetime = time.Hour
 	loginLifetime = 15 * time.Minute
 	codeLifetime  = 10 * time.Minute
+	whoLifetime   = 10 * time.Minute
 )
 
 // setCookie makes a cookie. None is SameSite=Strict: the browser comes from the link, and back from GitHub, and after that on to

@@ -76,7 +76,7 @@ func TestLoginPageHeaders(t *testing.T) {
 }
 
 func TestLoginPageMethods(t *testing.T) {
-	w := newWorld(t)
+	w := visitWorld(t, aToken())
 	v := w.visitor()
 	v.answer()
 	w.writes = nil
@@ -93,8 +93,10 @@ func TestLoginPageMethods(t *testing.T) {
 	}
 	v.get(pathCancel)
 	v.sees(http.StatusMethodNotAllowed, "")
-	v.send(http.MethodHead, callbackWith(aCode, aState), nil)
-	v.sees(http.StatusMethodNotAllowed, "")
+	for _, path := range []string{callbackWith(aCode, aState), pathVisitProven} {
+		v.send(http.MethodHead, path, nil)
+		v.sees(http.StatusMethodNotAllowed, "")
+	}
 	w.wrote()
 }
 

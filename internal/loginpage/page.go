@@ -22,6 +22,8 @@ type Options struct {
 	// PerClient and InAll are how many requests a second are answered, of one address and of all. Defaults: 5 and 50. Behind a
 	// proxy all have the address of that.
 	PerClient, InAll float64
+	// Visits are those by which people prove whose account is theirs, to see their tokens; nil when the page does not offer that.
+	Visits *Visits
 	// Now and Pause are the clock. By default the real one; Pause returns early when ctx ends.
 	Now   func() time.Time
 	Pause func(ctx context.Context, d time.Duration)
@@ -39,6 +41,9 @@ type Page struct {
 	// holding is a place for each request that is held until there is something to tell.
 	holding chan struct{}
 	style   []byte
+	visits  *Visits
+	// listing is a place for each list of tokens that is being read.
+	listing chan struct{}
 }
 
 // maxHolding is how many requests are held at once. What comes beside them is answered at once, and asks again.
@@ -63,7 +68,7 @@ func New(options Options) (*Page, error) {
 	return &Page{
 		address: where, cluster: options.Cluster, log: options.Log, now: options.Now, pause: options.Pause, style: style,
 		limits: newLimits(rate.Limit(orElse(options.PerClient, 5)), rate.Limit(orElse(options.InAll, 50))), metrics: newMetrics(),
-		holding: make(chan struct{}, maxHolding),
+		holding: make(chan struct{}, maxHolding), visits: options.Visits, listing: make(chan struct{}, maxListing),
 	}, nil
 }
 
@@ -99,6 +104,15 @@ var routes = map[string]route{
 	pathCancel:   {step: "cancel", post: (*Page).cancel},
 	pathResult:   {step: "result", get: (*Page).showResult},
 	pathStopped:  {step: "stopped", get: (*Page).showStopped},
+
+	pathTokens:       {step: "tokens", get: (*Page).showTokens, post: (*Page).beginVisit},
+	pathToken:        {step: "token", get: (*Page).showToken, post: (*Page).revoke},
+	pathVisitWait:    {step: "visit-wait", get: (*Page).showVisitWait},
+	pathVisitGo:      {step: "visit-go", get: (*Page).goOnVisit},
+	pathVisitConfirm: {step: "visit-confirm", get: (*Page).showVisitConfirmation, post: (*Page).confirmVisit},
+	pathVisitProven:  {step: "visit-proven", get: (*Page).showProven},
+	pathVisitCancel:  {step: "visit-cancel", post: (*Page).cancelVisit},
+	pathTokensForget: {step: "forget", post: (*Page).forgetWho},
 }
 
 // find is the route of a path, and what follows it. An address has one spelling: none is cleaned, and none is led to another.
@@ -107,11 +121,14 @@ func (p *Page) find(r *http.Request) (found route, rest string, ok bool) {
 	if !ok {
 		return route{}, "", false
 	}
-	for _, head := range []string{pathLogin, pathStopped} {
-		if rest, has := strings.CutPrefix(path, head); has {
+	for _, head := range []string{pathLogin, pathStopped, pathToken} {
+		if rest, has := strings.CutPrefix(path, head); has && (head != pathToken || p.visits != nil) {
 			return routes[head], rest, true
 		}
 	}
 	found, ok = routes[path]
+	if p.visits == nil && strings.HasPrefix(path, pathTokens) {
+		return route{}, "", false
+	}
 	return found, "", ok
 }

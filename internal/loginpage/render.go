@@ -13,7 +13,7 @@ var files embed.FS
 // pages are the templates, each within the layout.
 var pages = func() map[string]*template.Template {
 	all := map[string]*template.Template{}
-	for _, name := range []string{"request", "wait", "confirm", "result", "stopped"} {
+	for _, name := range []string{"request", "wait", "confirm", "result", "stopped", "visit", "visitwait", "visitconfirm", "tokens", "token"} {
 		all[name] = template.Must(template.ParseFS(files, "templates/layout.html", "templates/facts.html", "templates/"+name+".html"))
 	}
 	return all

@@ -55,7 +55,7 @@ func (p *Page) answer(r *http.Request) (step string, a answer) {
 	}
 	switch {
 	// A HEAD gets the headers of a page that anybody may read, and is no visit anywhere else.
-	case r.Method == http.MethodGet && found.get != nil, r.Method == http.MethodHead && found.get != nil && found.step != "callback":
+	case r.Method == http.MethodGet && found.get != nil, r.Method == http.MethodHead && found.get != nil && found.step != "callback" && found.step != "visit-proven":
 		return step, found.get(p, r, rest)
 	case r.Method == http.MethodPost && found.post != nil:
 		if reason := p.checkForm(r); reason != "" {

@@ -25,8 +25,11 @@ func newSession(name resourceName, uid types.UID, ticket, visit hidden) session 
 }
 
 // sessionOf reads the cookie.
-func sessionOf(r *http.Request) (session, bool) {
-	parts := strings.Split(cookieOf(r, cookieLogin), "/")
+func sessionOf(r *http.Request) (session, bool) { return sessionIn(r, cookieLogin) }
+
+// sessionIn reads a cookie that holds a session.
+func sessionIn(r *http.Request, cookie string) (session, bool) {
+	parts := strings.Split(cookieOf(r, cookie), "/")
 	if len(parts) != 5 {
 		return session{}, false
 	}
@@ -37,9 +40,11 @@ func sessionOf(r *http.Request) (session, bool) {
 	return session{name: name, uid: types.UID(parts[2]), ticket: hide(parts[3]), browser: hide(parts[4])}, true
 }
 
-func (s session) cookie() *http.Cookie {
+func (s session) cookie() *http.Cookie { return s.cookieAs(cookieLogin) }
+
+func (s session) cookieAs(name string) *http.Cookie {
 	value := strings.Join([]string{s.name.namespace, s.name.name, string(s.uid), s.ticket.reveal(), s.browser.reveal()}, "/")
-	return setCookie(cookieLogin, value, loginLifetime)
+	return setCookie(name, value, loginLifetime)
 }
 
 // requestPrefix begins the ID of each request of the page; by it the operator knows that a link was used.

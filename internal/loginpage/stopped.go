@@ -35,6 +35,16 @@ const (
 	whyLimited     why = "limited"
 	whyMethod      why = "method"
 	whyInternal    why = "internal"
+
+	whyNoVisit      why = "no-visit"
+	whyVisitEnded   why = "visit-ended"
+	whyVisitsFull   why = "visits-full"
+	whyVisitDenied  why = "visit-cancelled"
+	whyVisitFailed  why = "visit-failed"
+	whyVisitRefused why = "visit-refused"
+	whyForgotten    why = "forgotten"
+	whyNotYours     why = "not-yours"
+	whyNoWho        why = "not-known"
 )
 
 // stop is a reason with what is said and done.

@@ -11,6 +11,35 @@ const askAgain = "To log in, ask whoever sent you the link for a new one."
 
 // stops are what is said where a login does not go on.
 var stops = map[why]stop{
+	whyNoVisit: {status: http.StatusBadRequest, Title: "This browser has not begun to prove who you are", Text: []string{
+		"Or it was too long ago, or the browser does not keep cookies. Nothing was handed over. Begin anew with My tokens.",
+	}},
+	whyVisitEnded: {status: http.StatusConflict, Title: "It took too long, or was ended", Text: []string{
+		"What was begun to prove who you are has ended. Nothing is kept of it. Begin anew with My tokens.",
+	}},
+	whyVisitsFull: {status: http.StatusTooManyRequests, Title: "Too many people do this at this moment", Text: []string{
+		"Only some can prove at once who they are, and fewer from one address. Nothing has changed. Wait some minutes, and try again.",
+		"What you have authorized you can always end in your settings at GitHub, under Applications.",
+	}},
+	whyVisitDenied: {status: http.StatusOK, Title: "Cancelled", Text: []string{
+		"This page does not know who you are, and nothing is kept.",
+	}},
+	whyVisitFailed: {status: http.StatusBadGateway, Title: "It could not be found out who you are", Text: []string{
+		"GitHub has not taken the answer, or somebody else was in between. Nothing is kept of it. Begin anew with My tokens.",
+	}},
+	whyVisitRefused: {status: http.StatusBadGateway, Title: "My tokens is not set up rightly", Text: []string{
+		"The cluster does not let this page find out who you are: its GitHub App has to be one for this page alone. Tell whoever looks after this page.",
+		"What you have authorized you can always end in your settings at GitHub, under Applications.",
+	}},
+	whyForgotten: {status: http.StatusOK, Title: "This browser is not known any more", Text: []string{
+		"To see your tokens again, begin anew with My tokens.",
+	}},
+	whyNotYours: {status: http.StatusNotFound, Title: "There is no such token of yours", Text: []string{
+		"It is not there, or not of your account, or not any more. Nothing has changed.",
+	}},
+	whyNoWho: {status: http.StatusForbidden, Title: "This page does not know any more who you are", Text: []string{
+		"That is believed for ten minutes. Nothing has changed. Begin anew with My tokens.",
+	}},
 	whyNotFound: {status: http.StatusNotFound, Title: "There is nothing here", Text: []string{
 		"This page is for people who were sent a link. Open the whole link, as it was sent to you.",
 	}},

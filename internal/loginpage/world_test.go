@@ -63,6 +63,10 @@ type world struct {
 	// before happens before a write is made.
 	before func(verb string)
 	logs   strings.Builder
+	// options are those of the page, and lists counts what was listed. watched is the client of the page.
+	options Options
+	lists   int
+	watched client.Client
 	// managed is what the API server keeps of who has written what. The fake one does not.
 	managed []metav1.ManagedFieldsEntry
 }
@@ -95,10 +99,19 @@ func newWorld(t *testing.T, objects ...client.Object) *world {
 			return w.write("patch", object, func() error { return c.Patch(ctx, object, patch, options...) })
 		},
 		Create: func(ctx context.Context, c client.WithWatch, object client.Object, options ...client.CreateOption) error {
-			return w.write("create", object, func() error { return c.Create(ctx, object, options...) })
+			return w.write("create", object, func() error {
+				object.SetUID(types.UID("8b1c7f2e-0000-4000-8000-" + fmt.Sprintf("%012d", 100+len(w.writes))))
+				object.SetCreationTimestamp(metav1.NewTime(w.now))
+				return c.Create(ctx, object, options...)
+			})
 		},
+		Delete: func(ctx context.Context, c client.WithWatch, object client.Object, options ...client.DeleteOption) error {
+			return w.write("delete", object, func() error { return c.Delete(ctx, object, options...) })
+		},
+		List: w.list,
 	})
-	w.page = w.replica(watched, Options{})
+	w.page = w.replica(watched, w.options)
+	w.watched = watched
 	return w
 }
 

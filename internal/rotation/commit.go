@@ -9,6 +9,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/internal/backoff"
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 	"github.com/githubusertoken/github-user-token-operator/internal/github"
+	"github.com/githubusertoken/github-user-token-operator/internal/rotation/origin"
 )
 
 // commitBackoff is between two tries to store a pair or a verdict, and refusedBackoff where the API server refuses it: that
@@ -396,12 +397,13 @@ func pairAfter(live *Pair, policy Policy, record Record, tokens github.Tokens) *
 			state.RefreshRequestedAt = requested // Nor of this request, which was honoured before.
 		}
 	}
+	state.Login = origin.After(state.Login, record.Base.Login, record.Spent)
 	if record.Login {
 		state.recordSeed(SeedRecord{Fingerprint: record.Spent})
 		if !isCounted {
 			state.RefreshCount = 0
 		}
-		state.User = record.Identity
+		state.User, state.Login = record.Identity, &origin.Login{First: record.Spent, At: record.Reply.SentAt}
 		if record.SeedVersion != "" {
 			state.SeedVersion = record.SeedVersion
 		}

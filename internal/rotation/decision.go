@@ -39,6 +39,8 @@ const (
 	ActionProve
 	// ActionGiveUp: end the import of a login of unknown outcome whose token the seed does not hold any more.
 	ActionGiveUp
+	// ActionRevoke: end the login at GitHub, as its person asks.
+	ActionRevoke
 	// ActionImport: exchange the seed's token.
 	ActionImport
 	// ActionRefresh: exchange the chain's token.

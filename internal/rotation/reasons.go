@@ -4,13 +4,8 @@ import (
 	"slices"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/internal/rotation/verdict"
 )
-
-// verdictReasons are the reasons of a Verdict.
-var verdictReasons = []string{
-	ReasonRefreshTokenMissing, ReasonRefreshTokenRejected, ReasonRefreshTokenExpired, ReasonReplyLost, ReasonRevoked, ReasonWrongUser,
-	ReasonUserUnknown, ReasonRefreshTokenMalformed, ReasonOutcomeUnknown,
-}
 
 // seriesReasons are the reasons for which a series of device codes ends: nobody entered one, or somebody did whose pair is
 // not taken.
@@ -22,9 +17,9 @@ var seriesReasons = []string{
 // conditions, which the API server would refuse with the whole status, and anybody may have written others. A verdict
 // stays one: the token is not presented.
 func (s *State) withKnownReasons() {
-	for _, verdict := range []*Verdict{s.Verdict, s.SeedVerdict} {
-		if verdict != nil && !slices.Contains(verdictReasons, verdict.Reason) {
-			verdict.Reason = ReasonRefreshTokenRejected
+	for _, found := range []*Verdict{s.Verdict, s.SeedVerdict} {
+		if found != nil && !verdict.IsKnown(found.Reason) {
+			found.Reason = ReasonRefreshTokenRejected
 		}
 	}
 	s.Web = s.Web.Known()

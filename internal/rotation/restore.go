@@ -127,9 +127,10 @@ func newer(a, b *Pair) *Pair {
 	if of.Version == b.Version && of.Ref == b.Ref {
 		other = a
 	}
-	if merged := of.State.Web.Merged(other.State.Web); merged != of.State.Web {
+	web, login := of.State.Web.Merged(other.State.Web), of.State.Login.Merged(other.State.Login)
+	if web != of.State.Web || login != of.State.Login {
 		of = of.Clone()
-		of.State.Web = merged
+		of.State.Web, of.State.Login = web, login
 	}
 	return of
 }
@@ -192,7 +193,7 @@ func withIntentOf(pair, other *Pair) *Pair {
 // withLoginOf is the pair with the login that is just being imported into another copy, or waits there.
 func withLoginOf(pair, other *Pair) *Pair {
 	next, login := pair.Clone(), other.LoginFromSeed()
-	next.State.Web = pair.State.Web.Merged(other.State.Web)
+	next.State.Web, next.State.Login = pair.State.Web.Merged(other.State.Web), pair.State.Login.Merged(other.State.Login)
 	if waiting := other.SeedToken.Fingerprint(); waiting != "" && pair.SeedToken.IsZero() && !pair.State.HasImported(waiting) {
 		next.SeedToken = other.SeedToken
 		if login == "" && other.Intent != nil && other.Intent.Spends == waiting {

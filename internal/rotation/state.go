@@ -1,12 +1,15 @@
 package rotation
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 	"github.com/githubusertoken/github-user-token-operator/internal/jsonfields"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation/devicelogin"
+	"github.com/githubusertoken/github-user-token-operator/internal/rotation/origin"
+	"github.com/githubusertoken/github-user-token-operator/internal/rotation/verdict"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation/weblogin"
 )
 
@@ -80,16 +83,15 @@ type State struct {
 	Device *DeviceAuthorization `json:"device,omitempty"`
 	// Web is the attempt to log in by the web flow that was begun last.
 	Web *weblogin.Attempt `json:"web,omitempty"`
+	// Login is the login that the chain goes back to; nil while it is not known. See LoginName.
+	Login *origin.Login `json:"login,omitempty"`
 
 	// unknown are fields of a version that this one does not know. They are written back as they were read.
 	unknown jsonfields.Unknown
 }
 
 // User is a GitHub account.
-type User struct {
-	Login string `json:"login"`
-	ID    int64  `json:"id"`
-}
+type User = origin.User
 
 // DeviceAuthorization is the public half of a device authorization.
 type DeviceAuthorization = devicelogin.Authorization
@@ -106,19 +108,7 @@ type SeedRecord struct {
 const RefusedForAll = "*"
 
 // Verdict says that a token is of no more use.
-type Verdict struct {
-	// Reason is a reason of Authorized=False.
-	Reason string `json:"reason"`
-	// Fingerprint names the token.
-	Fingerprint credential.Fingerprint `json:"fingerprint,omitempty"`
-	// Time is when it was found out.
-	Time time.Time `json:"time"`
-	// AgainAt is when the token is presented once more, since GitHub is known to refuse a good one now and then; zero when
-	// it must not be, or was: whoever presents it takes this away with the fence.
-	AgainAt time.Time `json:"againAt,omitzero"`
-	// Asked is the value of the annotation refresh-requested-at at the refusal. Another one asks for that at once.
-	Asked string `json:"asked,omitempty"`
-}
+type Verdict = verdict.Verdict
 
 // KnowsSeed reports whether a login was already dealt with for this App.
 func (s *State) KnowsSeed(seed credential.Fingerprint, app string) bool {
@@ -182,6 +172,14 @@ func (s *State) recordSeed(record SeedRecord) {
 
 // isGuessed reports whether the state was computed from the tokens, and no pair was stored since.
 func (s *State) isGuessed() bool { return s.Incomplete && s.Revision <= 1 }
+
+// LoginName names the login that the chain goes back to. Where that is not known it is the pair, until the next exchange.
+func (s *State) LoginName() credential.Fingerprint {
+	if s.Login != nil {
+		return s.Login.First
+	}
+	return cmp.Or(s.AccessToken, s.RefreshToken)
+}
 
 // HasToken reports whether the Secret holds an access token.
 func (s *State) HasToken() bool { return s.AccessToken != "" }

@@ -25,14 +25,21 @@ const (
 	// webClientID and clientSecret are those of the App of the web flow.
 	webClientID  = "Iv23liWeb"
 	clientSecret = "0123456789abcdef0123456789abcdef01234567"
+	// visitClientID is that of the App of the login page itself.
+	visitClientID = "Iv23liVisits"
 	// startTimeout is how long the programs may take to be built and to start.
 	startTimeout = 10 * time.Minute
 	// patience is how long a test waits for what must come.
 	patience = time.Minute
 )
 
+// visitApp is the App of the login page itself.
+var visitApp = stage.App{
+	ClientID: visitClientID, Secret: credential.NewClientSecret(clientSecret), Callbacks: []string{stage.LoginPageURL + "/callback"},
+}
+
 // logins are the accounts: each test has its own, since a revocation ends all that an App has of an account.
-var logins = []string{"monalisa", "hubot", "octocat", "defunkt", "mojombo", "ghes", "ada", "grace", "edsger", "barbara", "donald"}
+var logins = []string{"monalisa", "hubot", "octocat", "defunkt", "mojombo", "ghes", "ada", "grace", "edsger", "barbara", "donald", "margaret"}
 
 var (
 	world   *stage.Stage
@@ -57,6 +64,7 @@ func play(m *testing.M) (code int, err error) {
 		Apps: []stage.App{
 			{ClientID: clientID},
 			{ClientID: webClientID, Secret: credential.NewClientSecret(clientSecret), Callbacks: []string{stage.LoginPageURL + "/callback"}},
+			visitApp,
 		},
 		Users:               logins,
 		AccessTokenLifetime: 8 * time.Hour, DeviceInterval: time.Second,
@@ -68,7 +76,7 @@ func play(m *testing.M) (code int, err error) {
 	if err := world.StartOperator(ctx, "--allowed-hosts=github.com,"+world.GitHub.Host(), "--login-page-url="+stage.LoginPageURL); err != nil {
 		return 1, err
 	}
-	page, err := world.StartLoginPage(ctx, stage.LoginPageOptions{})
+	page, err := world.StartLoginPage(ctx, stage.LoginPageOptions{MyTokens: visitApp, MyTokensHost: "github.com"})
 	if err != nil {
 		return 1, err
 	}

@@ -140,6 +140,10 @@ func TestChartInstallsWhatKustomizeDoes(t *testing.T) {
 			release:   release{Values: "tokenServer: {enabled: true, audience: github-user-token.example.com, tls: {certManager: {enabled: true}}}"},
 			kustomize: kustomization{Resources: []string{"config/default"}, Components: []string{"config/components/token-server", "config/components/token-server-certificate"}},
 		},
+		"the login page, with My tokens": {
+			release:   release{Values: "loginPage: {enabled: true, url: 'https://login.example.com', myTokens: {app: login-page}}"},
+			kustomize: kustomization{Resources: []string{"config/default"}, Components: []string{"config/components/login-page", "config/components/my-tokens"}},
+		},
 		"the login page of further deployments as well": {
 			release:   release{Values: "{loginPage: {enabled: true, url: 'https://login.example.com'}, sharding: {limitShare: 1/3, shards: [{name: shard1, limitShare: 1/3}, {name: shard2, limitShare: 1/3}], wall: {enabled: true}}}"},
 			kustomize: kustomization{Resources: []string{"config/sharded"}, Components: []string{"config/components/login-page"}},
@@ -157,10 +161,10 @@ func TestChartInstallsWhatKustomizeDoes(t *testing.T) {
 			kustomize: kustomization{Resources: []string{"config/default"}, Components: []string{"config/grafana"}},
 		},
 		"everything, elsewhere": {
-			release: release{Name: prefixed, Namespace: "elsewhere", Values: "{handoff: {enabled: true}, githubCA: {configMapName: github-ca}, webhookReceiver: {enabled: true}, networkPolicy: {enabled: true}, serviceMonitor: {enabled: true}, prometheusRule: {enabled: true}, dashboard: {enabled: true}, walls: {enabled: true}, userWarning: {enabled: true}, loginPage: {enabled: true, url: 'https://login.example.com'}, tokenServer: {enabled: true, audience: github-user-token.example.com}}"},
+			release: release{Name: prefixed, Namespace: "elsewhere", Values: "{handoff: {enabled: true}, githubCA: {configMapName: github-ca}, webhookReceiver: {enabled: true}, networkPolicy: {enabled: true}, serviceMonitor: {enabled: true}, prometheusRule: {enabled: true}, dashboard: {enabled: true}, walls: {enabled: true}, userWarning: {enabled: true}, loginPage: {enabled: true, url: 'https://login.example.com', myTokens: {app: login-page}}, tokenServer: {enabled: true, audience: github-user-token.example.com}}"},
 			kustomize: kustomization{
 				Namespace: "elsewhere", NamePrefix: "other-", Resources: []string{"config/default"},
-				Components: []string{"config/components/handoff", "config/components/github-ca", "config/components/webhook-receiver", "config/network-policy", "config/prometheus", "config/grafana", "config/components/walls", "config/components/user-warning", "config/components/login-page", "config/components/token-server"},
+				Components: []string{"config/components/handoff", "config/components/github-ca", "config/components/webhook-receiver", "config/network-policy", "config/prometheus", "config/grafana", "config/components/walls", "config/components/user-warning", "config/components/login-page", "config/components/my-tokens", "config/components/token-server"},
 			},
 		},
 		"a few namespaces": {
@@ -394,6 +398,7 @@ func TestChartValuesShowInObjects(t *testing.T) {
 		`requireUser: true`: "- --require-user",
 		`loginPage: {url: "https://login.example.com/elsewhere"}`:                                                                                                  "- --login-page-url=https://login.example.com/elsewhere",
 		`loginPage: {enabled: true, url: "https://login.example.com/ghut"}`:                                                                                        "- login-page\n        - --base-url=https://login.example.com/ghut\n",
+		`loginPage: {enabled: true, url: "https://a.example.com", myTokens: {app: who}}`:                                                                           "- --my-tokens-app=ClusterGitHubApp/who\n",
 		`loginPage: {enabled: true, url: "https://a.example.com", replicas: 5}`:                                                                                    "replicas: 5",
 		`loginPage: {enabled: true, url: "https://a.example.com", tls: {secretName: mine}}`:                                                                        "secretName: mine",
 		`loginPage: {enabled: true, url: "https://a.example.com", resources: {limits: {memory: 1Gi}}}`:                                                             "memory: 1Gi",

@@ -12,19 +12,20 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/internal/github/githubtest"
 )
 
-// installComponent applies a component beside what is installed. kustomize takes components by relative paths only.
-func (s *Stage) installComponent(ctx context.Context, folder, component string) error {
+// installComponents applies components beside what is installed. kustomize takes components by relative paths only.
+func (s *Stage) installComponents(ctx context.Context, folder string, components ...string) error {
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return fmt.Errorf("make a folder for a component: %w", err)
 	}
+	installed, err := filepath.Rel(folder, filepath.Join(s.Root, "config"))
+	if err != nil {
+		return fmt.Errorf("install a component: %w", err)
+	}
+	installed = filepath.ToSlash(installed)
 	var text strings.Builder
-	text.WriteString("apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n")
-	for field, path := range map[string]string{"resources": "config/default", "components": "config/components/" + component} {
-		relative, err := filepath.Rel(folder, filepath.Join(s.Root, path))
-		if err != nil {
-			return fmt.Errorf("install a component: %w", err)
-		}
-		fmt.Fprintf(&text, "%s: [%q]\n", field, filepath.ToSlash(relative))
+	fmt.Fprintf(&text, "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources: [%q]\ncomponents:\n", installed+"/default")
+	for _, component := range components {
+		fmt.Fprintf(&text, "- %q\n", installed+"/components/"+component)
 	}
 	if err := os.WriteFile(filepath.Join(folder, "kustomization.yaml"), []byte(text.String()), 0o600); err != nil {
 		return fmt.Errorf("install a component: %w", err)

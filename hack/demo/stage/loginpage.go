@@ -24,6 +24,10 @@ type LoginPageOptions struct {
 	URL string
 	// Address is where it listens, HOST:PORT. Default: a free port.
 	Address string
+	// MyTokens is the App by which people prove whose account is theirs, at MyTokensHost, to see and end their tokens; without a client ID
+	// the page does not offer that.
+	MyTokens     App
+	MyTokensHost string
 }
 
 // LoginPage is the login page as a process of its own.
@@ -36,14 +40,14 @@ type LoginPage struct {
 	CAFile string
 }
 
-// StartLoginPage installs config/components/login-page and starts the page under the identity of its ServiceAccount, so with the
+// StartLoginPage installs config/components/login-page and my-tokens, and starts the page under the identity of its ServiceAccount, so with the
 // rights that the component gives it and no others, and waits until it is ready.
 func (s *Stage) StartLoginPage(ctx context.Context, options LoginPageOptions) (*LoginPage, error) {
 	home := s.Path("login-page")
 	if err := os.MkdirAll(home, 0o700); err != nil {
 		return nil, fmt.Errorf("make a folder for the login page: %w", err)
 	}
-	if err := s.installComponent(ctx, filepath.Join(home, "config"), "login-page"); err != nil {
+	if err := s.installComponents(ctx, filepath.Join(home, "config"), "login-page", "my-tokens"); err != nil {
 		return nil, err
 	}
 	identity, err := s.Plane.ServiceAccountConfig(ctx, Namespace, ServiceAccount+"-login-page")
@@ -72,14 +76,21 @@ func (s *Stage) StartLoginPage(ctx context.Context, options LoginPageOptions) (*
 		addresses[i] = address
 	}
 	page.Address = cmp.Or(options.Address, addresses[0])
+	arguments := []string{
+		"login-page", "--base-url=" + base.String(), "--listen-address=" + page.Address, "--tls-cert-path=" + home,
+		"--health-probe-bind-address=" + addresses[1],
+	}
+	if options.MyTokens.ClientID != "" {
+		if err := s.offerMyTokens(ctx, options.MyTokens, options.MyTokensHost); err != nil {
+			return nil, err
+		}
+		arguments = append(arguments, "--my-tokens-app=ClusterGitHubApp/"+MyTokensApp, "--my-tokens-namespace="+Namespace)
+	}
 	page.Process = controlplane.NewProcess(controlplane.Program{
 		Name: "the login page", Path: s.Program,
-		Args: []string{
-			"login-page", "--base-url=" + base.String(), "--listen-address=" + page.Address, "--tls-cert-path=" + home,
-			"--health-probe-bind-address=" + addresses[1],
-		},
-		Env: []string{"HOME=" + home, "TMPDIR=" + home, "KUBECONFIG=" + kubeconfig},
-		Dir: home, LogPath: s.Path("login-page.log"),
+		Args: arguments,
+		Env:  []string{"HOME=" + home, "TMPDIR=" + home, "KUBECONFIG=" + kubeconfig},
+		Dir:  home, LogPath: s.Path("login-page.log"),
 		Ready: func(ctx context.Context) error { return probe(ctx, "http://"+addresses[1]+"/readyz") },
 	})
 	s.loginPage = page.Process

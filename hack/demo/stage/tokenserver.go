@@ -30,7 +30,7 @@ func (s *Stage) StartTokenServer(ctx context.Context, extra ...string) (*TokenSe
 	if err := os.MkdirAll(home, 0o700); err != nil {
 		return nil, fmt.Errorf("make a folder for the token server: %w", err)
 	}
-	if err := s.installComponent(ctx, filepath.Join(home, "config"), "token-server"); err != nil {
+	if err := s.installComponents(ctx, filepath.Join(home, "config"), "token-server"); err != nil {
 		return nil, err
 	}
 	identity, err := s.Plane.ServiceAccountConfig(ctx, Namespace, ServiceAccount+"-token-server")

@@ -201,6 +201,7 @@ func TestDecide(t *testing.T) {
 		{name: "before its token is sent", given: []func(*Input){edit, due, intent("refresh", me), suspend}, action: rotation.ActionTakeUp, rule: "edited"},
 		{name: "later when it cannot be read", given: []func(*Input){edit, failed}, action: rotation.ActionWait, reason: v1alpha1.ReasonGitHubUnavailable, rule: "edited", at: now.Add(time.Minute)},
 
+		{name: "a login whose person wants its end is revoked, whatever else is due", given: []func(*Input){func(in *Input) { in.RevocationAsked = true }, due, request, suspend}, action: rotation.ActionRevoke, rule: "revocation"},
 		{name: "a suspended resource rests", given: []func(*Input){suspend, due, request}, action: rotation.ActionBlocked, reason: v1alpha1.ReasonSuspended, rule: "suspended"},
 		{name: "with an intent, too", given: []func(*Input){suspend, intent("refresh", me)}, action: rotation.ActionBlocked, reason: v1alpha1.ReasonSuspended, rule: "suspended"},
 
@@ -303,7 +304,7 @@ func TestDecideRulesStandInTheirOrder(t *testing.T) {
 		names = append(names, rule.name)
 	}
 	want := []string{
-		"newer format", "retained", "reclaimable", "foreign Secret", "garbled state", "misplaced", "lost Secret", "edited", "rolled back", "suspended",
+		"newer format", "retained", "reclaimable", "foreign Secret", "garbled state", "misplaced", "lost Secret", "edited", "rolled back", "revocation", "suspended",
 		"intent left", "new seed", "web login", "no pair", "unproven pair", "changed App", "refused once", "condemned", "never expires", "requested", "without token", "due",
 	}
 	if !slices.Equal(names, want) {

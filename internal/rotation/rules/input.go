@@ -40,6 +40,8 @@ type Input struct {
 	Seed credential.Fingerprint
 	// Web is what is known of logins by the web flow.
 	Web WebLogin
+	// RevocationAsked reports that the revocation of the login at which the pair stands is asked for, in the name of its account.
+	RevocationAsked bool
 	// Proof is what GitHub says of a pair that was restored from elsewhere.
 	Proof Proof
 	// Vouched says that a person has said that such a pair is the current one.

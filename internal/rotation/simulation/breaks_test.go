@@ -44,7 +44,7 @@ func rareConfig(seed uint64, faults Faults) Config {
 	if faults.Has(APIRefused) {
 		cfg.Places = 1 + int(seed%4) // What waits for ever must take none of them.
 	}
-	if faults&(needLeader|Of(WebhookAlters)) != 0 {
+	if !faults.both(needLeader.and(Of(WebhookAlters))).isEmpty() {
 		cfg.LeaderElection = cfg.Replicas > 1
 	}
 	return cfg

@@ -187,6 +187,7 @@ func (e exchanger) RevokeToken(ctx context.Context, app github.App, access crede
 		w.violate("%s: a token was revoked without a client secret", res.namespace)
 	}
 	known := false
+	w.judgeRevocation(e, w.gitHub.access[access.Reveal()])
 	if err := e.ask(ctx, app.Host, func() {
 		if p := w.gitHub.access[access.Reveal()]; p != nil && w.works(p) {
 			known, p.revoked, p.accessDead = true, true, true
@@ -203,8 +204,12 @@ func (e exchanger) RevokeToken(ctx context.Context, app github.App, access crede
 // RevokeCredentials implements lifecycle.GitHub.
 func (e exchanger) RevokeCredentials(ctx context.Context, host string, access credential.AccessToken, refresh credential.RefreshToken) error {
 	w := e.life.world
+	pairs := []*issued{w.gitHub.access[access.Reveal()], w.gitHub.tokens[refresh.Reveal()]}
+	for _, p := range pairs {
+		w.judgeRevocation(e, p)
+	}
 	return e.ask(ctx, host, func() {
-		for _, p := range []*issued{w.gitHub.access[access.Reveal()], w.gitHub.tokens[refresh.Reveal()]} {
+		for _, p := range pairs {
 			if p != nil {
 				p.revoked, p.accessDead = true, true
 			}

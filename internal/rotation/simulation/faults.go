@@ -88,6 +88,8 @@ const (
 	CodeDeleted
 	// Of an App's administrator: for a while it may not be used, or it cannot be found out whether it may.
 	AppNotUsable
+	// Of people again: the one whose token it is asks for the end of their login, or somebody asks for that of another.
+	RevocationAsked
 
 	faultCount
 )
@@ -112,15 +114,21 @@ var faultNames = [faultCount]string{
 	"GitHub refuses a good token once",
 	"seed deleted", "seed put back to its former token", "device code deleted",
 	"App not usable for a while",
+	"revocation asked for",
 }
 
 func (f Fault) String() string { return faultNames[f] }
 
-// Faults is a set of kinds.
-type Faults uint64
+// Faults is a set of kinds: a bit for each.
+type Faults [2]uint64
 
 // AllFaults are all kinds there are.
-const AllFaults Faults = 1<<faultCount - 1
+var AllFaults = func() (all Faults) {
+	for kind := range faultCount {
+		all = all.and(Of(kind))
+	}
+	return all
+}()
 
 // mutatingFaults are those by which something else is stored than was written. With people who delete, edit, restore or
 // rename at the same moment nobody can tell any more which of two copies is the newer, nor could the judge: they have
@@ -129,12 +137,12 @@ const AllFaults Faults = 1<<faultCount - 1
 var mutatingFaults = Of(WebhookAlters, WebhookStripsIntent)
 
 // admissionFaults are what goes wrong in a world in which admission alters what is written.
-var admissionFaults = mutatingFaults | Of(
+var admissionFaults = mutatingFaults.and(Of(
 	APISlow, APIRequestLost, APIReplyLost, APIAppliedLate, APIOutage, APIPartition, APIDenied, WatchHeld, WatchDropped,
 	GitHubFailedBefore, GitHubFailedAfter, GitHubRequestLost, GitHubReplyLost, GitHubReplyCut, GitHubRateLimited, GitHubHang,
 	GitHubMisconfigured, Kill, Stop, LeaseLost, Terminate, Panic, ClockJump, OutboxFull, LabelEdit, NewSeed, RefreshRequested,
 	Suspended, Revoked,
-)
+))
 
 // faultsOf are the faults of the world of a seed. Which they are is drawn, so that it goes with nothing else that the seed
 // chooses: with leader election and without, with many faults and few.
@@ -142,7 +150,7 @@ func faultsOf(seed uint64) Faults {
 	if mix(seed)%4 == 0 {
 		return admissionFaults
 	}
-	return AllFaults &^ mutatingFaults &^ Of(ClockAhead) // That has worlds of its own; here clocks jump either way.
+	return AllFaults.except(mutatingFaults).Without(ClockAhead) // That has worlds of its own; here clocks jump either way.
 }
 
 // needLeader are the faults that several processes which are active at once all the time do not cope with: resources that go
@@ -154,19 +162,27 @@ var needLeader = Of(ResourceDeleted, ResourceRetained, ResourceRevoked, Namespac
 func Of(kinds ...Fault) Faults {
 	var set Faults
 	for _, kind := range kinds {
-		set |= 1 << kind
+		set[kind/64] |= 1 << (kind % 64)
 	}
 	return set
 }
 
+// and has what is in either of two sets, except what is in the first and not in the second, and both what is in each of them.
+func (f Faults) and(other Faults) Faults    { return Faults{f[0] | other[0], f[1] | other[1]} }
+func (f Faults) except(other Faults) Faults { return Faults{f[0] &^ other[0], f[1] &^ other[1]} }
+func (f Faults) both(other Faults) Faults   { return f.except(f.except(other)) }
+
+// isEmpty reports whether there is no kind in the set.
+func (f Faults) isEmpty() bool { return f == Faults{} }
+
 // Has reports whether a kind is in the set.
-func (f Faults) Has(kind Fault) bool { return f&(1<<kind) != 0 }
+func (f Faults) Has(kind Fault) bool { return f[kind/64]&(1<<(kind%64)) != 0 }
 
 // Without is the set without a kind.
-func (f Faults) Without(kind Fault) Faults { return f &^ (1 << kind) }
+func (f Faults) Without(kind Fault) Faults { return f.except(Of(kind)) }
 
 // Count is the number of kinds in the set.
-func (f Faults) Count() int { return bits.OnesCount64(uint64(f)) }
+func (f Faults) Count() int { return bits.OnesCount64(f[0]) + bits.OnesCount64(f[1]) }
 
 func (f Faults) String() string {
 	var names []string
@@ -182,7 +198,7 @@ func (f Faults) String() string {
 var people = []Fault{
 	LabelEdit, NewSeed, WrongUserSeed, SecretDeleted, SecretForceDeleted, SecretReplaced, SecretImmutable, HandEdit,
 	RefreshRequested, Suspended, AppChanged, ResourceDeleted, ResourceRetained, NamespaceDeleted, Revoked, BackupRestored, SaidDead,
-	ResourceRevoked, Renamed, StateGarbled, FormatNewer, TokenCopied, SeedDeleted, SeedReverted, CodeDeleted,
+	ResourceRevoked, Renamed, StateGarbled, FormatNewer, TokenCopied, SeedDeleted, SeedReverted, CodeDeleted, RevocationAsked,
 }
 
 // strikes reports whether a fault of this kind happens now to the attempt that is under way, where it happens

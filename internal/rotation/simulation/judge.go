@@ -76,6 +76,7 @@ func (w *world) judgeSend(f *attempt, token credential.RefreshToken, app github.
 	}
 	w.judgeTime(f, p)
 	w.judgeRolledBack(f, p)
+	w.judgeAskedBefore(f, p)
 	p.attempts = append(p.attempts, f)
 	if p.restoredAt > 0 && f.fencedAt > p.restoredAt && f.job.Decision.Action != rotation.ActionImport && res.garbled < p.login {
 		w.violate("%s: a pair that was restored from a backup was used without a proof", name)
@@ -129,7 +130,7 @@ func (w *world) judgeRefused(f *attempt, p *issued) {
 	if w.judgeAgain(f, p); f.job.Decision.Cause == rotation.CauseAgain || p.refusals == 1 && f.resolvesAgain() {
 		return
 	}
-	if p.refusedTo == f.life && w.cfg.Faults&^Of(APIRefused, APINotFound, StatusRefused, APISlow, Revoked, RefreshRequested, LabelEdit) == 0 {
+	if p.refusedTo == f.life && w.cfg.Faults.except(Of(APIRefused, APINotFound, StatusRefused, APISlow, Revoked, RefreshRequested, LabelEdit)).isEmpty() {
 		w.violate("%s: a token was sent again that GitHub has refused to %s", f.res.namespace, f.life)
 	}
 }
@@ -210,7 +211,7 @@ func (w *world) judgeRolledBack(f *attempt, p *issued) {
 	next := p.successor
 	// A login that the seed holds is no matter of copies, whether it is begun or its intent resolved.
 	isLogin := f.job.Pair == nil || f.job.Pair.State.RefreshToken != f.job.Decision.Spends
-	if w.cfg.Faults&^Of(BackupRestored, APISlow, WatchHeld, RefreshRequested, LabelEdit) != 0 || isLogin {
+	if !w.cfg.Faults.except(Of(BackupRestored, APISlow, WatchHeld, RefreshRequested, LabelEdit)).isEmpty() || isLogin {
 		return
 	}
 	if next != nil && next.minted != nil && next.minted.life == f.life && next.storedAt > 0 && f.fencedAt > p.res.overwrittenAt && p.res.overwrittenAt > next.storedAt {
@@ -229,10 +230,10 @@ func (w *world) judgeTime(f *attempt, p *issued) {
 		since = max(since, f.life.ledSince)
 	}
 	late := w.now - max(since+w.cfg.Lifetime, w.behindUntil)
-	if (w.cfg.FullQuota || w.cfg.Faults&^Of(ClockJump, ClockAhead, Kill) == 0) && f.job.Decision.Cause == rotation.CauseDue && late > 5*time.Minute {
+	if (w.cfg.FullQuota || w.cfg.Faults.except(Of(ClockJump, ClockAhead, Kill)).isEmpty()) && f.job.Decision.Cause == rotation.CauseDue && late > 5*time.Minute {
 		w.violate("%s: a pair was refreshed %v after its access token must have expired", f.res.namespace, late)
 	}
-	if w.cfg.Faults&Of(people...) != 0 || w.calm || len(p.attempts) == 0 {
+	if !w.cfg.Faults.both(Of(people...)).isEmpty() || w.calm || len(p.attempts) == 0 {
 		return
 	}
 	if last := p.attempts[len(p.attempts)-1]; last.life == f.life && w.now-last.sentAt < time.Second {
@@ -388,7 +389,7 @@ func (w *world) judgeLoss(p *issued, why string, allowed fate) {
 		p.fate = fateOwnerGone // Its resource went before there was a chain, or an account, that it could leave to the next one.
 	case p.dropped, res.dropsPairsOf(p.ownerUID()), w.now < res.namespaceGone:
 		p.fate = fateOwnerGone
-	case res.damaged >= p.login, p.destroyed:
+	case res.damaged >= p.login, p.destroyed, res.asked[p.login]: // Whoever wants its end loses nothing.
 		p.fate = fatePerson
 	case allowed != fateNone:
 		p.fate = allowed
@@ -443,7 +444,8 @@ func (w *world) newerLoginStored(p *issued) bool {
 func (p *issued) replaces(other *issued) bool {
 	// A seed that was refused for another App is imported when the App is right again, over a login by code; and of
 	// two codes that were offered at once and both entered, the one whose pair is stored first stays.
-	return p.res == other.res && (p.login > other.login || p.login != other.login && other.byCode)
+	// One that a person has pasted waits in the Secret, and comes after those that are newer by their number.
+	return p.res == other.res && (p.login > other.login || p.login != other.login && (other.byCode || p.res.pastedLogins[p.login]))
 }
 
 // secretsOf are the Secrets in a resource's namespace, the pair Secret first.
@@ -536,6 +538,7 @@ func (w *world) judgeWrite(by writer, res *resource, before, after *object, sent
 	if fresh != nil && after.pair.State.Owner == rotation.RolledBack {
 		fresh.disowned = true
 	}
+	w.judgeTakenDown(res, before, after)
 	w.judgeVerdict(res, after, after.pair.State.Verdict)
 	w.judgeVerdict(res, after, after.pair.State.SeedVerdict)
 }
@@ -581,7 +584,7 @@ func (w *world) judgeReport(l *life, res *resource, s *scope.Scope, decision rot
 // stored must not be waited for.
 func (w *world) judgeWaiting(res *resource, p *problem.Problem) {
 	switch {
-	case p == nil || p.Reason != v1alpha1.ReasonExchanging || w.cfg.Faults&^Of(APIRefused) != 0:
+	case p == nil || p.Reason != v1alpha1.ReasonExchanging || !w.cfg.Faults.Without(APIRefused).isEmpty():
 		res.waitsSince = 0
 	case res.waitsSince == 0:
 		res.waitsSince = w.now

@@ -78,7 +78,12 @@ var rare = map[string]Faults{
 	loginFirst:                                                              Of(NewSeed),
 	"attempt left open when its pair is stored":                             Of(APISlow),
 	"another Secret used for a resource that is gone":                       Of(BackupRestored, APISlow, WatchHeld, Stop, ResourceDeleted, Kill),
-	"retained pair taken up beside the resource's own":                      Of(Renamed, ResourceRetained, SecretDeleted, SecretImmutable, APISlow, WatchHeld),
+	revocationLost: Of(RevocationAsked, APISlow),
+	"request for a revocation kept for the login that is pasted": Of(RevocationAsked, RefreshRequested, LabelEdit),
+	"revocation asked for in the name of another account":        Of(RevocationAsked),
+	"revocation whose answer was lost taken for done":            Of(RevocationAsked, GitHubRequestLost, GitHubFailedBefore),
+	"resource released before the login that is to end":          Of(RevocationAsked, ResourceDeleted, GitHubRequestLost, GitHubFailedBefore, APISlow),
+	"retained pair taken up beside the resource's own":           Of(Renamed, ResourceRetained, SecretDeleted, SecretImmutable, APISlow, WatchHeld),
 }
 
 // leaderless are the breaks that show only where several processes are active at once all the time, although needLeader tells
@@ -87,6 +92,9 @@ var leaderless = []string{"retained pair taken up beside the resource's own", "o
 
 // loginFirst is the break that shows where no login can be begun.
 const loginFirst = "login that cannot be begun goes before the chain"
+
+// revocationLost is the break by which what was taken down is not looked at.
+const revocationLost = "pair exchanged while its login is to end"
 
 // mutants are the rules of the protocol that can only be broken inside its code.
 var mutants = []mutant{
@@ -691,6 +699,31 @@ var mutants = []mutant{
 		"exchange beside a pair that waits", "controllers/lifecycle/controller.go",
 		"	if c.runner.Busy(token.UID) {",
 		"	if c.runner.Busy(token.UID) && !broken(`exchange beside a pair that waits`) {",
+	},
+	{
+		revocationLost, "internal/rotation/rules/revocation.go",
+		"	isOpen := ",
+		"	isOpen := !broken(`pair exchanged while its login is to end`) && ",
+	},
+	{
+		"request for a revocation kept for the login that is pasted", "fence.go",
+		"		next.State.User, next.State.Login = nil, &origin.Login{First: next.State.RefreshToken} // Whose it is has to be learnt.\n",
+		"		next.State.User = nil\n		if !broken(`request for a revocation kept for the login that is pasted`) {\n			next.State.Login = &origin.Login{First: next.State.RefreshToken}\n		}\n",
+	},
+	{
+		"revocation asked for in the name of another account", "controllers/revokerequest/request.go",
+		"	return login != nil && asked == login.Account",
+		"	if broken(`revocation asked for in the name of another account`) {\n		return login != nil && strings.HasSuffix(asked, login.ID)\n	}\n	return login != nil && asked == login.Account",
+	},
+	{
+		"revocation whose answer was lost taken for done", "controllers/revokerequest/advance.go",
+		"	if ending, err = r.options.EndPair(ctx, token, live); err != nil || ",
+		"	if ending, err = r.options.EndPair(ctx, token, live); broken(`revocation whose answer was lost taken for done`) {\n		ending.Revoked, err = true, nil\n	}\n	if err != nil || ",
+	},
+	{
+		"resource released before the login that is to end", "controllers/lifecycle/finalize.go",
+		"	if token = revokerequest.Deletion(token, pairs); token",
+		"	if !broken(`resource released before the login that is to end`) {\n		token = revokerequest.Deletion(token, pairs)\n	}\n	if token",
 	},
 	{
 		"exchange beside a pair that waits", "controllers/runner/runner.go",

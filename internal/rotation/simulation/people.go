@@ -124,6 +124,8 @@ func (w *world) interfere(kind Fault, res *resource) {
 		w.copyToken(res, later)
 	case SeedDeleted, SeedReverted:
 		w.takeSeed(kind, res, later)
+	case RevocationAsked:
+		w.askRevocation(res, ref)
 	case CodeDeleted:
 		w.api.dropCodes(res.namespace, func(*storedCode) bool { return true })
 	case SaidDead:
@@ -304,7 +306,7 @@ func (w *world) show(res *resource, code string) {
 	if c == nil {
 		return
 	}
-	if w.calm || w.cfg.Faults == 0 {
+	if w.calm || w.cfg.Faults.isEmpty() {
 		w.after(time.Second, func() { c.entered = true })
 		return
 	}

@@ -41,6 +41,7 @@ func (r reporter) Report(_ context.Context, s *scope.Scope, decision rotation.De
 	}
 	w.judgeReport(r.life, res, s, decision, result)
 	w.attend(res, result.Problem)
+	w.readLogin(res, s)
 	if result.Offered != nil {
 		w.show(res, result.Offered.UserCode)
 	}

@@ -111,6 +111,15 @@ type resource struct {
 	// refusals counts the tokens sent for it that GitHub has refused.
 	refusals int
 	webCodes []*webCode
+	// told is what a report has told last of the login that its pair goes back to, and toldOf which of its logins that is; asked are the
+	// logins whose end was asked for by what was told. takenDown is when that was written, and takenDownFor for which incarnation.
+	told         *v1alpha1.LoginReport
+	toldOf       int
+	asked        map[int]bool
+	takenDown    map[int]moment
+	takenDownFor map[int]string
+	// pastedLogins are those whose refresh token a person has put into the pair Secret.
+	pastedLogins map[int]bool
 	// warned says that an event has told of a token which outlives its resource.
 	warned bool
 
@@ -257,6 +266,7 @@ func (w *world) dropResource(token *v1alpha1.GitHubUserToken) {
 		w.judgeRevoked(res)
 	}
 	w.judgeRelease(res, retains)
+	w.judgeAskedGone(res)
 	if !retains {
 		clear(res.retained) // The pairs that former ones have left go with this one.
 	}

@@ -52,11 +52,11 @@ func ConfigFor(seed uint64) Config {
 		Seed: seed, Resources: 1 + int(seed%40), Replicas: 1 + int(seed%3), LeaderElection: seed%2 == 0,
 		Lifetime: lifetimes[seed%5], Rotations: 300, Faults: faultsOf(seed), Rarity: 1 + int(seed%4),
 	}
-	if cfg.Replicas > 1 && cfg.Faults&mutatingFaults != 0 {
+	if cfg.Replicas > 1 && !cfg.Faults.both(mutatingFaults).isEmpty() {
 		cfg.LeaderElection = true
 	}
 	if cfg.Replicas > 1 && !cfg.LeaderElection {
-		cfg.Faults &^= needLeader
+		cfg.Faults = cfg.Faults.except(needLeader)
 	}
 	return cfg
 }

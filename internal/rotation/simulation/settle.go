@@ -113,6 +113,7 @@ func (w *world) judgeReason(res *resource) {
 	if o == nil {
 		return
 	}
+	w.judgeAsked(res, o.pair)
 	switch {
 	case o.pair.State.Owner != string(res.token.UID):
 		w.judgeUnproven(res, o.pair)
@@ -261,7 +262,7 @@ func (w *world) judgeTruth(res *resource, pair *rotation.Pair, verdict *rotation
 	lost := p != nil && p.successor != nil && p.successor.stored == 0 && p.successor.kept == 0
 	// What an earlier incarnation of the resource has done with a token is beyond what the present one can know.
 	doubtful := p != nil && (res.damaged >= p.login || p.revoked || res.forgetful >= p.login || p.successor != nil && !res.is(p.successor.ownerUID()))
-	isTrue := p != nil && p.misjudged && w.cfg.Faults&^onlyMistakes != 0
+	isTrue := p != nil && p.misjudged && !w.cfg.Faults.except(onlyMistakes).isEmpty()
 	switch verdict.Reason {
 	case rotation.ReasonRefreshTokenMissing:
 		// What was pasted there while no process looked is not seen.
@@ -280,6 +281,8 @@ func (w *world) judgeTruth(res *resource, pair *rotation.Pair, verdict *rotation
 	case rotation.ReasonRevoked:
 		// GitHub may be mistaken about both tokens, one after the other.
 		isTrue = isTrue || p == nil || doubtful || pair.State.AccessTokenEnded && p.spent || p.misjudged && p.accessRefused
+	case v1alpha1.ReasonRevokedOnRequest:
+		isTrue = isTrue || p == nil || p.revoked || doubtful
 	case rotation.ReasonUserUnknown:
 		// The account was asked for, and the pair has been waiting for GitHub's word on whose it is.
 		isTrue = p == nil || doubtful || lost && p.successor.minted != nil && p.successor.minted.job.User != nil

@@ -103,7 +103,7 @@ func (w *world) browse(res *resource, attempt, page string) {
 		c := w.authorize(res, user, u.Query())
 		w.after(w.between(0, 2*time.Second), func() { w.bring(res, attempt, c.code) })
 	}
-	if w.calm || w.cfg.Faults == 0 {
+	if w.calm || w.cfg.Faults.isEmpty() {
 		w.after(time.Second, func() { authorize(res.account) })
 		return
 	}

@@ -1,6 +1,7 @@
 package live
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/hack/demo/stage"
+	"github.com/githubusertoken/github-user-token-operator/internal/loginpage/accounttokens"
 	"github.com/githubusertoken/github-user-token-operator/test/suite"
 )
 
@@ -27,7 +29,7 @@ func TestWallsHoldTheLoginPageToAskingForLoginsAndBringingBackCodes(t *testing.T
 	)
 	w := newWorld(t)
 	w.helm("install", release, chart, "--namespace", stage.Namespace, "--create-namespace",
-		"--set", "loginPage.enabled=true,loginPage.url=https://login.example.com,walls.enabled=true")
+		"--set", "loginPage.enabled=true,loginPage.url=https://login.example.com,loginPage.myTokens.app=login-page,walls.enabled=true")
 	w.kubectl(append([]string{"wait", "--for=condition=Established"}, crds...)...)
 	w.must(w.api.Create(t.Context(), &rbacv1.RoleBinding{
 		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "tenant"},
@@ -50,6 +52,21 @@ func TestWallsHoldTheLoginPageToAskingForLoginsAndBringingBackCodes(t *testing.T
 	loopback.Annotations[annotation] = plugins
 	w.must(w.api.Create(t.Context(), loopback))
 	w.must(w.api.Create(t.Context(), &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "plain"}}))
+	// What the operator, which is not here, says of whose token it is.
+	const revocation, theirs = v1alpha1.AnnotationRevocationRequested, "github.com/583231 0123456789abcdef0123"
+	resource.Status.Login = &v1alpha1.LoginReport{Account: "github.com/583231", ID: "0123456789abcdef0123"}
+	w.must(w.api.Status().Update(t.Context(), resource))
+	visit := func(change func(*v1alpha1.GitHubUserToken)) func(client.Client) error {
+		return func(c client.Client) error {
+			made := aVisit()
+			change(made)
+			return c.Create(t.Context(), made, client.DryRunAll)
+		}
+	}
+	going := aVisit()
+	w.must(w.api.Create(t.Context(), going))
+	own := suite.Resource(stage.Namespace, "own", "github.com", clientID)
+	w.must(w.api.Create(t.Context(), own))
 
 	patch := func(name, body string) func(client.Client) error {
 		return func(c client.Client) error {
@@ -109,16 +126,38 @@ func TestWallsHoldTheLoginPageToAskingForLoginsAndBringingBackCodes(t *testing.T
 		"labels a resource":                      {patch("octocat", `{"metadata":{"labels":{"team":"b"}}}`), byPolicy, true},
 		"takes the finalizer off":                {patch("octocat", `{"metadata":{"finalizers":null}}`), byPolicy, true},
 		"gives a resource an owner":              {patch("octocat", `{"metadata":{"ownerReferences":[{"apiVersion":"v1","kind":"ConfigMap","name":"x","uid":"y"}]}}`), byPolicy, true},
-		"brings back a code":                     {code(func(*corev1.Secret) {}), "", true},
-		"brings back a code without an owner":    {code(func(s *corev1.Secret) { s.OwnerReferences = nil }), "", true},
-		"makes a Secret":                         {code(func(s *corev1.Secret) { s.Name, s.Labels = "mine", nil }), byPolicy, true},
-		"makes a code of another name":           {code(func(s *corev1.Secret) { s.Name = "mine" }), byPolicy, true},
-		"makes a code without its label":         {code(func(s *corev1.Secret) { s.Labels = nil }), byPolicy, true},
-		"makes a code with another label":        {code(func(s *corev1.Secret) { s.Labels["team"] = "b" }), byPolicy, true},
-		"makes a code with an annotation":        {code(func(s *corev1.Secret) { s.Annotations = map[string]string{"a": "b"} }), byPolicy, true},
-		"makes a code with a finalizer":          {code(func(s *corev1.Secret) { s.Finalizers = []string{"example.com/a"} }), byPolicy, true},
-		"makes a code that is another's":         {code(func(s *corev1.Secret) { s.OwnerReferences[0].APIVersion, s.OwnerReferences[0].Kind = "v1", "ConfigMap" }), byPolicy, true},
-		"makes a code that is controlled":        {code(func(s *corev1.Secret) { s.OwnerReferences[0].Controller = new(true) }), byPolicy, true},
+		"asks for the revocation of a login":     {annotate("octocat", revocation, `"`+theirs+`"`), "", true},
+		"asks for that of another account":       {annotate("octocat", revocation, `"`+strings.Replace(theirs, "/5", "/6", 1)+`"`), byPolicy, true},
+		"asks for that of another login":         {annotate("octocat", revocation, `"`+theirs+`4"`), byPolicy, true},
+		"asks for that of nobody":                {annotate("asked", revocation, `" "`), byPolicy, true},
+		"asks for it without a login":            {annotate("asked", revocation, `"`+theirs+`"`), byPolicy, true},
+		"asks for it, and for an exchange":       {patch("octocat", `{"metadata":{"annotations":{"`+revocation+`":"`+theirs+`","`+v1alpha1.AnnotationRefreshRequestedAt+`":"now"}}}`), byPolicy, true},
+		"asks for it, and suspends":              {patch("octocat", `{"metadata":{"annotations":{"`+revocation+`":"`+theirs+`"}},"spec":{"suspend":true}}`), byPolicy, true},
+		"makes a visit":                          {visit(func(*v1alpha1.GitHubUserToken) {}), "", false},
+		"makes a visit of another name":          {visit(func(v *v1alpha1.GitHubUserToken) { v.Name = "mine" }), byPolicy, false},
+		"makes a visit without its label":        {visit(func(v *v1alpha1.GitHubUserToken) { v.Labels = nil }), byPolicy, false},
+		"makes a visit with another label":       {visit(func(v *v1alpha1.GitHubUserToken) { v.Labels["team"] = "a" }), byPolicy, false},
+		"makes a visit that keeps its token":     {visit(func(v *v1alpha1.GitHubUserToken) { v.Spec.DeletionPolicy = v1alpha1.DeletionPolicyRetain }), byPolicy, false},
+		"makes a visit with an App inline": {visit(func(v *v1alpha1.GitHubUserToken) {
+			v.Spec.App = v1alpha1.App{ClientID: clientID}
+		}), byPolicy, false},
+		"makes a visit with an output": {visit(func(v *v1alpha1.GitHubUserToken) {
+			v.Spec.Outputs = []v1alpha1.Output{{Name: "git", Format: v1alpha1.OutputFormatGitCredentials}}
+		}), byPolicy, false},
+		"makes a visit into another Secret":   {visit(func(v *v1alpha1.GitHubUserToken) { v.Spec.Secret.Name = "plain" }), byPolicy, false},
+		"makes a visit elsewhere":             {visit(func(v *v1alpha1.GitHubUserToken) { v.Namespace = namespace }), byRole, false},
+		"ends a visit":                        {func(c client.Client) error { return c.Delete(t.Context(), going.DeepCopy(), client.DryRunAll) }, "", false},
+		"deletes what is no visit":            {func(c client.Client) error { return c.Delete(t.Context(), own.DeepCopy(), client.DryRunAll) }, byPolicy, false},
+		"brings back a code":                  {code(func(*corev1.Secret) {}), "", true},
+		"brings back a code without an owner": {code(func(s *corev1.Secret) { s.OwnerReferences = nil }), "", true},
+		"makes a Secret":                      {code(func(s *corev1.Secret) { s.Name, s.Labels = "mine", nil }), byPolicy, true},
+		"makes a code of another name":        {code(func(s *corev1.Secret) { s.Name = "mine" }), byPolicy, true},
+		"makes a code without its label":      {code(func(s *corev1.Secret) { s.Labels = nil }), byPolicy, true},
+		"makes a code with another label":     {code(func(s *corev1.Secret) { s.Labels["team"] = "b" }), byPolicy, true},
+		"makes a code with an annotation":     {code(func(s *corev1.Secret) { s.Annotations = map[string]string{"a": "b"} }), byPolicy, true},
+		"makes a code with a finalizer":       {code(func(s *corev1.Secret) { s.Finalizers = []string{"example.com/a"} }), byPolicy, true},
+		"makes a code that is another's":      {code(func(s *corev1.Secret) { s.OwnerReferences[0].APIVersion, s.OwnerReferences[0].Kind = "v1", "ConfigMap" }), byPolicy, true},
+		"makes a code that is controlled":     {code(func(s *corev1.Secret) { s.OwnerReferences[0].Controller = new(true) }), byPolicy, true},
 		"makes a code that is a token of Kubernetes": {code(func(s *corev1.Secret) {
 			s.Type, s.Annotations = corev1.SecretTypeServiceAccountToken, map[string]string{corev1.ServiceAccountNameKey: "default"}
 		}), byPolicy, true},
@@ -129,9 +168,13 @@ func TestWallsHoldTheLoginPageToAskingForLoginsAndBringingBackCodes(t *testing.T
 			return c.Create(t.Context(), suite.Resource(namespace, "mine", "github.com", clientID), client.DryRunAll)
 		}, byRole, true},
 		"deletes a resource": {func(c client.Client) error { return c.Delete(t.Context(), resource.DeepCopy(), client.DryRunAll) }, byRole, true},
-		"lists resources": {func(c client.Client) error {
-			return c.List(t.Context(), &v1alpha1.GitHubUserTokenList{}, client.InNamespace(namespace))
-		}, byRole, true},
+		"lists the resources of an account": {func(c client.Client) error {
+			found, err := accounttokens.List(t.Context(), c, "github.com/583231", accounttokens.Place{})
+			if err == nil && (len(found.Groups) != 1 || len(found.Groups[0].Tokens) != 1 || found.Groups[0].Tokens[0].Name != "octocat") {
+				t.Errorf("what is listed is %+v", found)
+			}
+			return err
+		}, "", false},
 		"reads a Secret": {func(c client.Client) error {
 			return c.Get(t.Context(), client.ObjectKey{Namespace: namespace, Name: "plain"}, &corev1.Secret{})
 		}, byRole, true},
@@ -155,9 +198,82 @@ func TestWallsHoldTheLoginPageToAskingForLoginsAndBringingBackCodes(t *testing.T
 			t.Errorf("a tenant %s: %v", what, err)
 		}
 	}
+	w.listsFairly()
 	policy := &admissionv1.ValidatingAdmissionPolicy{}
 	w.must(w.api.Get(t.Context(), client.ObjectKey{Name: release + "-login-page"}, policy))
 	if checked := policy.Status.TypeChecking; checked != nil && len(checked.ExpressionWarnings) > 0 {
 		t.Errorf("the policy of the page: %+v", checked.ExpressionWarnings)
 	}
+}
+
+// aVisit is what the page makes when somebody proves whose account is theirs.
+func aVisit() *v1alpha1.GitHubUserToken {
+	const name = v1alpha1.VisitPrefix + "0123456789abcdefghijklmnop"
+	return &v1alpha1.GitHubUserToken{
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: stage.Namespace, Name: name, Labels: map[string]string{v1alpha1.LabelVisit: "0123456789", v1alpha1.LabelVisitor: "0123456789"},
+			Annotations: map[string]string{
+				v1alpha1.AnnotationWebLoginRequested: "p-0123456789ab-0123456789abcdef0123456789abcdef01234567 https://login.example.com/callback",
+				v1alpha1.AnnotationPurpose:           "somebody proves on the login page whose account is theirs",
+			},
+		},
+		Spec: v1alpha1.GitHubUserTokenSpec{
+			App:    v1alpha1.App{Ref: &v1alpha1.AppReference{Kind: v1alpha1.KindClusterGitHubApp, Name: "login-page"}},
+			Login:  &v1alpha1.Login{Methods: []v1alpha1.LoginMethod{v1alpha1.LoginMethodWebFlow}},
+			Secret: v1alpha1.SecretTemplate{Name: name}, DeletionPolicy: v1alpha1.DeletionPolicyRevoke,
+		},
+	}
+}
+
+// listsFairly makes up resources of an account in one namespace: a real API server goes on from there in a list whose selector has left out the
+// namespace, so that what stands in another is found by a few requests.
+func (w *world) listsFairly() {
+	w.t.Helper()
+	const account = "github.com/777"
+	for _, space := range []string{"aaa-made-up", "zzz-theirs"} {
+		w.must(w.api.Create(w.t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: space}}))
+	}
+	hold := func(space, name string) {
+		w.t.Helper()
+		token := suite.Resource(space, name, "github.com", clientID)
+		w.must(w.api.Create(w.t.Context(), token))
+		token.Status.Login = &v1alpha1.LoginReport{Account: account, ID: "x"}
+		w.must(w.api.Status().Update(w.t.Context(), token))
+	}
+	for n := range 130 {
+		hold("aaa-made-up", fmt.Sprintf("made-up-%03d", n))
+	}
+	hold("zzz-theirs", "mine")
+	counted := &countedReader{Reader: w.api}
+	found, err := accounttokens.List(w.t.Context(), counted, account, accounttokens.Place{})
+	w.must(err)
+	if len(found.Groups) != 2 || !found.Groups[0].More || found.Groups[1].Tokens[0].Name != "mine" || found.Next != "" || counted.lists > 3 {
+		w.t.Errorf("%d requests have found %d namespaces, and go on at %q", counted.lists, len(found.Groups), found.Next)
+	}
+	seen, at := 0, accounttokens.Place{Namespace: "aaa-made-up"}
+	for range 10 {
+		found, err := accounttokens.List(w.t.Context(), w.api, account, at)
+		w.must(err)
+		for _, group := range found.Groups {
+			seen += len(group.Tokens)
+		}
+		if at.Next = found.Next; at.Next == "" {
+			break
+		}
+	}
+	if seen != 130 {
+		w.t.Errorf("%d of the namespace are found, want all", seen)
+	}
+}
+
+// countedReader counts lists.
+type countedReader struct {
+	client.Reader
+
+	lists int
+}
+
+func (r *countedReader) List(ctx context.Context, list client.ObjectList, options ...client.ListOption) error {
+	r.lists++
+	return r.Reader.List(ctx, list, options...)
 }

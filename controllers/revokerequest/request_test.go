@@ -1,0 +1,101 @@
+package revokerequest
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
+	"github.com/githubusertoken/github-user-token-operator/internal/rotation/origin"
+)
+
+var now = time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
+
+func aToken() *v1alpha1.GitHubUserToken {
+	return &v1alpha1.GitHubUserToken{ObjectMeta: metav1.ObjectMeta{Namespace: "team-a", Name: "octocat", UID: "uid", Annotations: map[string]string{}}}
+}
+
+func aPair() *rotation.Pair {
+	return &rotation.Pair{
+		Owner: rotation.Owner{Namespace: "team-a", Name: "octocat", UID: "uid"}, Controlled: true,
+		State: rotation.State{
+			Owner: "uid", App: "GitHub.com/Iv23li", AccessToken: "access", RefreshToken: "refresh",
+			User: &rotation.User{Login: "octocat", ID: 583231}, Login: &origin.Login{First: "first", At: now},
+		},
+	}
+}
+
+func TestRevocationRequestIsForOneAccountAndOneLogin(t *testing.T) {
+	told := reportOf("uid", aPair())
+	if told.Account != "github.com/583231" || len(told.ID) != 20 || !told.Time.Time.Equal(now) || strings.Contains(told.ID, "first") {
+		t.Fatalf("what is told of the login is %+v", told)
+	}
+	value := told.Account + " " + told.ID
+	for name, c := range map[string]struct {
+		value string
+		pair  func(*rotation.Pair)
+		asked bool
+	}{
+		"this login":                          {value, nil, true},
+		"this login, refreshed since":         {value, func(p *rotation.Pair) { p.State.AccessToken, p.State.RefreshToken = "next", "next" }, true},
+		"nothing":                             {"", nil, false},
+		"another account":                     {"github.com/1 " + told.ID, nil, false},
+		"an account of another host":          {"ghe.example.com/583231 " + told.ID, nil, false},
+		"another login":                       {told.Account + " 0123456789", nil, false},
+		"no login":                            {told.Account + " ", nil, false},
+		"an account alone":                    {told.Account, nil, false},
+		"with more after it":                  {value + " ", nil, false},
+		"a later login":                       {value, func(p *rotation.Pair) { p.State.Login = &origin.Login{First: "later"} }, false},
+		"a later login that is pasted":        {value, func(p *rotation.Pair) { p.State.Login = &origin.Login{First: "pasted"}; p.State.User = nil }, false},
+		"a pair of nobody known":              {value, func(p *rotation.Pair) { p.State.User = nil }, false},
+		"a pair of somebody else's":           {value, func(p *rotation.Pair) { p.State.User.ID = 1 }, false},
+		"a pair that is not proven":           {value, func(p *rotation.Pair) { p.State.Owner = "former" }, false},
+		"a Secret of somebody else":           {value, func(p *rotation.Pair) { p.Controlled = false }, false},
+		"the pair of a resource that is gone": {value, func(p *rotation.Pair) { p.Owner.UID, p.State.Owner = "other", "other" }, false},
+	} {
+		token, pair := aToken(), aPair()
+		token.Annotations[v1alpha1.AnnotationRevocationRequested] = c.value
+		// What others may have written into the status does not count.
+		token.Status.Login = &v1alpha1.LoginReport{Account: told.Account, ID: told.ID}
+		if c.pair != nil {
+			c.pair(pair)
+		}
+		if got := IsAsked(token, pair); got != c.asked {
+			t.Errorf("%s: %t", name, got)
+		}
+	}
+	if again := reportOf("another", aPair()); again != nil {
+		t.Errorf("it is told of a resource that it is not of: %+v", again)
+	}
+}
+
+func TestRevocationRequestGoesBeforeTheDeletionPolicy(t *testing.T) {
+	told := reportOf("uid", aPair())
+	value := told.Account + " " + told.ID
+	open := func(p *rotation.Pair) { p.State.Login = p.State.Login.Asked(now) }
+	for name, c := range map[string]struct {
+		value  string
+		pair   func(*rotation.Pair)
+		policy v1alpha1.DeletionPolicy
+	}{
+		"nobody asks":               {"", nil, v1alpha1.DeletionPolicyRetain},
+		"asked for":                 {value, nil, v1alpha1.DeletionPolicyRevoke},
+		"taken down":                {"", open, v1alpha1.DeletionPolicyRevoke},
+		"has ended":                 {value, func(p *rotation.Pair) { open(p); p.State.Login = p.State.Login.Ended("access", "refresh") }, v1alpha1.DeletionPolicyRetain},
+		"asked for another account": {"github.com/1 " + told.ID, nil, v1alpha1.DeletionPolicyRetain},
+		"of another resource":       {"", func(p *rotation.Pair) { open(p); p.Owner.UID = "other" }, v1alpha1.DeletionPolicyRetain},
+	} {
+		token, pair := aToken(), aPair()
+		token.Spec.DeletionPolicy = v1alpha1.DeletionPolicyRetain
+		token.Annotations[v1alpha1.AnnotationRevocationRequested] = c.value
+		if c.pair != nil {
+			c.pair(pair)
+		}
+		if got := Deletion(token, []*rotation.Pair{nil, pair}).Spec.DeletionPolicy; got != c.policy || token.Spec.DeletionPolicy != v1alpha1.DeletionPolicyRetain {
+			t.Errorf("%s: %s", name, got)
+		}
+	}
+}

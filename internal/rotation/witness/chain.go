@@ -1,0 +1,53 @@
+package witness
+
+import (
+	"slices"
+	"time"
+
+	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/internal/credential"
+	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
+)
+
+// Chain is what is remembered of the newest state of a chain, so that an older one in its place is noticed.
+type Chain struct {
+	revision        int64
+	access, refresh credential.Fingerprint
+	// Seeds are the logins that it knew.
+	Seeds []rotation.SeedRecord
+}
+
+// Of is what is to be remembered of a state.
+func Of(state *rotation.State) Chain {
+	return Chain{state.Revision, state.AccessToken, state.RefreshToken, slices.Clip(state.Seeds)}
+}
+
+// IsOwn reports whether a pair is its resource's own chain, and its state tells how far that is: one that was computed from
+// the tokens does not.
+func IsOwn(pair *rotation.Pair) bool {
+	state := &pair.State
+	return pair.Controlled && state.Owner == pair.Owner.UID && !state.Incomplete && !pair.StateLost && (state.HasToken() || state.RefreshToken != "")
+}
+
+// IsAt reports whether a state is of the very pair that is remembered.
+func (c *Chain) IsAt(state *rotation.State) bool {
+	return c.access == state.AccessToken && c.refresh == state.RefreshToken
+}
+
+// IsNewerThan reports whether what is remembered has had more commits, and has heard of every login of a state: one with
+// another login is a new beginning.
+func (c *Chain) IsNewerThan(state *rotation.State) bool {
+	return c.revision > state.Revision && !slices.ContainsFunc(state.Seeds, func(r rotation.SeedRecord) bool {
+		return r.RefusedFor == "" && !slices.ContainsFunc(c.Seeds, func(known rotation.SeedRecord) bool { return known.Fingerprint == r.Fingerprint })
+	})
+}
+
+// IsAhead reports whether a status tells of a later pair than a state: by its time, in whole seconds, and within a second by
+// its number, which a login sets back.
+func IsAhead(status *v1alpha1.GitHubUserTokenStatus, state *rotation.State) bool {
+	if status.LastRefreshTime == nil {
+		return false
+	}
+	order := status.LastRefreshTime.Compare(state.IssuedAt.Truncate(time.Second))
+	return order > 0 || order == 0 && status.RefreshCount > state.RefreshCount
+}
