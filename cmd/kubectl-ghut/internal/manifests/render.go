@@ -2,6 +2,7 @@
 package manifests
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -37,6 +38,8 @@ type Options struct {
 const (
 	exampleLoginPage = "https://login.example.com"
 	exampleAudience  = "github-user-token.example.com"
+	// exampleTokenServer is where the token server is, which follows from the namespace.
+	exampleTokenServer = "token-server.example.com"
 )
 
 // kustomization is the part of one that is written here.
@@ -137,7 +140,10 @@ func (o Options) fillIn(text string) ([]byte, error) {
 	case !hasServer && o.TokenServerAudience != "":
 		return nil, errors.New("--token-server-audience goes with --component token-server")
 	}
-	return []byte(strings.NewReplacer(exampleLoginPage, o.LoginPageURL, exampleAudience, o.TokenServerAudience).Replace(text)), nil
+	return []byte(strings.NewReplacer(
+		exampleLoginPage, o.LoginPageURL, exampleAudience, o.TokenServerAudience,
+		exampleTokenServer, "github-user-token-operator-token-server."+cmp.Or(o.Namespace, "github-user-token-system")+".svc",
+	).Replace(text)), nil
 }
 
 // imageOf tells kustomize of an image.

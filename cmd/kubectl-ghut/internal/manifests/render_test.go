@@ -92,6 +92,9 @@ func TestManifestsHaveEveryComponent(t *testing.T) {
 		if told := strings.Count(string(rendered), options.LoginPageURL); options.LoginPageURL != "" && (told != 2 || strings.Contains(string(rendered), exampleLoginPage)) {
 			t.Errorf("%s: its URL is told %d times", name, told)
 		}
+		if strings.Contains(string(rendered), exampleTokenServer) || name == "token-server-certificate" && !strings.Contains(string(rendered), "github-user-token-operator-token-server.github-user-token-system.svc") {
+			t.Errorf("%s: it does not say where the token server is", name)
+		}
 		if told := strings.Count(string(rendered), options.TokenServerAudience); options.TokenServerAudience != "" && (told != 1 || strings.Contains(string(rendered), exampleAudience)) {
 			t.Errorf("%s: its audience is told %d times", name, told)
 		}
