@@ -615,6 +615,10 @@ func TestMyTokensAPIServerIsAway(t *testing.T) {
 	v.get(pathToken + "team-a/octocat")
 	form := v.form(pathToken + "team-a/octocat")
 	w.away = func(string, client.Object) error { return apierrors.NewServiceUnavailable("away") }
+	coming := w.visitor()
+	coming.cookies[cookieProof] = visitSpace + "/" + v1alpha1.VisitPrefix + "x/" + aUID + "/" + ticketA + "/" + ticketB
+	coming.comeBack()
+	coming.sees(http.StatusServiceUnavailable, "") // It stays at the address, so that to reload it helps.
 	v.get(pathTokens)
 	v.stoppedWith(whyUnavailable)
 	v.get(pathToken + "team-a/octocat")

@@ -168,6 +168,9 @@ func (p *Page) takeProof(r *http.Request) (a answer, isVisit bool) {
 		return answer{}, false
 	}
 	token, now, reason := p.visitNow(r.Context(), s)
+	if _, both := sessionOf(r); reason == whyUnavailable && !both {
+		return p.stopped(r, reason), true // To reload it helps, so it stays at this address.
+	}
 	if reason != "" || now != isOpen {
 		return answer{}, false
 	}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
@@ -78,7 +79,7 @@ func List(ctx context.Context, reader client.Reader, account string, from Place)
 func part(ctx context.Context, reader client.Reader, account, namespace, skip, next string) (*v1alpha1.GitHubUserTokenList, error) {
 	ctx, cancel := context.WithTimeout(ctx, partTimeout)
 	defer cancel()
-	selector := accountField + "=" + account
+	selector := accountField + "=" + fields.EscapeValue(account)
 	if skip != "" {
 		selector += "," + namespaceField + "!=" + skip
 	}

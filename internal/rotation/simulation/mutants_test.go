@@ -82,6 +82,8 @@ var rare = map[string]Faults{
 	"request for a revocation kept for the login that is pasted": Of(RevocationAsked, RefreshRequested, LabelEdit),
 	"revocation asked for in the name of another account":        Of(RevocationAsked),
 	"revocation whose answer was lost taken for done":            Of(RevocationAsked, GitHubRequestLost, GitHubFailedBefore),
+	"pair of the login that is stored late left alive":           Of(RevocationAsked, APISlow, APIPartition, APIOutage, GitHubHang, LeaseLost, Stop, WatchHeld),
+	"request for a revocation forgotten by a late commit":        Of(RevocationAsked, APISlow, APIPartition, APIOutage, GitHubHang, LeaseLost, Stop, WatchHeld),
 	"resource released before the login that is to end":          Of(RevocationAsked, ResourceDeleted, GitHubRequestLost, GitHubFailedBefore, APISlow),
 	"retained pair taken up beside the resource's own":           Of(Renamed, ResourceRetained, SecretDeleted, SecretImmutable, APISlow, WatchHeld),
 }
@@ -719,6 +721,21 @@ var mutants = []mutant{
 		"revocation whose answer was lost taken for done", "controllers/revokerequest/advance.go",
 		"	if ending, err = r.options.EndPair(ctx, token, live); err != nil || ",
 		"	if ending, err = r.options.EndPair(ctx, token, live); broken(`revocation whose answer was lost taken for done`) {\n		ending.Revoked, err = true, nil\n	}\n	if err != nil || ",
+	},
+	{
+		"pair of the login that is stored late left alive", "internal/rotation/origin/login.go",
+		"	return !ended.Done || ",
+		"	return !ended.Done || !broken(`pair of the login that is stored late left alive`) && (",
+	},
+	{
+		"pair of the login that is stored late left alive", "internal/rotation/origin/login.go",
+		"ended.Access != access || ended.Refresh != refresh\n",
+		"ended.Access != access || ended.Refresh != refresh)\n",
+	},
+	{
+		"request for a revocation forgotten by a late commit", "internal/rotation/origin/login.go",
+		"	return base.Merged(live)\n",
+		"	if broken(`request for a revocation forgotten by a late commit`) {\n		return base\n	}\n	return base.Merged(live)\n",
 	},
 	{
 		"resource released before the login that is to end", "controllers/lifecycle/finalize.go",

@@ -282,7 +282,7 @@ func (w *world) judgeTruth(res *resource, pair *rotation.Pair, verdict *rotation
 		// GitHub may be mistaken about both tokens, one after the other.
 		isTrue = isTrue || p == nil || doubtful || pair.State.AccessTokenEnded && p.spent || p.misjudged && p.accessRefused
 	case v1alpha1.ReasonRevokedOnRequest:
-		isTrue = isTrue || p == nil || p.revoked || doubtful
+		isTrue = isTrue || p == nil || !p.isGood() || doubtful
 	case rotation.ReasonUserUnknown:
 		// The account was asked for, and the pair has been waiting for GitHub's word on whose it is.
 		isTrue = p == nil || doubtful || lost && p.successor.minted != nil && p.successor.minted.job.User != nil

@@ -72,6 +72,9 @@ func TestManifestsHaveEveryComponent(t *testing.T) {
 		if name == "metrics-certificate" {
 			with = []string{"prometheus", name}
 		}
+		if name == "my-tokens" { // It is a part of the page.
+			with = []string{"login-page", name}
+		}
 		options := Options{Image: "r/o:v1", Components: with}
 		if name == "login-page" {
 			if _, err := Render(options); err == nil || !strings.Contains(err.Error(), "--login-page-url") {
@@ -84,6 +87,9 @@ func TestManifestsHaveEveryComponent(t *testing.T) {
 				t.Errorf("%s for no audience: %v", name, err)
 			}
 			options.TokenServerAudience = "tokens.example.org"
+		}
+		if name == "my-tokens" {
+			options.LoginPageURL = "https://login.example.org/x"
 		}
 		rendered, err := Render(options)
 		if err != nil {
