@@ -110,8 +110,9 @@ type gitServer struct {
 	*httptest.Server
 	mu    sync.Mutex
 	alive string
-	// refused counts requests with another token.
-	refused int
+	// refused counts requests with another token, and onRefusal is called at the first.
+	refused   int
+	onRefusal func()
 }
 
 func newGitServer(t *testing.T, alive string) *gitServer {
@@ -146,6 +147,9 @@ func newGitServer(t *testing.T, alive string) *gitServer {
 		isAlive := ok && password == s.alive
 		if ok && !isAlive {
 			s.refused++
+			if s.onRefusal != nil && s.refused == 1 {
+				s.onRefusal()
+			}
 		}
 		s.mu.Unlock()
 		if !isAlive {
