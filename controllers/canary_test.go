@@ -30,7 +30,7 @@ func (w *world) login(user string) string {
 // in what the operator tells: its logs, its metrics, the resources with their statuses, the events, and
 // whatever of its Secrets is not data.
 func (w *world) searchForTokens() {
-	canaries := []string{clientSecret}
+	canaries := append([]string{clientSecret}, w.gh.ScopedTokens()...)
 	for _, token := range w.minted {
 		for known := true; known; {
 			canaries = append(canaries, token)

@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers/processmetrics"
 	"github.com/githubusertoken/github-user-token-operator/internal/github"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 )
@@ -42,7 +43,7 @@ func gauge(t *testing.T, name string) float64 {
 func TestClockDifferenceOfClocksIsLoggedOnceAndMeasured(t *testing.T) {
 	var lines []string
 	clock := &sinceStart{}
-	tell := watchClock(funcr.New(func(_, line string) { lines = append(lines, line) }, funcr.Options{}), clock)
+	tell := processmetrics.WatchClock(funcr.New(func(_, line string) { lines = append(lines, line) }, funcr.Options{}), clock.Monotonic)
 	for _, step := range []struct {
 		passes, ahead time.Duration
 		lines         int

@@ -16,6 +16,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/controllers/processmetrics"
 	"github.com/githubusertoken/github-user-token-operator/controllers/revocation"
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
+	"github.com/githubusertoken/github-user-token-operator/controllers/scopedtokens"
 	"github.com/githubusertoken/github-user-token-operator/controllers/tokencheck"
 	"github.com/githubusertoken/github-user-token-operator/internal/exposition"
 	"github.com/githubusertoken/github-user-token-operator/internal/github"
@@ -66,7 +67,7 @@ func init() {
 	}
 	metrics.Registry.MustRegister(exchanges, exchangeDuration, commitDuration, commitConflicts, commitRetries, intentsResolved, repliesLost, exchangePanics)
 	for _, room := range [][]prometheus.Collector{
-		outputs.Metrics(), handoff.Metrics(), deviceflow.Metrics(), logins.Metrics(), tokencheck.Metrics(), revocation.Metrics(), notices.Metrics(),
+		outputs.Metrics(), handoff.Metrics(), deviceflow.Metrics(), logins.Metrics(), tokencheck.Metrics(), revocation.Metrics(), notices.Metrics(), scopedtokens.Metrics(),
 	} {
 		metrics.Registry.MustRegister(room...)
 	}

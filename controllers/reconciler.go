@@ -21,6 +21,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/controllers/outputs"
 	"github.com/githubusertoken/github-user-token-operator/controllers/resourcemetrics"
 	"github.com/githubusertoken/github-user-token-operator/controllers/runner"
+	"github.com/githubusertoken/github-user-token-operator/controllers/scopedtokens"
 	"github.com/githubusertoken/github-user-token-operator/controllers/shard"
 	"github.com/githubusertoken/github-user-token-operator/controllers/tokencount"
 	"github.com/githubusertoken/github-user-token-operator/internal/background"
@@ -68,6 +69,8 @@ type Reconciler struct {
 	handover  *shard.Handover
 	lifecycle *lifecycle.Controller
 	outputs   *outputs.Outputs
+	// scoped gives outputs with a scope their tokens, and has the others written.
+	scoped *scopedtokens.Keeper
 	// apps resolves the Apps of resources, and appSource follows them.
 	apps      *apps.Resolver
 	appSource *appsource.Apps

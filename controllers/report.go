@@ -73,7 +73,7 @@ func (r reporter) Report(ctx context.Context, s *scope.Scope, decision rotation.
 	permitted, err := r.apps.Permitted(ctx, s.Token, s.App, chainOf(s))
 	if err == nil {
 		s.Token = permitted // What its App forbids is removed.
-		output, outputAt, err = r.outputs.Sync(ctx, s)
+		output, outputAt, err = r.scoped.Sync(ctx, s)
 	}
 	if err != nil {
 		output, failed = unsynced("The outputs could not be brought into line", err), errors.Join(failed, err)
@@ -216,7 +216,7 @@ func (r reporter) Stored(log logr.Logger, token *v1alpha1.GitHubUserToken, pair 
 		log.Error(err, "The outputs are written later: it is not known which the App allows")
 		return
 	}
-	r.outputs.Publish(ctx, token, pair)
+	r.scoped.Publish(ctx, token, app, pair)
 	if !replayed {
 		r.handoff.HandOver(log, token, pair)
 	}
@@ -229,8 +229,8 @@ func (reporter) Observed(result rotation.Result) { observe(result) }
 func (reporter) CommitRetried() { commitRetries.Inc() }
 
 // RemoveOutputs implements lifecycle.Reporter.
-func (r reporter) RemoveOutputs(ctx context.Context, token *v1alpha1.GitHubUserToken) error {
-	return r.outputs.Remove(ctx, token)
+func (r reporter) RemoveOutputs(ctx context.Context, token *v1alpha1.GitHubUserToken) (again time.Duration, err error) {
+	return r.scoped.Remove(ctx, token)
 }
 
 // IsOutput implements lifecycle.Reporter.

@@ -29,12 +29,15 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/controllers/retry"
 	"github.com/githubusertoken/github-user-token-operator/controllers/revocation"
 	"github.com/githubusertoken/github-user-token-operator/controllers/runner"
+	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
+	"github.com/githubusertoken/github-user-token-operator/controllers/scopedtokens"
 	"github.com/githubusertoken/github-user-token-operator/controllers/seeds"
 	"github.com/githubusertoken/github-user-token-operator/controllers/shard"
 	"github.com/githubusertoken/github-user-token-operator/controllers/tokencheck"
 	"github.com/githubusertoken/github-user-token-operator/controllers/tokencount"
 	"github.com/githubusertoken/github-user-token-operator/controllers/webflow"
 	"github.com/githubusertoken/github-user-token-operator/internal/background"
+	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 	"github.com/githubusertoken/github-user-token-operator/internal/fair"
 	"github.com/githubusertoken/github-user-token-operator/internal/fairqueue"
 	"github.com/githubusertoken/github-user-token-operator/internal/github"
@@ -42,6 +45,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/internal/namespaces"
 	"github.com/githubusertoken/github-user-token-operator/internal/outbox"
 	"github.com/githubusertoken/github-user-token-operator/internal/pairsecret"
+	"github.com/githubusertoken/github-user-token-operator/internal/problem"
 	"github.com/githubusertoken/github-user-token-operator/internal/ratelimit"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 	"github.com/githubusertoken/github-user-token-operator/internal/validnames"
@@ -143,8 +147,16 @@ func New(mgr manager.Manager, options Options) (*Reconciler, error) {
 	}
 	api := clusterAPI{store, r.mayHold, r.held}
 	r.setupApps(options, api, watch, untrusted)
+	gitHub := provingGitHub{options.GitHub, r.Limiter.Succeeded}
+	asking := restlimit.New(restlimit.Options{GitHub: gitHub, Limiter: untrusted, Memory: remembered})
+	r.scoped = scopedtokens.New(scopedtokens.Options{
+		GitHub: options.GitHub, Asking: asking, Outputs: r.outputs, Live: live, App: r.apps.App, Runner: r.Runner, Memory: remembered, Clock: options.Clock, Events: r.Recorder, OnPanic: run.OnPanic,
+		ClientSecret: func(ctx context.Context, app scope.App) (credential.ClientSecret, *problem.Problem, error) {
+			return r.lifecycle.ClientSecret(ctx, app)
+		},
+	})
 	r.lifecycle = lifecycle.New(lifecycle.Options{
-		Cache: clusterCache{r.Client, options.Watched}, Apps: r.apps, API: api, Versions: watch, GitHub: provingGitHub{options.GitHub, r.Limiter.Succeeded}, Limiter: r.Limiter, RevocationLimiter: revocations, RESTLimiter: untrusted,
+		Cache: clusterCache{r.Client, options.Watched}, Apps: r.apps, API: api, Versions: watch, GitHub: gitHub, Limiter: r.Limiter, RevocationLimiter: revocations, Asking: asking,
 		Outbox: options.Outbox, Clock: options.Clock, Reporter: reporter{r}, Memory: remembered, Holder: options.Holder, NewID: options.NewID,
 		Runner: r.Runner, CheckRunner: checkRunner, Wake: r.queue.add, Freed: r.tokenFreed, Log: mgr.GetLogger(), LoginPage: options.LoginPage,
 	})

@@ -294,7 +294,7 @@ func outputStage(s *scope.Scope, err error) *problem.Problem {
 	with.Token = token
 	found, _, failed := outputs.New(outputs.Options{
 		Client: server, Live: live, Store: storedPair{s.Pair}, Clock: rotation.SystemClock(), Memory: memory.NewStore(),
-	}).Sync(context.Background(), &with)
+	}).Sync(context.Background(), &with, nil)
 	if failed != nil {
 		panic(failed)
 	}

@@ -189,6 +189,12 @@ const (
 	ReasonOutputInvalid = "OutputInvalid"
 	// ReasonOutputNotWritten: the API server refused an output, or did not answer; it is tried again.
 	ReasonOutputNotWritten = "OutputNotWritten"
+	// ReasonScopeNotGranted: GitHub does not grant the scope of an output; it is tried again.
+	ReasonScopeNotGranted = "ScopeNotGranted"
+	// ReasonScopedTokenLost: GitHub may have made scoped tokens that never arrived, and is asked for no more for a while.
+	ReasonScopedTokenLost = "ScopedTokenLost"
+	// ReasonScopedTokenNotRevoked: a scoped token that has been replaced could not be revoked yet; it is tried again.
+	ReasonScopedTokenNotRevoked = "ScopedTokenNotRevoked"
 	// ReasonOutputNotRemoved: an output that the spec does not ask for any more could not be removed; it is tried again.
 	ReasonOutputNotRemoved = "OutputNotRemoved"
 )

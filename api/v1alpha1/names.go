@@ -70,6 +70,8 @@ const (
 	AnnotationNextRefreshAt = "githubusertoken.dev/next-refresh-at"
 	// AnnotationSource stands on outputs and names what they were derived from, without any secret.
 	AnnotationSource = "githubusertoken.dev/source"
+	// AnnotationScopedTokens stands on outputs with a scope and says which scoped tokens they hold, without any secret, as JSON.
+	AnnotationScopedTokens = "githubusertoken.dev/scoped-tokens"
 	// AnnotationAppliedMetadata lists the labels and annotations that the spec asked for last, so that those
 	// that it no longer asks for are taken off, and those that others put there are left alone.
 	AnnotationAppliedMetadata = "githubusertoken.dev/applied-metadata"
@@ -94,6 +96,9 @@ const (
 	// KeySeedRefreshToken is the refresh token of a login that somebody has put into the Secret by hand. Earlier versions put
 	// that of every login there while it was being exchanged.
 	KeySeedRefreshToken = "seed_refresh_token"
+	// KeyScopedTokens is the key of an output with a scope under which the scoped tokens stand that were made for it and not revoked
+	// yet, one a line. It is the operator's own.
+	KeyScopedTokens = "scoped_tokens"
 	// KeyDeviceCode is the secret half of a device authorization. It stands in a Secret of its own, with RoleLogin; earlier
 	// versions had it in the pair Secret.
 	KeyDeviceCode = "device_code"

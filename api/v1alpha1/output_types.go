@@ -33,6 +33,8 @@ const (
 // +kubebuilder:validation:XValidation:rule="!has(self.host) || !has(self.url)",message="host has no effect beside url: leave one of them out"
 // +kubebuilder:validation:XValidation:rule="!has(self.key) || self.format != 'Opaque' || !(self.key == 'expires_at' || self.key == 'refresh_token' && has(self.includeRefreshToken) && self.includeRefreshToken)",message="the key is taken by another value of this output (expires_at, or refresh_token with includeRefreshToken): choose another key"
 // +kubebuilder:validation:XValidation:rule="!has(self.type) || !self.type.startsWith('kubernetes.io/') && !self.type.startsWith('bootstrap.kubernetes.io/') || self.type == 'kubernetes.io/basic-auth' && (self.format == 'BasicAuth' || has(self.key) && self.key == 'password') || self.type == 'kubernetes.io/dockerconfigjson' && self.format == 'DockerConfigJSON'",message="a type that begins with kubernetes.io/ must be the one that belongs to the format: leave type out"
+// +kubebuilder:validation:XValidation:rule="!has(self.scope) || !has(self.includeRefreshToken) || !self.includeRefreshToken",message="no refresh token comes with a scoped token: leave includeRefreshToken out"
+// +kubebuilder:validation:XValidation:rule="!has(self.scope) || !has(self.key) || self.key != 'scoped_tokens'",message="the key scoped_tokens is taken where there is a scope: choose another key"
 type Output struct {
 	// name is the name of the Secret. A Secret of that name that belongs to somebody else is never touched.
 	// +required
@@ -87,6 +89,12 @@ type Output struct {
 	// +optional
 	IncludeRefreshToken bool `json:"includeRefreshToken,omitempty"`
 
+	// scope has the Secret hold a token that can do less than the user's: one that GitHub makes of it for these repositories and
+	// permissions. It needs the client secret of a GitHub App. The Secret has the key scoped_tokens as well, which is the
+	// operator's own: the tokens that it has made and not revoked yet.
+	// +optional
+	Scope *OutputScope `json:"scope,omitempty"`
+
 	// labels are set on the Secret. At most 64; those of githubusertoken.dev are the operator's own.
 	// +optional
 	Labels Labels `json:"labels,omitempty"`
@@ -95,3 +103,61 @@ type Output struct {
 	// +optional
 	Annotations Annotations `json:"annotations,omitempty"`
 }
+
+// OutputScope is what the token of an output is limited to. What the user or the App has not got it cannot have either.
+//
+// +kubebuilder:validation:XValidation:rule="!has(self.repositories) || !has(self.repositoryIDs)",message="name the repositories by repositories or by repositoryIDs, not by both"
+type OutputScope struct {
+	// target is the login of the user or organization whose repositories they are. The App must be installed there.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=100
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[A-Za-z0-9_][A-Za-z0-9_-]*$')",message="must be a GitHub login: letters, digits, dashes and underscores"
+	Target string `json:"target,omitempty"`
+
+	// repositories are the names of the repositories, without their owner. At most 50. Without repositories and repositoryIDs
+	// the token reaches all that the installation reaches.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=50
+	Repositories []RepositoryName `json:"repositories,omitempty"`
+
+	// repositoryIDs are the numeric ids of the repositories, which stay when a repository is renamed, as in the "id" of
+	// https://api.github.com/repos/OWNER/NAME. At most 50.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=50
+	// +kubebuilder:validation:items:Minimum=1
+	RepositoryIDs []int64 `json:"repositoryIDs,omitempty"`
+
+	// permissions by GitHub's names, such as contents: read. At most 64. By default all of the installation. Names and levels are
+	// GitHub's business, and passed on as they are.
+	// +optional
+	// +kubebuilder:validation:MinProperties=1
+	// +kubebuilder:validation:MaxProperties=64
+	// +kubebuilder:validation:XValidation:rule="self.all(name, name.matches('^[a-z][a-z0-9_]{0,63}$'))",message="a permission is named in lower case with underscores, such as pull_requests"
+	Permissions map[string]PermissionLevel `json:"permissions,omitempty"`
+}
+
+// RepositoryName is the name of a repository, without its owner.
+//
+// +kubebuilder:validation:MinLength=1
+// +kubebuilder:validation:MaxLength=100
+// +kubebuilder:validation:XValidation:rule="self.matches('^[A-Za-z0-9._-]+$')",message="must be the name of a repository without its owner: letters, digits, dots, dashes and underscores"
+type RepositoryName string
+
+// PermissionLevel is how much a permission allows.
+//
+// +kubebuilder:validation:Enum=read;write;admin
+type PermissionLevel string
+
+const (
+	// PermissionRead allows to read.
+	PermissionRead PermissionLevel = "read"
+	// PermissionWrite allows to read and write.
+	PermissionWrite PermissionLevel = "write"
+	// PermissionAdmin allows everything.
+	PermissionAdmin PermissionLevel = "admin"
+)

@@ -25,6 +25,8 @@ const (
 	// exceeded.
 	maxOwnAnnotation = 1 << 10
 	maxOwner         = 1 << 10
+	// maxScopedTokens is how long the annotation may be that says which scoped tokens an output holds.
+	maxScopedTokens = 4 << 10
 	// tooLong stands in the place of a state and an intent that are. It is no JSON.
 	tooLong = "too long"
 )
@@ -63,6 +65,8 @@ func boundOf(key string) int {
 		return maxState
 	case v1alpha1.AnnotationIntent:
 		return maxIntent
+	case v1alpha1.AnnotationScopedTokens:
+		return maxScopedTokens
 	case v1alpha1.AnnotationSource, v1alpha1.AnnotationExpiresAt, v1alpha1.AnnotationNextRefreshAt, v1alpha1.AnnotationAppliedMetadata, metapatch.AnnotationTrimmed:
 		return maxOwnAnnotation
 	default:

@@ -20,6 +20,8 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/controllers/webflow"
 	"github.com/githubusertoken/github-user-token-operator/controllers/words"
 	"github.com/githubusertoken/github-user-token-operator/internal/backoff"
+	"github.com/githubusertoken/github-user-token-operator/internal/credential"
+	"github.com/githubusertoken/github-user-token-operator/internal/problem"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation/rules"
 )
@@ -133,6 +135,11 @@ func (c *Controller) reportRunning(ctx context.Context, token *v1alpha1.GitHubUs
 	s.Standing = c.checks.Standing(s)
 	_, err = c.reporter.Report(ctx, s, rotation.Decision{}, result)
 	return err
+}
+
+// ClientSecret reads the client secret of an App; see seeds.Reader.
+func (c *Controller) ClientSecret(ctx context.Context, app scope.App) (credential.ClientSecret, *problem.Problem, error) {
+	return c.seeds.ClientSecret(ctx, app)
 }
 
 // Observe is what a reconcile of a resource would look at. It writes to no object.

@@ -47,7 +47,7 @@ type finalizer struct {
 		Report(ctx context.Context, s *scope.Scope, decision rotation.Decision, result Result) (requeueAt time.Time, err error)
 		ReportUnknown(ctx context.Context, token *v1alpha1.GitHubUserToken, p *problem.Problem) error
 		ReportReleased(ctx context.Context, token *v1alpha1.GitHubUserToken) (again time.Duration, err error)
-		RemoveOutputs(ctx context.Context, token *v1alpha1.GitHubUserToken) error
+		RemoveOutputs(ctx context.Context, token *v1alpha1.GitHubUserToken) (again time.Duration, err error)
 	}
 	clock rotation.Clock
 	notes notes
@@ -106,8 +106,8 @@ func (f *finalizer) carryOut(ctx context.Context, token *v1alpha1.GitHubUserToke
 	if wait := f.heldFor(token); wait > 0 {
 		return wait, nil // What admission has altered would only bring us back at once.
 	}
-	if err := f.reporter.RemoveOutputs(ctx, token); err != nil {
-		return 0, err
+	if again, err := f.reporter.RemoveOutputs(ctx, token); err != nil || again > 0 {
+		return again, err
 	}
 	if err := f.release(ctx, token); err != nil {
 		return 0, err

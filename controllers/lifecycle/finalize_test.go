@@ -202,7 +202,9 @@ func (r slowReporter) ReportReleased(context.Context, *v1alpha1.GitHubUserToken)
 	return 0, nil
 }
 
-func (slowReporter) RemoveOutputs(context.Context, *v1alpha1.GitHubUserToken) error { return nil }
+func (slowReporter) RemoveOutputs(context.Context, *v1alpha1.GitHubUserToken) (time.Duration, error) {
+	return 0, nil
+}
 
 // The pair was deleted, and cannot be put back while somebody else's Secret stands where the operator keeps the copy.
 func TestFinalizerNamesTheForeignSecretInThePlaceOfTheBackup(t *testing.T) {

@@ -1,6 +1,8 @@
 package lifecycle
 
 import (
+	"cmp"
+
 	"github.com/githubusertoken/github-user-token-operator/controllers/apps"
 	"github.com/githubusertoken/github-user-token-operator/controllers/deviceflow"
 	"github.com/githubusertoken/github-user-token-operator/controllers/leftovers"
@@ -54,7 +56,7 @@ func New(options Options) *Controller {
 	}
 	observer.atWork, observer.untouched = rotator.AtWork, rotator.IsUntouched
 	finder := leftovers.Finder{Cache: options.Cache, API: options.API}
-	asking := restlimit.New(restlimit.Options{GitHub: options.GitHub, Limiter: options.RESTLimiter, Memory: options.Memory})
+	asking := cmp.Or(options.Asking, restlimit.New(restlimit.Options{GitHub: options.GitHub, Memory: options.Memory}))
 	checks := tokencheck.New(tokencheck.Options{
 		GitHub: asking, Store: options.API, Amender: amend.Amender{Store: rotator.Store, Clock: options.Clock}, App: secrets.App,
 		Runner: options.CheckRunner, Busy: options.Runner.Busy, RememberNewer: notes.read, Wake: options.Wake, Wanted: finder.IsWanted,
@@ -67,7 +69,7 @@ func New(options Options) *Controller {
 	})
 	rotator.Admit, rotator.End = checks.VerifyAccount, revoker.Unadmitted
 	known := registry.New(registry.Options{
-		Memory: options.Memory, Runner: options.Runner, Ownership: ownership, Rotator: rotator, Cancel: cancelAll(options.Limiter, asking),
+		Memory: options.Memory, Runner: options.Runner, Ownership: ownership, Rotator: rotator, Cancel: registry.CancelAll(options.Limiter, asking),
 	})
 	replays := replay.New(replay.Options{
 		Rotator: rotator, Outbox: options.Outbox, Resources: options.API, Reporter: options.Reporter, Remember: notes.written, Memory: options.Memory,
@@ -114,14 +116,5 @@ func New(options Options) *Controller {
 		releaser: leftovers.NewReleaser(leftovers.Options{
 			Cache: options.Cache, API: options.API, Registry: known, Memory: options.Memory, Clock: options.Clock, Codes: codes,
 		}),
-	}
-}
-
-// cancelAll takes a resource out of each of the queues.
-func cancelAll(queues ...interface{ Cancel(id string) }) func(id string) {
-	return func(id string) {
-		for _, q := range queues {
-			q.Cancel(id)
-		}
 	}
 }

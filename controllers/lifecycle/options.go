@@ -28,8 +28,8 @@ type Options struct {
 	Memory   *memory.Store
 	// RevocationLimiter gives out turns at GitHub's credentials endpoint. May be nil: no limit.
 	RevocationLimiter revocation.Limiter
-	// RESTLimiter gives out turns for what is asked with a credential that GitHub is not known to take. May be nil: no limit.
-	RESTLimiter restlimit.Limiter
+	// Asking keeps to the limit of what is asked with a credential that GitHub is not known to take. Default: there is no limit.
+	Asking *restlimit.Client
 	// Holder is this process, as it stands in intents, and NewID makes an id for an intent.
 	Holder rotation.Holder
 	NewID  func() string

@@ -127,8 +127,8 @@ type Reporter interface {
 	Observed(result rotation.Result)
 	// CommitRetried counts a try to store a received pair that failed and is made again.
 	CommitRetried()
-	// RemoveOutputs removes what was derived from the pair of a resource that is being deleted.
-	RemoveOutputs(ctx context.Context, token *v1alpha1.GitHubUserToken) error
+	// RemoveOutputs removes what was derived from the pair of a resource that is being deleted, or says when to call it again.
+	RemoveOutputs(ctx context.Context, token *v1alpha1.GitHubUserToken) (again time.Duration, err error)
 	// IsOutput reports whether a Secret is an output of the resource, asked for or not.
 	IsOutput(ctx context.Context, token *v1alpha1.GitHubUserToken, ref rotation.Ref) bool
 	// Eventf records an event about a resource.

@@ -219,7 +219,9 @@ func (c *cluster) Metadata(_ context.Context, ref rotation.Ref) (*rotation.Pair,
 	return nil, rotation.ErrNotFound
 }
 
-func (c *cluster) RemoveOutputs(context.Context, *v1alpha1.GitHubUserToken) error { return nil }
+func (c *cluster) RemoveOutputs(context.Context, *v1alpha1.GitHubUserToken) (time.Duration, error) {
+	return 0, nil
+}
 
 func (c *cluster) Observed(rotation.Result) {}
 

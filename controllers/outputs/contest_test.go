@@ -66,7 +66,7 @@ func (w *world) contested(rival rival, during time.Duration) (requests int, show
 	w.t.Helper()
 	for began := time.Now(); time.Since(began) < during; time.Sleep(during / 1000) {
 		rival(w)
-		found, _, err := w.Sync(w.t.Context(), w.scope())
+		found, _, err := w.Sync(w.t.Context(), w.scope(), nil)
 		if err != nil {
 			w.t.Fatal(err)
 		}

@@ -199,6 +199,9 @@ func (b notebook) record(token *v1alpha1.GitHubUserToken, name string, found *pr
 		}
 		next := remembered.trouble.then(*found, token.Generation)
 		next.retry = backoff.DueIn(next.wait(n.round != nil && n.round.disturbed), now, mono)
+		if !found.RetryAt.IsZero() {
+			next.retry = backoff.DueIn(max(0, found.RetryAt.Sub(now)), now, mono)
+		}
 		remembered.trouble = next
 		remembered.forgetWritten() // It did not help; look anew.
 	})

@@ -41,7 +41,7 @@ func TestOutputThatComesDueWhileOthersAreWrittenIsTriedAtOnce(t *testing.T) {
 					return nil
 				}
 				s := w.scope()
-				shown, requeueAt, err := w.Sync(t.Context(), s)
+				shown, requeueAt, err := w.Sync(t.Context(), s, nil)
 				if err != nil || shown == nil {
 					t.Fatalf("shown is %+v, %v", shown, err)
 				}
@@ -70,7 +70,7 @@ func TestOutputContestThatComesDueWhileOthersAreWrittenIsLookedAtAtOnce(t *testi
 			return nil
 		}
 		s := w.scope()
-		shown, requeueAt, err := w.Sync(t.Context(), s)
+		shown, requeueAt, err := w.Sync(t.Context(), s, nil)
 		if err != nil || shown == nil || shown.Reason != v1alpha1.ReasonContested {
 			t.Fatalf("shown is %+v, %v", shown, err)
 		}
@@ -112,7 +112,7 @@ func TestOutputContestOverAnOutputThatIsGoneIsNotOverdue(t *testing.T) {
 		w.server.drop("out")
 		time.Sleep(time.Until(requeueAt) + time.Second)
 		s := w.scope()
-		if _, requeueAt, err := w.Sync(t.Context(), s); err != nil || !requeueAt.IsZero() && !requeueAt.After(s.Now) {
+		if _, requeueAt, err := w.Sync(t.Context(), s, nil); err != nil || !requeueAt.IsZero() && !requeueAt.After(s.Now) {
 			t.Errorf("it is looked at again at %v, %v", requeueAt, err)
 		}
 	})

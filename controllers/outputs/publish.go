@@ -3,8 +3,10 @@ package outputs
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
@@ -36,10 +38,15 @@ func (o *Outputs) Publish(ctx context.Context, token *v1alpha1.GitHubUserToken, 
 		o.each(token, token.Spec.Outputs, func(v1alpha1.Output) error { return err })
 		return
 	}
-	o.each(token, token.Spec.Outputs, func(spec v1alpha1.Output) error {
+	o.each(token, unscoped(token, found), func(spec v1alpha1.Output) error {
 		return o.write(ctx, token, spec, pair, found[spec.Name])
 	})
 	outputDuration.Observe((o.options.Clock.Monotonic() - began).Seconds())
+}
+
+// unscoped are the outputs that hold the user's own token.
+func unscoped(token *v1alpha1.GitHubUserToken, found map[string]*metav1.ObjectMeta) []v1alpha1.Output {
+	return slices.DeleteFunc(slices.Clone(token.Spec.Outputs), func(spec v1alpha1.Output) bool { return IsScoped(&spec, found[spec.Name]) })
 }
 
 // errPanicked is the failure of an output whose work ended in a panic.

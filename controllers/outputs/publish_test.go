@@ -244,7 +244,7 @@ func TestOutputThatAdmissionAltersIsNotTakenForWritten(t *testing.T) {
 					}
 					w.server.counted()
 					for range 3 { // It is tried again with pauses, and said all the while.
-						found, again, err := w.Sync(t.Context(), w.scope())
+						found, again, err := w.Sync(t.Context(), w.scope(), nil)
 						if err != nil || found == nil || found.Reason != v1alpha1.ReasonOutputNotWritten || !strings.Contains(found.Message, "admission webhook or policy alters") || !again.After(time.Now()) {
 							t.Fatalf("%+v, again at %s, %v", found, again, err)
 						}

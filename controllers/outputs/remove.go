@@ -50,6 +50,9 @@ func (o *Outputs) removeSurplus(ctx context.Context, token *v1alpha1.GitHubUserT
 	}
 	for _, name := range surplus {
 		meta := found[name]
+		if !deleting && IsScoped(nil, meta) {
+			continue // Its tokens are ended first.
+		}
 		if !deleting && (o.notes.waits(token, name) || !o.notes.mayRemove(token.UID, name, meta)) {
 			continue
 		}

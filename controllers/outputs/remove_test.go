@@ -168,11 +168,11 @@ func TestOutputsThatCannotBeRemovedAreReportedAndTriedAgain(t *testing.T) {
 		var requeueAt time.Time
 		for range 10 { // It is tried again when it said it would be, and not by reconciles for other reasons.
 			var found *problem.Problem
-			found, requeueAt, _ = w.Sync(t.Context(), w.scope())
+			found, requeueAt, _ = w.Sync(t.Context(), w.scope(), nil)
 			if n := deletes(); n != 1 || found == nil || found.Reason != v1alpha1.ReasonOutputNotRemoved || found.Stalled || strings.Contains(found.Message, firstToken) || !found.RetryAt.Equal(requeueAt) {
 				t.Fatalf("%d deletes, and the problem is %+v, looked at again at %s", n, found, requeueAt)
 			}
-			if again, _, _ := w.Sync(t.Context(), w.scope()); again == nil || again.Message != found.Message || deletes() != 0 {
+			if again, _, _ := w.Sync(t.Context(), w.scope(), nil); again == nil || again.Message != found.Message || deletes() != 0 {
 				t.Fatalf("at once the problem is %+v", again)
 			}
 			if wait := time.Until(requeueAt); wait <= 0 || wait > 30*time.Second {

@@ -436,7 +436,7 @@ func (w *world) published() {
 // sync is Sync, which must not fail.
 func (w *world) sync() (message string, requeueAt time.Time) {
 	w.t.Helper()
-	found, requeueAt, err := w.Sync(w.t.Context(), w.scope())
+	found, requeueAt, err := w.Sync(w.t.Context(), w.scope(), nil)
 	if err != nil {
 		w.t.Fatalf("Sync: %v", err)
 	}

@@ -26,7 +26,9 @@ import (
 // found is why outputs are not as they should be, nil when they are; it holds up no exchange. requeueAt is when
 // Sync is to be called again for that, by the wall clock of the scope: at once when it is not after the scope's time, as
 // of an output whose time came while others were written; zero when an event brings the resource back. An error means that it could not be found out how the outputs are.
-func (o *Outputs) Sync(ctx context.Context, s *scope.Scope) (found *problem.Problem, requeueAt time.Time, err error) {
+//
+// Outputs with a scope it leaves to beside, which may be nil; what is remembered of them is told with the rest.
+func (o *Outputs) Sync(ctx context.Context, s *scope.Scope, beside Beside) (found *problem.Problem, requeueAt time.Time, err error) {
 	ctx, cancel := o.options.Clock.WithTimeout(ctx, timeout)
 	defer cancel()
 	defer o.notes.begin(s.Token.UID)()
@@ -35,16 +37,20 @@ func (o *Outputs) Sync(ctx context.Context, s *scope.Scope) (found *problem.Prob
 		return nil, time.Time{}, err
 	}
 	_ = o.removeSurplus(ctx, s.Token, secrets) // What is left is a problem of its own.
+	besideAt := time.Time{}
+	if beside != nil {
+		besideAt = beside(secrets)
+	}
 	state := s.Stored()
 	if state == nil || !state.HasToken() || state.Owner != string(s.Token.UID) {
 		found, requeueAt = o.notes.surplusProblem(s.Token.UID, s.Now)
-		return found, requeueAt, nil // There is nothing to write, so that nothing is amiss with it.
+		return found, earlier(requeueAt, besideAt), nil // There is nothing to write, so that nothing is amiss with it.
 	}
 	if err := o.restoreAll(ctx, s, secrets); err != nil {
 		return nil, time.Time{}, err
 	}
 	found, requeueAt = o.notes.problem(s.Token.UID, s.Now)
-	return found, requeueAt, nil
+	return found, earlier(requeueAt, besideAt), nil
 }
 
 // restoreAll writes those outputs that are missing, stale or edited, from a live read of the pair.
@@ -54,7 +60,7 @@ func (o *Outputs) restoreAll(ctx context.Context, s *scope.Scope, secrets map[st
 	var toWrite, toPatch []v1alpha1.Output
 	wanted := map[string]uint64{}
 	for _, spec := range s.Token.Spec.Outputs {
-		if o.notes.waits(s.Token, spec.Name) {
+		if IsScoped(&spec, secrets[spec.Name]) || o.notes.waits(s.Token, spec.Name) {
 			continue
 		}
 		found := judge(s.Token, spec, pair, secrets[spec.Name], o.notes.checked(s.Token.UID, spec.Name))

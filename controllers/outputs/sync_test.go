@@ -168,7 +168,7 @@ func TestOutputsOfTheLivePairAreRestoredOnlyIfItIsTheResourcesOwn(t *testing.T) 
 			w := newWorld(t, opaque("out"))
 			s := w.scope()
 			change(w.pairs)
-			if found, _, err := w.Sync(t.Context(), s); found != nil || err != nil {
+			if found, _, err := w.Sync(t.Context(), s, nil); found != nil || err != nil {
 				t.Errorf("found %v, %v", found, err)
 			}
 			w.wantRequests("get pair octocat")
@@ -180,7 +180,7 @@ func TestOutputsAreRestoredFromTheLivePairThatIsNewerThanTheCache(t *testing.T) 
 	w := newWorld(t, opaque("out"))
 	s := w.scope()
 	w.pairs.pair = newPair(w.token, secondToken)
-	if found, _, err := w.Sync(t.Context(), s); found != nil || err != nil {
+	if found, _, err := w.Sync(t.Context(), s, nil); found != nil || err != nil {
 		t.Errorf("found %v, %v", found, err)
 	}
 	w.wantToken("out", secondToken)
@@ -190,7 +190,7 @@ func TestOutputIsRestoredWithTheTimeOfTheNextRefreshOfNow(t *testing.T) {
 	w := newWorld(t, opaque("out"))
 	s := w.scope()
 	w.pairs.pair.NextRefreshAt = time.Time{} // The annotation is missing, or of a policy of before.
-	if found, _, err := w.Sync(t.Context(), s); found != nil || err != nil {
+	if found, _, err := w.Sync(t.Context(), s, nil); found != nil || err != nil {
 		t.Errorf("found %v, %v", found, err)
 	}
 	want := s.NextRefreshAt().UTC().Format(time.RFC3339)
@@ -343,7 +343,7 @@ func TestOutputThatIsMissingForLongIsMadeAgain(t *testing.T) {
 		w.server.freeze()
 		w.published()
 		w.server.drop("out")
-		_, requeueAt, err := w.Sync(t.Context(), w.scope())
+		_, requeueAt, err := w.Sync(t.Context(), w.scope(), nil)
 		if err != nil || !requeueAt.Equal(time.Now().Add(arrivalTime)) {
 			t.Fatalf("it is looked for again at %v, %v", requeueAt, err)
 		}
@@ -374,7 +374,7 @@ func TestOutputsThatCannotBeLookedAtAreAnError(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, opaque("out"))
 			c(w)
-			if found, requeueAt, err := w.Sync(t.Context(), w.scope()); err == nil || found != nil || !requeueAt.IsZero() {
+			if found, requeueAt, err := w.Sync(t.Context(), w.scope(), nil); err == nil || found != nil || !requeueAt.IsZero() {
 				t.Errorf("found %v, %v, %v", found, requeueAt, err)
 			}
 		})

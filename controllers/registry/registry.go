@@ -90,3 +90,12 @@ func (r *Registry) Knows(uid types.UID) bool {
 	_, known := r.options.Memory.Name(uid)
 	return known
 }
+
+// CancelAll takes a resource out of each of the queues.
+func CancelAll(queues ...interface{ Cancel(id string) }) func(id string) {
+	return func(id string) {
+		for _, q := range queues {
+			q.Cancel(id)
+		}
+	}
+}

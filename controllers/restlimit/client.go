@@ -132,14 +132,19 @@ func (c *Client) User(ctx context.Context, who Caller, host string, token creden
 
 // RevokeToken ends a token through its App. Errors: *WaitingError, and those of GitHub.
 func (c *Client) RevokeToken(ctx context.Context, who Caller, app github.App, token credential.AccessToken) error {
+	return c.WithSecret(who, app, func() error { return c.options.GitHub.RevokeToken(ctx, app, token) })
+}
+
+// WithSecret has a request made that sends the client secret of an App. Errors: *WaitingError, and those of the request.
+func (c *Client) WithSecret(who Caller, app github.App, request func() error) error {
 	r, err := c.begin(who, app.Host, c.ofApp(app))
 	if err != nil {
 		return err
 	}
-	err = c.options.GitHub.RevokeToken(ctx, app, token)
+	err = request()
 	answer := answerOf(err)
-	if isReason(err, github.TokenInvalid) {
-		answer = taken // It was the App's secret that was sent, and GitHub has looked for the token.
+	if isReason(err, github.TokenInvalid) || isReason(err, github.ScopeNotGranted) {
+		answer = taken // GitHub has looked at what was sent with the secret.
 	}
 	c.end(r, answer, err)
 	return err

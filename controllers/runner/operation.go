@@ -17,11 +17,13 @@ const (
 	Revocation Operation = "revocation"
 	// Handoff tells workloads of a new token.
 	Handoff Operation = "handoff"
+	// Scoping makes scoped tokens of a resource, and ends those that are not needed any more.
+	Scoping Operation = "scoping"
 )
 
 // Operations are all of them.
 func Operations() []Operation {
-	return []Operation{Exchange, Replay, DeviceFlow, Check, Revocation, Handoff}
+	return []Operation{Exchange, Replay, DeviceFlow, Check, Revocation, Handoff, Scoping}
 }
 
 // CountEach is how many pieces of work of each kind are running, those that stand aside included.

@@ -32,6 +32,8 @@ func ReasonOf(err *github.Error) string {
 		github.UnauthorizedClient, github.InvalidRequest, github.InvalidScope, github.NotSupported, github.Forbidden,
 		github.BillingIssue, github.SingleSignOn, github.AddressNotPermitted:
 		return v1alpha1.ReasonAppMisconfigured
+	case github.ScopeNotGranted:
+		return v1alpha1.ReasonScopeNotGranted
 	case github.AccountSuspended:
 		return v1alpha1.ReasonAccountSuspended
 	case github.DeviceFlowDisabled:

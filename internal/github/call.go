@@ -15,13 +15,14 @@ const (
 	EndpointCheckToken        Endpoint = "check_token"
 	EndpointRevokeToken       Endpoint = "revoke_token"
 	EndpointRevokeCredentials Endpoint = "revoke_credentials"
+	EndpointScopeToken        Endpoint = "scope_token"
 )
 
 // AllEndpoints are all of them.
 func AllEndpoints() []Endpoint {
 	return []Endpoint{
 		EndpointExchange, EndpointDeviceCode, EndpointDevicePoll, EndpointRedemption, EndpointUser, EndpointCheckToken, EndpointRevokeToken,
-		EndpointRevokeCredentials,
+		EndpointRevokeCredentials, EndpointScopeToken,
 	}
 }
 

@@ -33,6 +33,7 @@ func TestCallsAreToldOfByEndpointAndStatus(t *testing.T) {
 		EndpointCheckToken:        func() { _, _ = c.CheckToken(ctx, app, access) },
 		EndpointRevokeToken:       func() { _ = c.RevokeToken(ctx, app, access) },
 		EndpointRevokeCredentials: func() { _ = c.RevokeCredentials(ctx, s.host(), access, credential.RefreshToken{}) },
+		EndpointScopeToken:        func() { _, _ = c.ScopeToken(ctx, app, access, TokenScope{Target: "octo-org"}) },
 	}
 	if len(each) != len(AllEndpoints()) {
 		t.Error("not every endpoint is called here")

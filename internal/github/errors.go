@@ -116,6 +116,9 @@ const (
 	// after an exchange this passes by itself.
 	TokenInvalid Reason = "TokenInvalid"
 
+	// ScopeNotGranted: 422 for a scoped token: the account, or the App's installation there, has not got what was asked for.
+	ScopeNotGranted Reason = "ScopeNotGranted"
+
 	// Timeout: the deadline passed. Transient if nothing had been sent, otherwise Ambiguous.
 	Timeout Reason = "Timeout"
 	// NoReply: the connection broke after the request was sent, or what came was not HTTP.
@@ -158,6 +161,7 @@ var meanings = map[Reason]meaning{
 	HostNotAllowed:             {Misconfigured, "the host is not allowed: use an allowed host, or have the operator's allowed hosts extended"},
 	AddressNotAllowed:          {Misconfigured, "the host resolves to an address that must not be contacted: correct its name, or have the operator's allowed addresses extended"},
 	CertificateNotTrusted:      {Misconfigured, "the host's TLS certificate is not trusted: correct the certificate, or give the operator the CA that signed it"},
+	ScopeNotGranted:            {Misconfigured, "GitHub does not grant the scope: the App must be installed on the account and reach the repositories, and the App and the account must both have the permissions"},
 	Redirected:                 {Misconfigured, "the host answered with a redirect, which is never followed: use the name of the GitHub host itself"},
 
 	RateLimited:           {Transient, "GitHub's rate limit is used up; it is tried again later"},
@@ -198,7 +202,7 @@ type Error struct {
 	// holds it then, and not that of the address.
 	KnowsCredential bool
 	// Sent reports whether any byte of the request may have reached the host. REST calls, which may be
-	// repeated, leave it false where no reply came.
+	// repeated, leave it false where no reply came, but for ScopeToken.
 	Sent bool
 	// Detail narrows the cause down, in our own words; it may be empty.
 	Detail string

@@ -45,6 +45,6 @@ func (m Metadata) Difference(labels, annotations map[string]string) (labelsPatch
 	labelsBefore, annotationsBefore := metapatch.Applied(annotations[v1alpha1.AnnotationAppliedMetadata])
 	labelsPatch = metapatch.Difference(labels, m.Labels, labelsBefore)
 	annotationsPatch = metapatch.Difference(annotations, m.Annotations, append(annotationsBefore,
-		v1alpha1.AnnotationAppliedMetadata, v1alpha1.AnnotationExpiresAt, v1alpha1.AnnotationNextRefreshAt))
+		v1alpha1.AnnotationAppliedMetadata, v1alpha1.AnnotationExpiresAt, v1alpha1.AnnotationNextRefreshAt, v1alpha1.AnnotationScopedTokens))
 	return labelsPatch, annotationsPatch
 }

@@ -34,6 +34,20 @@ func (s *Server) RestrictionOf(accessToken string) (Restriction, bool) {
 	return r, true
 }
 
+// ScopedTokens are all scoped tokens that were ever made, alive or not.
+func (s *Server) ScopedTokens() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var made []string
+	for token, p := range s.tokens {
+		if p.parent != nil {
+			made = append(made, token)
+		}
+	}
+	slices.Sort(made)
+	return made
+}
+
 // restrictTo limits a login to one repository. GitHub says nothing when it cannot be reached, and limits nothing then.
 func (p *pair) restrictTo(repositoryID string) {
 	id, err := strconv.ParseInt(repositoryID, 10, 64)

@@ -52,6 +52,8 @@ func TestScopedTokenCanDoWhatWasAskedFor(t *testing.T) {
 		newest, _ := gh.Newest(clientID, "octocat")
 		want(t, "the newest pair is the parent", newest.AccessToken == parent.AccessToken, true)
 
+		want(t, "all of them", fmt.Sprint(gh.ScopedTokens()), fmt.Sprint([]string{token}))
+
 		byID := scoped(t, gh, parent.AccessToken, `,"target_id":9919,"repository_ids":[1296270]`)
 		limits, _ = gh.RestrictionOf(byID.text("token"))
 		want(t, "limits by number", fmt.Sprint(limits), "{octo-org [spoon-knife] map[] true}")

@@ -97,7 +97,9 @@ func (r reporter) Observed(result rotation.Result) {
 func (r reporter) CommitRetried() { r.life.world.judgeRetry(r.life.world.current.attempt) }
 
 // RemoveOutputs implements lifecycle.Reporter.
-func (reporter) RemoveOutputs(context.Context, *v1alpha1.GitHubUserToken) error { return nil }
+func (reporter) RemoveOutputs(context.Context, *v1alpha1.GitHubUserToken) (time.Duration, error) {
+	return 0, nil
+}
 
 // IsOutput implements lifecycle.Reporter.
 func (reporter) IsOutput(context.Context, *v1alpha1.GitHubUserToken, rotation.Ref) bool { return false }

@@ -1,0 +1,116 @@
+package scopedtokens
+
+import (
+	"slices"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
+	"github.com/githubusertoken/github-user-token-operator/internal/backoff"
+	"github.com/githubusertoken/github-user-token-operator/internal/credential"
+	"github.com/githubusertoken/github-user-token-operator/internal/problem"
+)
+
+// notes is what this process remembers of the outputs of a resource that have a scope, or had one.
+type notes struct {
+	byName map[string]*note
+	// removed are the Secrets that this process has removed while their resource was being deleted.
+	removed []types.UID
+}
+
+// note is about one output.
+type note struct {
+	// answered is when GitHub was asked last, if what came of it is known.
+	answered time.Time
+	// stored is the token that was last written into the output.
+	stored credential.Fingerprint
+	// lost is when tokens may have been made that never arrived, and that could not be noted in the output since there was none.
+	lost []time.Time
+	// failures counts the tries in a row to end a token that have failed, endAgain is when the next one is, and ending says why.
+	failures int
+	endAgain backoff.Due
+	ending   *problem.Problem
+}
+
+// with runs a function on what is remembered of an output.
+func (k *Keeper) with(uid types.UID, name string, use func(*note)) {
+	k.notes.With(uid, func(n *notes) {
+		if n.byName == nil {
+			n.byName = map[string]*note{}
+		}
+		known := n.byName[name]
+		if known == nil {
+			known = &note{}
+			n.byName[name] = known
+		}
+		use(known)
+	})
+}
+
+// keep forgets all outputs but the named ones.
+func (k *Keeper) keep(uid types.UID, all []output) {
+	k.notes.Peek(uid, func(n *notes) {
+		for name := range n.byName {
+			if !slices.ContainsFunc(all, func(o output) bool { return o.name == name }) {
+				delete(n.byName, name)
+			}
+		}
+	})
+	k.notes.DropIf(uid, func(n *notes) bool { return len(n.byName) == 0 && len(n.removed) == 0 })
+}
+
+// weight is how many tokens are lost of an output that could not be noted in it.
+func (k *Keeper) weight(uid types.UID, name string, now time.Time) (weight int) {
+	k.notes.Peek(uid, func(n *notes) {
+		if known := n.byName[name]; known != nil {
+			weight = len(ledger{Lost: known.lost}.lostSince(now))
+		}
+	})
+	return weight
+}
+
+// missed counts the token that was last written into an output where nothing there tells of it any more: somebody has deleted the
+// Secret, or what the operator has noted in it.
+func (k *Keeper) missed(uid types.UID, name string, s state, now time.Time) {
+	k.notes.Peek(uid, func(n *notes) {
+		known := n.byName[name]
+		if known == nil || known.stored == "" || s.told[known.stored] {
+			return
+		}
+		l := ledger{Lost: known.lost}
+		l.lose(now, now)
+		known.lost, known.stored = l.Lost, ""
+	})
+}
+
+// noteLost takes over what is remembered of tokens that never arrived into the ledger of an output that is about to be written.
+func (k *Keeper) noteLost(uid types.UID, name string, l *ledger, now time.Time) {
+	k.notes.Peek(uid, func(n *notes) {
+		if known := n.byName[name]; known != nil {
+			for _, at := range known.lost {
+				l.lose(at, now)
+			}
+		}
+	})
+}
+
+// quietFailures is how many tries to end a token may fail before it is told.
+const quietFailures = 2
+
+// problem is why tokens that were replaced live on; nil when none does.
+func (k *Keeper) problem(s *scope.Scope) (shown *problem.Problem) {
+	now, mono := s.Now, k.options.Clock.Monotonic()
+	k.notes.Peek(s.Token.UID, func(n *notes) {
+		for _, known := range n.byName {
+			if known.ending != nil && known.failures > quietFailures {
+				found := *known.ending
+				found.RetryAt = known.endAgain.At(now, mono)
+				if shown == nil || found.Message < shown.Message {
+					shown = &found
+				}
+			}
+		}
+	})
+	return shown
+}

@@ -1,0 +1,94 @@
+package scopedtokens
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+)
+
+// deletionTime is for how long a resource that is being deleted is kept for the sake of its scoped tokens: as long as for its pair.
+const deletionTime = 2 * time.Minute
+
+// isDeleting reports whether the resource is being deleted.
+func (w *work) isDeleting() bool { return !w.token.DeletionTimestamp.IsZero() }
+
+// Remove removes all outputs of a resource that is being deleted, whatever its deletion policy, and before that ends the scoped tokens in
+// them: nobody keeps those any more, and another one can be made. It returns when to come back; zero when all are removed. What could not be ended in
+// time is told by an event. An error means that outputs could not be looked up, or must be removed before the resource goes and could not.
+func (k *Keeper) Remove(ctx context.Context, token *v1alpha1.GitHubUserToken) (again time.Duration, err error) {
+	found, err := k.options.Outputs.Find(ctx, token)
+	if err != nil {
+		return 0, err
+	}
+	asked := token.DeepCopy()
+	asked.Spec.Outputs = nil // None is asked for any more.
+	left := slices.DeleteFunc(scoped(asked, found), func(o output) bool { return k.isGone(token, found[o.name]) })
+	if len(left) == 0 {
+		return 0, k.options.Outputs.Remove(ctx, token)
+	}
+	now := k.options.Clock.Now()
+	if over := token.DeletionTimestamp.Add(deletionTime); !now.Before(over) {
+		k.giveUp(asked, left)
+		return 0, k.options.Outputs.Remove(ctx, token)
+	}
+	app, err := k.options.App(ctx, token)
+	if err != nil {
+		return 0, err
+	}
+	pause := time.Second
+	if at := k.endAgain(token, left, now); at.After(now) {
+		return min(at.Sub(now), token.DeletionTimestamp.Add(deletionTime).Sub(now)) + time.Millisecond, nil
+	}
+	if err := k.start(&work{token: asked, app: app, outputs: left}, found); err == nil {
+		pause = time.Minute // Its end has the resource reconciled before.
+	}
+	return pause, nil
+}
+
+// isGone reports whether this process has removed an output that is in the cache still.
+func (k *Keeper) isGone(token *v1alpha1.GitHubUserToken, meta *metav1.ObjectMeta) bool {
+	gone := false
+	k.notes.Peek(token.UID, func(n *notes) { gone = slices.Contains(n.removed, meta.UID) })
+	return gone
+}
+
+// endAgain is when the next try to end a token is; not after now when one may be made.
+func (k *Keeper) endAgain(token *v1alpha1.GitHubUserToken, left []output, now time.Time) (at time.Time) {
+	mono := k.options.Clock.Monotonic()
+	k.notes.Peek(token.UID, func(n *notes) {
+		for _, o := range left {
+			known := n.byName[o.name]
+			if known == nil || known.endAgain.HasCome(mono) {
+				at = now
+				return
+			}
+			if next := known.endAgain.At(now, mono); at.IsZero() || next.Before(at) {
+				at = next
+			}
+		}
+	})
+	return at
+}
+
+// giveUp tells of tokens that live on after their resource.
+func (k *Keeper) giveUp(token *v1alpha1.GitHubUserToken, left []output) {
+	why := "GitHub could not be asked in time"
+	k.notes.Peek(token.UID, func(n *notes) {
+		for _, o := range left {
+			if known := n.byName[o.name]; known != nil && known.ending != nil {
+				why = known.ending.Message
+			}
+		}
+	})
+	for range left {
+		revocations.WithLabelValues(resultGivenUp).Inc()
+	}
+	if k.options.Events != nil {
+		k.options.Events.Eventf(token, nil, eventWarning, EventScopedTokenNotRevoked, "Scope",
+			"The scoped tokens of %d outputs were not revoked at GitHub: %s They work until they expire. To end them now, the account's owner can revoke the App in the settings of the account, under Applications.", len(left), why)
+	}
+}
