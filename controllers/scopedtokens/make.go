@@ -62,7 +62,6 @@ func (k *Keeper) ask(ctx context.Context, w *work, o output, s state, app github
 	err := k.options.Asking.WithSecret(w.who(), app, func() (err error) {
 		now := k.options.Clock.Now()
 		l := s.ledger.clone()
-		k.noteLost(w.token.UID, o.name, &l, now)
 		if !l.Asked.IsZero() && !k.knowsAnswer(w, o, l.Asked) {
 			l.lose(l.Asked, now) // A process that asked then has not lived to write down what came of it.
 			k.tellLost(w, o)
@@ -133,14 +132,15 @@ func (k *Keeper) notMade(ctx context.Context, w *work, o output, s state, err er
 	l := s.ledger.clone()
 	if github.MayHaveIssued(err) {
 		result = resultLost
-		if l.lose(now, now); s.secret == nil {
-			k.with(w.token.UID, o.name, func(n *note) { n.lost = l.lostSince(now) })
-		}
+		l.lose(now, now)
 		k.tellLost(w, o)
 	}
 	scopedTokens.WithLabelValues(result).Inc()
 	l.Asked = time.Time{}
-	_, _ = k.noteIn(context.WithoutCancel(ctx), w, s, l) // Otherwise it counts as one without an answer, when this process is gone.
+	// If this fails, the next process takes it for a request without an answer, which for a lost one is true as well.
+	if _, err := k.noteIn(context.WithoutCancel(ctx), w, s, l); result == resultLost && (err != nil || s.secret == nil) {
+		k.lose(w.token.UID, o.name, now)
+	}
 	k.options.Outputs.Record(w.token, o.name, w.app.Veil(refused(o, failed)))
 	return false
 }
@@ -203,11 +203,7 @@ func (k *Keeper) abandon(ctx context.Context, w *work, o output, s state, app gi
 		revocations.WithLabelValues(resultFailed).Inc()
 		scopedTokens.WithLabelValues(resultLost).Inc()
 		now := k.options.Clock.Now()
-		k.with(w.token.UID, o.name, func(n *note) {
-			l := ledger{Lost: n.lost}
-			l.lose(now, now)
-			n.lost = l.Lost
-		})
+		k.lose(w.token.UID, o.name, now)
 		k.tellLost(w, o)
 	}
 	l := s.ledger.clone()

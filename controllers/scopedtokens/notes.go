@@ -78,10 +78,20 @@ func (k *Keeper) missed(uid types.UID, name string, s state, now time.Time) {
 		if known == nil || known.stored == "" || s.told[known.stored] {
 			return
 		}
-		l := ledger{Lost: known.lost}
-		l.lose(now, now)
-		known.lost, known.stored = l.Lost, ""
+		known.lose(now)
+		known.stored = ""
 	})
+}
+
+// lose counts a token that may be alive without anybody knowing it, where that cannot be noted in the output.
+func (k *Keeper) lose(uid types.UID, name string, now time.Time) {
+	k.with(uid, name, func(n *note) { n.lose(now) })
+}
+
+func (n *note) lose(now time.Time) {
+	l := ledger{Lost: n.lost}
+	l.lose(now, now)
+	n.lost = l.Lost
 }
 
 // noteLost takes over what is remembered of tokens that never arrived into the ledger of an output that is about to be written.

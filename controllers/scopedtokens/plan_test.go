@@ -105,10 +105,12 @@ func TestScopedPlanOfEachOutput(t *testing.T) {
 		"it is not asked for, and is gone":         {func(v *view) { v.spec, v.ledger, v.exists = nil, ledger{}, false }, plan{step: rest}},
 		"it is not asked for, and cannot be ended": {func(v *view) { v.spec, v.endAfter = nil, minute.Add(time.Second) }, plan{step: rest, at: minute.Add(time.Second)}},
 
-		"it has no scope any more":                {func(v *view) { v.spec = plain }, plan{step: write}},
-		"it had a scope, and waits for the end":   {func(v *view) { v.spec, v.ledger.Current, v.ledger.Retired = plain, nil, retired(minute.Add(1)) }, plan{step: rest, at: minute.Add(1)}},
-		"it had a scope, and the end has come":    {func(v *view) { v.spec, v.ledger.Current, v.ledger.Retired = plain, nil, retired(minute) }, plan{step: end, token: "old"}},
-		"it had a scope, and the token is edited": {func(v *view) { v.spec, v.ledger.Current, v.ledger.Retired, v.right = plain, nil, retired(minute), false }, plan{step: write}},
+		"it has no scope any more":              {func(v *view) { v.spec = plain }, plan{step: write}},
+		"it had a scope, and waits for the end": {func(v *view) { v.spec, v.ledger.Current, v.ledger.Retired = plain, nil, retired(minute.Add(1)) }, plan{step: rest, at: minute.Add(1)}},
+		"it had a scope, and the end has come":  {func(v *view) { v.spec, v.ledger.Current, v.ledger.Retired = plain, nil, retired(minute) }, plan{step: end, token: "old"}},
+		"it had a scope, and the token is edited": {func(v *view) {
+			v.spec, v.ledger.Current, v.ledger.Retired, v.right = plain, nil, retired(minute), false
+		}, plan{step: write}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			v := view{now: minute, spec: readOne(), pair: usersPair("parent"), exists: true, ledger: ledger{Format: 1, Current: currentEntry()}, right: true}
