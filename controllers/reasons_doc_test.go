@@ -115,6 +115,7 @@ func TestDocsAlertIsAboutTheReasonsThatItsWordsFit(t *testing.T) {
 	for _, row := range rows {
 		harmless := slices.Contains([]string{
 			v1alpha1.ReasonOutputNotWritten, v1alpha1.ReasonOutputNotRemoved, v1alpha1.ReasonHandoffIncomplete, v1alpha1.ReasonMetadataRefused, v1alpha1.ReasonContested,
+			v1alpha1.ReasonScopedTokenNotMade, v1alpha1.ReasonScopedTokenLost, v1alpha1.ReasonScopedTokenNotRevoked,
 		}, row[1])
 		if beside.MatchString(row[1]) != harmless {
 			t.Errorf("%s: refreshes go on: %t, and the alert GitHubUserTokenNotHandedOn says otherwise", row[1], harmless)

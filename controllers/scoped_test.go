@@ -538,7 +538,7 @@ func TestScopedOutputNeedsAClientSecret(t *testing.T) {
 	w.change("octocat", func(token *v1alpha1.GitHubUserToken) {
 		token.Spec.Outputs[0].Scope.Repositories = []v1alpha1.RepositoryName{"other"}
 	})
-	told := w.condition("octocat", v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonClientSecretMissing)
+	told := w.condition("octocat", v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonScopedTokenNotMade)
 	if !strings.Contains(told.Message, `"agent"`) {
 		t.Errorf("the message does not name the output: %s", told.Message)
 	}

@@ -191,6 +191,8 @@ const (
 	ReasonOutputNotWritten = "OutputNotWritten"
 	// ReasonScopeNotGranted: GitHub does not grant the scope of an output; it is tried again.
 	ReasonScopeNotGranted = "ScopeNotGranted"
+	// ReasonScopedTokenNotMade: GitHub makes no token for an output with a scope, or cannot be asked for one; it is tried again.
+	ReasonScopedTokenNotMade = "ScopedTokenNotMade"
 	// ReasonScopedTokenLost: GitHub may have made scoped tokens that never arrived, and is asked for no more for a while.
 	ReasonScopedTokenLost = "ScopedTokenLost"
 	// ReasonScopedTokenNotRevoked: a scoped token that has been replaced could not be revoked yet; it is tried again.

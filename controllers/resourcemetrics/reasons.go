@@ -71,6 +71,7 @@ var knownReasons = map[string]bool{
 	v1alpha1.ReasonOutputNotWritten:           true,
 	v1alpha1.ReasonOutputNotRemoved:           true,
 	v1alpha1.ReasonScopeNotGranted:            true,
+	v1alpha1.ReasonScopedTokenNotMade:         true,
 	v1alpha1.ReasonScopedTokenLost:            true,
 	v1alpha1.ReasonScopedTokenNotRevoked:      true,
 }

@@ -3,12 +3,12 @@ package scopedtokens
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/controllers/outputs"
 	"github.com/githubusertoken/github-user-token-operator/controllers/restlimit"
-	"github.com/githubusertoken/github-user-token-operator/controllers/words"
 	"github.com/githubusertoken/github-user-token-operator/internal/backoff"
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 	"github.com/githubusertoken/github-user-token-operator/internal/github"
@@ -103,7 +103,7 @@ func (k *Keeper) notEnded(w *work, o output, e entry, err error) {
 	case waits:
 		pause = max(waiting.Until.Sub(now), time.Second)
 	case isGitHubs:
-		why, pause = w.app.Veil(&problem.Problem{Message: words.Of(err), OfApp: words.IsOfApp(failed), Stalled: true}).Message, failed.RetryAfter
+		why, pause = strings.TrimSuffix(causeOf(w.app, failed), "."), failed.RetryAfter
 		revocations.WithLabelValues(resultFailed).Inc()
 	}
 	if isGitHubs && failed.Reason == github.TokenInvalid {

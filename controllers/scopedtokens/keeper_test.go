@@ -15,6 +15,7 @@ import (
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/controllers/restlimit"
+	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 	"github.com/githubusertoken/github-user-token-operator/internal/github"
 	"github.com/githubusertoken/github-user-token-operator/internal/problem"
@@ -233,16 +234,16 @@ func TestScopedProblemsNameTheOutputAndSayWhoMustAct(t *testing.T) {
 	}{
 		"not granted": {func(w *world) { w.hub.ask = []error{errDenied} }, v1alpha1.ReasonScopeNotGranted, true,
 			[]string{`"agent"`, "contents: read for hello-world of octo-org", "installed on octo-org"}},
-		"a wrong client secret": {func(w *world) { w.hub.ask = []error{errSecret} }, v1alpha1.ReasonIncorrectClientCredentials, false, []string{`"agent"`, "client secret"}},
-		"no client secret":      {func(w *world) { w.secret = "" }, v1alpha1.ReasonClientSecretMissing, true, []string{`"agent"`, "client secret"}},
+		"a wrong client secret": {func(w *world) { w.hub.ask = []error{errSecret} }, v1alpha1.ReasonScopedTokenNotMade, false, []string{`"agent"`, "client secret"}},
+		"no client secret":      {func(w *world) { w.secret = "" }, v1alpha1.ReasonScopedTokenNotMade, true, []string{`"agent"`, "client secret"}},
 		"a client secret that is amiss": {func(w *world) {
 			w.lacking = &problem.Problem{Reason: v1alpha1.ReasonClientSecretMissing, Stalled: true, OfApp: true, Message: "Secret \"github-app\" has no key."}
-		}, v1alpha1.ReasonClientSecretMissing, true, []string{`"agent"`, `"github-app"`}},
-		"an outage":           {func(w *world) { w.hub.ask = []error{errGateway} }, v1alpha1.ReasonGitHubUnavailable, false, []string{`"agent"`, "did not arrive"}},
-		"a host that is away": {func(w *world) { w.hub.ask = []error{errDown} }, v1alpha1.ReasonHostUnreachable, false, []string{`"agent"`, "cannot be reached"}},
+		}, v1alpha1.ReasonScopedTokenNotMade, true, []string{`"agent"`, `"github-app"`}},
+		"an outage":           {func(w *world) { w.hub.ask = []error{errGateway} }, v1alpha1.ReasonScopedTokenNotMade, false, []string{`"agent"`, "did not arrive"}},
+		"a host that is away": {func(w *world) { w.hub.ask = []error{errDown} }, v1alpha1.ReasonScopedTokenNotMade, false, []string{`"agent"`, "cannot be reached"}},
 		"a host without the API": {func(w *world) {
 			w.hub.ask = []error{&github.Error{Class: github.Misconfigured, Reason: github.NotSupported, Host: "ghe.example.com", Status: 404}}
-		}, v1alpha1.ReasonOutputInvalid, true, []string{`"agent"`, "ghe.example.com"}},
+		}, v1alpha1.ReasonScopedTokenNotMade, true, []string{`"agent"`, "ghe.example.com"}},
 		"an OAuth App": {func(w *world) { w.exchange("gho_token") }, v1alpha1.ReasonOutputInvalid, true, []string{`"agent"`, "OAuth App"}},
 		"somebody else's Secret": {func(w *world) {
 			w.cluster.keep(&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "team-a", Name: "agent"}})
@@ -250,10 +251,10 @@ func TestScopedProblemsNameTheOutputAndSayWhoMustAct(t *testing.T) {
 		"a later version's": {func(w *world) {
 			w.publish()
 			w.cluster.edit("agent", func(s *corev1.Secret) { s.Annotations[v1alpha1.AnnotationScopedTokens] = `{"format":2}` })
-		}, v1alpha1.ReasonStateFormatTooNew, true, []string{`"agent"`, "newer version"}},
+		}, v1alpha1.ReasonScopedTokenNotMade, true, []string{`"agent"`, "newer version"}},
 		"an App that may not be used": {func(w *world) {
 			w.app.Problem = &problem.Problem{Reason: v1alpha1.ReasonAppNotUsable, Stalled: true, Message: "The App is not usable here."}
-		}, v1alpha1.ReasonAppNotUsable, true, []string{`"agent"`, "not usable"}},
+		}, v1alpha1.ReasonScopedTokenNotMade, true, []string{`"agent"`, "not usable"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, named("agent"))
@@ -285,7 +286,7 @@ func TestScopedProblemsOfASharedAppAreVeiled(t *testing.T) {
 	w := newWorld(t, named("agent"))
 	w.app.Veiled, w.hub.ask = true, []error{errSecret}
 	found, _ := w.settled()
-	if found == nil || found.Reason != v1alpha1.ReasonAppNotUsable || strings.Contains(found.Message, "client") {
+	if found == nil || found.Reason != v1alpha1.ReasonScopedTokenNotMade || strings.Contains(found.Message, "client") || !strings.Contains(found.Message, scope.AppNotUsable[:20]) {
 		t.Errorf("got %+v", found)
 	}
 }
@@ -464,7 +465,7 @@ func TestScopedOutputThatHasNoTurnWaits(t *testing.T) {
 	w.options.Asking = noTurn{w.hub, w.clock.Now().Add(time.Minute)}
 	w.publish()
 	found, at := w.settled()
-	if found == nil || found.Reason != v1alpha1.ReasonRateLimited || at.Before(w.clock.Now().Add(59*time.Second)) {
+	if found == nil || found.Reason != v1alpha1.ReasonScopedTokenNotMade || at.Before(w.clock.Now().Add(59*time.Second)) {
 		t.Errorf("it is told %+v, again at %s", found, at)
 	}
 	if l := w.ledger("agent"); !l.Asked.IsZero() || len(l.Lost) != 0 || w.hub.made != 1 {

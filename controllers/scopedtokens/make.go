@@ -141,7 +141,7 @@ func (k *Keeper) notMade(ctx context.Context, w *work, o output, s state, err er
 	if _, err := k.noteIn(context.WithoutCancel(ctx), w, s, l); result == resultLost && (err != nil || s.secret == nil) {
 		k.lose(w.token.UID, o.name, now)
 	}
-	k.options.Outputs.Record(w.token, o.name, w.app.Veil(refused(o, failed)))
+	k.options.Outputs.Record(w.token, o.name, refused(w.app, o, failed))
 	return false
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/controllers/restlimit"
 	"github.com/githubusertoken/github-user-token-operator/controllers/retry"
+	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 	"github.com/githubusertoken/github-user-token-operator/controllers/words"
 	"github.com/githubusertoken/github-user-token-operator/internal/github"
 	"github.com/githubusertoken/github-user-token-operator/internal/problem"
@@ -28,29 +29,33 @@ const eventWarning = "Warning"
 // goesOn ends what is told of one output.
 const goesOn = " The user's own token is refreshed, and other outputs are written."
 
-// refused is the problem of an output for which GitHub makes no token.
-func refused(o output, failed *github.Error) *problem.Problem {
+// refused is the problem of an output for which GitHub makes no token. What is wrong with an App of somebody else is not told.
+func refused(app scope.App, o output, failed *github.Error) *problem.Problem {
 	found := &problem.Problem{
-		Reason: words.ReasonOf(failed), Aside: true, OfApp: words.IsOfApp(failed), AppRefused: words.IsAppRefused(failed),
-		Transient: failed.Class != github.Misconfigured, // Pods are told when it is written.
+		Reason: v1alpha1.ReasonScopedTokenNotMade, Aside: true, Transient: failed.Class != github.Misconfigured,
 	}
 	switch {
 	case failed.Reason == github.ScopeNotGranted:
-		found.Stalled = true
+		found.Reason, found.Stalled = v1alpha1.ReasonScopeNotGranted, true
 		found.Message = fmt.Sprintf("GitHub grants no token for output %q: %s. The App must be installed on %s and reach the repositories, and both the App and the account must have the permissions. Correct spec.outputs, or have it granted at GitHub: the operator asks again every %s.",
 			o.name, describe(o.spec.Scope), o.spec.Scope.Target, words.Duration(retry.Max))
 	case failed.Reason == github.TokenInvalid:
 		found.Message = fmt.Sprintf("GitHub makes no token for output %q: the App does not know the user's token, which is a few seconds old, has been revoked, or is that of an OAuth App. It is tried again.", o.name)
 	case failed.Reason == github.NotSupported:
-		found.Reason, found.Stalled = v1alpha1.ReasonOutputInvalid, true
+		found.Stalled = true
 		found.Message = fmt.Sprintf("Output %q has a scope, and %s offers no scoped tokens: leave scope out, or have the host upgraded.", o.name, failed.Host)
 	case github.MayHaveIssued(failed):
 		found.Message = fmt.Sprintf("GitHub's answer to the request for a token of output %q did not arrive (%s). One that may have been made is counted. It is tried again.", o.name, words.Of(failed))
 	default:
-		found.Message = fmt.Sprintf("GitHub makes no token for output %q: %s. It is tried again.", o.name, words.Of(failed))
+		found.Message = fmt.Sprintf("GitHub makes no token for output %q: %s It is tried again.", o.name, causeOf(app, failed))
 	}
 	found.Message += goesOn
 	return found
+}
+
+// causeOf is an error of GitHub in a sentence for whoever made the resource.
+func causeOf(app scope.App, failed *github.Error) string {
+	return app.Veil(&problem.Problem{Message: words.Sentence(words.Of(failed)), OfApp: words.IsOfApp(failed)}).Message
 }
 
 // describe says a scope in words.
@@ -87,10 +92,10 @@ func listOf(all []string) string {
 
 // cannotMake is why no token is asked for, for all outputs alike, said of one.
 func cannotMake(name string, why *problem.Problem) *problem.Problem {
-	found := *why
-	found.Aside = true
-	found.Message = fmt.Sprintf("No token is made for output %q, which has a scope: ", name) + why.Message + goesOn
-	return &found
+	return &problem.Problem{
+		Reason: v1alpha1.ReasonScopedTokenNotMade, Aside: true, Stalled: why.Stalled, Transient: why.Transient,
+		Message: fmt.Sprintf("No token is made for output %q, which has a scope. ", name) + why.Message + goesOn,
+	}
 }
 
 func noSecret() *problem.Problem {
@@ -120,14 +125,14 @@ func ofOAuthApp(name string) *problem.Problem {
 
 func tooNew(name string) *problem.Problem {
 	return &problem.Problem{
-		Reason: v1alpha1.ReasonStateFormatTooNew, Aside: true, Stalled: true,
+		Reason: v1alpha1.ReasonScopedTokenNotMade, Aside: true, Stalled: true,
 		Message: fmt.Sprintf("A newer version of the operator has written output %q, so this one leaves it alone. Upgrade the operator again, or delete the Secret.", name) + goesOn,
 	}
 }
 
 func awaitsTurn(name string, now time.Time, waiting *restlimit.WaitingError) *problem.Problem {
 	return &problem.Problem{
-		Reason: v1alpha1.ReasonRateLimited, Aside: true, Transient: true, RetryAt: now.Add(max(waiting.Until.Sub(now), time.Second)),
+		Reason: v1alpha1.ReasonScopedTokenNotMade, Aside: true, Transient: true, RetryAt: now.Add(max(waiting.Until.Sub(now), time.Second)),
 		Message: fmt.Sprintf("Output %q waits for its token: %s.", name, waiting.Error()) + goesOn,
 	}
 }
