@@ -21,6 +21,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/hack/demo/stage"
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
+	"github.com/githubusertoken/github-user-token-operator/internal/github/githubtest"
 )
 
 const (
@@ -28,6 +29,8 @@ const (
 	// deviceFlow is a sample for which a person has to enter a code. It is applied as well unless the demo is
 	// to end by itself.
 	deviceFlow = samples + "/more/device_flow.yaml"
+	// scopedOutput is one with a token that can read one repository. So is it.
+	scopedOutput = samples + "/more/scoped_output.yaml"
 )
 
 // world is the part of GitHub that the samples speak of: to make them work as
@@ -108,6 +111,11 @@ func (w *world) include(token v1alpha1.GitHubUserToken, of app, m *manifests) {
 			w.apps[known].Secret = credential.NewClientSecret(value)
 		}
 	}
+	for _, output := range token.Spec.Outputs {
+		if output.Scope != nil {
+			w.apps[known].Installations = append(w.apps[known].Installations, installationFor(output.Scope))
+		}
+	}
 	if ref := token.Spec.RefreshTokenRef; ref != nil {
 		if value := m.secrets[ref.Name][orDefault(ref.Key, "refresh_token")]; value != "" {
 			next := login{clientID: id, user: token.Name, token: credential.NewRefreshToken(value)}
@@ -116,6 +124,18 @@ func (w *world) include(token v1alpha1.GitHubUserToken, of app, m *manifests) {
 			}
 		}
 	}
+}
+
+// installationFor is one that grants a scope.
+func installationFor(scope *v1alpha1.OutputScope) githubtest.Installation {
+	installation := githubtest.Installation{Account: scope.Target, Permissions: map[string]string{}}
+	for i, name := range scope.Repositories {
+		installation.Repositories = append(installation.Repositories, githubtest.Repository{ID: int64(i + 1), Name: string(name)})
+	}
+	for name, level := range scope.Permissions {
+		installation.Permissions[name] = string(level)
+	}
+	return installation
 }
 
 func orDefault(key, otherwise string) string {

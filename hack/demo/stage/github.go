@@ -40,6 +40,8 @@ type App struct {
 	Secret credential.ClientSecret
 	// Callbacks are the callback URLs of the web flow.
 	Callbacks []string
+	// Installations are the accounts where the App is installed.
+	Installations []githubtest.Installation
 }
 
 // GitHubOptions configure the stand-in.
@@ -94,11 +96,11 @@ func (s *Stage) StartGitHub(ctx context.Context, options GitHubOptions) error {
 		return fmt.Errorf("read the stand-in's addresses: %w", err)
 	}
 	for _, app := range options.Apps { // not on the command line, where everybody on the machine could read it
-		if app.Secret.IsZero() {
-			continue
+		change := githubtest.AppChange{Installations: app.Installations}
+		if !app.Secret.IsZero() {
+			change.Secrets = []string{app.Secret.Reveal()}
 		}
-		if err := gh.call(ctx, http.MethodPatch, "/apps/"+url.PathEscape(app.ClientID),
-			map[string][]string{"secrets": {app.Secret.Reveal()}}, nil); err != nil {
+		if err := gh.call(ctx, http.MethodPatch, "/apps/"+url.PathEscape(app.ClientID), change, nil); err != nil {
 			return err
 		}
 	}

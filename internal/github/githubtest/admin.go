@@ -166,9 +166,11 @@ type AppChange struct {
 	MaxCreations      *int `json:"maxCreations,omitempty"`
 	DeviceCodeEntries *int `json:"deviceCodeEntries,omitempty"`
 	// RateLimit is the number of token requests an hour; 0 is no limit.
-	RateLimit     *int    `json:"rateLimit,omitempty"`
-	WebhookURL    *string `json:"webhookURL,omitempty"`
-	WebhookSecret *string `json:"webhookSecret,omitempty"`
+	RateLimit *int `json:"rateLimit,omitempty"`
+	// Installations replaces all of them.
+	Installations []Installation `json:"installations,omitempty"`
+	WebhookURL    *string        `json:"webhookURL,omitempty"`
+	WebhookSecret *string        `json:"webhookSecret,omitempty"`
 }
 
 func (s *Server) adminChangeApp(r *http.Request) (any, error) {
@@ -203,6 +205,9 @@ func (s *Server) adminChangeApp(r *http.Request) (any, error) {
 		set(&a.WebhookSecret, change.WebhookSecret)
 		if change.Secrets != nil {
 			a.Secrets = change.Secrets
+		}
+		if change.Installations != nil {
+			a.Installations = change.Installations
 		}
 	})
 	return adminOK, nil

@@ -202,22 +202,22 @@ type App struct {
 // Installation is an account where a GitHub App is installed.
 type Installation struct {
 	// ID of the installation; default 1.
-	ID int64
+	ID int64 `json:"id,omitempty"`
 	// Account is the login of the user or organization.
-	Account string
+	Account string `json:"account"`
 	// AccountID is the number of the account.
-	AccountID int64
+	AccountID int64 `json:"accountID,omitempty"`
 	// Repositories that the installation reaches.
-	Repositories []Repository
+	Repositories []Repository `json:"repositories,omitempty"`
 	// Permissions of the installation, by name: read, write or admin.
-	Permissions map[string]string
+	Permissions map[string]string `json:"permissions,omitempty"`
 }
 
 // Repository is a repository that an installation reaches.
 type Repository struct {
-	ID int64
+	ID int64 `json:"id,omitempty"`
 	// Name without its owner.
-	Name string
+	Name string `json:"name"`
 }
 
 // GitHubRateLimit is GitHub's documented limit of token requests: 2,000 an hour for an App.
