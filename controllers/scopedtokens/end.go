@@ -16,8 +16,9 @@ import (
 )
 
 const (
-	// youngToken is for how long after its issue a token that the App does not know may still be good.
-	youngToken = time.Minute
+	// youngToken is for how long after its issue a token that the App does not know may still be good. GitHub refuses good ones for
+	// some three seconds.
+	youngToken = 15 * time.Second
 	// clockDoubt is for how long after its expiry a token may be alive after all, since a clock may be wrong.
 	clockDoubt = time.Hour
 )

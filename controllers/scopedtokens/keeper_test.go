@@ -225,6 +225,21 @@ func TestScopedTokensOfAResourceAreBounded(t *testing.T) {
 	}
 }
 
+// Who has the token exchanged again and again within the overlap gets a token each time.
+func TestScopedTokenGoesBeforeTheOverlapOfFormerOnes(t *testing.T) {
+	w := newWorld(t, named("agent"))
+	for n := range 3 * maxTokens {
+		w.clock.Mono += youngToken / 2
+		w.exchange(fmt.Sprint("ghu_user", n))
+		w.publish()
+		w.settled()
+		token, all := w.held("agent")
+		if want := fmt.Sprint("ghu_scoped", n+1); token != want || len(all) > maxTokens || len(w.hub.alive) > maxTokens {
+			t.Fatalf("exchange %d: it holds %s of %d, and %d are alive", n, token, len(all), len(w.hub.alive))
+		}
+	}
+}
+
 func TestScopedProblemsNameTheOutputAndSayWhoMustAct(t *testing.T) {
 	for name, c := range map[string]struct {
 		happens func(*world)

@@ -32,6 +32,10 @@ func (k *Keeper) makeToken(ctx context.Context, w *work, o output, s state) (goO
 		k.fail(w, o, err)
 		return false
 	case !w.take():
+		if len(s.ledger.Retired) > 0 && k.end(ctx, w, o, s, s.ledger.Retired[0].Token) {
+			w.give() // There were many within the overlap: a token that works now goes before one that worked then.
+			return true
+		}
 		k.options.Outputs.Record(w.token, o.name, k.noRoom(o, s.ledger))
 		return false
 	}

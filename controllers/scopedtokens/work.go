@@ -108,6 +108,13 @@ func (w *work) take() bool {
 	return true
 }
 
+// give gives room back.
+func (w *work) give() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.room++
+}
+
 // who is who asks GitHub.
 func (w *work) who() restlimit.Caller {
 	return restlimit.Caller{UID: w.token.UID, Namespace: w.token.Namespace}
