@@ -603,3 +603,26 @@ func TestScopedOutputIsRefusedAtApplyWhereItCannotWork(t *testing.T) {
 		}
 	}
 }
+
+// A login can be limited to a repository, by a code as in a browser, and stays so.
+func TestScopedLoginIsForOneRepository(t *testing.T) {
+	t.Parallel()
+	app := deviceApp()
+	app.Installations = installedApp().Installations
+	w := newWorld(t, worldOptions{app: app})
+	token := w.withoutSeed("octocat")
+	token.Spec.Login.RepositoryID = 1296269
+	w.create(token)
+	w.enter(w.code("octocat"), "octocat")
+	limited := func(secret *corev1.Secret) {
+		t.Helper()
+		limits, _ := w.gh.RestrictionOf(access(secret))
+		if !slices.Equal(limits.Repositories, []string{"hello-world"}) {
+			t.Errorf("the token reaches %v", limits.Repositories)
+		}
+	}
+	limited(w.ready("octocat"))
+	w.request("octocat", "again")
+	w.refreshed("octocat", 2)
+	limited(w.alive("octocat-token"))
+}

@@ -17,6 +17,13 @@ type Login struct {
 	// count for the next login. A GitHub App knows no scopes: what it may do is set in the App. At most 32.
 	// +optional
 	Scopes Scopes `json:"scopes,omitempty"`
+
+	// repositoryID has GitHub limit the token of the next login to one repository, by its numeric id, as in the "id" of
+	// https://api.github.com/repos/OWNER/NAME. GitHub ignores it, without a word, when the App or the account cannot access
+	// that repository. An OAuth App does not know it.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	RepositoryID int64 `json:"repositoryID,omitempty"`
 }
 
 // LoginMethod is a way in which a person authorizes an App.

@@ -262,7 +262,7 @@ func (r *Resolver) matches(ctx context.Context, selector *metav1.LabelSelector, 
 
 // appOf is the App of a spec, with its client secret in a namespace.
 func appOf(token *v1alpha1.GitHubUserToken, spec *v1alpha1.GitHubAppSpec, namespace string) scope.App {
-	app := scope.App{App: github.App{Host: cmp.Or(spec.Host, v1alpha1.DefaultHost), ClientID: spec.ClientID, Scope: scope.LoginScopesOf(token)}}
+	app := scope.App{App: github.App{Host: cmp.Or(spec.Host, v1alpha1.DefaultHost), ClientID: spec.ClientID, Scope: scope.LoginScopesOf(token), RepositoryID: scope.RepositoryOf(token)}}
 	if ref := spec.ClientSecretRef; ref != nil {
 		app.Secret = &scope.SecretKey{Secret: types.NamespacedName{Namespace: namespace, Name: ref.Name}, Key: ref.Key}
 	}

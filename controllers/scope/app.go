@@ -67,11 +67,19 @@ func AppKey(host, clientID string) string {
 
 // InlineApp is the App that stands in the spec of a resource itself.
 func InlineApp(token *v1alpha1.GitHubUserToken) App {
-	app := App{App: github.App{Host: cmp.Or(token.Spec.App.Host, v1alpha1.DefaultHost), ClientID: token.Spec.App.ClientID, Scope: LoginScopesOf(token)}}
+	app := App{App: github.App{Host: cmp.Or(token.Spec.App.Host, v1alpha1.DefaultHost), ClientID: token.Spec.App.ClientID, Scope: LoginScopesOf(token), RepositoryID: RepositoryOf(token)}}
 	if ref := token.Spec.App.ClientSecretRef; ref != nil {
 		app.Secret = &SecretKey{types.NamespacedName{Namespace: token.Namespace, Name: ref.Name}, ref.Key}
 	}
 	return app
+}
+
+// RepositoryOf is the repository to which the resource limits the token of a login; 0 for none.
+func RepositoryOf(token *v1alpha1.GitHubUserToken) int64 {
+	if token.Spec.Login == nil {
+		return 0
+	}
+	return token.Spec.Login.RepositoryID
 }
 
 // LoginScopesOf are the scopes that the resource asks for at a login, as GitHub takes them.

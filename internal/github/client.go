@@ -160,6 +160,8 @@ type App struct {
 	ClientSecret credential.ClientSecret
 	// Scope is what an OAuth App asks for by the device flow: scopes with blanks between them. See deviceScopes.
 	Scope string
+	// RepositoryID is the repository to which GitHub is to limit the token of a login; 0 for none. See limited.
+	RepositoryID int64
 }
 
 // Key names the App: "host/clientID" with the host in its normal form, and no secret. Rate limits

@@ -115,9 +115,9 @@ func (c *Client) PollDevice(ctx context.Context, app App, code credential.Device
 	if code.IsZero() {
 		return nil, newError(InvalidRequest, h.String(), "there is no device code")
 	}
-	return c.post(ctx, h, EndpointDevicePoll, tokenPath, url.Values{
+	return c.post(ctx, h, EndpointDevicePoll, tokenPath, app.limited(url.Values{
 		"grant_type":  {deviceGrantType},
 		"client_id":   {clientID},
 		"device_code": {code.Reveal()},
-	})
+	}))
 }

@@ -1,8 +1,10 @@
 package github
 
 import (
+	"net/url"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -16,6 +18,15 @@ var (
 	gitHubAppIDs = regexp.MustCompile(`^Iv`)
 	oauthAppIDs  = regexp.MustCompile(`^(Ov|[0-9a-f]{20}$)`)
 )
+
+// limited asks for a token that is limited to the App's repository, where one is named. GitHub ignores that, without a word, when the
+// App or the account cannot access the repository.
+func (a App) limited(form url.Values) url.Values {
+	if a.RepositoryID > 0 {
+		form.Set("repository_id", strconv.FormatInt(a.RepositoryID, 10))
+	}
+	return form
+}
 
 // deviceScopes are what is asked for by the device flow, and what is asked for instead when the host does not know one
 // of them: the same without what was added here. A GitHub App knows no scopes and asks for none. Of an App of which

@@ -170,3 +170,36 @@ func TestScopedTokenIsNotLostWhereNothingWasSent(t *testing.T) {
 		t.Error("a token may have been made that nobody asked for")
 	}
 }
+
+func TestScopedLoginIsLimitedToARepository(t *testing.T) {
+	s := newScene(t, installed)
+	s.app.RepositoryID = 1296269
+	reply, err := s.client.RequestDeviceCode(t.Context(), s.app)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.ApproveDevice(reply.UserCode, addUser(s)); err != nil {
+		t.Fatal(err)
+	}
+	polled, err := s.client.PollDevice(t.Context(), s.app, reply.DeviceCode)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tokens, err := polled.Tokens()
+	if err != nil {
+		t.Fatal(err)
+	}
+	limits, _ := s.RestrictionOf(tokens.AccessToken.Reveal())
+	if got := fmt.Sprint(limits); got != "{octo-org [hello-world] map[] false}" {
+		t.Errorf("by the device flow it reaches %s", got)
+	}
+	s = newScene(t, webApp, installed)
+	s.app.RepositoryID = 2
+	if tokens, err = s.redeem(t, s.authorize(t)); err != nil {
+		t.Fatal(err)
+	}
+	limits, _ = s.RestrictionOf(tokens.AccessToken.Reveal())
+	if got := fmt.Sprint(limits); got != "{octo-org [other] map[] false}" {
+		t.Errorf("by the web flow it reaches %s", got)
+	}
+}

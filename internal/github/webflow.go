@@ -36,14 +36,14 @@ func (c *Client) RedeemCode(ctx context.Context, app App, redemption Redemption)
 	case app.ClientSecret.IsZero():
 		return nil, newError(IncorrectClientCredentials, h.String(), "there is no client secret, without which GitHub redeems no code")
 	}
-	return c.post(ctx, h, EndpointRedemption, tokenPath, url.Values{
+	return c.post(ctx, h, EndpointRedemption, tokenPath, app.limited(url.Values{
 		"grant_type":    {"authorization_code"},
 		"client_id":     {clientID},
 		"client_secret": {app.ClientSecret.Reveal()},
 		"code":          {redemption.Code.Reveal()},
 		"code_verifier": {redemption.Verifier.Reveal()},
 		"redirect_uri":  {redemption.RedirectURI},
-	})
+	}))
 }
 
 // PageRequest is what is asked for by the address of the page at which a person authorizes an App.
