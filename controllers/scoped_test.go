@@ -310,7 +310,7 @@ func TestScopedTokenThatCannotBeStoredIsEnded(t *testing.T) {
 	w.startOperator(w.options)
 	w.startScoped("octocat", reader("agent-output"))
 	first := access(w.scopedOutput("agent-output", ""))
-	cut.set(`"data":{"access_token"`)
+	cut.set("agent-output") // Not the note, which is a patch that does not name it.
 	w.request("octocat", "again")
 	w.refreshed("octocat", 2)
 	w.condition("octocat", v1alpha1.ConditionReconciling, metav1.ConditionTrue, v1alpha1.ReasonOutputNotWritten)
