@@ -106,6 +106,7 @@ func (k *Keeper) Publish(ctx context.Context, token *v1alpha1.GitHubUserToken, a
 	if pair == nil || !hasScope(token) {
 		return
 	}
+	k.options.Runner.StandAside(token.UID) // GitHub may take long to answer, and others have exchanges to make.
 	ctx, cancel := k.options.Clock.WithTimeout(context.WithoutCancel(ctx), publishTime)
 	defer cancel()
 	found, err := k.options.Outputs.Find(ctx, token)
