@@ -24,6 +24,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/controllers/outputs"
 	"github.com/githubusertoken/github-user-token-operator/controllers/runner"
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
+	"github.com/githubusertoken/github-user-token-operator/controllers/scopedtokens"
 	"github.com/githubusertoken/github-user-token-operator/controllers/shard"
 	"github.com/githubusertoken/github-user-token-operator/controllers/tokencount"
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
@@ -96,6 +97,7 @@ func newWatchWorld(t *testing.T) *watchWorld {
 	}
 	w.setupPace()
 	w.outputs = outputs.New(outputs.Options{Client: cluster, Live: cluster, Store: w.store, Clock: w.Clock, Memory: remembered})
+	w.scoped = scopedtokens.New(scopedtokens.Options{Outputs: w.outputs, Memory: remembered, Clock: w.Clock})
 	w.lifecycle = lifecycle.New(lifecycle.Options{
 		Cache: clusterCache{cluster, allServed{}}, API: clusterAPI{w.store, func(types.UID) bool { return true }, func(types.UID) {}}, Versions: watched{}, GitHub: gitHub, Limiter: ratelimit.New(ratelimit.Options{}),
 		Clock: w.Clock, Reporter: reporter{w.Reconciler}, Memory: remembered, Wake: w.queue.add, Freed: w.tokenFreed, Log: logr.Discard(),
