@@ -542,7 +542,7 @@ func TestScopedOutputNeedsAClientSecret(t *testing.T) {
 	}
 	w.ready("octocat")
 	w.secret("github-app", map[string]string{"client_secret": clientSecret})
-	w.later("octocat", time.Minute)
+	w.later("octocat", 6*time.Minute) // It is looked at again every five.
 	w.scopedOutput("agent", first)
 }
 
