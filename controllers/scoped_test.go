@@ -83,9 +83,7 @@ func heldTokens(secret *corev1.Secret) []string {
 func (w *world) later(name string, d time.Duration) {
 	w.t.Helper()
 	w.meter.leap(d)
-	w.change(name, func(token *v1alpha1.GitHubUserToken) {
-		metav1.SetMetaDataAnnotation(&token.ObjectMeta, "example.com/looked-at", time.Now().String())
-	})
+	w.touch(name)
 }
 
 // dies waits until a token does not work any more.
@@ -544,7 +542,7 @@ func TestScopedOutputNeedsAClientSecret(t *testing.T) {
 	}
 	w.ready("octocat")
 	w.secret("github-app", map[string]string{"client_secret": clientSecret})
-	w.later("octocat", time.Minute)
+	w.later("octocat", 6*time.Minute) // It is looked at again every five.
 	w.scopedOutput("agent", first)
 }
 
