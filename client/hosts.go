@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/githubusertoken/github-user-token-operator/client/internal/hostname"
 )
 
 // residency is where GitHub Enterprise Cloud with data residency has its hosts, SUBDOMAIN.ghe.com.
@@ -17,13 +19,10 @@ var hostPattern = regexp.MustCompile(`^(?:[A-Za-z0-9](?:[-A-Za-z0-9.]{0,251}[A-Z
 
 func isHost(host string) bool { return hostPattern.MatchString(host) }
 
-// normalHost is a host as this package compares them: in lower case, and without the port that https has anyway.
-func normalHost(host string) string { return strings.TrimSuffix(strings.ToLower(host), ":443") }
-
 // Hosts are those to which the token of an App's host may be sent: of github.com and SUBDOMAIN.ghe.com those of its API and of its
 // files as well, of an Enterprise Server itself alone.
 func Hosts(host string) []string {
-	host = normalHost(host)
+	host = hostname.Normal(host)
 	hosts := []string{host}
 	subdomain, isResidency := strings.CutSuffix(host, residency)
 	if host == "github.com" || isResidency && subdomain != "" && !strings.Contains(subdomain, ".") {
@@ -42,7 +41,5 @@ func isFor(address *url.URL, host string, more []string) bool {
 	if address.Scheme != "https" {
 		return false
 	}
-	target := normalHost(address.Host)
-	return slices.Contains(Hosts(host), target) ||
-		slices.ContainsFunc(more, func(other string) bool { return normalHost(other) == target })
+	return slices.ContainsFunc(slices.Concat(Hosts(host), more), func(known string) bool { return hostname.Equal(known, address.Host) })
 }

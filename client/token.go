@@ -5,6 +5,8 @@ import (
 	"errors"
 	"strings"
 	"time"
+
+	"github.com/githubusertoken/github-user-token-operator/client/internal/hostname"
 )
 
 // Token is what the server gives.
@@ -73,7 +75,7 @@ func decode(body []byte) (*Token, error) {
 	}
 	return &Token{
 		AccessToken: newAccessToken(answer.AccessToken), Type: answer.TokenType, ExpiresAt: answer.ExpiresAt, NextRefreshAt: answer.NextRefreshAt,
-		Host: normalHost(answer.Host), Account: answer.Account, Fingerprint: answer.Fingerprint,
+		Host: hostname.Normal(answer.Host), Account: answer.Account, Fingerprint: answer.Fingerprint,
 	}, nil
 }
 

@@ -7,10 +7,16 @@ import (
 	"io"
 	"net/http"
 	"time"
+
+	"github.com/githubusertoken/github-user-token-operator/client/internal/hostname"
 )
 
 // young is for how long GitHub may refuse a token that it has just given.
 const young = 15 * time.Second
+
+// refusedWait bounds how long a caller waits for the successor of a token that GitHub has refused. Where the authorization was revoked
+// there is none, and the refusal is the answer.
+const refusedWait = 8 * time.Second
 
 // settling is how long it is waited for the successor of so young a token: three seconds are the longest that GitHub was seen to need.
 const settling = 3 * time.Second
@@ -45,7 +51,7 @@ func (t *Transport) RoundTrip(request *http.Request) (*http.Response, error) {
 		return t.base().RoundTrip(request)
 	}
 	token, err := t.Source.Current(request.Context())
-	if err == nil && t.Host != "" && normalHost(t.Host) != token.Host {
+	if err == nil && t.Host != "" && !hostname.Equal(t.Host, token.Host) {
 		err = fmt.Errorf("the token is for %s and not for %s", token.Host, t.Host)
 	}
 	if err != nil {
@@ -64,12 +70,12 @@ func (t *Transport) RoundTrip(request *http.Request) (*http.Response, error) {
 
 // again sends a request once more after GitHub refused the token. The refusal is the answer where that cannot be done.
 func (t *Transport) again(request *http.Request, refusal *http.Response, refused *Token) (*http.Response, error) {
-	ctx, isYoung := request.Context(), t.Source.isYoung(refused.Fingerprint)
+	patience, isYoung := refusedWait, t.Source.isYoung(refused.Fingerprint)
 	if isYoung {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, settling)
-		defer cancel()
+		patience = settling
 	}
+	ctx, cancel := context.WithTimeout(request.Context(), patience)
+	defer cancel()
 	token, err := t.Source.Refused(ctx, refused.Fingerprint)
 	switch {
 	case err == nil && token.Host == refused.Host:
@@ -108,7 +114,7 @@ func (t *Transport) mayCarry(request *http.Request) bool {
 	}
 	// A redirect is no reason for a token on a host that nobody asked: its target was chosen by whoever answered.
 	for earlier := request.Response; earlier != nil && earlier.Request != nil; earlier = earlier.Request.Response {
-		if normalHost(earlier.Request.URL.Host) != normalHost(request.URL.Host) {
+		if !hostname.Equal(earlier.Request.URL.Host, request.URL.Host) {
 			return false
 		}
 	}

@@ -109,6 +109,10 @@ func TestTransportShowsTheTokenToTheHostsOfTheAppOnly(t *testing.T) {
 		{"github.com", "https://evil.api.github.com/", nil, false},
 		{"github.com", "https://github.com@evil.example/", nil, false},
 		{"github.com", "https://octocorp.ghe.com/", nil, false},
+		// In lower case it is GitHub's name, and it is connected to as xn--github-qyd.com.
+		{"github.com", "https://gİthub.com/", nil, false},
+		{"github.com", "https://api.gİthub.com/user", nil, false},
+		{"github.com", "https://git.example/", []string{"gİt.example"}, false},
 		{"github.com", "https://api.githubcopilot.com/mcp/", nil, false},
 		{"github.com", "https://api.githubcopilot.com/mcp/", []string{"api.githubcopilot.com"}, true},
 		{"github.com", "http://api.githubcopilot.com/mcp/", []string{"api.githubcopilot.com"}, false},
@@ -188,11 +192,15 @@ func TestTransportGivesGitHubsRefusalWhereItCannotDoBetter(t *testing.T) {
 				time.Sleep(time.Hour)
 				g.accept("none")
 				g.shown = nil
+				begin := time.Now()
 				if status := do(t, transport, newRequest(t, http.MethodPost, "https://api.github.com/issues", test.body)); status != http.StatusUnauthorized {
 					t.Errorf("status %d", status)
 				}
 				if len(g.shown) != test.sent || g.open != 0 {
 					t.Errorf("sent %d times, %d bodies open", len(g.shown), g.open)
+				}
+				if took := time.Since(begin); took > refusedWait {
+					t.Errorf("the caller had the refusal after %s", took)
 				}
 				queries := w.server.Queries()
 				if got := queries[len(queries)-1].Get("stale"); got != test.asked {

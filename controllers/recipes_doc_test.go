@@ -22,7 +22,7 @@ func TestDocsRecipesAreAccepted(t *testing.T) {
 	for _, path := range paths {
 		text, err := os.ReadFile(path)
 		w.must(err)
-		for _, part := range strings.Split(string(text), "\n---\n") {
+		for part := range strings.SplitSeq(string(text), "\n---\n") {
 			object := &unstructured.Unstructured{}
 			w.must(yaml.Unmarshal([]byte(part), &object.Object))
 			switch object.GetObjectKind().GroupVersionKind().Group {

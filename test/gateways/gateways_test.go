@@ -26,7 +26,7 @@ func objectsOf(t *testing.T, name string) (texts []string, objects []map[string]
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, text := range strings.Split(string(content), "\n---\n") {
+	for text := range strings.SplitSeq(string(content), "\n---\n") {
 		texts, objects = append(texts, text), append(objects, decode(t, text))
 	}
 	return texts, objects
@@ -114,7 +114,7 @@ func TestGatewaysFindTheHeaderUnderTheirKey(t *testing.T) {
 					if renderErr != nil {
 						t.Fatal(renderErr)
 					}
-					secrets[string(output.Name)] = rendered.Data
+					secrets[output.Name] = rendered.Data
 				}
 			case "HTTPRouteFilter":
 				err = yaml.UnmarshalStrict([]byte(texts[i]), &filter)

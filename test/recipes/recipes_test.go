@@ -61,7 +61,7 @@ func TestRecipesAreWhatTheirConsumersDocument(t *testing.T) {
 				t.Fatal(err)
 			}
 			r := &recipe{t: t, f: f, outputs: map[string]map[string][]byte{}, specs: map[string]v1alpha1.Output{}, names: map[string]bool{}}
-			for _, text := range strings.Split(string(content), "\n---\n") {
+			for text := range strings.SplitSeq(string(content), "\n---\n") {
 				r.read([]byte(text))
 			}
 			r.checkOthers()
@@ -304,7 +304,7 @@ func TestRecipesRestartWhatIsThere(t *testing.T) {
 	}
 	var resource v1alpha1.GitHubUserToken
 	var deployment appsv1.Deployment
-	for _, part := range strings.Split(string(text), "\n---\n") {
+	for part := range strings.SplitSeq(string(text), "\n---\n") {
 		switch {
 		case strings.Contains(part, "kind: GitHubUserToken\n"):
 			err = yaml.UnmarshalStrict([]byte(part), &resource)
@@ -315,7 +315,7 @@ func TestRecipesRestartWhatIsThere(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if restart := resource.Spec.Handoff.Restart; len(restart) != 1 || string(restart[0].Name) != deployment.Name || restart[0].Kind != "Deployment" {
+	if restart := resource.Spec.Handoff.Restart; len(restart) != 1 || restart[0].Name != deployment.Name || restart[0].Kind != "Deployment" {
 		t.Errorf("it restarts %v, and the Deployment is %s", restart, deployment.Name)
 	}
 }

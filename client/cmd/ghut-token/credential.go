@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"strings"
 	"time"
 
 	"github.com/githubusertoken/github-user-token-operator/client"
@@ -36,7 +35,7 @@ func (t *tool) credential(ctx context.Context, args []string) int {
 	if err != nil {
 		return t.fail(codeFailed, err)
 	}
-	if request.Protocol != "https" || f.host != "" && !request.IsFor(strings.ToLower(strings.TrimSuffix(f.host, ":443")), request.Username) {
+	if request.Protocol != "https" || f.host != "" && !request.IsFor(f.host, request.Username) {
 		return 0 // No answer is git's word for knowing nothing.
 	}
 	if err := t.answer(ctx, f, request); err != nil {

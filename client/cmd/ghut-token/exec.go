@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"os/signal"
+	"slices"
 	"time"
 
 	"github.com/githubusertoken/github-user-token-operator/client"
@@ -34,7 +35,8 @@ func (t *tool) exec(ctx context.Context, args []string) int {
 		return t.fail(supervise.CodeFailed, err)
 	}
 	signals := make(chan os.Signal, 16)
-	signal.Notify(signals, supervise.Forwarded...)
+	// What is ignored stays so, for the command too: such as a hangup by nohup.
+	signal.Notify(signals, slices.DeleteFunc(slices.Clone(supervise.Forwarded), signal.Ignored)...)
 	defer signal.Stop(signals)
 	t.release()
 	ctx = context.WithoutCancel(ctx) // Signals are the command's from here.

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/githubusertoken/github-user-token-operator/client"
+	"github.com/githubusertoken/github-user-token-operator/client/internal/hostname"
 )
 
 // namespaceFile is where a pod finds its namespace, if its ServiceAccount is mounted.
@@ -108,7 +109,7 @@ func (f *flags) variables() ([]string, error) {
 
 // check refuses a token for another host than the one that was named.
 func (f *flags) check(token *client.Token) error {
-	if f.host != "" && !strings.EqualFold(strings.TrimSuffix(f.host, ":443"), token.Host) {
+	if f.host != "" && !hostname.Equal(f.host, token.Host) {
 		return fmt.Errorf("the token is for %s, and --host says %s", token.Host, f.host)
 	}
 	return nil

@@ -11,6 +11,8 @@ import (
 	"io"
 	"strings"
 	"time"
+
+	"github.com/githubusertoken/github-user-token-operator/client/internal/hostname"
 )
 
 // mostLine and mostLines bound what git may ask.
@@ -72,7 +74,7 @@ func Read(from io.Reader) (Request, error) {
 // IsFor reports whether the token of a host and an account answers the request: over TLS, for exactly this host, and for no other user.
 func (r Request) IsFor(host, login string) bool {
 	isUser := r.Username == "" || r.Username == User || login != "" && strings.EqualFold(r.Username, login)
-	return r.Protocol == "https" && host != "" && strings.EqualFold(strings.TrimSuffix(r.Host, ":443"), host) && isUser
+	return r.Protocol == "https" && hostname.Equal(r.Host, host) && isUser
 }
 
 // Answer is what git gets.

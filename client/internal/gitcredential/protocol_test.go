@@ -48,6 +48,7 @@ func TestGitCredentialIsForTheHostOfTheAppAlone(t *testing.T) {
 		{Request{Protocol: "https", Host: "github.com:8443"}, false},
 		{Request{Protocol: "https", Host: "gist.github.com"}, false},
 		{Request{Protocol: "https", Host: "github.com.example.com"}, false},
+		{Request{Protocol: "https", Host: "gİthub.com"}, false}, // Another host, whose name becomes GitHub's in lower case.
 		{Request{Protocol: "https"}, false},
 	} {
 		if got := test.request.IsFor("github.com", "octocat"); got != test.want {

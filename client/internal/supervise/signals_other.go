@@ -5,6 +5,7 @@ package supervise
 import (
 	"os"
 	"os/exec"
+	"time"
 )
 
 // Forwarded are the signals that the command gets: there is only one, and the console sends it to the command as well.
@@ -20,6 +21,8 @@ func apart(*exec.Cmd) {}
 func pass(*exec.Cmd, os.Signal) {}
 
 func send(command *exec.Cmd, signal os.Signal) { _ = command.Process.Signal(signal) }
+
+func sweep(*exec.Cmd, time.Duration) {}
 
 func bySignal(*os.ProcessState) (int, bool) { return 0, false }
 

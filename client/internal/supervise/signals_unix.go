@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"syscall"
+	"time"
 )
 
 // Forwarded are the signals that the command gets.
@@ -49,6 +50,24 @@ func send(command *exec.Cmd, signal os.Signal) {
 	}
 	_ = syscall.Kill(pid, number) // It may have ended.
 }
+
+// sweep waits for what a command that has ended has left in its process group, and kills it when it takes too long. While there is any of
+// it the group's number is nobody else's.
+func sweep(command *exec.Cmd, grace time.Duration) {
+	if !command.SysProcAttr.Setpgid {
+		return
+	}
+	group := -command.Process.Pid
+	for end := time.Now().Add(grace); syscall.Kill(group, 0) == nil; time.Sleep(sweepEvery) {
+		if !time.Now().Before(end) {
+			_ = syscall.Kill(group, syscall.SIGKILL)
+			return
+		}
+	}
+}
+
+// sweepEvery is how often it is looked whether anything is left: nobody tells.
+const sweepEvery = 20 * time.Millisecond
 
 func bySignal(state *os.ProcessState) (int, bool) {
 	status, ok := state.Sys().(syscall.WaitStatus)

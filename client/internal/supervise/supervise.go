@@ -95,6 +95,22 @@ type running struct {
 	state   *os.ProcessState
 }
 
+func (r *running) hasEnded() bool {
+	select {
+	case <-r.ended:
+		return true
+	default:
+		return false
+	}
+}
+
+// send sends a signal, unless the command has ended: its number may be another's by then.
+func (r *running) send(signal os.Signal) {
+	if !r.hasEnded() {
+		send(r.command, signal)
+	}
+}
+
 func (j *Job) start(token Token) (*running, error) {
 	command := exec.Command(j.Command[0], j.Command[1:]...) //nolint:noctx // It ends by signals, in its own time.
 	command.Stdin, command.Stdout, command.Stderr = os.Stdin, os.Stdout, os.Stderr
@@ -131,24 +147,30 @@ func (j *Job) watch(ctx context.Context, run *running, token Token) (Token, bool
 	for {
 		select {
 		case <-run.ended:
-			return next, stopping && !leaving
+			if again := stopping && !leaving; again {
+				sweep(run.command, j.Grace) // What it has left running has the former token.
+				return next, true
+			}
+			return next, false
 		case next = <-rotated:
-			if leaving {
-				continue // It is about to end for good.
+			if leaving || run.hasEnded() {
+				continue // It is about to end for good, or has: a command that is done is not started again.
 			}
 			j.Say("the token was replaced: the command is started again with the new one")
 			stopping = true
-			send(run.command, terminate)
+			run.send(terminate)
 			timer := time.NewTimer(j.Grace)
 			defer timer.Stop()
 			grace = timer.C
 		case <-grace:
 			j.Say("the command has not ended within %s: it is killed", j.Grace)
-			send(run.command, os.Kill)
+			run.send(os.Kill)
 		case signal := <-j.Signals:
 			// A command may go on after the others: an interrupt ends a line, a hangup has a configuration read.
 			leaving = leaving || isEnd(signal) && (stopping || signal == terminate)
-			pass(run.command, signal)
+			if !run.hasEnded() {
+				pass(run.command, signal)
+			}
 		}
 	}
 }

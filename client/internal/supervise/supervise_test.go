@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -335,4 +336,37 @@ func TestExecSignalsWhatTheCommandHasStarted(t *testing.T) {
 	p.says("signal " + syscall.SIGUSR1.String())
 	w.ends(128 + int(syscall.SIGUSR1))
 	p.tell("exit 0")
+}
+
+// What it has started and left goes with it: otherwise two of them would be at work.
+func TestExecLeavesNothingOfACommandThatItStartsAgain(t *testing.T) {
+	w := newWorld(t)
+	w.job.Command, w.job.Grace = []string{"sh", "-c", `"$0" & wait`, os.Args[0]}, 100*time.Millisecond
+	w.start()
+	p := w.process("ghu_1")
+	p.tell("deaf")
+	p.says("deaf")
+	w.tokens <- Token{"ghu_2", "2"}
+	p.says("signal terminated")
+	next := w.process("ghu_2")
+	_ = p.conn.SetReadDeadline(time.Now().Add(time.Minute))
+	if line, err := p.read.ReadString('\n'); !errors.Is(err, io.EOF) && !errors.Is(err, syscall.ECONNRESET) {
+		t.Errorf("it is still there: %q, %v", line, err)
+	}
+	next.tell("exit 0")
+	w.ends(0)
+}
+
+// A command that is done when the next token comes is done.
+func TestExecDoesNotStartACommandAgainThatHasJustEnded(t *testing.T) {
+	for range 300 {
+		run := &running{ended: make(chan struct{})}
+		job := &Job{
+			Say:  func(string, ...any) {},
+			Next: func(context.Context, string) Token { close(run.ended); return Token{"ghu_2", "2"} },
+		}
+		if _, again := job.watch(t.Context(), run, Token{"ghu_1", "1"}); again {
+			t.Fatal("it would be started again")
+		}
+	}
 }
