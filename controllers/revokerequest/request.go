@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"strconv"
 	"strings"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -31,7 +32,7 @@ func reportOf(uid string, pair *rotation.Pair) *v1alpha1.LoginReport {
 	sum := sha256.Sum256([]byte("login " + uid + " " + string(name)))
 	report := &v1alpha1.LoginReport{Account: account, ID: hex.EncodeToString(sum[:10])}
 	if login := pair.State.Login; login != nil && isWithinYears(login.At.Year()) {
-		report.Time = new(metav1.NewTime(login.At))
+		report.Time = new(metav1.NewTime(login.At.Truncate(time.Second))) // As the API server keeps it: otherwise each look would be a write.
 	}
 	return report
 }
