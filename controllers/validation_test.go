@@ -238,6 +238,16 @@ var nonsense = []struct{ patch, says string }{
 	{`{"outputs":[{"name":"out","format":"Opaque","type":"kubernetes.io/basic-auth"}]}`, saysType},
 	{`{"outputs":[{"name":"out","format":"BasicAuth","type":"kubernetes.io/dockerconfigjson"}]}`, saysType},
 
+	{`{"outputs":[{"name":"out","format":"Opaque","scope":{"target":"octo-org","permissions":{"Contents":"read"}}}]}`, "a permission is named in lower case with underscores, such as pull_requests"},
+	{`{"outputs":[{"name":"out","format":"Opaque","scope":{"target":"octo-org","repositories":["octocat/app"],"permissions":{"contents":"read"}}}]}`, "must be the name of a repository without its owner: letters, digits, dots, dashes and underscores"},
+	{`{"outputs":[{"name":"out","format":"Opaque","scope":{"target":"octo-org","repositories":["app"],"repositoryIDs":[1],"permissions":{"contents":"read"}}}]}`, "name the repositories by repositories or by repositoryIDs, not by both"},
+	{`{"outputs":[{"name":"out","format":"Opaque","includeRefreshToken":true,"scope":{"target":"octo-org","repositories":["app"],"permissions":{"contents":"read"}}}]}`, "no refresh token comes with a scoped token: leave includeRefreshToken out"},
+	{`{"outputs":[{"name":"out","format":"Opaque","key":"scoped_tokens","scope":{"target":"octo-org","repositories":["app"],"permissions":{"contents":"read"}}}]}`, "the key scoped_tokens is taken where there is a scope: choose another key"},
+	{`{"app":{"clientID":"Ov23liEXAMPLE"},"login":{"methods":["DeviceFlow"],"repositoryID":1}}`, "an OAuth App (client ID Ov…) cannot be limited to a repository: leave out login.repositoryID, or use a GitHub App"},
+	{`{"app":{"clientSecretRef":null},"outputs":[{"name":"out","format":"Opaque","scope":{"target":"octo-org","repositories":["app"],"permissions":{"contents":"read"}}}]}`, "an output with a scope needs the client secret of the App: add app.clientSecretRef, or name the App by app.ref"},
+	{`{"app":{"clientID":"Ov23liEXAMPLE"},"outputs":[{"name":"out","format":"Opaque","scope":{"target":"octo-org","repositories":["app"],"permissions":{"contents":"read"}}}]}`, "an OAuth App (client ID Ov…) has no scoped tokens: leave out the scope of the outputs, or use a GitHub App"},
+	{`{"outputs":[` + scopedOutputs(5) + `]}`, "at most four outputs can have a scope: GitHub may count their tokens to the ten that an account can have of an App"},
+
 	{`{"handoff":{"pods":"Restart"}}`, `supported values: "None", "Sync"`},
 	{`{"handoff":{"restart":[{"kind":"Job","name":"x"}]}}`, `supported values: "Deployment", "StatefulSet", "DaemonSet", "Rollout"`},
 	{`{"handoff":{"restart":[{"kind":"Deployment"}]}}`, "name: Required value"},
@@ -252,6 +262,15 @@ var nonsense = []struct{ patch, says string }{
 	{`{"handoff":{"restart":[{"apiGroup":"argoproj.io","kind":"Deployment","name":"x"}]}}`, saysGroup},
 	{`{"handoff":{"restart":[{"apiGroup":"apps","kind":"Rollout","name":"x"}]}}`, saysGroup},
 	{`{"handoff":{"restart":[{"apiGroup":"apps.kruise.io","kind":"StatefulSet","name":"x"}]}}`, `supported values: "apps", "argoproj.io"`},
+}
+
+// scopedOutputs are so many outputs with a scope.
+func scopedOutputs(count int) string {
+	var all []string
+	for i := range count {
+		all = append(all, fmt.Sprintf(`{"name":"out-%d","format":"Opaque","scope":{"target":"octo-org","repositories":["app"],"permissions":{"contents":"read"}}}`, i))
+	}
+	return strings.Join(all, ",")
 }
 
 func TestValidationNonsenseIsRefusedWithASentence(t *testing.T) {

@@ -100,7 +100,9 @@ func TestADeviceCodeStaysWithAPairThatIsDisowned(t *testing.T) {
 		p.State.Owner, p.State.Revision, p.State.AccessToken, p.State.RefreshToken = string(uid), 0, "", p.RefreshToken.Fingerprint()
 		p.State.Device = &rotation.DeviceAuthorization{DeviceCode: code.Fingerprint()}
 	})
-	w.notes.With(uid, func(m *note) { m.chain = witness.Of(&rotation.State{Revision: 3, AccessToken: "access", RefreshToken: "refresh"}) })
+	w.notes.With(uid, func(m *note) {
+		m.chain = witness.Of(&rotation.State{Revision: 3, AccessToken: "access", RefreshToken: "refresh"})
+	})
 	w.hold(pasted)
 	result := w.pairs.disown(t.Context(), &scope.Scope{Token: token, Owner: owner, Ref: inPlace, Pair: pasted, Now: start})
 	left, err := w.pairs.rotator.Store.Get(t.Context(), inPlace)
