@@ -38,7 +38,7 @@ var (
 		{"lost Secret", lostSecret},       // a deleted Secret is put back before anything else
 		{"edited", edited},                // tokens that somebody has put there by hand are taken up
 		{"rolled back", rolledBack},       // an older state that somebody has put back is not to be trusted
-		{"revocation", revocation},        // the person of the login wants its end
+		{"revocation", revocation},        // the end of the login is asked for
 		{"suspended", suspended},          // a person wants quiet
 		{"intent left", intentLeft},       // an exchange of unknown outcome is settled first
 		{"new seed", newSeed},             // a new login wins over every chain
