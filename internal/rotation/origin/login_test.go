@@ -37,19 +37,19 @@ func TestLoginRevocationStaysWithItsLogin(t *testing.T) {
 	asked, other := login.Asked(now), &Login{First: "other"}
 	for name, c := range map[string]struct {
 		live, base *Login
-		spent      string
 		first      string
 		asked      bool
 	}{
-		"nothing was known":                         {spent: "spent", first: "spent"},
+		"nothing was known":                         {first: "first"},
 		"nothing was asked":                         {live: login, base: login, first: "first"},
 		"asked since the fence":                     {live: asked, base: login, first: "first", asked: true},
 		"asked before the fence":                    {live: login, base: asked, first: "first", asked: true},
 		"asked where nothing was known":             {live: asked, first: "first", asked: true},
+		"asked of another, where nothing was known": {live: other.Asked(now), first: "first"},
 		"somebody has put another there meanwhile":  {live: other.Asked(now), base: login, first: "first"},
 		"asked, and somebody has put another there": {live: other, base: asked, first: "first", asked: true},
 	} {
-		got := After(c.live, c.base, "spent")
+		got := After(c.live, c.base, "first")
 		if got == nil || string(got.First) != c.first || got.IsAsked() != c.asked {
 			t.Errorf("%s: %+v", name, got)
 		}
