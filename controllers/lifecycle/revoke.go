@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
+	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 )
 
 // revokeLogin ends the login whose end is asked for.
@@ -18,4 +19,14 @@ func (c *Controller) revokeLogin(ctx context.Context, s *scope.Scope) Result {
 	default:
 		return blocked(step.Problem)
 	}
+}
+
+// resolve settles an exchange of unknown outcome. A login whose end is asked for waits for that, but not for somebody to change something
+// without which nothing can be exchanged: what is known of it is revoked then.
+func (c *Controller) resolve(ctx context.Context, s *scope.Scope, decision rotation.Decision) Result {
+	result := c.exchanges.begin(ctx, s, decision)
+	if s.Input.RevocationAsked && !s.Pair.State.Login.IsAsked() && result.Problem != nil && result.Problem.Stalled {
+		return c.revokeLogin(ctx, s)
+	}
+	return result
 }

@@ -84,15 +84,21 @@ func IsAsked(token *v1alpha1.GitHubUserToken, pair *rotation.Pair) bool {
 	return login != nil && asked == login.Account+" "+login.ID
 }
 
+// IsToEnd reports whether a pair goes with its resource, and its login is to be revoked before: that is under way, or is asked for.
+func IsToEnd(token *v1alpha1.GitHubUserToken, pair *rotation.Pair) bool {
+	if pair == nil || !pair.GoesWith(string(token.UID)) {
+		return false
+	}
+	state := &pair.State
+	return state.Login.IsOpen(state.AccessToken, state.RefreshToken) || !state.Login.IsAsked() && IsAsked(token, pair)
+}
+
 // Deletion is a resource that is being deleted as its deletion is carried out: a login whose revocation is asked for, or under
-// way, is revoked first, whatever the deletion policy. pairs are those of the resource as they are known.
+// way, is revoked first, whatever the deletion policy. pairs are those of the resource as they are known. Where there is no such login it
+// is the very resource.
 func Deletion(token *v1alpha1.GitHubUserToken, pairs []*rotation.Pair) *v1alpha1.GitHubUserToken {
 	for _, pair := range pairs {
-		if pair == nil || !pair.GoesWith(string(token.UID)) {
-			continue
-		}
-		state := &pair.State
-		if state.Login.IsOpen(state.AccessToken, state.RefreshToken) || !state.Login.IsAsked() && IsAsked(token, pair) {
+		if IsToEnd(token, pair) {
 			token = token.DeepCopy()
 			token.Spec.DeletionPolicy = v1alpha1.DeletionPolicyRevoke
 			return token
