@@ -132,3 +132,30 @@ func TestRevocationOnRequestIsFinishedBeforeADeletion(t *testing.T) {
 			w.gone(w.secretNamed("octocat-token"))
 		})
 }
+
+// What is asked for in the name of an account goes before what the App says of deletions, and nothing else is told meanwhile.
+func TestRevocationOnRequestGoesBeforeTheDeletionPoliciesOfAnApp(t *testing.T) {
+	t.Parallel()
+	w := newAppWorld(t, worldOptions{})
+	shared := w.offer("shared", nil)
+	token := w.usingShared("octocat", shared)
+	token.Spec.DeletionPolicy = v1alpha1.DeletionPolicyRevoke
+	pair := w.startUsing(token)
+	asked := w.loginOf("octocat", "")
+	w.changeApp(shared, func(spec *v1alpha1.ClusterGitHubAppSpec) {
+		spec.Policy.DeletionPolicies = []v1alpha1.DeletionPolicy{v1alpha1.DeletionPolicyDelete}
+	})
+	w.says("octocat", v1alpha1.ConditionStalled, "spec.deletionPolicy Revoke is not among Delete")
+	for _, endpoint := range []githubtest.Endpoint{githubtest.DeleteTokenEndpoint, githubtest.RevokeEndpoint} {
+		w.gh.Inject(githubtest.BadGateway().At(endpoint).Times(3))
+	}
+	w.asksToRevoke("octocat", asked)
+	w.remove(w.resourceNamed("octocat"))
+	w.gone(w.resourceNamed("octocat"))
+	w.ended(pair)
+	for _, note := range w.eventsOf("octocat", v1alpha1.ReasonAppPolicyViolated) {
+		if strings.Contains(note, "lives until it expires") {
+			t.Errorf("an event tells %q", note)
+		}
+	}
+}

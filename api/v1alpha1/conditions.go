@@ -93,7 +93,7 @@ const (
 	ReasonAccessTokenEnded = "AccessTokenEnded"
 	// ReasonRevoked: the user or the App's owner has revoked the authorization.
 	ReasonRevoked = "Revoked"
-	// ReasonRevokedOnRequest: the person of the account has asked for the end of this login, by the login page.
+	// ReasonRevokedOnRequest: the end of this login was asked for in the name of its account, by the annotation revocation-requested.
 	ReasonRevokedOnRequest = "RevokedOnRequest"
 	// ReasonWrongUser: the token belongs to another account than spec.user.
 	ReasonWrongUser = "WrongUser"
@@ -167,7 +167,7 @@ const (
 	ReasonCommitting = "Committing"
 	// ReasonExchanging: an exchange is under way.
 	ReasonExchanging = "Exchanging"
-	// ReasonRevoking: the person of the account has asked for the end of this login, and GitHub is being asked to revoke it.
+	// ReasonRevoking: the end of this login was asked for in the name of its account, and GitHub is being asked to revoke it.
 	ReasonRevoking = "Revoking"
 	// ReasonAPIServerUnavailable: the API server refused or did not answer a write that must come before an
 	// exchange.

@@ -35,3 +35,20 @@ func StillThere(
 	}
 	return nil, nil
 }
+
+// IsInTheWay reports whether a Secret of somebody else keeps a pair from being put back whose Secret was deleted. What was let go of
+// under the backup's name is the pair itself.
+func IsInTheWay(ctx context.Context, owner rotation.Owner, ref rotation.Ref, live func(context.Context, rotation.Ref) (*rotation.Pair, error)) (bool, error) {
+	pair, err := live(ctx, ref)
+	if errors.Is(err, rotation.ErrNotFound) || err == nil && !pair.Deleting {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	backup, err := live(ctx, owner.BackupRef())
+	if errors.Is(err, rotation.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil && !IsForsaken(backup, owner.Name) && !backup.GoesWith(owner.UID), err
+}

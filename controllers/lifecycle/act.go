@@ -40,7 +40,9 @@ func (c *Controller) act(ctx context.Context, s *scope.Scope, decision rotation.
 		return c.pairs.offer(ctx, s)
 	case rotation.ActionImport:
 		return c.importLogin(ctx, s, decision)
-	case rotation.ActionRefresh, rotation.ActionResolve, rotation.ActionRedeem:
+	case rotation.ActionResolve:
+		return c.resolve(ctx, s, decision)
+	case rotation.ActionRefresh, rotation.ActionRedeem:
 		return c.exchanges.begin(ctx, s, decision)
 	default:
 		return c.rest(ctx, s, decision)

@@ -95,10 +95,12 @@ func (f *finalizer) carryOut(ctx context.Context, token *v1alpha1.GitHubUserToke
 	if err != nil {
 		return 0, err
 	}
-	if token, err = f.deletions.Permitted(ctx, token, chains); err != nil {
+	if deleted := revokerequest.Deletion(token, pairs); deleted != token {
+		token = deleted // What is asked for in the name of an account goes before the policies of Apps as well.
+	} else if token, err = f.deletions.Permitted(ctx, token, chains); err != nil {
 		return 0, err
 	}
-	if token = revokerequest.Deletion(token, pairs); token.Spec.DeletionPolicy == v1alpha1.DeletionPolicyRevoke {
+	if token.Spec.DeletionPolicy == v1alpha1.DeletionPolicyRevoke {
 		step, err := f.revoker.Advance(ctx, token, func(ctx context.Context) (time.Duration, error) { return f.settleFirst(ctx, token) })
 		if err != nil || !step.Done {
 			return max(step.RequeueAt.Sub(f.clock.Now()), time.Millisecond), err
@@ -207,6 +209,9 @@ func (f *finalizer) settleFirst(ctx context.Context, token *v1alpha1.GitHubUserT
 		return 0, nil
 	}
 	decision := rules.Decide(s.Input)
+	if decision.Rule == rules.Revocation && f.revoker.HasRevoked(token.UID, &s.Pair.State) {
+		decision = rules.AfterRevocation(s.Input) // The login is at its end. What is left is the import of another.
+	}
 	switch {
 	case decision.Action == rotation.ActionWait:
 		return max(decision.At.Sub(s.Now), 100*time.Millisecond), nil
@@ -237,7 +242,7 @@ func (f *finalizer) putBackToRetain(ctx context.Context, token *v1alpha1.GitHubU
 		_, err := f.rotator.Restore(ctx, owner, ref)
 		switch {
 		case errors.Is(err, rotation.ErrBackupNotOwned):
-			if in, lookErr := f.isInTheWay(ctx, token, ref); in || lookErr != nil {
+			if in, lookErr := leftovers.IsInTheWay(ctx, owner, ref, f.api.Get); in || lookErr != nil {
 				return false, fmt.Errorf("put the pair back before it is retained: %w", errors.Join(err, lookErr))
 			}
 		case err == nil, errors.Is(err, rotation.ErrNotFound), errors.Is(err, rotation.ErrNotOwned):
@@ -286,6 +291,9 @@ func (f *finalizer) releaseSecret(ctx context.Context, token *v1alpha1.GitHubUse
 	if !pair.GoesWith(string(token.UID)) {
 		return nil
 	}
+	if token.Spec.DeletionPolicy != v1alpha1.DeletionPolicyRevoke && revokerequest.IsToEnd(token, pair) {
+		return fmt.Errorf("the end of the login in Secret %s was asked for a moment ago; it is revoked before the resource is released", ref.Name)
+	}
 	if err := f.codes.RemoveNamed(ctx, scope.OwnerOf(token), &pair.State); err != nil {
 		return err
 	}
@@ -304,23 +312,6 @@ func (f *finalizer) releaseSecret(ctx context.Context, token *v1alpha1.GitHubUse
 		return fmt.Errorf("secret %s holds a pair that was stored a moment ago; it is revoked before it is removed", ref.Name)
 	}
 	return f.api.Remove(ctx, pair)
-}
-
-// isInTheWay reports whether a Secret of somebody else keeps a pair from being put back whose Secret was deleted. What was let go of
-// under the backup's name is the pair itself.
-func (f *finalizer) isInTheWay(ctx context.Context, token *v1alpha1.GitHubUserToken, ref rotation.Ref) (bool, error) {
-	pair, err := f.api.Get(ctx, ref)
-	if errors.Is(err, rotation.ErrNotFound) || err == nil && !pair.Deleting {
-		return false, nil
-	}
-	if err != nil {
-		return false, err
-	}
-	backup, err := f.api.Get(ctx, scope.OwnerOf(token).BackupRef())
-	if errors.Is(err, rotation.ErrNotFound) {
-		return false, nil
-	}
-	return err == nil && !leftovers.IsForsaken(backup, token.Name) && !backup.GoesWith(string(token.UID)), err
 }
 
 // isOnlyCopy reports whether the backup is all there is of a pair: somebody else's Secret has taken its place.

@@ -15,6 +15,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 	"github.com/githubusertoken/github-user-token-operator/internal/problem"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
+	"github.com/githubusertoken/github-user-token-operator/internal/rotation/origin"
 )
 
 // Another manager has just put the pair back under a name that the spec does not ask for any more, and the cache does
@@ -246,5 +247,24 @@ func TestFinalizerThatWasTakenOffLeavesKnownWhatWasSent(t *testing.T) {
 	}
 	if w.registry.Forget(token.UID); !rotator.IsUntouched(of, orphan.Intent) {
 		t.Error("it is remembered of a resource that is gone")
+	}
+}
+
+// The cache does not show yet that the end of the login was asked for.
+func TestFinalizerReleasesNoLoginThatIsToEnd(t *testing.T) {
+	for name, policy := range map[string]v1alpha1.DeletionPolicy{"removed": v1alpha1.DeletionPolicyDelete, "retained": v1alpha1.DeletionPolicyRetain} {
+		t.Run(name, func(t *testing.T) {
+			w, token := newRetained(t)
+			token.Spec.DeletionPolicy = policy
+			asked := (origin.Login{First: "first"}).Asked(start)
+			w.secrets[inPlace].State.Login = asked
+			if err := w.finalizer.releaseSecret(t.Context(), token, inPlace, policy == v1alpha1.DeletionPolicyRetain); err == nil || len(w.removed)+len(w.retained) > 0 {
+				t.Errorf("it was released: %v, %v, %v", err, w.removed, w.retained)
+			}
+			w.secrets[inPlace].State.Login = asked.Ended("access", "refresh", true)
+			if err := w.finalizer.releaseSecret(t.Context(), token, inPlace, policy == v1alpha1.DeletionPolicyRetain); err != nil || len(w.removed)+len(w.retained) != 1 {
+				t.Errorf("after its end it was not released: %v, %v, %v", err, w.removed, w.retained)
+			}
+		})
 	}
 }

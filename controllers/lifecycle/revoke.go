@@ -4,13 +4,14 @@ import (
 	"context"
 
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
+	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 )
 
-// revokeLogin ends the login whose person asks for it.
+// revokeLogin ends the login whose end is asked for.
 func (c *Controller) revokeLogin(ctx context.Context, s *scope.Scope) Result {
 	switch step, err := c.requests.Advance(ctx, s); {
 	case err != nil:
-		return c.notes.failed(s, err, "The person of the account has asked for the end of this login, and that could not be written down")
+		return c.notes.failed(s, err, "The end of this login was asked for in the name of its account, and that could not be written down")
 	case step.Again:
 		return Result{State: Again}
 	case step.Started:
@@ -18,4 +19,14 @@ func (c *Controller) revokeLogin(ctx context.Context, s *scope.Scope) Result {
 	default:
 		return blocked(step.Problem)
 	}
+}
+
+// resolve settles an exchange of unknown outcome. A login whose end is asked for waits for that, but not for somebody to change something
+// without which nothing can be exchanged: what is known of it is revoked then.
+func (c *Controller) resolve(ctx context.Context, s *scope.Scope, decision rotation.Decision) Result {
+	result := c.exchanges.begin(ctx, s, decision)
+	if s.Input.RevocationAsked && !s.Pair.State.Login.IsAsked() && result.Problem != nil && result.Problem.Stalled {
+		return c.revokeLogin(ctx, s)
+	}
+	return result
 }

@@ -2,7 +2,6 @@ package lifecycle
 
 import (
 	"context"
-	"slices"
 
 	"github.com/go-logr/logr"
 
@@ -51,9 +50,7 @@ func (m *note) proofed(state *rotation.State) bool {
 	return m.proven == tokensOf(state) && m.proof == rules.ProofAlive
 }
 
-// disown takes a pair that was put back to an older state from its resource: nothing is exchanged until it is proven. A seed that was
-// being imported in that older state is not being imported now. A device code stays: a person may just have entered it, and one of long
-// ago brings nothing. Logins that are known to have been imported since are kept in mind, so that they are not imported again.
+// disown takes a pair that was put back to an older state from its resource: nothing is exchanged until it is proven.
 func (a *pairActions) disown(ctx context.Context, s *scope.Scope) Result {
 	const what = "The pair Secret was put back to an older state, and that could not be written down"
 	live, err := a.rotator.Store.Get(ctx, s.Ref)
@@ -61,9 +58,9 @@ func (a *pairActions) disown(ctx context.Context, s *scope.Scope) Result {
 		return a.notes.failed(s, err, what)
 	}
 	rolledBack := false
-	var seeds []rotation.SeedRecord
+	var chain witness.Chain
 	a.notes.With(s.Token.UID, func(m *note) {
-		if rolledBack, seeds = m.isRolledBack(live, s.Token), m.chain.Seeds; rolledBack && m.proof == rules.ProofAlive {
+		if rolledBack, chain = m.isRolledBack(live, s.Token), m.chain; rolledBack && m.proof == rules.ProofAlive {
 			m.proven = tokens{} // That was then. It may have been exchanged since.
 		}
 	})
@@ -71,19 +68,7 @@ func (a *pairActions) disown(ctx context.Context, s *scope.Scope) Result {
 		a.notes.read(s.Token.UID, live) // The cache was behind.
 		return a.notes.failed(s, rotation.ErrConflict, what)
 	}
-	next := live.Clone()
-	next.ForgetLogin()
-	if next.Intent != nil && next.Intent.Spends != next.State.RefreshToken {
-		next.Intent = nil // Another one is resolved when the pair is proven.
-	}
-	next.State.Owner = rotation.RolledBack
-	for _, seed := range seeds {
-		if !slices.ContainsFunc(next.State.Seeds, func(r rotation.SeedRecord) bool { return r.Fingerprint == seed.Fingerprint }) {
-			next.State.Seeds = append(next.State.Seeds, seed)
-		}
-	}
-	next.State.Seeds = next.State.Seeds[max(0, len(next.State.Seeds)-rotation.MaxSeeds):]
-	disowned, err := a.rotator.Store.Update(ctx, live, next)
+	disowned, err := a.rotator.Store.Update(ctx, live, chain.Disowned(live))
 	if err != nil {
 		return a.notes.failed(s, err, what)
 	}

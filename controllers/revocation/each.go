@@ -90,6 +90,12 @@ func (r *Revoker) heldElsewhere(ctx context.Context, token *v1alpha1.GitHubUserT
 	return r.options.HeldElsewhere(ctx, token, live)
 }
 
+// HasRevoked reports whether GitHub has revoked the pair of a state, of a resource that is being deleted.
+func (r *Revoker) HasRevoked(uid types.UID, state *rotation.State) (revoked bool) {
+	r.notes.Peek(uid, func(n *note) { revoked = n.revoked[tokens{state.AccessToken, state.RefreshToken}] })
+	return revoked
+}
+
 func (r *Revoker) hasRevoked(uid types.UID, p pair) (revoked bool) {
 	r.notes.Peek(uid, func(n *note) { revoked = n.revoked[p.tokens()] })
 	return revoked

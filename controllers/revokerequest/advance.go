@@ -98,9 +98,10 @@ func (r *Requests) Advance(ctx context.Context, s *scope.Scope) (Step, error) {
 		if !said {
 			return Step{}, rotation.ErrConflict // It is not as the cache shows it. What it is now is decided on.
 		}
-		logr.FromContextOrDiscard(ctx).Info("The revocation of a login was asked for by its person")
+		logr.FromContextOrDiscard(ctx).Info("The revocation of a login was asked for in the name of its account, by the annotation")
 		r.options.Events.Eventf(s.Token, nil, "Normal", EventRequested, "Revoke",
-			"The person of the account %s (id %d) has asked for the end of this login, by the login page. It is being revoked at GitHub.", s.Pair.State.User.Login, s.Pair.State.User.ID)
+			"The end of this login was asked for in the name of %s (id %d), by the annotation %s. It is being revoked at GitHub. Until GitHub has answered, the access token works.",
+			s.Pair.State.User.Login, s.Pair.State.User.ID, v1alpha1.AnnotationRevocationRequested)
 		return Step{Again: true}, nil
 	}
 	var known note
@@ -122,7 +123,7 @@ func (r *Requests) Advance(ctx context.Context, s *scope.Scope) (Step, error) {
 func revoking(why string, at time.Time) *problem.Problem {
 	return &problem.Problem{
 		Reason: v1alpha1.ReasonRevoking, RetryAt: at,
-		Message: "The person of the account has asked for the end of this login. No token of it is exchanged any more, and it is being revoked at GitHub. " + why,
+		Message: words.RevocationAsked + " No token of it is exchanged any more, and it is being revoked at GitHub. Until that is done, the access token works. " + why,
 	}
 }
 
@@ -141,7 +142,7 @@ func (r *Requests) try(log logr.Logger, token *v1alpha1.GitHubUserToken, owner r
 	default:
 		r.notes.Drop(token.UID)
 		if ending.Revoked {
-			log.Info("A login was revoked at GitHub, as its person asked")
+			log.Info("A login was revoked at GitHub, as was asked for in the name of its account")
 		}
 	}
 }

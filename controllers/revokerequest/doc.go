@@ -1,4 +1,4 @@
-// Package revokerequest ends a login because its person asks for it, by the annotation revocation-requested. A request names an account and one
+// Package revokerequest ends a login because that is asked for in the name of its account, by the annotation revocation-requested. A request names an account and one
 // login, and is for these alone: another login of the same resource, before or after, is not touched by it, nor is the next
 // one by what is left of it.
 //

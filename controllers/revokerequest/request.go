@@ -50,7 +50,28 @@ func Report(s *scope.Scope) *v1alpha1.LoginReport {
 	if s.Input.RolledBack {
 		return nil
 	}
-	return reportOf(string(s.Token.UID), s.Pair)
+	report := reportOf(string(s.Token.UID), s.Pair)
+	if report != nil {
+		report.Revocation = standing(&s.Pair.State, IsAsked(s.Token, s.Pair))
+	}
+	return report
+}
+
+// standing is how far the revocation of the login at which a pair stands has come. What was written down is not undone by a wish that is gone.
+func standing(state *rotation.State, asked bool) v1alpha1.LoginRevocation {
+	login := state.Login
+	switch {
+	case !login.IsAsked() && asked:
+		return v1alpha1.LoginRevocationAsked
+	case !login.IsAsked():
+		return ""
+	case login.IsOpen(state.AccessToken, state.RefreshToken):
+		return v1alpha1.LoginRevocationRevoking
+	case login.Revocation.Done && !login.Revocation.GivenUp:
+		return v1alpha1.LoginRevocationRevoked
+	default:
+		return v1alpha1.LoginRevocationGivenUp // Also where somebody has taken the tokens away before GitHub had ended them.
+	}
 }
 
 // IsAsked reports whether the revocation of the login at which a pair stands is asked for, in the name of its account. What is in
@@ -64,15 +85,21 @@ func IsAsked(token *v1alpha1.GitHubUserToken, pair *rotation.Pair) bool {
 	return login != nil && asked == login.Account+" "+login.ID
 }
 
+// IsToEnd reports whether a pair goes with its resource, and its login is to be revoked before: that is under way, or is asked for.
+func IsToEnd(token *v1alpha1.GitHubUserToken, pair *rotation.Pair) bool {
+	if pair == nil || !pair.GoesWith(string(token.UID)) {
+		return false
+	}
+	state := &pair.State
+	return state.Login.IsOpen(state.AccessToken, state.RefreshToken) || !state.Login.IsAsked() && IsAsked(token, pair)
+}
+
 // Deletion is a resource that is being deleted as its deletion is carried out: a login whose revocation is asked for, or under
-// way, is revoked first, whatever the deletion policy. pairs are those of the resource as they are known.
+// way, is revoked first, whatever the deletion policy. pairs are those of the resource as they are known. Where there is no such login it
+// is the very resource.
 func Deletion(token *v1alpha1.GitHubUserToken, pairs []*rotation.Pair) *v1alpha1.GitHubUserToken {
 	for _, pair := range pairs {
-		if pair == nil || !pair.GoesWith(string(token.UID)) {
-			continue
-		}
-		state := &pair.State
-		if state.Login.IsOpen(state.AccessToken, state.RefreshToken) || !state.Login.IsAsked() && IsAsked(token, pair) {
+		if IsToEnd(token, pair) {
 			token = token.DeepCopy()
 			token.Spec.DeletionPolicy = v1alpha1.DeletionPolicyRevoke
 			return token

@@ -19,7 +19,7 @@ var verdicts = map[string]string{
 	v1alpha1.ReasonRefreshTokenExpired:   "The refresh token has expired: it was not used within its lifetime.",
 	v1alpha1.ReasonReplyLost:             "The refresh token is spent, and what GitHub gave for it is lost: the reply did not arrive whole, or the exchange was cut short before its outcome was stored.",
 	v1alpha1.ReasonRevoked:               "The authorization was revoked at GitHub.",
-	v1alpha1.ReasonRevokedOnRequest:      "The person of the account has asked for the end of this login, by the login page. Its tokens are not used any more.",
+	v1alpha1.ReasonRevokedOnRequest:      RevocationAsked + " No token of it is refreshed any more. status.login.revocation says whether GitHub has ended its tokens: where it is GivenUp, the access token may work until it expires.",
 	v1alpha1.ReasonWrongUser:             "The login belongs to another account than spec.user, so its tokens were not stored.",
 	v1alpha1.ReasonUserUnknown:           "spec.user asks for an account, and GitHub did not say in time which account the login belongs to. Its tokens were revoked and not stored.",
 	v1alpha1.ReasonAuthorizationDenied:   "The authorization was denied at GitHub.",
@@ -28,6 +28,10 @@ var verdicts = map[string]string{
 	v1alpha1.ReasonPairUnproven: "The pair Secret was restored from elsewhere, or put back to an older state, and nothing proves that its pair is the current one: GitHub does not accept its access token. If you know that nobody has refreshed it since, set the annotation " +
 		v1alpha1.AnnotationAdopt + " to the UID of this resource. Otherwise:",
 }
+
+// RevocationAsked is what conditions say of a login whose end is asked for. Who has set the annotation is not known: whoever may change
+// the resource can.
+const RevocationAsked = "The end of this login was asked for in the name of its account, by the annotation " + v1alpha1.AnnotationRevocationRequested + "."
 
 // Proving is what conditions say of a pair while GitHub is asked about it.
 const Proving = "The pair Secret was restored from elsewhere, or put back to an older state. The operator is finding out whether its pair is the current one."

@@ -1,6 +1,7 @@
 package rotation
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -397,7 +398,7 @@ func pairAfter(live *Pair, policy Policy, record Record, tokens github.Tokens) *
 			state.RefreshRequestedAt = requested // Nor of this request, which was honoured before.
 		}
 	}
-	state.Login = origin.After(state.Login, record.Base.Login, record.Spent)
+	state.Login = origin.After(state.Login, record.Base.Login, cmp.Or(record.Base.LoginName(), record.Spent))
 	if record.Login {
 		state.recordSeed(SeedRecord{Fingerprint: record.Spent})
 		if !isCounted {

@@ -39,7 +39,7 @@ const (
 	ActionProve
 	// ActionGiveUp: end the import of a login of unknown outcome whose token the seed does not hold any more.
 	ActionGiveUp
-	// ActionRevoke: end the login at GitHub, as its person asks.
+	// ActionRevoke: end the login at GitHub, as is asked for in the name of its account.
 	ActionRevoke
 	// ActionImport: exchange the seed's token.
 	ActionImport

@@ -173,7 +173,7 @@ func (s *State) recordSeed(record SeedRecord) {
 // isGuessed reports whether the state was computed from the tokens, and no pair was stored since.
 func (s *State) isGuessed() bool { return s.Incomplete && s.Revision <= 1 }
 
-// LoginName names the login that the chain goes back to. Where that is not known it is the pair, until the next exchange.
+// LoginName names the login that the chain goes back to. Where that is not known it is the pair, and stays so.
 func (s *State) LoginName() credential.Fingerprint {
 	if s.Login != nil {
 		return s.Login.First

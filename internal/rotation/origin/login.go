@@ -15,7 +15,7 @@ type User struct {
 // Login is the login of a chain. Another login is another Login as a whole, so that nothing which is said of one can be
 // taken for the next one's. One is never changed in place.
 type Login struct {
-	// First names the token with which the chain began, or the first one that was seen to be spent where that is not known.
+	// First names the token with which the chain began, or that of the pair that was stored when the login was first seen where that is not known.
 	First credential.Fingerprint `json:"first"`
 	// At is when its first pair was asked for; zero when that is not known.
 	At time.Time `json:"at,omitzero"`
@@ -32,6 +32,8 @@ type Revocation struct {
 	Done    bool                   `json:"done,omitempty"`
 	Access  credential.Fingerprint `json:"access,omitempty"`
 	Refresh credential.Fingerprint `json:"refresh,omitempty"`
+	// GivenUp says that GitHub could not be brought to end that pair.
+	GivenUp bool `json:"givenUp,omitempty"`
 }
 
 // Asked is the login with the request for its revocation.
@@ -40,10 +42,10 @@ func (l Login) Asked(now time.Time) *Login {
 	return &l
 }
 
-// Ended is the login after its revocation has ended for a pair.
-func (l Login) Ended(access, refresh credential.Fingerprint) *Login {
+// Ended is the login after its revocation has ended for a pair: revoked says that GitHub has made it, and otherwise it was given up.
+func (l Login) Ended(access, refresh credential.Fingerprint, revoked bool) *Login {
 	ended := *l.Revocation
-	ended.Done, ended.Access, ended.Refresh = true, access, refresh
+	ended.Done, ended.Access, ended.Refresh, ended.GivenUp = true, access, refresh, !revoked
 	l.Revocation = &ended
 	return &l
 }
@@ -62,13 +64,11 @@ func (l *Login) IsOpen(access, refresh credential.Fingerprint) bool {
 
 // After is the login of a chain after an exchange: live is that of the Secret as it is, and base as it was at the fence. The pair
 // goes on from the chain at the fence, whatever somebody has put into the Secret since; but that its revocation was asked
-// for meanwhile is kept.
-func After(live, base *Login, spent credential.Fingerprint) *Login {
-	switch {
-	case base == nil && live.IsAsked():
-		return live
-	case base == nil:
-		return &Login{First: spent}
+// for meanwhile is kept. name is what the login was called at the fence: where nothing else is known of it that stays its name, so that
+// what was asked of it by that name is still asked of it.
+func After(live, base *Login, name credential.Fingerprint) *Login {
+	if base == nil {
+		base = &Login{First: name}
 	}
 	return base.Merged(live)
 }

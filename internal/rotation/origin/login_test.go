@@ -16,12 +16,15 @@ func TestLoginRevocationIsOpenUntilItHasEndedForThePairThatIsStored(t *testing.T
 	if !asked.IsOpen("access", "refresh") || login.IsAsked() || !asked.At.Equal(now) {
 		t.Errorf("after somebody has asked it is %+v, and was %+v", asked, login)
 	}
-	ended := asked.Ended("access", "refresh")
+	ended := asked.Ended("access", "refresh", true)
 	if ended.IsOpen("access", "refresh") || !ended.IsAsked() || !asked.IsOpen("access", "refresh") {
 		t.Errorf("in the end it is %+v", ended.Revocation)
 	}
 	if !ended.IsOpen("access", "later") || !ended.IsOpen("later", "refresh") {
 		t.Error("a pair that was stored later lives on")
+	}
+	if ended.Revocation.GivenUp || !asked.Ended("access", "refresh", false).Revocation.GivenUp || !asked.Ended("access", "refresh", false).Ended("access", "later", true).Revocation.Done {
+		t.Error("it does not say whether GitHub has ended the pair")
 	}
 	if ended.IsOpen("", "") {
 		t.Error("it is open where nothing is left")
@@ -34,19 +37,19 @@ func TestLoginRevocationStaysWithItsLogin(t *testing.T) {
 	asked, other := login.Asked(now), &Login{First: "other"}
 	for name, c := range map[string]struct {
 		live, base *Login
-		spent      string
 		first      string
 		asked      bool
 	}{
-		"nothing was known":                         {spent: "spent", first: "spent"},
+		"nothing was known":                         {first: "first"},
 		"nothing was asked":                         {live: login, base: login, first: "first"},
 		"asked since the fence":                     {live: asked, base: login, first: "first", asked: true},
 		"asked before the fence":                    {live: login, base: asked, first: "first", asked: true},
 		"asked where nothing was known":             {live: asked, first: "first", asked: true},
+		"asked of another, where nothing was known": {live: other.Asked(now), first: "first"},
 		"somebody has put another there meanwhile":  {live: other.Asked(now), base: login, first: "first"},
 		"asked, and somebody has put another there": {live: other, base: asked, first: "first", asked: true},
 	} {
-		got := After(c.live, c.base, "spent")
+		got := After(c.live, c.base, "first")
 		if got == nil || string(got.First) != c.first || got.IsAsked() != c.asked {
 			t.Errorf("%s: %+v", name, got)
 		}

@@ -18,7 +18,7 @@ func TestDecideRevocationThatIsAskedFor(t *testing.T) {
 	asked := func(in *Input) { in.RevocationAsked = true }
 	open := func(in *Input) { in.Pair.State.Login = login.Asked(now) }
 	ended := func(in *Input) {
-		in.Pair.State.Login = login.Asked(now).Ended("access", "refresh")
+		in.Pair.State.Login = login.Asked(now).Ended("access", "refresh", true)
 		in.Pair.State.Verdict = &rotation.Verdict{Reason: v1alpha1.ReasonRevokedOnRequest, Fingerprint: "refresh"}
 	}
 	intent := func(spends string, holder rotation.Holder) func(*Input) {
@@ -47,15 +47,25 @@ func TestDecideRevocationThatIsAskedFor(t *testing.T) {
 		"has ended, and a pair came late": {[]func(*Input){ended, func(in *Input) {
 			in.Pair.State.AccessToken, in.Pair.State.RefreshToken, in.Pair.State.Verdict = "late", "late", nil
 		}}, rotation.ActionRevoke},
-		"of a pair that is not proven":        {[]func(*Input){asked, open, func(in *Input) { in.Pair.State.Owner = "another" }}, rotation.ActionProve},
-		"of somebody else's Secret":           {[]func(*Input){asked, open, func(in *Input) { in.Pair.Controlled = false }}, rotation.ActionBlocked},
-		"of nothing":                          {[]func(*Input){asked, func(in *Input) { in.Pair.State = rotation.State{Owner: "uid", App: in.App} }}, rotation.ActionBlocked},
-		"beside another's exchange":           {[]func(*Input){asked, intent("", peer)}, rotation.ActionWait},
-		"beside another's import":             {[]func(*Input){asked, intent("login", peer)}, rotation.ActionWait},
-		"after an exchange without an answer": {[]func(*Input){asked, intent("", me)}, rotation.ActionResolve},
-		"that one, while it is suspended":     {[]func(*Input){asked, intent("", me), func(in *Input) { in.Suspended = true }}, rotation.ActionRevoke},
-		"that one, after it was taken down":   {[]func(*Input){open, intent("", me)}, rotation.ActionRevoke},
-		"after an import without an answer":   {[]func(*Input){asked, intent("login", me)}, rotation.ActionRevoke},
+		"of a pair that is not proven":           {[]func(*Input){asked, open, func(in *Input) { in.Pair.State.Owner = "another" }}, rotation.ActionProve},
+		"of somebody else's Secret":              {[]func(*Input){asked, open, func(in *Input) { in.Pair.Controlled = false }}, rotation.ActionBlocked},
+		"of nothing":                             {[]func(*Input){asked, func(in *Input) { in.Pair.State = rotation.State{Owner: "uid", App: in.App} }}, rotation.ActionBlocked},
+		"beside another's exchange":              {[]func(*Input){asked, intent("", peer)}, rotation.ActionWait},
+		"beside another's import":                {[]func(*Input){asked, intent("login", peer)}, rotation.ActionWait},
+		"after an exchange without an answer":    {[]func(*Input){asked, intent("", me)}, rotation.ActionResolve},
+		"that one, while it is suspended":        {[]func(*Input){asked, intent("", me), func(in *Input) { in.Suspended = true }}, rotation.ActionRevoke},
+		"that one, of another App than spec.app": {[]func(*Input){asked, intent("", me), func(in *Input) { in.App = "github.com/another" }}, rotation.ActionRevoke},
+		"that one, where an administrator must act": {[]func(*Input){asked, intent("", me), func(in *Input) {
+			in.Failure = &problem.Problem{Reason: v1alpha1.ReasonIncorrectClientCredentials, OfApp: true, RetryAt: now}
+		}}, rotation.ActionRevoke},
+		"that one, where somebody must act": {[]func(*Input){asked, intent("", me), func(in *Input) {
+			in.Failure = &problem.Problem{Reason: v1alpha1.ReasonClientSecretMissing, Stalled: true, RetryAt: now}
+		}}, rotation.ActionRevoke},
+		"that one, where GitHub is away": {[]func(*Input){asked, intent("", me), func(in *Input) {
+			in.Failure = &problem.Problem{Reason: v1alpha1.ReasonGitHubUnavailable, RetryAt: now}
+		}}, rotation.ActionResolve},
+		"that one, after it was taken down": {[]func(*Input){open, intent("", me)}, rotation.ActionRevoke},
+		"after an import without an answer": {[]func(*Input){asked, intent("login", me)}, rotation.ActionRevoke},
 		"after a failure": {[]func(*Input){asked, func(in *Input) {
 			in.Failure = &problem.Problem{Reason: v1alpha1.ReasonAPIServerUnavailable, RetryAt: now.Add(time.Minute)}
 		}}, rotation.ActionWait},
@@ -78,5 +88,31 @@ func TestDecideRevocationThatIsAskedFor(t *testing.T) {
 				t.Errorf("it decides %d by the rule %q, want %d", got.Action, got.Rule, c.action)
 			}
 		})
+	}
+}
+
+// A resource that is being deleted settles the import of another login when the one has ended.
+func TestDecideAfterRevocationSettlesTheImportOfAnotherLogin(t *testing.T) {
+	now := time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
+	me := rotation.Holder{Outbox: "mine", Process: "2"}
+	in := Input{
+		Owner: rotation.Owner{Namespace: "team-a", Name: "octocat", UID: "uid"}, App: "github.com/Iv23li", Me: me, Now: now, Seed: "login", RevocationAsked: true,
+		Pair: &rotation.Pair{
+			Owner: rotation.Owner{UID: "uid", Name: "octocat"}, Controlled: true, Intent: &rotation.Intent{ID: "1", Holder: me, Spends: "login", Login: true, App: "github.com/Iv23li"},
+			State: rotation.State{
+				Owner: "uid", OwnerName: "octocat", App: "github.com/Iv23li", Revision: 3, AccessToken: "access", RefreshToken: "refresh", Login: (origin.Login{First: "first"}).Asked(now),
+				IssuedAt: now.Add(-time.Hour), ExpiresAt: now.Add(7 * time.Hour), PendingSeed: "login",
+			},
+		},
+	}
+	if got := Decide(in); got.Action != rotation.ActionRevoke || got.Rule != Revocation {
+		t.Errorf("before it has ended: %d by %q", got.Action, got.Rule)
+	}
+	if got := AfterRevocation(in); got.Action != rotation.ActionResolve || got.Spends != "login" {
+		t.Errorf("after it has ended: %d by %q", got.Action, got.Rule)
+	}
+	in.Suspended = true
+	if got := AfterRevocation(in); got.Action != rotation.ActionBlocked {
+		t.Errorf("while somebody wants quiet: %d by %q", got.Action, got.Rule)
 	}
 }

@@ -26,6 +26,9 @@ const (
 	Condemned = "condemned"
 )
 
+// Revocation is the name of the rule by which a login is ended on request.
+const Revocation = "revocation"
+
 // beforeLogins, webLogins and ofChain are the rules, in the order in which they matter. None relies on an earlier one for its own safety.
 var (
 	beforeLogins = []rule{
@@ -38,7 +41,7 @@ var (
 		{"lost Secret", lostSecret},       // a deleted Secret is put back before anything else
 		{"edited", edited},                // tokens that somebody has put there by hand are taken up
 		{"rolled back", rolledBack},       // an older state that somebody has put back is not to be trusted
-		{"revocation", revocation},        // the person of the login wants its end
+		{Revocation, revocation},          // the end of the login is asked for
 		{"suspended", suspended},          // a person wants quiet
 		{"intent left", intentLeft},       // an exchange of unknown outcome is settled first
 		{"new seed", newSeed},             // a new login wins over every chain
@@ -61,6 +64,8 @@ var (
 	besideSeed = slices.Concat(webLogins, ofChain)
 
 	rules = slices.Concat(beforeLogins, besideSeed)
+
+	afterRevocation = slices.DeleteFunc(slices.Clone(rules), func(r rule) bool { return r.name == Revocation })
 )
 
 // Decide says what is to be done about one resource: what the first of the rules says that has something to
@@ -70,6 +75,10 @@ func Decide(in Input) rotation.Decision { return firstOf(rules, in) }
 // BesideSeed is what is to be done while the token in the seed is another resource's and may not be exchanged: neither a login
 // that is asked for nor the chain that is there waits until somebody has taken it out.
 func BesideSeed(in Input) rotation.Decision { return firstOf(besideSeed, in) }
+
+// AfterRevocation is what is to be done apart from ending the login on request: an exchange for another login whose outcome is unknown is
+// settled as ever.
+func AfterRevocation(in Input) rotation.Decision { return firstOf(afterRevocation, in) }
 
 // firstOf is what the first of some rules says that has something to say.
 func firstOf(rules []rule, in Input) rotation.Decision {

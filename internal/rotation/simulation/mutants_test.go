@@ -739,8 +739,8 @@ var mutants = []mutant{
 	},
 	{
 		"resource released before the login that is to end", "controllers/lifecycle/finalize.go",
-		"	if token = revokerequest.Deletion(token, pairs); token",
-		"	if !broken(`resource released before the login that is to end`) {\n		token = revokerequest.Deletion(token, pairs)\n	}\n	if token",
+		"	if deleted := revokerequest.Deletion(token, pairs); deleted != token {",
+		"	if deleted := revokerequest.Deletion(token, pairs); deleted != token && !broken(`resource released before the login that is to end`) {",
 	},
 	{
 		"exchange beside a pair that waits", "controllers/runner/runner.go",

@@ -51,3 +51,22 @@ func IsAhead(status *v1alpha1.GitHubUserTokenStatus, state *rotation.State) bool
 	order := status.LastRefreshTime.Compare(state.IssuedAt.Truncate(time.Second))
 	return order > 0 || order == 0 && status.RefreshCount > state.RefreshCount
 }
+
+// Disowned is a pair that was put back to an older state, as it is taken from its resource. A seed that was being imported in that older
+// state is not being imported now. A device code stays: a person may just have entered it, and one of long ago brings nothing. Logins
+// that are known to have been imported since are kept in mind, so that they are not imported again.
+func (c *Chain) Disowned(live *rotation.Pair) *rotation.Pair {
+	next := live.Clone()
+	next.ForgetLogin()
+	if next.Intent != nil && next.Intent.Spends != next.State.RefreshToken {
+		next.Intent = nil // Another one is resolved when the pair is proven.
+	}
+	next.State.Owner = rotation.RolledBack
+	for _, seed := range c.Seeds {
+		if !slices.ContainsFunc(next.State.Seeds, func(r rotation.SeedRecord) bool { return r.Fingerprint == seed.Fingerprint }) {
+			next.State.Seeds = append(next.State.Seeds, seed)
+		}
+	}
+	next.State.Seeds = next.State.Seeds[max(0, len(next.State.Seeds)-rotation.MaxSeeds):]
+	return next
+}

@@ -1,0 +1,37 @@
+package rotation
+
+import (
+	"testing"
+
+	"github.com/githubusertoken/github-user-token-operator/internal/rotation/origin"
+)
+
+// A chain that is older than what is taken down of its login keeps the name by which the status has told of it: a person may ask for its end
+// by that at any time.
+func TestLoginNameStaysThroughExchanges(t *testing.T) {
+	for name, change := range map[string]func(*Pair){
+		"of a login that is known":      func(p *Pair) { p.State.Login = &origin.Login{First: "first"} },
+		"where nothing is known of it":  func(p *Pair) { p.State.Login = nil },
+		"where there is no token yet":   func(p *Pair) { p.State.AccessToken = "" },
+		"where its end was asked for":   func(p *Pair) { p.State.Login = (origin.Login{First: p.State.LoginName()}).Asked(deviceNow) },
+		"where another's was asked for": func(p *Pair) { p.State.Login = nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			live := goodChain()
+			change(live)
+			record := Record{Owner: live.Owner, Ref: live.Ref, App: live.State.App, Base: live.State, Spent: live.State.RefreshToken, Reply: said(pairReply)}
+			before := live.State.LoginName()
+			if name == "where another's was asked for" {
+				live.State.Login = (origin.Login{First: "another"}).Asked(deviceNow)
+			}
+			tokens, err := record.Reply.Tokens()
+			if err != nil {
+				t.Fatal(err)
+			}
+			next := pairAfter(live, Policy{}, record, tokens)
+			if next.State.RefreshToken == record.Spent || next.State.LoginName() != before || next.State.Login.IsAsked() != (name == "where its end was asked for") {
+				t.Errorf("after an exchange the login is %+v, and was %q", next.State.Login, before)
+			}
+		})
+	}
+}
