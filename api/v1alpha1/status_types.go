@@ -100,7 +100,31 @@ type LoginReport struct {
 	// time is when the person logged in. Absent when that is not known.
 	// +optional
 	Time *metav1.Time `json:"time,omitempty"`
+
+	// revocation is how far the revocation of this login has come that was asked for by the annotation
+	// githubusertoken.dev/revocation-requested. Absent when nobody has asked for it. Asked: the operator has seen the request, and something
+	// has to end first; its tokens are in use. Revoking: it is written down, no token of the login is refreshed any more, and GitHub is being asked; the
+	// access token may work until it has answered. Revoked: GitHub has ended the tokens. GivenUp: GitHub could not be brought to end
+	// them, and the access token may work until it expires; an event RevocationFailed tells why.
+	// +optional
+	Revocation LoginRevocation `json:"revocation,omitempty"`
 }
+
+// LoginRevocation is how far the revocation of a login has come.
+//
+// +kubebuilder:validation:Enum=Asked;Revoking;Revoked;GivenUp
+type LoginRevocation string
+
+const (
+	// LoginRevocationAsked says that it was asked for, and is not written down yet.
+	LoginRevocationAsked LoginRevocation = "Asked"
+	// LoginRevocationRevoking says that it is written down, and GitHub has not ended the tokens yet.
+	LoginRevocationRevoking LoginRevocation = "Revoking"
+	// LoginRevocationRevoked says that GitHub has ended the tokens.
+	LoginRevocationRevoked LoginRevocation = "Revoked"
+	// LoginRevocationGivenUp says that GitHub could not be brought to end them.
+	LoginRevocationGivenUp LoginRevocation = "GivenUp"
+)
 
 // Authorization is what a person can do to log in: enter a code at GitHub, or open a link of the login page. What is not offered
 // is absent.

@@ -49,7 +49,28 @@ func Report(s *scope.Scope) *v1alpha1.LoginReport {
 	if s.Input.RolledBack {
 		return nil
 	}
-	return reportOf(string(s.Token.UID), s.Pair)
+	report := reportOf(string(s.Token.UID), s.Pair)
+	if report != nil {
+		report.Revocation = standing(&s.Pair.State, IsAsked(s.Token, s.Pair))
+	}
+	return report
+}
+
+// standing is how far the revocation of the login at which a pair stands has come. What was written down is not undone by a wish that is gone.
+func standing(state *rotation.State, asked bool) v1alpha1.LoginRevocation {
+	login := state.Login
+	switch {
+	case !login.IsAsked() && asked:
+		return v1alpha1.LoginRevocationAsked
+	case !login.IsAsked():
+		return ""
+	case login.IsOpen(state.AccessToken, state.RefreshToken):
+		return v1alpha1.LoginRevocationRevoking
+	case login.Revocation.Done && !login.Revocation.GivenUp:
+		return v1alpha1.LoginRevocationRevoked
+	default:
+		return v1alpha1.LoginRevocationGivenUp // Also where somebody has taken the tokens away before GitHub had ended them.
+	}
 }
 
 // IsAsked reports whether the revocation of the login at which a pair stands is asked for, in the name of its account. What is in

@@ -8,6 +8,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation/origin"
 )
@@ -84,7 +85,7 @@ func TestRevocationRequestGoesBeforeTheDeletionPolicy(t *testing.T) {
 		"nobody asks":               {"", nil, v1alpha1.DeletionPolicyRetain},
 		"asked for":                 {value, nil, v1alpha1.DeletionPolicyRevoke},
 		"taken down":                {"", open, v1alpha1.DeletionPolicyRevoke},
-		"has ended":                 {value, func(p *rotation.Pair) { open(p); p.State.Login = p.State.Login.Ended("access", "refresh") }, v1alpha1.DeletionPolicyRetain},
+		"has ended":                 {value, func(p *rotation.Pair) { open(p); p.State.Login = p.State.Login.Ended("access", "refresh", true) }, v1alpha1.DeletionPolicyRetain},
 		"asked for another account": {"github.com/1 " + told.ID, nil, v1alpha1.DeletionPolicyRetain},
 		"of another resource":       {"", func(p *rotation.Pair) { open(p); p.Owner.UID = "other" }, v1alpha1.DeletionPolicyRetain},
 	} {
@@ -96,6 +97,40 @@ func TestRevocationRequestGoesBeforeTheDeletionPolicy(t *testing.T) {
 		}
 		if got := Deletion(token, []*rotation.Pair{nil, pair}).Spec.DeletionPolicy; got != c.policy || token.Spec.DeletionPolicy != v1alpha1.DeletionPolicyRetain {
 			t.Errorf("%s: %s", name, got)
+		}
+	}
+}
+
+func TestRevocationRequestIsToldOfAsFarAsItHasCome(t *testing.T) {
+	told := reportOf("uid", aPair())
+	value := told.Account + " " + told.ID
+	open := func(p *rotation.Pair) { p.State.Login = p.State.Login.Asked(now) }
+	end := func(revoked bool) func(*rotation.Pair) {
+		return func(p *rotation.Pair) { p.State.Login = p.State.Login.Asked(now).Ended("access", "refresh", revoked) }
+	}
+	for name, c := range map[string]struct {
+		value string
+		pair  func(*rotation.Pair)
+		want  v1alpha1.LoginRevocation
+	}{
+		"nobody asks":                             {"", nil, ""},
+		"another login is asked for":              {told.Account + " 0123456789", nil, ""},
+		"asked for":                               {value, nil, v1alpha1.LoginRevocationAsked},
+		"taken down":                              {value, open, v1alpha1.LoginRevocationRevoking},
+		"taken down, and the wish is gone":        {"", open, v1alpha1.LoginRevocationRevoking},
+		"GitHub has ended it":                     {value, end(true), v1alpha1.LoginRevocationRevoked},
+		"GitHub could not be brought to":          {value, end(false), v1alpha1.LoginRevocationGivenUp},
+		"it has ended, and a pair came late":      {value, func(p *rotation.Pair) { end(true)(p); p.State.AccessToken = "late" }, v1alpha1.LoginRevocationRevoking},
+		"it has ended, and its tokens are gone":   {value, func(p *rotation.Pair) { end(true)(p); p.State.AccessToken, p.State.RefreshToken = "", "" }, v1alpha1.LoginRevocationRevoked},
+		"its tokens were gone before it was over": {value, func(p *rotation.Pair) { open(p); p.State.AccessToken, p.State.RefreshToken = "", "" }, v1alpha1.LoginRevocationGivenUp},
+	} {
+		token, pair := aToken(), aPair()
+		token.Annotations[v1alpha1.AnnotationRevocationRequested] = c.value
+		if c.pair != nil {
+			c.pair(pair)
+		}
+		if got := Report(&scope.Scope{Token: token, Pair: pair}); got == nil || got.Revocation != c.want || got.ID != told.ID {
+			t.Errorf("%s: %+v", name, got)
 		}
 	}
 }

@@ -41,7 +41,7 @@ func (a Amender) EndRevocation(ctx context.Context, owner rotation.Owner, read *
 			return live
 		}
 		next := live.Clone()
-		next.State.Login = state.Login.Ended(state.AccessToken, state.RefreshToken)
+		next.State.Login = state.Login.Ended(state.AccessToken, state.RefreshToken, revoked)
 		next.State.Verdict = &rotation.Verdict{Reason: v1alpha1.ReasonRevokedOnRequest, Fingerprint: state.RefreshToken, Time: a.Clock.Now()}
 		next.State.AccessTokenEnded = state.AccessTokenEnded || revoked && state.HasToken()
 		if next.Intent != nil && next.Intent.Spends == state.RefreshToken {

@@ -32,6 +32,8 @@ type Revocation struct {
 	Done    bool                   `json:"done,omitempty"`
 	Access  credential.Fingerprint `json:"access,omitempty"`
 	Refresh credential.Fingerprint `json:"refresh,omitempty"`
+	// GivenUp says that GitHub could not be brought to end that pair.
+	GivenUp bool `json:"givenUp,omitempty"`
 }
 
 // Asked is the login with the request for its revocation.
@@ -40,10 +42,10 @@ func (l Login) Asked(now time.Time) *Login {
 	return &l
 }
 
-// Ended is the login after its revocation has ended for a pair.
-func (l Login) Ended(access, refresh credential.Fingerprint) *Login {
+// Ended is the login after its revocation has ended for a pair: revoked says that GitHub has made it, and otherwise it was given up.
+func (l Login) Ended(access, refresh credential.Fingerprint, revoked bool) *Login {
 	ended := *l.Revocation
-	ended.Done, ended.Access, ended.Refresh = true, access, refresh
+	ended.Done, ended.Access, ended.Refresh, ended.GivenUp = true, access, refresh, !revoked
 	l.Revocation = &ended
 	return &l
 }

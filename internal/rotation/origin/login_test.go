@@ -16,12 +16,15 @@ func TestLoginRevocationIsOpenUntilItHasEndedForThePairThatIsStored(t *testing.T
 	if !asked.IsOpen("access", "refresh") || login.IsAsked() || !asked.At.Equal(now) {
 		t.Errorf("after somebody has asked it is %+v, and was %+v", asked, login)
 	}
-	ended := asked.Ended("access", "refresh")
+	ended := asked.Ended("access", "refresh", true)
 	if ended.IsOpen("access", "refresh") || !ended.IsAsked() || !asked.IsOpen("access", "refresh") {
 		t.Errorf("in the end it is %+v", ended.Revocation)
 	}
 	if !ended.IsOpen("access", "later") || !ended.IsOpen("later", "refresh") {
 		t.Error("a pair that was stored later lives on")
+	}
+	if ended.Revocation.GivenUp || !asked.Ended("access", "refresh", false).Revocation.GivenUp || !asked.Ended("access", "refresh", false).Ended("access", "later", true).Revocation.Done {
+		t.Error("it does not say whether GitHub has ended the pair")
 	}
 	if ended.IsOpen("", "") {
 		t.Error("it is open where nothing is left")

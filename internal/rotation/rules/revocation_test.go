@@ -18,7 +18,7 @@ func TestDecideRevocationThatIsAskedFor(t *testing.T) {
 	asked := func(in *Input) { in.RevocationAsked = true }
 	open := func(in *Input) { in.Pair.State.Login = login.Asked(now) }
 	ended := func(in *Input) {
-		in.Pair.State.Login = login.Asked(now).Ended("access", "refresh")
+		in.Pair.State.Login = login.Asked(now).Ended("access", "refresh", true)
 		in.Pair.State.Verdict = &rotation.Verdict{Reason: v1alpha1.ReasonRevokedOnRequest, Fingerprint: "refresh"}
 	}
 	intent := func(spends string, holder rotation.Holder) func(*Input) {
