@@ -3,7 +3,7 @@
 //
 // The page holds nothing between two requests. What a login needs is in the browser's cookies and in the resource, so any
 // replica takes any request. It has neither a client secret nor a token, and it writes three things only: the annotations that ask
-// for a login, or for the end of one, under the resourceVersion that was read; the Secret that brings a code to the operator; and visits, in its
+// for a login, under the resourceVersion that was read, or for the end of one, which its value names; the Secret that brings a code to the operator; and visits, in its
 // own namespace. Each is written by a POST of a form that was shown by this page to the same browser, and that shows what holds now. No GET changes anything but that
 // a visit ends when it has shown whose account it is.
 //
