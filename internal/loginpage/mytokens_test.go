@@ -789,6 +789,16 @@ func TestMyTokensAPIServerIsAway(t *testing.T) {
 	w.away = func(string, client.Object) error { w.away = nil; return apierrors.NewServiceUnavailable("away") }
 	late.comeBack()
 	late.led(pathVisitConfirm)
+	// So it is while its App may not be used for a moment.
+	for _, visit := range w.visitsNow() {
+		visit.Status.WebLogin.AuthorizeURL = ""
+		if err := w.client.Status().Update(t.Context(), &visit); err != nil {
+			t.Fatal(err)
+		}
+	}
+	delete(late.cookies, cookieLogin)
+	late.comeBack()
+	late.sees(http.StatusConflict, "This login cannot go on at present")
 	v.send(http.MethodPost, pathToken+"team-a/octocat", form)
 	v.ledOn()
 }
