@@ -719,6 +719,37 @@ func TestMyTokensVisitThatFailsIsEnded(t *testing.T) {
 			t.Error("it goes on")
 		}
 	})
+	t.Run("it made room while its person was at GitHub", func(t *testing.T) {
+		w := visitWorld(t, held("team-a", "octocat", anAccount))
+		v := w.visitor()
+		v.beginVisit()
+		visit := w.visitsNow()[0]
+		if err := w.client.Delete(t.Context(), &visit); err != nil {
+			t.Fatal(err)
+		}
+		v.comeBack()
+		v.stoppedWith(whyVisitEnded)
+		if v.cookies[cookieProof] != "" || v.cookies[cookieProofCode] != "" {
+			t.Error("something is left of it")
+		}
+	})
+	t.Run("its time was over while its person was at GitHub", func(t *testing.T) {
+		w := visitWorld(t, held("team-a", "octocat", anAccount))
+		v := w.visitor()
+		v.beginVisit()
+		visit := w.visitsNow()[0]
+		visit.Status.WebLogin = &v1alpha1.WebLogin{RequestID: visit.Status.WebLogin.RequestID, Result: v1alpha1.WebLoginExpired}
+		if err := w.client.Status().Update(t.Context(), &visit); err != nil {
+			t.Fatal(err)
+		}
+		v.comeBack()
+		v.led(pathVisitProven)
+		v.get(pathVisitProven)
+		v.stoppedWith(whyVisitFailed)
+		if len(w.visitsNow()) != 0 {
+			t.Error("it is left")
+		}
+	})
 	t.Run("cancelled", func(t *testing.T) {
 		w := visitWorld(t, held("team-a", "octocat", anAccount))
 		v := w.visitor()

@@ -191,6 +191,10 @@ func (p *Page) takeProof(r *http.Request) (a answer, isVisit bool) {
 		return p.stopped(r, reason), true
 	case reason == "" && now == isHeld && !both:
 		return p.stopped(r, whyHeld), true // To reload it helps, as before.
+	case reason == whyVisitEnded && !both: // As when it made room for another one. Nobody has lured its person here.
+		return p.stoppedAt(reason).with(dropCookie(cookieProof), dropCookie(cookieProofCode)), true
+	case reason == "" && !both && (now == isRedeeming || now == isOver):
+		return p.onTo("over", pathVisitProven), true
 	case reason != "" || now != isOpen:
 		return answer{}, false
 	}
