@@ -63,7 +63,7 @@ func newPageFlags(set *flag.FlagSet) *pageFlags {
 	set.Float64Var(&f.inAll, "requests-per-second", 50, "Requests a second that are answered in all, on average.")
 	set.StringVar(&f.visitsApp, "my-tokens-app", "", "KIND/NAME of the App by which people prove whose account is theirs, to see and end their tokens: ClusterGitHubApp/NAME, offered to this page's namespace alone. Empty: the page does not offer that.")
 	set.StringVar(&f.visitsNamespace, "my-tokens-namespace", "", "Namespace in which people prove that. By default this pod's, which is the operator's.")
-	set.IntVar(&f.visitsPerClient, "my-tokens-visits-per-client", 4, "How many people can prove at once who they are, of one client address. Behind a proxy all clients have the address of that.")
+	set.IntVar(&f.visitsPerClient, "my-tokens-visits-per-client", 0, "How many people can prove at once who they are, of one client address. Behind a proxy all clients have the address of that. 0: 4, or with plain HTTP, where there is a proxy, as many as in all.")
 	set.IntVar(&f.visits, "my-tokens-visits", 40, "How many people can prove at once who they are, in all.")
 	set.StringVar(&f.metricsAddress, "metrics-bind-address", "0", "Address of the metrics endpoint, for example :8080. 0 turns it off.")
 	set.BoolVar(&f.metricsSecure, "metrics-secure", true, "Serve metrics over HTTPS, to clients that the API server authorizes.")
@@ -105,7 +105,7 @@ func runLoginPage(ctx context.Context, f *pageFlags) error {
 		return fmt.Errorf("set up the client of the API server: %w", err)
 	}
 	cluster := loginpage.NewCluster(live)
-	visits, err := visitsOf(f)
+	visits, err := visitsOf(f, ownNamespace())
 	if err != nil {
 		return err
 	}

@@ -51,7 +51,8 @@ func New(options Options) *Resolver { return &Resolver{options} }
 // App is the App of a resource. Its Problem says why it may not be used, and by whom that can be mended.
 func (r *Resolver) App(ctx context.Context, token *v1alpha1.GitHubUserToken) (scope.App, error) {
 	app, err := r.resolve(ctx, token)
-	if err == nil && app.Problem == nil && scope.IsVisit(token, r.options.SecretNamespace) {
+	app.OfVisit = scope.IsVisit(token, r.options.SecretNamespace)
+	if err == nil && app.Problem == nil && app.OfVisit {
 		app.Visit, err = r.isForAlone(ctx, app, token.Namespace)
 	}
 	if err == nil && app.Problem == nil && !app.Visit {

@@ -37,3 +37,28 @@ func TestAppOfTheLoginPagesVisitsIsOfferedToItsNamespaceAlone(t *testing.T) {
 		}
 	}
 }
+
+// Whatever is wrong with the App of a visit, it is known to be one, so that it is refused and nobody waits at it.
+func TestAppOfAVisitThatMayNotBeUsedIsOneOfAVisit(t *testing.T) {
+	for name, change := range map[string]func(*standIn){
+		"there is none":     func(s *standIn) { delete(s.offered, "shared") },
+		"it is not offered": func(*standIn) {},
+		"its policy wants users": func(s *standIn) {
+			s.shared().Policy.User, s.labels["operator"] = v1alpha1.UserRequired, map[string]string{"team": "a"}
+		},
+		"it is one of many": func(s *standIn) { s.labels["operator"] = map[string]string{"team": "a"} }, // For which --require-user holds.
+	} {
+		s := newStandIn()
+		change(s)
+		visit := resource("operator", ref(v1alpha1.KindClusterGitHubApp, "shared"))
+		visit.Name = v1alpha1.VisitPrefix + "x"
+		app, err := New(Options{Source: s, SecretNamespace: "operator", RequireUser: true}).App(t.Context(), visit)
+		if err != nil || app.Problem == nil || !app.OfVisit || app.Visit {
+			t.Errorf("%s: %+v, %v", name, app, err)
+		}
+		visit.Name = "another"
+		if app, err := New(Options{Source: s, SecretNamespace: "operator", RequireUser: true}).App(t.Context(), visit); err != nil || app.OfVisit {
+			t.Errorf("%s: what is no visit is one: %v", name, err)
+		}
+	}
+}

@@ -26,8 +26,8 @@ type App struct {
 	// LoginPage are the accounts that may be asked to log in by the login page; nil where every account may be, as nobody else
 	// offers the App.
 	LoginPage *Accounts
-	// Visit reports that the resource is a visit of the login page, and the App for those alone.
-	Visit bool
+	// OfVisit reports that the resource is a visit of the login page, and Visit that the App is for those alone as well.
+	OfVisit, Visit bool
 	// Refused reports that the resource may not use the App, if there is one: whatever was derived from its pair is removed.
 	Refused bool
 	// Veiled reports that whoever made the resource is not to learn what is wrong with the App: it belongs to somebody else.

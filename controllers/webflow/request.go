@@ -56,6 +56,8 @@ func RequestOf(token *v1alpha1.GitHubUserToken, app scope.App, page string) scop
 		asked.Refused += ", without a query, and exactly as it stands in the App's settings."
 	case !token.Spec.HasLoginMethod(v1alpha1.LoginMethodWebFlow):
 		asked.Refused = "spec.login.methods does not have WebFlow. Add it, or log in in another way."
+	case app.Problem != nil && app.OfVisit: // Nobody waits at a visit until somebody mends it.
+		asked.Refused = app.Problem.Message
 	case app.Problem == nil && app.IsKnown() && app.Secret == nil:
 		asked.Refused = noClientSecret + " Add it, or log in in another way."
 	case app.Problem == nil && isOfPage(asked.Asked):

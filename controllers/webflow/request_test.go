@@ -96,6 +96,9 @@ func TestWebLoginRequestIsRefusedWithASentence(t *testing.T) {
 		"of an App that is not usable, of which nothing is told": {"request-1 " + callback, func(_ *v1alpha1.GitHubUserToken, app *scope.App) {
 			app.Secret, app.Problem = nil, &problem.Problem{Message: "no"}
 		}, weblogin.Request{ID: "request-1", Callback: callback}, ""},
+		"of a visit whose App is not usable": {"request-1 " + callback, func(_ *v1alpha1.GitHubUserToken, app *scope.App) {
+			app.OfVisit, app.Problem = true, &problem.Problem{Message: "There is no such App."}
+		}, weblogin.Request{ID: "request-1", Callback: callback}, "There is no such App."},
 	} {
 		t.Run(name, func(t *testing.T) {
 			token, app := &v1alpha1.GitHubUserToken{}, app

@@ -100,7 +100,8 @@ func (c *Cluster) ask(ctx context.Context, token *v1alpha1.GitHubUserToken, valu
 	return c.set(ctx, token, v1alpha1.AnnotationWebLoginRequested, value)
 }
 
-// set sets one annotation, or takes it off where value is empty, if nobody has changed the resource since it was read.
+// set sets one annotation, or takes it off where value is empty, if nobody has changed the resource since it was read; where that has no
+// resourceVersion, if it is the same resource.
 func (c *Cluster) set(ctx context.Context, token *v1alpha1.GitHubUserToken, key, value string) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
@@ -108,10 +109,11 @@ func (c *Cluster) set(ctx context.Context, token *v1alpha1.GitHubUserToken, key,
 	if value != "" {
 		annotation = value
 	}
-	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{
-		"uid": token.UID, "resourceVersion": token.ResourceVersion,
-		"annotations": map[string]any{key: annotation},
-	}})
+	metadata := map[string]any{"uid": token.UID, "annotations": map[string]any{key: annotation}}
+	if token.ResourceVersion != "" {
+		metadata["resourceVersion"] = token.ResourceVersion
+	}
+	patch, err := json.Marshal(map[string]any{"metadata": metadata})
 	if err != nil {
 		panic(err) // These are strings.
 	}

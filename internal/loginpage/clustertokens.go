@@ -5,11 +5,11 @@ import (
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/internal/loginpage/accounttokens"
+	"github.com/githubusertoken/github-user-token-operator/internal/loginpage/visits"
 )
 
 const (
@@ -21,10 +21,10 @@ const (
 )
 
 // tokensOf lists the resources that are said to hold tokens of an account.
-func (c *Cluster) tokensOf(ctx context.Context, account string, from accounttokens.Place) (accounttokens.Listed, error) {
+func (c *Cluster) tokensOf(ctx context.Context, account string, from accounttokens.Place, view func(*v1alpha1.GitHubUserToken) tokenView) (accounttokens.Listed[tokenView], error) {
 	ctx, cancel := context.WithTimeout(ctx, 4*callTimeout)
 	defer cancel()
-	found, err := accounttokens.List(ctx, c.client, account, from)
+	found, err := accounttokens.List(ctx, c.client, account, from, view)
 	if err != nil {
 		return found, failed("list", err)
 	}
@@ -47,23 +47,7 @@ func (c *Cluster) visits(ctx context.Context, namespace string) ([]v1alpha1.GitH
 func (c *Cluster) makeVisit(ctx context.Context, of *Visits, s session, browser, visitor, callback string) (*v1alpha1.GitHubUserToken, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	app := of.App
-	token := &v1alpha1.GitHubUserToken{
-		ObjectMeta: metav1.ObjectMeta{
-			Namespace: s.name.namespace, Name: s.name.name,
-			Labels: map[string]string{v1alpha1.LabelVisit: browser, v1alpha1.LabelVisitor: visitor},
-			Annotations: map[string]string{
-				v1alpha1.AnnotationWebLoginRequested: s.requestID() + " " + callback,
-				v1alpha1.AnnotationPurpose:           "somebody proves on the login page whose account is theirs",
-			},
-		},
-		Spec: v1alpha1.GitHubUserTokenSpec{
-			App:            v1alpha1.App{Ref: &app},
-			Login:          &v1alpha1.Login{Methods: []v1alpha1.LoginMethod{v1alpha1.LoginMethodWebFlow}},
-			Secret:         v1alpha1.SecretTemplate{Name: s.name.name},
-			DeletionPolicy: v1alpha1.DeletionPolicyRevoke,
-		},
-	}
+	token := visits.New(s.name.namespace, s.name.name, of.App, browser, visitor, s.requestID()+" "+callback)
 	if err := c.client.Create(ctx, token, client.FieldOwner(FieldManager)); err != nil {
 		return nil, failed("make a visit", err)
 	}

@@ -97,16 +97,6 @@ func TestLoginPageStrangerKeepsNobodyFromTheirLogin(t *testing.T) {
 	press("wait", func() { v.get(pathWait) })
 }
 
-func TestLoginPageLimitsTakeBoundedMemory(t *testing.T) {
-	b := buckets{limit: 5}
-	for i := range 10 * maxBuckets {
-		b.allow(fmt.Sprint(i), epoch)
-	}
-	if n := len(b.current) + len(b.earlier); n > 2*maxBuckets {
-		t.Errorf("%d buckets are kept", n)
-	}
-}
-
 // Requests that are held are few: the others are answered at once, and ask again.
 func TestLoginPageHoldsFewRequests(t *testing.T) {
 	w := newWorld(t)

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -66,6 +67,11 @@ func (p *Page) showTokens(r *http.Request, _ string) answer {
 	if !ok {
 		return p.onTo("place", pathTokens)
 	}
+	end, ok := p.limits.BeginList(who.Account, p.now())
+	if !ok {
+		return p.stopped(r, whyLimited)
+	}
+	defer end()
 	select {
 	case p.listing <- struct{}{}:
 		defer func() { <-p.listing }()
@@ -74,7 +80,7 @@ func (p *Page) showTokens(r *http.Request, _ string) answer {
 	case <-r.Context().Done():
 		return p.stopped(r, whyUnavailable)
 	}
-	found, err := p.cluster.tokensOf(r.Context(), who.Account, asked)
+	found, err := p.cluster.tokensOf(r.Context(), who.Account, asked, p.tokenView)
 	if err != nil {
 		p.log.Error(err, "The tokens of an account could not be listed")
 		return p.stopped(r, whyUnavailable)
@@ -85,10 +91,7 @@ func (p *Page) showTokens(r *http.Request, _ string) answer {
 		Forget: p.address.to(pathTokensForget), Code: forgetCode(visit), NamespaceAlone: asked.Namespace,
 	}
 	for _, group := range found.Groups {
-		shownGroup := namespaceView{Name: group.Namespace}
-		for i := range group.Tokens {
-			shownGroup.Tokens = append(shownGroup.Tokens, p.tokenView(&group.Tokens[i]))
-		}
+		shownGroup := namespaceView{Name: group.Namespace, Tokens: group.Tokens}
 		if group.More {
 			shownGroup.All = p.placeLink(visit, who, accounttokens.Place{Namespace: group.Namespace})
 		}
@@ -143,33 +146,30 @@ func (p *Page) tokenView(token *v1alpha1.GitHubUserToken) tokenView {
 	if ends := token.Status.AccessTokenExpirationTime; ends != nil {
 		view.Until = dated(ends)
 	}
-	view.State, view.Living = p.stateOf(token)
+	view.State, view.Living = stateOf(token)
 	return view
 }
 
 func dated(at *metav1.Time) string { return at.UTC().Format("2 January 2006, 15:04 UTC") }
 
-// stateOf is how a token stands, in words of the page's own, and whether there is something to end. That its end is asked for counts for
-// the login that is there now alone.
-func (p *Page) stateOf(token *v1alpha1.GitHubUserToken) (state string, living bool) {
+// stateOf is how a token stands, in words of the page's own, and whether its end can be asked for. What has become of a revocation is what the
+// operator says of this login, and nothing is concluded from anything else.
+func stateOf(token *v1alpha1.GitHubUserToken) (state string, living bool) {
 	authorized := meta.FindStatusCondition(token.Status.Conditions, v1alpha1.ConditionAuthorized)
-	switch {
-	case isRevoked(token) && meta.IsStatusConditionTrue(token.Status.Conditions, v1alpha1.ConditionReady):
-		return "Ended here, but GitHub has not taken the revocation", false
-	case isRevoked(token):
-		return "Ended, as you asked", false
-	case isAskedToEnd(token):
-		return "Being ended, as you asked", false
+	switch revocation := token.Status.Login.Revocation; {
+	case revocation == v1alpha1.LoginRevocationRevoked:
+		return "Ended: GitHub has revoked its tokens", false
+	case revocation == v1alpha1.LoginRevocationGivenUp:
+		return "Not renewed any more, but GitHub has not revoked it: it may work until it expires", false
+	case revocation == v1alpha1.LoginRevocationRevoking:
+		return "Being revoked at GitHub, and works until that is done", false
+	case revocation == v1alpha1.LoginRevocationAsked, isAskedToEnd(token):
+		return "In use; its end is asked for", false
 	case authorized != nil && authorized.Status == metav1.ConditionFalse:
 		return "Waits for a new login; what is left of this one may still work", true
 	default:
 		return "In use; renewed until you or they end it", true
 	}
-}
-
-func isRevoked(token *v1alpha1.GitHubUserToken) bool {
-	authorized := meta.FindStatusCondition(token.Status.Conditions, v1alpha1.ConditionAuthorized)
-	return authorized != nil && authorized.Status == metav1.ConditionFalse && authorized.Reason == v1alpha1.ReasonRevokedOnRequest
 }
 
 func isAskedToEnd(token *v1alpha1.GitHubUserToken) bool {
@@ -183,12 +183,15 @@ type oneView struct {
 
 	Account, Host string
 	// Action is where the form that ends it goes; empty when there is nothing to end. The rest is what it carries.
-	Action, Code, UID, Login, Version string
-	Back                              string
-	// Asked says that its end was asked for, Revoked that it has ended, and Left that GitHub has not taken the revocation, so that
-	// the person revokes the App there, at Settings.
-	Asked, Revoked, Left bool
-	Settings             string
+	Action, Code, UID, Login string
+	Back                     string
+	// Revocation is how far it has come, Asked that its end was asked for, and Gone that this was taken away again. Again is where that
+	// can be looked at once more.
+	Revocation  string
+	Asked, Gone bool
+	Again       string
+	// Settings is where the person revokes the App at GitHub.
+	Settings string
 }
 
 // showToken is GET /tokens/of/NAMESPACE/NAME.
@@ -207,24 +210,55 @@ func (p *Page) showToken(r *http.Request, rest string) answer {
 	}
 	host, _, _ := strings.Cut(who.Account, "/")
 	view := oneView{tokenView: p.tokenView(token), Account: plain(who.Login), Host: plain(host), Back: p.address.to(pathTokens)}
-	view.Asked, view.Revoked = isAskedToEnd(token), isRevoked(token)
-	view.Left = view.Revoked && meta.IsStatusConditionTrue(token.Status.Conditions, v1alpha1.ConditionReady)
+	login := token.Status.Login
+	view.Revocation, view.Asked = string(login.Revocation), isAskedToEnd(token)
 	if found, why := p.findApp(r.Context(), token); why == "" {
 		view.Settings = revokePage(found)
 	}
 	if view.Living {
-		view.Action, view.UID, view.Login, view.Version = view.Open, string(token.UID), token.Status.Login.ID, token.ResourceVersion
-		view.Code = revokeCode(visit, who, name, view.UID, view.Login, view.Version)
+		view.Action, view.UID, view.Login = view.Open, string(token.UID), login.ID
+		view.Code = revokeCode(visit, who, name, view.UID, view.Login)
+	}
+	looks, pressed := readLooks(r, visit, who, name, login.ID)
+	view.Gone = pressed && !view.Asked && login.Revocation == ""
+	isGoingOn := view.Asked && view.Revocation == "" || login.Revocation == v1alpha1.LoginRevocationAsked || login.Revocation == v1alpha1.LoginRevocationRevoking
+	if isGoingOn {
+		view.Again = p.address.to(lookPath(visit, who, name, login.ID, 0))
 	}
 	a := shown("shown", "token", view)
-	if view.Asked && !view.Revoked {
-		a.refresh, a.refreshAfter = view.Open, revokeLook
+	if isGoingOn && pressed && looks < maxLooks {
+		a.refresh, a.refreshAfter = p.address.to(lookPath(visit, who, name, login.ID, looks+1)), revokeLook
 	}
 	return a
 }
 
-// revokeLook is after how many seconds somebody looks again whether a token has ended.
-const revokeLook = 3
+const (
+	// revokeLook is after how many seconds the page of somebody who has pressed looks again, and maxLooks how often it does by itself.
+	revokeLook = 3
+	maxLooks   = 20
+)
+
+// lookPath is the page of a token for whoever has asked in this browser for the end of a login, after so many looks.
+func lookPath(visit hidden, who identity, name resourceName, login string, looks int) string {
+	values := url.Values{"asked": {askedSeal(visit, who, name, login)}, "look": {strconv.Itoa(looks)}}
+	return pathToken + name.key().String() + "?" + values.Encode()
+}
+
+func askedSeal(visit hidden, who identity, name resourceName, login string) string {
+	return sealed(visit, "has asked", who.Account, name.namespace, name.name, login)
+}
+
+// readLooks is how often the page of somebody who has pressed was looked at; pressed is false of anybody else, and of another login.
+func readLooks(r *http.Request, visit hidden, who identity, name resourceName, login string) (looks int, pressed bool) {
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return 0, false
+	}
+	seal, _ := single(query, "asked")
+	text, _ := single(query, "look")
+	looks, err = strconv.Atoi(text)
+	return looks, err == nil && looks >= 0 && same(seal, askedSeal(visit, who, name, login))
+}
 
 // own is a resource whose token is somebody's; whether there is one at all is told to nobody else.
 func (p *Page) own(r *http.Request, name resourceName, who identity) (*v1alpha1.GitHubUserToken, why) {
@@ -238,25 +272,24 @@ func (p *Page) own(r *http.Request, name resourceName, who identity) (*v1alpha1.
 	return token, ""
 }
 
-// revokeCode shows that the form which ends a token was shown to this browser, for this account, login, and version of the resource.
-func revokeCode(visit hidden, who identity, name resourceName, uid, login, version string) string {
-	return sealed(visit, "revoke", who.Account, name.namespace, name.name, uid, login, version)
+// revokeCode shows that the form which ends a token was shown to this browser, for this account and login.
+func revokeCode(visit hidden, who identity, name resourceName, uid, login string) string {
+	return sealed(visit, "revoke", who.Account, name.namespace, name.name, uid, login)
 }
 
-// revoke is POST /tokens/of/NAMESPACE/NAME: the operator is asked to revoke the login that was shown, by one annotation, under the version that was
-// shown. What has become another meanwhile is read again.
+// revoke is POST /tokens/of/NAMESPACE/NAME: the operator is asked to revoke the login that was shown, by one annotation. It is for that login of
+// that account whatever else of the resource changes, which whoever may write it could do each second, and for no other, since its value names them.
 func (p *Page) revoke(r *http.Request, rest string) answer {
 	who, visit, ok := p.whoOf(r)
 	if !ok {
 		return p.stopped(r, whyNoWho)
 	}
 	name, ok := nameOf(rest)
-	uid, login, version := field(r, "uid"), field(r, "login"), field(r, "version")
-	if !ok || !same(field(r, "code"), revokeCode(visit, who, name, uid, login, version)) {
+	uid, login := field(r, "uid"), field(r, "login")
+	if !ok || !same(field(r, "code"), revokeCode(visit, who, name, uid, login)) {
 		return p.stopped(r, whyForm)
 	}
-	open := p.address.to(pathToken + name.key().String())
-	value := who.Account + " " + login
+	on := lookPath(visit, who, name, login, 0)
 	for range maxTries {
 		token, reason := p.own(r, name, who)
 		switch {
@@ -266,16 +299,15 @@ func (p *Page) revoke(r *http.Request, rest string) answer {
 		case reason != "":
 			return p.stopped(r, reason)
 		case string(token.UID) != uid || token.Status.Login.ID != login:
-			return p.changed(open)
-		case isAskedToEnd(token): // By an earlier try, of which the answer was lost.
-			return p.onTo("asked", pathToken+name.key().String())
-		case token.ResourceVersion != version:
-			return p.changed(open)
+			return p.changed(p.address.to(pathToken + name.key().String()))
+		case isAskedToEnd(token), token.Status.Login.Revocation != "": // By an earlier try, of which the answer was lost.
+			return p.onTo("asked", on)
 		}
-		err := p.cluster.set(r.Context(), token, v1alpha1.AnnotationRevocationRequested, value)
+		token.ResourceVersion = "" // Under any: the API server itself tries again when somebody else was first.
+		err := p.cluster.set(r.Context(), token, v1alpha1.AnnotationRevocationRequested, who.Account+" "+login)
 		if err == nil {
 			p.log.Info("The revocation of a login was asked for by its person", "namespace", name.namespace, "name", name.name)
-			return p.onTo("asked", pathToken+name.key().String())
+			return p.onTo("asked", on)
 		}
 		p.log.Error(err, "A revocation could not be asked for", "namespace", name.namespace, "name", name.name)
 		if isForbidden(err) {

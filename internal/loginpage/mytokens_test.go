@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"html"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"regexp"
 	"slices"
@@ -19,6 +20,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/internal/loginpage/visits"
 )
 
 const (
@@ -230,19 +232,16 @@ func TestMyTokensTheWholeWay(t *testing.T) {
 	v.get(pathToken + "team-a/octocat")
 	v.sees(http.StatusOK, "Alice of team A")
 	v.press(pathToken + "team-a/octocat")
-	v.led(pathToken + "team-a/octocat")
+	v.ledOn()
 	w.wrote("patch octocat")
 	if got := w.annotationOf("team-a", "octocat"); got != anAccount+" "+aLogin {
 		t.Errorf("it asks for %q", got)
 	}
-	v.get(pathToken + "team-a/octocat")
-	v.sees(http.StatusOK, "Your wish was taken down.")
+	v.sees(http.StatusOK, "until then the token is in use")
 	if refresh := v.last.Header.Get("Refresh"); refresh == "" {
 		t.Error("it does not look again")
 	}
-	w.edit(func(token *v1alpha1.GitHubUserToken) {
-		token.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionAuthorized, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonRevokedOnRequest, LastTransitionTime: metav1.NewTime(epoch)}}
-	})
+	w.edit(func(token *v1alpha1.GitHubUserToken) { token.Status.Login.Revocation = v1alpha1.LoginRevocationRevoked })
 	v.get(pathToken + "team-a/octocat")
 	v.sees(http.StatusOK, "The login has ended")
 	v.get(pathTokens)
@@ -317,7 +316,7 @@ func TestMyTokensFormsOfOthersDoNotCount(t *testing.T) {
 	send("from another browser", other, pathToken+"team-a/octocat", same)
 	send("for another resource", v, pathToken+"team-b/mine", same)
 	send("for another login", v, pathToken+"team-a/octocat", func(f url.Values) { f.Set("login", "other") })
-	send("under another version", v, pathToken+"team-a/octocat", func(f url.Values) { f.Set("version", "1") })
+	send("for another resource of the name", v, pathToken+"team-a/octocat", func(f url.Values) { f.Set("uid", ticketA) })
 	send("without a code", v, pathToken+"team-a/octocat", func(f url.Values) { f.Del("code") })
 	send("with two", v, pathToken+"team-a/octocat", func(f url.Values) { f.Add("code", f.Get("code")) })
 	v.header.Set("Sec-Fetch-Site", "cross-site")
@@ -402,7 +401,6 @@ func aTokenOf(namespace, name string) *v1alpha1.GitHubUserToken {
 func TestMyTokensRevocationIsForWhatWasShown(t *testing.T) {
 	for name, change := range map[string]func(*v1alpha1.GitHubUserToken){
 		"another login":       func(token *v1alpha1.GitHubUserToken) { token.Status.Login.ID = "another" },
-		"anything at all":     func(token *v1alpha1.GitHubUserToken) { token.Annotations["x"] = "y" },
 		"the account's token": func(token *v1alpha1.GitHubUserToken) { token.Status.Login.Account = "github.com/2" },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -424,6 +422,100 @@ func TestMyTokensRevocationIsForWhatWasShown(t *testing.T) {
 	}
 }
 
+// Whoever may write the resource keeps nobody from their wish by changing it, however often.
+func TestMyTokensRevocationCannotBeVetoed(t *testing.T) {
+	w := visitWorld(t, held("team-a", "octocat", anAccount))
+	v := w.visitor()
+	v.prove()
+	v.get(pathToken + "team-a/octocat")
+	times := 0
+	change := func() {
+		times++
+		w.edit(func(token *v1alpha1.GitHubUserToken) {
+			token.Annotations["x"], token.Status.ObservedGeneration = strconv.Itoa(times), int64(times)
+		})
+	}
+	change()
+	w.before = func(string) { change() }
+	w.writes = nil
+	v.press(pathToken + "team-a/octocat")
+	v.ledOn()
+	w.wrote("patch octocat")
+	if got := w.annotationOf("team-a", "octocat"); got != anAccount+" "+aLogin || times != 2 {
+		t.Errorf("it asks for %q after %d changes", got, times)
+	}
+	// It is taken away again: the person is told so, and where nobody can undo it. Nobody else is told.
+	again := v.last.Request
+	w.edit(func(token *v1alpha1.GitHubUserToken) {
+		delete(token.Annotations, v1alpha1.AnnotationRevocationRequested)
+	})
+	v.get(again.URL.Path + "?" + again.URL.RawQuery)
+	v.sees(http.StatusOK, "Somebody has taken away again")
+	v.sees(http.StatusOK, "Authorized GitHub Apps")
+	if v.last.Header.Get("Refresh") != "" {
+		t.Error("it looks again by itself")
+	}
+	v.form(pathToken + "team-a/octocat")
+	v.get(pathToken + "team-a/octocat?look=0&asked=" + ticketA)
+	if strings.Contains(v.body, "Somebody has taken away") {
+		t.Error("it says so to who has not pressed")
+	}
+}
+
+// The page says of a revocation what the operator says, and no more.
+func TestMyTokensRevocationIsToldAsFarAsItHasCome(t *testing.T) {
+	for revocation, want := range map[v1alpha1.LoginRevocation]string{
+		v1alpha1.LoginRevocationAsked: "something has to end first", v1alpha1.LoginRevocationRevoking: "may work until that is done",
+		v1alpha1.LoginRevocationRevoked: "The login has ended", v1alpha1.LoginRevocationGivenUp: "may work until it expires",
+	} {
+		token := held("team-a", "octocat", anAccount)
+		token.Status.Login.Revocation = revocation
+		ready := metav1.Condition{Type: v1alpha1.ConditionReady, Status: metav1.ConditionTrue, Reason: "x", LastTransitionTime: metav1.NewTime(epoch)}
+		authorized := metav1.Condition{Type: v1alpha1.ConditionAuthorized, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonRevokedOnRequest, LastTransitionTime: metav1.NewTime(epoch)}
+		token.Status.Conditions = []metav1.Condition{ready, authorized} // From which nothing is concluded.
+		w := visitWorld(t, token)
+		v := w.visitor()
+		v.prove()
+		v.get(pathToken + "team-a/octocat")
+		v.sees(http.StatusOK, want)
+		if strings.Contains(v.body, "Revoke this token") || (revocation == v1alpha1.LoginRevocationRevoked) == strings.Contains(v.body, "The sure end") ||
+			(revocation == v1alpha1.LoginRevocationRevoked) != strings.Contains(v.body, "has revoked its tokens") || v.last.Header.Get("Refresh") != "" {
+			t.Errorf("%s: %s", revocation, v.body)
+		}
+	}
+}
+
+// A revocation that takes long is looked at for a minute, and after that by hand.
+func TestMyTokensLookForAWhile(t *testing.T) {
+	w := visitWorld(t, held("team-a", "octocat", anAccount))
+	v := w.visitor()
+	v.prove()
+	v.get(pathToken + "team-a/octocat")
+	v.press(pathToken + "team-a/octocat")
+	v.ledOn()
+	looks := 0
+	for ; v.last.Header.Get("Refresh") != "" && looks < 100; looks++ {
+		_, to, _ := strings.Cut(v.last.Header.Get("Refresh"), "url=/ghut")
+		w.now = w.now.Add(revokeLook * time.Second)
+		v.get(to)
+		v.sees(http.StatusOK, "Look again")
+	}
+	if looks != maxLooks {
+		t.Errorf("it has looked %d times", looks)
+	}
+}
+
+// ledOn follows to the page of a token after its end was asked for.
+func (v *visitor) ledOn() {
+	v.w.t.Helper()
+	to := v.last.Header.Get("Location")
+	if v.last.StatusCode != http.StatusSeeOther || !strings.HasPrefix(to, "/ghut"+pathToken+"team-a/octocat?asked=") {
+		v.w.t.Fatalf("the answer is %d to %q: %s", v.last.StatusCode, to, v.body)
+	}
+	v.get(strings.TrimPrefix(to, "/ghut"))
+	v.last.Request = httptest.NewRequestWithContext(v.w.t.Context(), http.MethodGet, strings.TrimPrefix(to, "/ghut"), nil)
+}
+
 // The answer to the write was lost: to press again asks for the same.
 func TestMyTokensRevocationWhoseAnswerWasLost(t *testing.T) {
 	w := visitWorld(t, held("team-a", "octocat", anAccount))
@@ -433,7 +525,7 @@ func TestMyTokensRevocationWhoseAnswerWasLost(t *testing.T) {
 	w.writes = nil
 	w.lost = func(string) error { w.lost = nil; return apierrors.NewTimeoutError("lost", 0) }
 	v.press(pathToken + "team-a/octocat")
-	v.led(pathToken + "team-a/octocat")
+	v.ledOn()
 	w.wrote("patch octocat")
 }
 
@@ -460,6 +552,7 @@ func TestMyTokensMadeUpResourcesHideNothing(t *testing.T) {
 	seen := map[string]bool{}
 	next := regexp.MustCompile(`<a href="/ghut([^"]*)">(All of this namespace|More)</a>`)
 	for range 20 {
+		w.now = w.now.Add(time.Second)
 		for _, found := range regexp.MustCompile(`/tokens/of/aaa/([a-z0-9-]+)`).FindAllStringSubmatch(v.body, -1) {
 			seen[found[1]] = true
 		}
@@ -494,18 +587,30 @@ func TestMyTokensVisitPlacesAreShared(t *testing.T) {
 			t.Fatalf("a browser that begins anew gets %d", got)
 		}
 	}
-	if n := len(w.visitsNow()); n != 1 {
-		t.Errorf("a browser has %d visits", n)
+	if n := len(w.visitsNow()); n != 1 || len(w.writes) != 1 {
+		t.Errorf("a browser has %d visits, by %q", n, w.writes)
+	}
+	own := w.visitsNow()[0].Name
+	w.now = epoch.Add(30 * time.Second)
+	if got := begin(same); got != http.StatusSeeOther || w.visitsNow()[0].Name == own {
+		t.Errorf("some time later it gets %d, for %s again", got, own)
 	}
 	if got := begin(from("192.0.2.7")); got != http.StatusSeeOther {
 		t.Errorf("the second browser of an address gets %d", got)
 	}
-	if got := begin(from("192.0.2.7")); got != http.StatusTooManyRequests {
-		t.Errorf("the third one gets %d", got)
+	if got := begin(from("192.0.2.7")); got != http.StatusSeeOther || len(w.visitsNow()) != 2 {
+		t.Errorf("the third one gets %d, and there are %d", got, len(w.visitsNow()))
 	}
-	for n := range 3 {
-		if got := begin(from("192.0.2." + strconv.Itoa(10+n))); got != http.StatusSeeOther {
-			t.Errorf("another address gets %d", got)
+	for n := range 8 {
+		if got := begin(from("192.0.2." + strconv.Itoa(10+n))); got != http.StatusSeeOther || len(w.visitsNow()) > 5 {
+			t.Errorf("another address gets %d, and there are %d", got, len(w.visitsNow()))
+		}
+	}
+	w.answerVisits()
+	for _, visit := range w.visitsNow() { // Who has confirmed is not put out for anybody.
+		visit.Status.WebLogin.AuthorizeURL, visit.Status.WebLogin.ExpirationTime = "", nil
+		if err := w.client.Status().Update(t.Context(), &visit); err != nil {
+			t.Fatal(err)
 		}
 	}
 	if got := begin(from("192.0.2.99")); got != http.StatusTooManyRequests {
@@ -518,7 +623,7 @@ func TestMyTokensVisitPlacesAreShared(t *testing.T) {
 			}
 		}
 	}
-	w.now = epoch.Add(visitTime)
+	w.now = w.now.Add(visits.Time)
 	w.page.sweepOnce(t.Context())
 	if n := len(w.visitsNow()); n != 0 {
 		t.Errorf("%d visits were left", n)
@@ -565,9 +670,84 @@ func TestMyTokensVisitThatFailsIsEnded(t *testing.T) {
 		v.beginVisit()
 		w.redeemVisits("evil.example/583231", 583231)
 		v.get(pathVisitProven)
-		v.stoppedWith(whyApp)
+		v.stoppedWith(whyVisitFailed)
 		if v.cookies[cookieWho] != "" {
 			t.Error("it is believed")
+		}
+		if len(w.visitsNow()) != 0 {
+			t.Error("its token lives on")
+		}
+	})
+	t.Run("its App cannot be read", func(t *testing.T) {
+		w := visitWorld(t, held("team-a", "octocat", anAccount))
+		v := w.visitor()
+		v.beginVisit()
+		w.redeemVisits(anAccount, 583231)
+		w.away = func(_ string, object client.Object) error {
+			if _, isApp := object.(*v1alpha1.ClusterGitHubApp); isApp {
+				return apierrors.NewServiceUnavailable("away")
+			}
+			return nil
+		}
+		v.get(pathVisitProven)
+		v.stoppedWith(whyVisitFailed)
+		if len(w.visitsNow()) != 0 {
+			t.Error("its token lives on")
+		}
+	})
+	t.Run("its tab was closed", func(t *testing.T) {
+		w := visitWorld(t, held("team-a", "octocat", anAccount))
+		v := w.visitor()
+		v.beginVisit()
+		w.redeemVisits(anAccount, 583231)
+		w.now = epoch.Add(time.Minute)
+		w.page.sweepOnce(t.Context())
+		if len(w.visitsNow()) != 0 {
+			t.Error("its token lives on")
+		}
+	})
+	t.Run("forgotten", func(t *testing.T) {
+		w := visitWorld(t, held("team-a", "octocat", anAccount))
+		v := w.visitor()
+		v.prove()
+		forget := v.form(pathTokensForget)
+		delete(v.cookies, cookieWho)
+		v.beginVisit()
+		v.send(http.MethodPost, pathTokensForget, forget)
+		v.stoppedWith(whyForgotten)
+		if len(w.visitsNow()) != 0 {
+			t.Error("it goes on")
+		}
+	})
+	t.Run("it made room while its person was at GitHub", func(t *testing.T) {
+		w := visitWorld(t, held("team-a", "octocat", anAccount))
+		v := w.visitor()
+		v.beginVisit()
+		visit := w.visitsNow()[0]
+		if err := w.client.Delete(t.Context(), &visit); err != nil {
+			t.Fatal(err)
+		}
+		v.comeBack()
+		v.stoppedWith(whyVisitEnded)
+		if v.cookies[cookieProof] != "" || v.cookies[cookieProofCode] != "" {
+			t.Error("something is left of it")
+		}
+	})
+	t.Run("its time was over while its person was at GitHub", func(t *testing.T) {
+		w := visitWorld(t, held("team-a", "octocat", anAccount))
+		v := w.visitor()
+		v.beginVisit()
+		visit := w.visitsNow()[0]
+		visit.Status.WebLogin = &v1alpha1.WebLogin{RequestID: visit.Status.WebLogin.RequestID, Result: v1alpha1.WebLoginExpired}
+		if err := w.client.Status().Update(t.Context(), &visit); err != nil {
+			t.Fatal(err)
+		}
+		v.comeBack()
+		v.led(pathVisitProven)
+		v.get(pathVisitProven)
+		v.stoppedWith(whyVisitFailed)
+		if len(w.visitsNow()) != 0 {
+			t.Error("it is left")
 		}
 	})
 	t.Run("cancelled", func(t *testing.T) {
@@ -586,8 +766,15 @@ func TestMyTokensVisitThatFailsIsEnded(t *testing.T) {
 		w := visitWorld(t, held("team-a", "octocat", anAccount))
 		v := w.visitor()
 		v.beginVisit()
+		v.get(pathCallback + "?" + url.Values{"error": {"access_denied"}, "state": {ticketA}}.Encode())
+		if len(w.visitsNow()) != 1 {
+			t.Error("an answer of another state ends it")
+		}
 		v.get(pathCallback + "?" + url.Values{"error": {"access_denied"}, "state": {aState}}.Encode())
 		v.stoppedWith(whyVisitDenied)
+		if len(w.visitsNow()) != 0 || v.cookies[cookieProof] != "" {
+			t.Error("it keeps its place")
+		}
 	})
 }
 
@@ -626,6 +813,23 @@ func TestMyTokensAPIServerIsAway(t *testing.T) {
 	v.send(http.MethodPost, pathToken+"team-a/octocat", form)
 	v.stoppedWith(whyUnavailable)
 	w.away = nil
+	// The API server is away for a moment only while GitHub sends somebody back: the code is taken, also beside a login that goes on.
+	late := w.visitor()
+	late.beginVisit()
+	late.cookies[cookieLogin] = "team-a/octocat/" + aUID + "/" + ticketA + "/" + ticketB
+	w.away = func(string, client.Object) error { w.away = nil; return apierrors.NewServiceUnavailable("away") }
+	late.comeBack()
+	late.led(pathVisitConfirm)
+	// So it is while its App may not be used for a moment.
+	for _, visit := range w.visitsNow() {
+		visit.Status.WebLogin.AuthorizeURL = ""
+		if err := w.client.Status().Update(t.Context(), &visit); err != nil {
+			t.Fatal(err)
+		}
+	}
+	delete(late.cookies, cookieLogin)
+	late.comeBack()
+	late.sees(http.StatusConflict, "This login cannot go on at present")
 	v.send(http.MethodPost, pathToken+"team-a/octocat", form)
-	v.led(pathToken + "team-a/octocat")
+	v.ledOn()
 }

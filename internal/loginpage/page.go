@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
-	"golang.org/x/time/rate"
 
+	"github.com/githubusertoken/github-user-token-operator/internal/loginpage/limits"
 	"github.com/githubusertoken/github-user-token-operator/internal/systemclock"
 )
 
@@ -36,7 +36,7 @@ type Page struct {
 	log     logr.Logger
 	now     func() time.Time
 	pause   func(ctx context.Context, d time.Duration)
-	limits  *limits
+	limits  *limits.Limits
 	metrics *pageMetrics
 	// holding is a place for each request that is held until there is something to tell.
 	holding chan struct{}
@@ -67,7 +67,7 @@ func New(options Options) (*Page, error) {
 	}
 	return &Page{
 		address: where, cluster: options.Cluster, log: options.Log, now: options.Now, pause: options.Pause, style: style,
-		limits: newLimits(rate.Limit(orElse(options.PerClient, 5)), rate.Limit(orElse(options.InAll, 50))), metrics: newMetrics(),
+		limits: limits.New(orElse(options.PerClient, 5), orElse(options.InAll, 50)), metrics: newMetrics(),
 		holding: make(chan struct{}, maxHolding), visits: options.Visits, listing: make(chan struct{}, maxListing),
 	}, nil
 }

@@ -47,7 +47,7 @@ func (p *Page) answer(r *http.Request) (step string, a answer) {
 	ctx, cancel := context.WithTimeout(r.Context(), requestTimeout)
 	defer cancel()
 	r = r.WithContext(ctx)
-	if !p.limits.allow(r, subjectOf(r, found, rest), p.now()) {
+	if !p.limits.Allow(r, subjectOf(r, found, rest), p.now()) {
 		return step, p.stopped(r, whyLimited)
 	}
 	if !ok || len(r.URL.RawQuery) > maxQuery {

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/internal/loginpage/limits"
+	"github.com/githubusertoken/github-user-token-operator/internal/loginpage/visits"
 )
 
 // Visits is how people prove whose account is theirs. A visit is a GitHubUserToken in the page's own namespace. The operator redeems its code, and
@@ -25,12 +27,8 @@ type Visits struct {
 	PerClient, InAll int
 }
 
-const (
-	// visitTime is after what time a visit that was left is removed. Until then it may still be going on.
-	visitTime = 15 * time.Minute
-	// sweepEvery is how often such are looked for.
-	sweepEvery = time.Minute
-)
+// sweepEvery is how often visits are looked for that were left.
+const sweepEvery = time.Minute
 
 // visitView fills the page on which a visit begins.
 type visitView struct {
@@ -42,7 +40,7 @@ type visitView struct {
 func visitCode(visit hidden) string { return sealed(visit, "begin a visit") }
 
 // beginVisit is POST /tokens: a visit is made, and asks for its login at once. One browser has one at a time, one address some, and all together
-// no more than there are places, so that nobody takes them all.
+// no more than there are places; who has not confirmed makes room.
 func (p *Page) beginVisit(r *http.Request, _ string) answer {
 	visit, fresh := visitOf(r)
 	if fresh || !same(field(r, "code"), visitCode(visit)) {
@@ -53,37 +51,49 @@ func (p *Page) beginVisit(r *http.Request, _ string) answer {
 		p.log.Error(err, "The key that seals what is known of a browser could not be read")
 		return p.stopped(r, whyUnavailable)
 	}
-	browser, visitor := nameFor(visit, "browser"), nameFor(hide(string(key)), "visitor", clientOf(r))
+	browser, visitor := nameFor(visit, "browser"), nameFor(hide(string(key)), "visitor", limits.ClientOf(r))
 	under, err := p.cluster.visits(r.Context(), p.visits.Namespace)
 	if err != nil {
 		p.log.Error(err, "The visits that are under way could not be looked at")
 		return p.stopped(r, whyUnavailable)
 	}
-	own, ofVisitor := 0, 0
-	for i := range under {
-		switch labels := under[i].Labels; {
-		case labels[v1alpha1.LabelVisit] == browser:
-			if err := p.cluster.endVisit(r.Context(), &under[i]); err != nil { // It is begun anew.
-				p.log.Error(err, "A visit could not be ended")
-				return p.stopped(r, whyUnavailable)
-			}
-			own++
-		case labels[v1alpha1.LabelVisitor] == visitor:
-			ofVisitor++
+	room := visits.Limits{PerClient: p.visits.PerClient, InAll: p.visits.InAll}.Room(under, browser, visitor, p.now())
+	if room.Own != nil {
+		s := p.visitSession(visit, room.Own.Name)
+		s.uid = room.Own.UID
+		if now := standing(room.Own, s, p.now()); now == isAsked || now == isOpen {
+			return p.visitBegun(s)
 		}
+		room.End = append(room.End, room.Own)
 	}
-	if ofVisitor >= p.visits.PerClient || len(under)-own >= p.visits.InAll {
+	if room.Full {
 		return p.stopped(r, whyVisitsFull)
 	}
-	name := resourceName{p.visits.Namespace, v1alpha1.VisitPrefix + strings.ToLower(rand.Text())}
-	s := session{name: name, ticket: newSecret(), browser: hide(sealed(visit, "browser of a visit", name.name))}
+	for _, ends := range room.End {
+		if err := p.cluster.endVisit(r.Context(), ends); err != nil {
+			p.log.Error(err, "A visit could not be ended")
+			return p.stopped(r, whyUnavailable)
+		}
+	}
+	s := p.visitSession(visit, v1alpha1.VisitPrefix+strings.ToLower(rand.Text()))
 	made, err := p.cluster.makeVisit(r.Context(), p.visits, s, browser, visitor, p.address.callback())
 	if err != nil {
 		p.log.Error(err, "A visit could not be made")
 		return p.stopped(r, whyUnavailable)
 	}
 	s.uid = made.UID
-	p.log.Info("A visit was begun", "name", name.name)
+	p.log.Info("A visit was begun", "name", s.name.name)
+	return p.visitBegun(s)
+}
+
+// visitSession is a visit as its browser knows it. All of it follows from the secret of the browser, so that to begin twice is to begin once.
+func (p *Page) visitSession(visit hidden, name string) session {
+	return session{
+		name: resourceName{p.visits.Namespace, name}, ticket: hide(sealed(visit, "ticket of a visit", name)), browser: hide(sealed(visit, "browser of a visit", name)),
+	}
+}
+
+func (p *Page) visitBegun(s session) answer {
 	return p.onTo("begun", pathVisitWait).with(s.cookieAs(cookieProof), dropCookie(cookieProofCode), dropCookie(cookieWho))
 }
 
@@ -168,14 +178,24 @@ func (p *Page) takeProof(r *http.Request) (a answer, isVisit bool) {
 		return answer{}, false
 	}
 	token, now, reason := p.visitNow(r.Context(), s)
-	if _, both := sessionOf(r); reason == whyUnavailable && !both {
-		return p.stopped(r, reason), true // To reload it helps, so it stays at this address.
+	if reason == whyUnavailable {
+		p.pause(r.Context(), betweenTries)
+		token, now, reason = p.visitNow(r.Context(), s)
 	}
-	if reason != "" || now != isOpen {
-		return answer{}, false
+	var app app
+	if reason == "" && now == isOpen {
+		app, reason = p.findApp(r.Context(), token)
 	}
-	app, reason := p.findApp(r.Context(), token)
-	if reason != "" {
+	switch _, both := sessionOf(r); {
+	case reason == whyUnavailable: // Whichever of the two it is of: to reload it helps, so it stays at this address.
+		return p.stopped(r, reason), true
+	case reason == "" && now == isHeld && !both:
+		return p.stopped(r, whyHeld), true // To reload it helps, as before.
+	case reason == whyVisitEnded && !both: // As when it made room for another one. Nobody has lured its person here.
+		return p.stoppedAt(reason).with(dropCookie(cookieProof), dropCookie(cookieProofCode)), true
+	case reason == "" && !both && (now == isRedeeming || now == isOver):
+		return p.onTo("over", pathVisitProven), true
+	case reason != "" || now != isOpen:
 		return answer{}, false
 	}
 	_, state, err := gitHubsPage(token.Status.WebLogin.AuthorizeURL, app, p.address.callback())
@@ -185,7 +205,8 @@ func (p *Page) takeProof(r *http.Request) (a answer, isVisit bool) {
 	case said.issuer != "" && !isIssuer(said.issuer, app):
 		return p.stoppedAt(whyIssuer), true
 	case said.failure != "":
-		return p.stoppedAt(whyVisitDenied), true
+		p.leave(r.Context(), token)
+		return p.stoppedAt(whyVisitDenied).with(dropCookie(cookieProof), dropCookie(cookieProofCode)), true
 	}
 	return p.onTo("answered", pathVisitConfirm).with(codeCookieAs(cookieProofCode, s, said.answered)), true
 }
@@ -297,15 +318,15 @@ func (p *Page) showProven(r *http.Request, _ string) answer {
 		}
 		return p.stopped(r, refused).with(dropCookie(cookieProof), dropCookie(cookieProofCode))
 	}
+	p.leave(r.Context(), token) // Whatever comes of it: its token has done what it is for.
 	if found, why := p.findApp(r.Context(), token); why != "" || !strings.HasPrefix(who.Account, found.shownHost()+"/") {
-		return p.stopped(r, whyApp)
+		return p.stopped(r, whyVisitFailed).with(dropCookie(cookieProof), dropCookie(cookieProofCode))
 	}
 	sealedWho, err := p.whoCookie(visit, who)
 	if err != nil {
 		p.log.Error(err, "The key that seals what is known of a browser could not be read")
-		return p.stopped(r, whyUnavailable)
+		return p.stopped(r, whyVisitFailed).with(dropCookie(cookieProof), dropCookie(cookieProofCode))
 	}
-	p.leave(r.Context(), token)
 	return p.onTo("proven", pathTokens).with(sealedWho, dropCookie(cookieProof), dropCookie(cookieProofCode))
 }
 
@@ -313,6 +334,17 @@ func (p *Page) showProven(r *http.Request, _ string) answer {
 func (p *Page) leave(ctx context.Context, token *v1alpha1.GitHubUserToken) {
 	if err := p.cluster.endVisit(ctx, token); err != nil {
 		p.log.Error(err, "A visit could not be ended; it is swept later", "name", token.Name)
+	}
+}
+
+// leaveOwn ends the visit that this browser has begun, if there is one.
+func (p *Page) leaveOwn(r *http.Request) {
+	s, ok := sessionIn(r, cookieProof)
+	if !ok {
+		return
+	}
+	if token, now, _ := p.visitNow(r.Context(), s); token != nil && now != isTaken {
+		p.leave(r.Context(), token)
 	}
 }
 
@@ -325,9 +357,7 @@ func (p *Page) cancelVisit(r *http.Request, _ string) answer {
 	if !same(field(r, "code"), cancelCode(s)) {
 		return p.stopped(r, whyForm)
 	}
-	if token, _, reason := p.visitNow(r.Context(), s); reason == "" {
-		p.leave(r.Context(), token)
-	}
+	p.leaveOwn(r)
 	return p.stoppedAt(whyVisitDenied).with(dropCookie(cookieProof), dropCookie(cookieProofCode))
 }
 
@@ -347,7 +377,7 @@ func (p *Page) sweepOnce(ctx context.Context) {
 		return
 	}
 	for i := range under {
-		if p.now().Sub(under[i].CreationTimestamp.Time) < visitTime {
+		if !visits.IsLeft(&under[i], p.now()) {
 			continue
 		}
 		if err := p.cluster.endVisit(ctx, &under[i]); err != nil && !errors.Is(err, errGone) {

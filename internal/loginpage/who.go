@@ -54,11 +54,12 @@ func (p *Page) whoOf(r *http.Request) (who identity, visit hidden, ok bool) {
 // forgetCode shows that the form by which a browser is forgotten was shown to it.
 func forgetCode(visit hidden) string { return sealed(visit, "forget") }
 
-// forgetWho is POST /tokens/forget: this browser is not known any more.
+// forgetWho is POST /tokens/forget: this browser is not known any more, and a visit that it has begun ends.
 func (p *Page) forgetWho(r *http.Request, _ string) answer {
 	visit, fresh := visitOf(r)
 	if fresh || !same(field(r, "code"), forgetCode(visit)) {
 		return p.stopped(r, whyForm)
 	}
+	p.leaveOwn(r)
 	return p.stoppedAt(whyForgotten).with(dropCookie(cookieWho), dropCookie(cookieProof), dropCookie(cookieProofCode))
 }

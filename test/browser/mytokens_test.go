@@ -74,7 +74,7 @@ func TestBrowserMyTokensShowsWhatThereIsAndEndsIt(t *testing.T) {
 	}
 	p.pictured("12-ended")
 	p.goTo(stage.LoginPageURL+"/tokens", "")
-	p.sees("Tokens of margaret", "Ended, as you asked")
+	p.sees("Tokens of margaret", "Ended: GitHub has revoked its tokens")
 	p.press("Forget who I am")
 	p.sees("This browser is not known any more")
 	for _, visited := range read(p, chromedp.NavigationEntries()).Entries {

@@ -408,6 +408,8 @@ func TestChartValuesShowInObjects(t *testing.T) {
 		`loginPage: {url: "https://login.example.com/elsewhere"}`:                                                                                                  "- --login-page-url=https://login.example.com/elsewhere",
 		`loginPage: {enabled: true, url: "https://login.example.com/ghut"}`:                                                                                        "- login-page\n        - --base-url=https://login.example.com/ghut\n",
 		`loginPage: {enabled: true, url: "https://a.example.com", myTokens: {app: who}}`:                                                                           "- --my-tokens-app=ClusterGitHubApp/who\n",
+		`loginPage: {enabled: true, url: "https://a.example.com", ingress: {enabled: true}, myTokens: {app: who}}`:                                                 "- --my-tokens-app=ClusterGitHubApp/who\n        - --my-tokens-visits-per-client=40\n",
+		`loginPage: {enabled: true, url: "https://b.example.com", myTokens: {app: who}}`:                                                                           "  - expression: '''who'''\n    name: visitApp\n",
 		`loginPage: {enabled: true, url: "https://a.example.com", replicas: 5}`:                                                                                    "replicas: 5",
 		`loginPage: {enabled: true, url: "https://a.example.com", tls: {secretName: mine}}`:                                                                        "secretName: mine",
 		`loginPage: {enabled: true, url: "https://a.example.com", resources: {limits: {memory: 1Gi}}}`:                                                             "memory: 1Gi",

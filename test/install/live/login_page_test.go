@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -143,6 +144,12 @@ func TestWallsHoldTheLoginPageToAskingForLoginsAndBringingBackCodes(t *testing.T
 		"makes a visit with an App inline": {visit(func(v *v1alpha1.GitHubUserToken) {
 			v.Spec.App = v1alpha1.App{ClientID: clientID, ClientSecretRef: &v1alpha1.ClientSecretReference{Name: "plain", Key: "client_secret"}}
 		}), byPolicy, false},
+		"makes a visit of another App":              {visit(func(v *v1alpha1.GitHubUserToken) { v.Spec.App.Ref.Name = "platform" }), byPolicy, false},
+		"makes a visit of an App of its namespace":  {visit(func(v *v1alpha1.GitHubUserToken) { v.Spec.App.Ref.Kind = v1alpha1.KindGitHubApp }), byPolicy, false},
+		"makes a visit that a command line redeems": {visit(func(v *v1alpha1.GitHubUserToken) { v.Annotations[annotation] = plugins }), byPolicy, false},
+		"makes a visit that asks for nothing":       {visit(func(v *v1alpha1.GitHubUserToken) { delete(v.Annotations, annotation) }), byPolicy, false},
+		"makes a visit that is suspended":           {visit(func(v *v1alpha1.GitHubUserToken) { v.Spec.Suspend = true }), byPolicy, false},
+		"makes a visit that is refreshed late":      {visit(func(v *v1alpha1.GitHubUserToken) { v.Spec.RefreshBefore = &metav1.Duration{Duration: time.Hour} }), byPolicy, false},
 		"makes a visit with an output": {visit(func(v *v1alpha1.GitHubUserToken) {
 			v.Spec.Outputs = []v1alpha1.Output{{Name: "git", Format: v1alpha1.OutputFormatGitCredentials}}
 		}), byPolicy, false},
@@ -171,8 +178,8 @@ func TestWallsHoldTheLoginPageToAskingForLoginsAndBringingBackCodes(t *testing.T
 		}, byRole, true},
 		"deletes a resource": {func(c client.Client) error { return c.Delete(t.Context(), resource.DeepCopy(), client.DryRunAll) }, byRole, true},
 		"lists the resources of an account": {func(c client.Client) error {
-			found, err := accounttokens.List(t.Context(), c, "github.com/583231", accounttokens.Place{})
-			if err == nil && (len(found.Groups) != 1 || len(found.Groups[0].Tokens) != 1 || found.Groups[0].Tokens[0].Name != "octocat") {
+			found, err := accounttokens.List(t.Context(), c, "github.com/583231", accounttokens.Place{}, nameOf)
+			if err == nil && (len(found.Groups) != 1 || len(found.Groups[0].Tokens) != 1 || found.Groups[0].Tokens[0] != "octocat") {
 				t.Errorf("what is listed is %+v", found)
 			}
 			return err
@@ -247,14 +254,14 @@ func (w *world) listsFairly() {
 	}
 	hold("zzz-theirs", "mine")
 	counted := &countedReader{Reader: w.api}
-	found, err := accounttokens.List(w.t.Context(), counted, account, accounttokens.Place{})
+	found, err := accounttokens.List(w.t.Context(), counted, account, accounttokens.Place{}, nameOf)
 	w.must(err)
-	if len(found.Groups) != 2 || !found.Groups[0].More || found.Groups[1].Tokens[0].Name != "mine" || found.Next != "" || counted.lists > 3 {
+	if len(found.Groups) != 2 || !found.Groups[0].More || found.Groups[1].Tokens[0] != "mine" || found.Next != "" || counted.lists > 3 {
 		w.t.Errorf("%d requests have found %d namespaces, and go on at %q", counted.lists, len(found.Groups), found.Next)
 	}
 	seen, at := 0, accounttokens.Place{Namespace: "aaa-made-up"}
 	for range 10 {
-		found, err := accounttokens.List(w.t.Context(), w.api, account, at)
+		found, err := accounttokens.List(w.t.Context(), w.api, account, at, nameOf)
 		w.must(err)
 		for _, group := range found.Groups {
 			seen += len(group.Tokens)
@@ -267,6 +274,8 @@ func (w *world) listsFairly() {
 		w.t.Errorf("%d of the namespace are found, want all", seen)
 	}
 }
+
+func nameOf(token *v1alpha1.GitHubUserToken) string { return token.Name }
 
 // countedReader counts lists.
 type countedReader struct {
