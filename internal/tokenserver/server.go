@@ -15,10 +15,12 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/internal/tokenserver/release"
 )
 
+// MaxWaits is how many requests wait at once. Namespaces share them fairly.
+const MaxWaits = 1024
+
 const (
-	// maxRequests is how many requests of those who may are answered at once, and MaxWaits how many wait. Namespaces share both fairly.
+	// maxRequests is how many requests of those who may are answered at once. Namespaces share them as well.
 	maxRequests = 256
-	MaxWaits    = 1024
 	// maxReviews is how many callers the API server is asked about at once, and reviewTurn how long one waits for that.
 	maxReviews = 64
 	reviewTurn = 2 * time.Second

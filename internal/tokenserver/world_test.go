@@ -39,8 +39,6 @@ const (
 	canaryRefresh2 = "ghr_canaryRefresh222222222222222222222222"
 )
 
-var octocat = types.NamespacedName{Namespace: "team-a", Name: "octocat"}
-
 // world is a server with what it asks.
 type world struct {
 	t      *testing.T

@@ -15,12 +15,14 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/internal/reviewed"
 )
 
+// What RBAC grants.
 const (
-	// Resource and Subresource are what RBAC grants, with the verb Verb.
-	Resource    = "githubusertokens"
-	Subresource = "token"
-	Verb        = "get"
+	resource    = "githubusertokens"
+	subresource = "token"
+	verb        = "get"
+)
 
+const (
 	// timeout is how long the API server may take for both reviews.
 	timeout = 5 * time.Second
 	// accounts begins the name of each ServiceAccount as a user.
@@ -179,8 +181,8 @@ func (c *Callers) callerOf(status *authenticationv1.TokenReviewStatus) (Caller, 
 
 func attributes(of types.NamespacedName) *authorizationv1.ResourceAttributes {
 	return &authorizationv1.ResourceAttributes{
-		Namespace: of.Namespace, Name: of.Name, Verb: Verb,
-		Group: v1alpha1.GroupVersion.Group, Version: v1alpha1.GroupVersion.Version, Resource: Resource, Subresource: Subresource,
+		Namespace: of.Namespace, Name: of.Name, Verb: verb,
+		Group: v1alpha1.GroupVersion.Group, Version: v1alpha1.GroupVersion.Version, Resource: resource, Subresource: subresource,
 	}
 }
 

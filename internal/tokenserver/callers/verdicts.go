@@ -81,7 +81,7 @@ func (v *verdicts) makeRoom() {
 
 func (v *verdicts) hash(token string, of types.NamespacedName) (sum [sha256.Size]byte) {
 	mac := hmac.New(sha256.New, v.key)
-	for _, part := range []string{Verb, Subresource, of.Namespace, of.Name, token} {
+	for _, part := range []string{verb, subresource, of.Namespace, of.Name, token} {
 		_, _ = mac.Write(append([]byte(part), 0)) // None of them holds a zero byte: HTTP does not let it through.
 	}
 	mac.Sum(sum[:0])
