@@ -18,7 +18,7 @@ import (
 const (
 	// maxURL and maxToken are how long what is asked for and what it is asked with may be.
 	maxURL   = 2 << 10
-	maxToken = 12 << 10
+	maxToken = 8 << 10
 
 	// maxWait is how long somebody may ask to wait, afterWait how long they wait for another token by default, and patience for one that works.
 	maxWait   = 300 * time.Second

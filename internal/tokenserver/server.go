@@ -15,11 +15,11 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/internal/tokenserver/release"
 )
 
-// MaxWaits is how many requests wait at once. Namespaces share them fairly.
-const MaxWaits = 1024
-
-// maxRequests is how many requests of those who may are answered at once. Namespaces share them as well.
-const maxRequests = 256
+const (
+	// maxWaits is how many requests wait at once, and maxRequests how many of those who may are answered. Namespaces share both fairly.
+	maxWaits    = 1024
+	maxRequests = 256
+)
 
 // Callers say who asks, and whether they may; see callers.Callers.
 type Callers interface {
@@ -72,7 +72,7 @@ type Server struct {
 // New makes a Server.
 func New(options Options) *Server {
 	return &Server{
-		options: options, requests: fair.NewPlaces(maxRequests), waits: fair.NewPlaces(MaxWaits),
+		options: options, requests: fair.NewPlaces(maxRequests), waits: fair.NewPlaces(maxWaits),
 		reviews: newReviews(options.Callers), readers: newReaders(), metrics: newMetrics(), stopping: make(chan struct{}),
 	}
 }

@@ -390,15 +390,15 @@ func TestTokenServerIsFairToNamespaces(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		w.namespaces["other"] = "others"
-		replies := make(chan reply, 2*MaxWaits)
-		for i := range MaxWaits {
+		replies := make(chan reply, 2*maxWaits)
+		for i := range maxWaits {
 			go func() { replies <- w.get("?after=" + first + "&wait=6") }()
 			if i%64 == 63 {
 				synctest.Wait() // They wait, and take no place of those who are answered.
 			}
 		}
 		time.Sleep(time.Second)
-		if n := w.gauge(); n >= MaxWaits || n < MaxWaits/2 {
+		if n := w.gauge(); n >= maxWaits || n < maxWaits/2 {
 			t.Errorf("%v of one namespace wait", n)
 		}
 		w.expect(w.get("?after="+first), http.StatusTooManyRequests, "too_many_requests", 0)
