@@ -184,6 +184,7 @@ func newTokenServerManager(f *tokenServerFlags) (manager.Manager, error) {
 		return nil, fmt.Errorf("find the API server: %w", err)
 	}
 	config.QPS = -1 // The server has limits of its own.
+	config.Wrap(reading.Bounded)
 	config.UserAgent = "github-user-token-token-server/" + version
 	mgr, err := ctrl.NewManager(config, ctrl.Options{
 		Scheme: scheme, Metrics: metricsserver.Options{BindAddress: "0"}, HealthProbeBindAddress: "0", // See serve.go.
