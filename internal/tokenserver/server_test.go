@@ -558,33 +558,6 @@ func TestTokenServerWritesDownWhatItGives(t *testing.T) {
 	})
 }
 
-// Events of new readers are told of once, and at a bounded rate; who was left out is told of later.
-func TestTokenServerTellsOfNewReadersAtABoundedRate(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r := newReaders()
-		told := 0
-		for i := range 1000 {
-			if r.isNew(uid, fmt.Sprint(i)) {
-				told++
-			}
-		}
-		if told != eventsAtOnce {
-			t.Errorf("%d were told of at once", told)
-		}
-		if r.isNew(uid, "0") || r.isNew(uid, "999") {
-			t.Error("one was told of twice, or beyond the rate")
-		}
-		time.Sleep(time.Second)
-		if r.isNew(uid, "0") || !r.isNew(uid, "999") || r.isNew(uid, "999") {
-			t.Error("one was told of twice, or one that was left out is not told of")
-		}
-		time.Sleep(time.Second)
-		if !r.isNew("another resource", "0") {
-			t.Error("a reader of another resource is not told of")
-		}
-	})
-}
-
 // Tokens stand in the answer to whoever may have them, and nowhere else.
 func TestTokenServerTellsNoToken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
