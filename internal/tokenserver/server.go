@@ -15,11 +15,8 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/internal/tokenserver/release"
 )
 
-const (
-	// maxWaits is how many requests wait at once, and maxRequests how many of those who may are answered. Namespaces share both fairly.
-	maxWaits    = 1024
-	maxRequests = 256
-)
+// maxRequests is how many requests of those who may are answered at once. Namespaces share them fairly.
+const maxRequests = 256
 
 // Callers say who asks, and whether they may; see callers.Callers.
 type Callers interface {
@@ -59,7 +56,7 @@ type Options struct {
 type Server struct {
 	options  Options
 	requests *fair.Places
-	waits    *fair.Places
+	waits    *waits
 	reviews  *reviews
 	readers  *readers
 	metrics  *serverMetrics
@@ -72,7 +69,7 @@ type Server struct {
 // New makes a Server.
 func New(options Options) *Server {
 	return &Server{
-		options: options, requests: fair.NewPlaces(maxRequests), waits: fair.NewPlaces(maxWaits),
+		options: options, requests: fair.NewPlaces(maxRequests), waits: newWaits(),
 		reviews: newReviews(options.Callers), readers: newReaders(), metrics: newMetrics(), stopping: make(chan struct{}),
 	}
 }

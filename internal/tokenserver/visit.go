@@ -16,9 +16,9 @@ const (
 	// reviewEvery is how often it is reviewed whether somebody who waits still may. A review may take what is left of callers.AllowedFor, so that
 	// it is less than ten seconds after a permission was taken away that they are sent away.
 	reviewEvery = 8 * time.Second
-	// lookEvery is how often somebody who waits looks again by themselves: while changes are told of, while they are not, and in the first
-	// moments, in which most exchanges end.
-	lookEvery, lookOften, lookAtFirst = 2 * time.Second, time.Second, 250 * time.Millisecond
+	// lookEvery is how often somebody who waits looks again by themselves: while changes are told of; while there is no token, as a Secret may
+	// change alone, of which nobody tells; while nothing is told of; and in the first moments, in which most exchanges end.
+	lookEvery, lookForAny, lookOften, lookAtFirst = 10 * time.Second, 2 * time.Second, time.Second, 250 * time.Millisecond
 	// atFirst are those moments.
 	atFirst = 2 * time.Second
 	// answering is how long an answer may take to be sent after a wait.
@@ -35,8 +35,8 @@ type visit struct {
 	began, reviewed time.Time
 	// confirmed is when that was last answered after they have waited.
 	confirmed time.Time
-	// changed tells of changes while they wait; nil before.
-	changed <-chan struct{}
+	// changed tells of changes while they wait; nil before. ended is closed when the wait is to end early, for others.
+	changed, ended <-chan struct{}
 	// place is what their place is counted against, and waiting says that it is one of those who wait.
 	place   fair.Key
 	waiting bool
@@ -136,19 +136,21 @@ func (v *visit) wait(ctx context.Context, otherwise *answer) *answer {
 		}
 		review = reviewEvery
 	}
-	timer := time.NewTimer(min(left, review, v.lookAgain()))
+	timer := time.NewTimer(min(left, review, v.lookAgain(otherwise)))
 	defer timer.Stop()
 	select {
 	case <-v.changed:
 	case <-timer.C:
 	case <-ctx.Done():
+	case <-v.ended:
+		return v.end(ctx, otherwise)
 	case <-v.server.stopping:
 		return unavailable(outcomeStopping, "This replica of the server is being stopped. Ask again: another one answers.", time.Second)
 	}
 	return nil
 }
 
-// end is the answer when a wait is over. A token that is the one which the caller has is read and reviewed like any other.
+// end is the answer when a wait is over, also when it ends early. A token that is the one which the caller has is read and reviewed like any other.
 func (v *visit) end(ctx context.Context, otherwise *answer) *answer {
 	if otherwise.token == nil {
 		return otherwise
@@ -170,9 +172,11 @@ func (v *visit) beginWait(ctx context.Context) *answer {
 		return unavailable(outcomeStopping, "This replica of the server is being stopped. Ask again: another one answers.", time.Second)
 	default:
 	}
-	if !v.server.waits.Take(v.place) {
+	ended, leave := v.server.waits.join(v.caller.Namespace, v.request.wait <= patience)
+	if leave == nil {
 		return tooMany("Too many requests of your namespace wait for a token.")
 	}
+	v.ended, v.leaving = ended, append(v.leaving, leave)
 	v.server.requests.Free(v.place)
 	v.waiting = true
 	v.server.metrics.waiting.Inc()
@@ -183,14 +187,16 @@ func (v *visit) beginWait(ctx context.Context) *answer {
 }
 
 // lookAgain is in how long to look again though nothing was told.
-func (v *visit) lookAgain() time.Duration {
+func (v *visit) lookAgain(otherwise *answer) time.Duration {
 	switch {
 	case time.Since(v.began) < atFirst:
 		return lookAtFirst
-	case v.server.options.Changes.Watched():
-		return lookEvery
-	default:
+	case !v.server.options.Changes.Watched(), otherwise.outcome == outcomeAPIServer:
 		return lookOften
+	case otherwise.outcome == outcomeUnknown:
+		return lookForAny
+	default:
+		return lookEvery
 	}
 }
 
@@ -227,5 +233,4 @@ func (v *visit) leave() {
 		return
 	}
 	v.server.metrics.waiting.Dec()
-	v.server.waits.Free(v.place)
 }
