@@ -116,10 +116,10 @@ func (q *request) readWait(query url.Values) *answer {
 	return nil
 }
 
-// lookUpOutput is where a scoped output is going to be looked up by its name. There are none yet.
+// lookUpOutput refuses the outputs with a scope, which are not given out yet.
 func lookUpOutput(name string) *answer {
 	if !outputs.MatchString(name) {
 		return invalid("The parameter output must be the name of an output.")
 	}
-	return invalid("This version has no scoped outputs: leave out the parameter output.")
+	return invalid("This server does not give out the tokens of outputs with a scope yet. Read the output's Secret, or leave out the parameter output.")
 }
