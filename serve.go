@@ -161,5 +161,5 @@ func encrypted(listener net.Listener, certificate func(*tls.ClientHelloInfo) (*t
 
 func newServer(name string, listener net.Listener, server *http.Server) *manager.Server {
 	second := time.Second
-	return &manager.Server{Name: name, Server: server, Listener: listener, ShutdownTimeout: &second}
+	return &manager.Server{Name: name, Server: server, Listener: endpoint.CountHeaders(listener), ShutdownTimeout: &second}
 }

@@ -44,11 +44,12 @@ import (
 // ServiceAccount of its own that may do what the server does and nothing else.
 const tokenServerCommand = "token-server"
 
-// tokenLimits are those of a request for a token. Those of one that waits are its own; see endpoint.Hold.
-var tokenLimits = endpoint.Limits{Request: 10 * time.Second, Reply: 30 * time.Second, Headers: 20 << 10}
+// tokenLimits are those of a request for a token: the ServiceAccount token in it has one or two kilobytes. Those of one that waits are its own; see
+// endpoint.Hold.
+var tokenLimits = endpoint.Limits{Request: 10 * time.Second, Reply: 30 * time.Second, Headers: 8 << 10}
 
-// maxTokenConnections is how many connections the token server takes at once. Those who wait hold some of them.
-const maxTokenConnections = 2 * tokenserver.MaxWaits
+// maxTokenConnections is how many connections the token server takes at once, beside those of whoever waits and may.
+const maxTokenConnections = 512
 
 // tokenServerFlags are the command line of the token server.
 type tokenServerFlags struct {
@@ -183,6 +184,7 @@ func newTokenServerManager(f *tokenServerFlags) (manager.Manager, error) {
 		return nil, fmt.Errorf("find the API server: %w", err)
 	}
 	config.QPS = -1 // The server has limits of its own.
+	config.Wrap(reading.Bounded)
 	config.UserAgent = "github-user-token-token-server/" + version
 	mgr, err := ctrl.NewManager(config, ctrl.Options{
 		Scheme: scheme, Metrics: metricsserver.Options{BindAddress: "0"}, HealthProbeBindAddress: "0", // See serve.go.

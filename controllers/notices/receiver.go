@@ -99,7 +99,7 @@ func (r *Receiver) Start(ctx context.Context) error {
 	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
 	defer stop()
 	r.log.Info("Receiving webhooks", "address", r.Address())
-	err := server.Serve(r.listener)
+	err := webhook.Serve(server, r.listener)
 	r.accounts.end()
 	r.tenants.end()
 	if errors.Is(err, http.ErrServerClosed) {

@@ -19,7 +19,7 @@ const minStay = 250 * time.Millisecond
 // errNotServing: nobody accepts connections yet.
 var errNotServing = errors.New("connections are not accepted yet")
 
-// Listen listens on an address, HOST:PORT, for so many connections at once.
+// Listen listens on an address, HOST:PORT, for so many connections at once, beside those that are held; see Hold.
 func Listen(address string, connections int) (*Listener, error) {
 	inner, err := new(net.ListenConfig).Listen(context.Background(), "tcp", address)
 	if err != nil {
@@ -42,13 +42,15 @@ type Listener struct {
 	limit int
 	// serving says that a server has begun to accept.
 	serving atomic.Bool
-	// changed is signalled when a connection has ended.
+	// changed is signalled when a connection has ended, or is held.
 	changed chan struct{}
 	closed  chan struct{}
 	once    sync.Once
 
 	mu   sync.Mutex
 	open list.List // of *conn, the oldest first
+	// held is how many of them are held.
+	held int
 }
 
 // Accept implements net.Listener.
@@ -83,7 +85,7 @@ func (l *Listener) Ready(*http.Request) error {
 func (l *Listener) makeRoom() error {
 	for {
 		l.mu.Lock()
-		if l.open.Len() < l.limit {
+		if l.open.Len()-l.held < l.limit {
 			l.mu.Unlock()
 			return nil
 		}
@@ -106,7 +108,7 @@ func (l *Listener) makeRoom() error {
 	}
 }
 
-// oldest is the connection that gives way first; nil when all are held.
+// oldest is the connection that gives way first; nil when there is none.
 func (l *Listener) oldest() *conn {
 	for element := l.open.Front(); element != nil; element = element.Next() {
 		if c := element.Value.(*conn); !c.held {
@@ -114,6 +116,14 @@ func (l *Listener) oldest() *conn {
 		}
 	}
 	return nil
+}
+
+// signal tells makeRoom that something has changed.
+func (l *Listener) signal() {
+	select {
+	case l.changed <- struct{}{}:
+	default:
+	}
 }
 
 // Close implements net.Listener.
@@ -132,14 +142,22 @@ type conn struct {
 	since    time.Time
 	element  *list.Element
 	once     sync.Once
-	// held says that it does not give way to a new one.
-	held bool
+	// held says that it does not give way to a new one, and gone that it has ended.
+	held, gone bool
 }
 
 func (c *conn) hold(held bool) {
 	c.listener.mu.Lock()
 	defer c.listener.mu.Unlock()
-	c.held = held
+	if c.held == held || c.gone {
+		return
+	}
+	if c.held = held; held {
+		c.listener.held++
+	} else {
+		c.listener.held--
+	}
+	c.listener.signal()
 }
 
 // Close implements net.Conn.
@@ -147,11 +165,11 @@ func (c *conn) Close() error {
 	c.once.Do(func() {
 		c.listener.mu.Lock()
 		c.listener.open.Remove(c.element)
-		c.listener.mu.Unlock()
-		select {
-		case c.listener.changed <- struct{}{}:
-		default:
+		if c.gone = true; c.held {
+			c.listener.held--
 		}
+		c.listener.mu.Unlock()
+		c.listener.signal()
 	})
 	return c.Conn.Close()
 }

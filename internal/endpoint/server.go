@@ -38,7 +38,7 @@ func NewServer(handler http.Handler, limits Limits) *http.Server {
 type connKey struct{}
 
 // Hold has the connection of a request not give way to new ones until release is called, and take so long at most: its client is known by now, and
-// waits for something. It must be for a bounded number of requests at once, below the number of connections. ctx is the request's, and w its
+// waits for something. It must be for a bounded number of requests at once: their connections count no longer among those of the listener. ctx is the request's, and w its
 // writer.
 func Hold(ctx context.Context, w http.ResponseWriter, atMost time.Duration) (release func()) {
 	end := time.Now().Add(atMost)
@@ -46,8 +46,12 @@ func Hold(ctx context.Context, w http.ResponseWriter, atMost time.Duration) (rel
 	// Where there are no deadlines none is in the way. That of reading ends the wait as well, since it is how a server hears that a client has gone.
 	_, _ = controller.SetReadDeadline(end), controller.SetWriteDeadline(end)
 	c, _ := ctx.Value(connKey{}).(net.Conn)
-	if encrypted, ok := c.(interface{ NetConn() net.Conn }); ok {
-		c = encrypted.NetConn()
+	for { // Encryption and the like lie around it.
+		around, ok := c.(interface{ NetConn() net.Conn })
+		if !ok {
+			break
+		}
+		c = around.NetConn()
 	}
 	held, ok := c.(*conn)
 	if !ok {

@@ -3,15 +3,16 @@ package tokenserver
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
-	"time"
 
-	"golang.org/x/time/rate"
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/internal/recent"
+	"github.com/githubusertoken/github-user-token-operator/internal/tokenserver/callers"
 	"github.com/githubusertoken/github-user-token-operator/internal/tokenserver/release"
 )
 
@@ -25,18 +26,25 @@ func (s *Server) record(v *visit, resource *v1alpha1.GitHubUserToken, token *rel
 		"user", v.caller.User, "userNamespace", v.caller.Namespace, "pod", v.caller.Pod, "podUID", v.caller.PodUID, "node", v.caller.Node,
 		"waited", v.waiting,
 	)
-	if s.readers.isNew(resource.UID, v.caller.User) {
-		s.options.Events.Eventf(resource, nil, "Normal", eventReason, "Release",
+	if s.readers.isNew(resource, v.caller.User) {
+		s.options.Events.Eventf(resource, accountOf(v.caller), "Normal", eventReason, "Release",
 			"The token server has given the access token to %s, in the pod %s of the namespace %s. This is told of once for each reader, by each process.", v.caller.User, v.caller.Pod, v.caller.Namespace)
 	}
 }
 
+// accountOf is the ServiceAccount of a caller. Events that differ in nothing but what they say are made one by the recorder, with what the first has
+// said: so the account is what they are related to.
+func accountOf(caller callers.Caller) *corev1.ObjectReference {
+	name := caller.User[strings.LastIndexByte(caller.User, ':')+1:]
+	return &corev1.ObjectReference{APIVersion: "v1", Kind: "ServiceAccount", Namespace: caller.Namespace, Name: name}
+}
+
 // readers are those of whom an event has told. They are forgotten with the process, and when there are too many.
 type readers struct {
-	told recent.Set[reader]
-
 	mu   sync.Mutex
-	pace *rate.Limiter
+	told recent.Set[reader]
+	// pace is by the namespace of the resource: who makes many readers of theirs keeps no others from being told of.
+	pace *buckets
 }
 
 type reader struct {
@@ -44,20 +52,20 @@ type reader struct {
 	user string
 }
 
-// Events of new readers, on average and at once: whoever may make ServiceAccounts makes as many readers as they like.
+// Events of new readers of the resources of a namespace, on average and at once: whoever may make ServiceAccounts makes as many readers as they like.
 const (
 	eventsPerSecond = 1
 	eventsAtOnce    = 25
 )
 
-func newReaders() *readers { return &readers{pace: rate.NewLimiter(eventsPerSecond, eventsAtOnce)} }
+func newReaders() *readers { return &readers{pace: newBuckets(eventsPerSecond, eventsAtOnce)} }
 
 // isNew reports whether an event is to tell of a reader. One of whom it could not because there were too many is told of later.
-func (r *readers) isNew(uid types.UID, user string) bool {
-	key := reader{uid, user}
+func (r *readers) isNew(resource *v1alpha1.GitHubUserToken, user string) bool {
+	key := reader{resource.UID, user}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.told.Has(key) || !r.pace.AllowN(time.Now(), 1) {
+	if r.told.Has(key) || !r.pace.take(resource.Namespace) {
 		return false
 	}
 	r.told.Add(key)

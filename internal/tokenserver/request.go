@@ -18,7 +18,7 @@ import (
 const (
 	// maxURL and maxToken are how long what is asked for and what it is asked with may be.
 	maxURL   = 2 << 10
-	maxToken = 12 << 10
+	maxToken = 8 << 10
 
 	// maxWait is how long somebody may ask to wait, afterWait how long they wait for another token by default, and patience for one that works.
 	maxWait   = 300 * time.Second
@@ -116,10 +116,10 @@ func (q *request) readWait(query url.Values) *answer {
 	return nil
 }
 
-// lookUpOutput is where a scoped output is going to be looked up by its name. There are none yet.
+// lookUpOutput refuses the outputs with a scope, which are not given out yet.
 func lookUpOutput(name string) *answer {
 	if !outputs.MatchString(name) {
 		return invalid("The parameter output must be the name of an output.")
 	}
-	return invalid("This version has no scoped outputs: leave out the parameter output.")
+	return invalid("This server does not give out the tokens of outputs with a scope yet. Read the output's Secret, or leave out the parameter output.")
 }

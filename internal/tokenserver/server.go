@@ -15,21 +15,15 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/internal/tokenserver/release"
 )
 
-// MaxWaits is how many requests wait at once. Namespaces share them fairly.
-const MaxWaits = 1024
+// maxRequests is how many requests of those who may are answered at once. Namespaces share them fairly.
+const maxRequests = 256
 
-const (
-	// maxRequests is how many requests of those who may are answered at once. Namespaces share them as well.
-	maxRequests = 256
-	// maxReviews is how many callers the API server is asked about at once, and reviewTurn how long one waits for that.
-	maxReviews = 64
-	reviewTurn = 2 * time.Second
-)
-
-// Callers say who asks; see callers.Callers.
+// Callers say who asks, and whether they may; see callers.Callers.
 type Callers interface {
-	Known(token string, of types.NamespacedName) (callers.Caller, callers.Refusal, bool)
-	Ask(ctx context.Context, token string, of types.NamespacedName) (callers.Caller, callers.Refusal, error)
+	Known(token string) (callers.Identity, bool)
+	Identify(ctx context.Context, token string) (callers.Identity, error)
+	KnownAccess(who callers.Identity, of types.NamespacedName) (callers.Access, bool)
+	Authorize(ctx context.Context, who callers.Identity, of types.NamespacedName) (callers.Access, error)
 }
 
 // Reads read resources; see reading.Shared.
@@ -60,13 +54,12 @@ type Options struct {
 
 // Server is the token server. It is an http.Handler; make it with New.
 type Server struct {
-	options   Options
-	requests  *fair.Places
-	waits     *fair.Places
-	reviews   chan struct{}
-	strangers *strangers
-	readers   *readers
-	metrics   *serverMetrics
+	options  Options
+	requests *fair.Places
+	waits    *waits
+	reviews  *reviews
+	readers  *readers
+	metrics  *serverMetrics
 
 	// stopping is closed when the server is to stop.
 	stopping chan struct{}
@@ -76,8 +69,8 @@ type Server struct {
 // New makes a Server.
 func New(options Options) *Server {
 	return &Server{
-		options: options, requests: fair.NewPlaces(maxRequests), waits: fair.NewPlaces(MaxWaits), reviews: make(chan struct{}, maxReviews),
-		strangers: newStrangers(), readers: newReaders(), metrics: newMetrics(), stopping: make(chan struct{}),
+		options: options, requests: fair.NewPlaces(maxRequests), waits: newWaits(),
+		reviews: newReviews(options.Callers), readers: newReaders(), metrics: newMetrics(), stopping: make(chan struct{}),
 	}
 }
 
@@ -107,65 +100,17 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request) (a *answer) {
 	if wrong != nil {
 		return wrong
 	}
-	caller, no := s.identify(r, asked)
+	who, may, no := s.admit(r, asked)
 	if no != nil {
 		return no
 	}
-	place := fair.Key{Namespace: caller.Namespace}
+	place := fair.Key{Namespace: who.Caller.Namespace}
 	if !s.requests.Take(place) {
 		return tooMany("This server has too many requests of your namespace under way.")
 	}
-	v := &visit{server: s, w: w, request: asked, caller: caller, reviewed: time.Now(), began: time.Now(), place: place}
+	v := &visit{server: s, w: w, request: asked, caller: who.Caller, reviewed: earlier(who.Asked, may.Asked), began: time.Now(), place: place}
 	defer v.leave()
 	return v.serve(r.Context())
-}
-
-// identify says who asks, or what they are answered.
-func (s *Server) identify(r *http.Request, asked request) (callers.Caller, *answer) {
-	caller, why, known := s.options.Callers.Known(asked.token, asked.of)
-	if !known {
-		client := clientOf(r)
-		if !s.strangers.mayAsk(client) {
-			return callers.Caller{}, tooMany("Too many tokens were shown from your address that are none.")
-		}
-		if !s.takeReview(r.Context()) {
-			return callers.Caller{}, tooManyReviews()
-		}
-		defer func() { <-s.reviews }()
-		var err error
-		if caller, why, err = s.options.Callers.Ask(r.Context(), asked.token, asked.of); err != nil {
-			return callers.Caller{}, s.away("The API server cannot be asked who calls", err)
-		}
-		if why != "" && why != callers.Forbidden {
-			s.strangers.failed(client)
-		}
-	}
-	if why != "" {
-		return callers.Caller{}, refused(why)
-	}
-	return caller, nil
-}
-
-func tooManyReviews() *answer {
-	return unavailable(outcomeAPIServer, "There are too many callers whom the API server is asked about.", patience)
-}
-
-// takeReview takes one of the places for those about whom the API server is asked, when there is one.
-func (s *Server) takeReview(ctx context.Context) bool {
-	select {
-	case s.reviews <- struct{}{}:
-		return true
-	default:
-	}
-	turn := time.NewTimer(reviewTurn)
-	defer turn.Stop()
-	select {
-	case s.reviews <- struct{}{}:
-		return true
-	case <-turn.C:
-	case <-ctx.Done():
-	}
-	return false
 }
 
 // away is the answer where the API server cannot be asked. Why, the log says: errors of it are none of whoever asks.

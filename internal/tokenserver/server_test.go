@@ -174,6 +174,9 @@ func TestTokenServerSeesTheNextTokenWithoutBeingTold(t *testing.T) {
 			w.store(canaryAccess2, canaryRefresh2)
 			got := <-answered
 			w.expect(got, http.StatusOK, canaryAccess2, got.after)
+			if reads, _ := w.counts(); watched && reads > 18 {
+				t.Errorf("it was read %d times", reads)
+			}
 			if late := got.after - 20*time.Second; late > within {
 				t.Errorf("watched: %t, and it took %s", watched, late)
 			}
@@ -249,6 +252,44 @@ func TestTokenServerReviewsThoseWhoWait(t *testing.T) {
 			w.expect(<-answered, http.StatusForbidden, "forbidden", 5*time.Second)
 		})
 	})
+}
+
+// A wait that begins from a yes that is remembered ends no later than another one: ten seconds after that was asked for, whatever the API server
+// does, and reads as well.
+func TestTokenServerWaitFromARememberedYesEndsInTime(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*world)
+		status int
+	}{
+		"it is forbidden":                         {func(w *world) { w.refusal = callers.Forbidden }, http.StatusForbidden},
+		"it is forbidden, and a review is slow":   {func(w *world) { w.refusal, w.accessTime = callers.Forbidden, 1900*time.Millisecond }, http.StatusForbidden},
+		"it is forbidden, and a read takes long":  {func(w *world) { w.refusal, w.readTime = callers.Forbidden, time.Minute }, http.StatusForbidden},
+		"the API server does not answer a review": {func(w *world) { w.askTime = time.Hour }, http.StatusServiceUnavailable},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, age := range []time.Duration{0, 7900 * time.Millisecond, 9900 * time.Millisecond} {
+				synctest.Test(t, func(t *testing.T) {
+					w := newWorld(t)
+					w.watchChanges()
+					w.known, w.age = true, age
+					answered := w.later("?after=" + first + "&wait=300")
+					synctest.Wait()
+					w.change(c.change)
+					w.change(func(w *world) { w.known = false })
+					got := <-answered
+					w.expect(got, c.status, fmt.Sprint(got.body["error"]), got.after)
+					since := age
+					if age >= reviewEvery {
+						since = 0 // It was asked anew.
+					}
+					if got.after > callers.AllowedFor-since {
+						t.Errorf("it ends after %s, where the yes was %s old", got.after, age)
+					}
+					time.Sleep(time.Hour)
+				})
+			}
+		})
+	}
 }
 
 // What was committed before somebody asks is what they get, and what was read before is never given later than a second after.
@@ -330,7 +371,7 @@ func TestTokenServerGivesNothingToAClientThatHasGone(t *testing.T) {
 		w.commit(canaryAccess2, canaryRefresh2)
 		cancel()
 		<-ended
-		if w.server.waits.Fits(fairKey("agents")) && w.count("client_gone")+w.count("released") != 1 {
+		if w.server.waits.taken == 0 && w.count("client_gone")+w.count("released") != 1 {
 			t.Error("it was not counted")
 		}
 		answered := w.later("?after=" + second)
@@ -352,25 +393,28 @@ func TestTokenServerIsFairToNamespaces(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		w.namespaces["other"] = "others"
-		other := func(query string) *http.Request {
-			r := w.request(query)
-			r.Header.Set("Authorization", "Bearer other")
-			return r
-		}
-		replies := make(chan reply, 2*MaxWaits)
-		for i := range MaxWaits {
+		replies := make(chan reply, 2*maxWaits)
+		for i := range maxWaits {
 			go func() { replies <- w.get("?after=" + first + "&wait=6") }()
 			if i%64 == 63 {
 				synctest.Wait() // They wait, and take no place of those who are answered.
 			}
 		}
 		time.Sleep(time.Second)
-		if n := w.gauge(); n >= MaxWaits || n < MaxWaits/2 {
+		if n := w.gauge(); n != maxWaits {
 			t.Errorf("%v of one namespace wait", n)
 		}
 		w.expect(w.get("?after="+first), http.StatusTooManyRequests, "too_many_requests", 0)
 		w.expect(w.get(""), http.StatusOK, canaryAccess, 0) // Those who wait take no place of those who do not.
-		w.expect(w.ask(other("?after="+first+"&wait=3")), http.StatusOK, canaryAccess, 3*time.Second)
+		w.expect(w.get("?after="+first+"&wait=2"), http.StatusOK, canaryAccess, 2*time.Second)
+		ended := len(replies)
+		w.expect(w.askAs("other", "?after="+first+"&wait=6"), http.StatusOK, canaryAccess, 6*time.Second)
+		if ended != 0 {
+			t.Errorf("%d were answered early before there was need", ended)
+		}
+		if got := <-replies; got.Code != http.StatusOK || got.after != 3*time.Second {
+			t.Errorf("the oldest was answered with %d after %s", got.Code, got.after)
+		}
 		time.Sleep(time.Minute)
 		w.change(func(w *world) { w.readTime = 500 * time.Millisecond })
 		for range maxRequests {
@@ -378,7 +422,7 @@ func TestTokenServerIsFairToNamespaces(t *testing.T) {
 		}
 		synctest.Wait()
 		w.expect(w.get(""), http.StatusTooManyRequests, "too_many_requests", 0)
-		if got := w.ask(other("")); got.Code != http.StatusOK {
+		if got := w.askAs("other", ""); got.Code != http.StatusOK {
 			t.Errorf("another namespace gets %d", got.Code)
 		}
 		time.Sleep(time.Minute)
@@ -406,40 +450,95 @@ func TestTokenServerBoundsWhatStrangersCost(t *testing.T) {
 		w.change(func(w *world) { w.known = false })
 		time.Sleep(time.Second)
 		w.expect(w.get(""), http.StatusOK, canaryAccess, 0)
-		// Who may not is no stranger.
-		w.change(func(w *world) { w.refusal = callers.Forbidden })
-		for range 1000 {
-			if got := w.ask(elsewhere); got.Code != http.StatusForbidden {
-				t.Fatalf("got %d", got.Code)
-			}
+		for i := range 3 * maxBuckets {
+			w.server.reviews.strangers.take(fmt.Sprint(i))
 		}
-		for i := range 3 * maxStrangers {
-			w.server.strangers.failed(fmt.Sprint(i))
-		}
-		if n := len(w.server.strangers.current) + len(w.server.strangers.earlier); n > 2*maxStrangers {
+		if n := len(w.server.reviews.strangers.current) + len(w.server.reviews.strangers.former); n > 2*maxBuckets {
 			t.Errorf("%d addresses are remembered", n)
 		}
 	})
 }
 
-// At most so many reviews are asked for at once, whoever asks.
-func TestTokenServerBoundsReviewsAtOnce(t *testing.T) {
+// A pod that may nothing can ask for names: the API server is asked about few of them, and whoever may something is answered meanwhile.
+func TestTokenServerBoundsWhatThoseCostWhoMayNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		w.askTime = 10 * time.Second
-		replies := make(chan reply, maxReviews)
-		for range maxReviews {
-			go func() { replies <- w.get("") }()
+		w.refusal = callers.Forbidden
+		w.namespaces["other"] = "others"
+		forbidden := 0
+		for range 1000 {
+			if got := w.get(""); got.Code == http.StatusForbidden {
+				forbidden++
+			} else if got.Code != http.StatusTooManyRequests {
+				t.Fatalf("got %d", got.Code)
+			}
 		}
-		synctest.Wait()
-		w.expect(w.get(""), http.StatusServiceUnavailable, "temporarily_unavailable", reviewTurn)
-		if _, asked := w.counts(); asked != maxReviews {
-			t.Errorf("%d were asked for", asked)
+		if w.authorized != forbiddenAtOnce || forbidden != forbiddenAtOnce {
+			t.Errorf("the API server was asked %d times, and %d were told that it is forbidden", w.authorized, forbidden)
 		}
-		for range maxReviews {
-			w.expect(<-replies, http.StatusOK, canaryAccess, 10*time.Second)
+		w.change(func(w *world) { w.refusal = "" })
+		w.expect(w.askAs("other", ""), http.StatusOK, canaryAccess, 0)
+		w.change(func(w *world) { w.known = true })
+		w.expect(w.get(""), http.StatusOK, canaryAccess, 0) // Whom it knows it need not ask about.
+		w.change(func(w *world) { w.known = false })
+		time.Sleep(time.Second)
+		w.expect(w.get(""), http.StatusOK, canaryAccess, 0)
+		for i := range forbiddenOfAll {
+			w.server.reviews.forbiddenOf.take("agents")
+			w.server.reviews.forbidden.take(fmt.Sprint(i))
 		}
+		w.expect(w.get(""), http.StatusTooManyRequests, "too_many_requests", 0)
+		w.expect(w.askAs("other", ""), http.StatusOK, canaryAccess, 0)
 	})
+}
+
+// At most so many reviews are asked for at once, and neither one address nor one namespace takes them all; those who wait have theirs.
+func TestTokenServerBoundsReviewsAtOnce(t *testing.T) {
+	for name, c := range map[string]struct {
+		slow  func(*world)
+		asked func(*world) int
+		// other changes a request to one that has a share of its own.
+		other func(*http.Request)
+	}{
+		"who they are": {
+			func(w *world) { w.askTime = 10 * time.Second }, func(w *world) int { return w.asked },
+			func(r *http.Request) { r.RemoteAddr = "[2001:db8::1]:1234" },
+		},
+		"what they may": {
+			func(w *world) { w.accessTime = 10 * time.Second }, func(w *world) int { return w.authorized },
+			func(r *http.Request) { r.Header.Set("Authorization", "Bearer other") },
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t)
+				w.watchChanges()
+				w.namespaces["other"] = "others"
+				waits := w.later("?after=" + first + "&wait=300")
+				synctest.Wait()
+				w.change(c.slow)
+				for range 3 * maxReviews {
+					go func() { w.get("?wait=0") }()
+				}
+				synctest.Wait()
+				w.mu.Lock()
+				asked := c.asked(w) - 1
+				w.mu.Unlock()
+				if asked > maxReviews || asked < maxReviews/2 {
+					t.Errorf("%d were asked for", asked)
+				}
+				w.expect(w.get(""), http.StatusServiceUnavailable, "temporarily_unavailable", reviewTurn)
+				w.change(func(w *world) { w.askTime, w.accessTime = 0, 0 })
+				r := w.request("")
+				c.other(r)
+				w.expect(w.ask(r), http.StatusOK, canaryAccess, 0)
+				w.commit(canaryAccess2, canaryRefresh2)
+				got := <-waits
+				w.expect(got, http.StatusOK, canaryAccess2, got.after)
+				time.Sleep(time.Minute)
+			})
+		})
+	}
 }
 
 func TestTokenServerWritesDownWhatItGives(t *testing.T) {
@@ -466,33 +565,6 @@ func TestTokenServerWritesDownWhatItGives(t *testing.T) {
 		}
 		if released, forbidden := w.count("released"), w.count("forbidden"); released != 2 || forbidden != 1 {
 			t.Errorf("counted %v and %v", released, forbidden)
-		}
-	})
-}
-
-// Events of new readers are told of once, and at a bounded rate; who was left out is told of later.
-func TestTokenServerTellsOfNewReadersAtABoundedRate(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r := newReaders()
-		told := 0
-		for i := range 1000 {
-			if r.isNew(uid, fmt.Sprint(i)) {
-				told++
-			}
-		}
-		if told != eventsAtOnce {
-			t.Errorf("%d were told of at once", told)
-		}
-		if r.isNew(uid, "0") || r.isNew(uid, "999") {
-			t.Error("one was told of twice, or beyond the rate")
-		}
-		time.Sleep(time.Second)
-		if r.isNew(uid, "0") || !r.isNew(uid, "999") || r.isNew(uid, "999") {
-			t.Error("one was told of twice, or one that was left out is not told of")
-		}
-		time.Sleep(time.Second)
-		if !r.isNew("another resource", "0") {
-			t.Error("a reader of another resource is not told of")
 		}
 	})
 }

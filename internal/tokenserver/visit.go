@@ -13,12 +13,12 @@ import (
 )
 
 const (
-	// reviewEvery is how often it is reviewed whether somebody who waits still may. With the time that a review takes it is less than ten
-	// seconds after a permission was taken away that they are sent away.
+	// reviewEvery is how often it is reviewed whether somebody who waits still may. A review may take what is left of callers.AllowedFor, so that
+	// it is less than ten seconds after a permission was taken away that they are sent away.
 	reviewEvery = 8 * time.Second
-	// lookEvery is how often somebody who waits looks again by themselves: while changes are told of, while they are not, and in the first
-	// moments, in which most exchanges end.
-	lookEvery, lookOften, lookAtFirst = 2 * time.Second, time.Second, 250 * time.Millisecond
+	// lookEvery is how often somebody who waits looks again by themselves: while changes are told of; while there is no token, as a Secret may
+	// change alone, of which nobody tells; while nothing is told of; and in the first moments, in which most exchanges end.
+	lookEvery, lookForAny, lookOften, lookAtFirst = 10 * time.Second, 2 * time.Second, time.Second, 250 * time.Millisecond
 	// atFirst are those moments.
 	atFirst = 2 * time.Second
 	// answering is how long an answer may take to be sent after a wait.
@@ -31,12 +31,12 @@ type visit struct {
 	w       http.ResponseWriter
 	request request
 	caller  callers.Caller
-	// began is when they were let in, and reviewed when it was last asked whether they may.
+	// began is when they were let in, and reviewed when it was last asked whether they may, also where that was remembered.
 	began, reviewed time.Time
 	// confirmed is when that was last answered after they have waited.
 	confirmed time.Time
-	// changed tells of changes while they wait; nil before.
-	changed <-chan struct{}
+	// changed tells of changes while they wait; nil before. ended is closed when the wait is to end early, for others.
+	changed, ended <-chan struct{}
 	// place is what their place is counted against, and waiting says that it is one of those who wait.
 	place   fair.Key
 	waiting bool
@@ -46,33 +46,51 @@ type visit struct {
 // serve answers, at once or after a wait.
 func (v *visit) serve(ctx context.Context) *answer {
 	for {
-		read, began, err := v.server.options.Reads.Get(ctx, v.request.of)
-		if ctx.Err() != nil {
-			return &answer{outcome: outcomeGone, status: http.StatusServiceUnavailable, code: "temporarily_unavailable", message: "The client has gone."}
+		a, done := v.look(ctx)
+		if done {
+			return a
 		}
-		a, ok := v.judge(read, err)
-		if !ok {
+		if a != nil {
 			if a = v.wait(ctx, a); a != nil {
 				return a
 			}
-			continue
 		}
-		if a.token == nil {
-			return a
-		}
-		if v.waiting && time.Since(v.confirmed) > time.Second {
-			if no := v.review(ctx); no != nil {
-				return no
-			}
-			v.confirmed = time.Now()
-		}
-		if !reading.IsFresh(began) {
-			continue // It was reviewed for so long that another token may be stored by now.
-		}
-		a.waited = v.waiting
-		v.server.record(v, read.Resource, a.token)
-		return a
 	}
+}
+
+// look reads, and is done with an answer. It is not where another one may come within the wait: then a is what is answered when it does not, or
+// nil where it is time to look again. What was read is held no longer than that.
+func (v *visit) look(ctx context.Context) (a *answer, done bool) {
+	within, cancel := v.untilReview(ctx)
+	read, began, err := v.server.options.Reads.Get(within, v.request.of)
+	cancel()
+	if ctx.Err() != nil {
+		return &answer{outcome: outcomeGone, status: http.StatusServiceUnavailable, code: "temporarily_unavailable", message: "The client has gone."}, true
+	}
+	a, ok := v.judge(read, err)
+	if !ok || a.token == nil {
+		return a, ok
+	}
+	if v.waiting && time.Since(v.confirmed) > time.Second || time.Since(v.reviewed) >= callers.AllowedFor {
+		if no := v.review(ctx); no != nil {
+			return no, true
+		}
+		v.confirmed = time.Now()
+	}
+	if !reading.IsFresh(began) {
+		return nil, false // It was reviewed for so long that another token may be stored by now.
+	}
+	a.waited = v.waiting
+	v.server.record(v, read.Resource, a.token)
+	return a, true
+}
+
+// untilReview is the time in which somebody who waits reads: no longer than until the next review.
+func (v *visit) untilReview(ctx context.Context) (context.Context, context.CancelFunc) {
+	if !v.waiting {
+		return ctx, func() {}
+	}
+	return context.WithDeadline(ctx, v.reviewed.Add(reviewEvery))
 }
 
 // judge is the answer to what was read. It is not ok where another one may come within the wait: then a is what is answered when it does not.
@@ -118,19 +136,21 @@ func (v *visit) wait(ctx context.Context, otherwise *answer) *answer {
 		}
 		review = reviewEvery
 	}
-	timer := time.NewTimer(min(left, review, v.look()))
+	timer := time.NewTimer(min(left, review, v.lookAgain(otherwise)))
 	defer timer.Stop()
 	select {
 	case <-v.changed:
 	case <-timer.C:
 	case <-ctx.Done():
+	case <-v.ended:
+		return v.end(ctx, otherwise)
 	case <-v.server.stopping:
 		return unavailable(outcomeStopping, "This replica of the server is being stopped. Ask again: another one answers.", time.Second)
 	}
 	return nil
 }
 
-// end is the answer when a wait is over. A token that is the one which the caller has is read and reviewed like any other.
+// end is the answer when a wait is over, also when it ends early. A token that is the one which the caller has is read and reviewed like any other.
 func (v *visit) end(ctx context.Context, otherwise *answer) *answer {
 	if otherwise.token == nil {
 		return otherwise
@@ -152,9 +172,11 @@ func (v *visit) beginWait(ctx context.Context) *answer {
 		return unavailable(outcomeStopping, "This replica of the server is being stopped. Ask again: another one answers.", time.Second)
 	default:
 	}
-	if !v.server.waits.Take(v.place) {
+	ended, leave := v.server.waits.join(v.caller.Namespace, v.request.wait <= patience)
+	if leave == nil {
 		return tooMany("Too many requests of your namespace wait for a token.")
 	}
+	v.ended, v.leaving = ended, append(v.leaving, leave)
 	v.server.requests.Free(v.place)
 	v.waiting = true
 	v.server.metrics.waiting.Inc()
@@ -164,33 +186,40 @@ func (v *visit) beginWait(ctx context.Context) *answer {
 	return nil
 }
 
-// look is in how long to look again though nothing was told.
-func (v *visit) look() time.Duration {
+// lookAgain is in how long to look again though nothing was told.
+func (v *visit) lookAgain(otherwise *answer) time.Duration {
 	switch {
 	case time.Since(v.began) < atFirst:
 		return lookAtFirst
-	case v.server.options.Changes.Watched():
-		return lookEvery
-	default:
+	case !v.server.options.Changes.Watched(), otherwise.outcome == outcomeAPIServer:
 		return lookOften
+	case otherwise.outcome == outcomeUnknown:
+		return lookForAny
+	default:
+		return lookEvery
 	}
 }
 
-// review asks anew whether the caller may; what they are answered when they may not, or when nobody knows.
+// review asks anew whether the caller may; what they are answered when they may not, or when nobody knows. For longer than a yes counts nobody
+// who waits is told nothing.
 func (v *visit) review(ctx context.Context) *answer {
-	if !v.server.takeReview(ctx) {
+	if v.waiting {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, v.reviewed.Add(callers.AllowedFor))
+		defer cancel()
+	}
+	if !take(ctx, v.server.reviews.again, v.caller.Namespace) {
 		return tooManyReviews()
 	}
-	defer func() { <-v.server.reviews }()
-	asked := time.Now()
-	_, why, err := v.server.options.Callers.Ask(ctx, v.request.token, v.request.of)
+	defer v.server.reviews.again.Release(v.caller.Namespace)
+	reviewed, why, err := v.askAgain(ctx)
 	switch {
 	case err != nil:
 		return v.server.away("The API server cannot be asked whether somebody who waits still may", err)
 	case why != "":
 		return refused(why)
 	}
-	v.reviewed = asked
+	v.reviewed = reviewed
 	return nil
 }
 
@@ -204,5 +233,4 @@ func (v *visit) leave() {
 		return
 	}
 	v.server.metrics.waiting.Dec()
-	v.server.waits.Free(v.place)
 }

@@ -57,12 +57,14 @@ type world struct {
 	readErr  error
 	readTime time.Duration
 	reads    int
-	// refusal and err are what it says of callers, and known what is known of them without asking; asked is how often it was.
-	refusal callers.Refusal
-	err     error
-	known   bool
-	askTime time.Duration
-	asked   int
+	// refusal and err are what it says of callers, and known what is known of them without asking, since when age says; asked is how often it was
+	// asked who they are, and authorized what they may.
+	refusal             callers.Refusal
+	err                 error
+	known               bool
+	age                 time.Duration
+	askTime, accessTime time.Duration
+	asked, authorized   int
 	// namespaces are those of callers by their tokens.
 	namespaces map[string]string
 	events     []string
@@ -149,22 +151,65 @@ func (w *world) read(context.Context, types.NamespacedName) (release.Read, error
 }
 
 // Known implements Callers.
-func (w *world) Known(token string, _ types.NamespacedName) (callers.Caller, callers.Refusal, bool) {
+func (w *world) Known(token string) (callers.Identity, bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.caller(token), w.refusal, w.known
+	return w.identity(token, time.Now().Add(-w.age)), w.known
 }
 
-// Ask implements Callers.
-func (w *world) Ask(_ context.Context, token string, _ types.NamespacedName) (callers.Caller, callers.Refusal, error) {
+// Identify implements Callers.
+func (w *world) Identify(ctx context.Context, token string) (callers.Identity, error) {
 	w.mu.Lock()
 	w.asked++
-	took := w.askTime
+	took, began := w.askTime, time.Now()
 	w.mu.Unlock()
-	time.Sleep(took)
+	select {
+	case <-time.After(took):
+	case <-ctx.Done():
+		return callers.Identity{}, ctx.Err()
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.caller(token), w.refusal, w.err
+	return w.identity(token, began), w.err
+}
+
+// KnownAccess implements Callers.
+func (w *world) KnownAccess(callers.Identity, types.NamespacedName) (callers.Access, bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.access(time.Now().Add(-w.age)), w.known
+}
+
+// Authorize implements Callers.
+func (w *world) Authorize(ctx context.Context, _ callers.Identity, _ types.NamespacedName) (callers.Access, error) {
+	w.mu.Lock()
+	w.authorized++
+	took, began := w.accessTime, time.Now()
+	w.mu.Unlock()
+	select {
+	case <-time.After(took):
+	case <-ctx.Done():
+		return callers.Access{}, ctx.Err()
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.access(began), w.err
+}
+
+func (w *world) identity(token string, asked time.Time) callers.Identity {
+	who := callers.Identity{Caller: w.caller(token), Refusal: w.refusal, Asked: asked}
+	if who.Refusal == callers.Forbidden {
+		who.Refusal = ""
+	}
+	return who
+}
+
+func (w *world) access(asked time.Time) callers.Access {
+	may := callers.Access{Asked: asked}
+	if w.refusal == callers.Forbidden {
+		may.Refusal = w.refusal
+	}
+	return may
 }
 
 func (w *world) caller(token string) callers.Caller {
@@ -194,6 +239,14 @@ type reply struct {
 func (w *world) get(query string) reply {
 	w.t.Helper()
 	return w.ask(w.request(query))
+}
+
+// askAs asks with another token.
+func (w *world) askAs(token, query string) reply {
+	w.t.Helper()
+	r := w.request(query)
+	r.Header.Set("Authorization", "Bearer "+token)
+	return w.ask(r)
 }
 
 func (w *world) request(query string) *http.Request {

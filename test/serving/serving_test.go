@@ -16,6 +16,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -104,7 +105,7 @@ func TestServingRefusesWhoeverIsNoPodThatMay(t *testing.T) {
 		"bound to a pod that is gone":      {ofGone, http.StatusUnauthorized, "invalid_token"},
 		"of a ServiceAccount that is gone": {ofLeaver, http.StatusUnauthorized, "invalid_token"},
 		"expired":                          {expired(t, good), http.StatusUnauthorized, "invalid_token"},
-		"changed by a letter":              {good[:len(good)-10] + "A" + good[len(good)-9:], http.StatusUnauthorized, "invalid_token"},
+		"changed by a letter":              {changed(good), http.StatusUnauthorized, "invalid_token"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for server := range the.servers {
@@ -126,6 +127,15 @@ func TestServingRefusesWhoeverIsNoPodThatMay(t *testing.T) {
 			t.Errorf("got %s, and of what is forbidden %s", absent, forbidden)
 		}
 	}
+}
+
+// changed is a token with another letter in its signature.
+func changed(token string) string {
+	letter, at := "A", len(token)-10
+	if token[at] == 'A' {
+		letter = "B"
+	}
+	return token[:at] + letter + token[at+1:]
 }
 
 // expired is a token of a ServiceAccount as it would be an hour after its end, signed by the cluster.
@@ -198,6 +208,7 @@ func TestServingHandsTheNextTokenOver(t *testing.T) {
 		if len(answers) > 0 {
 			t.Fatal("somebody was answered before there was another token")
 		}
+		judge := w.observe(shown, before)
 		w.rotate(fmt.Sprint("rotation-", rotation))
 		after := before
 		for range cap(answers) {
@@ -207,15 +218,73 @@ func TestServingHandsTheNextTokenOver(t *testing.T) {
 			}
 			after = got
 			for server := range the.servers {
-				if now := w.ask(server, shown, ""); now.fingerprint() == before.fingerprint() {
-					t.Errorf("replica %d gives the token before", server)
+				if now := w.ask(server, shown, ""); now.status != http.StatusOK || now.fingerprint() != after.fingerprint() {
+					t.Errorf("replica %d gives another token than that which is stored: %s", server, now)
 				}
 			}
 		}
+		judge()
 		before = after
 	}
 	if got := w.ask(1, shown, "?after="+before.fingerprint()+"&wait=2"); got.status != http.StatusOK || got.fingerprint() != before.fingerprint() || got.took < 2*time.Second {
 		t.Errorf("where there is no other one: %s", got)
+	}
+}
+
+// observe asks all replicas again and again, and notices when another token than before is stored. judge ends that: what came later than a second after
+// must not have been the token before.
+func (w *world) observe(shown string, before answer) (judge func()) {
+	var all sync.WaitGroup
+	var mu sync.Mutex
+	var committed time.Time
+	lastBefore, asked := time.Time{}, 0
+	stop := make(chan struct{})
+	isOver := func() bool {
+		select {
+		case <-stop:
+			return true
+		default:
+			return false
+		}
+	}
+	for server := range the.servers {
+		all.Go(func() {
+			for !isOver() {
+				got, at := w.ask(server, shown, "?wait=0"), time.Now()
+				mu.Lock()
+				asked++
+				switch {
+				case got.status == http.StatusServiceUnavailable: // An exchange is under way.
+				case got.status != http.StatusOK:
+					w.t.Errorf("replica %d: %s", server, got)
+				case got.fingerprint() == before.fingerprint():
+					lastBefore = at
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	all.Go(func() {
+		for !isOver() {
+			if w.stored() != before.token() {
+				mu.Lock()
+				committed = time.Now()
+				mu.Unlock()
+				return
+			}
+			time.Sleep(5 * time.Millisecond)
+		}
+	})
+	return func() {
+		w.t.Helper()
+		time.Sleep(1500 * time.Millisecond)
+		close(stop)
+		all.Wait()
+		late := lastBefore.Sub(committed)
+		if committed.IsZero() || late > time.Second {
+			w.t.Errorf("the token before was given until %s after the commit at %s", late, committed)
+		}
+		w.t.Logf("of %d answers the last one with the token before came %s after the commit was noticed", asked, late)
 	}
 }
 
@@ -248,20 +317,44 @@ func TestServingEndsWhenTheRoleBindingIsTakenAway(t *testing.T) {
 		go func() { answers <- w.ask(server, shown, "?after="+before.fingerprint()+"&wait=300") }()
 	}
 	time.Sleep(3 * time.Second)
-	w.ask(0, shown, "") // It is allowed, and remembered, just before.
+	other := w.shown("runner")
+	w.allowed(other) // It is allowed, and remembered, just before.
 	w.must(the.admin.Delete(t.Context(), binding))
 	taken := time.Now()
-	suite.Eventually(t, patience, "the next request is refused", func() (bool, string) {
-		got := w.ask(0, shown, "")
-		return got.status == http.StatusForbidden, got.String()
-	})
-	for range the.servers {
+	ended := make(chan time.Duration, len(the.servers)+1)
+	wait := func(answers <-chan answer) {
 		if got := <-answers; got.status != http.StatusForbidden {
 			t.Errorf("a wait ends with %s", got)
 		}
+		ended <- time.Since(taken)
 	}
-	if took := time.Since(taken); took > 11*time.Second { // The API server hears of it a moment later.
-		t.Errorf("it took %s", took)
+	for range the.servers {
+		go wait(answers)
+	}
+	last := time.Duration(0)
+	var late chan answer
+	suite.Eventually(t, patience, "the next request is refused", func() (bool, string) {
+		got := w.ask(0, other, "?wait=0")
+		if got.status == http.StatusOK {
+			last = time.Since(taken)
+		}
+		if last > 5*time.Second && late == nil { // A wait that begins from what is remembered.
+			late = make(chan answer, 1)
+			go func() { late <- w.ask(0, other, "?after="+before.fingerprint()+"&wait=300") }()
+			go wait(late)
+		}
+		return got.status == http.StatusForbidden, got.String()
+	})
+	if late == nil {
+		t.Error("nothing was remembered, so that no wait has begun from it")
+	} else {
+		last = max(last, <-ended)
+	}
+	for range the.servers {
+		last = max(last, <-ended)
+	}
+	if last > 10*time.Second {
+		t.Errorf("it took %s", last)
 	}
 }
 

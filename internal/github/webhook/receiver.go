@@ -21,3 +21,6 @@ func Listen(address string) (*Listener, error) { return endpoint.Listen(address,
 
 // NewServer makes a server that hands deliveries to a handler.
 func NewServer(handler http.Handler) *http.Server { return endpoint.NewServer(handler, limits) }
+
+// Serve has a server of NewServer serve at a listener.
+func Serve(server *http.Server, at *Listener) error { return server.Serve(endpoint.CountHeaders(at)) }

@@ -23,8 +23,8 @@ const (
 )
 
 const (
-	// timeout is how long the API server may take for both reviews.
-	timeout = 5 * time.Second
+	// timeout is how long the API server may take for a review.
+	timeout = 3 * time.Second
 	// accounts begins the name of each ServiceAccount as a user.
 	accounts = "system:serviceaccount:"
 )
@@ -70,39 +70,98 @@ type Options struct {
 	Audience string
 }
 
-// Callers ask the API server about callers. Make it with New; it is safe for concurrent use.
+// Identity is what the API server has said of who shows a token.
+type Identity struct {
+	// Caller is who it is, as far as that is known.
+	Caller Caller
+	// Refusal is why it counts for nobody; empty when it does not.
+	Refusal Refusal
+	// Asked is when the API server was asked.
+	Asked time.Time
+
+	token   key
+	subject authorizationv1.SubjectAccessReviewSpec
+	expires time.Time
+}
+
+// Access is what the API server has said of whether somebody may have the token of a resource.
+type Access struct {
+	// Refusal is Forbidden; empty where they may.
+	Refusal Refusal
+	// Asked is when the API server was asked.
+	Asked time.Time
+}
+
+// Callers ask the API server about callers: who they are, and then what they may. Both are remembered apart, so that who asks for many
+// resources is looked up once. Make it with New; it is safe for concurrent use.
 type Callers struct {
-	options Options
-	known   *verdicts
+	options    Options
+	identities *verdicts[Identity]
+	accesses   *verdicts[Access]
 }
 
 // New makes Callers.
-func New(options Options) *Callers { return &Callers{options, newVerdicts()} }
-
-// Known is what was said of a caller a moment ago; known is false when the API server has to be asked, and true as well of what no API server
-// need be asked about.
-func (c *Callers) Known(token string, of types.NamespacedName) (caller Caller, refusal Refusal, known bool) {
-	if refusal := c.plainly(token); refusal != "" {
-		return Caller{}, refusal, true
-	}
-	found, known := c.known.get(token, of)
-	return found.caller, found.refusal, known
+func New(options Options) *Callers {
+	return &Callers{options, newVerdicts[Identity](), newVerdicts[Access]()}
 }
 
-// Ask asks the API server, whatever was said before. Errors are that it could not be asked.
-func (c *Callers) Ask(ctx context.Context, token string, of types.NamespacedName) (Caller, Refusal, error) {
+// Known is who was said a moment ago to have a token; known is false when the API server has to be asked, and true as well of what no API server
+// need be asked about.
+func (c *Callers) Known(token string) (who Identity, known bool) {
 	if refusal := c.plainly(token); refusal != "" {
-		return Caller{}, refusal, nil
+		return Identity{Refusal: refusal, Asked: time.Now()}, true
 	}
-	asked := time.Now()
+	return c.identities.get(c.identities.hash(token))
+}
+
+// Identify asks the API server who has a token, whatever was said before. Errors are that it could not be asked.
+func (c *Callers) Identify(ctx context.Context, token string) (Identity, error) {
+	if refusal := c.plainly(token); refusal != "" {
+		return Identity{Refusal: refusal, Asked: time.Now()}, nil
+	}
+	who := Identity{Asked: time.Now(), token: c.identities.hash(token), expires: claimsOf(token).expiry()}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	caller, refusal, err := c.review(ctx, token, of)
+	review := &authenticationv1.TokenReview{Spec: authenticationv1.TokenReviewSpec{Token: token, Audiences: []string{c.options.Audience}}}
+	said, err := c.options.Tokens.Create(ctx, review, metav1.CreateOptions{})
 	if err != nil {
-		return Caller{}, "", err
+		return Identity{}, err
 	}
-	c.known.put(token, of, verdict{caller: caller, refusal: refusal}, asked, claimsOf(token).expiry())
-	return caller, refusal, nil
+	if who.Caller, who.Refusal = c.callerOf(&said.Status); who.Refusal == "" {
+		who.subject = reviewed.Subject(&said.Status.User)
+	}
+	c.identities.put(who.token, who, who.Refusal == "", who.Asked, who.expires)
+	return who, nil
+}
+
+// KnownAccess is what was said a moment ago of whether somebody may.
+func (c *Callers) KnownAccess(who Identity, of types.NamespacedName) (may Access, known bool) {
+	return c.accesses.get(c.accessKey(who, of))
+}
+
+// Authorize asks the API server whether somebody may, whatever was said before. Errors are that it could not be asked.
+func (c *Callers) Authorize(ctx context.Context, who Identity, of types.NamespacedName) (Access, error) {
+	if who.Refusal != "" {
+		return Access{Refusal: who.Refusal, Asked: who.Asked}, nil
+	}
+	may := Access{Asked: time.Now()}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	spec := who.subject
+	spec.ResourceAttributes = attributes(of)
+	said, err := c.options.Access.Create(ctx, &authorizationv1.SubjectAccessReview{Spec: spec}, metav1.CreateOptions{})
+	if err != nil {
+		return Access{}, err
+	}
+	if !said.Status.Allowed || said.Status.Denied {
+		may.Refusal = Forbidden
+	}
+	c.accesses.put(c.accessKey(who, of), may, may.Refusal == "", may.Asked, who.expires)
+	return may, nil
+}
+
+func (c *Callers) accessKey(who Identity, of types.NamespacedName) key {
+	return c.accesses.hash(verb, subresource, of.Namespace, of.Name, string(who.token[:]))
 }
 
 // Ready is nil when reviews can be made.
@@ -130,29 +189,6 @@ func (c *Callers) plainly(token string) Refusal {
 	default:
 		return ""
 	}
-}
-
-func (c *Callers) review(ctx context.Context, token string, of types.NamespacedName) (Caller, Refusal, error) {
-	who, err := c.options.Tokens.Create(ctx, &authenticationv1.TokenReview{
-		Spec: authenticationv1.TokenReviewSpec{Token: token, Audiences: []string{c.options.Audience}},
-	}, metav1.CreateOptions{})
-	if err != nil {
-		return Caller{}, "", err
-	}
-	caller, refusal := c.callerOf(&who.Status)
-	if refusal != "" {
-		return Caller{}, refusal, nil
-	}
-	spec := reviewed.Subject(&who.Status.User)
-	spec.ResourceAttributes = attributes(of)
-	may, err := c.options.Access.Create(ctx, &authorizationv1.SubjectAccessReview{Spec: spec}, metav1.CreateOptions{})
-	if err != nil {
-		return Caller{}, "", err
-	}
-	if !may.Status.Allowed || may.Status.Denied {
-		return caller, Forbidden, nil
-	}
-	return caller, "", nil
 }
 
 // callerOf is whom a TokenReview has found. An API server that does not look at audiences names none.

@@ -51,6 +51,26 @@ func (s *apiServer) callers() *Callers {
 	return New(Options{Tokens: tokenReviews{s}, Access: accessReviews{s}, Audience: audience})
 }
 
+// ask asks both questions, as the server does.
+func ask(ctx context.Context, c *Callers, token string) (Caller, Refusal, error) {
+	who, err := c.Identify(ctx, token)
+	if err != nil || who.Refusal != "" {
+		return who.Caller, who.Refusal, err
+	}
+	may, err := c.Authorize(ctx, who, octocat)
+	return who.Caller, may.Refusal, err
+}
+
+// known is what is known of both.
+func known(c *Callers, token string, of types.NamespacedName) (Refusal, bool) {
+	who, isKnown := c.Known(token)
+	if !isKnown || who.Refusal != "" {
+		return who.Refusal, isKnown
+	}
+	may, isKnown := c.KnownAccess(who, of)
+	return may.Refusal, isKnown
+}
+
 // newAPIServer is one that says yes to a pod.
 func newAPIServer() *apiServer {
 	return &apiServer{
@@ -77,7 +97,7 @@ func good(lifetime time.Duration) string {
 func TestTokenServerAsksWhoItIsWithItsAudienceAndThenWhetherTheyMay(t *testing.T) {
 	s := newAPIServer()
 	token := good(time.Hour)
-	caller, refusal, err := s.callers().Ask(t.Context(), token, octocat)
+	caller, refusal, err := ask(t.Context(), s.callers(), token)
 	if err != nil || refusal != "" {
 		t.Fatalf("refused: %q, %v", refusal, err)
 	}
@@ -137,7 +157,7 @@ func TestTokenServerRefusesWhoIsNotAPodThatMay(t *testing.T) {
 			if token == "" {
 				token = good(time.Hour)
 			}
-			_, refusal, err := s.callers().Ask(t.Context(), token, octocat)
+			_, refusal, err := ask(t.Context(), s.callers(), token)
 			if err != nil || refusal != c.want {
 				t.Errorf("got %q, %v, want %q", refusal, err, c.want)
 			}
@@ -155,7 +175,7 @@ func TestTokenServerRemembersAYesForTenSecondsAndANoForOne(t *testing.T) {
 		want     time.Duration
 	}{
 		"a yes":                           {lifetime: time.Hour, want: 10 * time.Second},
-		"a yes that was long in coming":   {lifetime: time.Hour, change: func(s *apiServer) { s.slow = 4 * time.Second }, want: 6 * time.Second},
+		"a yes that was long in coming":   {lifetime: time.Hour, change: func(s *apiServer) { s.slow = 2 * time.Second }, want: 8 * time.Second},
 		"a yes to a token that ends soon": {lifetime: 3 * time.Second, want: 3 * time.Second},
 		"a no":                            {lifetime: time.Hour, change: func(s *apiServer) { s.allowed.Allowed = false }, want: time.Second},
 		"a no to whoever it is":           {lifetime: time.Hour, change: func(s *apiServer) { s.status.Authenticated = false }, want: time.Second},
@@ -168,30 +188,30 @@ func TestTokenServerRemembersAYesForTenSecondsAndANoForOne(t *testing.T) {
 					c.change(s)
 				}
 				callers, token := s.callers(), good(c.lifetime)
-				if _, _, known := callers.Known(token, octocat); known {
+				if _, isKnown := known(callers, token, octocat); isKnown {
 					t.Fatal("it is known before anybody has asked")
 				}
-				_, refusal, err := callers.Ask(t.Context(), token, octocat)
+				_, refusal, err := ask(t.Context(), callers, token)
 				if c.want == 0 {
-					if _, _, known := callers.Known(token, octocat); known || err == nil {
-						t.Errorf("it is known: %t, with the error %v", known, err)
+					if _, isKnown := known(callers, token, octocat); isKnown || err == nil {
+						t.Errorf("it is known: %t, with the error %v", isKnown, err)
 					}
 					return
 				}
 				time.Sleep(c.want - time.Nanosecond)
-				if _, again, known := callers.Known(token, octocat); !known || again != refusal {
-					t.Errorf("after %s it is %q, known: %t", c.want, again, known)
+				if again, isKnown := known(callers, token, octocat); !isKnown || again != refusal {
+					t.Errorf("after %s it is %q, known: %t", c.want, again, isKnown)
 				}
 				for _, other := range []types.NamespacedName{{Namespace: "team-a", Name: "monalisa"}, {Namespace: "team-b", Name: "octocat"}, {Namespace: "team-aoctocat"}} {
-					if _, _, known := callers.Known(token, other); known {
+					if _, isKnown := known(callers, token, other); isKnown && refusal != NotAccepted { // Who it is does not depend on it.
 						t.Errorf("it is known of %s too", other)
 					}
 				}
-				if _, _, known := callers.Known(token+"x", octocat); known {
+				if _, isKnown := known(callers, token+"x", octocat); isKnown {
 					t.Error("it is known of another token too")
 				}
 				time.Sleep(time.Nanosecond)
-				if _, _, known := callers.Known(token, octocat); known {
+				if _, isKnown := known(callers, token, octocat); isKnown {
 					t.Errorf("it is known for longer than %s", c.want)
 				}
 			})
@@ -205,11 +225,11 @@ func TestTokenServerLaterAnswerTakesThePlaceOfTheOneBefore(t *testing.T) {
 	callers, token := s.callers(), good(time.Hour)
 	for _, allowed := range []bool{true, false, true} {
 		s.allowed.Allowed = allowed
-		if _, _, err := callers.Ask(t.Context(), token, octocat); err != nil {
+		if _, _, err := ask(t.Context(), callers, token); err != nil {
 			t.Fatal(err)
 		}
-		if _, refusal, known := callers.Known(token, octocat); !known || (refusal == "") != allowed {
-			t.Errorf("allowed: %t, and what is known is %q, %t", allowed, refusal, known)
+		if refusal, isKnown := known(callers, token, octocat); !isKnown || (refusal == "") != allowed {
+			t.Errorf("allowed: %t, and what is known is %q, %t", allowed, refusal, isKnown)
 		}
 	}
 }
@@ -217,21 +237,56 @@ func TestTokenServerLaterAnswerTakesThePlaceOfTheOneBefore(t *testing.T) {
 func TestTokenServerRemembersABoundedNumber(t *testing.T) {
 	s := newAPIServer()
 	callers, mine := s.callers(), good(time.Hour)
-	if _, _, err := callers.Ask(t.Context(), mine, octocat); err != nil {
+	if _, _, err := ask(t.Context(), callers, mine); err != nil {
 		t.Fatal(err)
 	}
-	s.allowed.Allowed = false
+	s.allowed.Allowed, s.status.Authenticated = false, false
 	for i := range 2 * maxVerdicts {
-		if _, _, err := callers.Ask(t.Context(), jwt(fmt.Sprintf(`{"aud":[%q],"jti":%d}`, audience, i)), octocat); err != nil {
+		if _, _, err := ask(t.Context(), callers, jwt(fmt.Sprintf(`{"aud":[%q],"jti":%d}`, audience, i))); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if n := len(callers.known.known); n > maxVerdicts {
+	if n := len(callers.identities.known); n > maxVerdicts {
 		t.Errorf("%d are remembered", n)
 	}
-	if _, refusal, known := callers.Known(mine, octocat); !known || refusal != "" {
+	if refusal, isKnown := known(callers, mine, octocat); !isKnown || refusal != "" {
 		t.Error("those who are refused have pushed out one who may")
 	}
+}
+
+// Who asks for one resource after the other, as somebody does who tries names, costs one TokenReview in ten seconds, and what they may not have
+// pushes nobody out who may have theirs.
+func TestTokenServerLooksUpOnceWhoAsksForManyResources(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newAPIServer()
+		callers, token := s.callers(), good(time.Hour)
+		if _, refusal, err := ask(t.Context(), callers, token); err != nil || refusal != "" {
+			t.Fatal(refusal, err)
+		}
+		s.allowed.Allowed = false
+		for i := range 2 * maxVerdicts {
+			who, isKnown := callers.Known(token)
+			if !isKnown {
+				t.Fatal("it is not known who it is")
+			}
+			if may, err := callers.Authorize(t.Context(), who, types.NamespacedName{Namespace: "team-a", Name: fmt.Sprint("guess-", i)}); err != nil || may.Refusal != Forbidden {
+				t.Fatalf("got %q, %v", may.Refusal, err)
+			}
+		}
+		if s.tokens != 1 {
+			t.Errorf("%d TokenReviews", s.tokens)
+		}
+		if n := len(callers.accesses.known); n > maxVerdicts {
+			t.Errorf("%d are remembered", n)
+		}
+		if refusal, isKnown := known(callers, token, octocat); refusal != "" || !isKnown {
+			t.Error("what was allowed is forgotten for what was not")
+		}
+		time.Sleep(AllowedFor)
+		if _, isKnown := callers.Known(token); isKnown {
+			t.Error("who it is counts for longer than ten seconds")
+		}
+	})
 }
 
 func TestTokenServerIsReadyWhenReviewsCanBeMade(t *testing.T) {

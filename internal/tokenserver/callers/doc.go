@@ -8,5 +8,6 @@
 //   - RBAC alone says who may read: the verb get on the subresource githubusertokens/token, of that resource by its name.
 //   - A yes counts for ten seconds from when it was asked for, and never beyond the token's own expiry; a no for one. That the API server could
 //     not be asked is remembered by nobody.
+//   - Who it is and what they may are asked and remembered apart: who asks for many resources costs one TokenReview in ten seconds.
 //   - What is remembered is bounded, by keyed hashes: no token is kept.
 package callers

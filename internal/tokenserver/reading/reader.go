@@ -146,6 +146,8 @@ func notFoundOr(did string, err error) error {
 		reason = "Timeout"
 	case errors.Is(err, context.Canceled):
 		reason = "Canceled"
+	case errors.Is(err, errTooLarge):
+		reason = "TooLarge"
 	default:
 		reason = "NotReached"
 	}

@@ -3,6 +3,8 @@ package reading
 import (
 	"context"
 	"errors"
+	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -226,14 +228,28 @@ func TestTokenServerKeepsNothingOfAPair(t *testing.T) {
 		if read, err := reader.Read(t.Context(), octocat); err != nil || read.Withheld == "" {
 			t.Errorf("after %s it is not withheld: %v", keptFor, err)
 		}
-		kept := kept[int, int]{}
-		for i := range 3 * maxKept {
-			_, _ = kept.get(i, func() (int, error) { return i, nil })
-		}
-		if len(kept.values) > maxKept {
-			t.Errorf("%d are kept", len(kept.values))
-		}
 	})
+}
+
+// Of what tenants write nothing is kept but what says whether a token may be given.
+func TestTokenServerKeepsLittleOfAnApp(t *testing.T) {
+	large := map[string]string{"large": strings.Repeat("x", 1000)}
+	app := &v1alpha1.GitHubApp{ObjectMeta: metav1.ObjectMeta{Namespace: "team-a", Name: "own", Labels: large, Annotations: large}}
+	app.Spec.ClientID, app.Spec.Host, app.Spec.Policy.TokenServer = clientID, "octocorp.ghe.com", v1alpha1.PermissionForbidden
+	app.Status.Conditions = []metav1.Condition{{Type: "x", Message: large["large"]}}
+	offered := &v1alpha1.ClusterGitHubApp{ObjectMeta: metav1.ObjectMeta{Name: "shared", Labels: large, Annotations: large}}
+	offered.Spec.ClientID, offered.Spec.AllowedNamespaces.From, offered.Spec.InlineUse = clientID, v1alpha1.NamespacesAll, v1alpha1.InlineUnrestricted
+	source := newSource(newCluster(t, app, offered))
+	got, err := source.GitHubApp(t.Context(), client.ObjectKeyFromObject(app))
+	want := v1alpha1.GitHubApp{ObjectMeta: metav1.ObjectMeta{Namespace: "team-a", Name: "own"}, Spec: v1alpha1.GitHubAppSpec{Host: app.Spec.Host, ClientID: clientID, Policy: app.Spec.Policy}}
+	if err != nil || !reflect.DeepEqual(*got, want) {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	all, err := source.all(t.Context())
+	wantOffered := v1alpha1.ClusterGitHubApp{ObjectMeta: metav1.ObjectMeta{Name: "shared"}, Spec: offered.Spec}
+	if err != nil || len(all) != 1 || !reflect.DeepEqual(all[0], wantOffered) {
+		t.Errorf("got %+v, %v", all, err)
+	}
 }
 
 func TestTokenServerSaysInAWordWhyItCannotRead(t *testing.T) {
@@ -246,6 +262,7 @@ func TestTokenServerSaysInAWordWhyItCannotRead(t *testing.T) {
 		"away":        {quoting, "NotReached"},
 		"out of time": {context.DeadlineExceeded, "Timeout"},
 		"called off":  {context.Canceled, "Canceled"},
+		"too large":   {fmt.Errorf("read the body: %w", errTooLarge), "TooLarge"},
 	} {
 		for _, kind := range []string{"resource", "secret", "namespace"} {
 			t.Run(name+" "+kind, func(t *testing.T) {

@@ -8,11 +8,16 @@ import (
 
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/githubusertoken/github-user-token-operator/internal/fair"
 	"github.com/githubusertoken/github-user-token-operator/internal/tokenserver/release"
 )
 
-// maxAge is how old a read may be when it is used: what was committed before it began is in it.
-const maxAge = time.Second
+const (
+	// maxAge is how old a read may be when it is used: what was committed before it began is in it.
+	maxAge = time.Second
+	// maxReads is how many there are at once, whatever each of them holds. Namespaces of resources take turns.
+	maxReads = 16
+)
 
 // errSlow: the API server takes so long that what it says is no longer sure.
 var errSlow = errors.New("the API server takes too long to say what it has stored now")
@@ -20,7 +25,8 @@ var errSlow = errors.New("the API server takes too long to say what it has store
 // Shared has those share a read who ask for the same resource at once. There is one at a time for each; who comes while one is under way
 // shares the next one with all others who have. Make it with NewShared; it is safe for concurrent use.
 type Shared struct {
-	read func(context.Context, types.NamespacedName) (release.Read, error)
+	read   func(context.Context, types.NamespacedName) (release.Read, error)
+	places *fair.Semaphore
 
 	mu      sync.Mutex
 	running map[types.NamespacedName]*flight
@@ -28,6 +34,7 @@ type Shared struct {
 
 // flight is one read.
 type flight struct {
+	// began is when it began; zero while it is not its turn.
 	began time.Time
 	done  chan struct{}
 	read  release.Read
@@ -38,7 +45,7 @@ type flight struct {
 
 // NewShared makes one of what reads.
 func NewShared(read func(context.Context, types.NamespacedName) (release.Read, error)) *Shared {
-	return &Shared{read: read, running: map[types.NamespacedName]*flight{}}
+	return &Shared{read: read, places: fair.NewSemaphore(maxReads), running: map[types.NamespacedName]*flight{}}
 }
 
 // Get is a read that has begun after the call, and not more than a second ago. One that has taken longer is made once more.
@@ -73,15 +80,17 @@ func (s *Shared) join(name types.NamespacedName) *flight {
 		s.begin(name, f)
 		return f
 	}
+	if current.began.IsZero() {
+		return current
+	}
 	if current.next == nil {
 		current.next = &flight{done: make(chan struct{})}
 	}
 	return current.next
 }
 
-// begin begins a read. It is nobody's alone, so that nobody's going away ends it: the reader bounds its time.
+// begin begins a read when it is its turn. It is nobody's alone, so that nobody's going away ends it: the reader bounds its time.
 func (s *Shared) begin(name types.NamespacedName, f *flight) {
-	f.began = time.Now()
 	s.running[name] = f
 	go func() {
 		f.err = errPanicked // Unless read returns.
@@ -89,9 +98,22 @@ func (s *Shared) begin(name types.NamespacedName, f *flight) {
 			_ = recover() // What it says may quote what was read.
 			s.end(name, f)
 		}()
+		turn, cancel := context.WithTimeout(context.Background(), callTimeout)
+		defer cancel()
+		if s.places.Acquire(turn, name.Namespace) != nil {
+			f.err = errBusy
+			return
+		}
+		defer s.places.Release(name.Namespace)
+		s.mu.Lock()
+		f.began = time.Now()
+		s.mu.Unlock()
 		f.read, f.err = s.read(context.Background(), name)
 	}()
 }
+
+// errBusy: too much is read at once.
+var errBusy = errors.New("there is too much to be read at once")
 
 // errPanicked is the error of a read whose work ended in a panic.
 var errPanicked = errors.New("the token server itself failed")

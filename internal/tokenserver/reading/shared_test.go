@@ -3,6 +3,7 @@ package reading
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -129,6 +130,44 @@ func TestTokenServerReadThatPanicsIsAnError(t *testing.T) {
 			if _, _, err := s.Get(t.Context(), octocat); !errors.Is(err, errPanicked) {
 				t.Errorf("got %v", err)
 			}
+		}
+	})
+}
+
+// What is read at once is bounded, and the resources of one namespace leave others their turn. Those who ask for one whose turn has not come share it.
+func TestTokenServerReadsABoundedNumberAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var atOnce, most, reads atomic.Int32
+		s := NewShared(func(context.Context, types.NamespacedName) (release.Read, error) {
+			reads.Add(1)
+			n := atOnce.Add(1)
+			for have := most.Load(); n > have && !most.CompareAndSwap(have, n); have = most.Load() {
+			}
+			defer atOnce.Add(-1)
+			time.Sleep(100 * time.Millisecond)
+			return release.Read{}, nil
+		})
+		began := time.Now()
+		var all sync.WaitGroup
+		for i := range 10 * maxReads {
+			all.Go(func() {
+				for range 2 {
+					all.Go(func() {
+						if _, _, err := s.Get(t.Context(), types.NamespacedName{Namespace: "team-b", Name: fmt.Sprint(i)}); err != nil {
+							t.Error(err)
+						}
+					})
+				}
+			})
+		}
+		synctest.Wait()
+		time.Sleep(time.Millisecond)
+		if _, _, err := s.Get(t.Context(), octocat); err != nil || time.Since(began) > 250*time.Millisecond {
+			t.Errorf("another namespace has it after %s, %v", time.Since(began), err)
+		}
+		all.Wait()
+		if most.Load() > maxReads || reads.Load() > 12*maxReads {
+			t.Errorf("%d were read at once, and %d in all", most.Load(), reads.Load())
 		}
 	})
 }

@@ -3,7 +3,6 @@ package reading
 import (
 	"context"
 	"slices"
-	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -20,10 +19,8 @@ import (
 const (
 	// keptFor is how long what administrators have set is believed: as long as a permission is, at most.
 	keptFor = 5 * time.Second
-	// maxKept is how many namespaces, and how many Apps, are kept.
-	maxKept = 4096
 	// appsAtOnce is how many ClusterGitHubApps are listed at once.
-	appsAtOnce = 100
+	appsAtOnce = 50
 )
 
 // source tells of Apps and namespaces.
@@ -38,14 +35,17 @@ var _ apps.Source = (*source)(nil)
 
 func newSource(live client.Reader) *source { return &source{live: live} }
 
-// GitHubApp implements apps.Source.
+// GitHubApp implements apps.Source. Tenants write it, so that only what says whether a token may be given is kept of it.
 func (s *source) GitHubApp(ctx context.Context, name types.NamespacedName) (*v1alpha1.GitHubApp, error) {
 	return s.own.get(name, func() (*v1alpha1.GitHubApp, error) {
 		var app v1alpha1.GitHubApp
 		if err := s.live.Get(ctx, name, &app); err != nil {
 			return nil, notFoundOr("read a GitHubApp", err)
 		}
-		return &app, nil
+		return &v1alpha1.GitHubApp{
+			ObjectMeta: metav1.ObjectMeta{Namespace: app.Namespace, Name: app.Name},
+			Spec:       v1alpha1.GitHubAppSpec{Host: app.Spec.Host, ClientID: app.Spec.ClientID, Policy: app.Spec.Policy},
+		}, nil
 	})
 }
 
@@ -85,13 +85,20 @@ func (s *source) all(ctx context.Context) ([]v1alpha1.ClusterGitHubApp, error) {
 				return nil, listed(err)
 			}
 			for i := range page.Items {
-				page.Items[i].ManagedFields = nil
+				all = append(all, essence(&page.Items[i]))
 			}
-			if all, options.Continue = append(all, page.Items...), page.Continue; options.Continue == "" {
+			if options.Continue = page.Continue; options.Continue == "" {
 				return all, nil
 			}
 		}
 	})
+}
+
+// essence is what says of a ClusterGitHubApp whether a token may be given.
+func essence(app *v1alpha1.ClusterGitHubApp) v1alpha1.ClusterGitHubApp {
+	spec := v1alpha1.ClusterGitHubAppSpec{AllowedNamespaces: app.Spec.AllowedNamespaces, InlineUse: app.Spec.InlineUse}
+	spec.Host, spec.ClientID, spec.Policy = app.Spec.Host, app.Spec.ClientID, app.Spec.Policy
+	return v1alpha1.ClusterGitHubApp{ObjectMeta: metav1.ObjectMeta{Name: app.Name}, Spec: spec}
 }
 
 // listed is the error of a list, to which there is always an answer.
@@ -115,36 +122,4 @@ func (s *source) NamespaceLabels(ctx context.Context, namespace string) (map[str
 		}
 		return meta.Labels, nil
 	})
-}
-
-// kept are values that are read anew when they were asked for keptFor ago. The zero value is empty. It is safe for concurrent use.
-type kept[K comparable, V any] struct {
-	mu     sync.Mutex
-	values map[K]dated[V]
-}
-
-type dated[V any] struct {
-	value V
-	until time.Time
-}
-
-func (k *kept[K, V]) get(key K, read func() (V, error)) (V, error) {
-	now := time.Now()
-	k.mu.Lock()
-	found, has := k.values[key]
-	k.mu.Unlock()
-	if has && now.Before(found.until) {
-		return found.value, nil
-	}
-	value, err := read()
-	if err != nil {
-		return value, err
-	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.values == nil || len(k.values) >= maxKept {
-		k.values = map[K]dated[V]{}
-	}
-	k.values[key] = dated[V]{value, now.Add(keptFor)}
-	return value, nil
 }

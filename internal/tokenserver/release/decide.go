@@ -19,6 +19,7 @@ const (
 	reasonDeleting = "ResourceDeleted"
 	reasonWithheld = "TokenServerForbidden"
 	reasonUnclear  = "SecretUnclear"
+	reasonVisit    = "LoginPageVisit"
 )
 
 // maxToken is how long an access token may be. GitHub's are far shorter.
@@ -34,6 +35,8 @@ func Decide(read Read, now time.Time) Finding {
 		return never(reasonDeleting, "The resource is being deleted, and its token is not given out any more.")
 	case read.Withheld != "":
 		return never(reasonWithheld, read.Withheld)
+	case isVisit(resource):
+		return never(reasonVisit, "The resource is a visit of the login page, and its token is for nobody.")
 	}
 	own := ownPairs(read)
 	if slices.ContainsFunc(own, (*rotation.Pair).IsNewer) {
@@ -46,6 +49,12 @@ func Decide(read Read, now time.Time) Finding {
 		return later(v1alpha1.ReasonOutcomeUnknown, "An exchange is under way, or its outcome is not known, so nobody knows which token works.")
 	}
 	return judge(resource, newest(own), now)
+}
+
+// isVisit reports whether somebody proves to the login page by the resource who they are. Its token is revoked at once.
+func isVisit(resource *v1alpha1.GitHubUserToken) bool {
+	_, is := resource.Labels[v1alpha1.LabelVisit]
+	return is
 }
 
 // judge is Decide about one pair.
@@ -63,6 +72,9 @@ func judge(resource *v1alpha1.GitHubUserToken, pair *rotation.Pair, now time.Tim
 	}
 	if why, dead := deadBy(state); dead {
 		return never(why, sentence(why))
+	}
+	if state.Login.IsOpen(state.AccessToken, state.RefreshToken) {
+		return never(v1alpha1.ReasonRevokedOnRequest, sentence(v1alpha1.ReasonRevokedOnRequest)) // GitHub may not have ended it yet.
 	}
 	if state.AccessTokenEnded {
 		return without(resource, "GitHub no longer accepts the access token, and the operator is getting another one.")
@@ -150,7 +162,7 @@ func verdictOf(state *rotation.State) string {
 func tokenOf(pair *rotation.Pair) Token {
 	state := &pair.State
 	token := Token{
-		Access: pair.AccessToken, Fingerprint: state.AccessToken, Type: cmp.Or(strings.ToLower(pair.TokenType), "bearer"),
+		Access: pair.AccessToken, Fingerprint: state.AccessToken, Type: typeOf(pair.TokenType),
 		ExpiresAt: state.ExpiresAt, Host: v1alpha1.DefaultHost,
 	}
 	if state.Verdict == nil && state.Expires() && state.RefreshToken != "" {
@@ -163,6 +175,14 @@ func tokenOf(pair *rotation.Pair) Token {
 		token.User = user
 	}
 	return token
+}
+
+// typeOf is the type of a token. Whoever may write the Secret may write anything there.
+func typeOf(text string) string {
+	if !isWord(text) {
+		return "bearer"
+	}
+	return strings.ToLower(text)
 }
 
 // without is what is said of a resource that has no token: the conditions tell whether somebody must act.
@@ -181,7 +201,7 @@ func stalledBy(resource *v1alpha1.GitHubUserToken) string {
 		{Type: v1alpha1.ConditionAuthorized, Status: metav1.ConditionFalse}, {Type: v1alpha1.ConditionStalled, Status: metav1.ConditionTrue},
 	} {
 		found := meta.FindStatusCondition(resource.Status.Conditions, wanted.Type)
-		if found == nil || found.Status != wanted.Status || found.ObservedGeneration != resource.Generation || !isReason(found.Reason) {
+		if found == nil || found.Status != wanted.Status || found.ObservedGeneration != resource.Generation || !isWord(found.Reason) {
 			continue
 		}
 		if !strings.HasPrefix(found.Reason, "Output") && !strings.HasPrefix(found.Reason, "Handoff") {
@@ -191,8 +211,8 @@ func stalledBy(resource *v1alpha1.GitHubUserToken) string {
 	return ""
 }
 
-// isReason reports whether a text is one word.
-func isReason(text string) bool {
+// isWord reports whether a text is one word.
+func isWord(text string) bool {
 	return text != "" && len(text) <= 64 && strings.Trim(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz") == ""
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
+	"github.com/githubusertoken/github-user-token-operator/internal/rotation/origin"
 )
 
 var epoch = time.Date(2027, 2, 3, 12, 0, 0, 500, time.UTC)
@@ -118,8 +119,15 @@ func TestTokenServerDecides(t *testing.T) {
 			s.pair.AccessToken = credential.NewAccessToken(strings.Repeat("x", 1<<20))
 			s.pair.State.AccessToken = s.pair.AccessToken.Fingerprint()
 		}, kind: Later, reason: reasonUnclear},
-		"GitHub has ended the token":                      {change: func(s *scene) { s.pair.State.AccessTokenEnded = true }, kind: Later, reason: v1alpha1.ReasonPending},
-		"GitHub has ended both":                           {change: func(s *scene) { verdict(rotation.ReasonRevoked)(s); s.pair.State.AccessTokenEnded = true }, kind: Never, reason: rotation.ReasonRevoked},
+		"GitHub has ended the token": {change: func(s *scene) { s.pair.State.AccessTokenEnded = true }, kind: Later, reason: v1alpha1.ReasonPending},
+		"GitHub has ended both":      {change: func(s *scene) { verdict(rotation.ReasonRevoked)(s); s.pair.State.AccessTokenEnded = true }, kind: Never, reason: rotation.ReasonRevoked},
+		"its person has asked for the end of its login": {change: func(s *scene) {
+			s.pair.State.Login = &origin.Login{Revocation: &origin.Revocation{}}
+		}, kind: Never, reason: v1alpha1.ReasonRevokedOnRequest},
+		"the revocation of an earlier pair has ended": {change: func(s *scene) {
+			s.pair.State.Login = &origin.Login{Revocation: &origin.Revocation{Done: true, Access: "earlier"}}
+		}, kind: Never, reason: v1alpha1.ReasonRevokedOnRequest},
+		"a visit of the login page":                       {change: func(s *scene) { s.resource().Labels = map[string]string{v1alpha1.LabelVisit: "x"} }, kind: Never, reason: reasonVisit},
 		"the authorization was revoked":                   {change: verdict(rotation.ReasonRevoked), kind: Never, reason: rotation.ReasonRevoked},
 		"the reply was lost":                              {change: verdict(rotation.ReasonReplyLost), kind: Never, reason: rotation.ReasonReplyLost},
 		"half of the reply was lost":                      {change: func(s *scene) { verdict(rotation.ReasonReplyLost)(s); s.pair.State.RefreshToken = "" }, kind: Give},
@@ -204,13 +212,15 @@ func TestTokenServerTellsWhatIsKnownOfAToken(t *testing.T) {
 		change func(*rotation.Pair)
 		right  func(Token, Finding) bool
 	}{
-		"no account":         {func(p *rotation.Pair) { p.State.User = nil }, func(token Token, _ Finding) bool { return token.User == nil }},
-		"half of an account": {func(p *rotation.Pair) { p.State.User.ID = 0 }, func(token Token, _ Finding) bool { return token.User == nil }},
-		"another host":       {func(p *rotation.Pair) { p.State.App = "octocorp.ghe.com/Iv1" }, func(token Token, _ Finding) bool { return token.Host == "octocorp.ghe.com" }},
-		"no type":            {func(p *rotation.Pair) { p.TokenType = "" }, func(token Token, _ Finding) bool { return token.Type == "bearer" }},
-		"a type in capitals": {func(p *rotation.Pair) { p.TokenType = "Bearer" }, func(token Token, _ Finding) bool { return token.Type == "bearer" }},
-		"no refresh token":   {func(p *rotation.Pair) { p.State.RefreshToken = "" }, func(token Token, _ Finding) bool { return token.NextRefreshAt.IsZero() }},
-		"no expiry":          {func(p *rotation.Pair) { p.State.ExpiresAt = time.Time{} }, func(token Token, _ Finding) bool { return token.ExpiresAt.IsZero() && token.NextRefreshAt.IsZero() }},
+		"no account":           {func(p *rotation.Pair) { p.State.User = nil }, func(token Token, _ Finding) bool { return token.User == nil }},
+		"half of an account":   {func(p *rotation.Pair) { p.State.User.ID = 0 }, func(token Token, _ Finding) bool { return token.User == nil }},
+		"another host":         {func(p *rotation.Pair) { p.State.App = "octocorp.ghe.com/Iv1" }, func(token Token, _ Finding) bool { return token.Host == "octocorp.ghe.com" }},
+		"no type":              {func(p *rotation.Pair) { p.TokenType = "" }, func(token Token, _ Finding) bool { return token.Type == "bearer" }},
+		"a type in capitals":   {func(p *rotation.Pair) { p.TokenType = "Bearer" }, func(token Token, _ Finding) bool { return token.Type == "bearer" }},
+		"a type of lines":      {func(p *rotation.Pair) { p.TokenType = "bearer\r\nx: y" }, func(token Token, _ Finding) bool { return token.Type == "bearer" }},
+		"a type of a megabyte": {func(p *rotation.Pair) { p.TokenType = strings.Repeat("x", 1<<20) }, func(token Token, _ Finding) bool { return token.Type == "bearer" }},
+		"no refresh token":     {func(p *rotation.Pair) { p.State.RefreshToken = "" }, func(token Token, _ Finding) bool { return token.NextRefreshAt.IsZero() }},
+		"no expiry":            {func(p *rotation.Pair) { p.State.ExpiresAt = time.Time{} }, func(token Token, _ Finding) bool { return token.ExpiresAt.IsZero() && token.NextRefreshAt.IsZero() }},
 		"no further exchange": {func(p *rotation.Pair) {
 			p.State.Verdict = &rotation.Verdict{Reason: rotation.ReasonRefreshTokenExpired}
 		}, func(token Token, f Finding) bool {

@@ -1,0 +1,27 @@
+package tokenserver
+
+import (
+	"net"
+	"net/http"
+	"net/netip"
+)
+
+// clientOf is the address from which a request comes; of IPv6 the network, which is what one client has. What headers say of it is whatever
+// somebody likes.
+func clientOf(r *http.Request) string {
+	text, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return ""
+	}
+	address, err := netip.ParseAddr(text)
+	if err != nil {
+		return ""
+	}
+	address = address.Unmap().WithZone("")
+	if address.Is6() {
+		if network, err := address.Prefix(64); err == nil {
+			return network.String()
+		}
+	}
+	return address.String()
+}
