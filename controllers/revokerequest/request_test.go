@@ -6,9 +6,12 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
+	"github.com/githubusertoken/github-user-token-operator/internal/backoff"
+	"github.com/githubusertoken/github-user-token-operator/internal/memory"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation/origin"
 )
@@ -134,3 +137,32 @@ func TestRevocationRequestIsToldOfAsFarAsItHasCome(t *testing.T) {
 		}
 	}
 }
+
+// What is remembered of a revocation that has not succeeded is nothing to the login that has taken its place, which is not asked about.
+func TestRevocationRequestIsForgottenWithItsLogin(t *testing.T) {
+	store, clock := memory.NewStore(), &stopped{}
+	for name, change := range map[string]func(*rotation.Pair){
+		"replaced": func(p *rotation.Pair) { p.State.Login = (origin.Login{First: "later"}).Asked(now) },
+		"ended":    func(p *rotation.Pair) { p.State.Login = p.State.Login.Ended("access", "refresh", true) },
+	} {
+		left := 0
+		r := New(Options{Memory: store, Clock: clock, Leave: func(types.UID) { left++ }})
+		pair := aPair()
+		pair.State.Login = pair.State.Login.Asked(now)
+		s := &scope.Scope{Token: aToken(), Pair: pair, Now: now}
+		r.fail("uid", "first", "why", backoff.Backoff{First: time.Minute, Max: time.Minute})
+		if r.Acknowledge(s); r.recall(s).failures != 1 || left != 0 {
+			t.Errorf("%s: while it is open it was forgotten", name)
+		}
+		change(pair)
+		if r.Acknowledge(s); r.recall(s).failures != 0 || left != 1 {
+			t.Errorf("%s: it is remembered, or its turn was given up %d times", name, left)
+		}
+	}
+}
+
+// stopped is a clock that stands.
+type stopped struct{ rotation.Clock }
+
+func (stopped) Now() time.Time           { return now }
+func (stopped) Monotonic() time.Duration { return 0 }
