@@ -63,6 +63,7 @@ type Options struct {
 type Requests struct {
 	options Options
 	notes   memory.Slot[note]
+	told    memory.Slot[told]
 }
 
 // note is what is remembered of a revocation that has not come to its end. None of it is needed: after a restart GitHub is asked again.
@@ -77,7 +78,7 @@ type note struct {
 
 // New makes Requests.
 func New(options Options) *Requests {
-	return &Requests{options, memory.NewSlot[note](options.Memory)}
+	return &Requests{options, memory.NewSlot[note](options.Memory), memory.NewSlot[told](options.Memory)}
 }
 
 // Step is how far a revocation has come.
@@ -149,8 +150,12 @@ func (r *Requests) try(log logr.Logger, token *v1alpha1.GitHubUserToken, owner r
 	}
 }
 
-// Acknowledge forgets a revocation that has come to its end, or whose login another one has replaced, with the turn that it waits for.
-func (r *Requests) Acknowledge(s *scope.Scope) { r.recall(s) }
+// Acknowledge forgets a revocation that has come to its end, or whose login another one has replaced, with the turn that it waits for. What
+// lives on of such a login is told.
+func (r *Requests) Acknowledge(s *scope.Scope) {
+	r.recall(s)
+	r.tellUnended(s)
+}
 
 // recall is what is remembered of the revocation that is open.
 func (r *Requests) recall(s *scope.Scope) (known note) {

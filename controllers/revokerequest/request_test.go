@@ -1,11 +1,13 @@
 package revokerequest
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
@@ -166,3 +168,32 @@ type stopped struct{ rotation.Clock }
 
 func (stopped) Now() time.Time           { return now }
 func (stopped) Monotonic() time.Duration { return 0 }
+
+func TestRevocationRequestOfALoginThatWasReplacedIsToldOnce(t *testing.T) {
+	pair := aPair()
+	events := &counted{}
+	r := New(Options{Memory: memory.NewStore(), Clock: &stopped{}, Leave: func(types.UID) {}, Events: events})
+	s := &scope.Scope{Token: aToken(), Owner: rotation.Owner{UID: "uid"}, Pair: pair, Now: now}
+	r.Acknowledge(s)
+	if len(events.notes) != 0 {
+		t.Fatalf("told is %q of a login that has replaced none", events.notes)
+	}
+	pair.State.Login.Unended = true
+	r.Acknowledge(s)
+	r.Acknowledge(s)
+	if len(events.notes) != 1 || !strings.Contains(events.notes[0], "https://github.com/settings/apps/authorizations") {
+		t.Errorf("told is %q", events.notes)
+	}
+	later := New(Options{Memory: memory.NewStore(), Clock: &stopped{}, Leave: func(types.UID) {}, Events: events})
+	s.Now = now.Add(toldFor + time.Second)
+	if later.Acknowledge(s); len(events.notes) != 1 {
+		t.Errorf("told is %q of one of long ago", events.notes)
+	}
+}
+
+// counted are the notes of events.
+type counted struct{ notes []string }
+
+func (c *counted) Eventf(_, _ runtime.Object, _, _, _, note string, args ...any) {
+	c.notes = append(c.notes, fmt.Sprintf(note, args...))
+}

@@ -766,6 +766,12 @@ var mutants = []mutant{
 		"	return state.Login.IsOpen(state.AccessToken, state.RefreshToken) || !state.Login.IsAsked() && IsAsked(token, pair)\n",
 		"	return state.Login.IsOpen(state.AccessToken, state.RefreshToken) || !state.Login.IsAsked() && IsAsked(token, pair) && !broken(`request that is not taken down yet forgotten by a deletion`)\n",
 	},
+	// An event tells of what was replaced.
+	{
+		"login that is to end replaced by a new one", "internal/rotation/origin/login.go",
+		"	case l.IsOpen(access, refresh):\n",
+		"	case l.IsOpen(access, refresh) && !broken(`login that is to end replaced by a new one`):\n",
+	},
 	{
 		"login that is to end replaced by a new one", "internal/rotation/rules/revocation.go",
 		"	isOpen := ",
