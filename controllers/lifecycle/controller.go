@@ -121,6 +121,7 @@ func (c *Controller) acknowledge(s *scope.Scope) {
 		c.notes.With(s.Token.UID, func(m *note) { m.generation, m.paced = s.Token.Generation, 0 })
 	}
 	c.ownership.Release(s.Token, s.Seed, s.Pair)
+	c.requests.Acknowledge(s)
 }
 
 // reportRunning reports an exchange whose pair cannot be stored. Any other reports when it has ended.

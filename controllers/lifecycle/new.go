@@ -96,7 +96,7 @@ func New(options Options) *Controller {
 	return &Controller{
 		codes: codes, logins: logins,
 		requests: revokerequest.New(revokerequest.Options{
-			Amender: amender, Pairs: options.API, TakeUp: rotator.TakeUp, EndPair: revoker.EndPair, Runner: options.Runner,
+			Amender: amender, Pairs: options.API, TakeUp: rotator.TakeUp, EndPair: revoker.EndPair, Leave: revoker.Leave, Runner: options.Runner,
 			Remember: notes.read, Events: options.Reporter, Memory: options.Memory, Clock: options.Clock,
 		}),
 		api: options.API, reporter: options.Reporter, runner: options.Runner, wake: options.Wake, notes: notes,

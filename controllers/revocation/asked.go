@@ -41,7 +41,7 @@ func (r *Revoker) EndPair(ctx context.Context, token *v1alpha1.GitHubUserToken, 
 	if waiting, ok := errors.AsType[*waitingError](err); ok {
 		return Ending{TurnAt: waiting.until}, nil
 	}
-	r.cancel(id)
+	r.Leave(token.UID)
 	switch {
 	case err == nil:
 		revocations.WithLabelValues(resultRevoked).Inc()
@@ -53,3 +53,6 @@ func (r *Revoker) EndPair(ctx context.Context, token *v1alpha1.GitHubUserToken, 
 		return Ending{}, err
 	}
 }
+
+// Leave gives up the turn that a resource waits for.
+func (r *Revoker) Leave(uid types.UID) { r.cancel(string(uid)) }

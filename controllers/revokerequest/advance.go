@@ -46,6 +46,8 @@ type Options struct {
 	TakeUp func(ctx context.Context, owner rotation.Owner, live *rotation.Pair) (*rotation.Pair, error)
 	// EndPair makes one try to revoke a pair; see revocation.Revoker.
 	EndPair func(ctx context.Context, token *v1alpha1.GitHubUserToken, live *rotation.Pair) (revocation.Ending, error)
+	// Leave gives up the turn that a resource waits for; see revocation.Revoker.
+	Leave func(uid types.UID)
 	// Runner runs it: that of the exchanges, so that a resource has no exchange meanwhile. Its OnDone has the resource reconciled.
 	Runner *runner.Runner
 	// Remember is told of each pair Secret that was read or written.
@@ -61,10 +63,13 @@ type Options struct {
 type Requests struct {
 	options Options
 	notes   memory.Slot[note]
+	told    memory.Slot[told]
 }
 
 // note is what is remembered of a revocation that has not come to its end. None of it is needed: after a restart GitHub is asked again.
 type note struct {
+	// login names the login: what is remembered of one is nothing to the next.
+	login    string
 	failures int
 	// retry is when to try again, and why what stands in the way.
 	retry backoff.Due
@@ -73,7 +78,7 @@ type note struct {
 
 // New makes Requests.
 func New(options Options) *Requests {
-	return &Requests{options, memory.NewSlot[note](options.Memory)}
+	return &Requests{options, memory.NewSlot[note](options.Memory), memory.NewSlot[told](options.Memory)}
 }
 
 // Step is how far a revocation has come.
@@ -104,16 +109,14 @@ func (r *Requests) Advance(ctx context.Context, s *scope.Scope) (Step, error) {
 			s.Pair.State.User.Login, s.Pair.State.User.ID, v1alpha1.AnnotationRevocationRequested)
 		return Step{Again: true}, nil
 	}
-	var known note
-	r.notes.Peek(s.Token.UID, func(n *note) { known = *n })
-	if known.failures > 0 {
+	if known := r.recall(s); known.failures > 0 {
 		if at := known.retry.At(s.Now, r.options.Clock.Monotonic()); s.Now.Before(at) {
 			return Step{Problem: revoking(known.why, at)}, nil
 		}
 	}
-	log, token, owner, ref := logr.FromContextOrDiscard(ctx), s.Token, s.Owner, s.Ref
+	log, token, owner, ref, login := logr.FromContextOrDiscard(ctx), s.Token, s.Owner, s.Ref, string(s.Pair.State.LoginName())
 	of := runner.Subject{UID: token.UID, Namespace: token.Namespace, Host: hostOf(&s.Pair.State), Operation: runner.Revocation}
-	if r.options.Runner.Start(of, func() { r.try(log, token, owner, ref) }) != nil {
+	if r.options.Runner.Start(of, func() { r.try(log, token, owner, ref, login) }) != nil {
 		return Step{Problem: revoking("Other work has to end first.", s.Now.Add(time.Second))}, nil
 	}
 	return Step{Started: true}, nil
@@ -128,27 +131,54 @@ func revoking(why string, at time.Time) *problem.Problem {
 }
 
 // try makes one try, and notes why it has failed.
-func (r *Requests) try(log logr.Logger, token *v1alpha1.GitHubUserToken, owner rotation.Owner, ref rotation.Ref) {
+func (r *Requests) try(log logr.Logger, token *v1alpha1.GitHubUserToken, owner rotation.Owner, ref rotation.Ref, login string) {
 	ctx, cancel := r.options.Clock.WithTimeout(context.Background(), tryTimeout)
 	defer cancel()
 	ending, err := r.end(ctx, token, owner, ref)
 	switch {
 	case err != nil:
 		log.Info("A login was not revoked at GitHub yet", "why", words.Of(err))
-		r.fail(token.UID, fmt.Sprintf("That has not succeeded yet: %s. It is tried again.", words.Of(err)), retry.After(err))
+		r.fail(token.UID, login, fmt.Sprintf("That has not succeeded yet: %s. It is tried again.", words.Of(err)), retry.After(err))
 	case !ending.TurnAt.IsZero():
 		in := min(max(ending.TurnAt.Sub(r.options.Clock.Now()), time.Second), turnPause)
-		r.fail(token.UID, "It is done when it is the turn of this namespace.", backoff.Backoff{First: in, Max: in})
+		r.fail(token.UID, login, "It is done when it is the turn of this namespace.", backoff.Backoff{First: in, Max: in})
 	default:
-		r.notes.Drop(token.UID)
+		r.drop(token.UID)
 		if ending.Revoked {
 			log.Info("A login was revoked at GitHub, as was asked for in the name of its account")
 		}
 	}
 }
 
-func (r *Requests) fail(uid types.UID, why string, wait backoff.Backoff) {
+// Acknowledge forgets a revocation that has come to its end, or whose login another one has replaced, with the turn that it waits for. What
+// lives on of such a login is told.
+func (r *Requests) Acknowledge(s *scope.Scope) {
+	r.recall(s)
+	r.tellUnended(s)
+}
+
+// recall is what is remembered of the revocation that is open.
+func (r *Requests) recall(s *scope.Scope) (known note) {
+	if !r.notes.Peek(s.Token.UID, func(n *note) { known = *n }) {
+		return note{}
+	}
+	if s.Pair != nil && string(s.Pair.State.LoginName()) == known.login && s.Pair.State.Login.IsOpen(s.Pair.State.AccessToken, s.Pair.State.RefreshToken) {
+		return known
+	}
+	r.drop(s.Token.UID)
+	return note{}
+}
+
+func (r *Requests) drop(uid types.UID) {
+	r.notes.Drop(uid)
+	r.options.Leave(uid)
+}
+
+func (r *Requests) fail(uid types.UID, login string, why string, wait backoff.Backoff) {
 	r.notes.With(uid, func(n *note) {
+		if n.login != login {
+			*n = note{login: login}
+		}
 		n.failures, n.why = n.failures+1, why
 		n.retry = backoff.DueIn(wait.After(n.failures), r.options.Clock.Now(), r.options.Clock.Monotonic())
 	})

@@ -1,14 +1,19 @@
 package revokerequest
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
+	"github.com/githubusertoken/github-user-token-operator/internal/backoff"
+	"github.com/githubusertoken/github-user-token-operator/internal/memory"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation/origin"
 )
@@ -133,4 +138,62 @@ func TestRevocationRequestIsToldOfAsFarAsItHasCome(t *testing.T) {
 			t.Errorf("%s: %+v", name, got)
 		}
 	}
+}
+
+// What is remembered of a revocation that has not succeeded is nothing to the login that has taken its place, which is not asked about.
+func TestRevocationRequestIsForgottenWithItsLogin(t *testing.T) {
+	store, clock := memory.NewStore(), &stopped{}
+	for name, change := range map[string]func(*rotation.Pair){
+		"replaced": func(p *rotation.Pair) { p.State.Login = (origin.Login{First: "later"}).Asked(now) },
+		"ended":    func(p *rotation.Pair) { p.State.Login = p.State.Login.Ended("access", "refresh", true) },
+	} {
+		left := 0
+		r := New(Options{Memory: store, Clock: clock, Leave: func(types.UID) { left++ }})
+		pair := aPair()
+		pair.State.Login = pair.State.Login.Asked(now)
+		s := &scope.Scope{Token: aToken(), Pair: pair, Now: now}
+		r.fail("uid", "first", "why", backoff.Backoff{First: time.Minute, Max: time.Minute})
+		if r.Acknowledge(s); r.recall(s).failures != 1 || left != 0 {
+			t.Errorf("%s: while it is open it was forgotten", name)
+		}
+		change(pair)
+		if r.Acknowledge(s); r.recall(s).failures != 0 || left != 1 {
+			t.Errorf("%s: it is remembered, or its turn was given up %d times", name, left)
+		}
+	}
+}
+
+// stopped is a clock that stands.
+type stopped struct{ rotation.Clock }
+
+func (stopped) Now() time.Time           { return now }
+func (stopped) Monotonic() time.Duration { return 0 }
+
+func TestRevocationRequestOfALoginThatWasReplacedIsToldOnce(t *testing.T) {
+	pair := aPair()
+	events := &counted{}
+	r := New(Options{Memory: memory.NewStore(), Clock: &stopped{}, Leave: func(types.UID) {}, Events: events})
+	s := &scope.Scope{Token: aToken(), Owner: rotation.Owner{UID: "uid"}, Pair: pair, Now: now}
+	r.Acknowledge(s)
+	if len(events.notes) != 0 {
+		t.Fatalf("told is %q of a login that has replaced none", events.notes)
+	}
+	pair.State.Login.Unended = true
+	r.Acknowledge(s)
+	r.Acknowledge(s)
+	if len(events.notes) != 1 || !strings.Contains(events.notes[0], "https://github.com/settings/apps/authorizations") {
+		t.Errorf("told is %q", events.notes)
+	}
+	later := New(Options{Memory: memory.NewStore(), Clock: &stopped{}, Leave: func(types.UID) {}, Events: events})
+	s.Now = now.Add(toldFor + time.Second)
+	if later.Acknowledge(s); len(events.notes) != 1 {
+		t.Errorf("told is %q of one of long ago", events.notes)
+	}
+}
+
+// counted are the notes of events.
+type counted struct{ notes []string }
+
+func (c *counted) Eventf(_, _ runtime.Object, _, _, _, note string, args ...any) {
+	c.notes = append(c.notes, fmt.Sprintf(note, args...))
 }

@@ -404,7 +404,7 @@ func pairAfter(live *Pair, policy Policy, record Record, tokens github.Tokens) *
 		if !isCounted {
 			state.RefreshCount = 0
 		}
-		state.User, state.Login = record.Identity, &origin.Login{First: record.Spent, At: record.Reply.SentAt}
+		state.User, state.Login = record.Identity, live.State.Login.ReplacedBy(record.Spent, record.Reply.SentAt, live.State.AccessToken, live.State.RefreshToken)
 		if record.SeedVersion != "" {
 			state.SeedVersion = record.SeedVersion
 		}

@@ -21,6 +21,8 @@ type Login struct {
 	At time.Time `json:"at,omitzero"`
 	// Revocation is what its person has asked for; nil when they have not.
 	Revocation *Revocation `json:"revocation,omitempty"`
+	// Unended says that this login has taken the place of one whose end was asked for, before GitHub had ended that one.
+	Unended bool `json:"unended,omitempty"`
 }
 
 // Revocation is the revocation of a login for which its person has asked. It is written before GitHub is asked: as long as it is
@@ -60,6 +62,21 @@ func (l *Login) IsOpen(access, refresh credential.Fingerprint) bool {
 	}
 	ended := l.Revocation
 	return !ended.Done || ended.Access != access || ended.Refresh != refresh
+}
+
+// ReplacedBy is a login that takes the place of this one, of which access and refresh are stored. These go, and nobody can revoke them any
+// more: that has to be told where their end was asked for.
+func (l *Login) ReplacedBy(first credential.Fingerprint, at time.Time, access, refresh credential.Fingerprint) *Login {
+	next := &Login{First: first, At: at}
+	switch {
+	case l == nil:
+	case l.First == first: // It was stored before, and altered.
+		next.Unended = l.Unended
+		return next.Merged(l)
+	case l.IsOpen(access, refresh):
+		next.Unended = true
+	}
+	return next
 }
 
 // After is the login of a chain after an exchange: live is that of the Secret as it is, and base as it was at the fence. The pair

@@ -61,3 +61,30 @@ func TestLoginRevocationStaysWithItsLogin(t *testing.T) {
 		t.Errorf("what is asked of one login is taken for one that nobody knows: %+v", got)
 	}
 }
+
+// A late commit of another login takes the place of one that is to end. What goes with that is not forgotten in silence.
+func TestLoginThatTakesThePlaceOfOneThatIsToEndSaysSo(t *testing.T) {
+	login := &Login{First: "first", At: now}
+	asked := login.Asked(now)
+	for name, c := range map[string]struct {
+		before  *Login
+		unended bool
+	}{
+		"nothing was there":            {nil, false},
+		"nobody has asked":             {login, false},
+		"its end was asked for":        {asked, true},
+		"it has ended":                 {asked.Ended("access", "refresh", true), false},
+		"another pair of it has ended": {asked.Ended("access", "former", true), true},
+		"it was stored before so":      {&Login{First: "next", Unended: true}, true},
+		"it was stored before":         {&Login{First: "next"}, false},
+	} {
+		next := c.before.ReplacedBy("next", now, "access", "refresh")
+		if next.First != "next" || next.Unended != c.unended || next.IsAsked() {
+			t.Errorf("%s: %+v", name, next)
+		}
+	}
+	again := (&Login{First: "next"}).Asked(now)
+	if got := again.ReplacedBy("next", now, "access", "refresh"); !got.IsAsked() {
+		t.Errorf("what was asked of a login is forgotten when it is stored again: %+v", got)
+	}
+}

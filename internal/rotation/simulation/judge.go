@@ -389,7 +389,7 @@ func (w *world) judgeLoss(p *issued, why string, allowed fate) {
 		p.fate = fateOwnerGone // Its resource went before there was a chain, or an account, that it could leave to the next one.
 	case p.dropped, res.dropsPairsOf(p.ownerUID()), w.now < res.namespaceGone:
 		p.fate = fateOwnerGone
-	case res.damaged >= p.login, p.destroyed, res.asked[p.login]: // Whoever wants its end loses nothing.
+	case res.damaged >= p.login, p.destroyed, res.asked[p.login] != "": // Whoever wants its end loses nothing.
 		p.fate = fatePerson
 	case allowed != fateNone:
 		p.fate = allowed

@@ -84,6 +84,9 @@ var rare = map[string]Faults{
 	"revocation whose answer was lost taken for done":            Of(RevocationAsked, GitHubRequestLost, GitHubFailedBefore),
 	"pair of the login that is stored late left alive":           Of(RevocationAsked, APISlow, APIPartition, APIOutage, GitHubHang, LeaseLost, Stop, WatchHeld),
 	"request for a revocation forgotten by a late commit":        Of(RevocationAsked, APISlow, APIPartition, APIOutage, GitHubHang, LeaseLost, Stop, WatchHeld),
+	"GitHub asked before a request is taken down":                Of(RevocationAsked),
+	"request that is not taken down yet forgotten by a deletion": Of(RevocationAsked, ResourceDeleted, APISlow),
+	"login that is to end replaced by a new one":                 Of(RevocationAsked, NewSeed, GitHubRequestLost, GitHubFailedBefore, APISlow),
 	"resource released before the login that is to end":          Of(RevocationAsked, ResourceDeleted, GitHubRequestLost, GitHubFailedBefore, APISlow),
 	"retained pair taken up beside the resource's own":           Of(Renamed, ResourceRetained, SecretDeleted, SecretImmutable, APISlow, WatchHeld),
 }
@@ -741,6 +744,38 @@ var mutants = []mutant{
 		"resource released before the login that is to end", "controllers/lifecycle/finalize.go",
 		"	if deleted := revokerequest.Deletion(token, pairs); deleted != token {",
 		"	if deleted := revokerequest.Deletion(token, pairs); deleted != token && !broken(`resource released before the login that is to end`) {",
+	},
+	// The look at what is stored makes up for what the cache shows.
+	{
+		"resource released before the login that is to end", "controllers/lifecycle/finalize.go",
+		"	if token.Spec.DeletionPolicy != v1alpha1.DeletionPolicyRevoke && revokerequest",
+		"	if !broken(`resource released before the login that is to end`) && token.Spec.DeletionPolicy != v1alpha1.DeletionPolicyRevoke && revokerequest",
+	},
+	{
+		"GitHub asked before a request is taken down", "controllers/revokerequest/advance.go",
+		"	if !s.Pair.State.Login.IsAsked() {\n",
+		"	if !s.Pair.State.Login.IsAsked() && !broken(`GitHub asked before a request is taken down`) {\n",
+	},
+	{
+		"GitHub asked before a request is taken down", "controllers/revokerequest/advance.go",
+		" || !state.Login.IsOpen(state.AccessToken, state.RefreshToken) {",
+		" || !state.Login.IsOpen(state.AccessToken, state.RefreshToken) && !broken(`GitHub asked before a request is taken down`) {",
+	},
+	{
+		"request that is not taken down yet forgotten by a deletion", "controllers/revokerequest/request.go",
+		"	return state.Login.IsOpen(state.AccessToken, state.RefreshToken) || !state.Login.IsAsked() && IsAsked(token, pair)\n",
+		"	return state.Login.IsOpen(state.AccessToken, state.RefreshToken) || !state.Login.IsAsked() && IsAsked(token, pair) && !broken(`request that is not taken down yet forgotten by a deletion`)\n",
+	},
+	// An event tells of what was replaced.
+	{
+		"login that is to end replaced by a new one", "internal/rotation/origin/login.go",
+		"	case l.IsOpen(access, refresh):\n",
+		"	case l.IsOpen(access, refresh) && !broken(`login that is to end replaced by a new one`):\n",
+	},
+	{
+		"login that is to end replaced by a new one", "internal/rotation/rules/revocation.go",
+		"	isOpen := ",
+		"	if broken(`login that is to end replaced by a new one`) && in.Seed != \"\" && !in.Pair.State.KnowsSeed(in.Seed, in.App) {\n		return rotation.Decision{}, false\n	}\n	isOpen := ",
 	},
 	{
 		"exchange beside a pair that waits", "controllers/runner/runner.go",

@@ -112,10 +112,10 @@ type resource struct {
 	refusals int
 	webCodes []*webCode
 	// told is what a report has told last of the login that its pair goes back to, and toldOf which of its logins that is; asked are the
-	// logins whose end was asked for by what was told. takenDown is when that was written, and takenDownFor for which incarnation.
+	// logins whose end was asked for by what was told, and by which annotation. takenDown is when that was written, and takenDownFor for which incarnation.
 	told         *v1alpha1.LoginReport
 	toldOf       int
-	asked        map[int]bool
+	asked        map[int]string
 	takenDown    map[int]moment
 	takenDownFor map[int]string
 	// pastedLogins are those whose refresh token a person has put into the pair Secret.

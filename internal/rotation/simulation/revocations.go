@@ -36,9 +36,9 @@ func (w *world) askRevocation(res *resource, ref rotation.Ref) {
 		value = fmt.Sprintf("%s/%d %s", rightApp.Host, 1_000_000+res.number, res.told.ID)
 	default:
 		if res.asked == nil {
-			res.asked, res.takenDown, res.takenDownFor = map[int]bool{}, map[int]moment{}, map[int]string{}
+			res.asked, res.takenDown, res.takenDownFor = map[int]string{}, map[int]moment{}, map[int]string{}
 		}
-		res.asked[res.toldOf] = true
+		res.asked[res.toldOf] = value
 	}
 	w.change(res, func(token *v1alpha1.GitHubUserToken) {
 		if token.Annotations == nil {
@@ -74,7 +74,13 @@ func (w *world) pasteLogin(res *resource, ref rotation.Ref) {
 // the end of this very login, or because it must not be stored.
 func (w *world) judgeRevocation(e exchanger, p *issued) {
 	f := w.current.attempt
-	if p == nil || p.res != f.res || p.storedAt == 0 || !f.res.isNow(f.owner) || f.job != noJob || f.res.asked[p.login] {
+	if p == nil || p.res != f.res || p.storedAt == 0 || !f.res.isNow(f.owner) || f.job != noJob {
+		return
+	}
+	if f.res.asked[p.login] != "" {
+		if at := f.res.takenDown[p.login]; (at == 0 || at >= w.now) && max(f.res.damaged, f.res.garbled, f.res.forgetful) < p.login {
+			w.violate("%s: login %d is being revoked by %s, and it was not taken down before that this was asked for", f.res.namespace, p.login, e.life)
+		}
 		return
 	}
 	if o := w.secretOf(f.res); o == nil || !o.pair.State.Login.IsAsked() {
@@ -93,10 +99,10 @@ func (w *world) judgeTakenDown(res *resource, before, after *object) {
 	if p == nil || p.res != res {
 		return
 	}
-	if !res.asked[p.login] && res.garbled < p.login && res.forgetful < p.login {
+	if res.asked[p.login] == "" && res.garbled < p.login && res.forgetful < p.login {
 		w.violate("%s: the end of login %d was taken down, and nobody has asked for that", res.namespace, p.login)
 	}
-	if res.asked[p.login] && res.takenDown[p.login] == 0 {
+	if res.asked[p.login] != "" && res.takenDown[p.login] == 0 {
 		res.takenDown[p.login], res.takenDownFor[p.login] = w.now, after.pair.State.Owner
 	}
 }
@@ -104,6 +110,9 @@ func (w *world) judgeTakenDown(res *resource, before, after *object) {
 // judgeAskedBefore is asked when a refresh token is sent: not one of a login whose end was taken down before the fence.
 func (w *world) judgeAskedBefore(f *attempt, p *issued) {
 	at := f.res.takenDown[p.login]
+	if p.spent && f.res.isDeleting() {
+		return // Its Secret may have gone already, and with it what was asked for: a process that has not heard of that takes the seed for a new one.
+	}
 	if at > 0 && f.res.takenDownFor[p.login] == f.owner.UID && // The next resource of the name knows nothing of it.
 		f.fencedAt > at && p.restoredAt == 0 && !p.copied && max(f.res.garbled, f.res.damaged, f.res.forgetful) < p.login {
 		w.violate("%s: a token of login %d was exchanged, whose end was asked for", f.res.namespace, p.login)
@@ -127,10 +136,24 @@ func (w *world) judgeAsked(res *resource, pair *rotation.Pair) {
 	}
 }
 
-// judgeAskedGone is asked when a resource is gone: a login whose end was taken down has ended before, or an event tells that it lives on.
-func (w *world) judgeAskedGone(res *resource) {
+// judgeLeftAlive is asked when everything has settled: a login whose end was taken down has ended, or an event tells that it lives on, also where
+// another one has taken its place since.
+func (w *world) judgeLeftAlive(res *resource) {
 	for _, p := range w.gitHub.tokens {
-		known := p.res == res && res.takenDown[p.login] > 0 && p.storedAt > 0 && p.dropped && !p.outdated
+		known := p.res == res && res.takenDown[p.login] > 0 && p.storedAt > 0 && p.restoredAt == 0 && !p.copied
+		if known && p.isGood() && !p.misjudged && !res.warned && max(res.damaged, res.garbled, res.forgetful) < p.login {
+			w.violate("%s: everything has settled, and login %d, whose end was asked for, lives on in silence", res.namespace, p.login)
+		}
+	}
+}
+
+// judgeAskedGone is asked when a resource is gone: a login whose end was taken down, or asked for to the last, has ended before, or an event
+// tells that it lives on.
+func (w *world) judgeAskedGone(res *resource) {
+	asked, uid := res.token.Annotations[v1alpha1.AnnotationRevocationRequested], string(res.token.UID)
+	for _, p := range w.gitHub.tokens {
+		isAsked := asked != "" && res.asked[p.login] == asked && p.ownerUID() == uid && res.unheld != uid && p.restoredAt == 0 && !p.copied && !p.disowned
+		known := p.res == res && (res.takenDown[p.login] > 0 || isAsked) && p.storedAt > 0 && p.dropped && !p.outdated
 		if known && p.isGood() && !p.misjudged && !res.warned && max(res.damaged, res.garbled, res.forgetful) < p.login {
 			w.violate("%s: the resource is gone, and login %d, whose end was asked for, lives on in silence", res.namespace, p.login)
 		}

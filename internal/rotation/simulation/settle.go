@@ -114,6 +114,7 @@ func (w *world) judgeReason(res *resource) {
 		return
 	}
 	w.judgeAsked(res, o.pair)
+	w.judgeLeftAlive(res)
 	switch {
 	case o.pair.State.Owner != string(res.token.UID):
 		w.judgeUnproven(res, o.pair)
