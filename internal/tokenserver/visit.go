@@ -62,7 +62,7 @@ func (v *visit) serve(ctx context.Context) *answer {
 // nil where it is time to look again. What was read is held no longer than that.
 func (v *visit) look(ctx context.Context) (a *answer, done bool) {
 	within, cancel := v.untilReview(ctx)
-	read, began, err := v.server.options.Reads.Get(within, v.request.of)
+	read, began, err := v.server.options.Reads.Get(within, release.Of{NamespacedName: v.request.of, Output: v.request.output})
 	cancel()
 	if ctx.Err() != nil {
 		return &answer{outcome: outcomeGone, status: http.StatusServiceUnavailable, code: "temporarily_unavailable", message: "The client has gone."}, true
