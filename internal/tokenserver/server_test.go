@@ -195,6 +195,17 @@ func TestTokenServerGivesTheTokenThatOneHasWhenThereIsNoOther(t *testing.T) {
 		w.expect(w.get("?after="+first), http.StatusOK, canaryAccess, time.Minute)
 		w.expect(w.get("?after="+first+"&wait=7"), http.StatusOK, canaryAccess, 7*time.Second)
 		w.expect(w.get("?after="+first+"&wait=0"), http.StatusOK, canaryAccess, 0)
+		for _, seconds := range []int{8, 16} { // It ends when it is reviewed.
+			w.expect(w.get(fmt.Sprintf("?after=%s&wait=%d", first, seconds)), http.StatusOK, canaryAccess, time.Duration(seconds)*time.Second)
+		}
+		w.change(func(w *world) { w.readTime = 400 * time.Millisecond })
+		if got := w.get("?after=" + first + "&wait=300"); got.Code != http.StatusOK || got.after > 302*time.Second {
+			t.Errorf("where reads take a while, as some of them do when it is time for a review: %d after %s", got.Code, got.after)
+		}
+		w.change(func(w *world) { w.readTime = 0 })
+		if logs := w.logs.String(); logs != "" {
+			t.Errorf("the log says %s", logs)
+		}
 		// An exchange has begun just then.
 		answered := w.later("?after=" + first + "&wait=7")
 		time.Sleep(6900 * time.Millisecond)
