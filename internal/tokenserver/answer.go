@@ -128,7 +128,7 @@ func unauthorized(why callers.Refusal) *answer {
 func forbidden() *answer {
 	return &answer{
 		outcome: "forbidden", status: http.StatusForbidden, code: "forbidden",
-		message: "There is no such GitHubUserToken, or you may not have its token. It takes the verb get on githubusertokens/token, by a RoleBinding in its namespace.",
+		message: "There is no such GitHubUserToken, or output of it with a scope, or you may not have its token. It takes the verb get on githubusertokens/token, by a RoleBinding in its namespace.",
 	}
 }
 

@@ -22,7 +22,7 @@ const eventReason = "TokenReleased"
 // record writes down that a token is given out, before it is: who has it, of which resource, and which one, by its fingerprint.
 func (s *Server) record(v *visit, resource *v1alpha1.GitHubUserToken, token *release.Token) {
 	s.options.Audit.Info("A token is given out",
-		"namespace", resource.Namespace, "name", resource.Name, "uid", resource.UID, "fingerprint", token.Fingerprint, "expiresAt", timestamp(token.ExpiresAt),
+		"namespace", resource.Namespace, "name", resource.Name, "uid", resource.UID, "output", v.request.output, "fingerprint", token.Fingerprint, "expiresAt", timestamp(token.ExpiresAt),
 		"user", v.caller.User, "userNamespace", v.caller.Namespace, "pod", v.caller.Pod, "podUID", v.caller.PodUID, "node", v.caller.Node,
 		"waited", v.waiting,
 	)

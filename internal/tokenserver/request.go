@@ -31,6 +31,8 @@ type request struct {
 	of types.NamespacedName
 	// token is what they show.
 	token string
+	// output is the output with a scope whose token they want; empty for the user's own.
+	output string
 	// after is the token that they have, and stale the one that GitHub has refused.
 	after, stale credential.Fingerprint
 	// wait is how long they wait at most.
@@ -95,7 +97,9 @@ func (q *request) readQuery(raw string) *answer {
 		*into = credential.Fingerprint(query.Get(name))
 	}
 	if query.Has("output") {
-		return lookUpOutput(query.Get("output"))
+		if q.output = query.Get("output"); !outputs.MatchString(q.output) {
+			return invalid("The parameter output must be the name of an output.")
+		}
 	}
 	return q.readWait(query)
 }
@@ -114,12 +118,4 @@ func (q *request) readWait(query url.Values) *answer {
 		q.wait = patience
 	}
 	return nil
-}
-
-// lookUpOutput refuses the outputs with a scope, which are not given out yet.
-func lookUpOutput(name string) *answer {
-	if !outputs.MatchString(name) {
-		return invalid("The parameter output must be the name of an output.")
-	}
-	return invalid("This server does not give out the tokens of outputs with a scope yet. Read the output's Secret, or leave out the parameter output.")
 }

@@ -28,7 +28,7 @@ type Callers interface {
 
 // Reads read resources; see reading.Shared.
 type Reads interface {
-	Get(ctx context.Context, name types.NamespacedName) (read release.Read, began time.Time, err error)
+	Get(ctx context.Context, of release.Of) (read release.Read, began time.Time, err error)
 }
 
 // Changes tell of changes; see reading.Changes.

@@ -16,9 +16,11 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 	"github.com/githubusertoken/github-user-token-operator/internal/tokenserver/callers"
+	"github.com/githubusertoken/github-user-token-operator/internal/tokenserver/release"
 )
 
 var (
@@ -56,6 +58,46 @@ func TestTokenServerLeavesOutWhatIsNotKnown(t *testing.T) {
 			t.Errorf("got %v", got.body)
 		}
 	}
+}
+
+// An output with a scope is asked for by its name, and handed over like the user's own token. One that there is not is answered as what is forbidden.
+func TestTokenServerGivesTheTokenOfAnOutput(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.watchChanges()
+		scoped, next := credential.NewAccessToken("ghu_scoped"), credential.NewAccessToken("ghu_scopedNext")
+		w.resource.Spec.Outputs = []v1alpha1.Output{{Name: "agent", Scope: &v1alpha1.OutputScope{}}}
+		w.change(func(w *world) {
+			w.output = &release.Output{Access: scoped, Parent: w.pair.State.AccessToken, App: w.pair.State.App, ExpiresAt: time.Now().Add(time.Hour)}
+		})
+		got := w.get("?output=agent")
+		w.expect(got, http.StatusOK, "ghu_scoped", 0)
+		if got.body["fingerprint"] != string(scoped.Fingerprint()) || got.body["expiresAt"] != time.Now().Add(time.Hour).UTC().Format(time.RFC3339) {
+			t.Errorf("got %v", got.body)
+		}
+		w.expect(w.get(""), http.StatusOK, canaryAccess, 0)
+		absent := w.get("?output=other")
+		w.expect(absent, http.StatusForbidden, "forbidden", 0)
+		answered := w.later("?output=agent&after=" + string(scoped.Fingerprint()))
+		time.Sleep(20 * time.Second)
+		w.commit(canaryAccess2, canaryRefresh2) // That of the output comes a while later, and nobody tells of it.
+		time.Sleep(3 * time.Second)
+		w.change(func(w *world) {
+			w.output = &release.Output{Access: next, Parent: w.pair.State.AccessToken, App: w.pair.State.App}
+		})
+		late := <-answered
+		w.expect(late, http.StatusOK, "ghu_scopedNext", late.after)
+		if late.after > 23*time.Second+lookForAny {
+			t.Errorf("it was handed over after %s", late.after)
+		}
+		w.change(func(w *world) { w.refusal = callers.Forbidden })
+		if forbidden := w.get("?output=agent"); forbidden.Body.String() != absent.Body.String() {
+			t.Errorf("of what is forbidden it says %s", forbidden.Body)
+		}
+		if !strings.Contains(w.audit.String(), `"output"="agent" "fingerprint"="`+string(scoped.Fingerprint())) {
+			t.Errorf("the audit is %s", w.audit.String())
+		}
+	})
 }
 
 // Nothing is looked up for who may not, and what they are told is what is told of a resource that is not there.
@@ -153,6 +195,17 @@ func TestTokenServerGivesTheTokenThatOneHasWhenThereIsNoOther(t *testing.T) {
 		w.expect(w.get("?after="+first), http.StatusOK, canaryAccess, time.Minute)
 		w.expect(w.get("?after="+first+"&wait=7"), http.StatusOK, canaryAccess, 7*time.Second)
 		w.expect(w.get("?after="+first+"&wait=0"), http.StatusOK, canaryAccess, 0)
+		for _, seconds := range []int{8, 16} { // It ends when it is reviewed.
+			w.expect(w.get(fmt.Sprintf("?after=%s&wait=%d", first, seconds)), http.StatusOK, canaryAccess, time.Duration(seconds)*time.Second)
+		}
+		w.change(func(w *world) { w.readTime = 400 * time.Millisecond })
+		if got := w.get("?after=" + first + "&wait=300"); got.Code != http.StatusOK || got.after > 302*time.Second {
+			t.Errorf("where reads take a while, as some of them do when it is time for a review: %d after %s", got.Code, got.after)
+		}
+		w.change(func(w *world) { w.readTime = 0 })
+		if logs := w.logs.String(); logs != "" {
+			t.Errorf("the log says %s", logs)
+		}
 		// An exchange has begun just then.
 		answered := w.later("?after=" + first + "&wait=7")
 		time.Sleep(6900 * time.Millisecond)

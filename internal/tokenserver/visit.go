@@ -61,11 +61,20 @@ func (v *visit) serve(ctx context.Context) *answer {
 // look reads, and is done with an answer. It is not where another one may come within the wait: then a is what is answered when it does not, or
 // nil where it is time to look again. What was read is held no longer than that.
 func (v *visit) look(ctx context.Context) (a *answer, done bool) {
+	if v.waiting && time.Since(v.reviewed) >= reviewEvery {
+		if no := v.review(ctx); no != nil {
+			return no, true
+		}
+	}
 	within, cancel := v.untilReview(ctx)
-	read, began, err := v.server.options.Reads.Get(within, v.request.of)
+	read, began, err := v.server.options.Reads.Get(within, release.Of{NamespacedName: v.request.of, Output: v.request.output})
+	isDue := err != nil && within.Err() != nil
 	cancel()
 	if ctx.Err() != nil {
 		return &answer{outcome: outcomeGone, status: http.StatusServiceUnavailable, code: "temporarily_unavailable", message: "The client has gone."}, true
+	}
+	if isDue && time.Since(v.began) < v.request.wait {
+		return nil, false // It was time to review it, and that says nothing of the API server.
 	}
 	a, ok := v.judge(read, err)
 	if !ok || a.token == nil {

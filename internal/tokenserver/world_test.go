@@ -54,6 +54,7 @@ type world struct {
 	resource *v1alpha1.GitHubUserToken
 	pair     *rotation.Pair
 	withheld string
+	output   *release.Output
 	readErr  error
 	readTime time.Duration
 	reads    int
@@ -137,11 +138,11 @@ func (w *world) watchChanges() {
 	go func() { _ = w.changes.Start(w.t.Context()) }()
 }
 
-func (w *world) read(context.Context, types.NamespacedName) (release.Read, error) {
+func (w *world) read(_ context.Context, of release.Of) (release.Read, error) {
 	w.mu.Lock()
 	w.reads++
 	took, panics := w.readTime, w.panics
-	read, err := release.Read{Resource: w.resource, Pairs: []*rotation.Pair{w.pair}, Withheld: w.withheld}, w.readErr
+	read, err := release.Read{Resource: w.resource, Pairs: []*rotation.Pair{w.pair}, Withheld: w.withheld, Named: of.Output, Output: w.output}, w.readErr
 	w.mu.Unlock()
 	time.Sleep(took)
 	if panics {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/controllers/apps"
+	"github.com/githubusertoken/github-user-token-operator/controllers/scopedtokens"
 	"github.com/githubusertoken/github-user-token-operator/internal/pairsecret"
 	"github.com/githubusertoken/github-user-token-operator/internal/tokenserver/release"
 )
@@ -39,15 +40,15 @@ func NewReader(live client.Reader) *Reader {
 	return &Reader{live: live, source: source, apps: apps.New(apps.Options{Source: source})}
 }
 
-// Read reads a resource and its pair.
-func (r *Reader) Read(ctx context.Context, name types.NamespacedName) (release.Read, error) {
+// Read reads a resource and its pair, and the Secret of the output that is asked for.
+func (r *Reader) Read(ctx context.Context, of release.Of) (release.Read, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	var resource v1alpha1.GitHubUserToken
-	if err := r.live.Get(ctx, name, &resource); err != nil {
+	if err := r.live.Get(ctx, of.NamespacedName, &resource); err != nil {
 		return release.Read{}, notFoundOr("read the resource", err)
 	}
-	read := release.Read{Resource: &resource}
+	read := release.Read{Resource: &resource, Named: of.Output}
 	if !resource.DeletionTimestamp.IsZero() {
 		return read, nil
 	}
@@ -56,9 +57,12 @@ func (r *Reader) Read(ctx context.Context, name types.NamespacedName) (release.R
 		return read, err
 	}
 	for _, secret := range secretNames(&resource) {
-		if err := r.addPair(ctx, types.NamespacedName{Namespace: name.Namespace, Name: secret}, &read); err != nil {
+		if err := r.addPair(ctx, types.NamespacedName{Namespace: of.Namespace, Name: secret}, &read); err != nil {
 			return release.Read{}, err
 		}
+	}
+	if err := r.addOutput(ctx, &read); err != nil {
+		return release.Read{}, err
 	}
 	return read, nil
 }
@@ -66,7 +70,7 @@ func (r *Reader) Read(ctx context.Context, name types.NamespacedName) (release.R
 // Ready is nil when all that a read takes can be read.
 func (r *Reader) Ready(ctx context.Context) error {
 	nothing := types.NamespacedName{Namespace: metav1.NamespaceDefault, Name: "token-server-looks-whether-it-may-read"}
-	_, err := r.Read(ctx, nothing)
+	_, err := r.Read(ctx, release.Of{NamespacedName: nothing})
 	for _, look := range []func() error{
 		func() error { return r.addPair(ctx, nothing, &release.Read{}) },
 		func() error { _, err := r.source.GitHubApp(ctx, nothing); return err },
@@ -125,6 +129,22 @@ func (r *Reader) addPair(ctx context.Context, name types.NamespacedName, read *r
 		read.Withheld = withheldByApp
 	}
 	return err
+}
+
+// addOutput adds what the output holds that is asked for, if the spec has it and its Secret is the resource's own.
+func (r *Reader) addOutput(ctx context.Context, read *release.Read) error {
+	spec := release.ScopedOutput(read.Resource, read.Named)
+	if spec == nil || read.Withheld != "" || len(read.Pairs) == 0 {
+		return nil
+	}
+	var secret corev1.Secret
+	if err := r.live.Get(ctx, types.NamespacedName{Namespace: read.Resource.Namespace, Name: read.Named}, &secret); err != nil {
+		return notFoundOr("read the Secret of the output", err)
+	}
+	if held, has := scopedtokens.HeldBy(read.Resource, spec, &secret); has {
+		read.Output = &release.Output{Access: held.Token, Parent: held.Parent, App: held.App, ExpiresAt: held.ExpiresAt}
+	}
+	return nil
 }
 
 // apiError is that the API server did not do what it was asked to, with its reason in a word. Its own sentences are not passed on.

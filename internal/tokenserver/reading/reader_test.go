@@ -23,6 +23,7 @@ import (
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
+	"github.com/githubusertoken/github-user-token-operator/internal/tokenserver/release"
 )
 
 const (
@@ -109,7 +110,7 @@ func typeOf(object client.Object) string {
 
 func TestTokenServerReadsTheResourceAndThenItsSecret(t *testing.T) {
 	c := newCluster(t, token(nil), secret("octocat-token", nil), namespace(nil))
-	read, err := NewReader(c).Read(t.Context(), octocat)
+	read, err := NewReader(c).Read(t.Context(), release.Of{NamespacedName: octocat})
 	if err != nil || read.Resource == nil || len(read.Pairs) != 1 || read.Withheld != "" || read.Pairs[0].AccessToken.Reveal() != "ghu_access" {
 		t.Fatalf("got %+v, %v", read, err)
 	}
@@ -145,7 +146,7 @@ func TestTokenServerReadsNoSecretButThePairOfTheResource(t *testing.T) {
 			if resource == nil {
 				resource = token(nil)
 			}
-			read, err := NewReader(newCluster(t, append(c.secrets, resource, namespace(nil))...)).Read(t.Context(), octocat)
+			read, err := NewReader(newCluster(t, append(c.secrets, resource, namespace(nil))...)).Read(t.Context(), release.Of{NamespacedName: octocat})
 			if err != nil || len(read.Pairs) != c.pairs {
 				t.Errorf("got %d pairs, %v", len(read.Pairs), err)
 			}
@@ -195,7 +196,7 @@ func TestTokenServerReadsNothingThatIsWithheld(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			cluster := newCluster(t, append(c.objects, token(c.change), secret("octocat-token", nil), namespace(c.labels))...)
-			read, err := NewReader(cluster).Read(t.Context(), octocat)
+			read, err := NewReader(cluster).Read(t.Context(), release.Of{NamespacedName: octocat})
 			if err != nil || read.Withheld != c.want {
 				t.Errorf("it is withheld because %q, %v", read.Withheld, err)
 			}
@@ -213,7 +214,7 @@ func TestTokenServerKeepsNothingOfAPair(t *testing.T) {
 		reader := NewReader(c)
 		for range 3 {
 			c.reads = nil
-			if _, err := reader.Read(t.Context(), octocat); err != nil {
+			if _, err := reader.Read(t.Context(), release.Of{NamespacedName: octocat}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -225,7 +226,7 @@ func TestTokenServerKeepsNothingOfAPair(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(keptFor)
-		if read, err := reader.Read(t.Context(), octocat); err != nil || read.Withheld == "" {
+		if read, err := reader.Read(t.Context(), release.Of{NamespacedName: octocat}); err != nil || read.Withheld == "" {
 			t.Errorf("after %s it is not withheld: %v", keptFor, err)
 		}
 	})
@@ -273,7 +274,7 @@ func TestTokenServerSaysInAWordWhyItCannotRead(t *testing.T) {
 					}
 					return c.err
 				}
-				read, err := NewReader(cluster).Read(t.Context(), octocat)
+				read, err := NewReader(cluster).Read(t.Context(), release.Of{NamespacedName: octocat})
 				if err == nil || !strings.HasSuffix(err.Error(), c.want) || strings.Contains(err.Error(), "ghu_") {
 					t.Errorf("got %v", err)
 				}
@@ -304,15 +305,58 @@ func TestTokenServerIsReadyWhenItMayRead(t *testing.T) {
 }
 
 func TestTokenServerGivesNothingOfWhatIsNotThereOrGoes(t *testing.T) {
-	read, err := NewReader(newCluster(t)).Read(t.Context(), octocat)
+	read, err := NewReader(newCluster(t)).Read(t.Context(), release.Of{NamespacedName: octocat})
 	if err != nil || read.Resource != nil {
 		t.Errorf("got %+v, %v", read, err)
 	}
 	goes := token(func(r *v1alpha1.GitHubUserToken) {
 		r.Finalizers, r.DeletionTimestamp = []string{"x"}, &metav1.Time{Time: time.Now()}
 	})
-	read, err = NewReader(newCluster(t, goes, secret("octocat-token", nil), namespace(nil))).Read(t.Context(), octocat)
+	read, err = NewReader(newCluster(t, goes, secret("octocat-token", nil), namespace(nil))).Read(t.Context(), release.Of{NamespacedName: octocat})
 	if err != nil || read.Resource == nil || len(read.Pairs) > 0 {
 		t.Errorf("got %+v, %v", read, err)
+	}
+}
+
+// The Secret of an output is read where the spec has it with a scope, after whatever may forbid it, and nothing is taken of one that is none of the
+// resource's.
+func TestTokenServerReadsTheOutputThatIsAskedFor(t *testing.T) {
+	with := func(r *v1alpha1.GitHubUserToken) {
+		r.Spec.Outputs = []v1alpha1.Output{{Name: "agent", Scope: &v1alpha1.OutputScope{}}, {Name: "whole"}}
+	}
+	scoped := credential.NewAccessToken("ghu_scoped")
+	output := secret("agent", func(s *corev1.Secret) {
+		s.Labels, s.Finalizers = map[string]string{v1alpha1.LabelRole: v1alpha1.RoleOutput}, nil
+		// As the operator writes it; the scope is the name of the empty one.
+		s.Annotations = map[string]string{v1alpha1.AnnotationScopedTokens: `{"format":1,"current":{"token":"` + string(scoped.Fingerprint()) +
+			`","parent":"0123","scope":"4ece9f836cf206470de5dfcfb007135b","app":"github.com/` + clientID + `","proof":"","issuedAt":"2027-02-03T12:00:00Z","expiresAt":"2027-02-03T20:00:00Z"}}`}
+		s.Data = map[string][]byte{v1alpha1.KeyScopedTokens: []byte(scoped.Reveal() + "\n")}
+	})
+	want := release.Output{Access: scoped, Parent: "0123", App: "github.com/" + clientID, ExpiresAt: time.Date(2027, 2, 3, 20, 0, 0, 0, time.UTC)}
+	for name, c := range map[string]struct {
+		named, label string
+		looked       bool
+	}{
+		"none":                      {},
+		"one with a scope":          {named: "agent", looked: true},
+		"one without":               {named: "whole"},
+		"one that is not asked for": {named: "other"},
+		"the pair":                  {named: "octocat-token"},
+		"one, and it is forbidden":  {named: "agent", label: "Forbidden"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			labels := map[string]string{}
+			if c.label != "" {
+				labels[v1alpha1.LabelTokenServer] = c.label
+			}
+			cluster := newCluster(t, token(with), secret("octocat-token", nil), output, namespace(labels))
+			read, err := NewReader(cluster).Read(t.Context(), release.Of{NamespacedName: octocat, Output: c.named})
+			if err != nil || read.Named != c.named || (read.Output != nil) != c.looked || c.looked && *read.Output != want {
+				t.Errorf("got %+v, %v", read.Output, err)
+			}
+			if looked := slices.Contains(cluster.reads, "secret agent") || slices.Contains(cluster.reads, "secret whole"); looked != c.looked {
+				t.Errorf("it has read %v", cluster.reads)
+			}
+		})
 	}
 }

@@ -6,8 +6,6 @@ import (
 	"sync"
 	"time"
 
-	"k8s.io/apimachinery/pkg/types"
-
 	"github.com/githubusertoken/github-user-token-operator/internal/fair"
 	"github.com/githubusertoken/github-user-token-operator/internal/tokenserver/release"
 )
@@ -25,11 +23,11 @@ var errSlow = errors.New("the API server takes too long to say what it has store
 // Shared has those share a read who ask for the same resource at once. There is one at a time for each; who comes while one is under way
 // shares the next one with all others who have. Make it with NewShared; it is safe for concurrent use.
 type Shared struct {
-	read   func(context.Context, types.NamespacedName) (release.Read, error)
+	read   func(context.Context, release.Of) (release.Read, error)
 	places *fair.Semaphore
 
 	mu      sync.Mutex
-	running map[types.NamespacedName]*flight
+	running map[release.Of]*flight
 }
 
 // flight is one read.
@@ -44,14 +42,14 @@ type flight struct {
 }
 
 // NewShared makes one of what reads.
-func NewShared(read func(context.Context, types.NamespacedName) (release.Read, error)) *Shared {
-	return &Shared{read: read, places: fair.NewSemaphore(maxReads), running: map[types.NamespacedName]*flight{}}
+func NewShared(read func(context.Context, release.Of) (release.Read, error)) *Shared {
+	return &Shared{read: read, places: fair.NewSemaphore(maxReads), running: map[release.Of]*flight{}}
 }
 
 // Get is a read that has begun after the call, and not more than a second ago. One that has taken longer is made once more.
-func (s *Shared) Get(ctx context.Context, name types.NamespacedName) (read release.Read, began time.Time, err error) {
+func (s *Shared) Get(ctx context.Context, of release.Of) (read release.Read, began time.Time, err error) {
 	for range 3 {
-		f := s.join(name)
+		f := s.join(of)
 		select {
 		case <-f.done:
 		case <-ctx.Done():
@@ -71,13 +69,13 @@ func (s *Shared) Get(ctx context.Context, name types.NamespacedName) (read relea
 func IsFresh(began time.Time) bool { return time.Since(began) <= maxAge }
 
 // join is the next read of a resource to begin.
-func (s *Shared) join(name types.NamespacedName) *flight {
+func (s *Shared) join(of release.Of) *flight {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	current := s.running[name]
+	current := s.running[of]
 	if current == nil {
 		f := &flight{done: make(chan struct{})}
-		s.begin(name, f)
+		s.begin(of, f)
 		return f
 	}
 	if current.began.IsZero() {
@@ -90,25 +88,25 @@ func (s *Shared) join(name types.NamespacedName) *flight {
 }
 
 // begin begins a read when it is its turn. It is nobody's alone, so that nobody's going away ends it: the reader bounds its time.
-func (s *Shared) begin(name types.NamespacedName, f *flight) {
-	s.running[name] = f
+func (s *Shared) begin(of release.Of, f *flight) {
+	s.running[of] = f
 	go func() {
 		f.err = errPanicked // Unless read returns.
 		defer func() {
 			_ = recover() // What it says may quote what was read.
-			s.end(name, f)
+			s.end(of, f)
 		}()
 		turn, cancel := context.WithTimeout(context.Background(), callTimeout)
 		defer cancel()
-		if s.places.Acquire(turn, name.Namespace) != nil {
+		if s.places.Acquire(turn, of.Namespace) != nil {
 			f.err = errBusy
 			return
 		}
-		defer s.places.Release(name.Namespace)
+		defer s.places.Release(of.Namespace)
 		s.mu.Lock()
 		f.began = time.Now()
 		s.mu.Unlock()
-		f.read, f.err = s.read(context.Background(), name)
+		f.read, f.err = s.read(context.Background(), of)
 	}()
 }
 
@@ -118,13 +116,13 @@ var errBusy = errors.New("there is too much to be read at once")
 // errPanicked is the error of a read whose work ended in a panic.
 var errPanicked = errors.New("the token server itself failed")
 
-func (s *Shared) end(name types.NamespacedName, f *flight) {
+func (s *Shared) end(of release.Of, f *flight) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	close(f.done)
 	if f.next == nil {
-		delete(s.running, name)
+		delete(s.running, of)
 		return
 	}
-	s.begin(name, f.next)
+	s.begin(of, f.next)
 }

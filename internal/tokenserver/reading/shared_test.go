@@ -21,7 +21,7 @@ var octocat = types.NamespacedName{Namespace: "team-a", Name: "octocat"}
 func TestTokenServerSharesAReadThatBeganAfterEachHasAsked(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var reads, atOnce, most atomic.Int32
-		s := NewShared(func(context.Context, types.NamespacedName) (release.Read, error) {
+		s := NewShared(func(context.Context, release.Of) (release.Read, error) {
 			reads.Add(1)
 			if n := atOnce.Add(1); n > most.Load() {
 				most.Store(n)
@@ -33,7 +33,7 @@ func TestTokenServerSharesAReadThatBeganAfterEachHasAsked(t *testing.T) {
 		var all sync.WaitGroup
 		ask := func() {
 			asked := time.Now()
-			_, began, err := s.Get(t.Context(), octocat)
+			_, began, err := s.Get(t.Context(), release.Of{NamespacedName: octocat})
 			if err != nil || began.Before(asked) {
 				t.Errorf("asked at %s, and it began to be read at %s, %v", asked, began, err)
 			}
@@ -61,14 +61,14 @@ func TestTokenServerSharesAReadThatBeganAfterEachHasAsked(t *testing.T) {
 
 func TestTokenServerReadsResourcesBesideEachOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := NewShared(func(context.Context, types.NamespacedName) (release.Read, error) {
+		s := NewShared(func(context.Context, release.Of) (release.Read, error) {
 			time.Sleep(time.Second)
 			return release.Read{}, nil
 		})
 		began := time.Now()
 		var all sync.WaitGroup
 		for _, name := range []string{"a", "b", "c"} {
-			all.Go(func() { _, _, _ = s.Get(t.Context(), types.NamespacedName{Name: name}) })
+			all.Go(func() { _, _, _ = s.Get(t.Context(), release.Of{NamespacedName: types.NamespacedName{Name: name}}) })
 		}
 		all.Wait()
 		if took := time.Since(began); took != time.Second {
@@ -89,12 +89,12 @@ func TestTokenServerThrowsAwayWhatTookLongerThanASecond(t *testing.T) {
 			{[]time.Duration{2 * time.Second, 2 * time.Second, 2 * time.Second}, 3, errSlow},
 		} {
 			reads := 0
-			s := NewShared(func(context.Context, types.NamespacedName) (release.Read, error) {
+			s := NewShared(func(context.Context, release.Of) (release.Read, error) {
 				reads++
 				time.Sleep(c.times[reads-1])
 				return release.Read{}, nil
 			})
-			_, began, err := s.Get(t.Context(), octocat)
+			_, began, err := s.Get(t.Context(), release.Of{NamespacedName: octocat})
 			if !errors.Is(err, c.err) || reads != c.reads || err == nil && !IsFresh(began) {
 				t.Errorf("%v: %d reads, of %s, %v", c.times, reads, began, err)
 			}
@@ -104,7 +104,7 @@ func TestTokenServerThrowsAwayWhatTookLongerThanASecond(t *testing.T) {
 
 func TestTokenServerReadEndsForWhoeverGoesAway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := NewShared(func(context.Context, types.NamespacedName) (release.Read, error) {
+		s := NewShared(func(context.Context, release.Of) (release.Read, error) {
 			time.Sleep(time.Second)
 			return release.Read{Withheld: "read"}, nil
 		})
@@ -112,11 +112,11 @@ func TestTokenServerReadEndsForWhoeverGoesAway(t *testing.T) {
 		defer cancel()
 		var other sync.WaitGroup
 		other.Go(func() {
-			if read, _, err := s.Get(t.Context(), octocat); err != nil || read.Withheld != "read" {
+			if read, _, err := s.Get(t.Context(), release.Of{NamespacedName: octocat}); err != nil || read.Withheld != "read" {
 				t.Errorf("the other got %v", err)
 			}
 		})
-		if _, _, err := s.Get(ctx, octocat); !errors.Is(err, context.DeadlineExceeded) {
+		if _, _, err := s.Get(ctx, release.Of{NamespacedName: octocat}); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("got %v", err)
 		}
 		other.Wait()
@@ -125,9 +125,9 @@ func TestTokenServerReadEndsForWhoeverGoesAway(t *testing.T) {
 
 func TestTokenServerReadThatPanicsIsAnError(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := NewShared(func(context.Context, types.NamespacedName) (release.Read, error) { panic("ghu_secret") })
+		s := NewShared(func(context.Context, release.Of) (release.Read, error) { panic("ghu_secret") })
 		for range 2 {
-			if _, _, err := s.Get(t.Context(), octocat); !errors.Is(err, errPanicked) {
+			if _, _, err := s.Get(t.Context(), release.Of{NamespacedName: octocat}); !errors.Is(err, errPanicked) {
 				t.Errorf("got %v", err)
 			}
 		}
@@ -138,7 +138,7 @@ func TestTokenServerReadThatPanicsIsAnError(t *testing.T) {
 func TestTokenServerReadsABoundedNumberAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var atOnce, most, reads atomic.Int32
-		s := NewShared(func(context.Context, types.NamespacedName) (release.Read, error) {
+		s := NewShared(func(context.Context, release.Of) (release.Read, error) {
 			reads.Add(1)
 			n := atOnce.Add(1)
 			for have := most.Load(); n > have && !most.CompareAndSwap(have, n); have = most.Load() {
@@ -153,7 +153,7 @@ func TestTokenServerReadsABoundedNumberAtOnce(t *testing.T) {
 			all.Go(func() {
 				for range 2 {
 					all.Go(func() {
-						if _, _, err := s.Get(t.Context(), types.NamespacedName{Namespace: "team-b", Name: fmt.Sprint(i)}); err != nil {
+						if _, _, err := s.Get(t.Context(), release.Of{NamespacedName: types.NamespacedName{Namespace: "team-b", Name: fmt.Sprint(i)}}); err != nil {
 							t.Error(err)
 						}
 					})
@@ -162,7 +162,7 @@ func TestTokenServerReadsABoundedNumberAtOnce(t *testing.T) {
 		}
 		synctest.Wait()
 		time.Sleep(time.Millisecond)
-		if _, _, err := s.Get(t.Context(), octocat); err != nil || time.Since(began) > 250*time.Millisecond {
+		if _, _, err := s.Get(t.Context(), release.Of{NamespacedName: octocat}); err != nil || time.Since(began) > 250*time.Millisecond {
 			t.Errorf("another namespace has it after %s, %v", time.Since(began), err)
 		}
 		all.Wait()

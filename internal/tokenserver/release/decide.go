@@ -20,6 +20,7 @@ const (
 	reasonWithheld = "TokenServerForbidden"
 	reasonUnclear  = "SecretUnclear"
 	reasonVisit    = "LoginPageVisit"
+	reasonNotMade  = "ScopedTokenPending"
 )
 
 // maxToken is how long an access token may be. GitHub's are far shorter.
@@ -29,7 +30,7 @@ const maxToken = 8 << 10
 func Decide(read Read, now time.Time) Finding {
 	resource := read.Resource
 	switch {
-	case resource == nil:
+	case resource == nil, read.Named != "" && ScopedOutput(resource, read.Named) == nil:
 		return Finding{Kind: Absent}
 	case !resource.DeletionTimestamp.IsZero():
 		return never(reasonDeleting, "The resource is being deleted, and its token is not given out any more.")
@@ -48,7 +49,12 @@ func Decide(read Read, now time.Time) Finding {
 	if slices.ContainsFunc(own, isBeingSpent) {
 		return later(v1alpha1.ReasonOutcomeUnknown, "An exchange is under way, or its outcome is not known, so nobody knows which token works.")
 	}
-	return judge(resource, newest(own), now)
+	pair := newest(own)
+	found := judge(resource, pair, now)
+	if read.Named == "" || found.Kind != Give {
+		return found
+	}
+	return judgeOutput(read.Output, pair, found, now)
 }
 
 // isVisit reports whether somebody proves to the login page by the resource who they are. Its token is revoked at once.

@@ -3,10 +3,30 @@ package release
 import (
 	"time"
 
+	"k8s.io/apimachinery/pkg/types"
+
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 )
+
+// Of is what is asked for.
+type Of struct {
+	// NamespacedName is the resource.
+	types.NamespacedName
+	// Output is the name of an output with a scope; empty for the user's own token.
+	Output string
+}
+
+// Output is what the Secret of an output with a scope holds.
+type Output struct {
+	Access credential.AccessToken
+	// Parent is the user's token of which it was made, and App the App that both are of.
+	Parent credential.Fingerprint
+	App    string
+	// ExpiresAt is when it expires by itself; zero when that is not known.
+	ExpiresAt time.Time
+}
 
 // Read is what was read of a resource. It is dropped with the request that it was read for.
 type Read struct {
@@ -16,6 +36,9 @@ type Read struct {
 	Pairs []*rotation.Pair
 	// Withheld is why the token is not to be given out at all, in a sentence; empty when it may be.
 	Withheld string
+	// Named is the output that is asked for; empty for none. Output is what it holds; nil when that is no token of its scope.
+	Named  string
+	Output *Output
 }
 
 // Kind is what is to be done.
