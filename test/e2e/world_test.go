@@ -307,7 +307,11 @@ func keepLogs() {
 		return
 	}
 	keepStates(target)
-	paths := append(running.LogPaths(), running.ControlPlane.AuditLogPath())
+	paths, err := running.ContainerLogPaths()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "keep the logs:", err)
+	}
+	paths = append(append(paths, running.LogPaths()...), running.ControlPlane.AuditLogPath())
 	for _, process := range []*controlplane.Process{running.ControlPlane.APIServer, running.ControlPlane.ControllerManager} {
 		paths = append(paths, process.LogPath())
 	}
