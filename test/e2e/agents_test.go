@@ -135,7 +135,7 @@ func waitsEnd(t *testing.T, server *tokenServer, caller string, binding *rbacv1.
 			t.Errorf("it took %s", took)
 		}
 	}
-	eventually(t, time.Until(taken.Add(11*time.Second)), "the next request is refused", func() error {
+	eventually(t, max(time.Second, time.Until(taken.Add(11*time.Second))), "the next request is refused", func() error {
 		status, _, err := ask(t.Context(), server.clients[0], caller, "?wait=0")
 		if err == nil && status != http.StatusForbidden {
 			return fmt.Errorf("the answer is %d", status)

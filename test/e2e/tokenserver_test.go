@@ -159,7 +159,7 @@ func (r released) String() string {
 	if len(r.took) == 0 {
 		return "no token was given"
 	}
-	return fmt.Sprintf("%d releases, %.0f a second, %s, %d other answers", len(r.took), float64(len(r.took))/r.lasted.Seconds(), r.took, len(r.others))
+	return fmt.Sprintf("%d releases, %.0f a second, %s", len(r.took), float64(len(r.took))/r.lasted.Seconds(), r.took)
 }
 
 // load asks for the token releaseRate times a second, whether those before are answered or not. The time of each counts from the moment in
