@@ -18,10 +18,12 @@ import (
 
 // Of the token server.
 const (
-	serverName      = "github-user-token-operator-token-server"
-	serverHost      = serverName + "." + operatorNamespace + ".svc"
-	serverAudience  = "github-user-token.example.com"
-	agentsNamespace = "agents"
+	serverName = "github-user-token-operator-token-server"
+	serverHost = serverName + "." + operatorNamespace + ".svc"
+	// serverCertificate is the Secret that config/components/token-server wants.
+	serverCertificate = "token-server-certificate"
+	serverAudience    = "github-user-token.example.com"
+	agentsNamespace   = "agents"
 	// agentsTeam is where the GitHubUserToken is.
 	agentsTeam = "team-a"
 	// releaseRate is how many tokens a second are asked for when that is measured.

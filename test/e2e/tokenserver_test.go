@@ -47,7 +47,7 @@ func startTokenServer(t *testing.T) *tokenServer {
 		t.Fatal(err)
 	}
 	create(t, &corev1.Secret{
-		ObjectMeta: metav1.ObjectMeta{Namespace: operatorNamespace, Name: serverName + "-certificate"}, Type: corev1.SecretTypeTLS,
+		ObjectMeta: metav1.ObjectMeta{Namespace: operatorNamespace, Name: serverCertificate}, Type: corev1.SecretTypeTLS,
 		Data: map[string][]byte{"tls.crt": certificate, "tls.key": key},
 	})
 	if err := running.ControlPlane.Apply(t.Context(), "config/token-server"); err != nil {
@@ -59,7 +59,7 @@ func startTokenServer(t *testing.T) *tokenServer {
 		}
 		_, err := kubectl(context.Background(), "delete", "-k", "config/token-server", "--timeout=3m")
 		if err == nil {
-			_, err = kubectl(context.Background(), "-n", operatorNamespace, "delete", "secret", serverName+"-certificate")
+			_, err = kubectl(context.Background(), "-n", operatorNamespace, "delete", "secret", serverCertificate)
 		}
 		if err != nil {
 			t.Error(err)
