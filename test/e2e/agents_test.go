@@ -28,8 +28,9 @@ const (
 	agentsTeam = "team-a"
 	// releaseRate is how many tokens a second are asked for when that is measured.
 	releaseRate = 500
-	// mostRelease bounds the 99th percentile of the time that one takes then. Machines are shared, and small.
-	mostRelease = 2 * time.Second
+	// mostRelease bounds the 99th percentile of the time that one takes then, on a machine that does everything else at once. It tells what
+	// is broken, and is no promise.
+	mostRelease = 10 * time.Second
 )
 
 // TestE2EAgentsHaveTheTokenThroughRotationsWithoutASecret applies the manifest of config/samples/more/agent.yaml as a platform does, with

@@ -16,6 +16,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -31,6 +32,9 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/test/e2e/cluster"
 	"github.com/githubusertoken/github-user-token-operator/test/suite"
 )
+
+// connections is how many a replica gets while it is asked much. More than three quarters of its places no namespace may have.
+const connections = 64
 
 // tokenServer is the token server as it is installed, two replicas of it.
 type tokenServer struct {
@@ -85,7 +89,7 @@ func startTokenServer(t *testing.T) *tokenServer {
 	})
 	for _, endpoint := range s.endpoints {
 		transport := &http.Transport{
-			TLSClientConfig: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}, MaxIdleConnsPerHost: 256, MaxConnsPerHost: 256,
+			TLSClientConfig: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}, MaxIdleConnsPerHost: connections, MaxConnsPerHost: connections,
 			DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return service.DialEndpoint(ctx, endpoint) },
 		}
 		t.Cleanup(transport.CloseIdleConnections)
@@ -166,14 +170,18 @@ func (r released) String() string {
 // which it was to be asked.
 func (s *tokenServer) load(t *testing.T, callers []string) released {
 	t.Helper()
-	for _, through := range s.clients { // Who comes for the first time is another matter.
+	var mu sync.Mutex
+	var under sync.WaitGroup
+	for _, through := range s.clients { // Who comes for the first time is another matter, and so is a new connection.
 		for _, caller := range callers {
 			s.fingerprint(t, through, caller)
 		}
+		for range connections {
+			under.Go(func() { _, _, _ = ask(t.Context(), through, callers[0], "") })
+		}
+		under.Wait()
 	}
 	r := released{others: map[string]int{}}
-	var mu sync.Mutex
-	var under sync.WaitGroup
 	begin := time.Now()
 	for i := range releaseRate * loadSeconds {
 		due := begin.Add(time.Duration(i) * time.Second / releaseRate)
@@ -222,36 +230,36 @@ func (s *tokenServer) audited(count int) error {
 	return nil
 }
 
-// usage is what the replicas have used so far, together, and each at most.
+// usage is what the replicas have used so far, together, and each at most; and what the API server and this test, which asks, have.
 type usage struct {
 	at           time.Time
 	cpu          time.Duration
+	api, own     time.Duration
+	idle         time.Duration // of all cores of the machine
 	memory, most int // MiB
 }
 
 func (u usage) since(before usage) string {
-	cpu, lasted := u.cpu-before.cpu, u.at.Sub(before.at)
-	return fmt.Sprintf("%.2f s of CPU in %.1f s, %.0f%% of a core for both replicas; the larger one has %d MiB of memory, and had at most %d",
-		cpu.Seconds(), lasted.Seconds(), 100*cpu.Seconds()/lasted.Seconds(), u.memory, u.most)
+	lasted := u.at.Sub(before.at)
+	share := func(used time.Duration) string { return fmt.Sprintf("%.0f%%", 100*used.Seconds()/lasted.Seconds()) }
+	return fmt.Sprintf("%.2f s of CPU, %s of a core for both replicas; the larger one has %d MiB of memory, and had at most %d "+
+		"(the API server: %s of a core, this test %s, idle %s of %d cores)", (u.cpu - before.cpu).Seconds(), share(u.cpu-before.cpu),
+		u.memory, u.most, share(u.api-before.api), share(u.own-before.own), share(u.idle-before.idle), runtime.NumCPU())
 }
 
 // usage reads it from /proc.
 func (s *tokenServer) usage(t *testing.T) usage {
 	t.Helper()
-	u := usage{at: time.Now()}
+	u := usage{
+		at: time.Now(), own: cpuOf(t, "/proc/self"), api: cpuOf(t, "/proc/"+strconv.Itoa(running.ControlPlane.APIServer.PID())),
+	}
+	machine, err := os.ReadFile("/proc/stat")
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.idle = ticks(t, strings.Fields(string(machine))[4])
 	for _, process := range s.processes {
-		stat, err := os.ReadFile(filepath.Join(process, "stat"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:])) // From the third on.
-		for _, field := range []int{14, 15} {
-			ticks, err := strconv.Atoi(fields[field-3])
-			if err != nil {
-				t.Fatal(err)
-			}
-			u.cpu += time.Duration(ticks) * 10 * time.Millisecond
-		}
+		u.cpu += cpuOf(t, process)
 		status, err := os.ReadFile(filepath.Join(process, "status"))
 		if err != nil {
 			t.Fatal(err)
@@ -259,6 +267,27 @@ func (s *tokenServer) usage(t *testing.T) usage {
 		u.memory, u.most = max(u.memory, kibibytes(status, "VmRSS")/1024), max(u.most, kibibytes(status, "VmHWM")/1024)
 	}
 	return u
+}
+
+// cpuOf is how much a process has used.
+func cpuOf(t *testing.T, process string) time.Duration {
+	t.Helper()
+	stat, err := os.ReadFile(filepath.Join(process, "stat"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:])) // From the third on: the 14th and the 15th are its time.
+	return ticks(t, fields[11]) + ticks(t, fields[12])
+}
+
+// ticks are hundredths of a second.
+func ticks(t *testing.T, text string) time.Duration {
+	t.Helper()
+	count, err := strconv.Atoi(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return time.Duration(count) * 10 * time.Millisecond
 }
 
 func kibibytes(status []byte, name string) int {
