@@ -236,7 +236,7 @@ type usage struct {
 	cpu          time.Duration
 	api, own     time.Duration
 	idle         time.Duration // of all cores of the machine
-	memory, most int // MiB
+	memory, most int           // MiB
 }
 
 func (u usage) since(before usage) string {
