@@ -14,5 +14,12 @@
 //	E2E_ROTATIONS        rotations over which handoff is measured (100)
 //	E2E_READERS          pods that mount the Secret while it is measured (20)
 //	E2E_PLAIN_ROTATIONS  rotations without handoff, 20 of them in about 2 minutes (20)
+//	E2E_AGENTS           pods that have the token from the token server and no Secret (6)
+//	E2E_AGENT_ROTATIONS  rotations that they see (10)
+//	E2E_LOAD_SECONDS     for how long the token server is asked 500 times a second (5)
 //	E2E_LOGS             a folder that is to keep the cluster's logs of a failed run
+//
+// What is measured of the token server, in its long form:
+//
+//	E2E_AGENTS=50 E2E_AGENT_ROTATIONS=100 E2E_LOAD_SECONDS=20 go test ./test/e2e -tags e2e -count=1 -timeout 1h -v -run TestE2EAgents
 package e2e

@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -39,6 +40,11 @@ var (
 	plainRotations = number("E2E_PLAIN_ROTATIONS", 20)
 	// readers are the pods that mount the Secret.
 	readers = number("E2E_READERS", 20)
+	// agents are the pods that have the token from the token server, over agentRotations.
+	agents         = number("E2E_AGENTS", 6)
+	agentRotations = number("E2E_AGENT_ROTATIONS", 10)
+	// loadSeconds is for how long the token server is asked 500 times a second.
+	loadSeconds = number("E2E_LOAD_SECONDS", 5)
 )
 
 // number reads a positive number from an environment variable.
@@ -60,12 +66,15 @@ const (
 	operatorImage     = "ghcr.io/githubusertoken/github-user-token-operator:e2e"
 	workloadImage     = "registry.example.com/workload:e2e"
 	debianImage       = "registry.example.com/debian:e2e"
+	agentImage        = "registry.example.com/agent:e2e"
 
 	// githubHost is what the stand-in is called, and where pods find it: see config/.
 	githubHost    = "github.example.com"
 	githubAddress = "10.96.0.20"
 	// collectorAddress is where pods report what they saw.
 	collectorAddress = "10.96.0.30"
+	// tokenServerAddress is that of the token server's Service: see config/token-server.
+	tokenServerAddress = "10.96.0.40"
 
 	clientID     = "Iv23liE2E"
 	clientSecret = "0123456789abcdef0123456789abcdef01234567"
@@ -88,6 +97,7 @@ var (
 	api     client.Client // as the cluster's administrator
 	gh      *githubtest.Server
 	reports = newCollector()
+	told    = newTally() // what agents did
 	folder  *controlplane.TempDir
 )
 
@@ -110,7 +120,7 @@ func runSuite(m *testing.M) (code int, err error) {
 	}
 	running, err = cluster.Start(ctx, cluster.Options{
 		Nodes:            2,
-		ServiceAddresses: []string{githubAddress, collectorAddress},
+		ServiceAddresses: []string{githubAddress, collectorAddress, tokenServerAddress},
 		Images:           images,
 		PauseImage:       workloadImage,
 		AuditPolicy:      auditPolicy,
@@ -126,6 +136,9 @@ func runSuite(m *testing.M) (code int, err error) {
 		err = errors.Join(err, running.Stop())
 	}()
 	if err := running.Serve(net.JoinHostPort(collectorAddress, "80"), reports); err != nil {
+		return 1, err
+	}
+	if err := running.Serve(net.JoinHostPort(collectorAddress, "81"), told); err != nil {
 		return 1, err
 	}
 	stop, err := startGitHub(ctx)
@@ -147,41 +160,45 @@ func runSuite(m *testing.M) (code int, err error) {
 	return m.Run(), nil
 }
 
-// makeImages makes the operator's image by the Dockerfile's steps, one with the tests' own program, and one
-// that is given git by the machine's /usr. It returns the files.
+// makeImages makes the operator's image by the Dockerfile's steps, one with the tests' own program, and two that are
+// given git by the machine's /usr: one with that program, and one of an agent with ghut-token. It returns the files.
 func makeImages(ctx context.Context) ([]string, error) {
 	begin := time.Now()
 	operator, err := image.Build(ctx, filepath.Join("..", ".."), operatorImage, "e2e")
 	if err != nil {
 		return nil, err
 	}
-	program := folder.Path("workload")
-	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", program, "./workload")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if output, err := build.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("build the workload: %w\n%s", err, output)
-	}
-	content, err := os.ReadFile(program)
+	file, err := buildProgram(ctx, ".", "./workload", "workload")
 	if err != nil {
 		return nil, err
 	}
-	file := image.File{Path: "workload", Mode: 0o755, Content: content}
+	agent, err := buildProgram(ctx, "agent", ".", "opt/agent")
+	if err != nil {
+		return nil, err
+	}
+	ghutToken, err := buildProgram(ctx, filepath.Join("..", "..", "client"), "./cmd/ghut-token", "opt/ghut-token")
+	if err != nil {
+		return nil, err
+	}
 	workload := image.Image{ // is the pause image as well
 		Reference: workloadImage, User: "65532:65532", Entrypoint: []string{"/workload"},
 		Files: []image.File{file, {Path: "tmp/", Mode: 0o1777}},
 	}
+	base := []image.File{
+		{Path: "tmp/", Mode: 0o1777}, {Path: "usr/", Mode: 0o755},
+		{Path: "bin", Link: "usr/bin"}, {Path: "lib", Link: "usr/lib"}, {Path: "lib64", Link: "usr/lib64"},
+		{Path: "etc/passwd", Mode: 0o644, Content: []byte("nonroot:x:65532:65532::/tmp:/bin/sh\n")},
+	}
 	debian := image.Image{
 		Reference: debianImage, User: "65532:65532", Entrypoint: []string{"/workload"},
-		Env: []string{"PATH=/usr/bin"},
-		Files: []image.File{
-			file,
-			{Path: "tmp/", Mode: 0o1777}, {Path: "usr/", Mode: 0o755},
-			{Path: "bin", Link: "usr/bin"}, {Path: "lib", Link: "usr/lib"}, {Path: "lib64", Link: "usr/lib64"},
-			{Path: "etc/passwd", Mode: 0o644, Content: []byte("nonroot:x:65532:65532::/tmp:/bin/sh\n")},
-		},
+		Env: []string{"PATH=/usr/bin"}, Files: slices.Concat(base, []image.File{file}),
+	}
+	withAgent := image.Image{
+		Reference: agentImage, User: "65532:65532",
+		Env: []string{"PATH=/opt:/usr/bin"}, Files: slices.Concat(base, []image.File{agent, ghutToken}),
 	}
 	var files []string
-	for _, made := range []image.Image{operator, workload, debian} {
+	for _, made := range []image.Image{operator, workload, debian, withAgent} {
 		path := folder.Path(strings.NewReplacer("/", "_", ":", "_").Replace(made.Reference) + ".tar")
 		if err := made.Write(path); err != nil {
 			return nil, err
@@ -190,6 +207,21 @@ func makeImages(ctx context.Context) ([]string, error) {
 	}
 	fmt.Fprintf(os.Stderr, "images: made in %.1f s\n", time.Since(begin).Seconds())
 	return files, nil
+}
+
+// buildProgram builds a static program of the module in a folder, as a file of an image.
+func buildProgram(ctx context.Context, module, program, path string) (image.File, error) {
+	target, err := filepath.Abs(folder.Path(filepath.Base(path)))
+	if err != nil {
+		return image.File{}, err
+	}
+	build := exec.CommandContext(ctx, "go", "build", "-C", module, "-trimpath", "-o", target, program)
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if output, err := build.CombinedOutput(); err != nil {
+		return image.File{}, fmt.Errorf("build %s: %w\n%s", path, err, output)
+	}
+	content, err := os.ReadFile(target)
+	return image.File{Path: path, Mode: 0o755, Content: content}, err
 }
 
 // startGitHub serves GitHub, with its git repositories, at github.example.com.
@@ -275,7 +307,11 @@ func keepLogs() {
 		return
 	}
 	keepStates(target)
-	paths := append(running.LogPaths(), running.ControlPlane.AuditLogPath())
+	paths, err := running.ContainerLogPaths()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "keep the logs:", err)
+	}
+	paths = append(append(paths, running.LogPaths()...), running.ControlPlane.AuditLogPath())
 	for _, process := range []*controlplane.Process{running.ControlPlane.APIServer, running.ControlPlane.ControllerManager} {
 		paths = append(paths, process.LogPath())
 	}

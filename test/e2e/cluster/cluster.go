@@ -2,7 +2,7 @@
 
 // Package cluster runs a whole Kubernetes cluster on this machine, as root: the control plane of package
 // controlplane, kube-scheduler, and nodes of package node. There is no kube-proxy, no DNS and no way out:
-// pods reach the API server, and what the caller lets them reach.
+// pods reach the API server, and what the caller lets them reach (Forward, Serve, ServeService).
 package cluster
 
 import (
@@ -258,6 +258,19 @@ func (c *Cluster) LogPaths() []string {
 		paths = append(paths, n.LogPaths()...)
 	}
 	return paths
+}
+
+// ContainerLogPaths are the files with what the containers of all pods that are there have written.
+func (c *Cluster) ContainerLogPaths() ([]string, error) {
+	var paths []string
+	for _, n := range c.Nodes {
+		found, err := n.ContainerLogPaths()
+		if err != nil {
+			return nil, err
+		}
+		paths = append(paths, found...)
+	}
+	return paths, nil
 }
 
 // Stop ends the cluster, at once, and removes everything that belongs to it.

@@ -48,6 +48,15 @@ func (n *Node) Dial(ctx context.Context, address string) (net.Conn, error) {
 // Forward lets pods reach a server on the machine, such as 127.0.0.1:8443, at an address of the node's
 // network.
 func (n *Node) Forward(address, server string) error {
+	return n.ForwardBy(address, func(ctx context.Context) (net.Conn, error) {
+		var dialer net.Dialer
+		return dialer.DialContext(ctx, "tcp", server)
+	})
+}
+
+// ForwardBy lets pods reach what dial connects to at an address of the node's network. A connection that
+// cannot be forwarded is closed.
+func (n *Node) ForwardBy(address string, dial func(context.Context) (net.Conn, error)) error {
 	listener, err := n.Listen(address)
 	if err != nil {
 		return err
@@ -59,8 +68,7 @@ func (n *Node) Forward(address, server string) error {
 				return // closed by Stop
 			}
 			go func() {
-				var dialer net.Dialer
-				upstream, err := dialer.DialContext(context.Background(), "tcp", server)
+				upstream, err := dial(context.Background())
 				if err != nil {
 					_ = client.Close()
 					return

@@ -237,6 +237,12 @@ func (n *Node) LogPaths() []string {
 	return []string{filepath.Join(n.dir, "init.log"), filepath.Join(n.dir, "containerd.log"), filepath.Join(n.dir, "kubelet.log")}
 }
 
+// ContainerLogPaths are the files with what the containers of the pods that are on the node have written, in this run and,
+// where the kubelet keeps that, in the one before.
+func (n *Node) ContainerLogPaths() ([]string, error) {
+	return filepath.Glob(filepath.Join(n.dir, "log", "pods", "*", "*", "*.log*"))
+}
+
 // Stop ends everything that runs in the node, at once, and removes what it has left on the machine.
 func (n *Node) Stop() error {
 	var errs []error
