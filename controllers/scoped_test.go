@@ -83,9 +83,7 @@ func heldTokens(secret *corev1.Secret) []string {
 func (w *world) later(name string, d time.Duration) {
 	w.t.Helper()
 	w.meter.leap(d)
-	w.change(name, func(token *v1alpha1.GitHubUserToken) {
-		metav1.SetMetaDataAnnotation(&token.ObjectMeta, "example.com/looked-at", time.Now().String())
-	})
+	w.touch(name)
 }
 
 // dies waits until a token does not work any more.

@@ -17,6 +17,8 @@ type notes struct {
 	byName map[string]*note
 	// removed are the Secrets that this process has removed while their resource was being deleted.
 	removed []types.UID
+	// tried reports that it was tried to end the tokens of a resource that is being deleted.
+	tried bool
 }
 
 // note is about one output.
@@ -57,7 +59,7 @@ func (k *Keeper) keep(uid types.UID, all []output) {
 			}
 		}
 	})
-	k.notes.DropIf(uid, func(n *notes) bool { return len(n.byName) == 0 && len(n.removed) == 0 })
+	k.notes.DropIf(uid, func(n *notes) bool { return len(n.byName) == 0 && len(n.removed) == 0 && !n.tried })
 }
 
 // weight is how many tokens are lost of an output that could not be noted in it.

@@ -31,7 +31,9 @@ func (k *Keeper) Remove(ctx context.Context, token *v1alpha1.GitHubUserToken) (a
 		return 0, k.options.Outputs.Remove(ctx, token)
 	}
 	now := k.options.Clock.Now()
-	if over := token.DeletionTimestamp.Add(deletionTime); !now.Before(over) {
+	tried := false // The API server's clock may be another: there is a try, however late it seems to be.
+	k.notes.Peek(token.UID, func(n *notes) { tried = n.tried })
+	if over := token.DeletionTimestamp.Add(deletionTime); tried && !now.Before(over) {
 		k.giveUp(asked, left)
 		return 0, k.options.Outputs.Remove(ctx, token)
 	}
@@ -41,10 +43,11 @@ func (k *Keeper) Remove(ctx context.Context, token *v1alpha1.GitHubUserToken) (a
 	}
 	pause := time.Second
 	if at := k.endAgain(token, left, now); at.After(now) {
-		return min(at.Sub(now), token.DeletionTimestamp.Add(deletionTime).Sub(now)) + time.Millisecond, nil
+		return max(min(at.Sub(now), token.DeletionTimestamp.Add(deletionTime).Sub(now)), 0) + time.Millisecond, nil
 	}
 	if err := k.start(&work{token: asked, app: app, outputs: left}, found); err == nil {
 		pause = time.Minute // Its end has the resource reconciled before.
+		k.notes.With(token.UID, func(n *notes) { n.tried = true })
 	}
 	return pause, nil
 }
