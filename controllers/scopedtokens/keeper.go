@@ -63,6 +63,9 @@ type Events interface {
 
 // Options configure a Keeper. All but OnPanic and Events are needed.
 type Options struct {
+	// Enabled has tokens made. Without it outputs with a scope are treated as if nobody asked for them: what an operator with it has
+	// made is ended and removed.
+	Enabled bool
 	GitHub  GitHub
 	Asking  Asking
 	Outputs Outputs
@@ -103,7 +106,7 @@ const (
 // that has stored the pair. What has failed is tried again by Sync.
 func (k *Keeper) Publish(ctx context.Context, token *v1alpha1.GitHubUserToken, app scope.App, pair *rotation.Pair) {
 	k.options.Outputs.Publish(ctx, token, pair)
-	if pair == nil || !hasScope(token) {
+	if pair == nil || !k.options.Enabled || !hasScope(token) {
 		return
 	}
 	k.options.Runner.StandAside(token.UID) // GitHub may take long to answer, and others have exchanges to make.
@@ -144,7 +147,7 @@ func (k *Keeper) Sync(ctx context.Context, s *scope.Scope) (found *problem.Probl
 func (k *Keeper) look(s *scope.Scope, found map[string]*metav1.ObjectMeta) (at time.Time) {
 	user := userPair(s)
 	w := &work{token: s.Token, app: s.App, ref: s.Ref, next: s.NextRefreshAt()}
-	for _, o := range scoped(s.Token, found) {
+	for _, o := range k.scoped(s.Token, found) {
 		current := found[o.name]
 		due, lookAt := k.isDue(s, o, current, user)
 		at = backoff.Earliest(at, lookAt)
@@ -251,21 +254,32 @@ func (o output) isSurplus() bool { return o.spec == nil }
 
 // scoped are the outputs that are dealt with here: those with a scope, and those that may hold scoped tokens still. What is not asked for
 // must be the resource's own.
-func scoped(token *v1alpha1.GitHubUserToken, found map[string]*metav1.ObjectMeta) []output {
+func (k *Keeper) scoped(token *v1alpha1.GitHubUserToken, found map[string]*metav1.ObjectMeta) []output {
 	var all []output
 	asked := map[string]bool{}
 	for i := range token.Spec.Outputs {
 		spec := &token.Spec.Outputs[i]
-		if asked[spec.Name] = true; outputs.IsScoped(spec, found[spec.Name]) {
+		meta := found[spec.Name]
+		switch asked[spec.Name] = true; {
+		case spec.Scope != nil && !k.options.Enabled:
+			if meta != nil && isOwn(token, meta) {
+				all = append(all, output{name: spec.Name})
+			}
+		case outputs.IsScoped(spec, meta):
 			all = append(all, output{spec.Name, spec})
 		}
 	}
 	for name, meta := range found {
-		if !asked[name] && outputs.IsScoped(nil, meta) && meta.DeletionTimestamp.IsZero() && metav1.IsControlledBy(meta, token) && outputs.IsOutputOf(token, meta) {
+		if !asked[name] && outputs.IsScoped(nil, meta) && isOwn(token, meta) {
 			all = append(all, output{name: name})
 		}
 	}
 	return all
+}
+
+// isOwn reports whether an output is there to stay, and the resource's own.
+func isOwn(token *v1alpha1.GitHubUserToken, meta *metav1.ObjectMeta) bool {
+	return meta.DeletionTimestamp.IsZero() && metav1.IsControlledBy(meta, token) && outputs.IsOutputOf(token, meta)
 }
 
 func ledgerOf(meta *metav1.ObjectMeta) (ledger, error) {

@@ -110,8 +110,11 @@ func (k *Keeper) noteLost(uid types.UID, name string, l *ledger, now time.Time) 
 // quietFailures is how many tries to end a token may fail before it is told.
 const quietFailures = 2
 
-// problem is why tokens that were replaced live on; nil when none does.
+// problem is what is wrong beside the outputs' own problems: none is made here at all, or tokens that were replaced live on. nil is nothing.
 func (k *Keeper) problem(s *scope.Scope) (shown *problem.Problem) {
+	if !k.options.Enabled && hasScope(s.Token) {
+		return notEnabled(s.Token)
+	}
 	now, mono := s.Now, k.options.Clock.Monotonic()
 	k.notes.Peek(s.Token.UID, func(n *notes) {
 		for _, known := range n.byName {

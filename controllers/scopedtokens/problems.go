@@ -123,6 +123,20 @@ func ofOAuthApp(name string) *problem.Problem {
 	}
 }
 
+// notEnabled names the first output that is not written for that.
+func notEnabled(token *v1alpha1.GitHubUserToken) *problem.Problem {
+	name := ""
+	for i := len(token.Spec.Outputs) - 1; i >= 0; i-- {
+		if token.Spec.Outputs[i].Scope != nil {
+			name = token.Spec.Outputs[i].Name
+		}
+	}
+	return &problem.Problem{
+		Reason: v1alpha1.ReasonScopedTokenNotMade, Aside: true, Stalled: true,
+		Message: fmt.Sprintf("Output %q has a scope and is not written: the operator runs without --enable-scoped-outputs, since such outputs are alpha. Its administrator can turn them on; or leave scope out, or the output.", name) + goesOn,
+	}
+}
+
 func tooNew(name string) *problem.Problem {
 	return &problem.Problem{
 		Reason: v1alpha1.ReasonScopedTokenNotMade, Aside: true, Stalled: true,

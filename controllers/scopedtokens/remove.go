@@ -26,7 +26,7 @@ func (k *Keeper) Remove(ctx context.Context, token *v1alpha1.GitHubUserToken) (a
 	}
 	asked := token.DeepCopy()
 	asked.Spec.Outputs = nil // None is asked for any more.
-	left := slices.DeleteFunc(scoped(asked, found), func(o output) bool { return k.isGone(token, found[o.name]) })
+	left := slices.DeleteFunc(k.scoped(asked, found), func(o output) bool { return k.isGone(token, found[o.name]) })
 	if len(left) == 0 {
 		return 0, k.options.Outputs.Remove(ctx, token)
 	}

@@ -67,7 +67,7 @@ func (k *Keeper) readPair(ctx context.Context, w *work) bool {
 // carryOut does what is due about each output, beside each other. found are the outputs by their metadata.
 func (k *Keeper) carryOut(ctx context.Context, w *work, found map[string]*metav1.ObjectMeta) {
 	defer k.options.Outputs.Begin(w.token.UID)()
-	all, now := scoped(w.token, found), k.options.Clock.Now()
+	all, now := k.scoped(w.token, found), k.options.Clock.Now()
 	k.keep(w.token.UID, all)
 	w.room = maxTokens
 	for _, o := range all {
