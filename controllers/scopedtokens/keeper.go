@@ -171,8 +171,12 @@ func (k *Keeper) start(w *work, found map[string]*metav1.ObjectMeta) error {
 	return k.options.Runner.Start(of, func() {
 		ctx, cancel := k.options.Clock.WithTimeout(context.Background(), workTime)
 		defer cancel()
-		if !k.readPair(ctx, w) {
-			return // It is tried again when the API server answers.
+		if err := k.readPair(ctx, w); err != nil {
+			for _, o := range w.outputs {
+				k.fail(w, o, err)
+				k.pauseEnding(w.token.UID, o.name)
+			}
+			return
 		}
 		k.carryOut(ctx, w, found)
 	})

@@ -78,7 +78,28 @@ func parseLedger(text string) (ledger, error) {
 	case len(read.Retired) > maxRetired || len(read.Lost) > maxLost:
 		return l, errGarbled
 	}
-	return read, nil
+	return read.distinct(), nil
+}
+
+// distinct names each token once. Whoever may write the output may have written otherwise, and the current one must not be ended as one
+// that was replaced.
+func (l ledger) distinct() ledger {
+	l = l.clone()
+	seen := map[credential.Fingerprint]bool{}
+	if l.Current != nil {
+		seen[l.Current.Token] = true
+	}
+	l.Retired = slices.DeleteFunc(l.Retired, func(e entry) bool {
+		known := seen[e.Token]
+		seen[e.Token] = true
+		return known
+	})
+	return l
+}
+
+// tells reports whether the ledger tells of a token.
+func (l ledger) tells(token credential.Fingerprint) bool {
+	return slices.ContainsFunc(l.entries(), func(e entry) bool { return e.Token == token })
 }
 
 // text is the annotation; empty when there is nothing to say.

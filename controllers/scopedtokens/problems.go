@@ -137,6 +137,13 @@ func notEnabled(token *v1alpha1.GitHubUserToken) *problem.Problem {
 	}
 }
 
+func ofAnotherApp(name string) *problem.Problem {
+	return &problem.Problem{
+		Reason: v1alpha1.ReasonScopedTokenNotMade, Aside: true,
+		Message: fmt.Sprintf("No token is made for output %q: the user's token is of another App than the resource names now. One is made when there is a user's token of that App; see the other conditions for what it needs.", name) + goesOn,
+	}
+}
+
 func tooNew(name string) *problem.Problem {
 	return &problem.Problem{
 		Reason: v1alpha1.ReasonScopedTokenNotMade, Aside: true, Stalled: true,
