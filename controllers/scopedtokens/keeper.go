@@ -97,8 +97,8 @@ func New(options Options) *Keeper {
 const (
 	// publishTime is for how long those who wait for a new user's token wait for the outputs with a scope.
 	publishTime = 15 * time.Second
-	// workTime bounds one piece of work, and callTime one request to GitHub.
-	workTime, callTime = 40 * time.Second, 10 * time.Second
+	// workTime bounds one piece of work, for which an exchange of the resource waits, and callTime one request to GitHub.
+	workTime, callTime = 15 * time.Second, 10 * time.Second
 )
 
 // Publish has all outputs written from a pair that was just committed: first those with the user's own token, which need no request to
@@ -149,6 +149,12 @@ func (k *Keeper) look(s *scope.Scope, found map[string]*metav1.ObjectMeta) (at t
 	w := &work{token: s.Token, app: s.App, ref: s.Ref, next: s.NextRefreshAt()}
 	for _, o := range k.scoped(s.Token, found) {
 		current := found[o.name]
+		if user != nil && isRevoked(&user.State) && o.spec != nil && o.spec.Scope != nil {
+			if current == nil || !isOwn(s.Token, current) {
+				continue
+			}
+			o.spec = nil // The person wants no token of that login to work any more, and none to be offered.
+		}
 		due, lookAt := k.isDue(s, o, current, user)
 		at = backoff.Earliest(at, lookAt)
 		if due {
@@ -169,6 +175,7 @@ func (k *Keeper) look(s *scope.Scope, found map[string]*metav1.ObjectMeta) (at t
 func (k *Keeper) start(w *work, found map[string]*metav1.ObjectMeta) error {
 	of := runner.Subject{UID: w.token.UID, Namespace: w.token.Namespace, Host: w.app.Host, Operation: runner.Scoping}
 	return k.options.Runner.Start(of, func() {
+		k.options.Runner.StandAside(w.token.UID) // GitHub may take long to answer, and others have exchanges to make.
 		ctx, cancel := k.options.Clock.WithTimeout(context.Background(), workTime)
 		defer cancel()
 		if err := k.readPair(ctx, w); err != nil {
@@ -196,6 +203,13 @@ func (k *Keeper) isDue(s *scope.Scope, o output, current *metav1.ObjectMeta, use
 		v.right = k.options.Outputs.IsRight(s.Token, o.name, wanted, keys, current)
 	}
 	p := next(v)
+	if !v.endsOne() {
+		k.notes.Peek(uid, func(n *notes) {
+			if known := n.byName[o.name]; known != nil {
+				known.failures, known.ending, known.endAgain = 0, nil, backoff.Due{} // It may have gone with its Secret.
+			}
+		})
+	}
 	switch p.step {
 	case rest:
 		if v.spec != nil && v.right {

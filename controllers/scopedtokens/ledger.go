@@ -149,9 +149,9 @@ func (l *ledger) lose(at, now time.Time) {
 	l.Lost = l.Lost[max(0, len(l.Lost)-maxLost):]
 }
 
-// lostSince are those of the last hour.
+// lostSince are those of the last hour. What is still to come somebody else has written.
 func (l ledger) lostSince(now time.Time) []time.Time {
-	return slices.DeleteFunc(slices.Clone(l.Lost), func(at time.Time) bool { return !at.After(now.Add(-lostMemory)) })
+	return slices.DeleteFunc(slices.Clone(l.Lost), func(at time.Time) bool { return !at.After(now.Add(-lostMemory)) || at.After(now.Add(margin)) })
 }
 
 // weight is how many tokens of the resource may be alive at GitHub for this output.
