@@ -79,6 +79,9 @@ func (k *Keeper) endAtGitHub(ctx context.Context, w *work, e entry, token creden
 	if !isProven(e, app, w.token.UID) || w.pair != nil && e.Token == w.pair.State.AccessToken {
 		return resultUnproven, nil
 	}
+	if err = k.spend(w); err != nil {
+		return "", err
+	}
 	ctx, cancel := k.options.Clock.WithTimeout(ctx, callTime)
 	defer cancel()
 	err = k.options.Asking.RevokeToken(ctx, w.who(), app, token)
@@ -104,7 +107,10 @@ func (k *Keeper) notEnded(w *work, o output, e entry, err error) {
 	why, pause := err.Error(), time.Duration(0)
 	failed, isGitHubs := errors.AsType[*github.Error](err)
 	waiting, waits := errors.AsType[*restlimit.WaitingError](err)
+	spent, isSpent := errors.AsType[*spentError](err)
 	switch {
+	case isSpent:
+		pause = spent.wait
 	case waits:
 		pause = max(waiting.Until.Sub(now), time.Second)
 	case isGitHubs:

@@ -87,6 +87,7 @@ type Options struct {
 type Keeper struct {
 	options Options
 	notes   memory.Slot[notes]
+	budgets budgets
 }
 
 // New makes a Keeper.

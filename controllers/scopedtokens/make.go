@@ -40,6 +40,10 @@ func (k *Keeper) makeToken(ctx context.Context, w *work, o output, s state) (goO
 		k.options.Outputs.Record(w.token, o.name, k.noRoom(o, s.ledger))
 		return false
 	}
+	if err := k.spend(w); err != nil {
+		w.give()
+		return k.notMade(ctx, w, o, s, err)
+	}
 	began := k.options.Clock.Now()
 	k.missed(w.token.UID, o.name, s, began)
 	made, s, err := k.ask(ctx, w, o, s, app)
@@ -123,9 +127,13 @@ func (k *Keeper) noteIn(ctx context.Context, w *work, s state, l ledger) (state,
 func (k *Keeper) notMade(ctx context.Context, w *work, o output, s state, err error) (goOn bool) {
 	failed, isGitHubs := errors.AsType[*github.Error](err)
 	waiting, waits := errors.AsType[*restlimit.WaitingError](err)
+	spent, isSpent := errors.AsType[*spentError](err)
 	switch {
 	case errors.Is(err, errOutdated):
 		return true
+	case isSpent:
+		k.options.Outputs.Record(w.token, o.name, overBudget(o.name, k.options.Clock.Now(), spent))
+		return false
 	case waits:
 		k.options.Outputs.Record(w.token, o.name, awaitsTurn(o.name, k.options.Clock.Now(), waiting))
 		return false

@@ -158,6 +158,13 @@ func awaitsTurn(name string, now time.Time, waiting *restlimit.WaitingError) *pr
 	}
 }
 
+func overBudget(name string, now time.Time, spent *spentError) *problem.Problem {
+	return &problem.Problem{
+		Reason: v1alpha1.ReasonScopedTokenNotMade, Aside: true, RetryAt: now.Add(spent.wait),
+		Message: fmt.Sprintf("Output %q waits for its token: %s. Find out who changes the spec or the Secrets of outputs again and again.", name, spent.Error()) + goesOn,
+	}
+}
+
 func tooManyLost(name string, lost int, at time.Time) *problem.Problem {
 	return &problem.Problem{
 		Reason: v1alpha1.ReasonScopedTokenLost, Aside: true, RetryAt: at,
