@@ -1,10 +1,12 @@
 package scopedtokens
 
 import (
+	"strings"
 	"testing"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
@@ -49,6 +51,42 @@ func TestScopedTokenThatWentWithItsSecretIsNotToldOfForEver(t *testing.T) {
 	delete(w.cluster.secrets, "agent")
 	if found, _ := w.settled(); found != nil {
 		t.Errorf("without the Secret it says %+v", found)
+	}
+}
+
+// Kubernetes removes the Secrets itself when a resource is deleted in the foreground, or with its namespace.
+func TestScopedTokensWhoseSecretsWentBeforeTheirResourceAreToldOf(t *testing.T) {
+	w := newWorld(t, named("agent"))
+	w.publish()
+	w.settled()
+	w.token.DeletionTimestamp = new(metav1.NewTime(w.clock.Now()))
+	delete(w.cluster.secrets, "agent")
+	for range 2 {
+		if again, err := w.Remove(t.Context(), w.token); again != 0 || err != nil {
+			t.Errorf("again in %s: %v", again, err)
+		}
+	}
+	if len(w.events.told) != 1 || !strings.HasPrefix(w.events.told[0], EventScopedTokenNotRevoked) {
+		t.Errorf("it told %q", w.events.told)
+	}
+}
+
+func TestScopedTokensOfAnOrphanedOutputAreEnded(t *testing.T) {
+	w := newWorld(t, named("agent"))
+	w.publish()
+	w.cluster.edit("agent", func(s *corev1.Secret) { s.OwnerReferences = nil })
+	w.token.DeletionTimestamp = new(metav1.NewTime(w.clock.Now()))
+	w.token.Finalizers = []string{metav1.FinalizerOrphanDependents}
+	for range 4 {
+		if again, err := w.Remove(t.Context(), w.token); err != nil {
+			t.Fatal(err)
+		} else if again == 0 {
+			break
+		}
+		w.queue.Run()
+	}
+	if len(w.hub.alive) != 0 {
+		t.Errorf("%d tokens are alive; it told %q", len(w.hub.alive), w.events.told)
 	}
 }
 

@@ -147,6 +147,7 @@ func (k *Keeper) Sync(ctx context.Context, s *scope.Scope) (found *problem.Probl
 // look finds out from metadata whether anything is due, and begins it. It returns when to look again.
 func (k *Keeper) look(s *scope.Scope, found map[string]*metav1.ObjectMeta) (at time.Time) {
 	user := userPair(s)
+	k.forgetGone(s.Token, found)
 	w := &work{token: s.Token, app: s.App, ref: s.Ref, next: s.NextRefreshAt()}
 	for _, o := range k.scoped(s.Token, found) {
 		current := found[o.name]
@@ -197,6 +198,9 @@ func (k *Keeper) isDue(s *scope.Scope, o output, current *metav1.ObjectMeta, use
 	if err != nil { // A live look tells what is there.
 		due = !k.options.Outputs.Waits(s.Token, o.name)
 		return due && (o.isSurplus() || user == nil || k.options.Outputs.MayPutRight(uid, o.name, wantedName(o, user), current)), time.Time{}
+	}
+	if current != nil {
+		k.saw(uid, o.name, len(l.entries()) > 0)
 	}
 	v := k.view(uid, o, user, l, current != nil, s.Now)
 	if v.spec != nil && user != nil {
@@ -298,7 +302,7 @@ func (k *Keeper) scoped(token *v1alpha1.GitHubUserToken, found map[string]*metav
 
 // isOwn reports whether an output is there to stay, and the resource's own.
 func isOwn(token *v1alpha1.GitHubUserToken, meta *metav1.ObjectMeta) bool {
-	return meta.DeletionTimestamp.IsZero() && metav1.IsControlledBy(meta, token) && outputs.IsOutputOf(token, meta)
+	return meta.DeletionTimestamp.IsZero() && outputs.GoesWith(token, meta) && outputs.IsOutputOf(token, meta)
 }
 
 func ledgerOf(meta *metav1.ObjectMeta) (ledger, error) {

@@ -4,8 +4,10 @@ import (
 	"slices"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 	"github.com/githubusertoken/github-user-token-operator/internal/backoff"
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
@@ -17,6 +19,8 @@ type notes struct {
 	byName map[string]*note
 	// removed are the Secrets that this process has removed while their resource was being deleted.
 	removed []types.UID
+	// tokens are the names of the outputs that held scoped tokens when they were last seen.
+	tokens map[string]bool
 	// tried reports that it was tried to end the tokens of a resource that is being deleted.
 	tried bool
 }
@@ -59,7 +63,36 @@ func (k *Keeper) keep(uid types.UID, all []output) {
 			}
 		}
 	})
-	k.notes.DropIf(uid, func(n *notes) bool { return len(n.byName) == 0 && len(n.removed) == 0 && !n.tried })
+	k.notes.DropIf(uid, func(n *notes) bool { return len(n.byName) == 0 && len(n.removed) == 0 && len(n.tokens) == 0 && !n.tried })
+}
+
+// saw notes whether an output was seen with scoped tokens.
+func (k *Keeper) saw(uid types.UID, name string, holds bool) {
+	known := false
+	k.notes.Peek(uid, func(n *notes) { known = n.tokens[name] })
+	if known == holds {
+		return
+	}
+	k.notes.With(uid, func(n *notes) {
+		if n.tokens == nil {
+			n.tokens = map[string]bool{}
+		}
+		if n.tokens[name] = true; !holds {
+			delete(n.tokens, name)
+		}
+	})
+}
+
+// forgetGone forgets outputs that hold no scoped tokens any more, or that are neither asked for nor there.
+func (k *Keeper) forgetGone(token *v1alpha1.GitHubUserToken, found map[string]*metav1.ObjectMeta) {
+	k.notes.Peek(token.UID, func(n *notes) {
+		for name := range n.tokens {
+			isAsked := slices.ContainsFunc(token.Spec.Outputs, func(o v1alpha1.Output) bool { return o.Name == name })
+			if meta := found[name]; meta == nil && !isAsked || meta != nil && meta.Annotations[v1alpha1.AnnotationScopedTokens] == "" {
+				delete(n.tokens, name)
+			}
+		}
+	})
 }
 
 // weight is how many tokens are lost of an output that could not be noted in it.
