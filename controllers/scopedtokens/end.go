@@ -62,7 +62,11 @@ func (k *Keeper) end(ctx context.Context, w *work, o output, s state, token cred
 		k.fail(w, o, err)
 		return false
 	}
-	k.with(w.token.UID, o.name, func(n *note) { n.failures, n.ending, n.endAgain = 0, nil, backoff.Due{} })
+	k.with(w.token.UID, o.name, func(n *note) {
+		if n.failures, n.ending, n.endAgain = 0, nil, (backoff.Due{}); n.stored == token {
+			n.stored = ""
+		}
+	})
 	return true
 }
 

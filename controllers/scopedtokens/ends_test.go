@@ -1,6 +1,7 @@
 package scopedtokens
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -87,6 +88,21 @@ func TestScopedTokensOfAnOrphanedOutputAreEnded(t *testing.T) {
 	}
 	if len(w.hub.alive) != 0 {
 		t.Errorf("%d tokens are alive; it told %q", len(w.hub.alive), w.events.told)
+	}
+}
+
+// Whoever renames an output over and over, and deletes its Secret, has no more tokens made than who keeps its name.
+func TestScopedTokensOfRenamedOutputsAreCounted(t *testing.T) {
+	w := newWorld(t, named("agent"))
+	w.publish()
+	for i := range 20 {
+		clear(w.cluster.secrets)
+		w.token.Generation++
+		w.token.Spec.Outputs = []v1alpha1.Output{named(fmt.Sprintf("agent%d", i))}
+		w.rounds(5)
+	}
+	if len(w.hub.alive) > maxTokens {
+		t.Errorf("%d are alive", len(w.hub.alive))
 	}
 }
 

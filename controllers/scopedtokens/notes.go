@@ -19,6 +19,8 @@ type notes struct {
 	byName map[string]*note
 	// removed are the Secrets that this process has removed while their resource was being deleted.
 	removed []types.UID
+	// lost is when tokens were lost of outputs that are not asked for any more.
+	lost []time.Time
 	// tokens are the names of the outputs that held scoped tokens when they were last seen.
 	tokens map[string]bool
 	// tried reports that it was tried to end the tokens of a resource that is being deleted.
@@ -55,15 +57,38 @@ func (k *Keeper) with(uid types.UID, name string, use func(*note)) {
 }
 
 // keep forgets all outputs but the named ones.
-func (k *Keeper) keep(uid types.UID, all []output) {
+func (k *Keeper) keep(uid types.UID, all []output, now time.Time) {
 	k.notes.Peek(uid, func(n *notes) {
 		for name := range n.byName {
 			if !slices.ContainsFunc(all, func(o output) bool { return o.name == name }) {
-				delete(n.byName, name)
+				n.drop(name, now)
 			}
 		}
 	})
-	k.notes.DropIf(uid, func(n *notes) bool { return len(n.byName) == 0 && len(n.removed) == 0 && len(n.tokens) == 0 && !n.tried })
+	k.notes.DropIf(uid, func(n *notes) bool {
+		return len(n.byName) == 0 && len(n.removed) == 0 && len(n.tokens) == 0 && len(n.lost) == 0 && !n.tried
+	})
+}
+
+// drop forgets an output. What was lost of it counts on: who renames outputs and deletes their Secrets must not have more made than others.
+func (n *notes) drop(name string, now time.Time) {
+	known := n.byName[name]
+	delete(n.byName, name)
+	if known.stored != "" {
+		known.lose(now) // It was not ended here.
+	}
+	kept := ledger{Lost: append(n.lost, known.lost...)}
+	kept.Lost = kept.lostSince(now)
+	n.lost = kept.Lost[max(0, len(kept.Lost)-maxLost):]
+}
+
+// lost is how many tokens are lost of outputs that are not asked for any more.
+func (k *Keeper) lost(uid types.UID, now time.Time) (count int) {
+	k.notes.Peek(uid, func(n *notes) {
+		n.lost = ledger{Lost: n.lost}.lostSince(now)
+		count = len(n.lost)
+	})
+	return count
 }
 
 // saw notes whether an output was seen with scoped tokens.

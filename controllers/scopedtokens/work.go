@@ -68,8 +68,8 @@ func (k *Keeper) readPair(ctx context.Context, w *work) error {
 func (k *Keeper) carryOut(ctx context.Context, w *work, found map[string]*metav1.ObjectMeta) {
 	defer k.options.Outputs.Begin(w.token.UID)()
 	all, now := k.scoped(w.token, found), k.options.Clock.Now()
-	k.keep(w.token.UID, all)
-	w.room = maxTokens
+	k.keep(w.token.UID, all, now)
+	w.room = maxTokens - k.lost(w.token.UID, now)
 	for _, o := range all {
 		if l, err := ledgerOf(found[o.name]); err == nil {
 			w.room -= l.weight(now)
