@@ -66,6 +66,7 @@ type flags struct {
 	metricsCertName     string
 	metricsCertKey      string
 	enableHandoff       bool
+	enableScoped        bool
 	webhookAddress      string
 	webhookSecretFile   string
 	kubeAPIQPS          float64
@@ -106,6 +107,7 @@ func newFlags(set *flag.FlagSet) *flags {
 	set.BoolVar(&f.requireUser, "require-user", false, "Let nobody log in, and exchange nothing, for a resource whose spec.user names no account.")
 	set.StringVar(&f.loginPage, "login-page-url", "", "Base URL of the login page (https), below which logins by the web flow may have their callback, beside http://127.0.0.1:PORT/. Empty: there is none.")
 	set.BoolVar(&f.enableHandoff, "enable-handoff", false, "Allow spec.handoff: tell pods of new tokens and restart workloads. Needs config/components/handoff.")
+	set.BoolVar(&f.enableScoped, "enable-scoped-outputs", false, "Alpha: allow outputs[].scope, for which GitHub makes tokens that can do less than the user's.")
 	set.StringVar(&f.webhookAddress, "webhook-receiver-bind-address", "0", "Address of the receiver for GitHub's webhook github_app_authorization, for example :8090. 0 turns it off.")
 	set.StringVar(&f.webhookSecretFile, "webhook-secret-file", "", "File with the webhook's secret. Without it only the addresses of GitHubApps and ClusterGitHubApps are served.")
 	set.Float64Var(&f.kubeAPIQPS, "kube-api-qps", -1, "Requests per second to the API server, on average. Negative means no limit: commits must not queue behind fences, and the API server shares itself out fairly.")
@@ -169,7 +171,7 @@ func run(ctx context.Context, f *flags) error {
 	reconciler, err := controllers.New(mgr, controllers.Options{
 		GitHub: gitHub, Outbox: kept, Holder: kept.Holder(), NewID: uuid.NewString,
 		Watched: watched, Shard: served, ClusterApps: f.namespaces == "", ClusterResourceNamespace: cmp.Or(f.clusterNamespace, ownNamespace()), TokenRequestsPerHour: f.requestsPerHour, UnprovenRequestsPerHour: f.unprovenPerHour,
-		MaxConcurrentExchanges: f.concurrentExchanges, RequireUser: f.requireUser, LoginPage: f.loginPage, EnableHandoff: f.enableHandoff, AggregateMetrics: !f.metricsEach,
+		MaxConcurrentExchanges: f.concurrentExchanges, RequireUser: f.requireUser, LoginPage: f.loginPage, EnableHandoff: f.enableHandoff, EnableScopedOutputs: f.enableScoped, AggregateMetrics: !f.metricsEach,
 	})
 	if err != nil {
 		return err

@@ -29,7 +29,6 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/controllers/retry"
 	"github.com/githubusertoken/github-user-token-operator/controllers/revocation"
 	"github.com/githubusertoken/github-user-token-operator/controllers/runner"
-	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 	"github.com/githubusertoken/github-user-token-operator/controllers/scopedtokens"
 	"github.com/githubusertoken/github-user-token-operator/controllers/seeds"
 	"github.com/githubusertoken/github-user-token-operator/controllers/shard"
@@ -37,7 +36,6 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/controllers/tokencount"
 	"github.com/githubusertoken/github-user-token-operator/controllers/webflow"
 	"github.com/githubusertoken/github-user-token-operator/internal/background"
-	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 	"github.com/githubusertoken/github-user-token-operator/internal/fair"
 	"github.com/githubusertoken/github-user-token-operator/internal/fairqueue"
 	"github.com/githubusertoken/github-user-token-operator/internal/github"
@@ -45,7 +43,6 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/internal/namespaces"
 	"github.com/githubusertoken/github-user-token-operator/internal/outbox"
 	"github.com/githubusertoken/github-user-token-operator/internal/pairsecret"
-	"github.com/githubusertoken/github-user-token-operator/internal/problem"
 	"github.com/githubusertoken/github-user-token-operator/internal/ratelimit"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 	"github.com/githubusertoken/github-user-token-operator/internal/validnames"
@@ -89,6 +86,8 @@ type Options struct {
 	RequireUser bool
 	// EnableHandoff allows spec.handoff. It needs a cache of pods, and permissions of its own.
 	EnableHandoff bool
+	// EnableScopedOutputs allows outputs[].scope, which is alpha.
+	EnableScopedOutputs bool
 	// AggregateMetrics has the metrics tell how many resources there are of what kind, and of none by name that a tenant can make.
 	AggregateMetrics bool
 	// SkipNameValidation allows several controllers of this name in one process, for tests.
@@ -149,16 +148,14 @@ func New(mgr manager.Manager, options Options) (*Reconciler, error) {
 	r.setupApps(options, api, watch, untrusted)
 	gitHub := provingGitHub{options.GitHub, r.Limiter.Succeeded}
 	asking := restlimit.New(restlimit.Options{GitHub: gitHub, Limiter: untrusted, Memory: remembered})
-	r.scoped = scopedtokens.New(scopedtokens.Options{
-		GitHub: options.GitHub, Asking: asking, Outputs: r.outputs, Live: live, App: r.apps.App, Runner: r.Runner, Memory: remembered, Clock: options.Clock, Events: r.Recorder, OnPanic: run.OnPanic,
-		ClientSecret: func(ctx context.Context, app scope.App) (credential.ClientSecret, *problem.Problem, error) {
-			return r.lifecycle.ClientSecret(ctx, app)
-		},
-	})
 	r.lifecycle = lifecycle.New(lifecycle.Options{
 		Cache: clusterCache{r.Client, options.Watched}, Apps: r.apps, API: api, Versions: watch, GitHub: gitHub, Limiter: r.Limiter, RevocationLimiter: revocations, Asking: asking,
 		Outbox: options.Outbox, Clock: options.Clock, Reporter: reporter{r}, Memory: remembered, Holder: options.Holder, NewID: options.NewID,
 		Runner: r.Runner, CheckRunner: checkRunner, Wake: r.queue.add, Freed: r.tokenFreed, Log: mgr.GetLogger(), LoginPage: options.LoginPage,
+	})
+	r.scoped = scopedtokens.New(scopedtokens.Options{
+		Enabled: options.EnableScopedOutputs, GitHub: options.GitHub, Asking: asking, Outputs: r.outputs, Live: live, App: r.apps.App, ClientSecret: r.lifecycle.ClientSecret,
+		Runner: r.Runner, Memory: remembered, Clock: options.Clock, Events: r.Recorder, OnPanic: run.OnPanic,
 	})
 	counting := manager.RunnableFunc(func(ctx context.Context) error {
 		r.tokens.Run(ctx, options.Clock, r.queue.add)

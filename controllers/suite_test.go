@@ -208,7 +208,8 @@ func (w *world) startOperator(options worldOptions) {
 	gitHub, err := github.New(clientOptions)
 	w.must(err)
 	controllerOptions := Options{
-		GitHub: gitHub, Outbox: kept, Holder: kept.Holder(), NewID: uuid.NewString,
+		EnableScopedOutputs: true,
+		GitHub:              gitHub, Outbox: kept, Holder: kept.Holder(), NewID: uuid.NewString,
 		Watched: w.watched, SkipNameValidation: true, Clock: w.meter, Shard: Shard{Selector: options.selector},
 	}
 	if options.clusterApps {

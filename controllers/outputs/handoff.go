@@ -24,12 +24,17 @@ func (o *Outputs) Late(token *v1alpha1.GitHubUserToken) []string {
 }
 
 // Transient reports whether an output is missing or stale for a reason that may pass in a moment. A workload that
-// is restarted before it is written would keep the old token.
+// is restarted before it is written would keep the old token. For scoped tokens, which GitHub may not make for long, those who read the
+// user's own do not wait; see Late.
 func (o *Outputs) Transient(uid types.UID) (transient bool) {
 	o.notes.slot.Peek(uid, func(n *notes) {
 		for _, remembered := range n.byName {
-			transient = transient || remembered.trouble != nil && remembered.trouble.problem.Transient
+			transient = transient || remembered.trouble != nil && remembered.trouble.problem.Transient && !isOfScope(remembered.trouble.problem.Reason)
 		}
 	})
 	return transient
+}
+
+func isOfScope(reason string) bool {
+	return reason == v1alpha1.ReasonScopedTokenNotMade || reason == v1alpha1.ReasonScopedTokenLost
 }

@@ -41,7 +41,7 @@ func (o *Outputs) removeSurplus(ctx context.Context, token *v1alpha1.GitHubUserT
 	}
 	var surplus []string
 	for _, name := range slices.Sorted(maps.Keys(found)) {
-		if meta := found[name]; !wanted[name] && meta.DeletionTimestamp.IsZero() && goesWith(token, meta) && IsOutputOf(token, meta) {
+		if meta := found[name]; !wanted[name] && meta.DeletionTimestamp.IsZero() && GoesWith(token, meta) && IsOutputOf(token, meta) {
 			surplus = append(surplus, name)
 		}
 	}
@@ -82,9 +82,9 @@ func outlives(token *v1alpha1.GitHubUserToken, meta *metav1.ObjectMeta) bool {
 	return metav1.GetControllerOfNoCopy(meta) == nil || slices.Contains(token.Finalizers, metav1.FinalizerOrphanDependents)
 }
 
-// goesWith reports whether a Secret is the resource's, or was until its resource was deleted with its Secrets orphaned
+// GoesWith reports whether a Secret is the resource's, or was until its resource was deleted with its Secrets orphaned
 // (kubectl delete --cascade=orphan).
-func goesWith(token *v1alpha1.GitHubUserToken, meta *metav1.ObjectMeta) bool {
+func GoesWith(token *v1alpha1.GitHubUserToken, meta *metav1.ObjectMeta) bool {
 	return metav1.IsControlledBy(meta, token) || !token.DeletionTimestamp.IsZero() && metav1.GetControllerOfNoCopy(meta) == nil
 }
 

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"k8s.io/apimachinery/pkg/types"
+
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/controllers/outputs"
 	"github.com/githubusertoken/github-user-token-operator/controllers/restlimit"
@@ -43,22 +45,28 @@ func (k *Keeper) end(ctx context.Context, w *work, o output, s state, token cred
 	if ended == resultUnproven {
 		k.tellUnproven(w, o)
 	}
-	k.with(w.token.UID, o.name, func(n *note) { n.failures, n.ending, n.endAgain = 0, nil, backoff.Due{} })
 	l := s.ledger.clone()
 	l.forget(token)
 	if l.Current != nil && l.Current.Token == token {
 		l.Current = nil
 	}
-	if o.isSurplus() || w.pair == nil {
+	if o.isSurplus() || w.pair == nil || o.spec.Scope != nil && l.Current == nil {
 		// There is nothing to render: what is noted is enough, and the token in the data is dead.
 		_, err = k.noteIn(ctx, w, s, l)
 	} else {
 		_, err = k.put(ctx, w, o, s, l, s.there)
 	}
 	if err != nil && !errors.Is(err, errOutdated) {
+		k.with(w.token.UID, o.name, func(n *note) { n.ending = nil })
+		k.pauseEnding(w.token.UID, o.name)
 		k.fail(w, o, err)
 		return false
 	}
+	k.with(w.token.UID, o.name, func(n *note) {
+		if n.failures, n.ending, n.endAgain = 0, nil, (backoff.Due{}); n.stored == token {
+			n.stored = ""
+		}
+	})
 	return true
 }
 
@@ -74,6 +82,9 @@ func (k *Keeper) endAtGitHub(ctx context.Context, w *work, e entry, token creden
 	}
 	if !isProven(e, app, w.token.UID) || w.pair != nil && e.Token == w.pair.State.AccessToken {
 		return resultUnproven, nil
+	}
+	if err = k.spend(w); err != nil {
+		return "", err
 	}
 	ctx, cancel := k.options.Clock.WithTimeout(ctx, callTime)
 	defer cancel()
@@ -100,7 +111,10 @@ func (k *Keeper) notEnded(w *work, o output, e entry, err error) {
 	why, pause := err.Error(), time.Duration(0)
 	failed, isGitHubs := errors.AsType[*github.Error](err)
 	waiting, waits := errors.AsType[*restlimit.WaitingError](err)
+	spent, isSpent := errors.AsType[*spentError](err)
 	switch {
+	case isSpent:
+		pause = spent.wait
 	case waits:
 		pause = max(waiting.Until.Sub(now), time.Second)
 	case isGitHubs:
@@ -122,6 +136,15 @@ func (k *Keeper) notEnded(w *work, o output, e entry, err error) {
 	if o.isSurplus() && !w.isDeleting() {
 		k.options.Outputs.Record(w.token, o.name, outputs.NotRemoved(o.name, errors.New(why)))
 	}
+}
+
+// pauseEnding has the next try to end a token wait.
+func (k *Keeper) pauseEnding(uid types.UID, name string) {
+	now, mono := k.options.Clock.Now(), k.options.Clock.Monotonic()
+	k.with(uid, name, func(n *note) {
+		n.failures++
+		n.endAgain = backoff.DueIn(endPauses.After(n.failures), now, mono)
+	})
 }
 
 // tellUnproven tells of a token that was not ended because nothing proves that the operator has made it.

@@ -289,6 +289,8 @@ type world struct {
 	// secret is the App's client secret, and lacking why there is none.
 	secret  string
 	lacking *problem.Problem
+	// off is an operator without --enable-scoped-outputs.
+	off bool
 }
 
 func newWorld(t *testing.T, specs ...v1alpha1.Output) *world {
@@ -312,7 +314,8 @@ func (w *world) restart() {
 	w.runner = runner.New(runner.Options{Limit: 4, Go: w.queue.Go})
 	written := outputs.New(outputs.Options{Client: w.cluster, Live: w.cluster, Store: w.pairs, Clock: w.clock, Memory: remembered})
 	w.Keeper = New(Options{
-		GitHub: w.hub, Asking: w.hub, Outputs: written, Live: w.cluster, Runner: w.runner, Memory: remembered, Clock: w.clock, Events: w.events,
+		Enabled: !w.off,
+		GitHub:  w.hub, Asking: w.hub, Outputs: written, Live: w.cluster, Runner: w.runner, Memory: remembered, Clock: w.clock, Events: w.events,
 		App: func(context.Context, *v1alpha1.GitHubUserToken) (scope.App, error) { return w.app, nil },
 		ClientSecret: func(context.Context, scope.App) (credential.ClientSecret, *problem.Problem, error) {
 			return credential.NewClientSecret(w.secret), w.lacking, nil

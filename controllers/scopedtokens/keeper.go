@@ -63,6 +63,9 @@ type Events interface {
 
 // Options configure a Keeper. All but OnPanic and Events are needed.
 type Options struct {
+	// Enabled has tokens made. Without it outputs with a scope are treated as if nobody asked for them: what an operator with it has
+	// made is ended and removed.
+	Enabled bool
 	GitHub  GitHub
 	Asking  Asking
 	Outputs Outputs
@@ -84,6 +87,7 @@ type Options struct {
 type Keeper struct {
 	options Options
 	notes   memory.Slot[notes]
+	budgets budgets
 }
 
 // New makes a Keeper.
@@ -94,8 +98,8 @@ func New(options Options) *Keeper {
 const (
 	// publishTime is for how long those who wait for a new user's token wait for the outputs with a scope.
 	publishTime = 15 * time.Second
-	// workTime bounds one piece of work, and callTime one request to GitHub.
-	workTime, callTime = 40 * time.Second, 10 * time.Second
+	// workTime bounds one piece of work, for which an exchange of the resource waits, and callTime one request to GitHub.
+	workTime, callTime = 15 * time.Second, 10 * time.Second
 )
 
 // Publish has all outputs written from a pair that was just committed: first those with the user's own token, which need no request to
@@ -103,7 +107,7 @@ const (
 // that has stored the pair. What has failed is tried again by Sync.
 func (k *Keeper) Publish(ctx context.Context, token *v1alpha1.GitHubUserToken, app scope.App, pair *rotation.Pair) {
 	k.options.Outputs.Publish(ctx, token, pair)
-	if pair == nil || !hasScope(token) {
+	if pair == nil || !k.options.Enabled || !hasScope(token) {
 		return
 	}
 	k.options.Runner.StandAside(token.UID) // GitHub may take long to answer, and others have exchanges to make.
@@ -143,9 +147,16 @@ func (k *Keeper) Sync(ctx context.Context, s *scope.Scope) (found *problem.Probl
 // look finds out from metadata whether anything is due, and begins it. It returns when to look again.
 func (k *Keeper) look(s *scope.Scope, found map[string]*metav1.ObjectMeta) (at time.Time) {
 	user := userPair(s)
+	k.forgetGone(s.Token, found)
 	w := &work{token: s.Token, app: s.App, ref: s.Ref, next: s.NextRefreshAt()}
-	for _, o := range scoped(s.Token, found) {
+	for _, o := range k.scoped(s.Token, found) {
 		current := found[o.name]
+		if user != nil && isRevoked(&user.State) && o.spec != nil && o.spec.Scope != nil {
+			if current == nil || !isOwn(s.Token, current) {
+				continue
+			}
+			o.spec = nil // The person wants no token of that login to work any more, and none to be offered.
+		}
 		due, lookAt := k.isDue(s, o, current, user)
 		at = backoff.Earliest(at, lookAt)
 		if due {
@@ -166,10 +177,15 @@ func (k *Keeper) look(s *scope.Scope, found map[string]*metav1.ObjectMeta) (at t
 func (k *Keeper) start(w *work, found map[string]*metav1.ObjectMeta) error {
 	of := runner.Subject{UID: w.token.UID, Namespace: w.token.Namespace, Host: w.app.Host, Operation: runner.Scoping}
 	return k.options.Runner.Start(of, func() {
+		k.options.Runner.StandAside(w.token.UID) // GitHub may take long to answer, and others have exchanges to make.
 		ctx, cancel := k.options.Clock.WithTimeout(context.Background(), workTime)
 		defer cancel()
-		if !k.readPair(ctx, w) {
-			return // It is tried again when the API server answers.
+		if err := k.readPair(ctx, w); err != nil {
+			for _, o := range w.outputs {
+				k.fail(w, o, err)
+				k.pauseEnding(w.token.UID, o.name)
+			}
+			return
 		}
 		k.carryOut(ctx, w, found)
 	})
@@ -183,12 +199,22 @@ func (k *Keeper) isDue(s *scope.Scope, o output, current *metav1.ObjectMeta, use
 		due = !k.options.Outputs.Waits(s.Token, o.name)
 		return due && (o.isSurplus() || user == nil || k.options.Outputs.MayPutRight(uid, o.name, wantedName(o, user), current)), time.Time{}
 	}
+	if current != nil {
+		k.saw(uid, o.name, len(l.entries()) > 0)
+	}
 	v := k.view(uid, o, user, l, current != nil, s.Now)
 	if v.spec != nil && user != nil {
 		wanted, keys := metadataOf(o.spec, user, l)
 		v.right = k.options.Outputs.IsRight(s.Token, o.name, wanted, keys, current)
 	}
 	p := next(v)
+	if !v.endsOne() {
+		k.notes.Peek(uid, func(n *notes) {
+			if known := n.byName[o.name]; known != nil {
+				known.failures, known.ending, known.endAgain = 0, nil, backoff.Due{} // It may have gone with its Secret.
+			}
+		})
+	}
 	switch p.step {
 	case rest:
 		if v.spec != nil && v.right {
@@ -251,21 +277,32 @@ func (o output) isSurplus() bool { return o.spec == nil }
 
 // scoped are the outputs that are dealt with here: those with a scope, and those that may hold scoped tokens still. What is not asked for
 // must be the resource's own.
-func scoped(token *v1alpha1.GitHubUserToken, found map[string]*metav1.ObjectMeta) []output {
+func (k *Keeper) scoped(token *v1alpha1.GitHubUserToken, found map[string]*metav1.ObjectMeta) []output {
 	var all []output
 	asked := map[string]bool{}
 	for i := range token.Spec.Outputs {
 		spec := &token.Spec.Outputs[i]
-		if asked[spec.Name] = true; outputs.IsScoped(spec, found[spec.Name]) {
+		meta := found[spec.Name]
+		switch asked[spec.Name] = true; {
+		case spec.Scope != nil && !k.options.Enabled:
+			if meta != nil && isOwn(token, meta) {
+				all = append(all, output{name: spec.Name})
+			}
+		case outputs.IsScoped(spec, meta):
 			all = append(all, output{spec.Name, spec})
 		}
 	}
 	for name, meta := range found {
-		if !asked[name] && outputs.IsScoped(nil, meta) && meta.DeletionTimestamp.IsZero() && metav1.IsControlledBy(meta, token) && outputs.IsOutputOf(token, meta) {
+		if !asked[name] && outputs.IsScoped(nil, meta) && isOwn(token, meta) {
 			all = append(all, output{name: name})
 		}
 	}
 	return all
+}
+
+// isOwn reports whether an output is there to stay, and the resource's own.
+func isOwn(token *v1alpha1.GitHubUserToken, meta *metav1.ObjectMeta) bool {
+	return meta.DeletionTimestamp.IsZero() && outputs.GoesWith(token, meta) && outputs.IsOutputOf(token, meta)
 }
 
 func ledgerOf(meta *metav1.ObjectMeta) (ledger, error) {

@@ -78,7 +78,28 @@ func parseLedger(text string) (ledger, error) {
 	case len(read.Retired) > maxRetired || len(read.Lost) > maxLost:
 		return l, errGarbled
 	}
-	return read, nil
+	return read.distinct(), nil
+}
+
+// distinct names each token once. Whoever may write the output may have written otherwise, and the current one must not be ended as one
+// that was replaced.
+func (l ledger) distinct() ledger {
+	l = l.clone()
+	seen := map[credential.Fingerprint]bool{}
+	if l.Current != nil {
+		seen[l.Current.Token] = true
+	}
+	l.Retired = slices.DeleteFunc(l.Retired, func(e entry) bool {
+		known := seen[e.Token]
+		seen[e.Token] = true
+		return known
+	})
+	return l
+}
+
+// tells reports whether the ledger tells of a token.
+func (l ledger) tells(token credential.Fingerprint) bool {
+	return slices.ContainsFunc(l.entries(), func(e entry) bool { return e.Token == token })
 }
 
 // text is the annotation; empty when there is nothing to say.
@@ -128,9 +149,9 @@ func (l *ledger) lose(at, now time.Time) {
 	l.Lost = l.Lost[max(0, len(l.Lost)-maxLost):]
 }
 
-// lostSince are those of the last hour.
+// lostSince are those of the last hour. What is still to come somebody else has written.
 func (l ledger) lostSince(now time.Time) []time.Time {
-	return slices.DeleteFunc(slices.Clone(l.Lost), func(at time.Time) bool { return !at.After(now.Add(-lostMemory)) })
+	return slices.DeleteFunc(slices.Clone(l.Lost), func(at time.Time) bool { return !at.After(now.Add(-lostMemory)) || at.After(now.Add(margin)) })
 }
 
 // weight is how many tokens of the resource may be alive at GitHub for this output.

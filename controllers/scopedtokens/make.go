@@ -26,7 +26,8 @@ func (k *Keeper) makeToken(ctx context.Context, w *work, o output, s state) (goO
 		k.options.Outputs.Record(w.token, o.name, cannotMake(o.name, w.app.Veil(lacking)))
 		return false
 	case app.Key() != w.pair.State.App:
-		return false // The pair is of another App; the resource's own conditions say so.
+		k.options.Outputs.Record(w.token, o.name, ofAnotherApp(o.name))
+		return false
 	case s.secret != nil && !outputs.IsOutputOf(w.token, s.meta()):
 		_, err := k.options.Outputs.Put(ctx, w.token, o.name, outputs.Content{}, s.meta()) // It says why, and writes nothing.
 		k.fail(w, o, err)
@@ -38,6 +39,10 @@ func (k *Keeper) makeToken(ctx context.Context, w *work, o output, s state) (goO
 		}
 		k.options.Outputs.Record(w.token, o.name, k.noRoom(o, s.ledger))
 		return false
+	}
+	if err := k.spend(w); err != nil {
+		w.give()
+		return k.notMade(ctx, w, o, s, err)
 	}
 	began := k.options.Clock.Now()
 	k.missed(w.token.UID, o.name, s, began)
@@ -71,10 +76,10 @@ func (k *Keeper) ask(ctx context.Context, w *work, o output, s state, app github
 			k.tellLost(w, o)
 		}
 		l.Asked = now.UTC().Truncate(time.Millisecond)
+		k.with(w.token.UID, o.name, func(n *note) { n.answered = l.Asked }) // Before: if the answer to the write is lost, it is known all the same.
 		if s, err = k.noteIn(ctx, w, s, l); err != nil {
 			return err
 		}
-		k.with(w.token.UID, o.name, func(n *note) { n.answered = l.Asked })
 		for try := 1; ; try++ {
 			made, err = k.options.GitHub.ScopeToken(ctx, app, w.pair.AccessToken, scopeOf(o.spec.Scope))
 			failed, _ := errors.AsType[*github.Error](err)
@@ -122,9 +127,13 @@ func (k *Keeper) noteIn(ctx context.Context, w *work, s state, l ledger) (state,
 func (k *Keeper) notMade(ctx context.Context, w *work, o output, s state, err error) (goOn bool) {
 	failed, isGitHubs := errors.AsType[*github.Error](err)
 	waiting, waits := errors.AsType[*restlimit.WaitingError](err)
+	spent, isSpent := errors.AsType[*spentError](err)
 	switch {
 	case errors.Is(err, errOutdated):
 		return true
+	case isSpent:
+		k.options.Outputs.Record(w.token, o.name, overBudget(o.name, k.options.Clock.Now(), spent))
+		return false
 	case waits:
 		k.options.Outputs.Record(w.token, o.name, awaitsTurn(o.name, k.options.Clock.Now(), waiting))
 		return false
@@ -153,6 +162,7 @@ func (k *Keeper) notMade(ctx context.Context, w *work, o output, s state, err er
 // cannot be stored is ended at once: nobody would know of it.
 func (k *Keeper) store(ctx context.Context, w *work, o output, s state, app github.App, e entry, token credential.AccessToken) (goOn bool) {
 	var err error
+	known := true // What is there was read since the last write.
 	for try := 1; ; try++ {
 		l, now := s.ledger.clone(), k.options.Clock.Now()
 		k.noteLost(w.token.UID, o.name, &l, now)
@@ -166,7 +176,18 @@ func (k *Keeper) store(ctx context.Context, w *work, o output, s state, app gith
 		if content, err = contentOf(o.spec, w.pair, l, s.there.with(token)); err != nil {
 			break
 		}
-		if _, err = k.options.Outputs.Put(ctx, w.token, o.name, content, s.meta()); err == nil {
+		_, err = k.options.Outputs.Put(ctx, w.token, o.name, content, s.meta())
+		if err != nil {
+			// The write may have been applied and its answer lost.
+			again, readErr := k.readAnyway(ctx, w, o)
+			if known = readErr == nil; known {
+				s = again
+			}
+			if known && s.ledger.tells(e.Token) {
+				err = nil
+			}
+		}
+		if err == nil {
 			k.with(w.token.UID, o.name, func(n *note) { n.lost, n.stored = nil, e.Token })
 			k.options.Outputs.Record(w.token, o.name, nil)
 			k.options.Outputs.WasPutRight(w.token.UID, o.name, wantedName(o, w.pair))
@@ -175,13 +196,23 @@ func (k *Keeper) store(ctx context.Context, w *work, o output, s state, app gith
 		if problemIsFinal(o, err) || k.options.Clock.Sleep(ctx, storePause.After(try)) != nil {
 			break
 		}
-		if again, readErr := k.read(ctx, w, o); readErr == nil {
-			s = again
-		}
 	}
-	k.abandon(ctx, w, o, s, app, token)
+	if known {
+		k.abandon(ctx, w, o, s, app, token)
+	} else { // It may be in use.
+		scopedTokens.WithLabelValues(resultLost).Inc()
+		k.lose(w.token.UID, o.name, k.options.Clock.Now())
+		k.tellLost(w, o)
+	}
 	k.fail(w, o, err)
 	return false
+}
+
+// readAnyway reads an output live, though the time of the work may be over.
+func (k *Keeper) readAnyway(ctx context.Context, w *work, o output) (state, error) {
+	ctx, cancel := k.options.Clock.WithTimeout(context.WithoutCancel(ctx), callTime)
+	defer cancel()
+	return k.read(ctx, w, o)
 }
 
 // storePause is between two tries to write a token that was made.

@@ -4,8 +4,10 @@ import (
 	"slices"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 	"github.com/githubusertoken/github-user-token-operator/internal/backoff"
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
@@ -17,6 +19,10 @@ type notes struct {
 	byName map[string]*note
 	// removed are the Secrets that this process has removed while their resource was being deleted.
 	removed []types.UID
+	// lost is when tokens were lost of outputs that are not asked for any more.
+	lost []time.Time
+	// tokens are the names of the outputs that held scoped tokens when they were last seen.
+	tokens map[string]bool
 	// tried reports that it was tried to end the tokens of a resource that is being deleted.
 	tried bool
 }
@@ -51,15 +57,67 @@ func (k *Keeper) with(uid types.UID, name string, use func(*note)) {
 }
 
 // keep forgets all outputs but the named ones.
-func (k *Keeper) keep(uid types.UID, all []output) {
+func (k *Keeper) keep(uid types.UID, all []output, now time.Time) {
 	k.notes.Peek(uid, func(n *notes) {
 		for name := range n.byName {
 			if !slices.ContainsFunc(all, func(o output) bool { return o.name == name }) {
-				delete(n.byName, name)
+				n.drop(name, now)
 			}
 		}
 	})
-	k.notes.DropIf(uid, func(n *notes) bool { return len(n.byName) == 0 && len(n.removed) == 0 && !n.tried })
+	k.notes.DropIf(uid, func(n *notes) bool {
+		return len(n.byName) == 0 && len(n.removed) == 0 && len(n.tokens) == 0 && len(n.lost) == 0 && !n.tried
+	})
+}
+
+// drop forgets an output. What was lost of it counts on: who renames outputs and deletes their Secrets must not have more made than others.
+func (n *notes) drop(name string, now time.Time) {
+	known := n.byName[name]
+	delete(n.byName, name)
+	if known.stored != "" {
+		known.lose(now) // It was not ended here.
+	}
+	kept := ledger{Lost: append(n.lost, known.lost...)}
+	kept.Lost = kept.lostSince(now)
+	n.lost = kept.Lost[max(0, len(kept.Lost)-maxLost):]
+}
+
+// lost is how many tokens are lost of outputs that are not asked for any more.
+func (k *Keeper) lost(uid types.UID, now time.Time) (count int) {
+	k.notes.Peek(uid, func(n *notes) {
+		n.lost = ledger{Lost: n.lost}.lostSince(now)
+		count = len(n.lost)
+	})
+	return count
+}
+
+// saw notes whether an output was seen with scoped tokens.
+func (k *Keeper) saw(uid types.UID, name string, holds bool) {
+	known := false
+	k.notes.Peek(uid, func(n *notes) { known = n.tokens[name] })
+	if known == holds {
+		return
+	}
+	k.notes.With(uid, func(n *notes) {
+		if n.tokens == nil {
+			n.tokens = map[string]bool{}
+		}
+		if n.tokens[name] = true; !holds {
+			delete(n.tokens, name)
+		}
+	})
+}
+
+// forgetGone forgets outputs that hold no scoped tokens any more, or that are neither asked for nor there.
+func (k *Keeper) forgetGone(token *v1alpha1.GitHubUserToken, found map[string]*metav1.ObjectMeta) {
+	k.notes.Peek(token.UID, func(n *notes) {
+		for name := range n.tokens {
+			isAsked := slices.ContainsFunc(token.Spec.Outputs, func(o v1alpha1.Output) bool { return o.Name == name })
+			if meta := found[name]; meta == nil && !isAsked || meta != nil && meta.Annotations[v1alpha1.AnnotationScopedTokens] == "" {
+				delete(n.tokens, name)
+			}
+		}
+	})
 }
 
 // weight is how many tokens are lost of an output that could not be noted in it.
@@ -110,8 +168,11 @@ func (k *Keeper) noteLost(uid types.UID, name string, l *ledger, now time.Time) 
 // quietFailures is how many tries to end a token may fail before it is told.
 const quietFailures = 2
 
-// problem is why tokens that were replaced live on; nil when none does.
+// problem is what is wrong beside the outputs' own problems: none is made here at all, or tokens that were replaced live on. nil is nothing.
 func (k *Keeper) problem(s *scope.Scope) (shown *problem.Problem) {
+	if !k.options.Enabled && hasScope(s.Token) {
+		return notEnabled(s.Token)
+	}
 	now, mono := s.Now, k.options.Clock.Monotonic()
 	k.notes.Peek(s.Token.UID, func(n *notes) {
 		for _, known := range n.byName {

@@ -61,6 +61,11 @@ type view struct {
 	endAfter time.Time
 }
 
+// endsOne reports whether a token is to be ended by now.
+func (v view) endsOne() bool {
+	return v.spec == nil && len(v.ledger.entries()) > 0 || slices.ContainsFunc(v.ledger.Retired, func(e entry) bool { return isEndDue(e, v.now) })
+}
+
 // plan is the next step.
 type plan struct {
 	step step
@@ -107,12 +112,17 @@ func next(v view) plan {
 func endDue(v view, at time.Time) plan {
 	first := time.Time{}
 	for _, e := range v.ledger.Retired {
-		if !v.now.Before(e.EndAt) {
+		if isEndDue(e, v.now) {
 			return ending(v, e.Token, at)
 		}
 		first = backoff.Earliest(first, e.EndAt)
 	}
 	return plan{step: rest, at: backoff.Earliest(at, first)}
+}
+
+// isEndDue reports whether a retired token is to be ended. A time that the operator cannot have written keeps none alive.
+func isEndDue(e entry, now time.Time) bool {
+	return !now.Before(e.EndAt) || e.EndAt.After(now.Add(overlap+margin))
 }
 
 // ending ends a token, unless that has just failed.
@@ -144,7 +154,12 @@ func needsToken(v view) (needed bool, at time.Time) {
 // about to end it.
 func mayAsk(pair *rotation.Pair, now time.Time) bool {
 	state := &pair.State
-	return state.HasToken() && pair.Intent == nil && !scope.IsAccessTokenDead(state) && (!state.Expires() || now.Before(state.ExpiresAt))
+	return state.HasToken() && !isRevoked(state) && pair.Intent == nil && !scope.IsAccessTokenDead(state) && (!state.Expires() || now.Before(state.ExpiresAt))
+}
+
+// isRevoked reports whether the account's person has asked for the end of the login.
+func isRevoked(state *rotation.State) bool {
+	return state.Verdict != nil && state.Verdict.Reason == v1alpha1.ReasonRevokedOnRequest
 }
 
 // overlapOf is for how long a token that was replaced works on: a quarter of the user's lifetime at most, so that of tokens that live

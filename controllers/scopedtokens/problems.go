@@ -123,6 +123,27 @@ func ofOAuthApp(name string) *problem.Problem {
 	}
 }
 
+// notEnabled names the first output that is not written for that.
+func notEnabled(token *v1alpha1.GitHubUserToken) *problem.Problem {
+	name := ""
+	for i := len(token.Spec.Outputs) - 1; i >= 0; i-- {
+		if token.Spec.Outputs[i].Scope != nil {
+			name = token.Spec.Outputs[i].Name
+		}
+	}
+	return &problem.Problem{
+		Reason: v1alpha1.ReasonScopedTokenNotMade, Aside: true, Stalled: true,
+		Message: fmt.Sprintf("Output %q has a scope and is not written: the operator runs without --enable-scoped-outputs, since such outputs are alpha. Its administrator can turn them on; or leave scope out, or the output.", name) + goesOn,
+	}
+}
+
+func ofAnotherApp(name string) *problem.Problem {
+	return &problem.Problem{
+		Reason: v1alpha1.ReasonScopedTokenNotMade, Aside: true,
+		Message: fmt.Sprintf("No token is made for output %q: the user's token is of another App than the resource names now. One is made when there is a user's token of that App; see the other conditions for what it needs.", name) + goesOn,
+	}
+}
+
 func tooNew(name string) *problem.Problem {
 	return &problem.Problem{
 		Reason: v1alpha1.ReasonScopedTokenNotMade, Aside: true, Stalled: true,
@@ -134,6 +155,13 @@ func awaitsTurn(name string, now time.Time, waiting *restlimit.WaitingError) *pr
 	return &problem.Problem{
 		Reason: v1alpha1.ReasonScopedTokenNotMade, Aside: true, Transient: true, RetryAt: now.Add(max(waiting.Until.Sub(now), time.Second)),
 		Message: fmt.Sprintf("Output %q waits for its token: %s.", name, waiting.Error()) + goesOn,
+	}
+}
+
+func overBudget(name string, now time.Time, spent *spentError) *problem.Problem {
+	return &problem.Problem{
+		Reason: v1alpha1.ReasonScopedTokenNotMade, Aside: true, RetryAt: now.Add(spent.wait),
+		Message: fmt.Sprintf("Output %q waits for its token: %s. Find out who changes the spec or the Secrets of outputs again and again.", name, spent.Error()) + goesOn,
 	}
 }
 

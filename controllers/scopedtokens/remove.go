@@ -26,8 +26,9 @@ func (k *Keeper) Remove(ctx context.Context, token *v1alpha1.GitHubUserToken) (a
 	}
 	asked := token.DeepCopy()
 	asked.Spec.Outputs = nil // None is asked for any more.
-	left := slices.DeleteFunc(scoped(asked, found), func(o output) bool { return k.isGone(token, found[o.name]) })
+	left := slices.DeleteFunc(k.scoped(asked, found), func(o output) bool { return k.isGone(token, found[o.name]) })
 	if len(left) == 0 {
+		k.tellGone(token)
 		return 0, k.options.Outputs.Remove(ctx, token)
 	}
 	now := k.options.Clock.Now()
@@ -79,7 +80,7 @@ func (k *Keeper) endAgain(token *v1alpha1.GitHubUserToken, left []output, now ti
 
 // giveUp tells of tokens that live on after their resource.
 func (k *Keeper) giveUp(token *v1alpha1.GitHubUserToken, left []output) {
-	why := "GitHub could not be asked in time"
+	why := "GitHub could not be asked in time."
 	k.notes.Peek(token.UID, func(n *notes) {
 		for _, o := range left {
 			if known := n.byName[o.name]; known != nil && known.ending != nil {
@@ -87,11 +88,30 @@ func (k *Keeper) giveUp(token *v1alpha1.GitHubUserToken, left []output) {
 			}
 		}
 	})
-	for range left {
+	k.tellGivenUp(token, len(left), why)
+}
+
+// tellGone tells of tokens whose Secrets went before the operator could end them: Kubernetes removes them itself when the resource is deleted
+// in the foreground, or with its namespace.
+func (k *Keeper) tellGone(token *v1alpha1.GitHubUserToken) {
+	count := 0
+	k.notes.Peek(token.UID, func(n *notes) {
+		if !n.tried {
+			count = len(n.tokens)
+		}
+		n.tokens = nil
+	})
+	if count > 0 {
+		k.tellGivenUp(token, count, "their Secrets were removed before the operator could read the tokens, as by a deletion in the foreground or of the namespace.")
+	}
+}
+
+func (k *Keeper) tellGivenUp(token *v1alpha1.GitHubUserToken, count int, why string) {
+	for range count {
 		revocations.WithLabelValues(resultGivenUp).Inc()
 	}
 	if k.options.Events != nil {
 		k.options.Events.Eventf(token, nil, eventWarning, EventScopedTokenNotRevoked, "Scope",
-			"The scoped tokens of %d outputs were not revoked at GitHub: %s They work until they expire. To end them now, the account's owner can revoke the App in the settings of the account, under Applications.", len(left), why)
+			"The scoped tokens of %d outputs were not revoked at GitHub: %s They work until they expire. To end them now, the account's owner can revoke the App in the settings of the account, under Applications.", count, why)
 	}
 }

@@ -47,29 +47,29 @@ type work struct {
 const maxTokens = 9
 
 // maxSteps bounds what is done about one output in one piece of work.
-const maxSteps = 8
+const maxSteps = 2 * maxRetired
 
-// readPair reads the pair of the resource with its tokens; false when that could not be done.
-func (k *Keeper) readPair(ctx context.Context, w *work) bool {
+// readPair reads the pair of the resource with its tokens.
+func (k *Keeper) readPair(ctx context.Context, w *work) error {
 	if w.ref == (rotation.Ref{}) {
-		return true
+		return nil
 	}
 	pair, err := k.options.Outputs.OwnPair(ctx, w.token, w.ref)
 	if err != nil {
-		return false
+		return err
 	}
 	if pair != nil && pair.State.HasToken() {
 		w.pair, pair.NextRefreshAt = pair, w.next
 	}
-	return true
+	return nil
 }
 
 // carryOut does what is due about each output, beside each other. found are the outputs by their metadata.
 func (k *Keeper) carryOut(ctx context.Context, w *work, found map[string]*metav1.ObjectMeta) {
 	defer k.options.Outputs.Begin(w.token.UID)()
-	all, now := scoped(w.token, found), k.options.Clock.Now()
-	k.keep(w.token.UID, all)
-	w.room = maxTokens
+	all, now := k.scoped(w.token, found), k.options.Clock.Now()
+	k.keep(w.token.UID, all, now)
+	w.room = maxTokens - k.lost(w.token.UID, now)
 	for _, o := range all {
 		if l, err := ledgerOf(found[o.name]); err == nil {
 			w.room -= l.weight(now)
@@ -232,11 +232,21 @@ func (k *Keeper) advance(ctx context.Context, w *work, o output) {
 				k.options.Outputs.Stands(w.token, o.name)
 			}
 		}
-		if !goOn || ctx.Err() != nil {
+		if !goOn {
+			return
+		}
+		if ctx.Err() != nil {
+			k.fail(w, o, errLate)
 			return
 		}
 	}
+	k.fail(w, o, errRestless)
 }
+
+var (
+	errLate     = errors.New("its time was over")
+	errRestless = errors.New("somebody else changes it all the time")
+)
 
 // rewrite writes an output with the tokens that there are. One that has no scope any more gets the user's, and its own is ended.
 func (k *Keeper) rewrite(ctx context.Context, w *work, o output, s state) (goOn bool) {

@@ -165,7 +165,7 @@ func startOperator(ctx context.Context, s *stage.Stage, lifetime time.Duration, 
 	}
 	// By its own address the stand-in is an Enterprise Server with a private certificate authority.
 	hosts := append(slices.Clone(github.DefaultAllowedHosts), s.GitHub.Host())
-	arguments = append(arguments, "--allowed-hosts="+strings.Join(hosts, ","), "--login-page-url="+page.url)
+	arguments = append(arguments, "--allowed-hosts="+strings.Join(hosts, ","), "--login-page-url="+page.url, "--enable-scoped-outputs")
 	fmt.Fprintf(s.Log(), "Starting the operator as ServiceAccount %s/%s\n", stage.Namespace, stage.ServiceAccount)
 	return w, s.StartOperator(ctx, arguments...)
 }

@@ -405,6 +405,7 @@ func TestChartValuesShowInObjects(t *testing.T) {
 		`webhookReceiver: {enabled: true, ingress: {enabled: true, className: nginx, host: a.example.com, path: /hook, pathType: Exact, tls: [{secretName: t}], annotations: {a: b}}}`: "ingressClassName: nginx",
 		`webhookReceiver: {enabled: true, httpRoute: {enabled: true, parentRefs: [{name: gateway}], hostnames: [a.example.com], path: /hook, annotations: {a: b}}}`:                    "kind: HTTPRoute",
 		`requireUser: true`: "- --require-user",
+		`scopedOutputs: {enabled: true}`: "- --enable-scoped-outputs",
 		`loginPage: {url: "https://login.example.com/elsewhere"}`:                                                                                                  "- --login-page-url=https://login.example.com/elsewhere",
 		`loginPage: {enabled: true, url: "https://login.example.com/ghut"}`:                                                                                        "- login-page\n        - --base-url=https://login.example.com/ghut\n",
 		`loginPage: {enabled: true, url: "https://a.example.com", myTokens: {app: who}}`:                                                                           "- --my-tokens-app=ClusterGitHubApp/who\n",
