@@ -26,6 +26,7 @@ var wanted = map[github.Reason]string{
 	github.SingleSignOn:               v1alpha1.ReasonAppMisconfigured,
 	github.AddressNotPermitted:        v1alpha1.ReasonAppMisconfigured,
 	github.AccountSuspended:           v1alpha1.ReasonAccountSuspended,
+	github.ScopeNotGranted:            v1alpha1.ReasonScopeNotGranted,
 	github.DeviceFlowDisabled:         v1alpha1.ReasonDeviceFlowDisabled,
 	github.CodeRejected:               v1alpha1.ReasonLoginCodeRejected,
 	github.RedirectMismatch:           v1alpha1.ReasonLoginCodeRejected,
