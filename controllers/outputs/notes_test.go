@@ -200,6 +200,7 @@ func TestOutputsThatAreLateOrTransient(t *testing.T) {
 		"all are written":                       {map[string]*problem.Problem{"a": nil}, nil, false},
 		"one could not be written for a moment": {map[string]*problem.Problem{"b": retried("")}, []string{"b"}, true},
 		"one waits for somebody":                {map[string]*problem.Problem{"a": stalled("")}, []string{"a"}, false},
+		"one waits for a scoped token":          {map[string]*problem.Problem{"a": {Reason: v1alpha1.ReasonScopedTokenNotMade, Transient: true}}, []string{"a"}, false},
 		"they are sorted":                       {map[string]*problem.Problem{"b": stalled(""), "a": retried("")}, []string{"a", "b"}, true},
 		"one that is wanted no longer":          {map[string]*problem.Problem{"gone": stalled("")}, nil, false},
 	} {

@@ -16,6 +16,8 @@
 //     GitHub may count scoped tokens to the ten that an account can have of an App, and end the user's own for one too many.
 //   - Nothing is ended that was not made here: a tenant may write anything into an output, and what is ended is ended with the
 //     App's client secret, which can do more than whoever holds a token. Each entry carries a proof, see proofOf.
+//   - Whether the answer to a write came or not, a token that an output holds is not ended. What is there is read before.
+//   - Work that came to nothing waits before it is tried again, and there is a budget of requests; see budgets.
 //   - No error holds up an exchange, or another output.
 //
 // Whether a scoped token ends with the user's token that it was made of, counts to the ten, or has a lifetime of its own, GitHub

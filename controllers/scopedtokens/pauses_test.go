@@ -108,7 +108,11 @@ func (failingStore) Get(context.Context, rotation.Ref) (*rotation.Pair, error) {
 // Work that comes to nothing is not begun again at once.
 func TestScopedWorkThatFailsPauses(t *testing.T) {
 	for name, happens := range map[string]func(*world){
-		"another App": func(w *world) { w.app.ClientID = "Iv23liANOTHER" },
+		"another App": func(w *world) {
+			w.app.ClientID = "Iv23liANOTHER"
+			w.clock.Mono = 6 * time.Hour
+			w.exchange("ghu_second")
+		},
 		"a token is ended, and the output cannot be written": func(w *world) {
 			w.clock.Mono = 6 * time.Hour
 			w.exchange("ghu_second")
