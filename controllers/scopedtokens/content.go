@@ -1,6 +1,7 @@
 package scopedtokens
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -63,10 +64,11 @@ func contentOf(spec *v1alpha1.Output, user *rotation.Pair, l ledger, there token
 
 // with are the tokens with one more.
 func (t tokens) with(token credential.AccessToken) tokens {
-	more := tokens{token.Fingerprint(): token}
-	for name, known := range t {
-		more[name] = known
+	more := maps.Clone(t)
+	if more == nil {
+		more = tokens{}
 	}
+	more[token.Fingerprint()] = token
 	return more
 }
 

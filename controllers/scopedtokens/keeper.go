@@ -181,6 +181,7 @@ func (k *Keeper) start(w *work, found map[string]*metav1.ObjectMeta) error {
 		ctx, cancel := k.options.Clock.WithTimeout(context.Background(), workTime)
 		defer cancel()
 		if err := k.readPair(ctx, w); err != nil {
+			defer k.options.Outputs.Begin(w.token.UID)() // What failed is remembered in a round alone.
 			for _, o := range w.outputs {
 				k.fail(w, o, err)
 				k.pauseEnding(w.token.UID, o.name)

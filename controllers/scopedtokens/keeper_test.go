@@ -408,7 +408,7 @@ func TestScopedTokenWithoutAProofIsNotEnded(t *testing.T) {
 func TestScopedOutputsGoWithTheirResource(t *testing.T) {
 	for name, c := range map[string]struct {
 		revoke []error
-		for_   time.Duration
+		wait   time.Duration
 		alive  int
 	}{
 		"late, by a clock that is ahead": {nil, -deletionTime, 0},
@@ -420,7 +420,7 @@ func TestScopedOutputsGoWithTheirResource(t *testing.T) {
 			w := newWorld(t, named("one"), named("two"))
 			w.publish()
 			w.clock.Mono += time.Hour
-			w.token.DeletionTimestamp = &metav1.Time{Time: w.clock.Now().Add(min(0, c.for_))}
+			w.token.DeletionTimestamp = &metav1.Time{Time: w.clock.Now().Add(min(0, c.wait))}
 			w.hub.revoke = c.revoke
 			began := w.clock.Mono
 			for range 500 {
@@ -437,7 +437,7 @@ func TestScopedOutputsGoWithTheirResource(t *testing.T) {
 					w.clock.Mono += again
 				}
 			}
-			if took := w.clock.Mono - began; took > max(0, c.for_)+time.Second {
+			if took := w.clock.Mono - began; took > max(0, c.wait)+time.Second {
 				t.Errorf("it took %s", took)
 			}
 			if len(w.cluster.secrets) != 0 || len(w.hub.alive) != c.alive {

@@ -1,6 +1,7 @@
 package scopedtokens
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -17,7 +18,7 @@ import (
 // notes is what this process remembers of the outputs of a resource that have a scope, or had one.
 type notes struct {
 	byName map[string]*note
-	// removed are the Secrets that this process has removed while their resource was being deleted.
+	// removed are the Secrets that this process has removed and that the cache may show still.
 	removed []types.UID
 	// lost is when tokens were lost of outputs that are not asked for any more.
 	lost []time.Time
@@ -108,9 +109,16 @@ func (k *Keeper) saw(uid types.UID, name string, holds bool) {
 	})
 }
 
-// forgetGone forgets outputs that hold no scoped tokens any more, or that are neither asked for nor there.
+// forgetGone forgets outputs that hold no scoped tokens any more, or that are neither asked for nor there, and takes those out of what
+// was found that this process has removed: otherwise they would be removed again and again until the cache knows.
 func (k *Keeper) forgetGone(token *v1alpha1.GitHubUserToken, found map[string]*metav1.ObjectMeta) {
 	k.notes.Peek(token.UID, func(n *notes) {
+		n.removed = slices.DeleteFunc(n.removed, func(uid types.UID) bool {
+			return !slices.ContainsFunc(slices.Collect(maps.Values(found)), func(meta *metav1.ObjectMeta) bool { return meta != nil && meta.UID == uid })
+		})
+		maps.DeleteFunc(found, func(_ string, meta *metav1.ObjectMeta) bool {
+			return meta != nil && slices.Contains(n.removed, meta.UID)
+		})
 		for name := range n.tokens {
 			isAsked := slices.ContainsFunc(token.Spec.Outputs, func(o v1alpha1.Output) bool { return o.Name == name })
 			if meta := found[name]; meta == nil && !isAsked || meta != nil && meta.Annotations[v1alpha1.AnnotationScopedTokens] == "" {

@@ -126,10 +126,8 @@ func ofOAuthApp(name string) *problem.Problem {
 // notEnabled names the first output that is not written for that.
 func notEnabled(token *v1alpha1.GitHubUserToken) *problem.Problem {
 	name := ""
-	for i := len(token.Spec.Outputs) - 1; i >= 0; i-- {
-		if token.Spec.Outputs[i].Scope != nil {
-			name = token.Spec.Outputs[i].Name
-		}
+	if i := slices.IndexFunc(token.Spec.Outputs, func(o v1alpha1.Output) bool { return o.Scope != nil }); i >= 0 {
+		name = token.Spec.Outputs[i].Name
 	}
 	return &problem.Problem{
 		Reason: v1alpha1.ReasonScopedTokenNotMade, Aside: true, Stalled: true,

@@ -226,7 +226,7 @@ func (k *Keeper) advance(ctx context.Context, w *work, o output) {
 		case end:
 			goOn = k.end(ctx, w, o, s, p.token)
 		case remove:
-			goOn = k.remove(ctx, w, o, s)
+			k.remove(ctx, w, o, s)
 		default:
 			if v.right {
 				k.options.Outputs.Stands(w.token, o.name)
@@ -279,13 +279,15 @@ func (k *Keeper) put(ctx context.Context, w *work, o output, s state, l ledger, 
 }
 
 // remove removes an output that is not asked for, whose tokens are ended.
-func (k *Keeper) remove(ctx context.Context, w *work, o output, s state) (goOn bool) {
+func (k *Keeper) remove(ctx context.Context, w *work, o output, s state) {
 	if err := k.options.Outputs.Delete(ctx, w.token, s.meta()); err != nil {
 		k.fail(w, o, err)
-	} else if w.isDeleting() {
-		k.notes.With(w.token.UID, func(n *notes) { n.removed = append(n.removed, s.secret.UID) })
+		return
 	}
-	return false
+	k.notes.With(w.token.UID, func(n *notes) {
+		n.removed = append(n.removed, s.secret.UID)
+		delete(n.tokens, o.name)
+	})
 }
 
 // fail remembers why an output could not be written or removed.

@@ -44,4 +44,3 @@ func (p *loginPage) start(ctx context.Context, s *stage.Stage) error {
 	p.caFile = started.CAFile
 	return nil
 }
-

@@ -135,7 +135,7 @@ func (p *Page) tokenView(token *v1alpha1.GitHubUserToken) tokenView {
 		RequestedBy: plain(token.Annotations[v1alpha1.AnnotationRequestedBy]), Purpose: plain(token.Annotations[v1alpha1.AnnotationPurpose]),
 	}
 	if view.App = "client ID " + plain(spec.ClientID); spec.Ref != nil {
-		view.App = plain(string(spec.Ref.Kind) + " " + spec.Ref.Name)
+		view.App = plain(spec.Ref.Kind + " " + spec.Ref.Name)
 	}
 	for _, output := range token.Spec.Outputs {
 		view.Secrets = append(view.Secrets, plain(output.Name))

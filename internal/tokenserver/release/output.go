@@ -10,7 +10,7 @@ import (
 // ScopedOutput is an output of a resource that has a scope, by its name; nil when its spec asks for none.
 func ScopedOutput(resource *v1alpha1.GitHubUserToken, name string) *v1alpha1.Output {
 	for i := range resource.Spec.Outputs {
-		if output := &resource.Spec.Outputs[i]; string(output.Name) == name && output.Scope != nil {
+		if output := &resource.Spec.Outputs[i]; output.Name == name && output.Scope != nil {
 			return output
 		}
 	}
