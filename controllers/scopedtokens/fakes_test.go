@@ -267,9 +267,14 @@ func (p *pairs) Get(context.Context, rotation.Ref) (*rotation.Pair, error) {
 }
 
 // events are those that were told.
-type events struct{ told []string }
+type events struct {
+	mu   sync.Mutex
+	told []string
+}
 
 func (e *events) Eventf(_, _ runtime.Object, _, reason, _, note string, args ...any) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	e.told = append(e.told, reason+": "+fmt.Sprintf(note, args...))
 }
 
