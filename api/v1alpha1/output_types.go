@@ -108,7 +108,7 @@ type Output struct {
 	// permissions. It needs the client secret of a GitHub App. The Secret has the key scoped_tokens as well, which is the
 	// operator's own: the tokens that it has made and not revoked yet.
 	// +optional
-	Scope *OutputScope `json:"scope,omitempty,omitzero"`
+	Scope *OutputScope `json:"scope,omitempty"`
 
 	// labels are set on the Secret. At most 64; those of githubusertoken.dev are the operator's own.
 	// +optional

@@ -57,7 +57,7 @@ type GitHubUserTokenStatus struct {
 
 	// login is the login that the token goes back to, once it is known whose it is.
 	// +optional
-	Login *LoginReport `json:"login,omitempty,omitzero"`
+	Login *LoginReport `json:"login,omitempty"`
 
 	// authorization is what a person has to do, while a login is waited for: the code of the device flow to enter at GitHub, the
 	// link of the login page to open, or either of the two.

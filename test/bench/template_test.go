@@ -16,9 +16,12 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers/revokerequest"
+	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 	"github.com/githubusertoken/github-user-token-operator/controllers/words"
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
+	"github.com/githubusertoken/github-user-token-operator/internal/rotation/origin"
 	"github.com/githubusertoken/github-user-token-operator/test/suite"
 )
 
@@ -174,6 +177,9 @@ func (s *subject) holds(access credential.AccessToken, refresh credential.Refres
 	s.state.AccessToken, s.state.RefreshToken = access.Fingerprint(), refresh.Fingerprint()
 	login := credential.NewRefreshToken(string(s.seed.Data[v1alpha1.KeyRefreshToken])).Fingerprint()
 	s.state.Seeds, s.state.Former = []rotation.SeedRecord{{Fingerprint: login}}, credential.Trail("").With(login)
+	if s.state.Login != nil {
+		s.state.Login = &origin.Login{First: login, At: s.state.Login.At}
+	}
 	s.state.IssuedAt, s.state.ExpiresAt = due, due.Add(lifetime)
 	s.due = due
 	late := rotation.Policy{}.DueAt(&s.state).Sub(due)
@@ -210,6 +216,9 @@ func (s *subject) tellStatus(told string) {
 	status.AccessTokenExpirationTime, status.RefreshTokenExpirationTime = timeOf(s.state.ExpiresAt), timeOf(s.state.RefreshTokenExpiresAt)
 	status.LastRefreshTime, status.NextRefreshTime = timeOf(s.state.IssuedAt), timeOf(rotation.Policy{}.DueAt(&s.state))
 	status.RefreshCount = s.state.RefreshCount
+	status.Login = revokerequest.Report(&scope.Scope{
+		Token: s.resource, Pair: &rotation.Pair{Controlled: true, Owner: scope.OwnerOf(s.resource), State: s.state},
+	})
 	for i := range status.Conditions {
 		status.Conditions[i].Message = strings.ReplaceAll(status.Conditions[i].Message, told, words.Time(s.state.ExpiresAt))
 	}
