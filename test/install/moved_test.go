@@ -30,6 +30,8 @@ func TestInstallKustomizationsMoveWhole(t *testing.T) {
 	for _, component := range components {
 		cases[component] = kustomization{Resources: []string{"config/default"}, Components: []string{component}}
 	}
+	// It is a part of the login page.
+	cases["config/components/my-tokens"] = kustomization{Resources: []string{"config/default"}, Components: []string{"config/components/login-page", "config/components/my-tokens"}}
 	cases["everything"] = kustomization{Resources: []string{"config/default"}, Components: slices.DeleteFunc(slices.Clone(components), func(component string) bool {
 		// They are parts of config/components/handoff.
 		return strings.HasPrefix(component, "config/components/handoff/")
