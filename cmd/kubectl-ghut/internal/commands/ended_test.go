@@ -248,8 +248,8 @@ func TestPluginShowsNoLogOfItsLibraries(t *testing.T) {
 	terminal := os.Stderr
 	os.Stderr = write
 	quiet()
-	klog.Error("Unexpected error when reading response body")
-	klog.Flush()
+	klog.Error("Unexpected error when reading response body") //nolint:logcheck // It is what client-go does by itself, and what is tried here.
+	klog.Flush()                                              //nolint:logcheck // As above.
 	os.Stderr = terminal
 	write.Close()
 	if shown, err := io.ReadAll(read); err != nil || len(shown) > 0 {
