@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/cmd/kubectl-ghut/internal/cluster"
@@ -87,7 +86,11 @@ func (t *task) login(ctx context.Context, o loginOptions) error {
 	if err := t.readToLogIn(ctx, o); err != nil {
 		return err
 	}
-	switch method := methodOf(t.token, o); {
+	return t.withWhatIsLeft(t.loginBy(ctx, methodOf(t.token, o), o))
+}
+
+func (t *task) loginBy(ctx context.Context, method v1alpha1.LoginMethod, o loginOptions) error {
+	switch {
 	case !t.token.Spec.HasLoginMethod(method):
 		return &exitError{2, errors.New(noMethod(t.token, method))}
 	case o.link:
@@ -120,28 +123,7 @@ func (t *task) readToLogIn(ctx context.Context, o loginOptions) error {
 	if o.web || o.link {
 		o.new.Method = v1alpha1.LoginMethodWebFlow
 	}
-	wanted, err := o.new.Resource()
-	if err != nil {
-		return err
-	}
-	t.token = wanted.DeepCopy()
-	err = t.Create(ctx, t.token)
-	if cluster.IsNotFound(err) { // What is made can be missing nothing else.
-		return fmt.Errorf("there is no namespace %s: kubectl create namespace %s", t.Namespace, t.Namespace)
-	}
-	if !apierrors.IsAlreadyExists(err) {
-		if err == nil {
-			t.say("Created the GitHubUserToken %s in namespace %s.", t.name, t.Namespace)
-		}
-		return err
-	}
-	if err := t.read(ctx); err != nil {
-		return err
-	}
-	if differs := o.new.Differs(wanted, t.token); differs != "" {
-		return fmt.Errorf("there is a GitHubUserToken %s in namespace %s already, with %s: edit it, choose another name, or, if it is of a login that came to nothing: kubectl delete ghut %s -n %s", t.name, t.Namespace, differs, t.name, t.Namespace)
-	}
-	return nil
+	return t.makeResource(ctx, o.new)
 }
 
 // noMethod says how a resource lets nobody log in by a method, and what to do about it.

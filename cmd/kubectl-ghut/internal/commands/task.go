@@ -20,6 +20,8 @@ type task struct {
 	name string
 	// token is the resource as it was read last.
 	token *v1alpha1.GitHubUserToken
+	// made says that this command has made it.
+	made bool
 	// stands says how things stand if the command ends now, before it is done, and which command goes on from there.
 	stands string
 }

@@ -63,7 +63,7 @@ func Of(token *v1alpha1.GitHubUserToken, pods Pods, now time.Time) *Standing {
 		s.Outputs = append(s.Outputs, Output{output.Name, output.Format})
 	}
 	s.Sentences = f.sentences(now)
-	s.ToDo = f.todo()
+	s.ToDo = f.todo(now)
 	if pods.Err != nil {
 		s.ConsumersUnknown = pods.Err.Error()
 	} else {

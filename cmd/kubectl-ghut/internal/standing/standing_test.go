@@ -57,6 +57,13 @@ func expiresIn(d time.Duration) func(*v1alpha1.GitHubUserToken) {
 	}
 }
 
+// byLink is a login by the link of the login page that has time until then.
+func byLink(until time.Time) func(*v1alpha1.GitHubUserToken) {
+	return func(token *v1alpha1.GitHubUserToken) {
+		token.Status.WebLogin = &v1alpha1.WebLogin{RequestID: "p-0123456789ab-0123456789abcdef", AttemptID: "attempt", ExpirationTime: &metav1.Time{Time: until}}
+	}
+}
+
 func suspended(token *v1alpha1.GitHubUserToken) { token.Spec.Suspend = true }
 
 func TestStandingOfAResource(t *testing.T) {
@@ -86,6 +93,12 @@ func TestStandingOfAResource(t *testing.T) {
 		{"one that waits for a code to be entered", []func(*v1alpha1.GitHubUserToken){
 			notReady, condition(v1alpha1.ConditionAuthorized, "False", v1alpha1.ReasonAuthorizationPending), condition(v1alpha1.ConditionReconciling, "True", v1alpha1.ReasonAuthorizationPending),
 		}, NeedsPerson, 2, "AuthorizationPending", "message of Authorized", "kubectl ghut login octocat"},
+		{"one that somebody is logging in to by the link", []func(*v1alpha1.GitHubUserToken){
+			notReady, condition(v1alpha1.ConditionAuthorized, "False", v1alpha1.ReasonAuthorizationPending), byLink(now.Add(7 * time.Minute)),
+		}, NeedsPerson, 2, "AuthorizationPending", "message of Authorized", "Nothing: somebody is logging in by the link of the login page, and has until 2027-02-03 12:07:00Z (in 7m 00s)."},
+		{"one whose login by the link has run out of time", []func(*v1alpha1.GitHubUserToken){
+			notReady, condition(v1alpha1.ConditionAuthorized, "False", v1alpha1.ReasonAuthorizationPending), byLink(now),
+		}, NeedsPerson, 2, "AuthorizationPending", "message of Authorized", "kubectl ghut login octocat -n team-a"},
 		{"one that offers a link of the login page", []func(*v1alpha1.GitHubUserToken){notReady, loginNeeded[0], func(token *v1alpha1.GitHubUserToken) {
 			token.Status.Authorization = &v1alpha1.Authorization{LoginURL: "https://login.example.com/login/team-a/octocat?ticket=x"}
 		}}, NeedsPerson, 2, "RefreshTokenRejected", "message of Authorized", "kubectl ghut login octocat -n team-a --link"},

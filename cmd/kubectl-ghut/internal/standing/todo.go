@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"strings"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -11,7 +12,7 @@ import (
 )
 
 // todo is what to do now, as commands where there is one.
-func (f *facts) todo() []string {
+func (f *facts) todo(now time.Time) []string {
 	state := f.state()
 	switch {
 	case state == Ready, state == Deleting && !f.late:
@@ -21,6 +22,9 @@ func (f *facts) todo() []string {
 	case f.ready == nil, f.late:
 		return []string{"kubectl ghut check"}
 	case f.authorized != nil && f.authorized.Status == metav1.ConditionFalse && f.authorized.Reason == v1alpha1.ReasonAuthorizationPending:
+		if until := f.byLinkUntil(now); until != nil {
+			return []string{fmt.Sprintf("Nothing: somebody is logging in by the link of the login page, and has until %s. Another login, as by %s, would take its place.", When(until.Time, now), f.command("login", "--web"))}
+		}
 		return f.login() // Nothing is wrong.
 	case f.authorized != nil && f.authorized.Status == metav1.ConditionFalse:
 		return append(f.login(), "Read "+Runbook(f.authorized.Reason))
@@ -31,6 +35,19 @@ func (f *facts) todo() []string {
 	default:
 		return nil
 	}
+}
+
+// pageRequest begins the IDs by which the login page asks for logins.
+const pageRequest = "p-"
+
+// byLinkUntil is until when somebody has time to log in who has opened the link of the login page; nil where nobody has, or no more.
+func (f *facts) byLinkUntil(now time.Time) *metav1.Time {
+	login := f.token.Status.WebLogin
+	if login == nil || !strings.HasPrefix(login.RequestID, pageRequest) || login.AttemptID == "" || login.Result != "" ||
+		login.ExpirationTime == nil || !login.ExpirationTime.After(now) {
+		return nil
+	}
+	return login.ExpirationTime
 }
 
 // login is how a person can give the resource a token again.

@@ -1,0 +1,59 @@
+package commands
+
+import (
+	"errors"
+	"testing"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+)
+
+func TestLoginMakesNoResourceForAnAppThatIsNotThere(t *testing.T) {
+	for app, says := range map[string]string{
+		"githubapp/bots":        "error: there is no GitHubApp bots in namespace team-a, so nothing was made. Make the App first, or name another with --app",
+		"clustergithubapp/bots": "error: there is no ClusterGitHubApp bots, so nothing was made.",
+	} {
+		w := newWorld(t)
+		if code := w.run("login", "octocat", "--create", "--app", app); code != 1 {
+			t.Errorf("%s: it exits with %d", app, code)
+		}
+		w.contains(w.err.String(), says)
+		var left v1alpha1.GitHubUserTokenList
+		if err := w.client.List(t.Context(), &left); err != nil || len(left.Items) > 0 {
+			t.Errorf("%s: it has left %d resources: %v", app, len(left.Items), err)
+		}
+	}
+}
+
+// Whoever may not read the App is told by the operator that it cannot be used, and by the command what that leaves.
+func TestLoginThatComesToNothingSaysWhatItHasMade(t *testing.T) {
+	w := newWorld(t)
+	w.failing = func(object client.Object) error {
+		if _, isApp := object.(*v1alpha1.ClusterGitHubApp); isApp {
+			return apierrors.NewForbidden(schema.GroupResource{Group: "githubusertoken.dev", Resource: "clustergithubapps"}, "bots", errors.New(`cannot get resource "clustergithubapps"`))
+		}
+		return nil
+	}
+	w.pass = func() {
+		token := w.token("octocat")
+		token.Status.Conditions = []metav1.Condition{
+			condition("Ready", "False", "AppNotUsable"), condition("Authorized", "Unknown", "AppNotUsable"), condition("Stalled", "True", "AppNotUsable"),
+		}
+		w.report(token)
+	}
+	args := []string{"login", "octocat", "--create", "--app", "clustergithubapp/bots"}
+	if code := w.run(args...); code != 3 {
+		t.Errorf("it exits with %d", code)
+	}
+	const left = "error: message of AppNotUsable. The GitHubUserToken octocat was made for this login, and is left. To remove it: kubectl delete ghut octocat -n team-a\n"
+	w.contains(w.err.String(), left)
+	// One that was there before is nothing that the command has left.
+	w.err.Reset()
+	if code := w.run(args...); code != 3 || w.err.String() != "error: message of AppNotUsable\n" {
+		t.Errorf("it exits with %d: %s", code, w.err.String())
+	}
+}
