@@ -25,6 +25,7 @@ import (
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/internal/boundedreply"
 	"github.com/githubusertoken/github-user-token-operator/internal/endpoint"
 	"github.com/githubusertoken/github-user-token-operator/internal/exposition"
 	"github.com/githubusertoken/github-user-token-operator/internal/loginpage"
@@ -39,6 +40,9 @@ var pageLimits = endpoint.Limits{Request: 10 * time.Second, Reply: 30 * time.Sec
 
 // maxPageConnections is how many connections the page takes at once. Some are held while a person waits.
 const maxPageConnections = 512
+
+// maxPageReply is how much is read of one answer of the API server: one resource may have a megabyte and more, and of lists less is asked for then.
+const maxPageReply = 4 << 20
 
 // pageFlags are the command line of the login page.
 type pageFlags struct {
@@ -144,6 +148,7 @@ func newPageManager(f *pageFlags) (manager.Manager, error) {
 		return nil, fmt.Errorf("find the API server: %w", err)
 	}
 	config.QPS = -1 // The page has limits of its own.
+	config.Wrap(func(inner http.RoundTripper) http.RoundTripper { return boundedreply.Transport(inner, maxPageReply) })
 	config.UserAgent = "github-user-token-login-page/" + version
 	mgr, err := ctrl.NewManager(config, ctrl.Options{
 		Scheme: scheme, Metrics: metricsserver.Options{BindAddress: "0"}, HealthProbeBindAddress: "0", // See serve.go.

@@ -3,6 +3,7 @@ package accounttokens
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -10,11 +11,13 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/internal/boundedreply"
 )
 
 const (
 	// firstPart and maxPart are how many resources the API server is asked for at once, at first and at most: each may be as large as tenants
-	// can make it. partBytes is about how large a part may be if what follows is as large as what was seen.
+	// can make it. partBytes is about how large a part may be if what follows is as large as what was seen. It is read in smaller parts where it is
+	// larger than the page reads.
 	firstPart, maxPart, partBytes = 5, 20, 1 << 20
 	// perNamespace is how many resources of one namespace are listed beside those of others, and perList about how many in all.
 	perNamespace, perList = 10, 100
@@ -49,6 +52,10 @@ func List[T any](ctx context.Context, reader client.Reader, account string, from
 	skip, next, total, limit := "", from.Next, 0, int64(firstPart)
 	for range maxLists {
 		list, err := part(ctx, reader, account, from.Namespace, skip, next, limit)
+		if errors.Is(err, boundedreply.ErrTooLarge) && limit > 1 { // What follows is larger than what was seen.
+			limit = max(1, limit/4)
+			continue
+		}
 		if err != nil {
 			return Listed[T]{}, err
 		}

@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/githubusertoken/github-user-token-operator/internal/boundedreply"
 )
 
 type replies int
@@ -21,8 +23,8 @@ func TestTokenServerReadsNoAnswerThatIsTooLarge(t *testing.T) {
 		want  error
 	}{
 		"as large as may be": {size: maxReply},
-		"one byte more":      {size: maxReply + 1, want: errTooLarge},
-		"far more":           {size: 3 * maxReply, want: errTooLarge},
+		"one byte more":      {size: maxReply + 1, want: boundedreply.ErrTooLarge},
+		"far more":           {size: 3 * maxReply, want: boundedreply.ErrTooLarge},
 		"a watch":            {size: 3 * maxReply, query: "?watch=true"},
 	} {
 		t.Run(name, func(t *testing.T) {

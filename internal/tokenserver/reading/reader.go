@@ -15,6 +15,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/controllers/apps"
 	"github.com/githubusertoken/github-user-token-operator/controllers/scopedtokens"
+	"github.com/githubusertoken/github-user-token-operator/internal/boundedreply"
 	"github.com/githubusertoken/github-user-token-operator/internal/pairsecret"
 	"github.com/githubusertoken/github-user-token-operator/internal/tokenserver/release"
 )
@@ -166,7 +167,7 @@ func notFoundOr(did string, err error) error {
 		reason = "Timeout"
 	case errors.Is(err, context.Canceled):
 		reason = "Canceled"
-	case errors.Is(err, errTooLarge):
+	case errors.Is(err, boundedreply.ErrTooLarge):
 		reason = "TooLarge"
 	default:
 		reason = "NotReached"

@@ -22,6 +22,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/internal/boundedreply"
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 	"github.com/githubusertoken/github-user-token-operator/internal/tokenserver/release"
 )
@@ -263,7 +264,7 @@ func TestTokenServerSaysInAWordWhyItCannotRead(t *testing.T) {
 		"away":        {quoting, "NotReached"},
 		"out of time": {context.DeadlineExceeded, "Timeout"},
 		"called off":  {context.Canceled, "Canceled"},
-		"too large":   {fmt.Errorf("read the body: %w", errTooLarge), "TooLarge"},
+		"too large":   {fmt.Errorf("read the body: %w", boundedreply.ErrTooLarge), "TooLarge"},
 	} {
 		for _, kind := range []string{"resource", "secret", "namespace"} {
 			t.Run(name+" "+kind, func(t *testing.T) {
