@@ -61,6 +61,8 @@ const (
 	LabelVisit = "githubusertoken.dev/visit"
 	// LabelVisitor names the address from which a visit was begun; see LabelVisit.
 	LabelVisitor = "githubusertoken.dev/visitor"
+	// AnnotationVisitSentAt says when the browser of a visit was sent to GitHub (RFC 3339). The login page sets it; see LabelVisit.
+	AnnotationVisitSentAt = "githubusertoken.dev/visit-sent-at"
 	// LabelOwner is the name of the GitHubUserToken, cut to 63 characters, for people to select by.
 	LabelOwner = "githubusertoken.dev/owner"
 

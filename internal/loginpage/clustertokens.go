@@ -54,6 +54,16 @@ func (c *Cluster) makeVisit(ctx context.Context, of *Visits, s session, browser,
 	return token, nil
 }
 
+// markSent takes down that the browser of a visit is sent to GitHub: nobody removes it then as one that was begun and not gone on with.
+func (c *Cluster) markSent(ctx context.Context, token *v1alpha1.GitHubUserToken, now time.Time) error {
+	if token.Annotations[v1alpha1.AnnotationVisitSentAt] != "" {
+		return nil
+	}
+	marked := token.DeepCopy()
+	marked.ResourceVersion = "" // Whatever the operator has written meanwhile.
+	return c.set(ctx, marked, v1alpha1.AnnotationVisitSentAt, now.UTC().Format(time.RFC3339))
+}
+
 // endVisit deletes a visit, so that its token is revoked. One that is gone already is no error.
 func (c *Cluster) endVisit(ctx context.Context, token *v1alpha1.GitHubUserToken) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTimeout)

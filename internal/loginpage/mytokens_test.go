@@ -2,6 +2,7 @@ package loginpage
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"html"
 	"net/http"
@@ -16,6 +17,7 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -253,6 +255,67 @@ func TestMyTokensTheWholeWay(t *testing.T) {
 		if strings.Contains(w.logs.String(), secret) {
 			t.Error("the log has a secret")
 		}
+	}
+}
+
+// Whoever begins visits and goes on with none of them holds no place for long. Who was sent to GitHub has the time that a login takes.
+func TestMyTokensVisitThatIsNotGoneOnWithLosesItsPlaceSoon(t *testing.T) {
+	w := visitWorld(t)
+	left, gone := w.visitor(), w.visitor()
+	left.get(pathTokens)
+	left.press(pathTokens)
+	w.answerVisits()
+	gone.beginVisit()
+	gone.get(pathVisitGo) // Once more, as by a reload.
+	if patches := strings.Count(fmt.Sprint(w.writes), "patch "+v1alpha1.VisitPrefix); patches != 1 {
+		t.Errorf("it was taken down %d times that somebody was sent on: %v", patches, w.writes)
+	}
+	w.now = w.now.Add(179 * time.Second)
+	w.page.sweepOnce(t.Context())
+	if visits := w.visitsNow(); len(visits) != 2 {
+		t.Errorf("a moment before there are %d visits", len(visits))
+	}
+	w.now = w.now.Add(time.Second)
+	w.page.sweepOnce(t.Context())
+	if visits := w.visitsNow(); len(visits) != 1 || visits[0].Annotations[v1alpha1.AnnotationVisitSentAt] == "" {
+		t.Errorf("then there are %+v", visits)
+	}
+	left.get(pathVisitGo)
+	left.stoppedWith(whyVisitEnded)
+	w.now = w.now.Add(5 * time.Minute)
+	w.page.sweepOnce(t.Context())
+	gone.comeBack()
+	gone.led(pathVisitConfirm)
+}
+
+// That somebody is sent to GitHub is taken down before, so that they find their visit when they come back; but by a policy of an earlier version,
+// which does not let the page.
+func TestMyTokensVisitIsMarkedBeforeItIsSentOn(t *testing.T) {
+	for name, c := range map[string]struct {
+		err  error
+		sent bool
+	}{
+		"the API server is away": {apierrors.NewInternalError(errors.New("etcd is tired")), false},
+		"the page may not":       {apierrors.NewForbidden(schema.GroupResource{Resource: "githubusertokens"}, "x", errors.New("by a policy")), true},
+		"the visit is gone":      {apierrors.NewNotFound(schema.GroupResource{Resource: "githubusertokens"}, "x"), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := visitWorld(t)
+			v := w.visitor()
+			v.get(pathTokens)
+			v.press(pathTokens)
+			w.answerVisits()
+			w.away = func(verb string, _ client.Object) error {
+				if verb == "patch" {
+					return c.err
+				}
+				return nil
+			}
+			v.get(pathVisitGo)
+			if sent := strings.HasPrefix(v.last.Header.Get("Location"), "https://github.com/"); sent != c.sent {
+				t.Errorf("it was sent on: %t; %d: %s", sent, v.last.StatusCode, v.body)
+			}
+		})
 	}
 }
 

@@ -166,6 +166,15 @@ func (p *Page) visitOnward(r *http.Request, s session) (a answer, found bool) {
 		p.log.Error(err, "Nobody was sent to GitHub", "namespace", s.name.namespace, "name", s.name.name)
 		return p.stopped(r, whyAddress), true
 	}
+	switch err := p.cluster.markSent(r.Context(), token, p.now()); {
+	case err == nil:
+	case errors.Is(err, errGone):
+		return p.stopped(r, whyVisitEnded), true
+	case isForbidden(err): // By a policy of an earlier version. Most people are back before it is removed.
+		p.log.Error(err, "It could not be taken down that the browser of a visit was sent to GitHub", "name", s.name.name)
+	default:
+		return answer{}, false
+	}
 	return answer{outcome: "sent", location: page}, true
 }
 

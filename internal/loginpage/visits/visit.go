@@ -13,6 +13,8 @@ const (
 	Time = 15 * time.Minute
 	// unanswered is after what time one is removed of which the operator has begun no attempt: nobody was sent to GitHub for it.
 	unanswered = 2 * time.Minute
+	// unsent is after what time one is removed whose browser was not sent to GitHub. It goes there by itself as soon as there is an attempt.
+	unsent = 3 * time.Minute
 	// proven is for how long a visit stays that has a token. Its browser asks each second, so it is gone by then unless its tab was closed.
 	proven = time.Minute
 )
@@ -49,9 +51,18 @@ func IsLeft(visit *v1alpha1.GitHubUserToken, now time.Time) bool {
 		return age >= proven
 	case attempt == nil || attempt.AttemptID == "" && attempt.Result == "":
 		return age >= unanswered
+	case attempt.Result == v1alpha1.WebLoginExpired: // Nobody can come back to it.
+		return true
+	case attempt.Result == "" && !isSent(visit) && !isConfirmed(visit):
+		return age >= unsent
 	default:
 		return false
 	}
+}
+
+// isSent reports whether the browser of a visit was sent to GitHub.
+func isSent(visit *v1alpha1.GitHubUserToken) bool {
+	return visit.Annotations[v1alpha1.AnnotationVisitSentAt] != ""
 }
 
 // isConfirmed reports whether the person has confirmed, so that a token is, or was, on its way.

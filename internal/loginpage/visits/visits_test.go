@@ -27,6 +27,16 @@ func open(visit *v1alpha1.GitHubUserToken) {
 	visit.Status.WebLogin = &v1alpha1.WebLogin{AttemptID: "a", AuthorizeURL: "https://github.com/", ExpirationTime: &ends}
 }
 
+// held is one of which the operator tells no page, as its App may not be used any more.
+func held(visit *v1alpha1.GitHubUserToken) {
+	open(visit)
+	visit.Status.WebLogin.AuthorizeURL = ""
+}
+
+func sent(visit *v1alpha1.GitHubUserToken) {
+	visit.Annotations[v1alpha1.AnnotationVisitSentAt] = now.Format(time.RFC3339)
+}
+
 func redeeming(visit *v1alpha1.GitHubUserToken) {
 	visit.Status.WebLogin = &v1alpha1.WebLogin{AttemptID: "a"}
 }
@@ -108,8 +118,13 @@ func TestVisitsThatWereLeft(t *testing.T) {
 	}{
 		"just begun":                           {aVisit("a", "x", "v", time.Minute), false},
 		"not answered by the operator":         {aVisit("a", "x", "v", 2*time.Minute), true},
-		"at GitHub":                            {aVisit("a", "x", "v", 10*time.Minute, open), false},
-		"at GitHub for too long":               {aVisit("a", "x", "v", 15*time.Minute, open), true},
+		"begun, and not sent on yet":           {aVisit("a", "x", "v", 179*time.Second, open), false},
+		"begun, and never sent on":             {aVisit("a", "x", "v", 3*time.Minute, open), true},
+		"begun, and held up":                   {aVisit("a", "x", "v", 3*time.Minute, held), true},
+		"at GitHub":                            {aVisit("a", "x", "v", 10*time.Minute, open, sent), false},
+		"at GitHub for too long":               {aVisit("a", "x", "v", 15*time.Minute, open, sent), true},
+		"nobody has come back in time":         {aVisit("a", "x", "v", 11*time.Minute, sent, result(v1alpha1.WebLoginExpired)), true},
+		"confirmed, as by an earlier page":     {aVisit("a", "x", "v", 5*time.Minute, redeeming), false},
 		"logged in a moment ago":               {aVisit("a", "x", "v", 10*time.Minute, loggedIn(59*time.Second)), false},
 		"logged in, and the tab was closed":    {aVisit("a", "x", "v", 2*time.Minute, loggedIn(time.Minute)), true},
 		"logged in, and it is not known since": {aVisit("a", "x", "v", time.Minute, func(v *v1alpha1.GitHubUserToken) { v.Status.Login = &v1alpha1.LoginReport{} }), true},

@@ -71,11 +71,15 @@ func TestWallsHoldTheLoginPageToAskingForLoginsAndBringingBackCodes(t *testing.T
 	own := suite.Resource(stage.Namespace, "own", "github.com", clientID)
 	w.must(w.api.Create(t.Context(), own))
 
-	patch := func(name, body string) func(client.Client) error {
+	patchIn := func(space, name, body string) func(client.Client) error {
 		return func(c client.Client) error {
-			object := &v1alpha1.GitHubUserToken{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
+			object := &v1alpha1.GitHubUserToken{ObjectMeta: metav1.ObjectMeta{Namespace: space, Name: name}}
 			return c.Patch(t.Context(), object, client.RawPatch("application/merge-patch+json", []byte(body)), client.DryRunAll)
 		}
+	}
+	patch := func(name, body string) func(client.Client) error { return patchIn(namespace, name, body) }
+	sentOn := func(space, name string) func(client.Client) error {
+		return patchIn(space, name, `{"metadata":{"annotations":{"`+v1alpha1.AnnotationVisitSentAt+`":"2027-02-03T12:00:00Z"}}}`)
 	}
 	annotate := func(name, key, value string) func(client.Client) error {
 		return patch(name, fmt.Sprintf(`{"metadata":{"annotations":{%q:%s}}}`, key, value))
@@ -153,20 +157,24 @@ func TestWallsHoldTheLoginPageToAskingForLoginsAndBringingBackCodes(t *testing.T
 		"makes a visit with an output": {visit(func(v *v1alpha1.GitHubUserToken) {
 			v.Spec.Outputs = []v1alpha1.Output{{Name: "git", Format: v1alpha1.OutputFormatGitCredentials}}
 		}), byPolicy, false},
-		"makes a visit into another Secret":   {visit(func(v *v1alpha1.GitHubUserToken) { v.Spec.Secret.Name = "plain" }), byPolicy, false},
-		"makes a visit elsewhere":             {visit(func(v *v1alpha1.GitHubUserToken) { v.Namespace = namespace }), byRole, false},
-		"ends a visit":                        {func(c client.Client) error { return c.Delete(t.Context(), going.DeepCopy(), client.DryRunAll) }, "", false},
-		"deletes what is no visit":            {func(c client.Client) error { return c.Delete(t.Context(), own.DeepCopy(), client.DryRunAll) }, byPolicy, false},
-		"brings back a code":                  {code(func(*corev1.Secret) {}), "", true},
-		"brings back a code without an owner": {code(func(s *corev1.Secret) { s.OwnerReferences = nil }), "", true},
-		"makes a Secret":                      {code(func(s *corev1.Secret) { s.Name, s.Labels = "mine", nil }), byPolicy, true},
-		"makes a code of another name":        {code(func(s *corev1.Secret) { s.Name = "mine" }), byPolicy, true},
-		"makes a code without its label":      {code(func(s *corev1.Secret) { s.Labels = nil }), byPolicy, true},
-		"makes a code with another label":     {code(func(s *corev1.Secret) { s.Labels["team"] = "b" }), byPolicy, true},
-		"makes a code with an annotation":     {code(func(s *corev1.Secret) { s.Annotations = map[string]string{"a": "b"} }), byPolicy, true},
-		"makes a code with a finalizer":       {code(func(s *corev1.Secret) { s.Finalizers = []string{"example.com/a"} }), byPolicy, true},
-		"makes a code that is another's":      {code(func(s *corev1.Secret) { s.OwnerReferences[0].APIVersion, s.OwnerReferences[0].Kind = "v1", "ConfigMap" }), byPolicy, true},
-		"makes a code that is controlled":     {code(func(s *corev1.Secret) { s.OwnerReferences[0].Controller = new(true) }), byPolicy, true},
+		"makes a visit into another Secret":            {visit(func(v *v1alpha1.GitHubUserToken) { v.Spec.Secret.Name = "plain" }), byPolicy, false},
+		"makes a visit elsewhere":                      {visit(func(v *v1alpha1.GitHubUserToken) { v.Namespace = namespace }), byRole, false},
+		"ends a visit":                                 {func(c client.Client) error { return c.Delete(t.Context(), going.DeepCopy(), client.DryRunAll) }, "", false},
+		"says that the browser of a visit was sent on": {sentOn(stage.Namespace, going.Name), "", true},
+		"says so of what is no visit":                  {sentOn(stage.Namespace, own.Name), byPolicy, true},
+		"says so of a resource of a tenant":            {annotate("octocat", v1alpha1.AnnotationVisitSentAt, `"2027-02-03T12:00:00Z"`), byPolicy, true},
+		"says so, and takes its purpose away":          {patchIn(stage.Namespace, going.Name, `{"metadata":{"annotations":{"`+v1alpha1.AnnotationVisitSentAt+`":"x","`+v1alpha1.AnnotationPurpose+`":null}}}`), byPolicy, true},
+		"deletes what is no visit":                     {func(c client.Client) error { return c.Delete(t.Context(), own.DeepCopy(), client.DryRunAll) }, byPolicy, false},
+		"brings back a code":                           {code(func(*corev1.Secret) {}), "", true},
+		"brings back a code without an owner":          {code(func(s *corev1.Secret) { s.OwnerReferences = nil }), "", true},
+		"makes a Secret":                               {code(func(s *corev1.Secret) { s.Name, s.Labels = "mine", nil }), byPolicy, true},
+		"makes a code of another name":                 {code(func(s *corev1.Secret) { s.Name = "mine" }), byPolicy, true},
+		"makes a code without its label":               {code(func(s *corev1.Secret) { s.Labels = nil }), byPolicy, true},
+		"makes a code with another label":              {code(func(s *corev1.Secret) { s.Labels["team"] = "b" }), byPolicy, true},
+		"makes a code with an annotation":              {code(func(s *corev1.Secret) { s.Annotations = map[string]string{"a": "b"} }), byPolicy, true},
+		"makes a code with a finalizer":                {code(func(s *corev1.Secret) { s.Finalizers = []string{"example.com/a"} }), byPolicy, true},
+		"makes a code that is another's":               {code(func(s *corev1.Secret) { s.OwnerReferences[0].APIVersion, s.OwnerReferences[0].Kind = "v1", "ConfigMap" }), byPolicy, true},
+		"makes a code that is controlled":              {code(func(s *corev1.Secret) { s.OwnerReferences[0].Controller = new(true) }), byPolicy, true},
 		"makes a code that is a token of Kubernetes": {code(func(s *corev1.Secret) {
 			s.Type, s.Annotations = corev1.SecretTypeServiceAccountToken, map[string]string{corev1.ServiceAccountNameKey: "default"}
 		}), byPolicy, true},
