@@ -9,6 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers/revocation"
 	"github.com/githubusertoken/github-user-token-operator/controllers/revokerequest"
 	"github.com/githubusertoken/github-user-token-operator/internal/github/githubtest"
 	"github.com/githubusertoken/github-user-token-operator/test/suite"
@@ -111,6 +112,56 @@ func TestRevocationOnRequestWhoseAnswerIsLostIsAskedAgain(t *testing.T) {
 	w.condition("octocat", v1alpha1.ConditionAuthorized, metav1.ConditionFalse, v1alpha1.ReasonRevokedOnRequest)
 	w.ended(pair)
 	w.presented(1)
+}
+
+// The tokens of a login that is to end may go before GitHub has ended them: nobody but their owner can end them then, who is told.
+func TestRevocationOnRequestWhoseTokensAreGoneIsTold(t *testing.T) {
+	t.Parallel()
+	each(t, map[string]struct {
+		change func(*world, *corev1.Secret)
+		says   string
+		given  v1alpha1.LoginRevocation
+	}{
+		"another login is pasted over it": {func(w *world, secret *corev1.Secret) {
+			secret.Data["refresh_token"] = []byte(w.gh.MintFromDevice(clientID, "octocat").RefreshToken)
+		}, "Another login has taken the place of one whose end was asked for", ""},
+		"the Secret is emptied": {func(_ *world, secret *corev1.Secret) {
+			delete(secret.Data, "access_token")
+			delete(secret.Data, "refresh_token")
+		}, "its tokens were taken out of the pair Secret before GitHub had ended them", v1alpha1.LoginRevocationGivenUp},
+	}, func(t *testing.T, c struct {
+		change func(*world, *corev1.Secret)
+		says   string
+		given  v1alpha1.LoginRevocation
+	},
+	) {
+		w := newWorld(t, worldOptions{})
+		w.seeded("octocat")
+		w.create(w.resource("octocat"))
+		pair := w.ready("octocat")
+		asked := w.loginOf("octocat", "")
+		lost := w.gh.Inject(githubtest.BadGateway().At(githubtest.DeleteTokenEndpoint).Times(1000))
+		w.gh.Inject(githubtest.BadGateway().At(githubtest.RevokeEndpoint).Times(1000))
+		w.asksToRevoke("octocat", asked)
+		w.eventually("the first try", func() (bool, string) { return lost.Hits() > 0, "" })
+		w.changeSecret("octocat-token", func(secret *corev1.Secret) { c.change(w, secret) })
+		w.eventually("the event", func() (bool, string) {
+			notes := w.eventsOf("octocat", revocation.EventRevocationFailed)
+			return len(notes) == 1 && strings.Contains(notes[0], c.says) && strings.Contains(notes[0], "/settings/apps/authorizations"), fmt.Sprint(notes)
+		})
+		if !w.gh.Alive(refresh(pair)) {
+			t.Error("the login has ended, so that nothing was to be told")
+		}
+		if c.given == "" {
+			w.condition("octocat", v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonTokenValid)
+			w.loginOf("octocat", asked)
+			return
+		}
+		w.eventually("what is said of the login", func() (bool, string) {
+			login := w.get("octocat").Status.Login
+			return login != nil && login.Revocation == c.given, fmt.Sprintf("%+v", login)
+		})
+	})
 }
 
 // Whatever its deletion policy, a resource goes when its login has ended.

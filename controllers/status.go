@@ -13,6 +13,7 @@ import (
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/controllers/deviceflow"
+	"github.com/githubusertoken/github-user-token-operator/controllers/explain"
 	"github.com/githubusertoken/github-user-token-operator/controllers/handoff"
 	"github.com/githubusertoken/github-user-token-operator/controllers/lifecycle"
 	"github.com/githubusertoken/github-user-token-operator/controllers/revokerequest"
@@ -168,7 +169,7 @@ func readyCondition(s *scope.Scope, stop *problem.Problem) metav1.Condition {
 		}
 	case state != nil && state.HasToken() && scope.IsAccessTokenDead(state):
 		condition.Reason = state.Verdict.Reason
-		condition.Message = words.Verdict(state.Verdict.Reason) + " " + words.WhatToDo(s.Token)
+		condition.Message = explain.Verdict(s, state.Verdict.Reason)
 	case isBarred(s):
 		condition.Reason, condition.Message = s.Standing.Reason, s.Standing.Message
 	case state != nil && state.HasToken() && !state.Expires():
@@ -191,7 +192,7 @@ func readyCondition(s *scope.Scope, stop *problem.Problem) metav1.Condition {
 		condition.Reason = v1alpha1.ReasonTokenExpired
 		condition.Message = fmt.Sprintf("The access token expired at %s.", words.Time(s.ExpiresAt()))
 	case scope.IsReleased(s.Token):
-		condition.Reason, condition.Message = v1alpha1.ReasonPending, released
+		condition.Reason, condition.Message = v1alpha1.ReasonPending, words.Released
 	case !s.Token.DeletionTimestamp.IsZero():
 		condition.Reason, condition.Message = v1alpha1.ReasonPending, "The resource is being deleted."
 	default:
@@ -199,9 +200,6 @@ func readyCondition(s *scope.Scope, stop *problem.Problem) metav1.Condition {
 	}
 	return condition
 }
-
-// released is what is said of a resource that nobody but others holds any more.
-const released = "The resource is being deleted, and the operator is done with it. It goes when others have taken their finalizers off."
 
 // isCommitting reports whether a pair has been received that is not stored.
 func isCommitting(stop *problem.Problem) bool {
@@ -271,7 +269,7 @@ func authorizedCondition(s *scope.Scope, stop *problem.Problem) metav1.Condition
 		condition.Status, condition.Reason = metav1.ConditionUnknown, v1alpha1.ReasonPending
 		condition.Message = "The resource is being deleted, and its pair is not there any more."
 		if scope.IsReleased(s.Token) {
-			condition.Message = released
+			condition.Message = words.Released
 		}
 		if stop != nil {
 			condition.Reason = stop.Reason

@@ -93,7 +93,8 @@ const (
 	ReasonAccessTokenEnded = "AccessTokenEnded"
 	// ReasonRevoked: the user or the App's owner has revoked the authorization.
 	ReasonRevoked = "Revoked"
-	// ReasonRevokedOnRequest: the end of this login was asked for in the name of its account, by the annotation revocation-requested.
+	// ReasonRevokedOnRequest: the end of this login was asked for in the name of its account, by the annotation revocation-requested, or it is
+	// that of a visit that the login page has left.
 	ReasonRevokedOnRequest = "RevokedOnRequest"
 	// ReasonWrongUser: the token belongs to another account than spec.user.
 	ReasonWrongUser = "WrongUser"

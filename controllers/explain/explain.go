@@ -25,6 +25,7 @@ func Decision(s *scope.Scope, decision rotation.Decision) *problem.Problem {
 		return s.Seed.Problem
 	case found.Unauthorized:
 		human := words.NeedsHuman(s.Token, found.Reason)
+		human.Message = Verdict(s, found.Reason)
 		if state := s.Stored(); decision.Rule == rules.Condemned && state != nil {
 			human.Message += words.Again(rules.AgainAt(s.Input, state.Verdict))
 		}

@@ -77,7 +77,7 @@ func (o *observer) observe(ctx context.Context, token *v1alpha1.GitHubUserToken)
 	if s.Pair != nil {
 		s.Input.IntentAtWork, s.IntentUntouched = o.atWork(s.Pair.Intent), o.untouched(s.Owner, s.Pair.Intent)
 	}
-	s.Input.RevocationAsked = revokerequest.IsAsked(token, s.Pair)
+	s.Input.RevocationAsked = revokerequest.IsWanted(s)
 	if s.Input.Web, err = o.webLogin(ctx, s); err != nil {
 		return nil, err
 	}

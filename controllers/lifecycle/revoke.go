@@ -7,11 +7,11 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 )
 
-// revokeLogin ends the login whose end is asked for.
+// revokeLogin ends the login that is to end.
 func (c *Controller) revokeLogin(ctx context.Context, s *scope.Scope) Result {
 	switch step, err := c.requests.Advance(ctx, s); {
 	case err != nil:
-		return c.notes.failed(s, err, "The end of this login was asked for in the name of its account, and that could not be written down")
+		return c.notes.failed(s, err, "This login is to end, and that could not be written down")
 	case step.Again:
 		return Result{State: Again}
 	case step.Started:

@@ -103,30 +103,42 @@ func (r *Requests) Advance(ctx context.Context, s *scope.Scope) (Step, error) {
 		if !said {
 			return Step{}, rotation.ErrConflict // It is not as the cache shows it. What it is now is decided on.
 		}
-		logr.FromContextOrDiscard(ctx).Info("The revocation of a login was asked for in the name of its account, by the annotation")
-		r.options.Events.Eventf(s.Token, nil, "Normal", EventRequested, "Revoke",
-			"The end of this login was asked for in the name of %s (id %d), by the annotation %s. It is being revoked at GitHub. Until GitHub has answered, the access token works.",
-			s.Pair.State.User.Login, s.Pair.State.User.ID, v1alpha1.AnnotationRevocationRequested)
+		r.tellRequested(ctx, s)
 		return Step{Again: true}, nil
 	}
 	if known := r.recall(s); known.failures > 0 {
 		if at := known.retry.At(s.Now, r.options.Clock.Monotonic()); s.Now.Before(at) {
-			return Step{Problem: revoking(known.why, at)}, nil
+			return Step{Problem: revoking(s, known.why, at)}, nil
 		}
 	}
 	log, token, owner, ref, login := logr.FromContextOrDiscard(ctx), s.Token, s.Owner, s.Ref, string(s.Pair.State.LoginName())
 	of := runner.Subject{UID: token.UID, Namespace: token.Namespace, Host: hostOf(&s.Pair.State), Operation: runner.Revocation}
 	if r.options.Runner.Start(of, func() { r.try(log, token, owner, ref, login) }) != nil {
-		return Step{Problem: revoking("Other work has to end first.", s.Now.Add(time.Second))}, nil
+		return Step{Problem: revoking(s, "Other work has to end first.", s.Now.Add(time.Second))}, nil
 	}
 	return Step{Started: true}, nil
 }
 
+// tellRequested tells why a login is to end, when that is written down.
+func (r *Requests) tellRequested(ctx context.Context, s *scope.Scope) {
+	why, user := words.VisitLeft, s.Pair.State.User
+	if user != nil && !s.App.OfVisit {
+		why = fmt.Sprintf("The end of this login was asked for in the name of %s (id %d), by the annotation %s.", user.Login, user.ID, v1alpha1.AnnotationRevocationRequested)
+	}
+	logr.FromContextOrDiscard(ctx).Info("A login is to end, and is being revoked", "leftVisit", s.App.OfVisit)
+	r.options.Events.Eventf(s.Token, nil, "Normal", EventRequested, "Revoke",
+		"%s It is being revoked at GitHub. Until GitHub has answered, the access token works.", why)
+}
+
 // revoking is the problem of a login whose revocation has not come to its end.
-func revoking(why string, at time.Time) *problem.Problem {
+func revoking(s *scope.Scope, why string, at time.Time) *problem.Problem {
+	because := words.RevocationAsked
+	if s.App.OfVisit {
+		because = words.VisitLeft
+	}
 	return &problem.Problem{
 		Reason: v1alpha1.ReasonRevoking, RetryAt: at,
-		Message: words.RevocationAsked + " No token of it is exchanged any more, and it is being revoked at GitHub. Until that is done, the access token works. " + why,
+		Message: because + " No token of it is exchanged any more, and it is being revoked at GitHub. Until that is done, the access token works. " + why,
 	}
 }
 
@@ -145,7 +157,7 @@ func (r *Requests) try(log logr.Logger, token *v1alpha1.GitHubUserToken, owner r
 	default:
 		r.drop(token.UID)
 		if ending.Revoked {
-			log.Info("A login was revoked at GitHub, as was asked for in the name of its account")
+			log.Info("A login that was to end was revoked at GitHub")
 		}
 	}
 }

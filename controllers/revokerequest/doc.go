@@ -1,4 +1,5 @@
-// Package revokerequest ends a login because that is asked for in the name of its account, by the annotation revocation-requested. A request names an account and one
+// Package revokerequest ends a login because that is asked for in the name of its account, by the annotation revocation-requested, or because it is
+// that of a visit which the login page has left. A request names an account and one
 // login, and is for these alone: another login of the same resource, before or after, is not touched by it, nor is the next
 // one by what is left of it.
 //

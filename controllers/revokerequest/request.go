@@ -52,7 +52,7 @@ func Report(s *scope.Scope) *v1alpha1.LoginReport {
 	}
 	report := reportOf(string(s.Token.UID), s.Pair)
 	if report != nil {
-		report.Revocation = standing(&s.Pair.State, IsAsked(s.Token, s.Pair))
+		report.Revocation = standing(&s.Pair.State, IsWanted(s))
 	}
 	return report
 }
@@ -84,6 +84,9 @@ func IsAsked(token *v1alpha1.GitHubUserToken, pair *rotation.Pair) bool {
 	login := reportOf(string(token.UID), pair)
 	return login != nil && asked == login.Account+" "+login.ID
 }
+
+// IsWanted reports whether the login at which a pair stands is to end: that is asked for, or it is that of a visit which the login page has left.
+func IsWanted(s *scope.Scope) bool { return s.IsLeftVisit() || IsAsked(s.Token, s.Pair) }
 
 // IsToEnd reports whether a pair goes with its resource, and its login is to be revoked before: that is under way, or is asked for.
 func IsToEnd(token *v1alpha1.GitHubUserToken, pair *rotation.Pair) bool {

@@ -1,6 +1,7 @@
 package revokerequest
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
+	"github.com/githubusertoken/github-user-token-operator/controllers/words"
 	"github.com/githubusertoken/github-user-token-operator/internal/backoff"
 	"github.com/githubusertoken/github-user-token-operator/internal/memory"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
@@ -189,6 +191,91 @@ func TestRevocationRequestOfALoginThatWasReplacedIsToldOnce(t *testing.T) {
 	if later.Acknowledge(s); len(events.notes) != 1 {
 		t.Errorf("told is %q of one of long ago", events.notes)
 	}
+}
+
+// The tokens of a login that is to end may go before GitHub has ended them: by another login that somebody puts into the Secret, or by an empty one.
+func TestRevocationRequestWhoseTokensAreGoneIsToldOnce(t *testing.T) {
+	open := func(p *rotation.Pair) { p.State.Login = p.State.Login.Asked(now) }
+	empty := func(p *rotation.Pair) { p.State.AccessToken, p.State.RefreshToken = "", "" }
+	end := func(p *rotation.Pair) { p.State.Login = p.State.Login.Ended("access", "refresh", true) }
+	for name, c := range map[string]struct {
+		pair []func(*rotation.Pair)
+		says string
+	}{
+		"nobody has asked":                      {[]func(*rotation.Pair){empty}, ""},
+		"taken down":                            {[]func(*rotation.Pair){open}, ""},
+		"taken down, and a refresh token left":  {[]func(*rotation.Pair){open, func(p *rotation.Pair) { p.State.AccessToken = "" }}, ""},
+		"taken down, and an access token left":  {[]func(*rotation.Pair){open, func(p *rotation.Pair) { p.State.RefreshToken = "" }}, ""},
+		"taken down, and they were taken out":   {[]func(*rotation.Pair){open, empty}, "were taken out of the pair Secret before GitHub had ended them"},
+		"GitHub has ended them, and then":       {[]func(*rotation.Pair){open, end, empty}, ""},
+		"they were taken out a long time ago":   {[]func(*rotation.Pair){func(p *rotation.Pair) { p.State.Login = p.State.Login.Asked(now.Add(-8 * 24 * time.Hour)) }, empty}, ""},
+		"another login has taken its place":     {[]func(*rotation.Pair){func(p *rotation.Pair) { p.State.Login.Unended = true }}, "Another login has taken the place of one whose end was asked for"},
+		"that one is to end, and was taken out": {[]func(*rotation.Pair){func(p *rotation.Pair) { p.State.Login.Unended = true }, open, empty}, "were taken out of the pair Secret"},
+	} {
+		events, pair := &counted{}, aPair()
+		for _, change := range c.pair {
+			change(pair)
+		}
+		r := New(Options{Memory: memory.NewStore(), Clock: &stopped{}, Leave: func(types.UID) {}, Events: events})
+		s := &scope.Scope{Token: aToken(), Owner: rotation.Owner{UID: "uid"}, Pair: pair, Now: now}
+		r.Acknowledge(s)
+		r.Acknowledge(s)
+		switch {
+		case c.says == "" && len(events.notes) == 0:
+		case c.says == "" || len(events.notes) != 1 || !strings.Contains(events.notes[0], c.says) || !strings.Contains(events.notes[0], "https://github.com/settings/apps/authorizations"):
+			t.Errorf("%s: told is %q", name, events.notes)
+		}
+	}
+}
+
+// A visit of the login page ends for another reason than in the name of its account, and says so.
+func TestRevocationOfALeftVisitIsWantedAndSaysWhy(t *testing.T) {
+	visit := func() *scope.Scope {
+		pair := aPair()
+		pair.State.Login.At = now.Add(-time.Hour)
+		return &scope.Scope{Token: aToken(), Owner: rotation.Owner{UID: "uid"}, App: scope.App{OfVisit: true}, Pair: pair, Now: now}
+	}
+	if s := visit(); !IsWanted(s) || Report(s).Revocation != v1alpha1.LoginRevocationAsked {
+		t.Errorf("of a visit that was left it is said %+v", Report(s))
+	}
+	s := visit()
+	if s.App.OfVisit = false; IsWanted(s) || Report(s).Revocation != "" {
+		t.Errorf("of any other resource it is said %+v", Report(s))
+	}
+	for name, c := range map[string]struct {
+		visit, known bool
+		says, not    string
+	}{
+		"a visit":                         {true, true, "This is a visit of the login page", v1alpha1.AnnotationRevocationRequested},
+		"a visit of nobody that is known": {true, false, "This is a visit of the login page", v1alpha1.AnnotationRevocationRequested},
+		"in the name of an account":       {false, true, "in the name of octocat (id 583231), by the annotation " + v1alpha1.AnnotationRevocationRequested, "visit"},
+	} {
+		events, s := &counted{}, visit()
+		if s.App.OfVisit = c.visit; !c.known {
+			s.Pair.State.User = nil
+		}
+		r := New(Options{Memory: memory.NewStore(), Clock: &stopped{}, Leave: func(types.UID) {}, Events: events, Remember: func(types.UID, *rotation.Pair) {}, Amender: agreeing{}})
+		if step, err := r.Advance(t.Context(), s); err != nil || !step.Again {
+			t.Errorf("%s: %+v, %v", name, step, err)
+		}
+		if len(events.notes) != 1 || !strings.Contains(events.notes[0], c.says) || strings.Contains(events.notes[0], c.not) {
+			t.Errorf("%s: told is %q", name, events.notes)
+		}
+		if p := revoking(s, "why", now); strings.HasPrefix(p.Message, words.VisitLeft) != c.visit || strings.HasPrefix(p.Message, words.RevocationAsked) == c.visit {
+			t.Errorf("%s: meanwhile it is said %q", name, p.Message)
+		}
+	}
+}
+
+// agreeing writes down whatever it is asked to.
+type agreeing struct{}
+
+func (agreeing) AskRevocation(_ context.Context, _ rotation.Owner, seen *rotation.Pair) (*rotation.Pair, bool, error) {
+	return seen, true, nil
+}
+
+func (agreeing) EndRevocation(_ context.Context, _ rotation.Owner, read *rotation.Pair, _ bool) (*rotation.Pair, bool, error) {
+	return read, true, nil
 }
 
 // counted are the notes of events.

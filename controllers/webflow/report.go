@@ -168,6 +168,9 @@ func LookAt(s *scope.Scope) time.Time {
 			at = backoff.Earliest(at, s.Failure.RetryAt)
 		}
 	}
+	if ends := s.VisitEndsAt(); ends.After(s.Now) {
+		at = backoff.Earliest(at, ends)
+	}
 	return backoff.Earliest(at, s.Link.ExpiresAt)
 }
 

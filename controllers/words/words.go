@@ -33,6 +33,16 @@ var verdicts = map[string]string{
 // the resource can.
 const RevocationAsked = "The end of this login was asked for in the name of its account, by the annotation " + v1alpha1.AnnotationRevocationRequested + "."
 
+const (
+	// VisitLeft is what is said of a visit of the login page whose login the operator ends.
+	VisitLeft = "This is a visit of the login page, by which somebody proves whose account is theirs, and the page has left it, so the operator ends its login."
+	// VisitEnded is what is said of one afterwards. Nobody is to log in.
+	VisitEnded = VisitLeft + " No token of it is refreshed any more, and status.login.revocation says whether GitHub has ended its tokens. Nobody needs this resource any more: the login page deletes it as soon as it runs, or delete it yourself."
+)
+
+// Released is what is said of a resource that nobody but others holds any more.
+const Released = "The resource is being deleted, and the operator is done with it. It goes when others have taken their finalizers off."
+
 // Proving is what conditions say of a pair while GitHub is asked about it.
 const Proving = "The pair Secret was restored from elsewhere, or put back to an older state. The operator is finding out whether its pair is the current one."
 

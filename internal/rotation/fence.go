@@ -8,7 +8,6 @@ import (
 
 	"github.com/githubusertoken/github-user-token-operator/internal/credential/shape"
 	"github.com/githubusertoken/github-user-token-operator/internal/jsonfields"
-	"github.com/githubusertoken/github-user-token-operator/internal/rotation/origin"
 )
 
 // fence writes the intent to the pair Secret, and for a login from the seed which one that is, and returns the Secret as it
@@ -172,7 +171,8 @@ func (r *Rotator) TakeUp(ctx context.Context, owner Owner, live *Pair) (*Pair, e
 	case !sameRefresh:
 		next.State.RefreshToken = live.RefreshToken.Fingerprint()
 		next.State.Verdict = nil
-		next.State.User, next.State.Login = nil, &origin.Login{First: next.State.RefreshToken} // Whose it is has to be learnt.
+		next.State.User = nil // Whose it is has to be learnt.
+		next.State.Login = state.Login.ReplacedBy(next.State.RefreshToken, r.Clock.Now(), state.AccessToken, state.RefreshToken)
 		if shape.NotRefreshToken(live.RefreshToken.Reveal()) != "" {
 			next.State.Verdict = &Verdict{Reason: ReasonRefreshTokenMalformed, Fingerprint: next.State.RefreshToken, Time: r.Clock.Now()}
 		}

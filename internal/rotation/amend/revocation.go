@@ -9,12 +9,12 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation/origin"
 )
 
-// AskRevocation takes down that the person of a login asks for its revocation, if the Secret, read live, still stands at the login that was
+// AskRevocation takes down that a login is to be revoked, as its person asks for, if the Secret, read live, still stands at the login that was
 // seen, and no exchange has begun since. It is written before GitHub is asked. It returns the Secret as it was last seen, and whether
 // it says so now.
 func (a Amender) AskRevocation(ctx context.Context, owner rotation.Owner, seen *rotation.Pair) (*rotation.Pair, bool, error) {
 	return a.amend(ctx, owner, seen.Ref, nil, func(live *rotation.Pair) *rotation.Pair {
-		if !isSameLogin(live, seen) || live.State.User == nil || seen.State.User == nil || live.State.User.ID != seen.State.User.ID {
+		if !isSameLogin(live, seen) || !isSameAccount(live.State.User, seen.State.User) {
 			return nil
 		}
 		if live.State.Login.IsAsked() {
@@ -50,6 +50,15 @@ func (a Amender) EndRevocation(ctx context.Context, owner rotation.Owner, read *
 		next.NextRefreshAt = time.Time{}
 		return next
 	})
+}
+
+// isSameAccount reports whether two are one account, or both are not known: a login that is to end for another reason than in the name of its
+// account ends whosever it is.
+func isSameAccount(a, b *rotation.User) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return a.ID == b.ID
 }
 
 // isSameLogin reports whether a Secret stands at the login at which it was seen, and no exchange has begun since.

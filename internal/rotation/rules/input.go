@@ -40,7 +40,8 @@ type Input struct {
 	Seed credential.Fingerprint
 	// Web is what is known of logins by the web flow.
 	Web WebLogin
-	// RevocationAsked reports that the revocation of the login at which the pair stands is asked for, in the name of its account.
+	// RevocationAsked reports that the revocation of the login at which the pair stands is asked for, in the name of its account or because the
+	// resource is a visit that was left.
 	RevocationAsked bool
 	// Proof is what GitHub says of a pair that was restored from elsewhere.
 	Proof Proof
