@@ -87,6 +87,9 @@ var rare = map[string]Faults{
 	"GitHub asked before a request is taken down":                Of(RevocationAsked),
 	"request that is not taken down yet forgotten by a deletion": Of(RevocationAsked, ResourceDeleted, APISlow),
 	"login that is to end replaced by a new one":                 Of(RevocationAsked, NewSeed, GitHubRequestLost, GitHubFailedBefore, APISlow),
+	"end of a login written down for another one":                Of(RevocationAsked, NewSeed, APISlow, WatchHeld),
+	"pair that is stored meanwhile said to have ended":           Of(RevocationAsked, APISlow, APIPartition, APIOutage, GitHubHang, LeaseLost, Stop, WatchHeld),
+	"login that is to end pasted over in silence":                Of(RevocationAsked, GitHubRequestLost, GitHubFailedBefore, APISlow),
 	"resource released before the login that is to end":          Of(RevocationAsked, ResourceDeleted, GitHubRequestLost, GitHubFailedBefore, APISlow),
 	"retained pair taken up beside the resource's own":           Of(Renamed, ResourceRetained, SecretDeleted, SecretImmutable, APISlow, WatchHeld),
 }
@@ -712,8 +715,23 @@ var mutants = []mutant{
 	},
 	{
 		"request for a revocation kept for the login that is pasted", "fence.go",
-		"		next.State.User, next.State.Login = nil, &origin.Login{First: next.State.RefreshToken} // Whose it is has to be learnt.\n",
-		"		next.State.User = nil\n		if !broken(`request for a revocation kept for the login that is pasted`) {\n			next.State.Login = &origin.Login{First: next.State.RefreshToken}\n		}\n",
+		"		next.State.Login = state.Login.ReplacedBy(next.State.RefreshToken, r.Clock.Now(), state.AccessToken, state.RefreshToken)\n",
+		"		if !broken(`request for a revocation kept for the login that is pasted`) {\n			next.State.Login = state.Login.ReplacedBy(next.State.RefreshToken, r.Clock.Now(), state.AccessToken, state.RefreshToken)\n		}\n",
+	},
+	{
+		"end of a login written down for another one", "internal/rotation/amend/revocation.go",
+		"		if !isSameLogin(live, seen) || !isSameAccount(live.State.User, seen.State.User) {\n",
+		"		if (!isSameLogin(live, seen) || !isSameAccount(live.State.User, seen.State.User)) && !broken(`end of a login written down for another one`) {\n",
+	},
+	{
+		"pair that is stored meanwhile said to have ended", "internal/rotation/amend/revocation.go",
+		" || state.AccessToken != read.State.AccessToken || state.RefreshToken != read.State.RefreshToken {\n",
+		" || (state.AccessToken != read.State.AccessToken || state.RefreshToken != read.State.RefreshToken) && !broken(`pair that is stored meanwhile said to have ended`) {\n",
+	},
+	{
+		"login that is to end pasted over in silence", "fence.go",
+		"	updated, err := r.Store.Update(ctx, live, next)\n",
+		"	if broken(`login that is to end pasted over in silence`) && !sameRefresh && next.State.Login != nil {\n		next.State.Login.Unended = false\n	}\n	updated, err := r.Store.Update(ctx, live, next)\n",
 	},
 	{
 		"revocation asked for in the name of another account", "controllers/revokerequest/request.go",

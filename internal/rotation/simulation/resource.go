@@ -120,6 +120,8 @@ type resource struct {
 	takenDownFor map[int]string
 	// pastedLogins are those whose refresh token a person has put into the pair Secret.
 	pastedLogins map[int]bool
+	// pastedOver are pairs of logins that were to end when a person put another one in their place.
+	pastedOver []*issued
 	// warned says that an event has told of a token which outlives its resource.
 	warned bool
 

@@ -60,6 +60,11 @@ func (w *world) pasteLogin(res *resource, ref rotation.Ref) {
 	if w.calm || o == nil || o.pair.Immutable || !o.pair.Controlled || !res.is(o.pair.Owner.UID) {
 		return
 	}
+	if state := &o.pair.State; state.Login.IsOpen(state.AccessToken, state.RefreshToken) {
+		if open := w.gitHub.names[state.RefreshToken]; open != nil && open.res == res {
+			res.pastedOver = append(res.pastedOver, open)
+		}
+	}
 	p := w.gitHub.login(res, res.account, rightApp.Key())
 	res.damaged, res.pasted = res.logins, true
 	if res.pastedLogins == nil {
@@ -143,6 +148,19 @@ func (w *world) judgeLeftAlive(res *resource) {
 		known := p.res == res && res.takenDown[p.login] > 0 && p.storedAt > 0 && p.restoredAt == 0 && !p.copied
 		if known && p.isGood() && !p.misjudged && !res.warned && max(res.damaged, res.garbled, res.forgetful) < p.login {
 			w.violate("%s: everything has settled, and login %d, whose end was asked for, lives on in silence", res.namespace, p.login)
+		}
+	}
+}
+
+// seesPastes are the faults among which nothing but a login that is pasted makes the operator lose sight of the one before.
+var seesPastes = Of(RevocationAsked, LabelEdit, RefreshRequested, APISlow, GitHubRequestLost, GitHubFailedBefore)
+
+// judgePastedOver is asked when everything has settled: a login that was to end, and over which a person has put another one by hand, has ended, or an
+// event tells that it lives on.
+func (w *world) judgePastedOver(res *resource) {
+	for _, p := range res.pastedOver {
+		if p.isGood() && !p.misjudged && !res.warned && w.cfg.Faults.except(seesPastes).isEmpty() {
+			w.violate("%s: everything has settled, and login %d, over whose end another one was pasted, lives on in silence", res.namespace, p.login)
 		}
 	}
 }

@@ -115,6 +115,7 @@ func (w *world) judgeReason(res *resource) {
 	}
 	w.judgeAsked(res, o.pair)
 	w.judgeLeftAlive(res)
+	w.judgePastedOver(res)
 	switch {
 	case o.pair.State.Owner != string(res.token.UID):
 		w.judgeUnproven(res, o.pair)
