@@ -146,6 +146,7 @@ func TestUpgradeTakesEveryShapeAcross(t *testing.T) {
 	if got, want := len(the.gh.Presentations()), presented+len(all); got != want {
 		t.Errorf("%d tokens were presented, want %d", got, want)
 	}
+	w.seen(all)
 }
 
 // login logs a person in, by a seed or by a code, and returns the account.

@@ -37,13 +37,16 @@ const (
 	theApp      = "Iv23liEXAMPLE"
 	platformApp = "Iv23liPLATFORM"
 	oauthApp    = "Ov23liEXAMPLE"
+	visitApp    = "Iv23liVISITS"
 )
 
 // the is what all tests of this package share.
 var the struct {
 	stage *stage.Stage
 	gh    *githubtest.Server
-	admin client.Client
+	// gitHub is where that listens.
+	gitHub string
+	admin  client.Client
 }
 
 func TestMain(m *testing.M) { suite.Main(m, run) }
@@ -79,7 +82,7 @@ func run(m *testing.M) (int, error) {
 		return 1, err
 	}
 	defer stop()
-	if err := the.stage.StartOperator(ctx, "--leader-elect=false", "--enable-handoff"); err != nil {
+	if err := the.stage.StartOperator(ctx, "--leader-elect=false", "--enable-handoff", "--login-page-url="+stage.LoginPageURL); err != nil {
 		return 1, err
 	}
 	return m.Run(), nil
@@ -90,6 +93,7 @@ func startGitHub() (stop func(), err error) {
 	the.gh = githubtest.New(githubtest.Options{})
 	for _, app := range []githubtest.App{
 		{ClientID: theApp}, {ClientID: platformApp}, {ClientID: oauthApp, Kind: githubtest.OAuthApp, OfflineAccess: true},
+		{ClientID: visitApp, CallbackURLs: []string{stage.LoginPageURL + "/callback"}, AutoApprove: true},
 	} {
 		app.Secrets, app.DeviceFlow, app.DeviceInterval, app.MaxTokens = []string{clientSecret}, true, time.Second, -1
 		the.gh.AddApp(app)
@@ -106,7 +110,8 @@ func startGitHub() (stop func(), err error) {
 	server.TLS = &tls.Config{Certificates: []tls.Certificate{*certificate}, MinVersion: tls.VersionTLS12}
 	server.Config.ErrorLog = log.New(io.Discard, "", 0) // an operator that ends leaves connections behind
 	server.StartTLS()
-	the.stage.UseGitHub(server.Listener.Addr().String(), caFile)
+	the.gitHub = server.Listener.Addr().String()
+	the.stage.UseGitHub(the.gitHub, caFile)
 	return func() {
 		the.gh.Close()
 		server.Close()
