@@ -3,10 +3,15 @@ package commands
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/spf13/cobra"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/cmd/kubectl-ghut/internal/pair"
+	"github.com/githubusertoken/github-user-token-operator/cmd/kubectl-ghut/internal/standing"
 )
 
 func newToken(e *environment) *cobra.Command {
@@ -36,7 +41,7 @@ token is never printed. It needs the permission to get the Secret.`,
 	return cmd
 }
 
-// access reads the access token of the resource. One that has expired is none.
+// access reads the access token of the resource. One that has expired is none, and neither is one that was revoked.
 func (t *task) access(ctx context.Context) (*pair.Access, error) {
 	access, err := pair.Read(ctx, t.Cluster, t.token)
 	if err != nil {
@@ -44,6 +49,10 @@ func (t *task) access(ctx context.Context) (*pair.Access, error) {
 	}
 	if !access.Expires.IsZero() && !access.Expires.After(t.now()) {
 		return nil, t.failed("the token has expired, and there is no other: " + t.command("status"))
+	}
+	if why := meta.FindStatusCondition(t.token.Status.Conditions, v1alpha1.ConditionAuthorized); why != nil && why.Status == metav1.ConditionFalse &&
+		(why.Reason == v1alpha1.ReasonRevoked || why.Reason == v1alpha1.ReasonRevokedOnRequest) {
+		return nil, t.failed(fmt.Sprintf("the token is of no more use (%s): %s", why.Reason, standing.Plain(why.Message)))
 	}
 	return access, nil
 }
