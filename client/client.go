@@ -170,6 +170,10 @@ func (c *Client) askAs(ctx context.Context, query Query, presented string) (*Tok
 		return nil, refusal(response, body, time.Now())
 	}
 	if kind, _, err := mime.ParseMediaType(response.Header.Get("Content-Type")); err != nil || kind != "application/json" {
+		// A server that was told to stop as the time ended may close its answer with a 200 that says nothing.
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
 		return nil, errors.New("the answer is not JSON: is this the address of the token server?")
 	}
 	token, err := decode(body)

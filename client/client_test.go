@@ -237,6 +237,27 @@ func TestClientGivesUpWithTheContext(t *testing.T) {
 	})
 }
 
+// A server that is told that its client gives up may close its answer with a 200 that says nothing, and that may win the race.
+func TestClientSaysThatItsTimeEndedWhateverTheServerSaysThen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, nil)
+		w.client.http.Transport = endingWith{}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if _, err := w.client.Token(ctx, Query{}); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("it says %v", err)
+		}
+	})
+}
+
+// endingWith answers each request as its context ends, with nothing.
+type endingWith struct{}
+
+func (endingWith) RoundTrip(request *http.Request) (*http.Response, error) {
+	<-request.Context().Done()
+	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: http.NoBody, Request: request}, nil
+}
+
 func TestClientWaitsForTheNextToken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, nil)

@@ -1,6 +1,8 @@
 package fakeserver
 
 import (
+	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 )
@@ -16,8 +18,16 @@ func (rt RoundTripper) RoundTrip(request *http.Request) (*http.Response, error) 
 	if served.Body == nil {
 		served.Body = http.NoBody
 	}
+	aborted := false
 	go func() {
 		defer close(done)
+		defer func() {
+			if p := recover(); p != nil && p != http.ErrAbortHandler {
+				panic(p)
+			} else if p != nil {
+				aborted = true
+			}
+		}()
 		rt.Handler.ServeHTTP(recorder, served)
 	}()
 	select {
@@ -28,6 +38,9 @@ func (rt RoundTripper) RoundTrip(request *http.Request) (*http.Response, error) 
 	}
 	if request.Body != nil {
 		_ = request.Body.Close()
+	}
+	if aborted {
+		return nil, errors.Join(io.ErrUnexpectedEOF, request.Context().Err())
 	}
 	response := recorder.Result()
 	response.Request = request

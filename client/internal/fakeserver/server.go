@@ -139,7 +139,7 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, query url.Values
 			give(w, s.host, token)
 			return
 		case <-r.Context().Done():
-			return
+			panic(http.ErrAbortHandler) // Merely to return would say 200.
 		}
 	}
 }
