@@ -181,7 +181,7 @@ func TestDemoPersonIsToldWhereToEnterTheCode(t *testing.T) {
 	if response.StatusCode != http.StatusOK {
 		t.Fatalf("the stand-in does not know the code %s: %s", told[3], response.Status)
 	}
-	c.await(regexp.MustCompile(`team-a/monalisa  a person entered the code: the first pair is here`))
+	c.await(regexp.MustCompile(`team-a/monalisa  a person has logged in: the first pair is here`))
 	c.await(regexp.MustCompile(`team-a/monalisa  Ready=True`))
 	c.opens(c.await(regexp.MustCompile(`send mona this link, which works once:\n +(https://\S+)`))[1])
 	c.shows(c.await(regexp.MustCompile(`My tokens, .* (https://\S+/tokens)`))[1], "<h1>My tokens</h1>")

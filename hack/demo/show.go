@@ -86,7 +86,7 @@ func (s *show) change(ctx context.Context, change stage.Change) (problem string,
 
 func firstPair(change stage.Change) string {
 	if change.Spent.IsZero() {
-		return "a person entered the code: the first pair is here"
+		return "a person has logged in: the first pair is here"
 	}
 	return "login imported: the seed was exchanged for the first pair"
 }

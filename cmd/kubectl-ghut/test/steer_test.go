@@ -76,7 +76,7 @@ func TestPluginRevokesAndLogsOut(t *testing.T) {
 	if code := said.exit(); code != 0 {
 		t.Fatalf("logout exits with %d: %s", code, said.err.String())
 	}
-	contains(t, said.out.String(), "leaver is deleted", "It waits, suspended. To log in again: kubectl ghut resume leaver -n leave, and put the refresh token of a new login into the Secret leaver-seed")
+	contains(t, said.out.String(), "leaver is deleted", "leaver was made anew, and is suspended. To log in again: kubectl ghut resume leaver -n leave, and put the refresh token of a new login into the Secret leaver-seed")
 	if aliveAtGitHub(t, token) {
 		t.Error("the token lives on")
 	}

@@ -267,7 +267,7 @@ func (t *task) makeAnew(ctx context.Context, next *v1alpha1.GitHubUserToken) err
 	if ref := next.Spec.RefreshTokenRef; ref != nil && !standing.CanLogIn(next) {
 		login = "put the refresh token of a new login into the Secret " + ref.Name
 	}
-	t.print("It waits, suspended. To log in again: %s, and %s", t.command("resume"), login)
+	t.print("%s was made anew, and is suspended. To log in again: %s, and %s", next.Name, t.command("resume"), login)
 	return nil
 }
 

@@ -52,7 +52,7 @@ func (t *task) access(ctx context.Context) (*pair.Access, error) {
 	}
 	if why := meta.FindStatusCondition(t.token.Status.Conditions, v1alpha1.ConditionAuthorized); why != nil && why.Status == metav1.ConditionFalse &&
 		(why.Reason == v1alpha1.ReasonRevoked || why.Reason == v1alpha1.ReasonRevokedOnRequest) {
-		return nil, t.failed(fmt.Sprintf("the token is of no more use (%s): %s", why.Reason, standing.Plain(why.Message)))
+		return nil, t.failed(fmt.Sprintf("the token is not handed out (%s): %s", why.Reason, standing.Plain(why.Message)))
 	}
 	return access, nil
 }

@@ -78,6 +78,8 @@ func (n *New) Differs(wanted, there *v1alpha1.GitHubUserToken) string {
 	switch {
 	case !same:
 		return "another App"
+	case n.Account != "" && Wanted(there) == "":
+		return "no account in spec.user"
 	case n.Account != "" && !strings.EqualFold(Wanted(there), n.Account):
 		return "another account in spec.user"
 	case n.Secret != "" && n.Secret != there.PairSecretName():
