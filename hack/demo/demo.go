@@ -94,10 +94,6 @@ func run(ctx context.Context, o options, out io.Writer) error {
 		if _, err := s.Kubectl(ctx, "apply", "-n", "team-a", "-f", scopedOutput, "--kubeconfig="+kubeconfig); err != nil {
 			return err
 		}
-		fmt.Fprintf(out, "A token that can read one repository, for an agent, in the Secret octobot-agent: kubectl -n team-a apply -f %s\n", scopedOutput)
-		if _, err := s.Kubectl(ctx, "apply", "-n", "team-a", "-f", scopedOutput, "--kubeconfig="+kubeconfig); err != nil {
-			return err
-		}
 	}
 
 	var enough <-chan time.Time
