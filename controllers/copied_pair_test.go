@@ -119,21 +119,27 @@ func TestCopyOfALivePairInAnotherNamespaceIsRecognised(t *testing.T) {
 // its Secret.
 func TestCopyOfEachOthersPairIsUsedByNeither(t *testing.T) {
 	t.Parallel()
-	each(t, map[string]bool{"while the operator runs": false, "while the operator is down": true}, func(t *testing.T, down bool) {
+	each(t, map[string]struct{ down, oneByOne bool }{
+		"while the operator runs": {}, "while the operator is down": {down: true},
+		"one after the other, and the operator has seen each": {oneByOne: true},
+	}, func(t *testing.T, c struct{ down, oneByOne bool }) {
 		w := newWorld(t, worldOptions{namespaces: 2})
 		var saved []*corev1.Secret
 		for _, w.namespace = range w.namespaces {
 			w.start("octocat")
 			saved = append(saved, w.backUp("octocat").secrets[0])
 		}
-		if down {
+		if c.down {
 			w.stop()
 		}
 		for i := range saved {
 			w.namespace = w.namespaces[i]
 			w.putBack(saved[1-i])
+			if c.oneByOne { // Until the other one's Secret has it, nobody's state tells that the seed is spent, but the operator knows.
+				w.condition("octocat", v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonRefreshTokenInUse)
+			}
 		}
-		if down {
+		if c.down {
 			w.startOperator(w.options)
 		}
 		for _, w.namespace = range w.namespaces {

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
+	"github.com/githubusertoken/github-user-token-operator/controllers/seeds"
 	"github.com/githubusertoken/github-user-token-operator/internal/problem"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 )
@@ -17,5 +18,9 @@ func (e *exchanges) beforehand(ctx context.Context, s *scope.Scope, decision rot
 	if decision.Action != rotation.ActionImport || s.Seed.Fingerprint != decision.Spends {
 		return nil, nil
 	}
-	return e.ownership.Claim(ctx, s.Token, decision.Spends)
+	p, err := e.ownership.Claim(ctx, s.Token, decision.Spends)
+	if p == nil && err == nil && s.Seed.IsSpent {
+		p = seeds.Spent(s.Ref.Name)
+	}
+	return p, err
 }

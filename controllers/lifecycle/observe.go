@@ -137,6 +137,7 @@ func (o *observer) recall(s *scope.Scope, backup *rotation.Pair) {
 		if s.Pair != nil {
 			s.Input.RolledBack = m.isRolledBack(s.Pair, s.Token)
 			s.Input.Proof = m.proofOf(&s.Pair.State, mono)
+			s.Seed.IsSpent = s.Pair.State.Owner != s.Owner.UID && m.chain.Knows(s.Seed.Fingerprint, s.Input.App)
 		}
 		if f := m.failure; f != nil && f.generation == s.Token.Generation && f.requested == s.Input.RefreshRequestedAt {
 			s.Failure = f.current(s.Now, mono)

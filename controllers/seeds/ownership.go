@@ -144,3 +144,12 @@ func inUse(owner *types.NamespacedName, namespace string) *problem.Problem {
 		Message: whose + " owns this refresh token or has spent it; exchanging it here would end its chain. Delete one of the two, stop what copies its pair into this seed, or authorize the App again for this one.",
 	}
 }
+
+// Spent is the problem of a resource in whose pair Secret another's pair stands that has not heard of the token in the seed: its own chain, which
+// was there before, has spent that. It is not sent once more.
+func Spent(secret string) *problem.Problem {
+	return &problem.Problem{
+		Reason: v1alpha1.ReasonRefreshTokenInUse, Stalled: true,
+		Message: "Secret \"" + secret + "\" holds the pair of another GitHubUserToken, which somebody has put there, and the refresh token in the seed was spent by this one's own chain before. Put this one's own pair back, or authorize the App again and put the new refresh token into the seed.",
+	}
+}

@@ -34,6 +34,11 @@ func (c *Chain) IsAt(state *rotation.State) bool {
 	return c.access == state.AccessToken && c.refresh == state.RefreshToken
 }
 
+// Knows reports whether a login was already dealt with for an App by the chain that is remembered.
+func (c *Chain) Knows(seed credential.Fingerprint, app string) bool {
+	return (&rotation.State{RefreshToken: c.refresh, Seeds: c.Seeds}).KnowsSeed(seed, app)
+}
+
 // IsNewerThan reports whether what is remembered has had more commits, and has heard of every login of a state: one with
 // another login is a new beginning.
 func (c *Chain) IsNewerThan(state *rotation.State) bool {
