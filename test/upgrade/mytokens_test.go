@@ -13,10 +13,10 @@ import (
 	"net/url"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
-	"k8s.io/apimachinery/pkg/api/meta"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
@@ -121,6 +121,7 @@ func (w *world) seen(all map[client.ObjectKey]*before) {
 	if len(theirs) < 2 {
 		w.t.Fatalf("only %v are of the person", theirs)
 	}
+	slices.SortFunc(theirs, func(a, b client.ObjectKey) int { return strings.Compare(a.String(), b.String()) })
 	v := w.visits()
 	v.reaches("/tokens", "/tokens", "My tokens")
 	v.press("/tokens")
@@ -141,8 +142,8 @@ func (w *world) seen(all map[client.ObjectKey]*before) {
 	v.press(path)
 	w.eventually("the end of the login of "+ended.String(), func() (bool, string) {
 		token := w.get(ended)
-		authorized := meta.FindStatusCondition(token.Status.Conditions, v1alpha1.ConditionAuthorized)
-		return authorized != nil && authorized.Reason == v1alpha1.ReasonRevokedOnRequest, suite.Describe(token)
+		login := token.Status.Login // Its conditions may tell of the next login by now.
+		return login != nil && login.Revocation == v1alpha1.LoginRevocationRevoked, suite.Describe(token)
 	})
 	if the.gh.Alive(string(pair.Data[v1alpha1.KeyAccessToken])) || the.gh.Alive(string(pair.Data[v1alpha1.KeyRefreshToken])) {
 		w.t.Errorf("the pair of %s lives on", ended)

@@ -22,10 +22,12 @@ func (rt RoundTripper) RoundTrip(request *http.Request) (*http.Response, error) 
 	go func() {
 		defer close(done)
 		defer func() {
-			if p := recover(); p != nil && p != http.ErrAbortHandler {
-				panic(p)
-			} else if p != nil {
+			switch p := recover(); p {
+			case nil:
+			case http.ErrAbortHandler:
 				aborted = true
+			default:
+				panic(p)
 			}
 		}()
 		rt.Handler.ServeHTTP(recorder, served)
