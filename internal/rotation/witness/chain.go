@@ -2,6 +2,7 @@ package witness
 
 import (
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
@@ -9,17 +10,45 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 )
 
+const (
+	// maxFormer is how many former tokens are kept, the newest of them: as many as a state names. Anybody may have written more into one.
+	maxFormer = 16
+	// beginningDigits is how many hexadecimal digits of a fingerprint are kept of a former token.
+	beginningDigits = 16
+)
+
 // Chain is what is remembered of the newest state of a chain, so that an older one in its place is noticed.
 type Chain struct {
 	revision        int64
 	access, refresh credential.Fingerprint
+	// former are the beginnings of the fingerprints of the refresh tokens before, as there is one of these for each resource.
+	former []uint64
 	// Seeds are the logins that it knew.
 	Seeds []rotation.SeedRecord
 }
 
 // Of is what is to be remembered of a state.
 func Of(state *rotation.State) Chain {
-	return Chain{state.Revision, state.AccessToken, state.RefreshToken, slices.Clip(state.Seeds)}
+	return Chain{state.Revision, state.AccessToken, state.RefreshToken, beginnings(state.Former), slices.Clip(state.Seeds)}
+}
+
+// beginnings are what a chain keeps of its former tokens.
+func beginnings(former credential.Trail) []uint64 {
+	tokens := former.Last(maxFormer)
+	kept := make([]uint64, 0, len(tokens))
+	for _, token := range tokens {
+		if begins, ok := beginning(token); ok {
+			kept = append(kept, begins)
+		}
+	}
+	return kept
+}
+
+// beginning is the first half of a fingerprint; ok is false for what is none.
+func beginning(token credential.Fingerprint) (begins uint64, ok bool) {
+	half := token[:min(len(token), beginningDigits)]
+	begins, err := strconv.ParseUint(string(half), 16, 64)
+	return begins, err == nil && len(half) == beginningDigits
 }
 
 // IsOwn reports whether a pair is its resource's own chain, and its state tells how far that is: one that was computed from
@@ -34,8 +63,11 @@ func (c *Chain) IsAt(state *rotation.State) bool {
 	return c.access == state.AccessToken && c.refresh == state.RefreshToken
 }
 
-// Knows reports whether a login was already dealt with for an App by the chain that is remembered.
+// Knows reports whether a refresh token is the remembered chain's own, now or before, or a login that it has already dealt with for an App.
 func (c *Chain) Knows(seed credential.Fingerprint, app string) bool {
+	if begins, ok := beginning(seed); ok && slices.Contains(c.former, begins) {
+		return true
+	}
 	return (&rotation.State{RefreshToken: c.refresh, Seeds: c.Seeds}).KnowsSeed(seed, app)
 }
 
