@@ -96,7 +96,7 @@ func mainLoginPage(arguments []string) {
 func runLoginPage(ctx context.Context, f *pageFlags) error {
 	setup := ctrl.Log.WithName("setup")
 	setup.Info("Starting the login page", "version", version, "baseURL", f.baseURL)
-	if err := metrics.Registry.Register(buildInfo()); err != nil {
+	if err := metrics.Registry.Register(buildInfo(loginPageCommand)); err != nil {
 		return fmt.Errorf("register the metrics: %w", err)
 	}
 	limitMemory(setup, memlimit.FromCgroup, 0)

@@ -20,9 +20,9 @@ func violation(token *v1alpha1.GitHubUserToken, policy *v1alpha1.AppPolicy, host
 	if wanted := token.Spec.DeletionPolicy; !scope.AllowsDeletion(policy, wanted) {
 		forbidden = append(forbidden, fmt.Sprintf("spec.deletionPolicy %s is not among %s", wanted, listed(policy.DeletionPolicies)))
 	}
-	for i := range token.Spec.Outputs {
-		if why := scope.ForbidsOutput(policy, &token.Spec.Outputs[i], host); why != "" {
-			forbidden = append(forbidden, fmt.Sprintf("output %s: %s", token.Spec.Outputs[i].Name, why))
+	for _, output := range token.Spec.AllOutputs() {
+		if why := scope.ForbidsOutput(policy, &output, host); why != "" {
+			forbidden = append(forbidden, fmt.Sprintf("output %s: %s", output.Name, why))
 		}
 	}
 	if len(forbidden) == 0 {

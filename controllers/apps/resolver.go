@@ -77,7 +77,7 @@ func (r *Resolver) resolve(ctx context.Context, token *v1alpha1.GitHubUserToken)
 // of, by the key of github.App. After a change of spec.app these are two.
 func (r *Resolver) Permitted(ctx context.Context, token *v1alpha1.GitHubUserToken, app scope.App, chain string) (*v1alpha1.GitHubUserToken, error) {
 	permitted := app.Permitted(token)
-	if len(permitted.Spec.Outputs) == 0 || chain == "" || chain == app.Key() {
+	if len(permitted.Spec.AllOutputs()) == 0 || chain == "" || chain == app.Key() {
 		return permitted, nil
 	}
 	host, clientID, _ := strings.Cut(chain, "/")

@@ -1,6 +1,7 @@
 package deviceflow
 
 import (
+	"cmp"
 	"errors"
 	"time"
 
@@ -75,14 +76,13 @@ func (f *Flow) advance(log logr.Logger, s *scope.Scope, why *login) Step {
 		}
 		return Step{Problem: askForAnother(s.Token, next.ended)}
 	case stageOffered:
-		step := Step{Problem: enterCode(s.Token, seen.device, why, s.App.Veil(next.problem)), Offered: seen.device}
-		return f.start(log, s, next, step, f.poll)
+		return f.start(log, s, next, func(late time.Duration) Step {
+			return Step{Problem: enterCode(s.Token, seen.device, why, s.App.Veil(next.problem), late), Offered: seen.device}
+		}, f.poll)
 	default:
-		step := Step{Problem: next.problem}
-		if step.Problem == nil {
-			step.Problem = codeRequested(why)
-		}
-		return f.start(log, s, next, step, f.request)
+		return f.start(log, s, next, func(late time.Duration) Step {
+			return Step{Problem: cmp.Or(next.problem, codeRequested(why, late))}
+		}, f.request)
 	}
 }
 
@@ -90,8 +90,9 @@ func (f *Flow) advance(log logr.Logger, s *scope.Scope, why *login) Step {
 type work func(log logr.Logger, token *v1alpha1.GitHubUserToken, job rotation.Job, next plan)
 
 // start begins the work of a plan when its time has come and the limits allow it. Otherwise the resource is
-// reconciled again, and step is what it shows meanwhile.
-func (f *Flow) start(log logr.Logger, s *scope.Scope, next plan, step Step, work work) Step {
+// reconciled again, and show makes what it shows meanwhile, of about how long its turn takes to come; zero is not told.
+func (f *Flow) start(log logr.Logger, s *scope.Scope, next plan, show func(late time.Duration) Step, work work) Step {
+	step := show(next.late)
 	if next.wait > 0 {
 		step.RequeueAt = s.Now.Add(next.wait)
 		return step
@@ -118,8 +119,11 @@ func (f *Flow) start(log logr.Logger, s *scope.Scope, next plan, step Step, work
 			f.options.Outbox.Release(job.Owner)
 		}
 	}()
-	request := ratelimit.Request{ID: string(token.UID), Namespace: token.Namespace, Yields: true}
+	request := ratelimit.Request{ID: string(token.UID), Namespace: token.Namespace, Yields: true, Poll: next.given}
 	if ok, estimate := f.options.Acquire(job.App.Key(), request); !ok {
+		late := lateness(estimate.Sub(s.Now))
+		f.notes.With(token.UID, func(n *note) { n.late = late }) // It is told until a turn comes soon.
+		step = show(late)
 		step.RequeueAt = estimate
 		return step
 	}
@@ -128,6 +132,9 @@ func (f *Flow) start(log logr.Logger, s *scope.Scope, next plan, step Step, work
 		return step
 	}
 	started = true
+	if next.late > 0 && -next.wait <= noticed { // It has had its turn soon after its time.
+		f.notes.Peek(token.UID, func(n *note) { n.late = 0 })
+	}
 	return Step{Offered: step.Offered, Started: true}
 }
 

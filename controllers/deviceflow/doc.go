@@ -12,5 +12,7 @@
 // into entering. A refusal at GitHub ends the series at once.
 //
 // Polls and code requests count as token requests of the App. They yield to every resource that has a token
-// to lose, and a flow beside a living chain holds up no exchange. The package knows no Kubernetes client.
+// to lose. Until GitHub has given a pair for the App, requests share the limit of its host with those of all such Apps, and polls
+// another one; but only the polls of a code that GitHub has given this process, or has known when it was last asked. Whatever
+// else a Secret names may be made up, and has to come out of the smaller limit first. A flow beside a living chain holds up no exchange. The package knows no Kubernetes client.
 package deviceflow

@@ -673,3 +673,43 @@ func TestDeviceFlowFromTheFirstCodeToThePair(t *testing.T) {
 	w.reconcile()
 	w.expect("acquire "+testApp, "poll", "pause "+testApp, "record Committed")
 }
+
+// A Secret may name a code that somebody has made up: GitHub must have known it before its polls have a limit of their own.
+func TestDeviceFlowPollsHaveALimitOfTheirOwnOnceGitHubHasKnownTheCode(t *testing.T) {
+	w := newWorld(t, nobodyLoggedIn)
+	w.isOffered()
+	w.result = rotation.Result{Outcome: rotation.Untouched, Err: &github.Error{Reason: github.AuthorizationPending}}
+	if step := w.reconcile(); !step.Started || !w.request.Poll {
+		t.Errorf("the poll of a code that was just given out is asked for as %+v", w.request)
+	}
+	w.flow = w.newFlow(10) // Another process.
+	for i, known := range []bool{false, false, true} {
+		w.Mono += w.reconcile().RequeueAt.Sub(w.Now())
+		w.result.Err = &github.Error{Reason: github.AuthorizationPending}
+		if i == 0 {
+			w.result.Err = &github.Error{Reason: github.SlowDown} // GitHub says that of whatever it is asked too often.
+		}
+		if step := w.reconcile(); !step.Started || w.request.Poll != known {
+			t.Errorf("after a restart poll %d is asked for as %+v", i, w.request)
+		}
+	}
+}
+
+func TestDeviceFlowTellsOfALongWaitForItsTurn(t *testing.T) {
+	w := newWorld(t, nobodyLoggedIn)
+	w.turn = w.Now().Add(88 * time.Second)
+	if step := w.reconcile(); step.Problem == nil || !strings.Contains(step.Problem.Message, "the code may take 2 minutes to come") {
+		t.Errorf("while the request for a code waits it says %+v", step.Problem)
+	}
+	w.turn = time.Time{}
+	if step := w.isOffered(); strings.Contains(step.Problem.Message, "Many") {
+		t.Errorf("the code has come, and it says %q", step.Problem.Message)
+	}
+	for wait, says := range map[time.Duration]string{time.Minute: "may take a minute to see that this was done", 4 * time.Second: ""} {
+		w.turn = w.Now().Add(wait)
+		step := w.reconcile()
+		if tells := strings.Contains(step.Problem.Message, "Many logins"); tells != (says != "") || !strings.Contains(step.Problem.Message, says) {
+			t.Errorf("for %s it says %q", wait, step.Problem.Message)
+		}
+	}
+}

@@ -33,11 +33,37 @@ type note struct {
 	// generation and asked are the resource's at that failure: a change of them is a reason to try at once.
 	generation int64
 	asked      string
+	// given is the last code that GitHub has given this process, or has said of that nobody has entered it yet. The Secret may
+	// name a code that somebody else has made up.
+	given givenCode
+	// late is about how long a request waits for its turn among those of others, in whole minutes; zero when nobody notices.
+	late time.Duration
 }
 
-// pending notes that the person has not entered the code yet. interval is the one that GitHub asks for by now.
-func (n *note) pending(mono, interval time.Duration) {
+// givenCode is a code with the key of the App for which GitHub has given it: whoever may write the Secret may name it for another.
+type givenCode struct {
+	app  string
+	code credential.Fingerprint
+}
+
+// noticed is from when on it is told that a request waits for its turn.
+const noticed = 20 * time.Second
+
+// lateness is what is told of a wait. Minutes are enough for a person, and change seldom.
+func lateness(wait time.Duration) time.Duration {
+	if wait <= noticed {
+		return 0
+	}
+	return (wait + time.Minute - 1).Truncate(time.Minute)
+}
+
+// pending notes that the person has not entered the code yet. interval is the one that GitHub asks for by now. known reports
+// that GitHub has said so of this code, for the App: to be told to be slower is no word about it.
+func (n *note) pending(mono, interval time.Duration, app string, known bool) {
 	n.failures, n.problem = 0, nil
+	if known {
+		n.given = givenCode{app, n.code}
+	}
 	n.interval = max(n.interval, interval)
 	n.next = mono + n.interval
 }
@@ -55,7 +81,7 @@ func (n *note) failed(mono time.Duration, generation int64, asked string, p *pro
 // ended notes that the code is of no more use. The next one follows, later each time. finally reports that
 // none does: then the Secret says so, or else one more poll finds it out.
 func (n *note) ended(mono time.Duration, codes int, finally bool) {
-	n.over, n.failures, n.problem = !finally, 0, nil
+	n.over, n.failures, n.problem, n.given = !finally, 0, nil, givenCode{}
 	n.next = mono + nextCode.After(codes)
 	if finally {
 		n.next = mono + n.interval

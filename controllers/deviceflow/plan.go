@@ -93,6 +93,10 @@ type plan struct {
 	stage stage
 	// code names the code that is stored; empty when it cannot be polled.
 	code credential.Fingerprint
+	// given reports that GitHub is known to have given it out.
+	given bool
+	// late is about how long the step waits for its turn; zero when nobody notices.
+	late time.Duration
 	// ended is the reason of Authorized=False at stageEnded.
 	ended string
 	// series is what the next code inherits.
@@ -108,7 +112,7 @@ type plan struct {
 func planNext(in seen, n note, now time.Time, mono time.Duration) (plan, note) {
 	next := plan{code: in.code(), series: in.series(now)}
 	if n.code != next.code {
-		n = note{code: next.code, next: mono}
+		n = note{code: next.code, next: mono, given: n.given}
 		if next.code != "" {
 			n.interval = in.device.Interval
 			n.next += n.interval // When it was last polled is not known after a restart.
@@ -138,7 +142,8 @@ func planNext(in seen, n note, now time.Time, mono time.Duration) (plan, note) {
 			n.next = min(n.next, mono) // The pauses are those of a series. A new one begins at once.
 		}
 	}
-	next.wait, next.problem = n.next-mono, n.problem
+	next.wait, next.problem, next.late = n.next-mono, n.problem, n.late
+	next.given = next.code != "" && n.given == givenCode{in.app, next.code}
 	if next.stage == stageWanted && n.problem != nil && !n.problem.Stalled {
 		next.problem = new(*n.problem)
 		next.problem.RetryAt = now.Add(max(0, next.wait))

@@ -308,9 +308,9 @@ func TestDeviceFlowNote(t *testing.T) {
 			wait.First = time.Hour
 			n.failed(mono, 3, "once", some, wait)
 		}, time.Hour, false, 1},
-		"a person who has not entered the code is waited for": {polled, func(n *note) { n.pending(mono, 0) }, 5 * time.Second, false, 0},
-		"as GitHub asks":                         {polled, func(n *note) { n.pending(mono, 10*time.Second) }, 10 * time.Second, false, 0},
-		"an answer forgets failures":             {polled, func(n *note) { failed(3)(n); n.pending(mono, 0) }, 5 * time.Second, false, 0},
+		"a person who has not entered the code is waited for": {polled, func(n *note) { n.pending(mono, 0, testApp, true) }, 5 * time.Second, false, 0},
+		"as GitHub asks":                         {polled, func(n *note) { n.pending(mono, 10*time.Second, testApp, true) }, 10 * time.Second, false, 0},
+		"an answer forgets failures":             {polled, func(n *note) { failed(3)(n); n.pending(mono, 0, testApp, true) }, 5 * time.Second, false, 0},
 		"a first code that ended has a next one": {polled, func(n *note) { n.ended(mono, 1, false) }, time.Second, true, 0},
 		"the pause grows with the codes":         {polled, func(n *note) { failed(2)(n); n.ended(mono, 5, false) }, 16 * time.Second, true, 0},
 		"up to five minutes":                     {polled, func(n *note) { n.ended(mono, 10, false) }, 5 * time.Minute, true, 0},
@@ -361,6 +361,17 @@ func TestDeviceFlowEachCodeThatTheClockEndsIsFollowedLater(t *testing.T) {
 	for i, pause := range pauses {
 		if want := min(time.Second<<i, retry.Max); pause != want {
 			t.Errorf("the pause after code %d is %s, want %s", i+1, pause, want)
+		}
+	}
+}
+
+// A code that GitHub has given for one App may be named for another by whoever may write the Secret.
+func TestDeviceFlowCodeIsKnownForItsOwnAppOnly(t *testing.T) {
+	for app, given := range map[string]bool{testApp: true, "github.com/Iv23liMADEUP": false} {
+		in := seenWith(offered(func(d *rotation.DeviceAuthorization) { d.App = app }))
+		in.app = app
+		if next, _ := planNext(in, note{code: theCode, given: givenCode{testApp, theCode}}, epoch, 0); next.code != theCode || next.given != given {
+			t.Errorf("for %s the plan is %+v", app, next)
 		}
 	}
 }

@@ -21,13 +21,14 @@ func (f *Flow) poll(log logr.Logger, token *v1alpha1.GitHubUserToken, job rotati
 	logins.Count(logins.Device, result)
 	var failed *github.Error
 	pending := errors.As(result.Err, &failed) && (failed.Reason == github.AuthorizationPending || failed.Reason == github.SlowDown)
+	plain := log // Record adds the same.
 	if !pending {
 		log = log.WithValues("code", job.Decision.Spends.Short(), "outcome", result.Outcome)
 	}
 	switch result.Outcome {
 	case rotation.Committed, rotation.Superseded, rotation.Discarded:
 		f.notes.Drop(token.UID)
-		f.options.Record(log, token, job, result)
+		f.options.Record(plain, token, job, result)
 	case rotation.WrongUser:
 		f.options.Observe(result)
 		f.options.RememberNewer(token.UID, result.Pair)
@@ -49,7 +50,7 @@ func (f *Flow) poll(log logr.Logger, token *v1alpha1.GitHubUserToken, job rotati
 				interval = max(interval, result.Pair.State.Device.Interval) // A slow_down may leave it to us to know by how much.
 			}
 			mono := f.options.Clock.Monotonic()
-			f.notes.Peek(token.UID, func(n *note) { n.pending(mono, interval) })
+			f.notes.Peek(token.UID, func(n *note) { n.pending(mono, interval, job.App.Key(), failed.Reason == github.AuthorizationPending) })
 			return
 		}
 		f.failed(token, atGitHub(result.Err), retry.After(result.Err))

@@ -3,6 +3,7 @@ package deviceflow
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/controllers/words"
@@ -12,7 +13,7 @@ import (
 )
 
 // enterCode tells the person what to do. failed is why the last poll failed; nil when it did not.
-func enterCode(token *v1alpha1.GitHubUserToken, device *rotation.DeviceAuthorization, why *login, failed *problem.Problem) *problem.Problem {
+func enterCode(token *v1alpha1.GitHubUserToken, device *rotation.DeviceAuthorization, why *login, failed *problem.Problem, late time.Duration) *problem.Problem {
 	as := ""
 	if pin := token.Spec.User; pin != nil && pin.Login != "" {
 		as = ", signed in as " + pin.Login + ","
@@ -27,12 +28,26 @@ func enterCode(token *v1alpha1.GitHubUserToken, device *rotation.DeviceAuthoriza
 	if failed != nil {
 		message += " At present the operator cannot see whether this was done: " + failed.Message
 	}
+	if late > 0 {
+		message += fmt.Sprintf(" Many logins are waited for, so the operator may take %s to see that this was done.", minutes(late))
+	}
 	return &problem.Problem{Reason: v1alpha1.ReasonAuthorizationPending, Unauthorized: true, Message: message}
 }
 
-// codeRequested is shown until there is a code.
-func codeRequested(why *login) *problem.Problem {
+// minutes are whole ones, in words.
+func minutes(d time.Duration) string {
+	if d <= time.Minute {
+		return "a minute"
+	}
+	return fmt.Sprintf("%d minutes", int(d.Minutes()))
+}
+
+// codeRequested is shown until there is a code. late is for about how long the request waits for its turn.
+func codeRequested(why *login, late time.Duration) *problem.Problem {
 	message := "The operator is requesting a code from GitHub for a person to enter."
+	if late > 0 {
+		message += fmt.Sprintf(" Many requests wait before this one, so the code may take %s to come.", minutes(late))
+	}
 	if why.cause != "" {
 		message += " " + why.cause
 	}

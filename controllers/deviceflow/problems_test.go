@@ -22,19 +22,19 @@ func TestDeviceFlowSentences(t *testing.T) {
 		want    problem.Problem
 	}{
 		"a code for anybody": {
-			enterCode(anybody, offered(nil), none, nil),
+			enterCode(anybody, offered(nil), none, nil, 0),
 			problem.Problem{Reason: v1alpha1.ReasonAuthorizationPending, Unauthorized: true, Message: "Open https://github.com/login/device and enter the code WDJB-MJHT before 2026-03-04T02:15:00Z."},
 		},
 		"a code for a login, and why": {
-			enterCode(pinnedLogin.Token, offered(nil), cause, nil),
+			enterCode(pinnedLogin.Token, offered(nil), cause, nil, 0),
 			problem.Problem{Reason: v1alpha1.ReasonAuthorizationPending, Unauthorized: true, Message: "Open https://github.com/login/device, signed in as octocat, and enter the code WDJB-MJHT before 2026-03-04T02:15:00Z. There is no refresh token."},
 		},
 		"a code for an id, and a poll that failed": {
-			enterCode(pinnedID.Token, offered(nil), none, failed),
+			enterCode(pinnedID.Token, offered(nil), none, failed, 0),
 			problem.Problem{Reason: v1alpha1.ReasonAuthorizationPending, Unauthorized: true, Message: "Open https://github.com/login/device, signed in as the account with the id 583231, and enter the code WDJB-MJHT before 2026-03-04T02:15:00Z. At present the operator cannot see whether this was done: GitHub is down."},
 		},
 		"before there is a code": {
-			codeRequested(cause),
+			codeRequested(cause, 0),
 			problem.Problem{Reason: v1alpha1.ReasonAuthorizationPending, Unauthorized: true, Message: "The operator is requesting a code from GitHub for a person to enter. There is no refresh token."},
 		},
 		"after the last code": {

@@ -44,6 +44,7 @@ func (f *Flow) request(log logr.Logger, token *v1alpha1.GitHubUserToken, job rot
 	switch {
 	case err == nil:
 		f.options.Remember(token.UID, stored)
+		f.notes.Peek(token.UID, func(n *note) { n.given = givenCode{job.App.Key(), offer.DeviceCode} })
 		deviceCodes.Inc()
 		log.Info("A code is offered for a person to enter at GitHub", "expires", offer.ExpiresAt, "codes", offer.Codes)
 	case errors.Is(err, rotation.ErrConflict), errors.Is(err, rotation.ErrExists), errors.Is(err, rotation.ErrNotFound):

@@ -1,4 +1,4 @@
-// Package logins counts how logins end that people were asked for, by whichever method.
+// Package logins counts how logins end that people were asked for, by whichever method, and tells of those with a wrong account.
 package logins
 
 import (

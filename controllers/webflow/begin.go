@@ -38,7 +38,9 @@ type Options struct {
 	ReadCode func(ctx context.Context, secret types.NamespacedName, key string) (value string, found bool, err error)
 	// CheckApp is why nothing may be asked of GitHub for an App; nil when it may.
 	CheckApp func(app scope.App) *problem.Problem
-	Clock    rotation.Clock
+	// ClientSecret reads the client secret of an App, or says why there is none. Without it GitHub redeems no code, so nobody is sent there.
+	ClientSecret func(ctx context.Context, app scope.App) (credential.ClientSecret, *problem.Problem, error)
+	Clock        rotation.Clock
 	// Page is the base URL of the login page; empty when there is none.
 	Page string
 	// Memory is where the links of the login page are remembered.
@@ -70,6 +72,9 @@ func (l *Logins) Begin(ctx context.Context, s *scope.Scope) (*rotation.Pair, *pr
 	}
 	if p := scope.CheckRoom(s); p != nil {
 		return nil, p, nil
+	}
+	if _, p, err := l.options.ClientSecret(ctx, s.App); p != nil || err != nil {
+		return nil, p, err
 	}
 	verifier := credential.NewCodeVerifier(l.options.Random() + l.options.Random()) // RFC 7636 wants 43 characters.
 	now := l.options.Clock.Now()

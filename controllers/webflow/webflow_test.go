@@ -61,6 +61,8 @@ type parts struct {
 	err       error
 	refused   *problem.Problem
 	noSecrets bool
+	// withoutSecret is why there is no client secret.
+	withoutSecret *problem.Problem
 }
 
 func (p *parts) Begin(_ context.Context, job rotation.Job, attempt weblogin.Attempt, verifier credential.CodeVerifier) (*rotation.Pair, error) {
@@ -87,6 +89,9 @@ func (p *parts) logins() *Logins {
 		ReadCode: func(_ context.Context, name types.NamespacedName, key string) (string, bool, error) {
 			code, found := p.codes[name.Namespace+"/"+name.Name+"/"+key]
 			return code, found, p.err
+		},
+		ClientSecret: func(context.Context, scope.App) (credential.ClientSecret, *problem.Problem, error) {
+			return credential.ClientSecret{}, p.withoutSecret, nil
 		},
 		Memory: memory.NewStore(),
 		Random: func() string {
@@ -118,6 +123,19 @@ func TestWebLoginIsBoundBeforeItIsShown(t *testing.T) {
 	p.refused = &problem2
 	if _, problem, _ := p.logins().Begin(t.Context(), s); problem != &problem2 {
 		t.Error("an attempt is begun with an App that may not be used")
+	}
+}
+
+// Without the client secret GitHub redeems no code: whoever is sent there would authorize the App in vain.
+func TestWebLoginIsNotBegunWithoutTheClientSecret(t *testing.T) {
+	missing := &problem.Problem{Reason: v1alpha1.ReasonClientSecretMissing}
+	p := &parts{withoutSecret: missing}
+	if begun, problem, err := p.logins().Begin(t.Context(), waitingScope()); begun != nil || problem != missing || err != nil || p.begun.ID != "" {
+		t.Errorf("begun is %+v (%v, %v)", begun, problem, err)
+	}
+	p.withoutSecret = nil
+	if begun, problem, err := p.logins().Begin(t.Context(), waitingScope()); begun == nil || problem != nil || err != nil {
+		t.Errorf("with it begun is %+v (%v, %v)", begun, problem, err)
 	}
 }
 

@@ -19,7 +19,7 @@ var verdicts = map[string]string{
 	v1alpha1.ReasonRefreshTokenExpired:   "The refresh token has expired: it was not used within its lifetime.",
 	v1alpha1.ReasonReplyLost:             "The refresh token is spent, and what GitHub gave for it is lost: the reply did not arrive whole, or the exchange was cut short before its outcome was stored.",
 	v1alpha1.ReasonRevoked:               "The authorization was revoked at GitHub.",
-	v1alpha1.ReasonRevokedOnRequest:      RevocationAsked + " No token of it is refreshed any more. status.login.revocation says whether GitHub has ended its tokens: where it is GivenUp, the access token may work until it expires.",
+	v1alpha1.ReasonRevokedOnRequest:      RevocationAsked + " No token of it is refreshed any more.",
 	v1alpha1.ReasonWrongUser:             "The login belongs to another account than spec.user, so its tokens were not stored.",
 	v1alpha1.ReasonUserUnknown:           "spec.user asks for an account, and GitHub did not say in time which account the login belongs to. Its tokens were revoked and not stored.",
 	v1alpha1.ReasonAuthorizationDenied:   "The authorization was denied at GitHub.",

@@ -137,7 +137,7 @@ func (p *Page) tokenView(token *v1alpha1.GitHubUserToken) tokenView {
 	if view.App = "client ID " + plain(spec.ClientID); spec.Ref != nil {
 		view.App = plain(spec.Ref.Kind + " " + spec.Ref.Name)
 	}
-	for _, output := range token.Spec.Outputs {
+	for _, output := range token.Spec.AllOutputs() {
 		view.Secrets = append(view.Secrets, plain(output.Name))
 	}
 	if login := token.Status.Login; login != nil && login.Time != nil {
@@ -165,8 +165,14 @@ func stateOf(token *v1alpha1.GitHubUserToken) (state string, living bool) {
 		return "Being revoked at GitHub, and works until that is done", false
 	case revocation == v1alpha1.LoginRevocationAsked, isAskedToEnd(token):
 		return "In use; its end is asked for", false
+	case authorized != nil && authorized.Status == metav1.ConditionFalse && (authorized.Reason == v1alpha1.ReasonRevoked || authorized.Reason == v1alpha1.ReasonRevokedOnRequest):
+		return "Not renewed any more: the cluster says that it has ended; your settings at GitHub tell for sure", true
+	case token.Spec.Suspend:
+		return "Not renewed while it is suspended; what there is of it may still work", true
 	case authorized != nil && authorized.Status == metav1.ConditionFalse:
 		return "Waits for a new login; what is left of this one may still work", true
+	case meta.IsStatusConditionFalse(token.Status.Conditions, v1alpha1.ConditionReady):
+		return "The cluster says that no token of it works at present", true
 	default:
 		return "In use; renewed until you or they end it", true
 	}

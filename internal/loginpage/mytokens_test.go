@@ -896,3 +896,40 @@ func TestMyTokensAPIServerIsAway(t *testing.T) {
 	v.send(http.MethodPost, pathToken+"team-a/octocat", form)
 	v.ledOn()
 }
+
+// What has become of the tokens is told by the revocation alone; that a login is renewed is not said where the cluster says that it is not.
+func TestMyTokensSaysOfNoEndedLoginThatItIsRenewed(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*v1alpha1.GitHubUserToken)
+		want   string
+	}{
+		"one that is renewed": {func(*v1alpha1.GitHubUserToken) {}, "In use; renewed until you or they end it"},
+		"one that was ended at GitHub": {func(token *v1alpha1.GitHubUserToken) {
+			token.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionAuthorized, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonRevoked}}
+		}, "Not renewed any more: the cluster says that it has ended; your settings at GitHub tell for sure"},
+		"one without a token that works": {func(token *v1alpha1.GitHubUserToken) {
+			token.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionReady, Status: metav1.ConditionFalse, Reason: "x"}}
+		}, "The cluster says that no token of it works at present"},
+		"one that is suspended": {func(token *v1alpha1.GitHubUserToken) { token.Spec.Suspend = true }, "Not renewed while it is suspended; what there is of it may still work"},
+	} {
+		token := held("team-a", "octocat", anAccount)
+		c.change(token)
+		if state, living := stateOf(token); state != c.want || !living {
+			t.Errorf("%s: %q, and it can be ended: %t", name, state, living)
+		}
+	}
+}
+
+func TestLoginThatTheOperatorDoesNotBeginEndsWithAPage(t *testing.T) {
+	token := held("team-a", "octocat", anAccount)
+	s := session{uid: token.UID}
+	token.Annotations = map[string]string{v1alpha1.AnnotationWebLoginRequested: s.requestID() + " https://x"}
+	token.Status.WebLogin = &v1alpha1.WebLogin{RequestID: s.requestID()}
+	if got := standing(token, s, epoch); got != isAsked {
+		t.Errorf("while it is about to begin it is %d", got)
+	}
+	token.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionStalled, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonClientSecretMissing}}
+	if got := standing(token, s, epoch); got != isBarred || halts[got] != whyHeld {
+		t.Errorf("without a client secret it is %d", got)
+	}
+}

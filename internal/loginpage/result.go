@@ -14,8 +14,8 @@ type resultView struct {
 	Title string
 	Text  []string
 	Good  bool
-	// Account, Namespace and Name say of what it is the result, and Revoke is where the person ends it.
-	Account, Namespace, Name, Revoke string
+	// Account, Namespace and Name say of what it is the result, and Revoke and Tokens (My tokens) are where the person ends it.
+	Account, Namespace, Name, Revoke, Tokens string
 	// Wanted is the account that was asked for, where it was another one that came.
 	Wanted string
 	// Next is this page.
@@ -66,6 +66,9 @@ func (p *Page) showResult(r *http.Request, _ string) answer {
 		view.Wanted = view.Account
 	}
 	if said.Good {
+		if p.visits != nil {
+			view.Tokens = p.address.to(pathTokens)
+		}
 		if found, reason := p.findApp(r.Context(), token); reason == "" {
 			view.Revoke = revokePage(found)
 		}

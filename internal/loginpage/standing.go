@@ -4,6 +4,8 @@ import (
 	"strings"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/meta"
+
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 )
 
@@ -17,6 +19,8 @@ const (
 	isSuspended
 	// isAsked: the operator has not begun yet.
 	isAsked
+	// isBarred: the operator does not begin as long as nobody mends something, such as a client secret that is missing.
+	isBarred
 	// isHeld: it was begun, and nothing could come of it as long as nobody mends something.
 	isHeld
 	// isOpen: GitHub's page can be opened, and its code brought.
@@ -44,6 +48,8 @@ func standing(token *v1alpha1.GitHubUserToken, s session, now time.Time) stage {
 		return isTaken // Its attempt ends as soon as the operator has seen this.
 	case token.Spec.Suspend:
 		return isSuspended
+	case answered && status.AttemptID == "" && meta.IsStatusConditionTrue(token.Status.Conditions, v1alpha1.ConditionStalled):
+		return isBarred
 	case !answered || status.AttemptID == "":
 		return isAsked
 	case !strings.HasPrefix(status.AttemptID, string(token.UID)+"-") || !names.MatchString(v1alpha1.LoginCodeSecretName(status.AttemptID)):

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
-	"github.com/githubusertoken/github-user-token-operator/internal/loginpage/limits"
+	"github.com/githubusertoken/github-user-token-operator/internal/endpoint"
 	"github.com/githubusertoken/github-user-token-operator/internal/loginpage/visits"
 )
 
@@ -51,7 +51,7 @@ func (p *Page) beginVisit(r *http.Request, _ string) answer {
 		p.log.Error(err, "The key that seals what is known of a browser could not be read")
 		return p.stopped(r, whyUnavailable)
 	}
-	browser, visitor := nameFor(visit, "browser"), nameFor(hide(string(key)), "visitor", limits.ClientOf(r))
+	browser, visitor := nameFor(visit, "browser"), nameFor(hide(string(key)), "visitor", endpoint.ClientOf(r))
 	under, err := p.cluster.visits(r.Context(), p.visits.Namespace)
 	if err != nil {
 		p.log.Error(err, "The visits that are under way could not be looked at")

@@ -98,4 +98,4 @@ func (p *Page) onward(r *http.Request, s session) (a answer, found bool) {
 }
 
 // halts are why a login that has been begun does not go on.
-var halts = map[stage]why{isTaken: whyTaken, isSuspended: whySuspended, isLate: whyLate, isAsked: whyForeign, isHeld: whyHeld}
+var halts = map[stage]why{isTaken: whyTaken, isSuspended: whySuspended, isLate: whyLate, isAsked: whyForeign, isHeld: whyHeld, isBarred: whyHeld}

@@ -106,7 +106,7 @@ var stops = map[why]stop{
 		"An authorization has to be confirmed within ten minutes. Nothing was handed over.", askAgain,
 	}},
 	whyHeld: {status: http.StatusConflict, Title: "This login cannot go on at present", goesOn: true, Text: []string{
-		"Something has changed since it was begun, such as whether its GitHub App may be used. Nothing was handed over.",
+		"Something stands in its way, such as that its GitHub App may not be used, or has no client secret. Nothing was handed over.",
 		"Wait a moment, and reload the page. If that does not help, tell whoever sent you the link: the status of the resource says why.",
 	}},
 	whyCancelled: {status: http.StatusOK, Title: "The login was cancelled", Text: []string{

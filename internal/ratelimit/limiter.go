@@ -6,7 +6,8 @@
 // woken when it is his turn.
 //
 // Client IDs come from tenants, and GitHub also counts what one address sends. So an App has a limit of its own only
-// once GitHub has answered a request of it with success, see Succeeded; all others of a host share one of 60 an hour.
+// once GitHub has answered a request of it with success, see Succeeded; all others of a host share one of 60 an hour, and
+// beside it one for the polls of codes that GitHub has given out, see Request.Poll.
 // Nor does one namespace use up what may be sent at once: something is left for the next one that comes, see share.
 //
 // There is no clock to hand in: the clock and the timers must agree, and in a testing/synctest bubble
@@ -24,6 +25,8 @@ const (
 	DefaultPerHour = 2000
 	// DefaultUnprovenPerHour is far more than the first logins of new Apps take.
 	DefaultUnprovenPerHour = 60
+	// DefaultPollsPerHour is one every five seconds, which is how often GitHub wants a device code polled, and a burst.
+	DefaultPollsPerHour = 740
 	// DefaultBurst lets a few requests go at once and leaves 99 % of the limit to the steady flow.
 	DefaultBurst = 20
 	// DefaultHold is far longer than a woken reconcile needs to come back.
@@ -48,6 +51,9 @@ type Options struct {
 	// UnprovenPerHour is the same for all Apps of a host together that have had no success yet. Default
 	// DefaultUnprovenPerHour, at most PerHour.
 	UnprovenPerHour int
+	// PollsPerHour is the same for the polls of all those Apps, beside UnprovenPerHour: see Request.Poll. Default
+	// DefaultPollsPerHour, and with UnprovenPerHour at most PerHour. Where that leaves none, polls are requests like any.
+	PollsPerHour int
 	// Burst is how many of them may follow each other without a pause. It is part of the limit, not on top
 	// of it. Default DefaultBurst, at most half of the limit.
 	Burst int
@@ -70,6 +76,10 @@ type Request struct {
 	// in whatever namespace. Expiry is not looked at; who has waited longest goes first. Among the Apps of a host
 	// that are not proven it yields within its namespace only: others could make it wait for ever.
 	Yields bool
+	// Poll says that it polls a code that GitHub is known to have given out for the App. While the App is not proven, such
+	// requests have a limit of their own beside that of the host: a person is waiting, and polls are many. It must not
+	// be set for a code that anybody else may have made up, for that would have GitHub refuse what comes from this address.
+	Poll bool
 }
 
 // Limiter is safe for concurrent use. Its memory is bounded by the number of requests that wait, of which there are
@@ -99,6 +109,10 @@ func New(options Options) *Limiter {
 		options.UnprovenPerHour = DefaultUnprovenPerHour
 	}
 	options.UnprovenPerHour = min(options.UnprovenPerHour, options.PerHour)
+	if options.PollsPerHour <= 0 {
+		options.PollsPerHour = DefaultPollsPerHour
+	}
+	options.PollsPerHour = min(options.PollsPerHour, options.PerHour-options.UnprovenPerHour)
 	if options.Hold <= 0 {
 		options.Hold = DefaultHold
 	}
@@ -141,7 +155,7 @@ func (l *Limiter) limitOf(app string) int {
 func (l *Limiter) Acquire(app string, r Request) (ok bool, estimate time.Time) {
 	l.mu.Lock()
 	now := time.Now()
-	q, since := l.queue(app, now), now
+	q, since := l.queueFor(app, r, now), now
 	if old := l.of[r.ID]; old != nil {
 		e := old.entryOf(r.ID)
 		since = e.since
@@ -204,10 +218,11 @@ func (l *Limiter) Pause(app string, until time.Time) {
 	now := time.Now()
 	var woken []string
 	if until.After(now) {
-		q := l.queue(app, now)
-		q.pause(app, until, now)
-		woken = q.grant(now) // What was held for it is for others.
-		l.arm(q.next(now), now)
+		for _, q := range l.queue(app, now).all() {
+			q.pause(app, until, now)
+			woken = append(woken, q.grant(now)...) // What was held for it is for others.
+			l.arm(q.next(now), now)
+		}
 	}
 	l.mu.Unlock()
 	l.wake(woken, "")
@@ -217,10 +232,11 @@ func (l *Limiter) Pause(app string, until time.Time) {
 func (l *Limiter) Waiting(app string) int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if q := l.find(app); q != nil {
-		return len(q.idsOf(app))
+	waiting := 0
+	for _, q := range l.find(app).all() {
+		waiting += len(q.idsOf(app))
 	}
-	return 0
+	return waiting
 }
 
 // arm sets the one timer to fire at a point in time, unless it fires earlier anyway.

@@ -28,11 +28,11 @@ func (l *Limiter) Succeeded(app string) {
 	own := newQueue(l.options, l.limitOf(app), false)
 	own.lastUse, own.proven = now, now
 	var woken []string
-	if shared := l.find(app); shared != nil {
+	for _, shared := range l.find(app).all() {
 		for _, id := range shared.move(app, own, now) {
 			l.of[id], l.active[own] = own, true
 		}
-		woken = shared.grant(now)
+		woken = append(woken, shared.grant(now)...)
 		l.arm(shared.next(now), now)
 	}
 	if l.limits[app] > 0 {
@@ -74,9 +74,18 @@ func (l *Limiter) queue(app string, now time.Time) *queue {
 		host = otherHosts
 	}
 	if l.hosts[host] == nil {
-		l.hosts[host] = newQueue(l.options, l.options.UnprovenPerHour, true)
+		l.hosts[host] = newShared(l.options)
 	}
 	return l.hosts[host]
+}
+
+// queueFor is the queue for one request of an App.
+func (l *Limiter) queueFor(app string, r Request, now time.Time) *queue {
+	q := l.queue(app, now)
+	if r.Poll && q.polls != nil {
+		return q.polls
+	}
+	return q
 }
 
 func hostOf(app string) string {

@@ -17,6 +17,7 @@ func TestLimitsOfAppsAndOfTheirHostHold(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		perHour := rapid.IntRange(1, 60).Draw(rt, "per hour")
 		unproven := rapid.IntRange(1, 60).Draw(rt, "unproven per hour")
+		polls := rapid.IntRange(1, 60).Draw(rt, "polls per hour")
 		steps := rapid.SliceOfN(rapid.Custom(func(rt *rapid.T) step {
 			return step{
 				kind:      rapid.IntRange(0, 9).Draw(rt, "kind"),
@@ -26,27 +27,27 @@ func TestLimitsOfAppsAndOfTheirHostHold(t *testing.T) {
 			}
 		}), 1, 120).Draw(rt, "steps")
 		var problem string
-		synctest.Test(t, func(*testing.T) { problem = simulateApps(perHour, unproven, steps) })
+		synctest.Test(t, func(*testing.T) { problem = simulateApps(perHour, unproven, polls, steps) })
 		if problem != "" {
 			rt.Fatal(problem)
 		}
 	})
 }
 
-func simulateApps(perHour, unproven int, steps []step) (problem string) {
+func simulateApps(perHour, unproven, polls int, steps []step) (problem string) {
 	fail := func(format string, args ...any) {
 		if problem == "" {
 			problem = fmt.Sprintf(format, args...)
 		}
 	}
 	var (
-		uses    = map[string][]time.Time{} // by App, and by "" for those not proven
+		uses    = map[string][]time.Time{} // by App, by "" for those not proven, and by "polls" for the polls of these
 		paused  = map[string]time.Time{}
 		proven  = map[string]bool{}
 		wants   = map[string]Request{}
 		apps    = map[string]string{}
 		wakes   = make(chan string, 1<<14)
-		limiter = New(Options{PerHour: perHour, UnprovenPerHour: unproven, Wake: func(id string) { wakes <- id }})
+		limiter = New(Options{PerHour: perHour, UnprovenPerHour: unproven, PollsPerHour: polls, Wake: func(id string) { wakes <- id }})
 	)
 	charge := func(whose string, most int, now time.Time) {
 		uses[whose] = append(uses[whose], now)
@@ -69,7 +70,11 @@ func simulateApps(perHour, unproven int, steps []step) (problem string) {
 		}
 		delete(wants, r.ID)
 		charge(app, perHour, now)
-		if !proven[app] {
+		switch most := min(polls, perHour-unproven); {
+		case proven[app]:
+		case r.Poll && most > 0:
+			charge("polls", most, now)
+		default:
 			charge("", min(unproven, perHour), now)
 		}
 	}
@@ -87,7 +92,7 @@ func simulateApps(perHour, unproven int, steps []step) (problem string) {
 	}
 	for _, s := range steps {
 		app := fmt.Sprint("github.com/", s.id%4)
-		r := Request{ID: fmt.Sprint(s.id), Namespace: fmt.Sprint(s.namespace), Expiry: time.Now().Add(time.Duration(s.wait) * time.Minute), Yields: s.id%3 == 0}
+		r := Request{ID: fmt.Sprint(s.id), Namespace: fmt.Sprint(s.namespace), Expiry: time.Now().Add(time.Duration(s.wait) * time.Minute), Yields: s.id%3 == 0, Poll: s.id%6 == 0}
 		switch s.kind {
 		case 0:
 			limiter.Cancel(r.ID)
@@ -112,7 +117,7 @@ func simulateApps(perHour, unproven int, steps []step) (problem string) {
 		for _, id := range slices.Sorted(maps.Keys(wants)) {
 			ask(apps[id], wants[id])
 		}
-		run(time.Duration(40/min(perHour, unproven)+13) * time.Hour)
+		run(time.Duration(40/min(perHour, unproven, max(1, min(polls, perHour-unproven)))+13) * time.Hour)
 	}
 	if len(wants) > 0 {
 		fail("%d are never served", len(wants))

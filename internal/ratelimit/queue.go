@@ -22,6 +22,7 @@ const slack = time.Millisecond
 type queue struct {
 	options Options
 	shared  bool
+	polls   *queue        // of the Apps that share it, the polls; nil if there is no other limit for them
 	budget  *rate.Limiter // nil: no limit
 	share   share
 	lastUse time.Time
@@ -73,6 +74,29 @@ func newQueue(options Options, perHour int, shared bool) *queue {
 	}
 }
 
+// newShared is the queue for all Apps of a host that are not proven, with that of their polls. What an App has used of its
+// own limit, and its pause, are the same for both.
+func newShared(options Options) *queue {
+	q := newQueue(options, options.UnprovenPerHour, true)
+	if options.PollsPerHour > 0 && q.budget != nil {
+		q.polls = newQueue(options, options.PollsPerHour, true)
+		q.polls.charged, q.polls.paused = q.charged, q.paused
+	}
+	return q
+}
+
+// all is the queue and that of its polls.
+func (q *queue) all() []*queue {
+	switch {
+	case q == nil:
+		return nil
+	case q.polls == nil:
+		return []*queue{q}
+	default:
+		return []*queue{q, q.polls}
+	}
+}
+
 // newBudget is a bucket of so many requests an hour; nil when there is no limit.
 func newBudget(options Options, perHour int) *rate.Limiter {
 	if perHour <= 0 {
@@ -85,14 +109,17 @@ func newBudget(options Options, perHour int) *rate.Limiter {
 	return rate.NewLimiter(rate.Limit(perSecond), burst)
 }
 
-// setLimit changes the limit. What has been used counts.
+// setLimit changes the limit. What has been used counts, for an hour at most: that long it counts at GitHub.
 func (q *queue) setLimit(options Options, perHour int, now time.Time) {
 	used := 0
 	if q.budget != nil {
 		used = int(math.Ceil(float64(q.budget.Burst()) - q.budget.TokensAt(now)))
 	}
-	if q.budget = newBudget(options, perHour); q.budget != nil {
-		q.budget.AllowN(now, min(used, q.budget.Burst()))
+	if q.budget = newBudget(options, perHour); q.budget == nil {
+		return
+	}
+	for used = min(used, perHour); used > 0; used -= q.budget.Burst() { // There may be a debt, see charge.
+		q.budget.ReserveN(now, min(used, q.budget.Burst()))
 	}
 }
 
@@ -303,7 +330,8 @@ func (q *queue) use(id string, now time.Time) bool {
 }
 
 // charge counts a use of a shared queue against the App's own limit, which it may have in a moment. That limit is at
-// least as large, so that there is always something to charge.
+// least as large as those of requests and of polls together, unless SetLimit has given the App less, but both may have a burst: then the
+// App begins with a debt.
 func (q *queue) charge(app string, now time.Time) {
 	own := q.charged[app]
 	if own == nil {
@@ -315,7 +343,9 @@ func (q *queue) charge(app string, now time.Time) {
 		own = newBudget(q.options, q.options.PerHour)
 		q.charged[app] = own
 	}
-	own.AllowN(now, 1)
+	if own != nil {
+		own.ReserveN(now, 1)
+	}
 }
 
 func isFull(budget *rate.Limiter, now time.Time) bool {
@@ -443,5 +473,5 @@ func (q *queue) estimate(id string, now time.Time) time.Time {
 // idle says that nothing would be lost if the queue were made anew.
 func (q *queue) idle(now time.Time) bool {
 	q.resume(now)
-	return len(q.waiting) == 0 && len(q.held) == 0 && len(q.paused) == 0 && isFull(q.budget, now)
+	return len(q.waiting) == 0 && len(q.held) == 0 && len(q.paused) == 0 && isFull(q.budget, now) && (q.polls == nil || q.polls.idle(now))
 }

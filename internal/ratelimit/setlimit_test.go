@@ -87,3 +87,22 @@ func TestLimitThatIsSetAgainAndAgainCostsNothing(t *testing.T) {
 		}
 	})
 }
+
+// What was used an hour ago counts no longer at GitHub, however small the limit has become.
+func TestLimitThatIsMadeSmallHoldsNobodyUpForMoreThanAnHour(t *testing.T) {
+	for _, small := range []int{1, 10, 60} {
+		t.Run(fmt.Sprint(small), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newScene(Options{PerHour: 2000})
+				s.Succeeded(app)
+				s.usedWithin(time.Second) // The burst has gone.
+				s.SetLimit(app, small)
+				before := len(s.used)
+				s.run(time.Hour + 2*time.Second)
+				if len(s.used) == before {
+					t.Error("nobody had a turn within an hour")
+				}
+			})
+		})
+	}
+}

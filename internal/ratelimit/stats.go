@@ -53,11 +53,13 @@ func (l *Limiter) Stats() (apps []Stats, others Stats) {
 		apps = append(apps, one)
 	}
 	others = Stats{Turns: l.others.count, Waited: l.others.waited}
-	for _, q := range l.hosts {
-		one := q.stats(now)
-		others.Waiting += one.Waiting
-		if one.PausedUntil.After(others.PausedUntil) {
-			others.PausedUntil = one.PausedUntil
+	for _, host := range l.hosts {
+		for _, q := range host.all() {
+			one := q.stats(now)
+			others.Waiting += one.Waiting
+			if one.PausedUntil.After(others.PausedUntil) {
+				others.PausedUntil = one.PausedUntil
+			}
 		}
 	}
 	return apps, others

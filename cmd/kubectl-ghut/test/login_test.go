@@ -80,7 +80,7 @@ func TestPluginLoginOfSomebodyElseIsRefusedAndASecondTryWorks(t *testing.T) {
 	// No code is offered any more, so that the next try has to ask for one.
 	again := begin(t, editor, "", "login", "hubot", "-n", ns)
 	code := again.code("")
-	contains(t, again.err.String(), "Asked the operator for another")
+	contains(t, again.err.String(), "Asked the operator for one")
 	atGitHub(t, "/devices/deny", url.Values{"code": {code}})
 	if got := again.exit(); got != 2 {
 		t.Fatalf("it exits with %d: %s", got, again.err.String())

@@ -120,7 +120,7 @@ func TestPluginLogsInByTheWebFlow(t *testing.T) {
 	right := begin(t, editor, "", create...)
 	page := right.opens()
 	at, body := newPerson(t).decide(page, "surfer", "authorize")
-	if at.Path != "/done" || at.RawQuery != "" || !strings.Contains(body, "You may close this page") {
+	if at.Path != "/done" || at.RawQuery != "" || !strings.Contains(body, "You can close this page, and go back to the terminal.") {
 		t.Errorf("the browser ends at %s: %s", at.Path, body)
 	}
 	if code := right.exit(); code != 0 {

@@ -1,13 +1,13 @@
 package limits
 
 import (
-	"net"
 	"net/http"
-	"net/netip"
 	"sync"
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"github.com/githubusertoken/github-user-token-operator/internal/endpoint"
 )
 
 // Limits bound how often the page is asked, by one client, for one login, and in all, since each request costs some at the API server. They are
@@ -45,7 +45,7 @@ func New(perClient, inAll float64) *Limits {
 func (l *Limits) Allow(r *http.Request, subject string, now time.Time) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.clients.allow(ClientOf(r), now) && (subject == "" || l.logins.allow(subject, now)) && l.inAll.AllowN(now, 1)
+	return l.clients.allow(endpoint.ClientOf(r), now) && (subject == "" || l.logins.allow(subject, now)) && l.inAll.AllowN(now, 1)
 }
 
 // BeginList reports whether the tokens of an account are listed once more: one list at a time, and not too often. end says that it is done.
@@ -64,26 +64,6 @@ func (l *Limits) BeginList(account string, now time.Time) (end func(), ok bool) 
 		defer l.mu.Unlock()
 		delete(l.listing, account)
 	}, true
-}
-
-// ClientOf is the address from which a request comes; of IPv6 the network, which is what one client has. What headers say of it is
-// whatever somebody likes.
-func ClientOf(r *http.Request) string {
-	text, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		return ""
-	}
-	address, err := netip.ParseAddr(text)
-	if err != nil {
-		return ""
-	}
-	address = address.Unmap().WithZone("")
-	if address.Is6() {
-		if network, err := address.Prefix(64); err == nil {
-			return network.String()
-		}
-	}
-	return address.String()
 }
 
 // buckets are a bucket for each key. When there are too many, those that were not used lately are forgotten, which gives each of them a

@@ -65,11 +65,23 @@ func (t *task) removal() string {
 
 // withWhatIsLeft adds to a login that came to nothing that the resource which was made for it is still there.
 func (t *task) withWhatIsLeft(err error) error {
-	failed, isExit := errors.AsType[*exitError](err)
-	if !isExit || !t.made || failed.err == nil {
+	if err == nil || !t.made {
 		return err
 	}
-	return &exitError{failed.code, &leftError{failed.err, fmt.Sprintf("The GitHubUserToken %s was made for this login, and is left. To remove it: %s", t.name, t.removal())}}
+	failed, isExit := errors.AsType[*exitError](err)
+	switch {
+	case isExit && failed.err != nil:
+		return &exitError{failed.code, &leftError{failed.err, t.whatIsLeft()}}
+	case isExit, errors.Is(err, errUnanswered):
+		return err
+	default:
+		return &leftError{err, t.whatIsLeft()}
+	}
+}
+
+// whatIsLeft says that the resource is, and how to remove it.
+func (t *task) whatIsLeft() string {
+	return fmt.Sprintf("The GitHubUserToken %s was made for this login, and is left. To remove it: %s", t.name, t.removal())
 }
 
 // leftError is an error with what it has left.

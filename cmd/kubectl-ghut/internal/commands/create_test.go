@@ -2,6 +2,7 @@ package commands
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -10,6 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/cmd/kubectl-ghut/internal/cluster"
 )
 
 func TestLoginMakesNoResourceForAnAppThatIsNotThere(t *testing.T) {
@@ -55,5 +57,32 @@ func TestLoginThatComesToNothingSaysWhatItHasMade(t *testing.T) {
 	w.err.Reset()
 	if code := w.run(args...); code != 3 || w.err.String() != "error: message of AppNotUsable\n" {
 		t.Errorf("it exits with %d: %s", code, w.err.String())
+	}
+}
+
+func TestLoginThatIsEndedEarlySaysWhatItHasMade(t *testing.T) {
+	const left = "The GitHubUserToken octocat was made for this login, and is left. To remove it: kubectl delete ghut octocat -n team-a\n"
+	w := newWorld(t)
+	if code := w.run("login", "octocat", "--create", "--app", "Iv23liEXAMPLE", "--timeout", "1ms"); code == 0 {
+		t.Error("it exits with 0")
+	}
+	w.contains(w.err.String(), "it has taken longer than --timeout, 1ms. ", left)
+	// One that is not made by this command is not its to remove.
+	w.err.Reset()
+	w.run("login", "octocat", "--create", "--app", "Iv23liEXAMPLE", "--timeout", "1ms")
+	if text := w.err.String(); strings.Contains(text, "is left") {
+		t.Errorf("it says %s", text)
+	}
+}
+
+func TestLoginByTheWebFlowNamesTheDeviceFlowOnlyWhereTheResourceHasIt(t *testing.T) {
+	both, web := resource(), resource()
+	web.Spec.Login.Methods = []v1alpha1.LoginMethod{v1alpha1.LoginMethodWebFlow}
+	for token, want := range map[*v1alpha1.GitHubUserToken]string{both: ", or kubectl ghut login octocat -n team-a --device", web: ""} {
+		w := newWorld(t, token)
+		task := &task{environment: w.env, Cluster: &cluster.Cluster{Namespace: "team-a"}, name: "octocat", token: token}
+		if got := task.orByCode(); got != want {
+			t.Errorf("of %v it says %q", token.Spec.Login.Methods, got)
+		}
 	}
 }

@@ -40,7 +40,7 @@ func describe(out io.Writer, s *standing.Standing, now time.Time, wide bool) {
 	}
 	row("Secret", s.Secret)
 	for _, output := range s.Outputs {
-		row("Output", fmt.Sprintf("%s (%s)", output.Name, output.Format))
+		row("Output", fmt.Sprintf("%s (%s)", output.Name, output))
 	}
 	for _, line := range usedBy(s, wide) {
 		row("Used by", line)

@@ -86,7 +86,11 @@ func (t *task) login(ctx context.Context, o loginOptions) error {
 	if err := t.readToLogIn(ctx, o); err != nil {
 		return err
 	}
-	return t.withWhatIsLeft(t.loginBy(ctx, methodOf(t.token, o), o))
+	err := t.withWhatIsLeft(t.loginBy(ctx, methodOf(t.token, o), o))
+	if err != nil && t.made {
+		t.stands += "\n" + t.whatIsLeft() // Of a command that is ended early that is what is told.
+	}
+	return err
 }
 
 func (t *task) loginBy(ctx context.Context, method v1alpha1.LoginMethod, o loginOptions) error {
@@ -170,13 +174,17 @@ func (t *task) loginByDevice(ctx context.Context, o loginOptions) error {
 			if err := t.askForRefresh(ctx); err != nil {
 				return err
 			}
-			t.say("No code is offered any more. Asked the operator for another.")
-			t.stands = "The operator was asked for another code, which was not shown yet. To go on: " + t.command("login")
+			t.say("No code is offered. Asked the operator for one.")
+			t.stands = "The operator was asked for a code, which was not shown yet. To go on: " + t.command("login")
 		case login.Done:
 			t.print("%s", text)
 			return nil
 		case login.Fail:
 			return t.failed(text)
+		}
+		if aside := flow.Aside(t.token); aside != "" {
+			t.say("%s", aside)
+			hinted = true
 		}
 		if !hinted && t.now().Sub(begun) > silentAfter {
 			t.say("Nothing has happened yet. Is the operator at work? kubectl ghut check")

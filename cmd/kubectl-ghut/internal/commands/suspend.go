@@ -23,11 +23,11 @@ Where Git or another tool has the resource, change it there, or this is undone.`
 			if was {
 				what = "was suspended already"
 			}
-			means := "Its token is not replaced any more"
+			means := "Its token is not replaced any more, until"
 			if !standing.HasToken(t.token) {
-				means = "It has no token yet, and nobody can log in"
+				means = "It has no token yet, and nobody can log in for one. To go on"
 			}
-			e.print("%s %s. %s, until: %s", t.name, what, means, t.command("resume"))
+			e.print("%s %s. %s: %s", t.name, what, means, t.command("resume"))
 			return nil
 		}),
 	})

@@ -63,7 +63,7 @@ func TestSteeringSaysWhatIsTrueOfTheResource(t *testing.T) {
 		"suspend, twice": {token: expiring(time.Hour, suspended), args: []string{"suspend"},
 			out: "octocat was suspended already. Its token is not replaced any more, until: kubectl ghut resume octocat -n team-a\n"},
 		"suspend, before a login": {token: resource(), args: []string{"suspend"},
-			out: "octocat is suspended. It has no token yet, and nobody can log in, until: kubectl ghut resume octocat -n team-a\n"},
+			out: "octocat is suspended. It has no token yet, and nobody can log in for one. To go on: kubectl ghut resume octocat -n team-a\n"},
 		"release":           {token: expiring(time.Hour, held), args: []string{"hold", "--release"}, out: "octocat is not held any more. Its token is refreshed when it is due.\n"},
 		"release, not held": {token: expiring(time.Hour), args: []string{"hold", "--release"}, out: "octocat was not held. Its token is refreshed when it is due.\n"},
 		"release, suspended": {token: expiring(time.Hour, held, suspended), args: []string{"hold", "--release"},

@@ -70,7 +70,7 @@ func (e *environment) tree(all []*standing.Standing) {
 		secrets := []*branch{resource.add("Secret %s (the pair)", s.Secret)}
 		names := []string{s.Secret}
 		for _, output := range s.Outputs {
-			secrets = append(secrets, resource.add("Secret %s (%s)", output.Name, output.Format))
+			secrets = append(secrets, resource.add("Secret %s (%s)", output.Name, output))
 			names = append(names, output.Name)
 		}
 		if s.ConsumersUnknown != "" {

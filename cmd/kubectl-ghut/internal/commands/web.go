@@ -52,8 +52,8 @@ func (t *task) loginByWeb(ctx context.Context, o loginOptions) error {
 	}
 	t.stands = "The login is taken back, and its page is good for nothing any more. " + anew
 	switch {
-	case err == nil:
-		return nil
+	case err == nil, flow.IsOver(t.token): // What came of it stays in the status, for whoever looks there.
+		return err
 	case ctx.Err() != nil && brought: // The person has done all that was wanted.
 		t.stands = "The code is with the operator, which redeems it without this command. To see what came of it: " + t.command("status")
 	default:
@@ -116,9 +116,11 @@ func (t *task) followWeb(ctx context.Context, flow *login.Web, server *loopback.
 			t.showPage(ctx, flow, o)
 			hinted = true
 		case login.Done:
+			server.Finish(true, text)
 			t.print("%s", text)
 			return brought, nil
 		case login.Fail:
+			server.Finish(false, text)
 			return brought, t.failed(text)
 		}
 		select {
@@ -176,7 +178,7 @@ func (t *task) bringCode(ctx context.Context, token *v1alpha1.GitHubUserToken, a
 func (t *task) showPage(ctx context.Context, flow *login.Web, o loginOptions) {
 	t.say("\nOpen this page in a browser on this machine%s:\n\n    %s\n", t.signedIn(), flow.Page)
 	if expires := t.token.Status.WebLogin.ExpirationTime; expires != nil {
-		t.say("It is good until %s, for you alone. If your browser is elsewhere: ssh -L, or the device flow.", expires.UTC().Format("15:04:05Z"))
+		t.say("It is good until %s, for you alone. If your browser is elsewhere: ssh -L%s.", expires.UTC().Format("15:04:05Z"), t.orByCode())
 	}
 	if !o.noBrowser {
 		if err := t.openBrowser(ctx, flow.Page); err != nil {
@@ -184,6 +186,14 @@ func (t *task) showPage(ctx context.Context, flow *login.Web, o loginOptions) {
 		}
 	}
 	t.say("Waiting for you …")
+}
+
+// orByCode is the other way to log in where the browser is elsewhere; empty when the resource has none.
+func (t *task) orByCode() string {
+	if !t.token.Spec.HasLoginMethod(v1alpha1.LoginMethodDeviceFlow) {
+		return ""
+	}
+	return ", or " + t.command("login", "--device")
 }
 
 // lastWord is for how long a command that was ended early still puts things in order.

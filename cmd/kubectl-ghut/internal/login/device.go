@@ -2,6 +2,8 @@ package login
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -30,13 +32,64 @@ const (
 // askAfter is how long a code is waited for before one is asked for.
 const askAfter = 15 * time.Second
 
+// barredAfter is how long the operator is given for another try, whose request may take 20 s, where somebody has to mend something.
+const barredAfter = 30 * time.Second
+
 // Device is a login by the device flow, as it goes on.
 type Device struct {
 	begun    bool
 	received *metav1.Time // lastRefreshTime when it began
 	since    time.Time
 	asked    bool
+	barredAt time.Time // when it was first seen that somebody has to mend something, and the operator was asked to try again
 	shown    string
+	aside    string
+}
+
+// mends are reasons for which no code comes before somebody has mended something, although the operator tries again by itself.
+var mends = []string{
+	v1alpha1.ReasonIncorrectClientCredentials, v1alpha1.ReasonAppMisconfigured, v1alpha1.ReasonClientSecretMissing, v1alpha1.ReasonHostNotAllowed,
+	v1alpha1.ReasonAppNotUsable, v1alpha1.ReasonAppPolicyViolated, v1alpha1.ReasonUserRequired,
+	v1alpha1.ReasonCertificateNotTrusted, v1alpha1.ReasonRedirected, v1alpha1.ReasonAccountSuspended, v1alpha1.ReasonDeviceFlowDisabled,
+}
+
+// Aside is what the operator says besides, once: why nothing happens yet, and that it may take a while. It is empty when there is nothing new.
+func (d *Device) Aside(token *v1alpha1.GitHubUserToken) string {
+	if token.Status.ObservedGeneration != token.Generation {
+		return ""
+	}
+	text := ""
+	if trying := meta.FindStatusCondition(token.Status.Conditions, v1alpha1.ConditionReconciling); trying != nil && trying.Status == metav1.ConditionTrue {
+		text = standing.Plain(trying.Message)
+	}
+	if authorized := meta.FindStatusCondition(token.Status.Conditions, v1alpha1.ConditionAuthorized); authorized != nil && authorized.Reason == v1alpha1.ReasonAuthorizationPending {
+		text = "" // The code is told by itself.
+		for _, beginning := range []string{"Many ", "At present the operator cannot see"} {
+			if at := strings.Index(authorized.Message, beginning); at >= 0 {
+				text = standing.Plain(authorized.Message[at:])
+				break
+			}
+		}
+	}
+	if text == d.aside {
+		return ""
+	}
+	d.aside = text
+	return text
+}
+
+// barred is what comes next where the operator waits for somebody to mend something. It may have been mended just now: so the operator is
+// asked to look again first.
+func (d *Device) barred(trying *metav1.Condition, now time.Time) (Step, string) {
+	switch {
+	case d.barredAt.IsZero():
+		d.barredAt = now
+		return Ask, ""
+	case now.Sub(d.barredAt) <= barredAfter:
+		return Wait, ""
+	default:
+		return Fail, standing.Plain(trying.Message) + " No code comes before that is mended."
+	}
 }
 
 // Next is what comes next: of Show the code is in the status, of Done and Fail the text says what to tell the person. The error
@@ -64,6 +117,10 @@ func (d *Device) Next(token *v1alpha1.GitHubUserToken, now time.Time) (Step, str
 		return Show, ""
 	case code != nil || authorized == nil || !fresh:
 		return Wait, ""
+	}
+	if trying := meta.FindStatusCondition(token.Status.Conditions, v1alpha1.ConditionReconciling); trying != nil && trying.Status == metav1.ConditionTrue &&
+		slices.Contains(mends, trying.Reason) {
+		return d.barred(trying, now)
 	}
 	if authorized.Status == metav1.ConditionFalse {
 		return d.ended(token, authorized, now)

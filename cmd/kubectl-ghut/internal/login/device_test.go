@@ -139,3 +139,52 @@ func TestLoginMakesTheResourceThatWasAskedFor(t *testing.T) {
 		}
 	}
 }
+
+// trying has the operator try again by itself, and say why.
+func trying(reason string) func(*v1alpha1.GitHubUserToken) {
+	return func(token *v1alpha1.GitHubUserToken) {
+		token.Status.Conditions = append(token.Status.Conditions, metav1.Condition{Type: "Reconciling", Status: metav1.ConditionTrue, Reason: reason, Message: "message of " + reason + "."})
+	}
+}
+
+// The operator goes on trying, since it may be mended at GitHub; whoever waits for a code waits in vain until then.
+func TestLoginByTheDeviceFlowEndsWhereSomebodyHasToMendSomething(t *testing.T) {
+	wrong := v1alpha1.ReasonIncorrectClientCredentials
+	for _, c := range []struct {
+		reason string
+		after  []time.Duration
+		steps  []Step
+		says   string
+	}{
+		{wrong, []time.Duration{0, 29 * time.Second, 31 * time.Second}, []Step{Ask, Wait, Fail}, "message of " + wrong + ". No code comes before that is mended."},
+		{v1alpha1.ReasonGitHubUnavailable, []time.Duration{0, 16 * time.Second, time.Minute}, []Step{Wait, Wait, Wait}, ""},
+	} {
+		flow := &Device{}
+		for i, after := range c.after {
+			s := seen{authorized: "none", change: func(token *v1alpha1.GitHubUserToken) {
+				token.Status.Conditions = append(token.Status.Conditions, metav1.Condition{Type: "Authorized", Status: metav1.ConditionUnknown, Reason: "NotYetExchanged"})
+				trying(c.reason)(token)
+			}}
+			step, text := flow.Next(s.token(), now.Add(after))
+			if step != c.steps[i] || i == len(c.after)-1 && !strings.Contains(text, c.says) {
+				t.Errorf("%s, after %s: step %d, %q", c.reason, after, step, text)
+			}
+		}
+	}
+}
+
+func TestLoginByTheDeviceFlowSaysOnceWhatTheOperatorSaysBesides(t *testing.T) {
+	flow := &Device{}
+	unavailable := seen{authorized: "none", change: trying(v1alpha1.ReasonGitHubUnavailable)}.token()
+	if got := flow.Aside(unavailable); got != "message of GitHubUnavailable." || flow.Aside(unavailable) != "" {
+		t.Errorf("it says %q, or says it twice", got)
+	}
+	pending := seen{authorized: v1alpha1.ReasonAuthorizationPending, code: "A"}.token()
+	if got := flow.Aside(pending); got != "" {
+		t.Errorf("of a code that is shown it says %q", got)
+	}
+	pending.Status.Conditions[0].Message = "Open it and enter the code A. Many logins are waited for, so the operator may take 2 minutes to see that this was done."
+	if got := flow.Aside(pending); got != "Many logins are waited for, so the operator may take 2 minutes to see that this was done." {
+		t.Errorf("of a wait it says %q", got)
+	}
+}

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/cmd/kubectl-ghut/internal/browser"
@@ -91,11 +92,20 @@ func (w *Web) Hint(token *v1alpha1.GitHubUserToken) string {
 // resource is stalled. It is empty otherwise.
 func (w *Web) Stopped(token *v1alpha1.GitHubUserToken) string {
 	status := token.Status.WebLogin
-	stalled := meta.IsStatusConditionTrue(token.Status.Conditions, v1alpha1.ConditionStalled)
-	if !stalled || w.Attempt != "" || status == nil || status.RequestID != w.RequestID || status.AttemptID != "" {
+	stalled := meta.FindStatusCondition(token.Status.Conditions, v1alpha1.ConditionStalled)
+	if stalled == nil || stalled.Status != metav1.ConditionTrue || w.Attempt != "" || status == nil || status.RequestID != w.RequestID || status.AttemptID != "" {
 		return ""
 	}
+	if stalled.Message != "" {
+		return standing.Plain(stalled.Message)
+	}
 	return standing.Plain(status.Message)
+}
+
+// IsOver reports whether the operator has said what came of the login: there is nothing to take back.
+func (w *Web) IsOver(token *v1alpha1.GitHubUserToken) bool {
+	status := token.Status.WebLogin
+	return status != nil && status.RequestID == w.RequestID && status.Result != ""
 }
 
 // authorizePath is the path of GitHub's page.
@@ -168,7 +178,7 @@ func (w *Web) success(token *v1alpha1.GitHubUserToken) string {
 
 func (w *Web) failure(token *v1alpha1.GitHubUserToken, status *v1alpha1.WebLogin) string {
 	if status.Result == v1alpha1.WebLoginWrongUser && Wanted(token) != "" {
-		return fmt.Sprintf("the browser was signed in to GitHub as somebody else than %s: that login was refused. "+
+		return fmt.Sprintf("the browser was signed in to GitHub as somebody else than %s: that login was refused, and its token is being revoked. "+
 			"Sign out at GitHub, or use a private window, and log in again: %s", Wanted(token), Again(token))
 	}
 	why := standing.Plain(status.Message)

@@ -5,6 +5,7 @@ import (
 	"crypto/subtle"
 	"errors"
 	"fmt"
+	"html"
 	"net"
 	"net/http"
 	"net/url"
@@ -56,6 +57,16 @@ type Server struct {
 	outcome  chan error
 	shown    chan struct{}
 	showOnce sync.Once
+	// result is what came of the login, once finished ends.
+	result     result
+	finished   chan struct{}
+	finishOnce sync.Once
+}
+
+// result is what the last page says; the zero result is that nobody knows.
+type result struct {
+	known, good bool
+	text        string
 }
 
 // Listen listens on the first of the ports that is free.
@@ -69,7 +80,7 @@ func Listen(ports []int) (*Server, error) {
 		}
 		s := &Server{
 			listener: listener, base: "http://" + listener.Addr().String(),
-			outcome: make(chan error, 1), shown: make(chan struct{}),
+			outcome: make(chan error, 1), shown: make(chan struct{}), finished: make(chan struct{}),
 		}
 		s.closed, s.close = context.WithCancel(context.Background())
 		s.server = &http.Server{
@@ -94,8 +105,21 @@ func (s *Server) Expect(state string, deliver Deliver) {
 // Outcome tells, once, whether a code was delivered: nil, or why not.
 func (s *Server) Outcome() <-chan error { return s.outcome }
 
+// Finish has the last page say what came of the login, in the words of the terminal.
+func (s *Server) Finish(good bool, text string) {
+	s.finish(result{known: true, good: good, text: text})
+}
+
+func (s *Server) finish(r result) {
+	s.finishOnce.Do(func() {
+		s.result = r
+		close(s.finished)
+	})
+}
+
 // Close ends the server. A browser that is on its way to the last page gets it, within a moment.
 func (s *Server) Close() {
+	s.finish(result{}) // Whoever waits for it learns no more.
 	s.mu.Lock()
 	used := s.used
 	s.mu.Unlock()
@@ -125,7 +149,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case r.URL.Path == callbackPath:
 		s.callback(w, r)
 	case r.URL.Path == donePath:
-		page(w, http.StatusOK, "Thank you", "You may close this page. Whether the login has worked is told in the terminal.")
+		s.done(w, r)
 		s.showOnce.Do(func() { close(s.shown) })
 	case r.URL.Path == deniedPath:
 		page(w, http.StatusOK, "There was no login", "GitHub has sent you back without an authorization, so nothing was handed over. You may close this page. The terminal tells why, and how to begin anew.")
@@ -135,6 +159,31 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.showOnce.Do(func() { close(s.shown) })
 	default:
 		page(w, http.StatusNotFound, "Nothing is here", "This address is for one login alone.")
+	}
+}
+
+// resultWait is for how long the last page waits for what came of the login. It is within the time for an answer.
+const resultWait = 20 * time.Second
+
+// done is the last page: what came of the login, if that is known in time.
+func (s *Server) done(w http.ResponseWriter, r *http.Request) {
+	wait := time.NewTimer(resultWait)
+	defer wait.Stop()
+	came := result{}
+	select {
+	case <-s.finished:
+		came = s.result
+	case <-wait.C:
+	case <-r.Context().Done():
+	}
+	const back = "You can close this page, and go back to the terminal."
+	switch {
+	case !came.known:
+		page(w, http.StatusOK, "Thank you", "The operator has the answer of GitHub. "+back+" There you see whether the login has worked.")
+	case came.good:
+		page(w, http.StatusOK, "You are logged in", html.EscapeString(came.text)+" "+back)
+	default:
+		page(w, http.StatusOK, "The login came to nothing", back+" There you see why, and how to begin anew.")
 	}
 }
 

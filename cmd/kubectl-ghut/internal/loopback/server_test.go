@@ -84,8 +84,9 @@ func TestLoopbackTakesTheCodeOnceAndLeadsOffItsAddress(t *testing.T) {
 	if strings.Contains(body, "c0de") || strings.Contains(body, state) {
 		t.Error("the page holds the code or the state")
 	}
+	s.Finish(true, "Logged in.")
 	response, body = visit(t, http.MethodGet, s.base+"/done", nil)
-	if response.StatusCode != http.StatusOK || !strings.Contains(body, "You may close this page") {
+	if response.StatusCode != http.StatusOK || !strings.Contains(body, "You can close this page") {
 		t.Errorf("the last page is %s: %s", response.Status, body)
 	}
 	for name, want := range map[string]string{
@@ -219,4 +220,31 @@ func come(ctx context.Context, s *Server) {
 	request := httptest.NewRequestWithContext(ctx, http.MethodGet, callbackPath+query("code", "c", "state", state), nil)
 	request.Host = s.listener.Addr().String()
 	s.ServeHTTP(httptest.NewRecorder(), request)
+}
+
+// The last page tells what came of the login, and that the terminal is the place to go on.
+func TestLoopbackLastPageTellsWhatCameOfTheLogin(t *testing.T) {
+	const back = "You can close this page, and go back to the terminal."
+	for name, c := range map[string]struct {
+		end  func(*Server)
+		says []string
+	}{
+		"a login":           {func(s *Server) { s.Finish(true, "Logged in as <octocat>.") }, []string{"<h1>You are logged in</h1>", "Logged in as &lt;octocat&gt;. " + back}},
+		"none":              {func(s *Server) { s.Finish(false, "a reason") }, []string{"<h1>The login came to nothing</h1>", back + " There you see why"}},
+		"nobody has waited": {func(s *Server) { s.finish(result{}) }, []string{"<h1>Thank you</h1>", back + " There you see whether the login has worked"}},
+	} {
+		s, _ := listen(t, nil)
+		page := make(chan string, 1)
+		go func() {
+			_, body := visit(t, http.MethodGet, s.base+"/done", nil) // It waits.
+			page <- body
+		}()
+		c.end(s)
+		body := <-page
+		for _, says := range c.says {
+			if !strings.Contains(body, says) {
+				t.Errorf("after %s it does not say %q: %s", name, says, body)
+			}
+		}
+	}
 }

@@ -75,6 +75,9 @@ func TestManifestsHaveEveryComponent(t *testing.T) {
 		if name == "my-tokens" { // It is a part of the page.
 			with = []string{"login-page", name}
 		}
+		if name == "token-server-prometheus" { // Its audience is that of the server, of which it is a part.
+			with = []string{"prometheus", name}
+		}
 		options := Options{Image: "r/o:v1", Components: with}
 		if name == "login-page" {
 			if _, err := Render(options); err == nil || !strings.Contains(err.Error(), "--login-page-url") {

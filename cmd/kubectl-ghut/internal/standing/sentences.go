@@ -47,9 +47,12 @@ func (f *facts) sentences(now time.Time) []string {
 	if f.ready != nil && !f.works {
 		add(f.ready.Message)
 	}
-	if f.isSuspended() && f.works {
+	switch {
+	case f.isSuspended() && f.works:
 		add("It is suspended, so nothing is refreshed, and nobody can log in. To go on: " + f.command("resume"))
-	} else if f.isSuspended() { // The command is what to do now.
+	case f.isSuspended() && !HasToken(f.token):
+		add("It is suspended, so nobody can log in.")
+	case f.isSuspended(): // The command is what to do now.
 		add("It is suspended, so nothing is refreshed, and nobody can log in.")
 	}
 	if held := Held(f.token, now); !held.IsZero() {
@@ -86,6 +89,8 @@ func (f *facts) headline(now time.Time) string {
 		return "The operator has not looked at this resource yet."
 	case !f.works && expires != nil && !expires.After(now):
 		return fmt.Sprintf("There is no token that works: the last one expired at %s.", When(expires.Time, now))
+	case !f.works && !HasToken(f.token):
+		return "There is no token yet."
 	case !f.works:
 		return "There is no token that works."
 	case expires == nil:

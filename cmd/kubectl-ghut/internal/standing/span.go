@@ -28,13 +28,16 @@ func When(t, now time.Time) string {
 	if t.After(now) {
 		return fmt.Sprintf("%s (in %s)", at, Span(t.Sub(now)))
 	}
-	return fmt.Sprintf("%s (%s ago)", at, Span(now.Sub(t)))
+	return fmt.Sprintf("%s (%s)", at, Away(t, now))
 }
 
 // Away is how far away a time is: "in 2h 03m", "5m 00s ago".
 func Away(t, now time.Time) string {
 	if t.After(now) {
 		return "in " + Span(t.Sub(now))
+	}
+	if now.Sub(t) < time.Second {
+		return "just now"
 	}
 	return Span(now.Sub(t)) + " ago"
 }

@@ -42,6 +42,49 @@ type Standing struct {
 type Output struct {
 	Name   string                `json:"name"`
 	Format v1alpha1.OutputFormat `json:"format"`
+	// Scope is what its token is limited to; empty where it is the user's own.
+	Scope string `json:"scope,omitempty"`
+}
+
+// String says of what kind an output is.
+func (o Output) String() string {
+	if o.Scope == "" {
+		return string(o.Format)
+	}
+	return string(o.Format) + ", limited to " + o.Scope
+}
+
+// scopeOf says a scope in words; empty for none.
+func scopeOf(scope *v1alpha1.OutputScope) string {
+	if scope == nil {
+		return ""
+	}
+	var permissions, repositories []string
+	for _, name := range sortedKeys(scope.Permissions) {
+		permissions = append(permissions, name+": "+string(scope.Permissions[name]))
+	}
+	for _, name := range scope.Repositories {
+		repositories = append(repositories, string(name))
+	}
+	for _, id := range scope.RepositoryIDs {
+		repositories = append(repositories, fmt.Sprint(id))
+	}
+	if len(permissions) == 0 {
+		permissions = []string{"all permissions"}
+	}
+	if len(repositories) == 0 {
+		repositories = []string{"all repositories"}
+	}
+	return fewOf(permissions) + " for " + fewOf(repositories) + " of " + scope.Target
+}
+
+// fewOf names what a line has room for.
+func fewOf(all []string) string {
+	const most = 4
+	if more := len(all) - most; more > 0 {
+		return strings.Join(all[:most], ", ") + fmt.Sprintf(" and %d more", more)
+	}
+	return strings.Join(all, ", ")
 }
 
 // Pods are those of a namespace, or why they are not known.
@@ -59,8 +102,8 @@ func Of(token *v1alpha1.GitHubUserToken, pods Pods, now time.Time) *Standing {
 		Expires: token.Status.AccessTokenExpirationTime, NextRefresh: token.Status.NextRefreshTime, LastRefresh: token.Status.LastRefreshTime,
 		Account: token.Status.User, App: AppName(token), Host: hostOf(token), Secret: SecretOf(token),
 	}
-	for _, output := range token.Spec.Outputs {
-		s.Outputs = append(s.Outputs, Output{output.Name, output.Format})
+	for _, output := range token.Spec.AllOutputs() {
+		s.Outputs = append(s.Outputs, Output{output.Name, output.Format, scopeOf(output.Scope)})
 	}
 	s.Sentences = f.sentences(now)
 	s.ToDo = f.todo(now)

@@ -272,3 +272,37 @@ func TestStandingSpans(t *testing.T) {
 		}
 	}
 }
+
+func TestStandingATimeThatHasJustPassedIsNotToldInSeconds(t *testing.T) {
+	at := time.Date(2027, 2, 3, 12, 0, 0, 0, time.UTC)
+	if got := Away(at, at.Add(300*time.Millisecond)); got != "just now" {
+		t.Errorf("it is %q", got)
+	}
+	if got := When(at, at); got != "2027-02-03 12:00:00Z (just now)" {
+		t.Errorf("it is %q", got)
+	}
+	if got := Away(at, at.Add(2*time.Second)); got != "2s ago" {
+		t.Errorf("it is %q", got)
+	}
+}
+
+func TestOutputsSayWhatTheirTokensAreLimitedTo(t *testing.T) {
+	scoped := func(scope v1alpha1.OutputScope) func(*v1alpha1.GitHubUserToken) {
+		return func(token *v1alpha1.GitHubUserToken) {
+			token.Spec.ScopedOutputs = []v1alpha1.ScopedOutput{{Output: v1alpha1.Output{Name: "agent", Format: v1alpha1.OutputFormatOpaque}, Scope: scope}}
+		}
+	}
+	for want, scope := range map[string]v1alpha1.OutputScope{
+		"Opaque, limited to all permissions for all repositories of octo-org": {Target: "octo-org"},
+		"Opaque, limited to contents: read, issues: write for docs, other of octo-org": {
+			Target: "octo-org", Repositories: []v1alpha1.RepositoryName{"docs", "other"},
+			Permissions: map[string]v1alpha1.PermissionLevel{"issues": "write", "contents": "read"},
+		},
+		"Opaque, limited to all permissions for 1, 2, 3, 4 and 2 more of octo-org": {Target: "octo-org", RepositoryIDs: []int64{1, 2, 3, 4, 5, 6}},
+	} {
+		s := Of(resource(scoped(scope)), Pods{}, now)
+		if len(s.Outputs) != 2 || s.Outputs[0].String() != "GitCredentials" || s.Outputs[1].Name != "agent" || s.Outputs[1].String() != want {
+			t.Errorf("the outputs are %v, want %s", s.Outputs, want)
+		}
+	}
+}
