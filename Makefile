@@ -283,8 +283,9 @@ build-installer: $(KUSTOMIZE) ## Write dist/install.yaml: everything, with image
 ##@ Release
 
 # What the workflow of a release runs, and docs/releases.md explains. On a machine of your own say
-# where to push: IMAGE_REPO, CHART_REPO, VERSION.
+# where to push: IMAGE_REPO, CLIENT_IMAGE_REPO, CHART_REPO, VERSION.
 IMAGE_REPO ?= ghcr.io/githubusertoken/github-user-token-operator
+CLIENT_IMAGE_REPO ?= ghcr.io/githubusertoken/ghut-token
 CHART_REPO ?= oci://ghcr.io/githubusertoken/charts
 BASE_IMAGE ?=
 PUSH ?= true
@@ -295,6 +296,7 @@ HELM_PUSH_ARGS ?=
 # By the environment: the name of a tag may hold what a shell would run.
 release-%: export VERSION := $(VERSION)
 release-%: export IMAGE_REPO := $(IMAGE_REPO)
+release-%: export CLIENT_IMAGE_REPO := $(CLIENT_IMAGE_REPO)
 release-%: export CHART_REPO := $(CHART_REPO)
 release-%: export PUSH := $(PUSH)
 
@@ -318,7 +320,7 @@ release-login: $(COSIGN) $(HELM) ## Log in to the registry of IMAGE_REPO, as REG
 	@$(HELM) registry login $(firstword $(subst /, ,$(IMAGE_REPO))) --username "$$REGISTRY_USER" --password-stdin <<<"$$REGISTRY_TOKEN"
 
 .PHONY: release-image
-release-image: $(KO) ## Build the image by ko for all platforms, and push it (PUSH=false: only build; BASE_IMAGE=…).
+release-image: $(KO) ## Build the images by ko for all platforms, and push them (PUSH=false: only build; BASE_IMAGE=…).
 	KO=$(KO) BASE_IMAGE=$(BASE_IMAGE) hack/release-image.sh
 
 .PHONY: release-chart
@@ -338,7 +340,7 @@ release-files: $(KUSTOMIZE) ## Write dist/release: manifests, chart, plugin, ghu
 	KUSTOMIZE=$(KUSTOMIZE) hack/release-files.sh
 
 .PHONY: release-sign
-release-sign: $(COSIGN) ## Sign image, chart and checksums with cosign, and attest the SBOMs (SIGN_ARGS="--key …").
+release-sign: $(COSIGN) ## Sign images, chart and checksums with cosign, and attest the SBOMs (SIGN_ARGS="--key …").
 	COSIGN=$(COSIGN) SIGN_ARGS="$(SIGN_ARGS)" hack/release-sign.sh
 
 .PHONY: release-notes

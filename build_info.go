@@ -7,8 +7,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// buildInfo is the metric that says which version runs.
-func buildInfo() prometheus.Collector {
+// buildInfo is the metric that says which version runs, and as what where it is not the operator: one that is scraped is no operator.
+func buildInfo(component string) prometheus.Collector {
 	revision := "unknown"
 	if info, ok := debug.ReadBuildInfo(); ok {
 		for _, setting := range info.Settings {
@@ -17,9 +17,13 @@ func buildInfo() prometheus.Collector {
 			}
 		}
 	}
+	labels := prometheus.Labels{"version": version, "revision": revision, "goversion": runtime.Version()}
+	if component != "" {
+		labels["component"] = component
+	}
 	gauge := prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "githubusertoken_build_info", Help: "1, with the version of the operator, the revision of its source and the version of Go that it was built with.",
-		ConstLabels: prometheus.Labels{"version": version, "revision": revision, "goversion": runtime.Version()},
+		ConstLabels: labels,
 	})
 	gauge.Set(1)
 	return gauge

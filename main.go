@@ -102,12 +102,12 @@ func newFlags(set *flag.FlagSet) *flags {
 	set.StringVar(&f.outboxDir, "outbox-dir", "/var/run/github-user-token-operator/outbox", "Directory, memory-backed and this replica's own, for received pairs until they are stored.")
 	set.BoolVar(&f.outboxAllowDisk, "outbox-allow-disk", false, "Accept an outbox that is not memory-backed. Tokens are then written to a disk.")
 	set.IntVar(&f.requestsPerHour, "token-requests-per-hour", 2000, "Token requests per hour and App, GitHub's documented limit by default. 0 means no limit.")
-	set.IntVar(&f.unprovenPerHour, "unproven-app-requests-per-hour", ratelimit.DefaultUnprovenPerHour, "Token requests per hour of all Apps of a host together that GitHub has not answered with success since the start.")
+	set.IntVar(&f.unprovenPerHour, "unproven-app-requests-per-hour", ratelimit.DefaultUnprovenPerHour, "Token requests per hour of all Apps of a host together that GitHub has not answered with success since the start. Polls of the codes that GitHub has given out for them come on top, 740 at most.")
 	set.IntVar(&f.concurrentExchanges, "max-concurrent-exchanges", 256, "Exchanges under way at once.")
 	set.BoolVar(&f.requireUser, "require-user", false, "Let nobody log in, and exchange nothing, for a resource whose spec.user names no account.")
 	set.StringVar(&f.loginPage, "login-page-url", "", "Base URL of the login page (https), below which logins by the web flow may have their callback, beside http://127.0.0.1:PORT/. Empty: there is none.")
 	set.BoolVar(&f.enableHandoff, "enable-handoff", false, "Allow spec.handoff: tell pods of new tokens and restart workloads. Needs config/components/handoff.")
-	set.BoolVar(&f.enableScoped, "enable-scoped-outputs", false, "Alpha: allow outputs[].scope, for which GitHub makes tokens that can do less than the user's.")
+	set.BoolVar(&f.enableScoped, "enable-scoped-outputs", false, "Allow scopedOutputs, for which GitHub makes tokens that can do less than the user's.")
 	set.StringVar(&f.webhookAddress, "webhook-receiver-bind-address", "0", "Address of the receiver for GitHub's webhook github_app_authorization, for example :8090. 0 turns it off.")
 	set.StringVar(&f.webhookSecretFile, "webhook-secret-file", "", "File with the webhook's secret. Without it only the addresses of GitHubApps and ClusterGitHubApps are served.")
 	set.Float64Var(&f.kubeAPIQPS, "kube-api-qps", -1, "Requests per second to the API server, on average. Negative means no limit: commits must not queue behind fences, and the API server shares itself out fairly.")
@@ -142,7 +142,7 @@ func main() {
 func run(ctx context.Context, f *flags) error {
 	log := ctrl.Log.WithName("setup")
 	log.Info("Starting", "version", version)
-	if err := metrics.Registry.Register(buildInfo()); err != nil {
+	if err := metrics.Registry.Register(buildInfo("")); err != nil {
 		return fmt.Errorf("register the metrics: %w", err)
 	}
 	kept, err := outbox.Open(f.outboxDir, outbox.Options{AllowDisk: f.outboxAllowDisk, Slots: f.concurrentExchanges})

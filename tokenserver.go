@@ -94,7 +94,7 @@ func mainTokenServer(arguments []string) {
 func runTokenServer(ctx context.Context, f *tokenServerFlags) error {
 	setup := ctrl.Log.WithName("setup")
 	setup.Info("Starting the token server", "version", version, "audience", f.audience)
-	if err := metrics.Registry.Register(buildInfo()); err != nil {
+	if err := metrics.Registry.Register(buildInfo(tokenServerCommand)); err != nil {
 		return fmt.Errorf("register the metrics: %w", err)
 	}
 	limitMemory(setup, memlimit.FromCgroup, 0)

@@ -21,8 +21,9 @@ cp "dist/$name-${VERSION#v}.tgz" "$release"
 cp dist/image.txt "$release/images.txt"
 cp dist/plugin/* dist/client/* "$release"
 for sbom in dist/sbom/*.spdx.json; do
-	part=$(basename "$sbom") part=${part#"$name"}
-	cp "$sbom" "$release/$name-${VERSION#v}$part"
+	part=$(basename "$sbom") of=$name
+	case $part in ghut-token-*) of=ghut-token ;; esac
+	cp "$sbom" "$release/$of-${VERSION#v}${part#"$of"}"
 done
 cd "$release"
 sha256sum -- * >../checksums.txt

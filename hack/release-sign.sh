@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Signs what was pushed, the image for all platforms and each and the chart, attests the SBOM of
+# Signs what was pushed, both images for all platforms and each and the chart, attests the SBOM of
 # each image, and signs the checksums of dist/release. Without SIGN_ARGS it is keyless: by the
 # identity of the workflow, or of the person that a browser asks for.
 set -euo pipefail
@@ -13,12 +13,14 @@ done
 read -ra how <<<"${SIGN_ARGS:-}"
 sign() { "$COSIGN" "$1" --yes ${how[@]+"${how[@]}"} "${@:2}"; }
 
-image=$(head -n 1 dist/image.txt)
-sign sign --recursive "$image"
-sign sign "$(cat dist/chart.txt)"
-for sbom in dist/sbom/*.spdx.json; do
-	# It says of which digest it is.
-	digest=$(grep -m 1 -o '"name": *"sbom-sha256:[0-9a-f]*"' "$sbom" | grep -o 'sha256:[0-9a-f]*')
-	sign attest --type spdxjson --predicate "$sbom" "${image%@*}@$digest"
+# Of each image the first line is that of all platforms. An SBOM has the name of what it is of, and says of which digest it is.
+for image in $(awk -F@ '$1 != before { print; before = $1 }' dist/image.txt); do
+	sign sign --recursive "$image"
+	repository=${image%@*}
+	for sbom in dist/sbom/"${repository##*/}"-*.spdx.json; do
+		digest=$(grep -m 1 -o '"name": *"sbom-sha256:[0-9a-f]*"' "$sbom" | grep -o 'sha256:[0-9a-f]*')
+		sign attest --type spdxjson --predicate "$sbom" "$repository@$digest"
+	done
 done
+sign sign "$(cat dist/chart.txt)"
 sign sign-blob --bundle dist/release/checksums.txt.sigstore.json dist/release/checksums.txt

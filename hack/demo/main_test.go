@@ -18,6 +18,12 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/client-go/tools/clientcmd"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 )
 
 // childVariable makes the test binary be the demo, so that tests see a real
@@ -190,12 +196,46 @@ func TestDemoPersonIsToldWhereToEnterTheCode(t *testing.T) {
 			t.Errorf("%s is told of %d times", sample, n)
 		}
 	}
+	c.limits(admin, "octobot-agent", "octobot-token")
 	if err := c.cmd.Process.Signal(syscall.SIGINT); err != nil {
 		t.Fatal(err)
 	}
 	if code := c.exit(); code != 0 {
 		t.Errorf("exit code %d:\n%s", code, c.text())
 	}
+}
+
+// limits demands that an output of team-a holds a token that lives at the stand-in and is not that of the pair.
+func (c *child) limits(admin, output, pair string) {
+	c.t.Helper()
+	config, err := clientcmd.BuildConfigFromFlags("", c.await(regexp.MustCompile(`export KUBECONFIG=(\S+)`))[1])
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	reader, err := client.New(config, client.Options{})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	held := func(name string) string {
+		var secret corev1.Secret
+		if err := reader.Get(c.t.Context(), client.ObjectKey{Namespace: "team-a", Name: name}, &secret); err != nil {
+			return ""
+		}
+		return string(secret.Data[v1alpha1.KeyAccessToken])
+	}
+	eventually(c.t, output+" holds a living token of its own", func() bool {
+		token := held(output)
+		if token == "" || token == held(pair) {
+			return false
+		}
+		response, err := http.Post(admin+"/state", "application/json", strings.NewReader(fmt.Sprintf(`{"token": %q}`, token)))
+		if err != nil {
+			return false
+		}
+		defer response.Body.Close()
+		var state struct{ Alive bool }
+		return response.StatusCode == http.StatusOK && json.NewDecoder(response.Body).Decode(&state) == nil && state.Alive
+	})
 }
 
 // says demands that kubectl ghut names the page where the code of monalisa is entered, and no other.

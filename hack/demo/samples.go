@@ -111,7 +111,7 @@ func (w *world) include(token v1alpha1.GitHubUserToken, of app, m *manifests) {
 			w.apps[known].Secret = credential.NewClientSecret(value)
 		}
 	}
-	for _, output := range token.Spec.Outputs {
+	for _, output := range token.Spec.AllOutputs() {
 		if output.Scope != nil {
 			w.apps[known].Installations = append(w.apps[known].Installations, installationFor(output.Scope))
 		}

@@ -147,6 +147,30 @@ func unavailable(outcome, message string, retryAfter time.Duration) *answer {
 	return &answer{outcome: outcome, status: http.StatusServiceUnavailable, code: "temporarily_unavailable", message: message, retryAfter: retryAfter}
 }
 
+// gone is the answer to a client that is no longer there to read it.
+func gone() *answer {
+	return &answer{outcome: outcomeGone, status: http.StatusServiceUnavailable, code: "temporarily_unavailable", message: "The client has gone."}
+}
+
+// busy is that this server has too much to do, and not the API server.
+func busy(message string) *answer { return unavailable(outcomeBusy, message, patience) }
+
+// failed is that this server itself is at fault.
+func failed() *answer {
+	return &answer{
+		outcome: outcomeInternal, status: http.StatusInternalServerError, code: "internal",
+		message: "The fault is with this server and not with you. Ask again, and if that does not help tell whoever looks after it.", retryAfter: patience,
+	}
+}
+
+// tooLarge is that somebody has made an object larger than what is read of any. It does not pass.
+func tooLarge() *answer {
+	return &answer{
+		outcome: outcomeTooLarge, status: http.StatusConflict, code: "no_token",
+		message: "The resource, one of its Secrets or its App is larger than a megabyte, and is not read. Whoever may write it must make it smaller.",
+	}
+}
+
 func without(message string) *answer {
 	return &answer{outcome: "no_usable_token", status: http.StatusConflict, code: "no_token", message: message}
 }
@@ -158,15 +182,17 @@ func given(token *release.Token) *answer {
 // outcomes are all there are, for the metrics.
 var outcomes = []string{
 	"released", "invalid_request", "not_found", "not_shown", "not_accepted", "wrong_audience", "not_bound", "forbidden", "too_many_requests",
-	outcomeUnknown, outcomeStale, outcomeAPIServer, outcomeStopping, "no_usable_token", outcomeGone, outcomeInternal,
+	outcomeUnknown, outcomeStale, outcomeAPIServer, outcomeBusy, outcomeStopping, "no_usable_token", outcomeTooLarge, outcomeGone, outcomeInternal,
 }
 
-// Outcomes that pass.
+// Outcomes that pass, but for the one of an object that is too large.
 const (
 	outcomeUnknown   = "unknown"
 	outcomeStale     = "stale"
 	outcomeAPIServer = "api_server"
+	outcomeBusy      = "busy"
 	outcomeStopping  = "stopping"
+	outcomeTooLarge  = "too_large"
 	outcomeGone      = "client_gone"
 	outcomeInternal  = "internal"
 )

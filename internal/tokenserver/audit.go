@@ -1,13 +1,10 @@
 package tokenserver
 
 import (
-	"context"
-	"errors"
 	"strings"
 	"sync"
 
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
@@ -70,18 +67,4 @@ func (r *readers) isNew(resource *v1alpha1.GitHubUserToken, user string) bool {
 	}
 	r.told.Add(key)
 	return true
-}
-
-// reasonOf is the reason of an error of the API server, in a word: its sentences quote what was sent.
-func reasonOf(err error) string {
-	switch reason := apierrors.ReasonForError(err); {
-	case reason != "":
-		return string(reason)
-	case errors.Is(err, context.DeadlineExceeded):
-		return "Timeout"
-	case errors.Is(err, context.Canceled):
-		return "Canceled"
-	default:
-		return "NotReached"
-	}
 }

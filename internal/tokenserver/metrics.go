@@ -12,7 +12,7 @@ type serverMetrics struct {
 	answers  *prometheus.CounterVec
 	duration prometheus.Histogram
 	waiting  prometheus.Gauge
-	// said bounds how often the log says that the API server is away.
+	// said bounds how often the log says why somebody was not answered.
 	said *rate.Limiter
 }
 

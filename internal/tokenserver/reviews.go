@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/githubusertoken/github-user-token-operator/internal/endpoint"
 	"github.com/githubusertoken/github-user-token-operator/internal/fair"
 	"github.com/githubusertoken/github-user-token-operator/internal/tokenserver/callers"
 )
@@ -40,7 +41,9 @@ func newReviews(asked Callers) *reviews {
 	}
 }
 
-// admit says who asks and that they may, or what they are answered.
+// admit says who asks and that they may, or what they are answered. A review that has begun goes on when the client goes, within the time that
+// callers give it: the API server has it to do anyway, so it is counted against whoever caused it, and what it says is remembered. Else whoever
+// hangs up at once would be bounded by nothing, and would look like an API server that does not answer.
 func (s *Server) admit(r *http.Request, asked request) (who callers.Identity, may callers.Access, no *answer) {
 	if who, no = s.identify(r, asked); no != nil {
 		return who, may, no
@@ -57,20 +60,23 @@ func isLate(asked request, said time.Time) bool {
 func (s *Server) identify(r *http.Request, asked request) (callers.Identity, *answer) {
 	who, known := s.options.Callers.Known(asked.token)
 	if !known || who.Refusal == "" && isLate(asked, who.Asked) {
-		client := clientOf(r)
+		client := endpoint.ClientOf(r)
 		if !s.reviews.strangers.has(client) {
 			return who, tooMany("Too many tokens were shown from your address that are none.")
 		}
 		if !take(r.Context(), s.reviews.who, client) {
-			return who, tooManyReviews()
+			return who, noTurn(r.Context())
 		}
 		defer s.reviews.who.Release(client)
 		var err error
-		if who, err = s.options.Callers.Identify(r.Context(), asked.token); err != nil {
+		if who, err = s.options.Callers.Identify(context.WithoutCancel(r.Context()), asked.token); err != nil {
 			return who, s.away("The API server cannot be asked who calls", err)
 		}
 		if who.Refusal != "" {
 			s.reviews.strangers.take(client)
+		}
+		if r.Context().Err() != nil {
+			return who, gone()
 		}
 	}
 	if who.Refusal != "" {
@@ -87,16 +93,19 @@ func (s *Server) authorize(ctx context.Context, who callers.Identity, asked requ
 			return may, tooMany("Your ServiceAccount, or those of its namespace, have asked for too many tokens that they may not have.")
 		}
 		if !take(ctx, s.reviews.may, namespace) {
-			return may, tooManyReviews()
+			return may, noTurn(ctx)
 		}
 		defer s.reviews.may.Release(namespace)
 		var err error
-		if may, err = s.options.Callers.Authorize(ctx, who, asked.of); err != nil {
+		if may, err = s.options.Callers.Authorize(context.WithoutCancel(ctx), who, asked.of); err != nil {
 			return may, s.away("The API server cannot be asked what somebody may", err)
 		}
 		if may.Refusal != "" {
 			s.reviews.forbidden.take(user)
 			s.reviews.forbiddenOf.take(namespace)
+		}
+		if ctx.Err() != nil {
+			return may, gone()
 		}
 	}
 	if may.Refusal != "" {
@@ -129,6 +138,10 @@ func earlier(a, b time.Time) time.Time {
 	return a
 }
 
-func tooManyReviews() *answer {
-	return unavailable(outcomeAPIServer, "There are too many callers whom the API server is asked about.", patience)
+// noTurn is the answer to somebody whose turn has not come: because they have gone, or because there are too many.
+func noTurn(ctx context.Context) *answer {
+	if ctx.Err() != nil {
+		return gone()
+	}
+	return busy("There are too many callers whom the API server is asked about.")
 }

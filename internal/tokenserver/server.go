@@ -12,6 +12,7 @@ import (
 
 	"github.com/githubusertoken/github-user-token-operator/internal/fair"
 	"github.com/githubusertoken/github-user-token-operator/internal/tokenserver/callers"
+	"github.com/githubusertoken/github-user-token-operator/internal/tokenserver/reading"
 	"github.com/githubusertoken/github-user-token-operator/internal/tokenserver/release"
 )
 
@@ -90,10 +91,7 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request) (a *answer) {
 	defer func() {
 		if recover() != nil {
 			s.options.Log.Info("A request to the token server has panicked")
-			a = &answer{
-				outcome: outcomeInternal, status: http.StatusInternalServerError, code: "internal",
-				message: "The fault is with this server and not with you. Ask again, and if that does not help tell whoever looks after it.", retryAfter: patience,
-			}
+			a = failed()
 		}
 	}()
 	asked, wrong := parse(r)
@@ -113,10 +111,15 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request) (a *answer) {
 	return v.serve(r.Context())
 }
 
+// say writes down why somebody was not answered, but not each time: that is counted.
+func (s *Server) say(what string, details ...any) {
+	if s.metrics.maySay() {
+		s.options.Log.Info(what, details...)
+	}
+}
+
 // away is the answer where the API server cannot be asked. Why, the log says: errors of it are none of whoever asks.
 func (s *Server) away(what string, err error) *answer {
-	if s.metrics.maySay() {
-		s.options.Log.Info(what, "reason", reasonOf(err))
-	}
+	s.say(what, "reason", reading.ReasonOf(err))
 	return unavailable(outcomeAPIServer, "The cluster's API server cannot be asked at present.", patience)
 }

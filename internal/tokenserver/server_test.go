@@ -15,11 +15,15 @@ import (
 	dto "github.com/prometheus/client_model/go"
 
 	"github.com/prometheus/client_golang/prometheus"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/internal/boundedreply"
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 	"github.com/githubusertoken/github-user-token-operator/internal/tokenserver/callers"
+	"github.com/githubusertoken/github-user-token-operator/internal/tokenserver/reading"
 	"github.com/githubusertoken/github-user-token-operator/internal/tokenserver/release"
 )
 
@@ -393,6 +397,44 @@ func TestTokenServerSaysWhenTheAPIServerIsAway(t *testing.T) {
 	})
 }
 
+// What is not the API server's doing is not said to be: that this server has too much to read passes, and what is too large does not.
+func TestTokenServerSaysWhyItDoesNotRead(t *testing.T) {
+	for name, c := range map[string]struct {
+		err     error
+		status  int
+		code    string
+		after   time.Duration
+		outcome string
+		logged  string
+	}{
+		"the API server is away":     {errAway, http.StatusServiceUnavailable, "temporarily_unavailable", patience, "api_server", `"reason"="NotReached"`},
+		"it does not let us":         {apierrors.NewForbidden(schema.GroupResource{Resource: "secrets"}, "x", errAway), http.StatusServiceUnavailable, "temporarily_unavailable", patience, "api_server", `"reason"="Forbidden"`},
+		"too much at once":           {reading.ErrBusy, http.StatusServiceUnavailable, "temporarily_unavailable", patience, "busy", `"reason"="Busy"`},
+		"an object of a megabyte":    {fmt.Errorf("read the body: %w", boundedreply.ErrTooLarge), http.StatusConflict, "no_token", 0, "too_large", `"reason"="TooLarge" "namespace"="team-a" "name"="octocat"`},
+		"an end of the reader's":     {context.DeadlineExceeded, http.StatusServiceUnavailable, "temporarily_unavailable", patience, "api_server", `"reason"="Timeout"`},
+		"a text that quotes a token": {fmt.Errorf("%s", canaryAccess), http.StatusServiceUnavailable, "temporarily_unavailable", patience, "api_server", `"reason"="NotReached"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t)
+				w.change(func(w *world) { w.readErr = c.err })
+				got := w.get("")
+				w.expect(got, c.status, c.code, c.after)
+				for outcome, n := range w.series() {
+					if (n > 0) != (outcome == c.outcome) {
+						t.Errorf("%s is counted %v times", outcome, n)
+					}
+				}
+				if logs := w.logs.String(); !strings.Contains(logs, c.logged) || strings.Contains(logs+got.Body.String(), canaryAccess) {
+					t.Errorf("the log is %q", logs)
+				}
+				w.change(func(w *world) { w.readErr = nil })
+				w.expect(w.get(""), http.StatusOK, canaryAccess, 0)
+			})
+		})
+	}
+}
+
 func TestTokenServerAnswersThoseWhoWaitWhenItStops(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
@@ -581,6 +623,9 @@ func TestTokenServerBoundsReviewsAtOnce(t *testing.T) {
 					t.Errorf("%d were asked for", asked)
 				}
 				w.expect(w.get(""), http.StatusServiceUnavailable, "temporarily_unavailable", reviewTurn)
+				if w.count("busy") == 0 || w.count("api_server") > 0 {
+					t.Errorf("the answers are counted as %v", w.series())
+				}
 				w.change(func(w *world) { w.askTime, w.accessTime = 0, 0 })
 				r := w.request("")
 				c.other(r)
@@ -664,7 +709,12 @@ func TestTokenServerOutlivesAPanic(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		w.panics = true
-		w.expect(w.get("?wait=0"), http.StatusServiceUnavailable, "temporarily_unavailable", 0)
+		if got := w.get("?wait=0"); got.Code != http.StatusInternalServerError || got.body["error"] != "internal" || got.Header().Get("Retry-After") != "5" {
+			t.Errorf("got %d, %v", got.Code, got.body)
+		}
+		if logs := w.logs.String(); !strings.Contains(logs, `"reason"="Failed"`) || strings.Contains(logs, canaryAccess) {
+			t.Errorf("the log is %q", logs)
+		}
 		w.panics = false
 		w.server.options.Events = nil
 		if got := w.get(""); got.Code != http.StatusInternalServerError || got.body["error"] != "internal" {

@@ -3,6 +3,7 @@ package tokenserver
 import (
 	"context"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/githubusertoken/github-user-token-operator/internal/endpoint"
@@ -71,7 +72,7 @@ func (v *visit) look(ctx context.Context) (a *answer, done bool) {
 	isDue := err != nil && within.Err() != nil
 	cancel()
 	if ctx.Err() != nil {
-		return &answer{outcome: outcomeGone, status: http.StatusServiceUnavailable, code: "temporarily_unavailable", message: "The client has gone."}, true
+		return gone(), true
 	}
 	if isDue && time.Since(v.began) < v.request.wait {
 		return nil, false // It was time to review it, and that says nothing of the API server.
@@ -105,7 +106,7 @@ func (v *visit) untilReview(ctx context.Context) (context.Context, context.Cance
 // judge is the answer to what was read. It is not ok where another one may come within the wait: then a is what is answered when it does not.
 func (v *visit) judge(read release.Read, err error) (a *answer, ok bool) {
 	if err != nil {
-		return v.server.away("The API server cannot be asked for a token", err), false
+		return v.unread(err)
 	}
 	found := release.Decide(read, time.Now())
 	switch {
@@ -123,6 +124,23 @@ func (v *visit) judge(read release.Read, err error) (a *answer, ok bool) {
 		return given(&found.Token), false
 	default:
 		return given(&found.Token), true
+	}
+}
+
+// unread is the answer where the resource could not be read. It is ok, and the last one, where looking again would read no more.
+func (v *visit) unread(err error) (a *answer, ok bool) {
+	switch reason := reading.ReasonOf(err); reason {
+	case reading.TooLarge:
+		v.server.say("An object is too large to be read for a token", "reason", reason, "namespace", v.request.of.Namespace, "name", v.request.of.Name)
+		return tooLarge(), true
+	case reading.Busy:
+		v.server.say("There is too much to be read at once", "reason", reason)
+		return busy("This server has too much to read at once."), false
+	case reading.Failed:
+		v.server.say("The token server itself has failed to read", "reason", reason)
+		return failed(), false
+	default:
+		return v.server.away("The API server cannot be asked for a token", err), false
 	}
 }
 
@@ -200,7 +218,7 @@ func (v *visit) lookAgain(otherwise *answer) time.Duration {
 	switch {
 	case time.Since(v.began) < atFirst:
 		return lookAtFirst
-	case !v.server.options.Changes.Watched(), otherwise.outcome == outcomeAPIServer:
+	case !v.server.options.Changes.Watched(), slices.Contains([]string{outcomeAPIServer, outcomeBusy, outcomeInternal}, otherwise.outcome):
 		return lookOften
 	case otherwise.outcome == outcomeUnknown:
 		return lookForAny
@@ -212,17 +230,20 @@ func (v *visit) lookAgain(otherwise *answer) time.Duration {
 // review asks anew whether the caller may; what they are answered when they may not, or when nobody knows. For longer than a yes counts nobody
 // who waits is told nothing.
 func (v *visit) review(ctx context.Context) *answer {
+	client := ctx
 	if v.waiting {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithDeadline(ctx, v.reviewed.Add(callers.AllowedFor))
 		defer cancel()
 	}
 	if !take(ctx, v.server.reviews.again, v.caller.Namespace) {
-		return tooManyReviews()
+		return noTurn(client)
 	}
 	defer v.server.reviews.again.Release(v.caller.Namespace)
 	reviewed, why, err := v.askAgain(ctx)
 	switch {
+	case client.Err() != nil:
+		return gone() // Nothing is to be said of the API server, and nobody is there to be told.
 	case err != nil:
 		return v.server.away("The API server cannot be asked whether somebody who waits still may", err)
 	case why != "":

@@ -16,6 +16,8 @@ import (
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/validation"
 	celconfig "k8s.io/apiserver/pkg/apis/cel"
 	"sigs.k8s.io/yaml"
+
+	_ "github.com/external-secrets/external-secrets/apis/meta/v1" // For the definitions that lie in its module.
 )
 
 // moduleFolder is where a module's files are.
@@ -36,7 +38,7 @@ type definition struct {
 	rules     *cel.Validator
 }
 
-// definitions are those that gateways install, by API version and kind.
+// definitions are those that gateways, and External Secrets, install, by API version and kind.
 type definitions map[string]*definition
 
 func readDefinitions(t *testing.T) definitions {
@@ -45,6 +47,7 @@ func readDefinitions(t *testing.T) definitions {
 	for _, pattern := range []string{
 		filepath.Join(moduleFolder(t, "github.com/envoyproxy/gateway"), "charts", "gateway-crds-helm", "templates", "generated", "*.yaml"),
 		filepath.Join(moduleFolder(t, "sigs.k8s.io/gateway-api"), "config", "crd", "standard", "*.yaml"),
+		filepath.Join(moduleFolder(t, "github.com/external-secrets/external-secrets"), "config", "crds", "bases", "external-secrets.io_*.yaml"),
 	} {
 		paths, err := filepath.Glob(pattern)
 		if err != nil || len(paths) == 0 {

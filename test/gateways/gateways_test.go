@@ -45,15 +45,18 @@ func decode(t *testing.T, text string) (object map[string]any) {
 	return object
 }
 
-// isOf reports whether an object is of a gateway whose definitions are here. Those of Envoy AI Gateway are not.
+// secretsGroup is the API group of External Secrets.
+const secretsGroup = "external-secrets.io"
+
+// isOf reports whether an object is of a consumer whose definitions are here. Those of Envoy AI Gateway are not.
 func isOf(object map[string]any) bool {
 	group, _, _ := strings.Cut(object["apiVersion"].(string), "/")
-	return group == egv1a1.GroupName || group == gwapiv1.GroupName
+	return group == egv1a1.GroupName || group == gwapiv1.GroupName || group == secretsGroup
 }
 
 func TestGatewaysTakeTheManifestsOfTheRecipes(t *testing.T) {
 	known := readDefinitions(t)
-	for name, least := range map[string]int{"envoy_gateway.yaml": 4, "mcp_server.yaml": 2, "envoy_ai_gateway.yaml": 4} {
+	for name, least := range map[string]int{"envoy_gateway.yaml": 4, "mcp_server.yaml": 2, "envoy_ai_gateway.yaml": 4, "external_secrets.yaml": 3} {
 		t.Run(name, func(t *testing.T) {
 			_, objects := objectsOf(t, name)
 			tried := 0
@@ -86,6 +89,8 @@ func TestGatewaysRefuseWhatIsNoManifest(t *testing.T) {
 		`unknown field spec.credentialInjection.credential.value`: `{"apiVersion":"gateway.envoyproxy.io/v1alpha1","kind":"HTTPRouteFilter","metadata":{"name":"a"},"spec":{"credentialInjection":{"credential":{"value":"a","valueRef":{"name":"a"}}}}}`,
 		"only one of fqdn, ip or unix can be specified":           `{"apiVersion":"gateway.envoyproxy.io/v1alpha1","kind":"Backend","metadata":{"name":"a"},"spec":{"endpoints":[{"fqdn":{"hostname":"a.example","port":443},"ip":{"address":"10.0.0.1","port":443}}]}}`,
 		"Must have port for Service reference":                    `{"apiVersion":"gateway.networking.k8s.io/v1","kind":"HTTPRoute","metadata":{"name":"a"},"spec":{"rules":[{"backendRefs":[{"name":"a"}]}]}}`,
+		"unknown field spec.data[0].remoteRef.field":              `{"apiVersion":"external-secrets.io/v1","kind":"ExternalSecret","metadata":{"name":"a"},"spec":{"secretStoreRef":{"name":"a"},"data":[{"secretKey":"a","remoteRef":{"key":"a","field":"b"}}]}}`,
+		"spec.updatePolicy: Unsupported value":                    `{"apiVersion":"external-secrets.io/v1alpha1","kind":"PushSecret","metadata":{"name":"a"},"spec":{"updatePolicy":"Always","secretStoreRefs":[{"name":"a"}],"selector":{"secret":{"name":"a"}}}}`,
 	} {
 		object := decode(t, text)
 		problems := known[object["apiVersion"].(string)+" "+object["kind"].(string)].refuse(t, object)

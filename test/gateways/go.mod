@@ -1,4 +1,4 @@
-// Tries the recipes for gateways with the definitions and types of Envoy Gateway and the Gateway API. Their dependencies stay out of the
+// Tries recipes with the definitions and types of Envoy Gateway and the Gateway API, and the definitions of External Secrets. Their dependencies stay out of the
 // operator's module.
 module github.com/githubusertoken/github-user-token-operator/test/gateways
 
@@ -6,6 +6,7 @@ go 1.26.7
 
 require (
 	github.com/envoyproxy/gateway v1.9.1
+	github.com/external-secrets/external-secrets v0.16.2
 	github.com/githubusertoken/github-user-token-operator v0.0.0
 	k8s.io/apiextensions-apiserver v0.37.1
 	k8s.io/apimachinery v0.37.1

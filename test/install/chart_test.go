@@ -136,6 +136,12 @@ func TestChartInstallsWhatKustomizeDoes(t *testing.T) {
 			release:   release{Values: "tokenServer: {enabled: true, audience: github-user-token.example.com}"},
 			kustomize: kustomization{Resources: []string{"config/default"}, Components: []string{"config/components/token-server"}},
 		},
+		"the token server, watched by Prometheus": {
+			release: release{Values: "{tokenServer: {enabled: true, audience: github-user-token.example.com}, serviceMonitor: {enabled: true}, prometheusRule: {enabled: true}}"},
+			kustomize: kustomization{
+				Resources: []string{"config/default"}, Components: []string{"config/prometheus", "config/components/token-server", "config/components/token-server-prometheus"},
+			},
+		},
 		"the token server with a certificate": {
 			release: release{Values: "tokenServer: {enabled: true, audience: github-user-token.example.com, tls: {certManager: {enabled: true}}}"},
 			built: func(t *testing.T) []object {
@@ -173,7 +179,7 @@ func TestChartInstallsWhatKustomizeDoes(t *testing.T) {
 			release: release{Name: prefixed, Namespace: "elsewhere", Values: "{handoff: {enabled: true}, githubCA: {configMapName: github-ca}, webhookReceiver: {enabled: true}, networkPolicy: {enabled: true}, serviceMonitor: {enabled: true}, prometheusRule: {enabled: true}, dashboard: {enabled: true}, walls: {enabled: true}, userWarning: {enabled: true}, loginPage: {enabled: true, url: 'https://login.example.com', myTokens: {app: login-page}}, tokenServer: {enabled: true, audience: github-user-token.example.com}}"},
 			kustomize: kustomization{
 				Namespace: "elsewhere", NamePrefix: "other-", Resources: []string{"config/default"},
-				Components: []string{"config/components/handoff", "config/components/github-ca", "config/components/webhook-receiver", "config/network-policy", "config/prometheus", "config/grafana", "config/components/walls", "config/components/user-warning", "config/components/login-page", "config/components/my-tokens", "config/components/token-server"},
+				Components: []string{"config/components/handoff", "config/components/github-ca", "config/components/webhook-receiver", "config/network-policy", "config/prometheus", "config/grafana", "config/components/walls", "config/components/user-warning", "config/components/login-page", "config/components/my-tokens", "config/components/token-server", "config/components/token-server-prometheus"},
 			},
 		},
 		"a few namespaces": {
@@ -326,7 +332,7 @@ func TestChartReleaseRefersToItsOwn(t *testing.T) {
 		"the account's name": {Namespace: "elsewhere", Values: all + ", serviceAccount: {name: mine}}"},
 		"a full name":        {Namespace: "elsewhere", Values: all + ", fullnameOverride: mine, nameOverride: ours}"},
 		"a few namespaces":   {Name: "x", Namespace: "elsewhere", Values: "{namespaces: [team-a, team-b], handoff: {enabled: true}}"},
-		"another Prometheus": {Name: "x", Namespace: "elsewhere", Values: "{serviceMonitor: {enabled: true, namespace: monitoring}}"},
+		"another Prometheus": {Name: "x", Namespace: "elsewhere", Values: "{serviceMonitor: {enabled: true, namespace: monitoring}, prometheusRule: {enabled: true, namespace: monitoring}, tokenServer: {enabled: true, audience: a}}"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			objects := mustTemplate(t, r)
@@ -427,6 +433,8 @@ func TestChartValuesShowInObjects(t *testing.T) {
 		`tokenServer: {enabled: true, audience: a, tls: {certManager: {enabled: true, issuerRef: {name: mine, kind: ClusterIssuer}}}}`:                             "issuerRef:\n    kind: ClusterIssuer\n    name: mine",
 		`tokenServer: {enabled: true, audience: a, resources: {limits: {memory: 1Gi}}}`:                                                                            "memory: 1Gi",
 		`tokenServer: {enabled: true, audience: a, extraArgs: [--zap-log-level=debug]}`:                                                                            "- --zap-log-level=debug",
+		`{tokenServer: {enabled: true, audience: a, metrics: {tlsConfig: {serverName: tokens.example.org}}}, serviceMonitor: {enabled: true}}`:                     "serverName: tokens.example.org",
+		`{tokenServer: {enabled: true, audience: a}, serviceMonitor: {enabled: true, interval: 17s}}`:                                                              "interval: 17s",
 		`tokenServer: {enabled: true, audience: a, service: {type: LoadBalancer}}`:                                                                                 "type: LoadBalancer",
 		`tokenServer: {enabled: true, audience: a, service: {annotations: {a: b}}}`:                                                                                "a: b",
 		`tokenServer: {enabled: true, audience: a, networkPolicy: {from: [{podSelector: {}}]}}`:                                                                    "podSelector: {}",
@@ -470,6 +478,8 @@ func TestChartValuesShowInObjects(t *testing.T) {
 		`loginPage: {enabled: false, url: "https://login.example.com"}`: "--base-url",
 		`tokenServer: {enabled: false, audience: a}`:                    "--audience",
 		`tokenServer: {enabled: true, audience: a, networkPolicy: {enabled: false}}`:                              "kind: NetworkPolicy",
+		`{tokenServer: {enabled: true, audience: a}, metrics: {enabled: false}}`:                                  "-token-server-metrics",
+		`{serviceMonitor: {enabled: true}, prometheusRule: {enabled: true}}`:                                      "-token-server",
 		`{tokenServer: {enabled: true, audience: a}, rbac: {create: false}}`:                                      "kind: ClusterRole",
 		`{tokenServer: {enabled: true, audience: a}, rbac: {aggregate: false}}`:                                   "aggregate-to-admin",
 		`{tokenServer: {enabled: true, audience: a}, podDisruptionBudget: {enabled: false}}`:                      "kind: PodDisruptionBudget",

@@ -32,6 +32,10 @@ func TestInstallKustomizationsMoveWhole(t *testing.T) {
 	}
 	// It is a part of the login page.
 	cases["config/components/my-tokens"] = kustomization{Resources: []string{"config/default"}, Components: []string{"config/components/login-page", "config/components/my-tokens"}}
+	// It is a part of the token server and of what Prometheus needs.
+	cases["config/components/token-server-prometheus"] = kustomization{
+		Resources: []string{"config/default"}, Components: []string{"config/prometheus", "config/components/token-server", "config/components/token-server-prometheus"},
+	}
 	cases["everything"] = kustomization{Resources: []string{"config/default"}, Components: slices.DeleteFunc(slices.Clone(components), func(component string) bool {
 		// They are parts of config/components/handoff.
 		return strings.HasPrefix(component, "config/components/handoff/")

@@ -83,6 +83,27 @@ var standing = series{
 	`githubusertoken_namespace_served{namespace=""}`:                    always,
 }
 
+// serverReplica labels what a pod of the token server tells.
+const serverReplica = `namespace="system", pod="token-server-1", instance="10.0.0.4:8080"`
+
+func answers(outcome string) string {
+	return fmt.Sprintf(`githubusertoken_token_server_answers_total{%s, outcome=%q}`, serverReplica, outcome)
+}
+
+func releasedWithin(seconds string) string {
+	return fmt.Sprintf(`githubusertoken_token_server_release_duration_seconds_bucket{%s, le=%q}`, serverReplica, seconds)
+}
+
+// ten are ten a second.
+const ten = "0+600x200"
+
+// serving is there in each scenario as well: a token server that gives out ten tokens a second.
+var serving = series{
+	`githubusertoken_build_info{component="token-server", ` + serverReplica + `}`: always,
+	answers("released"): ten, answers("api_server"): "0x200", answers("busy"): "0x200", answers("internal"): "0x200", answers("too_many_requests"): "0x200", answers("forbidden"): ten,
+	releasedWithin("0.1"): ten, releasedWithin("1"): ten, releasedWithin("2.5"): ten, releasedWithin("+Inf"): ten,
+}
+
 // with are more series on top of others.
 func (s series) with(more series) series {
 	all := maps.Clone(s)
@@ -195,6 +216,18 @@ func scenarios() []scenario {
 		{name: "an output cannot be written", series: healthy.with(series{condition("Reconciling", "True", "OutputNotWritten"): always}), moments: []moment{
 			{"14m", nil}, {"16m", []string{alert("GitHubUserTokenNotHandedOn", "warning", of("OutputNotWritten"))}},
 		}},
+		{name: "a scoped output gets no token", series: healthy.with(series{condition("Reconciling", "True", "ScopedTokenNotMade"): always}), moments: []moment{
+			{"14m", nil}, {"16m", []string{alert("GitHubUserTokenNotHandedOn", "warning", of("ScopedTokenNotMade"))}},
+		}},
+		{name: "too many scoped tokens are lost", series: healthy.with(series{condition("Reconciling", "True", "ScopedTokenLost"): always}), moments: []moment{
+			{"14m", nil}, {"16m", []string{alert("GitHubUserTokenNotHandedOn", "warning", of("ScopedTokenLost"))}},
+		}},
+		{name: "a scoped token cannot be revoked", series: healthy.with(series{condition("Reconciling", "True", "ScopedTokenNotRevoked"): always}), moments: []moment{
+			{"14m", nil}, {"16m", []string{alert("GitHubUserTokenNotHandedOn", "warning", of("ScopedTokenNotRevoked"))}},
+		}},
+		{name: "GitHub does not grant a scope", series: healthy.with(series{condition("Stalled", "True", "ScopeNotGranted"): always}), moments: []moment{
+			{"9m", nil}, {"11m", []string{alert("GitHubUserTokenStalled", "warning", of("ScopeNotGranted"))}},
+		}},
 		{name: "the token is overwritten again and again", series: notReady.with(series{condition("Reconciling", "True", "Contested"): always}), moments: []moment{
 			{"4m", nil}, {"16m", []string{alert("GitHubUserTokenRefreshFailing", "critical", one), alert("GitHubUserTokenNotHandedOn", "warning", of("Contested"))}},
 		}},
@@ -245,6 +278,29 @@ func scenarios() []scenario {
 		}},
 		{name: "no replica can be scraped", without: slices.Collect(maps.Keys(standing)), moments: []moment{
 			{"9m", nil}, {"11m", []string{alert("GitHubUserTokenOperatorDown", "critical", "")}},
+		}},
+		{name: "no replica of the token server can be scraped", without: slices.Collect(maps.Keys(serving)), moments: []moment{
+			{"9m", nil}, {"11m", []string{alert("GitHubUserTokenServerDown", "critical", `component="token-server"`)}},
+		}},
+		{name: "the API server does not answer the token server at times", series: series{answers("api_server"): "0+120x30 3600x170"}, moments: []moment{
+			{"9m", nil}, {"12m", []string{alert("GitHubUserTokenServerFailing", "warning", `namespace="system"`)}}, {"40m", nil},
+		}},
+		{name: "the token server has too much to do at times", series: series{answers("busy"): "0+100x200", answers("internal"): "0+20x200"}, moments: []moment{
+			{"9m", nil}, {"12m", []string{alert("GitHubUserTokenServerFailing", "warning", `namespace="system"`)}},
+		}},
+		{name: "the token server fails for very few", series: series{answers("api_server"): "0+50x200"}, moments: []moment{{"12m", nil}, {"2h", nil}}},
+		{name: "the API server does not answer the token server", series: series{answers("api_server"): ten, answers("released"): "0x200", answers("forbidden"): "0x200"}, moments: []moment{
+			{"4m", nil}, {"7m", []string{alert("GitHubUserTokenServerFailing", "critical", `namespace="system"`)}},
+			{"12m", []string{alert("GitHubUserTokenServerFailing", "critical", `namespace="system"`), alert("GitHubUserTokenServerFailing", "warning", `namespace="system"`)}},
+		}},
+		{name: "nobody asks the token server", series: series{
+			answers("released"): "0x200", answers("forbidden"): "0x200", releasedWithin("0.1"): "0x200", releasedWithin("1"): "0x200", releasedWithin("2.5"): "0x200", releasedWithin("+Inf"): "0x200",
+		}, moments: []moment{{"12m", nil}, {"2h", nil}}},
+		{name: "the token server is slow", series: series{releasedWithin("0.1"): "0+400x200", releasedWithin("1"): "0+550x200"}, moments: []moment{
+			{"14m", nil}, {"17m", []string{alert("GitHubUserTokenServerSlow", "warning", `namespace="system"`)}},
+		}},
+		{name: "a workload asks the token server again and again", series: series{answers("too_many_requests"): "0+1x60 60x140"}, moments: []moment{
+			{"29m", nil}, {"33m", []string{alert("GitHubUserTokenServerRefusing", "warning", `namespace="system"`)}}, {"70m", nil},
 		}},
 		{name: "no replica leads", without: []string{`githubusertoken_resources{` + replica + `}`, `githubusertoken_resources_unselected{` + replica + `}`, `githubusertoken_resources_overdue{` + replica + `}`}, moments: []moment{
 			{"9m", nil}, {"11m", []string{alert("GitHubUserTokenNoLeader", "critical", "")}},
@@ -353,7 +409,7 @@ type ruleTest struct {
 
 // test is a scenario in promtool's words.
 func (s scenario) test() ruleTest {
-	all := standing.with(s.series)
+	all := standing.with(serving).with(s.series)
 	for _, name := range s.without {
 		delete(all, name)
 	}
@@ -477,6 +533,11 @@ func TestAlertsSayWhatTheyAreAbout(t *testing.T) {
 			map[string]string{"namespace": "system", "pod": "operator-1", "instance": "10.0.0.1:8443", "severity": "critical"},
 			annotations("GitHubUserTokenPairNotStored", "", "A pair received by operator-1 could not be stored for 1m 30s.",
 				"It is kept in the pod's memory-backed volume and is lost with the pod. Do not delete the pod. The resources with the reason Committing say what refuses the write; where no resource says so, see whether the API server takes writes to Secrets."),
+		}}}}},
+		{"1m", input(serving.with(series{answers("busy"): "0+120x200"})), []alertTest{{"12m", "GitHubUserTokenServerFailing", []expected{{
+			map[string]string{"namespace": "system", "severity": "warning"},
+			annotations("GitHubUserTokenServerFailing", "", "The token server cannot answer 9.091% of the requests.",
+				"The API server does not answer it or refuses it, or it has too much to do. Its log has the reason. Clients try again."),
 		}}}}},
 	}}
 	write(t, filepath.Join(dir, "test.yaml"), file)

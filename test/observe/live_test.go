@@ -4,8 +4,11 @@ package observe
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"flag"
 	"fmt"
+	"io"
 	"math"
 	"net/http"
 	"net/url"
@@ -17,10 +20,13 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/kubernetes"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -54,6 +60,7 @@ type live struct {
 	stage      *stage.Stage
 	admin      client.Client
 	prometheus *server
+	tokens     *stage.TokenServer
 	outbox     string
 	begin      time.Time
 }
@@ -79,7 +86,7 @@ func startLive(t *testing.T) *live {
 	l.admin, err = client.New(s.Plane.AdminConfig(), client.Options{Scheme: scheme})
 	l.must(err)
 
-	m, tokenFile := l.monitoring()
+	m, ofTokens, tokenFile := l.monitoring()
 	certificates := t.TempDir()
 	certificate, key, err := s.Plane.IssueServingCertificate("metrics", m.Spec.Endpoints[0].TLSConfig.ServerName)
 	l.must(err)
@@ -91,7 +98,14 @@ func startLive(t *testing.T) *live {
 	l.outbox = memory.Path("outbox")
 	l.must(os.Mkdir(l.outbox, 0o700))
 	l.must(s.StartOperator(ctx, "--metrics-cert-path="+certificates, "--outbox-dir="+l.outbox, "--token-requests-per-hour=100000", "--unproven-app-requests-per-hour=100000"))
-	l.prometheus = startPrometheus(t, m, s.MetricsAddress, tokenFile, s.Plane.AuthorityPath(), fastRules(t))
+	l.tokens, err = s.StartTokenServer(ctx, "--metrics-secure=true")
+	l.must(err)
+	address, err := url.Parse(l.tokens.MetricsURL)
+	l.must(err)
+	l.prometheus = startPrometheus(t, []scraped{
+		{m, "github-user-token-operator-metrics", "operator-0", s.MetricsAddress},
+		{ofTokens, "github-user-token-operator-token-server-metrics", "token-server-0", address.Host},
+	}, tokenFile, s.Plane.AuthorityPath(), fastRules(t))
 
 	l.must(l.admin.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: team}}))
 	l.secret(team, "github-app", "client_secret", liveSecret)
@@ -105,20 +119,27 @@ func (l *live) must(err error) {
 	}
 }
 
-// monitoring installs what lets Prometheus in, and says how it is to scrape: with the certificate verified, and with the
+// monitoring installs what lets Prometheus in, and says how it is to scrape: the operator with its certificate verified, and both with the
 // token of the ServiceAccount that comes with config/prometheus.
-func (l *live) monitoring() (m monitor, tokenFile string) {
+func (l *live) monitoring() (m, ofTokens monitor, tokenFile string) {
 	l.t.Helper()
 	dir := l.t.TempDir()
 	config, err := filepath.Rel(dir, filepath.Join(l.stage.Root, "config"))
 	l.must(err)
 	write(l.t, filepath.Join(dir, "kustomization.yaml"), map[string]any{
-		"resources":  []string{config + "/default"},
-		"components": []string{config + "/prometheus", config + "/components/metrics-certificate", config + "/grafana"},
+		"resources": []string{config + "/default"},
+		"components": []string{
+			config + "/prometheus", config + "/components/metrics-certificate", config + "/grafana",
+			config + "/components/token-server", config + "/components/token-server-prometheus",
+		},
 	})
 	text, err := l.stage.Kubectl(l.t.Context(), "kustomize", dir)
 	l.must(err)
-	rendered(l.t, text, "ServiceMonitor", &m)
+	rendered(l.t, text, "ServiceMonitor", "github-user-token-operator", &m)
+	rendered(l.t, text, "ServiceMonitor", "github-user-token-operator-token-server", &ofTokens)
+	if mine := ofTokens.Spec.Endpoints[0].Authorization; mine != m.Spec.Endpoints[0].Authorization {
+		l.t.Errorf("the token server's metrics are read by %v", mine)
+	}
 	_, err = l.stage.Kubectl(l.t.Context(), "apply", "--server-side", "-f", "config/prometheus/metrics_reader.yaml")
 	l.must(err)
 	credentials := m.Spec.Endpoints[0].Authorization.Credentials
@@ -133,7 +154,61 @@ func (l *live) monitoring() (m monitor, tokenFile string) {
 		l.must(os.WriteFile(tokenFile, token, 0o600))
 		return true, ""
 	})
-	return m, tokenFile
+	return m, ofTokens, tokenFile
+}
+
+// release has the token server give out tokens, as to a pod.
+func (l *live) release(name string) {
+	l.t.Helper()
+	const agents, account = "agents", "agent"
+	for _, object := range []client.Object{
+		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: agents}},
+		&corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: agents, Name: account}},
+		&rbacv1.RoleBinding{
+			ObjectMeta: metav1.ObjectMeta{Namespace: team, Name: account},
+			RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "github-user-token-operator-token-reader"},
+			Subjects:   []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: agents, Name: account}},
+		},
+	} {
+		l.must(l.admin.Create(l.t.Context(), object))
+	}
+	pod := &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Namespace: agents, Name: account},
+		Spec:       corev1.PodSpec{ServiceAccountName: account, Containers: []corev1.Container{{Name: "agent", Image: "agent"}}},
+	}
+	l.must(l.admin.Create(l.t.Context(), pod))
+	core, err := kubernetes.NewForConfig(l.stage.Plane.AdminConfig())
+	l.must(err)
+	shown, err := core.CoreV1().ServiceAccounts(agents).CreateToken(l.t.Context(), account, &authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{
+		Audiences: []string{stage.Audience}, BoundObjectRef: &authenticationv1.BoundObjectReference{APIVersion: "v1", Kind: "Pod", Name: pod.Name, UID: pod.UID},
+	}}, metav1.CreateOptions{})
+	l.must(err)
+	authority, err := os.ReadFile(l.tokens.CAFile)
+	l.must(err)
+	pool := x509.NewCertPool()
+	pool.AppendCertsFromPEM(authority)
+	through := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}}}
+	ask := func() int {
+		request, err := http.NewRequestWithContext(l.t.Context(), http.MethodGet, l.tokens.URL+"/v1/namespaces/"+team+"/githubusertokens/"+name+"/token", http.NoBody)
+		l.must(err)
+		request.Header.Set("Authorization", "Bearer "+shown.Status.Token)
+		reply, err := through.Do(request)
+		l.must(err)
+		_, err = io.Copy(io.Discard, reply.Body)
+		l.must(err)
+		l.must(reply.Body.Close())
+		return reply.StatusCode
+	}
+	suite.Eventually(l.t, patience, "the agent to have a token", func() (bool, string) {
+		status := ask()
+		return status == http.StatusOK, fmt.Sprint(status)
+	})
+	// So many that a first one that was slow is none of the 99 %.
+	for range 200 {
+		if status := ask(); status != http.StatusOK {
+			l.t.Errorf("the token server answers %d", status)
+		}
+	}
 }
 
 func (l *live) secret(namespace, name, key, value string) {
@@ -280,7 +355,12 @@ func TestLiveEachFailureRaisesItsAlertsAndNoOthers(t *testing.T) {
 		token.Spec.Outputs = []v1alpha1.Output{{Name: "octocat-netrc", Format: v1alpha1.OutputFormatNetrc}}
 	})
 	l.scraped()
+	l.release("octocat")
 	l.quiet("all is well", calm)
+
+	l.broken("the token server is gone", []string{alert("GitHubUserTokenServerDown", "critical", `component="token-server"`)},
+		func() { l.must(l.tokens.Process.Stop(t.Context())) },
+		func() { l.must(l.tokens.Process.Start(t.Context())) })
 
 	// First: the watches that it has outlive the permissions by minutes, and would end in one of the later ones.
 	l.broken("the permissions are removed", []string{
@@ -370,8 +450,9 @@ func (l *live) scraped() {
 		}
 		l.must(l.prometheus.get(l.t.Context(), "/api/v1/targets", nil, &targets))
 		values, err := l.prometheus.values(`githubusertoken_info{namespace="team-a"}`, l.begin)
+		ofTokens, errOfTokens := l.prometheus.values(`githubusertoken_token_server_waiting{namespace="github-user-token-system"}`, l.begin)
 		firing := l.prometheus.alerts()
-		return err == nil && len(values) > 0 && len(firing) == 0, fmt.Sprint(targets, err, firing)
+		return err == nil && errOfTokens == nil && len(values) > 0 && len(ofTokens) > 0 && len(firing) == 0, fmt.Sprint(targets, err, errOfTokens, firing)
 	})
 }
 

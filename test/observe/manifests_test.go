@@ -8,7 +8,7 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// rule is one alert of config/prometheus.
+// rule is one alert of what is shipped.
 type rule struct {
 	Alert       string            `json:"alert"`
 	Expr        string            `json:"expr"`
@@ -39,13 +39,17 @@ func read(t *testing.T, path string) []byte {
 
 func shippedRules(t *testing.T) ruleGroups {
 	t.Helper()
-	var object struct {
-		Spec ruleGroups `json:"spec"`
+	var all ruleGroups
+	for _, path := range []string{"config/prometheus/prometheus_rule.yaml", "config/components/token-server-prometheus/prometheus_rule.yaml"} {
+		var object struct {
+			Spec ruleGroups `json:"spec"`
+		}
+		if err := yaml.UnmarshalStrict(specOnly(t, read(t, path)), &object); err != nil {
+			t.Fatal(err)
+		}
+		all.Groups = append(all.Groups, object.Spec.Groups...)
 	}
-	if err := yaml.UnmarshalStrict(specOnly(t, read(t, "config/prometheus/prometheus_rule.yaml")), &object); err != nil {
-		t.Fatal(err)
-	}
-	return object.Spec
+	return all
 }
 
 // specOnly leaves out what is around the spec, so that the rest can be read strictly.

@@ -84,6 +84,7 @@ type monitor struct {
 			} `json:"authorization"`
 			TLSConfig struct {
 				ServerName string `json:"serverName"`
+				Insecure   bool   `json:"insecureSkipVerify"`
 				CA         struct {
 					Secret struct{ Name, Key string } `json:"secret"`
 				} `json:"ca"`
@@ -99,8 +100,30 @@ type server struct {
 	process *controlplane.Process
 }
 
-// startPrometheus has a Prometheus scrape a target each second, as the ServiceMonitor says, and evaluate rules.
-func startPrometheus(t *testing.T, m monitor, target, tokenFile, authorityFile string, rules ruleGroups) *server {
+// scraped is what is scraped, as a ServiceMonitor says.
+type scraped struct {
+	monitor          monitor
+	job, pod, target string
+}
+
+// config is what Prometheus' operator makes of it.
+func (s scraped) config(tokenFile, authorityFile string) map[string]any {
+	endpoint := s.monitor.Spec.Endpoints[0]
+	verify := map[string]any{"ca_file": authorityFile, "server_name": endpoint.TLSConfig.ServerName}
+	if endpoint.TLSConfig.Insecure {
+		verify = map[string]any{"insecure_skip_verify": true}
+	}
+	return map[string]any{
+		"job_name": s.job, "scheme": endpoint.Scheme, "honor_labels": endpoint.HonorLabels,
+		"authorization": map[string]any{"credentials_file": tokenFile}, "tls_config": verify,
+		"static_configs": []any{map[string]any{
+			"targets": []string{s.target}, "labels": map[string]string{"namespace": "github-user-token-system", "pod": s.pod},
+		}},
+	}
+}
+
+// startPrometheus has a Prometheus scrape targets each second, as their ServiceMonitors say, and evaluate rules.
+func startPrometheus(t *testing.T, targets []scraped, tokenFile, authorityFile string, rules ruleGroups) *server {
 	t.Helper()
 	path, err := exec.LookPath("prometheus")
 	if err != nil {
@@ -108,18 +131,14 @@ func startPrometheus(t *testing.T, m monitor, target, tokenFile, authorityFile s
 	}
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "rules.yaml"), rules)
-	endpoint := m.Spec.Endpoints[0]
+	var configs []any
+	for _, target := range targets {
+		configs = append(configs, target.config(tokenFile, authorityFile))
+	}
 	write(t, filepath.Join(dir, "prometheus.yaml"), map[string]any{
-		"global":     map[string]any{"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"},
-		"rule_files": []string{"rules.yaml"},
-		"scrape_configs": []any{map[string]any{
-			"job_name": "github-user-token-operator-metrics", "scheme": endpoint.Scheme, "honor_labels": endpoint.HonorLabels,
-			"authorization": map[string]any{"credentials_file": tokenFile},
-			"tls_config":    map[string]any{"ca_file": authorityFile, "server_name": endpoint.TLSConfig.ServerName},
-			"static_configs": []any{map[string]any{
-				"targets": []string{target}, "labels": map[string]string{"namespace": "github-user-token-system", "pod": "operator-0"},
-			}},
-		}},
+		"global":         map[string]any{"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"},
+		"rule_files":     []string{"rules.yaml"},
+		"scrape_configs": configs,
 	})
 	promtool(t, "check", "config", filepath.Join(dir, "prometheus.yaml"))
 	address, release, err := controlplane.ReserveAddress()
@@ -238,21 +257,24 @@ func inGrafana(expr string) string {
 }
 
 // rendered is an object that kustomize makes of config/ with components.
-func rendered(t *testing.T, text, kind string, into any) {
+func rendered(t *testing.T, text, kind, name string, into any) {
 	t.Helper()
 	for part := range strings.SplitSeq(text, "\n---\n") {
 		var object struct {
-			Kind string `json:"kind"`
+			Kind     string `json:"kind"`
+			Metadata struct {
+				Name string `json:"name"`
+			} `json:"metadata"`
 		}
 		if err := yaml.Unmarshal([]byte(part), &object); err != nil {
 			t.Fatal(err)
 		}
-		if object.Kind == kind {
+		if object.Kind == kind && object.Metadata.Name == name {
 			if err := yaml.Unmarshal([]byte(part), into); err != nil {
 				t.Fatal(err)
 			}
 			return
 		}
 	}
-	t.Fatalf("nothing of the kind %s is rendered", kind)
+	t.Fatalf("no %s %s is rendered", kind, name)
 }

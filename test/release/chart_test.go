@@ -169,6 +169,7 @@ func TestReleaseFilesHaveTheirChecksums(t *testing.T) {
 	want := []string{
 		"install.yaml", "crds.yaml", "images.txt", product + "-" + plain + ".tgz", product + "-" + plain + "-index.spdx.json",
 		product + "-" + plain + "-linux-amd64.spdx.json", product + "-" + plain + "-linux-arm64.spdx.json", "ghut.yaml",
+		clientName + "-" + plain + "-index.spdx.json", clientName + "-" + plain + "-linux-amd64.spdx.json", clientName + "-" + plain + "-linux-arm64.spdx.json",
 	}
 	for _, platform := range pluginPlatforms {
 		want = append(want, pluginArchive(platform), clientArchive(platform))

@@ -64,7 +64,7 @@ func TestDocsOfReleasesVerifyWhatTheWorkflowSigns(t *testing.T) {
 	for _, want := range []string{
 		"https://token.actions.githubusercontent.com",
 		"https://github.com/githubusertoken/github-user-token-operator/.github/workflows/release.yml@refs/tags/",
-		release.Env["IMAGE_REPO"], release.Env["CHART_REPO"],
+		release.Env["IMAGE_REPO"], release.Env["CLIENT_IMAGE_REPO"], release.Env["CHART_REPO"],
 	} {
 		if want == "" || !strings.Contains(content, want) {
 			t.Errorf("it does not name %q", want)
@@ -74,9 +74,14 @@ func TestDocsOfReleasesVerifyWhatTheWorkflowSigns(t *testing.T) {
 
 // Whoever builds by the Dockerfile gets the base of a release, which is named by digest.
 func TestBaseImageIsTheSameForEveryBuild(t *testing.T) {
-	var ko struct{ DefaultBaseImage string }
-	if err := yaml.Unmarshal([]byte(text(t, filepath.Join(root, ".ko.yaml"))), &ko); err != nil {
-		t.Fatal(err)
+	var ko, client struct{ DefaultBaseImage string }
+	for path, into := range map[string]any{".ko.yaml": &ko, "client/.ko.yaml": &client} {
+		if err := yaml.Unmarshal([]byte(text(t, filepath.Join(root, path))), into); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if client != ko {
+		t.Errorf("the image of ghut-token is built on %s", client.DefaultBaseImage)
 	}
 	if !regexp.MustCompile(`^gcr\.io/distroless/static:nonroot@sha256:[0-9a-f]{64}$`).MatchString(ko.DefaultBaseImage) {
 		t.Errorf("the base is %s", ko.DefaultBaseImage)

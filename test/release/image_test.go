@@ -34,14 +34,15 @@ func TestReleaseImageHasTheSameDigestWhereverItIsBuilt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i, want := range append([]string{w.image}, w.each...) {
-		if i >= len(digests) || digest(digests[i]) != digest(want) {
-			t.Errorf("built again it has the digests\n%s\nand not\n%s\n%s", strings.Join(digests, "\n"), w.image, strings.Join(w.each, "\n"))
+	wanted := slices.Concat([]string{w.image}, w.each, []string{w.client}, w.eachClient)
+	for i, want := range wanted {
+		if len(digests) != len(wanted) || digest(digests[i]) != digest(want) {
+			t.Errorf("built again they have the digests\n%s\nand not\n%s", strings.Join(digests, "\n"), strings.Join(wanted, "\n"))
 			break
 		}
 	}
-	for _, part := range []string{"linux-amd64", "linux-arm64", "index"} {
-		file := filepath.Join("dist", "sbom", product+"-"+part+".spdx.json")
+	for _, part := range []string{product + "-linux-amd64", product + "-linux-arm64", product + "-index", clientName + "-linux-amd64", clientName + "-linux-arm64", clientName + "-index"} {
+		file := filepath.Join("dist", "sbom", part+".spdx.json")
 		one, err := os.ReadFile(filepath.Join(w.checkout, file))
 		if err != nil {
 			t.Fatal(err)
@@ -69,7 +70,18 @@ func TestReleaseImageIsNotBuiltFromChangesThatAreInNoCommit(t *testing.T) {
 
 func TestReleaseImageSaysWhatItIs(t *testing.T) {
 	w := released(t)
-	ref, err := name.NewDigest(w.image)
+	w.saysWhatItIs(t, w.image, w.each)
+}
+
+// So does that of ghut-token, of which an init container takes the program by its own command.
+func TestReleaseClientImageSaysWhatItIs(t *testing.T) {
+	w := released(t)
+	w.saysWhatItIs(t, w.client, w.eachClient)
+}
+
+func (w *world) saysWhatItIs(t *testing.T, ofAll string, ofEach []string) {
+	t.Helper()
+	ref, err := name.NewDigest(ofAll)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,8 +104,8 @@ func TestReleaseImageSaysWhatItIs(t *testing.T) {
 	var found []string
 	for i, each := range manifest.Manifests {
 		found = append(found, each.Platform.String())
-		if w.each[i] != ref.Context().Digest(each.Digest.String()).String() {
-			t.Errorf("dist/image.txt has %s for %s, and the index %s", w.each[i], each.Platform, each.Digest)
+		if ofEach[i] != ref.Context().Digest(each.Digest.String()).String() {
+			t.Errorf("dist/image.txt has %s for %s, and the index %s", ofEach[i], each.Platform, each.Digest)
 		}
 		image, err := index.Image(each.Digest)
 		if err != nil {

@@ -27,7 +27,8 @@ func TestReleaseSignaturesAreThoseOfWhoMadeIt(t *testing.T) {
 		_, err := w.tool(t, "cosign", password, append([]string{command, "--key", key + ".pub", "--insecure-ignore-tlog"}, args...)...)
 		return err
 	}
-	signed := append([]string{w.image, w.chart}, w.each...)
+	images := slices.Concat([]string{w.image, w.client}, w.each, w.eachClient)
+	signed := append([]string{w.chart}, images...)
 	for _, ref := range signed {
 		if err := verify(ours, "verify", ref); err != nil {
 			t.Error(err)
@@ -36,7 +37,7 @@ func TestReleaseSignaturesAreThoseOfWhoMadeIt(t *testing.T) {
 			t.Errorf("%s passes for signed by somebody else", ref)
 		}
 	}
-	for _, ref := range append([]string{w.image}, w.each...) {
+	for _, ref := range images {
 		if err := verify(ours, "verify-attestation", "--type", "spdxjson", ref); err != nil {
 			t.Error(err)
 		}
@@ -53,7 +54,7 @@ func TestReleaseSignaturesAreThoseOfWhoMadeIt(t *testing.T) {
 
 	// cosign takes an attestation by the same key for a signature, too.
 	both := []string{"https://sigstore.dev/cosign/sign/v1", "https://spdx.dev/Document"}
-	for ref, want := range map[string][]string{w.image: both, w.each[0]: both, w.each[1]: both, w.chart: both[:1]} {
+	for ref, want := range map[string][]string{w.image: both, w.each[0]: both, w.each[1]: both, w.client: both, w.eachClient[0]: both, w.eachClient[1]: both, w.chart: both[:1]} {
 		if got := predicates(t, ref); !slices.Equal(got, want) {
 			t.Errorf("what is said of %s is %q and not %q", ref, got, want)
 		}

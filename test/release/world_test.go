@@ -30,6 +30,8 @@ const (
 	// version is that of the release which is made here.
 	version = "v0.0.0-rc.1"
 	product = "github-user-token-operator"
+	// clientName is what the image of ghut-token is called.
+	clientName = "ghut-token"
 )
 
 // platforms are those for which there is an image.
@@ -61,9 +63,9 @@ type world struct {
 	tools []string
 	// base is the image on which that of the release is built.
 	base string
-	// image is that of the release by digest, and each is that of each platform.
-	image string
-	each  []string
+	// image is that of the release by digest, and each is that of each platform; client and eachClient are those of ghut-token.
+	image, client    string
+	each, eachClient []string
 	// chart is the chart by digest.
 	chart string
 }
@@ -100,7 +102,11 @@ func newWorld() (*world, error) {
 	if err != nil {
 		return nil, err
 	}
-	w.image, w.each = images[0], images[1:]
+	if want := 2 * (1 + len(platforms)); len(images) != want {
+		return nil, fmt.Errorf("dist/image.txt names %d images, and not %d: %q", len(images), want, images)
+	}
+	w.image, w.each = images[0], images[1:1+len(platforms)]
+	w.client, w.eachClient = images[1+len(platforms)], images[2+len(platforms):]
 	charts, err := lines(filepath.Join(w.checkout, "dist", "chart.txt"))
 	if err != nil {
 		return nil, err
@@ -131,7 +137,7 @@ func (w *world) build() error {
 func (w *world) make(checkout string, env []string, target string, variables ...string) (string, error) {
 	args := append([]string{"-C", checkout, target}, w.tools...)
 	args = append(args,
-		"VERSION="+version, "IMAGE_REPO="+w.registry+"/"+product, "CHART_REPO=oci://"+w.registry+"/charts",
+		"VERSION="+version, "IMAGE_REPO="+w.registry+"/"+product, "CLIENT_IMAGE_REPO="+w.registry+"/"+clientName, "CHART_REPO=oci://"+w.registry+"/charts",
 		"BASE_IMAGE="+w.base, "HELM_PUSH_ARGS=--plain-http", "PLUGIN_PLATFORMS="+strings.Join(pluginPlatforms, " "))
 	const run = `umask "${UMASK:-022}"; exec make "$@"`
 	cmd := exec.Command("bash", append([]string{"-c", run, "bash"}, append(args, variables...)...)...)

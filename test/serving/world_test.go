@@ -29,6 +29,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/hack/demo/stage"
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
+	"github.com/githubusertoken/github-user-token-operator/internal/github/githubtest"
 	"github.com/githubusertoken/github-user-token-operator/test/suite"
 )
 
@@ -36,6 +37,8 @@ const (
 	clientID = "Iv23liServing"
 	// patience is how long a test waits for what must come.
 	patience = time.Minute
+	// scopedUser is whose tokens are limited: GitHub makes ten an hour of a user's.
+	scopedUser = "monalisa"
 	// reader is the role that is shipped.
 	reader = "github-user-token-operator-token-reader"
 )
@@ -84,11 +87,15 @@ func run(m *testing.M) (int, error) {
 		return 1, err
 	}
 	if err := the.stage.StartGitHub(ctx, stage.GitHubOptions{
-		Apps: []stage.App{{ClientID: clientID, Secret: the.secret}}, Users: []string{"octocat"}, AccessTokenLifetime: 8 * time.Hour, Quiet: true,
+		Apps: []stage.App{{ClientID: clientID, Secret: the.secret, Installations: []githubtest.Installation{{
+			Account: "octo-org", AccountID: 9919, Permissions: map[string]string{"contents": "write", "issues": "read"},
+			Repositories: []githubtest.Repository{{ID: 1296269, Name: "hello-world"}, {ID: 2, Name: "other"}},
+		}}}},
+		Users: []string{"octocat", scopedUser}, AccessTokenLifetime: 8 * time.Hour, Quiet: true,
 	}); err != nil {
 		return 1, err
 	}
-	if err := the.stage.StartOperator(ctx, "--leader-elect=false"); err != nil {
+	if err := the.stage.StartOperator(ctx, "--leader-elect=false", "--enable-scoped-outputs"); err != nil {
 		return 1, err
 	}
 	for range 2 {
@@ -155,7 +162,7 @@ func judgeLogs() error {
 
 // world is what a test has: a namespace of its own for a resource, and one for pods that hold no Secret.
 type world struct {
-	t               *testing.T
+	t               testing.TB
 	namespace, pods string
 }
 
@@ -163,12 +170,18 @@ var worlds atomic.Int32
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
+	return newWorldOf(t, "octocat")
+}
+
+// newWorldOf has the resource be of an account.
+func newWorldOf(t testing.TB, user string) *world {
+	t.Helper()
 	n := worlds.Add(1)
 	w := &world{t: t, namespace: fmt.Sprintf("team-%d", n), pods: fmt.Sprintf("agents-%d", n)}
 	for _, name := range []string{w.namespace, w.pods} {
 		w.must(the.admin.Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}))
 	}
-	seed, err := the.stage.GitHub.Login(t.Context(), clientID, "octocat")
+	seed, err := the.stage.GitHub.Login(t.Context(), clientID, user)
 	w.must(err)
 	w.secret("github-app", "client_secret", the.secret.Reveal())
 	w.secret("octocat-seed", "refresh_token", seed.Reveal())
@@ -229,6 +242,11 @@ func (w *world) pod(account string) *corev1.Pod {
 // token is that of a pod's ServiceAccount, for an audience, and bound to the pod unless that is nil.
 func (w *world) token(account, audience string, pod *corev1.Pod) string {
 	w.t.Helper()
+	return w.tokenIn(w.pods, account, audience, pod)
+}
+
+func (w *world) tokenIn(namespace, account, audience string, pod *corev1.Pod) string {
+	w.t.Helper()
 	request := &authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{}}
 	if audience != "" {
 		request.Spec.Audiences = []string{audience}
@@ -236,7 +254,7 @@ func (w *world) token(account, audience string, pod *corev1.Pod) string {
 	if pod != nil {
 		request.Spec.BoundObjectRef = &authenticationv1.BoundObjectReference{APIVersion: "v1", Kind: "Pod", Name: pod.Name, UID: pod.UID}
 	}
-	made, err := the.core.CoreV1().ServiceAccounts(w.pods).CreateToken(w.t.Context(), account, request, metav1.CreateOptions{})
+	made, err := the.core.CoreV1().ServiceAccounts(namespace).CreateToken(w.t.Context(), account, request, metav1.CreateOptions{})
 	w.must(err)
 	remember(made.Status.Token)
 	return made.Status.Token

@@ -28,6 +28,7 @@ const usage = `ghut-token gets a user's GitHub token from the token server, by t
   ghut-token print [--show]              print the token
   ghut-token credential get|store|erase  hand it to git, as its credential helper
   ghut-token exec -- COMMAND [ARG...]    run a command with GITHUB_TOKEN and GH_TOKEN set, and again with each new token
+  ghut-token install FOLDER              copy this program into a folder, for other containers of the pod
   ghut-token version
 
 Flags, each also by an environment variable:
@@ -58,7 +59,7 @@ type tool struct {
 // run carries out a command line, and returns the exit code.
 func (t *tool) run(ctx context.Context, args []string) int {
 	if len(args) == 0 {
-		return t.fail(codeUsage, errors.New("say what to do: print, credential or exec; ghut-token help tells more"))
+		return t.fail(codeUsage, errors.New("say what to do: print, credential, exec or install; ghut-token help tells more"))
 	}
 	switch args[0] {
 	case "print":
@@ -67,6 +68,8 @@ func (t *tool) run(ctx context.Context, args []string) int {
 		return t.credential(ctx, args[1:])
 	case "exec":
 		return t.exec(ctx, args[1:])
+	case "install":
+		return t.install(args[1:])
 	case "version", "--version", "-version":
 		_, _ = fmt.Fprintln(t.out, version)
 		return 0
@@ -75,7 +78,7 @@ func (t *tool) run(ctx context.Context, args []string) int {
 		t.newFlags("help", t.out).set.PrintDefaults()
 		return 0
 	}
-	return t.fail(codeUsage, fmt.Errorf("%q is none of print, credential and exec; ghut-token help tells more", args[0]))
+	return t.fail(codeUsage, fmt.Errorf("%q is none of print, credential, exec and install; ghut-token help tells more", args[0]))
 }
 
 // fail says what is wrong.

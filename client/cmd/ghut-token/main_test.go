@@ -33,8 +33,8 @@ func TestTokenCommandsSayWhatIsWrong(t *testing.T) {
 		code int
 		says string
 	}{
-		"nothing to do":      {nil, nil, codeUsage, "say what to do: print, credential or exec"},
-		"an unknown command": {[]string{"get"}, nil, codeUsage, `"get" is none of print, credential and exec`},
+		"nothing to do":      {nil, nil, codeUsage, "say what to do: print, credential, exec or install"},
+		"an unknown command": {[]string{"get"}, nil, codeUsage, `"get" is none of print, credential, exec and install`},
 		"an unknown flag":    {[]string{"print", "--no"}, nil, codeUsage, "flag provided but not defined: -no"},
 		"an argument":        {[]string{"print", "octocat"}, nil, codeUsage, "arguments that it does not know"},
 		"no server":          {[]string{"print"}, func(w *world) { delete(w.env, "GHUT_SERVER") }, codeFailed, "set --server or GHUT_SERVER"},

@@ -61,7 +61,8 @@ func (s *Stage) StartTokenServer(ctx context.Context, extra ...string) (*TokenSe
 			"token-server", "--audience=" + Audience, "--listen-address=" + addresses[0], "--tls-cert-path=" + home,
 			"--health-probe-bind-address=" + addresses[1], "--metrics-bind-address=" + addresses[2], "--metrics-secure=false",
 		}, extra...),
-		Env: []string{"HOME=" + home, "TMPDIR=" + home, "KUBECONFIG=" + kubeconfig},
+		// Its pod has a limit of 192Mi, of which the program makes this; see memory.go.
+		Env: []string{"HOME=" + home, "TMPDIR=" + home, "KUBECONFIG=" + kubeconfig, "GOMEMLIMIT=172MiB"},
 		Dir: home, LogPath: s.Path(name + ".log"),
 		Ready: func(ctx context.Context) error { return probe(ctx, "http://"+addresses[1]+"/readyz") },
 	})

@@ -2,12 +2,9 @@ package reading
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -15,7 +12,6 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/controllers/apps"
 	"github.com/githubusertoken/github-user-token-operator/controllers/scopedtokens"
-	"github.com/githubusertoken/github-user-token-operator/internal/boundedreply"
 	"github.com/githubusertoken/github-user-token-operator/internal/pairsecret"
 	"github.com/githubusertoken/github-user-token-operator/internal/tokenserver/release"
 )
@@ -146,31 +142,4 @@ func (r *Reader) addOutput(ctx context.Context, read *release.Read) error {
 		read.Output = &release.Output{Access: held.Token, Parent: held.Parent, App: held.App, ExpiresAt: held.ExpiresAt}
 	}
 	return nil
-}
-
-// apiError is that the API server did not do what it was asked to, with its reason in a word. Its own sentences are not passed on.
-type apiError struct{ did, reason string }
-
-func (e *apiError) Error() string {
-	return fmt.Sprintf("%s: the API server did not: %s", e.did, e.reason)
-}
-
-// notFoundOr is nil where what was looked for is not there.
-func notFoundOr(did string, err error) error {
-	if apierrors.IsNotFound(err) {
-		return nil
-	}
-	reason := string(apierrors.ReasonForError(err))
-	switch {
-	case reason != "":
-	case errors.Is(err, context.DeadlineExceeded):
-		reason = "Timeout"
-	case errors.Is(err, context.Canceled):
-		reason = "Canceled"
-	case errors.Is(err, boundedreply.ErrTooLarge):
-		reason = "TooLarge"
-	default:
-		reason = "NotReached"
-	}
-	return &apiError{did, reason}
 }

@@ -279,6 +279,9 @@ func TestTokenServerSaysInAWordWhyItCannotRead(t *testing.T) {
 				if err == nil || !strings.HasSuffix(err.Error(), c.want) || strings.Contains(err.Error(), "ghu_") {
 					t.Errorf("got %v", err)
 				}
+				if reason := ReasonOf(fmt.Errorf("again: %w", err)); string(reason) != c.want {
+					t.Errorf("the reason is %s", reason)
+				}
 				if len(read.Pairs) > 0 {
 					t.Error("there is a pair beside the error")
 				}
@@ -323,7 +326,7 @@ func TestTokenServerGivesNothingOfWhatIsNotThereOrGoes(t *testing.T) {
 // resource's.
 func TestTokenServerReadsTheOutputThatIsAskedFor(t *testing.T) {
 	with := func(r *v1alpha1.GitHubUserToken) {
-		r.Spec.Outputs = []v1alpha1.Output{{Name: "agent", Scope: &v1alpha1.OutputScope{}}, {Name: "whole"}}
+		r.Spec.SetOutputs([]v1alpha1.Output{{Name: "agent", Scope: &v1alpha1.OutputScope{}}, {Name: "whole"}})
 	}
 	scoped := credential.NewAccessToken("ghu_scoped")
 	output := secret("agent", func(s *corev1.Secret) {

@@ -99,7 +99,7 @@ func (s *Shared) begin(of release.Of, f *flight) {
 		turn, cancel := context.WithTimeout(context.Background(), callTimeout)
 		defer cancel()
 		if s.places.Acquire(turn, of.Namespace) != nil {
-			f.err = errBusy
+			f.err = ErrBusy
 			return
 		}
 		defer s.places.Release(of.Namespace)
@@ -110,8 +110,8 @@ func (s *Shared) begin(of release.Of, f *flight) {
 	}()
 }
 
-// errBusy: too much is read at once.
-var errBusy = errors.New("there is too much to be read at once")
+// ErrBusy is that of a read whose turn has not come: too much is read at once.
+var ErrBusy = errors.New("there is too much to be read at once")
 
 // errPanicked is the error of a read whose work ended in a panic.
 var errPanicked = errors.New("the token server itself failed")

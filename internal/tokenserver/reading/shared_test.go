@@ -134,6 +134,28 @@ func TestTokenServerReadThatPanicsIsAnError(t *testing.T) {
 	})
 }
 
+// Whose turn does not come is told that it is this process that has too much to do.
+func TestTokenServerSaysWhoseReadHasNoTurn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := NewShared(func(context.Context, release.Of) (release.Read, error) {
+			time.Sleep(3 * callTimeout)
+			return release.Read{}, nil
+		})
+		var all sync.WaitGroup
+		for i := range maxReads {
+			all.Go(func() {
+				_, _, _ = s.Get(t.Context(), release.Of{NamespacedName: types.NamespacedName{Namespace: fmt.Sprint("team-", i), Name: "octocat"}})
+			})
+		}
+		synctest.Wait()
+		began := time.Now()
+		if _, _, err := s.Get(t.Context(), release.Of{NamespacedName: octocat}); ReasonOf(err) != Busy || time.Since(began) != callTimeout {
+			t.Errorf("got %v after %s", err, time.Since(began))
+		}
+		all.Wait()
+	})
+}
+
 // What is read at once is bounded, and the resources of one namespace leave others their turn. Those who ask for one whose turn has not come share it.
 func TestTokenServerReadsABoundedNumberAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -9,9 +9,9 @@ import (
 
 // ScopedOutput is an output of a resource that has a scope, by its name; nil when its spec asks for none.
 func ScopedOutput(resource *v1alpha1.GitHubUserToken, name string) *v1alpha1.Output {
-	for i := range resource.Spec.Outputs {
-		if output := &resource.Spec.Outputs[i]; output.Name == name && output.Scope != nil {
-			return output
+	for _, output := range resource.Spec.AllOutputs() {
+		if output.Name == name && output.Scope != nil {
+			return &output
 		}
 	}
 	return nil

@@ -1,4 +1,4 @@
-package tokenserver
+package endpoint
 
 import (
 	"net"
@@ -6,9 +6,9 @@ import (
 	"net/netip"
 )
 
-// clientOf is the address from which a request comes; of IPv6 the network, which is what one client has. What headers say of it is whatever
-// somebody likes.
-func clientOf(r *http.Request) string {
+// ClientOf is the address from which a request comes, to count it against; of IPv6 the network, which is what one client has. What headers say
+// of it is whatever somebody likes. It is empty where there is none.
+func ClientOf(r *http.Request) string {
 	text, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {
 		return ""
