@@ -15,6 +15,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/controllers/leftovers"
 	"github.com/githubusertoken/github-user-token-operator/controllers/lifecycle"
+	"github.com/githubusertoken/github-user-token-operator/controllers/outputs"
 	"github.com/githubusertoken/github-user-token-operator/controllers/seeds"
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 	"github.com/githubusertoken/github-user-token-operator/internal/pairsecret"
@@ -51,7 +52,7 @@ func (c clusterCache) PairsOf(ctx context.Context, owner rotation.Owner) ([]*rot
 
 // SecretsFor implements lifecycle.Cache.
 func (c clusterCache) SecretsFor(ctx context.Context, name types.NamespacedName) ([]*rotation.Pair, error) {
-	return c.pairs(ctx, client.InNamespace(name.Namespace), client.MatchingFields{indexOwnerLabel: v1alpha1.OwnerLabel(name.Name)})
+	return c.pairs(ctx, client.InNamespace(name.Namespace), client.MatchingFields{outputs.IndexOwnerLabel: v1alpha1.OwnerLabel(name.Name)})
 }
 
 // CodesFor implements lifecycle.Cache.

@@ -30,21 +30,19 @@ const (
 	// indexCodes indexes Secrets of device codes by the label that names their resource, and Secrets that bring codes back by the UID
 	// in their name: each reconcile looks for them, and the Secrets of a namespace may be many.
 	indexCodes = "codes"
-	// indexOwnerLabel indexes all of our Secrets by that label.
-	indexOwnerLabel = "ownerLabel"
 )
 
 // NewCache makes the manager's cache. The values of these indexes are as many as there are resources; those of others are few, and
 // what they lead to is many.
 func NewCache(config *rest.Config, options cache.Options) (cache.Cache, error) {
 	return densecache.New(map[string]densecache.Index{
-		indexSecretNames:      {Has: namesSecret},
-		indexChainTokens:      {ClusterWide: true, Verbatim: true},
-		indexPairOwner:        {Verbatim: true},
-		indexCodes:            {Verbatim: true},
-		indexOwnerLabel:       {Verbatim: true},
-		outputs.IndexOwner:    {Verbatim: true},
-		notices.IndexPairUser: {ClusterWide: true},
+		indexSecretNames:        {Has: namesSecret},
+		indexChainTokens:        {ClusterWide: true, Verbatim: true},
+		indexPairOwner:          {Verbatim: true},
+		indexCodes:              {Verbatim: true},
+		outputs.IndexOwner:      {Verbatim: true},
+		outputs.IndexOwnerLabel: {Verbatim: true},
+		notices.IndexPairUser:   {ClusterWide: true},
 	})(config, options)
 }
 
@@ -55,7 +53,7 @@ func setupIndexes(indexer client.FieldIndexer) error {
 		indexer.IndexField(ctx, secret, indexChainTokens, chainTokens),
 		indexer.IndexField(ctx, secret, indexPairOwner, pairOwner),
 		indexer.IndexField(ctx, secret, indexCodes, codesOwner),
-		indexer.IndexField(ctx, secret, indexOwnerLabel, ownerLabel),
+		indexer.IndexField(ctx, secret, outputs.IndexOwnerLabel, ownerLabel),
 		indexer.IndexField(ctx, secret, outputs.IndexOwner, outputs.IndexedOwner),
 	)
 	if err != nil {
@@ -77,7 +75,7 @@ func secretNames(object client.Object) []string {
 	if ref := token.Spec.App.ClientSecretRef; ref != nil {
 		names = append(names, ref.Name)
 	}
-	for _, output := range token.Spec.Outputs {
+	for _, output := range token.Spec.AllOutputs() {
 		names = append(names, output.Name)
 	}
 	return names
@@ -91,7 +89,7 @@ func namesSecret(object client.Object, name string) bool {
 	}
 	seed, secret := token.Spec.RefreshTokenRef, token.Spec.App.ClientSecretRef
 	return token.PairSecretName() == name || seed != nil && seed.Name == name || secret != nil && secret.Name == name ||
-		slices.ContainsFunc(token.Spec.Outputs, func(output v1alpha1.Output) bool { return output.Name == name })
+		slices.ContainsFunc(token.Spec.AllOutputs(), func(output v1alpha1.Output) bool { return output.Name == name })
 }
 
 func pairOwner(object client.Object) []string {

@@ -101,7 +101,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 			return ctrl.Result{}, nil // It may be there all the same. When the cache has it, it comes again.
 		}
 		again, err := r.lifecycle.Gone(ctx, request.NamespacedName)
-		return r.resultAfter(again), err
+		return r.resultAfter(again), r.scoped.Gone(ctx, request.NamespacedName, err)
 	}
 	if err != nil {
 		return ctrl.Result{}, fmt.Errorf("read the resource from the cache: %w", err)

@@ -47,7 +47,7 @@ func (w *world) startScoped(name string, outputs ...v1alpha1.Output) *v1alpha1.G
 	w.t.Helper()
 	w.seed(name, name)
 	token := w.resource(name)
-	token.Spec.Outputs = outputs
+	token.Spec.SetOutputs(outputs)
 	w.create(token)
 	w.ready(name)
 	for _, output := range outputs {
@@ -130,7 +130,7 @@ func knobs() map[string]func(*githubtest.App) {
 	return all
 }
 
-// Whatever GitHub does with scoped tokens: four outputs have one each that works after every rotation, those before end and are forgotten,
+// Whatever GitHub does with scoped tokens: outputs have one each that works after every rotation, those before end and are forgotten,
 // and the chain goes on.
 func TestScopedOutputsFollowTheTokenWhateverGitHubDoesWithScopedTokens(t *testing.T) {
 	t.Parallel()
@@ -138,7 +138,7 @@ func TestScopedOutputsFollowTheTokenWhateverGitHubDoesWithScopedTokens(t *testin
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, worldOptions{app: installedApp(knob)})
-			names := []string{"one", "two", "three", "four"}
+			names := []string{"one", "two"} // In an hour no more tokens are made than three rotations of these take.
 			var outputs []v1alpha1.Output
 			for _, name := range names {
 				outputs = append(outputs, reader(name))
@@ -340,7 +340,7 @@ func TestScopedTokenOfAnOutputThatIsNotAskedForAnyMoreIsEnded(t *testing.T) {
 	agent, other := access(w.scopedOutput("agent", "")), access(w.scopedOutput("other", ""))
 	failing := w.gh.Inject(githubtest.BadGateway().At(githubtest.DeleteTokenEndpoint).Always())
 	w.later("octocat", 2*youngToken)
-	w.change("octocat", func(token *v1alpha1.GitHubUserToken) { token.Spec.Outputs = token.Spec.Outputs[1:] })
+	w.change("octocat", func(token *v1alpha1.GitHubUserToken) { token.Spec.ScopedOutputs = token.Spec.ScopedOutputs[1:] })
 	w.condition("octocat", v1alpha1.ConditionReconciling, metav1.ConditionTrue, v1alpha1.ReasonOutputNotRemoved)
 	if w.find("agent") == nil {
 		t.Fatal("the Secret went before its token had ended")
@@ -362,7 +362,7 @@ func TestScopedOutputWhoseScopeChangesGetsAnotherToken(t *testing.T) {
 	w.startScoped("octocat", reader("agent"))
 	first := access(w.scopedOutput("agent", ""))
 	w.change("octocat", func(token *v1alpha1.GitHubUserToken) {
-		token.Spec.Outputs[0].Scope.Repositories = []v1alpha1.RepositoryName{"other"}
+		token.Spec.ScopedOutputs[0].Scope.Repositories = []v1alpha1.RepositoryName{"other"}
 	})
 	second := access(w.scopedOutput("agent", first))
 	if limits, _ := w.gh.RestrictionOf(second); !slices.Equal(limits.Repositories, []string{"other"}) {
@@ -371,7 +371,9 @@ func TestScopedOutputWhoseScopeChangesGetsAnotherToken(t *testing.T) {
 	w.later("octocat", overlapTime+time.Second)
 	w.dies("the token before", first)
 	// Without a scope it is an output like any other.
-	w.change("octocat", func(token *v1alpha1.GitHubUserToken) { token.Spec.Outputs[0].Scope = nil })
+	w.change("octocat", func(token *v1alpha1.GitHubUserToken) {
+		token.Spec.Outputs, token.Spec.ScopedOutputs = []v1alpha1.Output{token.Spec.ScopedOutputs[0].Output}, nil
+	})
 	w.output("agent", access(w.pair("octocat-token")))
 	w.later("octocat", overlapTime+time.Second)
 	w.dies("the scoped token", second)
@@ -381,7 +383,7 @@ func TestScopedOutputWhoseScopeChangesGetsAnotherToken(t *testing.T) {
 	})
 	w.quiet()
 	// And it can get one again.
-	w.change("octocat", func(token *v1alpha1.GitHubUserToken) { token.Spec.Outputs[0] = reader("agent") })
+	w.change("octocat", func(token *v1alpha1.GitHubUserToken) { token.Spec.SetOutputs([]v1alpha1.Output{reader("agent")}) })
 	w.scopedOutput("agent", "")
 }
 
@@ -431,10 +433,10 @@ func TestScopedOutputThatGitHubDoesNotGrantIsToldAndTheRestGoesOn(t *testing.T) 
 	token := w.resource("octocat")
 	greedy := reader("greedy")
 	greedy.Scope.Repositories, greedy.Scope.Permissions = []v1alpha1.RepositoryName{"secret"}, map[string]v1alpha1.PermissionLevel{"contents": "write"}
-	token.Spec.Outputs = []v1alpha1.Output{greedy, reader("modest"), {Name: "whole", Format: v1alpha1.OutputFormatNetrc}}
+	token.Spec.SetOutputs([]v1alpha1.Output{greedy, reader("modest"), {Name: "whole", Format: v1alpha1.OutputFormatNetrc}})
 	w.create(token)
 	told := w.condition("octocat", v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonScopeNotGranted)
-	for _, words := range []string{`"greedy"`, "contents: write for secret of octo-org", "spec.outputs"} {
+	for _, words := range []string{`"greedy"`, "contents: write for secret of octo-org", "spec.scopedOutputs"} {
 		if !strings.Contains(told.Message, words) {
 			t.Errorf("the message does not say %q: %s", words, told.Message)
 		}
@@ -534,7 +536,7 @@ func TestScopedOutputNeedsAClientSecret(t *testing.T) {
 	first := access(w.scopedOutput("agent", ""))
 	w.secret("github-app", map[string]string{"client_secret": ""})
 	w.change("octocat", func(token *v1alpha1.GitHubUserToken) {
-		token.Spec.Outputs[0].Scope.Repositories = []v1alpha1.RepositoryName{"other"}
+		token.Spec.ScopedOutputs[0].Scope.Repositories = []v1alpha1.RepositoryName{"other"}
 	})
 	told := w.condition("octocat", v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonScopedTokenNotMade)
 	if !strings.Contains(told.Message, `"agent"`) {
@@ -560,7 +562,7 @@ func TestScopedOutputGapAfterAnExchangeIsShort(t *testing.T) {
 		longest = max(longest, seen.Sub(exchanges[len(exchanges)-1].At))
 		before = access(w.pair("agent"))
 		w.refreshed("octocat", int64(n)+2)
-		w.later("octocat", overlapTime+time.Second)
+		w.later("octocat", 10*time.Minute) // In an hour no more tokens are made.
 		w.settle()
 	}
 	t.Logf("at most %s from the exchange to the output", longest)
@@ -573,7 +575,7 @@ func TestScopedOutputIsRefusedAtApplyWhereItCannotWork(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{noOperator: true})
 	output := func(scope string) string {
-		return `{"outputs":[{"name":"agent","format":"Opaque","scope":` + scope + `}]}`
+		return `{"scopedOutputs":[{"name":"agent","format":"Opaque","scope":` + scope + `}]}`
 	}
 	for name, c := range map[string]struct{ patch, want string }{
 		"good":                    {output(`{"target":"octo-org","repositories":["hello-world",".github"],"permissions":{"pull_requests":"write"}}`), ""},
@@ -588,12 +590,14 @@ func TestScopedOutputIsRefusedAtApplyWhereItCannotWork(t *testing.T) {
 		"no permissions":          {output(`{"target":"octo-org","permissions":{}}`), "at least 1"},
 		"an unknown level":        {output(`{"target":"octo-org","permissions":{"contents":"all"}}`), "supported values"},
 		"a name in upper case":    {output(`{"target":"octo-org","permissions":{"Contents":"read"}}`), "lower case"},
-		"no client secret":        {`{"app":{"clientSecretRef":null},"login":{"methods":["DeviceFlow"]},"outputs":[{"name":"agent","format":"Opaque","scope":{"target":"octo-org"}}]}`, "needs the client secret"},
-		"an OAuth App":            {`{"app":{"clientID":"Ov23liEXAMPLE"},"outputs":[{"name":"agent","format":"Opaque","scope":{"target":"octo-org"}}]}`, "OAuth App"},
-		"a refresh token":         {`{"outputs":[{"name":"agent","format":"Opaque","includeRefreshToken":true,"scope":{"target":"octo-org"}}]}`, "no refresh token comes"},
-		"the operator's own key":  {`{"outputs":[{"name":"agent","format":"Opaque","key":"scoped_tokens","scope":{"target":"octo-org"}}]}`, "scoped_tokens is taken"},
-		"too many": {`{"outputs":[{"name":"a","format":"Opaque","scope":{"target":"o"}},{"name":"b","format":"Opaque","scope":{"target":"o"}},` +
-			`{"name":"c","format":"Opaque","scope":{"target":"o"}},{"name":"d","format":"Opaque","scope":{"target":"o"}},{"name":"e","format":"Opaque","scope":{"target":"o"}}]}`, "at most four"},
+		"no client secret":        {`{"app":{"clientSecretRef":null},"login":{"methods":["DeviceFlow"]},"scopedOutputs":[{"name":"agent","format":"Opaque","scope":{"target":"octo-org"}}]}`, "needs the client secret"},
+		"an OAuth App":            {`{"app":{"clientID":"Ov23liEXAMPLE"},"scopedOutputs":[{"name":"agent","format":"Opaque","scope":{"target":"octo-org"}}]}`, "OAuth App"},
+		"a refresh token":         {`{"scopedOutputs":[{"name":"agent","format":"Opaque","includeRefreshToken":true,"scope":{"target":"octo-org"}}]}`, "no refresh token comes"},
+		"the operator's own key":  {`{"scopedOutputs":[{"name":"agent","format":"Opaque","key":"scoped_tokens","scope":{"target":"octo-org"}}]}`, "scoped_tokens is taken"},
+		"too many": {`{"scopedOutputs":[{"name":"a","format":"Opaque","scope":{"target":"o"}},{"name":"b","format":"Opaque","scope":{"target":"o"}},` +
+			`{"name":"c","format":"Opaque","scope":{"target":"o"}},{"name":"d","format":"Opaque","scope":{"target":"o"}},{"name":"e","format":"Opaque","scope":{"target":"o"}}]}`, "at most 4 items"},
+		"the name of an output": {`{"outputs":[{"name":"a","format":"Opaque"}],"scopedOutputs":[{"name":"a","format":"Opaque","scope":{"target":"o"}}]}`, "the same name"},
+		"no scope":              {`{"scopedOutputs":[{"name":"a","format":"Opaque"}]}`, "scope"},
 	} {
 		_, err := w.apply("octocat", c.patch)
 		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
@@ -623,4 +627,148 @@ func TestScopedLoginIsForOneRepository(t *testing.T) {
 	w.request("octocat", "again")
 	w.refreshed("octocat", 2)
 	limited(w.alive("octocat-token"))
+}
+
+// GitHub makes no scoped token for as long as it likes: neither the report, nor those who read the user's own token, nor the next exchange wait for it.
+func TestScopedOutputsAreWaitedForByNobody(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{app: installedApp(func(a *githubtest.App) { a.ScopedTokensOutliveParent = true })})
+	w.startScoped("octocat", reader("agent"), v1alpha1.Output{Name: "whole", Format: v1alpha1.OutputFormatNetrc})
+	first := access(w.scopedOutput("agent", ""))
+	held := w.gh.Inject(githubtest.Hold().At(githubtest.ScopedEndpoint))
+	t.Cleanup(held.Release)
+	w.request("octocat", "again")
+	<-held.Arrived()
+	w.refreshed("octocat", 2)
+	w.output("whole", access(w.alive("octocat-token")))
+	w.request("octocat", "and again")
+	w.refreshed("octocat", 3)
+	w.output("whole", access(w.alive("octocat-token")))
+	if access(w.pair("agent")) != first || held.Hits() != 1 {
+		t.Error("there was nothing to wait for")
+	}
+	held.Release()
+	w.scopedOutput("agent", first)
+	present := githubtest.Fingerprint(access(w.pair("octocat-token")))
+	w.eventually("one of the present token", func() (bool, string) {
+		return strings.Contains(w.pair("agent").Annotations[v1alpha1.AnnotationScopedTokens], `"parent":"`+present), fmt.Sprint(w.ledger("agent"))
+	})
+	w.settle()
+}
+
+// GitHub has ten tokens made within an hour, and here it counts scoped ones: what the resource's outputs take of it leaves its chain what it needs.
+func TestScopedTokensMadeInAnHourLeaveTheChainItsOwn(t *testing.T) {
+	t.Parallel()
+	for outputs := 1; outputs <= 4; outputs++ {
+		t.Run(fmt.Sprint(outputs, " outputs"), func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, worldOptions{app: installedApp(func(a *githubtest.App) { a.ScopedTokensCount, a.CreationError = true, "too_many_tokens" })})
+			var all []v1alpha1.Output
+			for n := range outputs {
+				all = append(all, reader(fmt.Sprint("agent", n)))
+			}
+			w.startScoped("octocat", all...)
+			rotations := 8/outputs + 1
+			for n := range rotations {
+				w.request("octocat", fmt.Sprint("again ", n))
+				w.refreshed("octocat", int64(n)+2)
+				w.alive("octocat-token")
+			}
+			told := w.condition("octocat", v1alpha1.ConditionReconciling, metav1.ConditionTrue, v1alpha1.ReasonScopedTokenNotMade)
+			if !strings.Contains(told.Message, "within an hour") || !strings.Contains(told.Message, "8 scoped tokens") {
+				t.Errorf("it says: %s", told.Message)
+			}
+			if made := len(w.gh.ScopedTokens()); made > 8 {
+				t.Errorf("%d were made", made)
+			}
+			w.ready("octocat")
+		})
+	}
+}
+
+// Kubernetes deletes the Secrets first where a resource is deleted in the foreground. They wait for their tokens to end, though the operator has just started.
+func TestScopedTokensEndAtADeletionInTheForegroundAfterARestart(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{app: installedApp(func(a *githubtest.App) { a.ScopedTokensOutliveParent = true })})
+	w.startScoped("octocat", reader("agent"), reader("other"))
+	w.meter.leap(2 * youngToken)
+	w.stop()
+	w.must(admin.Delete(w.ctx, w.get("octocat"), client.PropagationPolicy(metav1.DeletePropagationForeground)))
+	for _, name := range []string{"agent", "other"} { // As the garbage collector does, which does not run here.
+		w.must(admin.Delete(w.ctx, w.find(name)))
+		if w.find(name) == nil {
+			t.Fatalf("%s went before its token had ended", name)
+		}
+	}
+	w.startOperator(w.options)
+	w.vanishes("agent")
+	w.vanishes("other")
+	if living := w.livingScoped(); len(living) != 0 {
+		t.Errorf("%d scoped tokens live on", len(living))
+	}
+	if notes := w.eventsOf("octocat", "ScopedTokenNotRevoked"); len(notes) != 0 {
+		t.Errorf("it tells of tokens that live on: %q", notes)
+	}
+}
+
+// Whoever deletes an output has it back with the token that it held.
+func TestScopedOutputThatIsDeletedIsBackWithItsToken(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{app: installedApp()})
+	w.startScoped("octocat", reader("agent"))
+	before := w.scopedOutput("agent", "")
+	w.must(admin.Delete(w.ctx, before))
+	w.eventually("another Secret", func() (bool, string) {
+		now := w.find("agent")
+		return now != nil && now.UID != before.UID && now.DeletionTimestamp == nil && access(now) == access(before), "it is not there"
+	})
+	if made := len(w.gh.ScopedTokens()); made != 1 {
+		t.Errorf("%d tokens were made, want 1", made)
+	}
+	w.quiet()
+}
+
+// A resource whose finalizer somebody takes off by force leaves no Secret that would never go.
+func TestScopedOutputOfAResourceThatIsForcedAwayGoes(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{app: installedApp()})
+	w.startScoped("octocat", reader("agent"))
+	w.stop()
+	w.must(admin.Delete(w.ctx, w.get("octocat")))
+	w.change("octocat", func(token *v1alpha1.GitHubUserToken) { token.Finalizers = nil })
+	w.must(admin.Delete(w.ctx, w.find("agent")))
+	w.startOperator(w.options)
+	w.vanishes("agent")
+}
+
+// Whoever reads the user's own token is told of it while GitHub makes no scoped one, and those who read that when it is written.
+func TestScopedOutputsAndHandoffEachIsToldInTime(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{app: installedApp(), controller: func(options *Options) { options.EnableHandoff = true }})
+	w.permitHandoff()
+	w.startScoped("octocat", reader("agent"))
+	w.change("octocat", func(token *v1alpha1.GitHubUserToken) {
+		token.Spec.Handoff = &v1alpha1.Handoff{Pods: v1alpha1.PodHandoffSync}
+	})
+	w.pod("reads-the-whole", nil, secretVolume("octocat-token"))
+	w.pod("reads-the-scoped", nil, secretVolume("agent"))
+	w.settle()
+	held := w.gh.Inject(githubtest.Hold().At(githubtest.ScopedEndpoint))
+	t.Cleanup(held.Release)
+	w.request("octocat", "again")
+	<-held.Arrived()
+	told := func(name string) func() (bool, string) {
+		return func() (bool, string) {
+			told := w.toldPods()
+			return told[name] != "", fmt.Sprint(told)
+		}
+	}
+	w.eventually("who reads the whole token to be told", told("reads-the-whole"))
+	w.refreshed("octocat", 2)
+	if early, _ := told("reads-the-scoped")(); early {
+		t.Error("who reads the scoped token was told before it was written")
+	}
+	held.Release()
+	w.eventually("who reads the scoped token to be told", told("reads-the-scoped"))
+	w.scopedOutput("agent", "")
 }

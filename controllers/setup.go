@@ -86,7 +86,7 @@ type Options struct {
 	RequireUser bool
 	// EnableHandoff allows spec.handoff. It needs a cache of pods, and permissions of its own.
 	EnableHandoff bool
-	// EnableScopedOutputs allows outputs[].scope, which is alpha.
+	// EnableScopedOutputs allows scopedOutputs.
 	EnableScopedOutputs bool
 	// AggregateMetrics has the metrics tell how many resources there are of what kind, and of none by name that a tenant can make.
 	AggregateMetrics bool
@@ -129,7 +129,7 @@ func New(mgr manager.Manager, options Options) (*Reconciler, error) {
 		r.appSource.Woken(id)
 	}
 	r.Limiter = ratelimit.New(ratelimit.Options{
-		PerHour: options.Shard.Share.Of(options.TokenRequestsPerHour), UnprovenPerHour: options.Shard.Share.Of(cmp.Or(options.UnprovenRequestsPerHour, ratelimit.DefaultUnprovenPerHour)), Wake: wake,
+		PerHour: options.Shard.Share.Of(options.TokenRequestsPerHour), UnprovenPerHour: options.Shard.Share.Of(cmp.Or(options.UnprovenRequestsPerHour, ratelimit.DefaultUnprovenPerHour)), PollsPerHour: options.Shard.Share.Of(ratelimit.DefaultPollsPerHour), Wake: wake,
 	})
 	// One limit for each host: nothing ever proves itself there.
 	revocations := ratelimit.New(ratelimit.Options{PerHour: options.Shard.Share.Of(revocation.CredentialsPerHour), Wake: wake})

@@ -255,8 +255,8 @@ func authorizedCondition(s *scope.Scope, stop *problem.Problem) metav1.Condition
 	case isOfAnotherApp(s) && !isOutcomeUnknown:
 		condition.Status, condition.Reason, condition.Message = metav1.ConditionFalse, v1alpha1.ReasonAppChanged, words.AppChanged(s.Token, stop)
 	case state != nil && state.Verdict != nil:
-		human := words.NeedsHuman(s.Token, state.Verdict.Reason)
-		condition.Status, condition.Reason, condition.Message = metav1.ConditionFalse, human.Reason, human.Message+words.Again(s.AgainAt(state.Verdict))
+		said := explain.Verdict(s, state.Verdict.Reason)
+		condition.Status, condition.Reason, condition.Message = metav1.ConditionFalse, state.Verdict.Reason, said+words.Again(s.AgainAt(state.Verdict))
 	case isOutcomeUnknown:
 		condition.Status, condition.Reason = metav1.ConditionUnknown, v1alpha1.ReasonOutcomeUnknown
 		condition.Message = "GitHub's answer to the last exchange did not arrive, so it is not known yet whether the exchange was made. The operator is finding out."

@@ -381,7 +381,7 @@ func manyTokens(s *scope.Scope) {
 		if n > 0 {
 			pair.UID, pair.State.AccessToken = fmt.Sprint(n), credential.NewAccessToken(fmt.Sprint(n)).Fingerprint()
 		}
-		counter.Seen(pair, stageNow.Add(-time.Duration(n)*time.Hour))
+		counter.Seen(pair, stageNow.Add(-time.Duration(n)*time.Hour), 0)
 	}
 	s.Advice = counter.Advice(types.UID(s.Pair.UID))
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/controllers/atrest"
 	"github.com/githubusertoken/github-user-token-operator/controllers/leftovers"
+	"github.com/githubusertoken/github-user-token-operator/controllers/scopedtokens"
 	"github.com/githubusertoken/github-user-token-operator/controllers/secretwatch"
 	"github.com/githubusertoken/github-user-token-operator/internal/fairqueue"
 	"github.com/githubusertoken/github-user-token-operator/internal/pace"
@@ -80,7 +81,7 @@ func (r *Reconciler) secretEvents() handler.TypedEventHandler[client.Object, rec
 	return handler.TypedFuncs[client.Object, reconcile.Request]{
 		CreateFunc: func(_ context.Context, e event.CreateEvent, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
 			pair := pairOf(e.Object)
-			r.tokens.Seen(pair, e.Object.GetCreationTimestamp().Time)
+			r.tokens.Seen(pair, e.Object.GetCreationTimestamp().Time, scopedtokens.CountIn(e.Object.GetAnnotations()))
 			r.lifecycle.PairSeen(pair)
 			enqueue(e.Object, !e.IsInInitialList, e.IsInInitialList, queue) // A start has every resource reconciled.
 		},
@@ -89,7 +90,7 @@ func (r *Reconciler) secretEvents() handler.TypedEventHandler[client.Object, rec
 			if before := e.ObjectOld.GetUID(); before != e.ObjectNew.GetUID() {
 				r.tokens.Gone(before) // Its deletion was missed.
 			}
-			r.tokens.Seen(pair, e.ObjectNew.GetCreationTimestamp().Time)
+			r.tokens.Seen(pair, e.ObjectNew.GetCreationTimestamp().Time, scopedtokens.CountIn(e.ObjectNew.GetAnnotations()))
 			r.lifecycle.PairChanged(pairOf(e.ObjectOld), pair)
 			enqueue(e.ObjectNew, marksOf(e.ObjectOld) != marksOf(e.ObjectNew), false, queue)
 		},

@@ -29,6 +29,7 @@ import (
 // +kubebuilder:validation:XValidation:rule="!has(self.spec.refreshTokenRef) || (has(self.spec.secret) && has(self.spec.secret.name) ? self.spec.secret.name : self.metadata.name) != self.spec.refreshTokenRef.name",message="the pair would be written over the seed: spec.secret.name (by default the name of the resource) must differ from spec.refreshTokenRef.name"
 // +kubebuilder:validation:XValidation:rule="!has(self.spec.app.clientSecretRef) || (has(self.spec.secret) && has(self.spec.secret.name) ? self.spec.secret.name : self.metadata.name) != self.spec.app.clientSecretRef.name",message="the pair would be written over the client secret: spec.secret.name (by default the name of the resource) must differ from spec.app.clientSecretRef.name"
 // +kubebuilder:validation:XValidation:rule="!has(self.spec.outputs) || self.spec.outputs.all(o, o.name != (has(self.spec.secret) && has(self.spec.secret.name) ? self.spec.secret.name : self.metadata.name))",message="an output must not have the name of the pair's Secret (spec.secret.name, by default the name of the resource)"
+// +kubebuilder:validation:XValidation:rule="!has(self.spec.scopedOutputs) || self.spec.scopedOutputs.all(o, o.name != (has(self.spec.secret) && has(self.spec.secret.name) ? self.spec.secret.name : self.metadata.name))",message="a scoped output must not have the name of the pair's Secret (spec.secret.name, by default the name of the resource)"
 type GitHubUserToken struct {
 	metav1.TypeMeta `json:",inline"`
 

@@ -98,6 +98,8 @@ const (
 	// Finalizer stands on each GitHubUserToken, so that deletionPolicy is carried out, and on the pair
 	// Secret, so that deleting it loses nothing.
 	Finalizer = "githubusertoken.dev/pair-protection"
+	// FinalizerScopedTokens stands on outputs that hold scoped tokens, so that these are revoked before the Secret goes, whoever deletes it.
+	FinalizerScopedTokens = "githubusertoken.dev/scoped-tokens"
 )
 
 // Keys of the pair Secret. They change with the pair, and for nothing else.

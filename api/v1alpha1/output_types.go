@@ -38,8 +38,6 @@ const (
 // +kubebuilder:validation:XValidation:rule="!has(self.host) || !has(self.url)",message="host has no effect beside url: leave one of them out"
 // +kubebuilder:validation:XValidation:rule="!has(self.key) || self.format != 'Opaque' || !(self.key == 'expires_at' || self.key == 'refresh_token' && has(self.includeRefreshToken) && self.includeRefreshToken)",message="the key is taken by another value of this output (expires_at, or refresh_token with includeRefreshToken): choose another key"
 // +kubebuilder:validation:XValidation:rule="!has(self.type) || !self.type.startsWith('kubernetes.io/') && !self.type.startsWith('bootstrap.kubernetes.io/') || self.type == 'kubernetes.io/basic-auth' && (self.format == 'BasicAuth' || has(self.key) && self.key == 'password') || self.type == 'kubernetes.io/dockerconfigjson' && self.format == 'DockerConfigJSON'",message="a type that begins with kubernetes.io/ must be the one that belongs to the format: leave type out"
-// +kubebuilder:validation:XValidation:rule="!has(self.scope) || !has(self.includeRefreshToken) || !self.includeRefreshToken",message="no refresh token comes with a scoped token: leave includeRefreshToken out"
-// +kubebuilder:validation:XValidation:rule="!has(self.scope) || !has(self.key) || self.key != 'scoped_tokens'",message="the key scoped_tokens is taken where there is a scope: choose another key"
 type Output struct {
 	// name is the name of the Secret. A Secret of that name that belongs to somebody else is never touched.
 	// +required
@@ -104,12 +102,6 @@ type Output struct {
 	// +optional
 	IncludeRefreshToken bool `json:"includeRefreshToken,omitempty"`
 
-	// scope has the Secret hold a token that can do less than the user's: one that GitHub makes of it for these repositories and
-	// permissions. It needs the client secret of a GitHub App. The Secret has the key scoped_tokens as well, which is the
-	// operator's own: the tokens that it has made and not revoked yet.
-	// +optional
-	Scope *OutputScope `json:"scope,omitempty"`
-
 	// labels are set on the Secret. At most 64; those of githubusertoken.dev are the operator's own.
 	// +optional
 	Labels Labels `json:"labels,omitempty"`
@@ -117,6 +109,53 @@ type Output struct {
 	// annotations are set on the Secret. At most 64; those of githubusertoken.dev are the operator's own.
 	// +optional
 	Annotations Annotations `json:"annotations,omitempty"`
+
+	// Scope is that of a scoped output among AllOutputs, which sets it; nil for any other. It is no field of outputs: an earlier
+	// version of the operator, or of the definition, would drop it alone, and write the user's own token in place of one that can do less.
+	Scope *OutputScope `json:"-"`
+}
+
+// ScopedOutput is a Secret like that of an output, with a token that can do less than the user's: one that GitHub makes of it for
+// some repositories and permissions. It needs the client secret of a GitHub App. The Secret has the key scoped_tokens as well, which is
+// the operator's own: the tokens that it has made and not revoked yet.
+//
+// +kubebuilder:validation:XValidation:rule="!has(self.includeRefreshToken) || !self.includeRefreshToken",message="no refresh token comes with a scoped token: leave includeRefreshToken out"
+// +kubebuilder:validation:XValidation:rule="!has(self.key) || self.key != 'scoped_tokens'",message="the key scoped_tokens is taken in a scoped output: choose another key"
+type ScopedOutput struct {
+	Output `json:",inline"`
+
+	// scope is what the token is limited to.
+	// +required
+	Scope OutputScope `json:"scope,omitzero"`
+}
+
+// AllOutputs are the outputs, and behind them those with a scope, which have Scope set. They share what they refer to with the spec.
+func (s *GitHubUserTokenSpec) AllOutputs() []Output {
+	if len(s.ScopedOutputs) == 0 {
+		return s.Outputs
+	}
+	all := append(make([]Output, 0, len(s.Outputs)+len(s.ScopedOutputs)), s.Outputs...)
+	for i := range s.ScopedOutputs {
+		scoped := &s.ScopedOutputs[i]
+		output := scoped.Output
+		output.Scope = &scoped.Scope
+		all = append(all, output)
+	}
+	return all
+}
+
+// SetOutputs has a spec ask for these outputs, each in the list in which it belongs.
+func (s *GitHubUserTokenSpec) SetOutputs(all []Output) {
+	s.Outputs, s.ScopedOutputs = nil, nil
+	for _, output := range all {
+		if output.Scope == nil {
+			s.Outputs = append(s.Outputs, output)
+			continue
+		}
+		scoped := ScopedOutput{Output: output, Scope: *output.Scope}
+		scoped.Output.Scope = nil
+		s.ScopedOutputs = append(s.ScopedOutputs, scoped)
+	}
 }
 
 // OutputScope is what the token of an output is limited to. What the user or the App has not got it cannot have either.

@@ -12,10 +12,12 @@ import (
 // +kubebuilder:validation:XValidation:rule="!has(self.app.clientID) || !self.app.clientID.startsWith('Iv') || !(has(self.login) && has(self.login.scopes) || has(self.deviceFlow) && has(self.deviceFlow.scopes))",message="a GitHub App (client ID Iv…) knows no scopes: leave out scopes, and set the permissions in the App"
 // +kubebuilder:validation:XValidation:rule="!has(self.login) || !has(self.login.repositoryID) || !has(self.app.clientID) || !self.app.clientID.startsWith('Ov')",message="an OAuth App (client ID Ov…) cannot be limited to a repository: leave out login.repositoryID, or use a GitHub App"
 // +kubebuilder:validation:XValidation:rule="!has(self.outputs) || !has(self.refreshTokenRef) || self.outputs.all(o, o.name != self.refreshTokenRef.name)",message="an output must not have the name of the seed (refreshTokenRef.name)"
+// +kubebuilder:validation:XValidation:rule="!has(self.scopedOutputs) || !has(self.refreshTokenRef) || self.scopedOutputs.all(o, o.name != self.refreshTokenRef.name)",message="a scoped output must not have the name of the seed (refreshTokenRef.name)"
 // +kubebuilder:validation:XValidation:rule="!has(self.outputs) || !has(self.app.clientSecretRef) || self.outputs.all(o, o.name != self.app.clientSecretRef.name)",message="an output must not have the name of the client secret's Secret (app.clientSecretRef.name)"
-// +kubebuilder:validation:XValidation:rule="!has(self.outputs) || has(self.app.ref) || has(self.app.clientSecretRef) || self.outputs.all(o, !has(o.scope))",message="an output with a scope needs the client secret of the App: add app.clientSecretRef, or name the App by app.ref"
-// +kubebuilder:validation:XValidation:rule="!has(self.outputs) || !has(self.app.clientID) || !self.app.clientID.startsWith('Ov') || self.outputs.all(o, !has(o.scope))",message="an OAuth App (client ID Ov…) has no scoped tokens: leave out the scope of the outputs, or use a GitHub App"
-// +kubebuilder:validation:XValidation:rule="!has(self.outputs) || self.outputs.filter(o, has(o.scope)).size() <= 4",message="at most four outputs can have a scope: GitHub may count their tokens to the ten that an account can have of an App"
+// +kubebuilder:validation:XValidation:rule="!has(self.scopedOutputs) || !has(self.app.clientSecretRef) || self.scopedOutputs.all(o, o.name != self.app.clientSecretRef.name)",message="a scoped output must not have the name of the client secret's Secret (app.clientSecretRef.name)"
+// +kubebuilder:validation:XValidation:rule="!has(self.scopedOutputs) || !has(self.outputs) || self.scopedOutputs.all(s, self.outputs.all(o, o.name != s.name))",message="an output and a scoped output must not have the same name"
+// +kubebuilder:validation:XValidation:rule="!has(self.scopedOutputs) || has(self.app.ref) || has(self.app.clientSecretRef)",message="scopedOutputs needs the client secret of the App: add app.clientSecretRef, or name the App by app.ref"
+// +kubebuilder:validation:XValidation:rule="!has(self.scopedOutputs) || !has(self.app.clientID) || !self.app.clientID.startsWith('Ov')",message="an OAuth App (client ID Ov…) has no scoped tokens: leave scopedOutputs out, or use a GitHub App"
 type GitHubUserTokenSpec struct {
 	// app is the GitHub App that the user has authorized: a GitHubApp or ClusterGitHubApp that somebody offers, by ref, or
 	// one that stands here, by clientID. An OAuth App with expiring tokens works as well.
@@ -86,6 +88,15 @@ type GitHubUserTokenSpec struct {
 	// +listMapKey=name
 	// +kubebuilder:validation:MaxItems=16
 	Outputs []Output `json:"outputs,omitempty"`
+
+	// scopedOutputs are further Secrets whose tokens can do less than the user's: GitHub makes each of it, for some repositories
+	// and permissions. The operator's administrator turns them on. At most four, since GitHub may count their tokens to the ten that
+	// an account can have of an App.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=4
+	ScopedOutputs []ScopedOutput `json:"scopedOutputs,omitempty"`
 
 	// handoff says how workloads learn of a new token at once. By default they wait for the kubelet, which
 	// takes 60 to 80 seconds to refresh a volume.

@@ -36,6 +36,9 @@ func shareTexts(token *v1alpha1.GitHubUserToken) {
 	for i := range spec.Outputs {
 		share(&spec.Outputs[i].Format)
 	}
+	for i := range spec.ScopedOutputs {
+		share(&spec.ScopedOutputs[i].Format)
+	}
 	if len(status.Conditions) < cap(status.Conditions) {
 		status.Conditions = append(make([]metav1.Condition, 0, len(status.Conditions)), status.Conditions...)
 	}

@@ -39,6 +39,9 @@ func trimToken(token *v1alpha1.GitHubUserToken, labelKeys []string) {
 		for i := range token.Spec.Outputs {
 			token.Spec.Outputs[i].Labels, token.Spec.Outputs[i].Annotations = nil, nil
 		}
+		for i := range token.Spec.ScopedOutputs {
+			token.Spec.ScopedOutputs[i].Labels, token.Spec.ScopedOutputs[i].Annotations = nil, nil
+		}
 	}
 	if sizeOfConditions(token.Status.Conditions) > maxStatus {
 		trimmed, token.Status.Conditions = true, nil
@@ -75,6 +78,9 @@ func sizeOfSpec(spec *v1alpha1.GitHubUserTokenSpec) int {
 	size := sizeOfMap(spec.Secret.Labels) + sizeOfMap(spec.Secret.Annotations)
 	for i := range spec.Outputs {
 		size += sizeOfMap(spec.Outputs[i].Labels) + sizeOfMap(spec.Outputs[i].Annotations)
+	}
+	for i := range spec.ScopedOutputs {
+		size += sizeOfMap(spec.ScopedOutputs[i].Labels) + sizeOfMap(spec.ScopedOutputs[i].Annotations)
 	}
 	return size
 }

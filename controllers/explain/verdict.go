@@ -11,5 +11,9 @@ func Verdict(s *scope.Scope, reason string) string {
 	if s.App.OfVisit && reason == v1alpha1.ReasonRevokedOnRequest {
 		return words.VisitEnded
 	}
-	return words.Verdict(reason) + " " + words.WhatToDo(s.Token)
+	said := words.Verdict(reason)
+	if reason == v1alpha1.ReasonRevokedOnRequest {
+		said += words.EndedAtGitHub(s.Stored())
+	}
+	return said + " " + words.WhatToDo(s.Token)
 }

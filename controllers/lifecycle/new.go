@@ -84,7 +84,7 @@ func New(options Options) *Controller {
 	offers := offer.Offers{Store: rotator.Store, Secrets: options.API, Clock: options.Clock}
 	logins := webflow.New(webflow.Options{
 		Offers: offers, Verifiers: options.API, Pairs: rotator.Store,
-		ReadCode: reader.ReadOnce, CheckApp: func(app scope.App) *problem.Problem { return apps.Check(options.GitHub, app) },
+		ReadCode: reader.ReadOnce, ClientSecret: reader.ClientSecret, CheckApp: func(app scope.App) *problem.Problem { return apps.Check(options.GitHub, app) },
 		Clock: options.Clock, Random: options.Random, Page: options.LoginPage, Memory: options.Memory,
 	})
 	exchanges := &exchanges{

@@ -48,7 +48,7 @@ func (o *outcomes) record(log logr.Logger, token *v1alpha1.GitHubUserToken, job 
 	o.pause(job.App, result)
 	ended, failed, spent := "GitHub no longer accepts the refresh token", "The token could not be refreshed", words.RefreshToken
 	if job.Attempt != "" {
-		logins.Count(logins.Web, result)
+		logins.Tell(o.reporter, token, result)
 		ended, failed, spent = "A login by the web flow came to nothing", "The code of a login could not be redeemed", words.Code
 	}
 	log = log.WithValues("outcome", result.Outcome, "cause", job.Decision.Cause, "spends", job.Decision.Spends.Short())

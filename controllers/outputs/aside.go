@@ -32,7 +32,23 @@ import (
 // IsScoped reports whether an output is left to package scopedtokens: it has a scope, or its Secret, nil for none, may hold scoped
 // tokens still.
 func IsScoped(spec *v1alpha1.Output, current *metav1.ObjectMeta) bool {
-	return spec != nil && spec.Scope != nil || current != nil && current.Annotations[v1alpha1.AnnotationScopedTokens] != ""
+	return spec != nil && spec.Scope != nil || current != nil && (current.Annotations[v1alpha1.AnnotationScopedTokens] != "" || IsHeld(current))
+}
+
+// IsHeld reports whether a Secret bears the finalizer of those that hold scoped tokens: whoever deletes it, it goes when they have ended.
+func IsHeld(meta *metav1.ObjectMeta) bool {
+	return slices.Contains(meta.Finalizers, v1alpha1.FinalizerScopedTokens)
+}
+
+func holdsScopedTokens(data map[string][]byte) bool { return len(data[v1alpha1.KeyScopedTokens]) > 0 }
+
+// finalizersOf are the finalizers of an output: ours where it holds scoped tokens, and those of others.
+func finalizersOf(finalizers []string, holds bool) []string {
+	others := slices.DeleteFunc(slices.Clone(finalizers), func(name string) bool { return name == v1alpha1.FinalizerScopedTokens })
+	if holds {
+		return append(others, v1alpha1.FinalizerScopedTokens)
+	}
+	return others
 }
 
 // Content is what an output with a scope, or one that had one, is to be.
@@ -54,7 +70,7 @@ func (o *Outputs) Find(ctx context.Context, token *v1alpha1.GitHubUserToken) (ma
 
 // IsRight reports whether the metadata of an output, nil for none, tells that it is as it should be. keys are those of its data.
 func (o *Outputs) IsRight(token *v1alpha1.GitHubUserToken, name string, wanted format.Metadata, keys []string, current *metav1.ObjectMeta) bool {
-	if current == nil || !metav1.IsControlledBy(current, token) || current.Annotations[v1alpha1.AnnotationSource] != wanted.Source() ||
+	if current == nil || !current.DeletionTimestamp.IsZero() || slices.Contains(keys, v1alpha1.KeyScopedTokens) != IsHeld(current) || !metav1.IsControlledBy(current, token) || current.Annotations[v1alpha1.AnnotationSource] != wanted.Source() ||
 		o.notes.isAltered(token.UID, name, current) {
 		return false
 	}
@@ -69,7 +85,7 @@ func (o *Outputs) IsRight(token *v1alpha1.GitHubUserToken, name string, wanted f
 func (o *Outputs) Holds(token *v1alpha1.GitHubUserToken, secret *corev1.Secret, wanted Content) bool {
 	labels, annotations := wanted.Wanted.Difference(secret.Labels, secret.Annotations)
 	same := maps.EqualFunc(secret.Data, wanted.Data, slices.Equal[[]byte]) && string(secret.Type) == wanted.Type &&
-		metav1.IsControlledBy(secret, token) && len(labels) == 0 && len(annotations) == 0
+		secret.DeletionTimestamp.IsZero() && holdsScopedTokens(wanted.Data) == IsHeld(&secret.ObjectMeta) && metav1.IsControlledBy(secret, token) && len(labels) == 0 && len(annotations) == 0
 	if same {
 		o.notes.foundRight(token.UID, secret.Name, secret.ResourceVersion)
 	}
@@ -108,11 +124,68 @@ func scrubContent(err error, content Content) error {
 	return newScrubbedError(err, credential.Scrub(err.Error(), known...))
 }
 
-// Note sets the annotation that says which scoped tokens an output holds, under the version that was read.
-func (o *Outputs) Note(ctx context.Context, token *v1alpha1.GitHubUserToken, current *metav1.ObjectMeta, state string) (*metav1.ObjectMeta, error) {
-	body, err := json.Marshal(map[string]any{"metadata": map[string]any{
+// Note sets the annotation that says which scoped tokens an output holds, under the version that was read, and the finalizer that keeps it until
+// they have ended. One that is being deleted and holds none any more goes by that.
+func (o *Outputs) Note(ctx context.Context, token *v1alpha1.GitHubUserToken, current *metav1.ObjectMeta, state string, holds bool) (*metav1.ObjectMeta, error) {
+	change := map[string]any{
 		"resourceVersion": current.ResourceVersion, "uid": current.UID, "annotations": map[string]string{v1alpha1.AnnotationScopedTokens: state},
-	}})
+	}
+	if holds = holds && (current.DeletionTimestamp.IsZero() || IsHeld(current)); holds != IsHeld(current) {
+		change["finalizers"] = finalizersOf(current.Finalizers, holds) // None may be added to one that is being deleted.
+	}
+	return o.patchAside(ctx, token, current, change)
+}
+
+// Let takes the finalizer off an output, so that it can go whatever it holds.
+func (o *Outputs) Let(ctx context.Context, token *v1alpha1.GitHubUserToken, current *metav1.ObjectMeta) error {
+	if !IsHeld(current) {
+		return nil
+	}
+	_, err := o.patchAside(ctx, token, current, map[string]any{
+		"resourceVersion": current.ResourceVersion, "uid": current.UID, "finalizers": finalizersOf(current.Finalizers, false),
+	})
+	return err
+}
+
+// MayBeMadeAnew reports whether the API server would take an output that is being deleted once more: none is made in a namespace that is
+// being deleted.
+func (o *Outputs) MayBeMadeAnew(ctx context.Context, token *v1alpha1.GitHubUserToken, current *metav1.ObjectMeta) (bool, error) {
+	like := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{
+		Namespace: current.Namespace, Name: current.Name, Labels: current.Labels,
+		OwnerReferences: []metav1.OwnerReference{*metav1.NewControllerRef(token, v1alpha1.GroupVersion.WithKind(kind))},
+	}}
+	err := o.options.Client.Create(ctx, like, client.DryRunAll, client.FieldOwner(managers.Name))
+	switch {
+	case err == nil, apierrors.IsAlreadyExists(err):
+		return true, nil
+	case apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
+		return false, nil
+	default:
+		return false, o.scrubbedMetadata(ctx, token, current.Name, err)
+	}
+}
+
+// HeldOf are the outputs of resources of a name that are being deleted and bear the finalizer of those that hold scoped tokens.
+func (o *Outputs) HeldOf(ctx context.Context, name types.NamespacedName) ([]*metav1.ObjectMeta, error) {
+	var all metav1.PartialObjectMetadataList
+	all.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("SecretList"))
+	err := o.options.Client.List(ctx, &all, client.InNamespace(name.Namespace), client.MatchingFields{IndexOwnerLabel: v1alpha1.OwnerLabel(name.Name)})
+	if err != nil {
+		return nil, fmt.Errorf("look for outputs of a resource that is gone: %w", err)
+	}
+	var held []*metav1.ObjectMeta
+	for i := range all.Items {
+		meta := &all.Items[i].ObjectMeta
+		if !meta.DeletionTimestamp.IsZero() && IsHeld(meta) && meta.Labels[v1alpha1.LabelRole] == v1alpha1.RoleOutput {
+			held = append(held, meta)
+		}
+	}
+	return held, nil
+}
+
+// patchAside makes one change of the metadata of an output.
+func (o *Outputs) patchAside(ctx context.Context, token *v1alpha1.GitHubUserToken, current *metav1.ObjectMeta, change map[string]any) (*metav1.ObjectMeta, error) {
+	body, err := json.Marshal(map[string]any{"metadata": change})
 	if err != nil {
 		return nil, fmt.Errorf("encode what is noted of an output: %w", err)
 	}

@@ -20,6 +20,9 @@ import (
 // function is IndexedOwner.
 const IndexOwner = "outputOwner"
 
+// IndexOwnerLabel is the name of the cache's index of our Secrets by the label that names their resource.
+const IndexOwnerLabel = "ownerLabel"
+
 // IndexedOwner is the UID of the resource that controls an output; none for any other Secret.
 func IndexedOwner(object client.Object) []string {
 	controller := metav1.GetControllerOfNoCopy(object)
@@ -45,7 +48,7 @@ func (o *Outputs) find(ctx context.Context, token *v1alpha1.GitHubUserToken) (ma
 	for i := range controlled.Items {
 		found[controlled.Items[i].Name] = &controlled.Items[i].ObjectMeta
 	}
-	for _, spec := range token.Spec.Outputs {
+	for _, spec := range token.Spec.AllOutputs() {
 		if found[spec.Name] == nil {
 			meta, err := metadataFrom(ctx, o.options.Client, token.Namespace, spec.Name)
 			if err != nil {
@@ -69,7 +72,7 @@ func (o *Outputs) find(ctx context.Context, token *v1alpha1.GitHubUserToken) (ma
 
 func (o *Outputs) findLive(ctx context.Context, token *v1alpha1.GitHubUserToken) (map[string]*metav1.ObjectMeta, error) {
 	found := map[string]*metav1.ObjectMeta{}
-	for _, spec := range token.Spec.Outputs {
+	for _, spec := range token.Spec.AllOutputs() {
 		meta, err := o.live(ctx, token.Namespace, spec.Name)
 		if err != nil {
 			return nil, err

@@ -13,8 +13,8 @@ import (
 func (o *Outputs) Late(token *v1alpha1.GitHubUserToken) []string {
 	var names []string
 	o.notes.slot.Peek(token.UID, func(n *notes) {
-		for _, output := range token.Spec.Outputs {
-			if n.byName[output.Name].trouble != nil {
+		for _, output := range token.Spec.AllOutputs() {
+			if remembered := n.byName[output.Name]; remembered.trouble != nil || remembered.awaited.token != "" {
 				names = append(names, output.Name)
 			}
 		}
@@ -25,11 +25,12 @@ func (o *Outputs) Late(token *v1alpha1.GitHubUserToken) []string {
 
 // Transient reports whether an output is missing or stale for a reason that may pass in a moment. A workload that
 // is restarted before it is written would keep the old token. For scoped tokens, which GitHub may not make for long, those who read the
-// user's own do not wait; see Late.
+// user's own do not wait for longer than restartsWait; see Late.
 func (o *Outputs) Transient(uid types.UID) (transient bool) {
+	mono := o.options.Clock.Monotonic()
 	o.notes.slot.Peek(uid, func(n *notes) {
 		for _, remembered := range n.byName {
-			transient = transient || remembered.trouble != nil && remembered.trouble.problem.Transient && !isOfScope(remembered.trouble.problem.Reason)
+			transient = transient || remembered.awaited.wait(mono) > 0 || remembered.trouble != nil && remembered.trouble.problem.Transient && !isOfScope(remembered.trouble.problem.Reason)
 		}
 	})
 	return transient

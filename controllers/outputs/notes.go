@@ -74,6 +74,8 @@ type note struct {
 	trouble *trouble
 	// contest is there when somebody else has changed the output.
 	contest *contest
+	// awaited is there while an output with a scope is late after an exchange.
+	awaited awaited
 }
 
 // begin notes that outputs of a resource are about to be written. What it returns notes the end.
@@ -160,7 +162,7 @@ func (b notebook) wrote(uid types.UID, name string, meta *metav1.ObjectMeta) {
 	written, mono := meta.DeepCopy(), b.clock.Monotonic()
 	written.ManagedFields = managers.OfData(meta.ManagedFields)
 	b.change(uid, name, func(n *notes, remembered *note) {
-		*remembered = note{contest: remembered.contest}
+		*remembered = note{contest: remembered.contest, awaited: remembered.awaited}
 		if !n.round.mayBeGone(meta.UID) {
 			remembered.written, remembered.writtenAt = written, mono
 		}

@@ -59,7 +59,7 @@ func (o *Outputs) restoreAll(ctx context.Context, s *scope.Scope, secrets map[st
 	pair.NextRefreshAt = s.NextRefreshAt()
 	var toWrite, toPatch []v1alpha1.Output
 	wanted := map[string]uint64{}
-	for _, spec := range s.Token.Spec.Outputs {
+	for _, spec := range s.Token.Spec.AllOutputs() {
 		if IsScoped(&spec, secrets[spec.Name]) || o.notes.waits(s.Token, spec.Name) {
 			continue
 		}

@@ -72,9 +72,13 @@ func (o *Outputs) write(ctx context.Context, token *v1alpha1.GitHubUserToken, sp
 
 // put is the one request. What others have added to the metadata stays.
 func (o *Outputs) put(ctx context.Context, token *v1alpha1.GitHubUserToken, name string, rendered format.Rendered, wanted format.Metadata, current *metav1.ObjectMeta) (*corev1.Secret, error) {
+	var finalizers []string
+	if current != nil {
+		finalizers = current.Finalizers
+	}
 	secret := &corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{
-			Namespace: token.Namespace, Name: name, Labels: wanted.Labels, Annotations: wanted.Annotations,
+			Namespace: token.Namespace, Name: name, Labels: wanted.Labels, Annotations: wanted.Annotations, Finalizers: finalizersOf(finalizers, holdsScopedTokens(rendered.Data)),
 			OwnerReferences: []metav1.OwnerReference{*metav1.NewControllerRef(token, v1alpha1.GroupVersion.WithKind(kind))},
 		},
 		Type: corev1.SecretType(rendered.Type), Data: maps.Clone(rendered.Data), // The answer is read into it.
@@ -83,7 +87,7 @@ func (o *Outputs) put(ctx context.Context, token *v1alpha1.GitHubUserToken, name
 		err := o.options.Client.Create(ctx, secret, client.FieldOwner(managers.Name))
 		return secret, cmp.Or(err, compare(secret, rendered))
 	}
-	secret.UID, secret.ResourceVersion, secret.Finalizers = current.UID, current.ResourceVersion, current.Finalizers
+	secret.UID, secret.ResourceVersion = current.UID, current.ResourceVersion
 	labels, annotations := wanted.Difference(current.Labels, current.Annotations)
 	secret.Labels, secret.Annotations = metapatch.Patched(current.Labels, labels), metapatch.Patched(current.Annotations, annotations)
 	for _, reference := range current.OwnerReferences {

@@ -31,6 +31,11 @@ func (r *Runner) CountEach() map[Operation]int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	counts := map[Operation]int{}
+	for _, beside := range r.beside {
+		for operation, count := range beside.CountEach() {
+			counts[operation] += count
+		}
+	}
 	for _, of := range r.running {
 		counts[of.Operation]++
 	}

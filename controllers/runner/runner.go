@@ -1,8 +1,10 @@
 package runner
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -56,6 +58,8 @@ type Runner struct {
 	draining context.Context
 	drain    context.CancelFunc
 	ended    chan struct{}
+	// beside are the runners that are drained and counted with this one.
+	beside []*Runner
 }
 
 // New makes a Runner.
@@ -72,6 +76,18 @@ func New(options Options) *Runner {
 	}
 	r.draining, r.drain = context.WithCancel(context.Background())
 	return r
+}
+
+// Beside makes a runner of work that exchanges of the same resource do not wait for: a piece of it may run while one of this
+// runner's does. It has places of its own, and is drained and counted with this one.
+func (r *Runner) Beside(limit int) *Runner {
+	options := r.options
+	options.Limit = limit
+	beside := New(options)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.beside = append(r.beside, beside)
+	return beside
 }
 
 // ErrDraining: the process is about to exit and begins nothing new.
@@ -170,18 +186,26 @@ func (r *Runner) StandAside(uid types.UID) {
 	}
 }
 
-// Count is how many pieces of work are running, those that stand aside included.
-func (r *Runner) Count() int {
+// Count is how many pieces of work are running, those that stand aside included, and those of runners beside it.
+func (r *Runner) Count() (count int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return len(r.running)
+	for _, beside := range r.beside {
+		count += beside.Count()
+	}
+	return count + len(r.running)
 }
 
 // Drain begins nothing new from now on and waits until everything has ended, or for the context.
 func (r *Runner) Drain(ctx context.Context) error {
 	r.mu.Lock()
 	r.drain()
+	beside := slices.Clone(r.beside)
 	r.mu.Unlock()
+	var late []error
+	for _, other := range beside {
+		late = append(late, other.Drain(ctx))
+	}
 	for r.Count() > 0 {
 		select {
 		case <-r.ended:
@@ -189,7 +213,7 @@ func (r *Runner) Drain(ctx context.Context) error {
 			return ctx.Err()
 		}
 	}
-	return nil
+	return cmp.Or(late...)
 }
 
 func (r *Runner) done(uid types.UID) {

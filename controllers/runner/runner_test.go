@@ -191,3 +191,49 @@ func TestRunnerCountsWorkByItsKind(t *testing.T) {
 		}
 	})
 }
+
+// Work beside exchanges runs while one of the same resource does, one piece at a time, and is drained and counted with them.
+func TestRunnerBesideIsWaitedForByADrainAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := New(Options{Limit: 4})
+		beside := r.Beside(4)
+		release := make(chan struct{})
+		other := Subject{UID: "a", Namespace: "a", Host: "github.com", Operation: Scoping}
+		if err := beside.Start(other, func() { <-release }); err != nil {
+			t.Fatal(err)
+		}
+		if err := beside.Start(other, func() {}); !errors.Is(err, ErrBusy) {
+			t.Errorf("a second piece beside the first: %v", err)
+		}
+		if r.Busy("a") || r.Count() != 1 || r.CountEach()[Scoping] != 1 {
+			t.Errorf("an exchange would wait: %t, %d pieces of work, %v", r.Busy("a"), r.Count(), r.CountEach())
+		}
+		if err := r.Start(of("a"), func() {}); err != nil {
+			t.Errorf("an exchange waits: %v", err)
+		}
+		drained := make(chan error, 1)
+		go func() { drained <- r.Drain(context.Background()) }()
+		synctest.Wait()
+		select {
+		case <-drained:
+			t.Error("it is drained while work goes on beside it")
+		default:
+		}
+		if err := beside.Start(of("b"), func() {}); !errors.Is(err, ErrDraining) {
+			t.Errorf("work begins while it is drained: %v", err)
+		}
+		close(release)
+		if err := <-drained; err != nil {
+			t.Error(err)
+		}
+		over, cancel := context.WithCancel(context.Background())
+		cancel()
+		again := New(Options{Limit: 4})
+		forever := make(chan struct{})
+		_ = again.Beside(4).Start(other, func() { <-forever })
+		if err := again.Drain(over); !errors.Is(err, context.Canceled) {
+			t.Errorf("what goes on when its time is over: %v", err)
+		}
+		close(forever)
+	})
+}

@@ -62,11 +62,12 @@ func (a App) Permitted(token *v1alpha1.GitHubUserToken) *v1alpha1.GitHubUserToke
 	forbidden := func(output v1alpha1.Output) bool {
 		return a.Refused || slices.ContainsFunc(a.Policies, func(policy *v1alpha1.AppPolicy) bool { return ForbidsOutput(policy, &output, a.Host) != "" })
 	}
-	if !slices.ContainsFunc(token.Spec.Outputs, forbidden) {
+	all := token.Spec.AllOutputs()
+	if !slices.ContainsFunc(all, forbidden) {
 		return token
 	}
 	permitted := *token
-	permitted.Spec.Outputs = slices.DeleteFunc(slices.Clone(token.Spec.Outputs), forbidden)
+	permitted.Spec.SetOutputs(slices.DeleteFunc(slices.Clone(all), forbidden))
 	return &permitted
 }
 

@@ -79,7 +79,7 @@ type Seed struct {
 	Fingerprint credential.Fingerprint
 	// Problem is why there is no refresh token.
 	Problem *problem.Problem
-	// IsSpent reports that this process remembers of the resource's own chain that it has dealt with the token, where another's pair stands in
+	// IsSpent reports that this process remembers of the resource's own chain that it has had to do with the token, where another's pair stands in
 	// its Secret, which has not heard of it.
 	IsSpent bool
 	// Unread is why the seed could not be read, so that it is not known what it holds; Problem says it to a person.

@@ -105,6 +105,12 @@ type lackingError struct{ problem *problem.Problem }
 
 func (e *lackingError) Error() string { return e.problem.Message }
 
+// isLacking reports whether the App has no client secret.
+func isLacking(err error) bool {
+	lacking, ok := errors.AsType[*lackingError](err)
+	return ok && lacking.problem.Reason == v1alpha1.ReasonClientSecretMissing
+}
+
 // notEnded takes down that a token could not be ended. It is tried again later each time.
 func (k *Keeper) notEnded(w *work, o output, e entry, err error) {
 	now, mono := k.options.Clock.Now(), k.options.Clock.Monotonic()
@@ -113,6 +119,8 @@ func (k *Keeper) notEnded(w *work, o output, e entry, err error) {
 	waiting, waits := errors.AsType[*restlimit.WaitingError](err)
 	spent, isSpent := errors.AsType[*spentError](err)
 	switch {
+	case w.isDeleting() && isLacking(err):
+		k.notes.With(w.token.UID, func(n *notes) { n.lacking = true })
 	case isSpent:
 		pause = spent.wait
 	case waits:

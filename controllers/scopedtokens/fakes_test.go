@@ -41,7 +41,9 @@ type cluster struct {
 	version int
 	// before is called ahead of each write, with its verb and the Secret's name. Its error is the answer. May be nil.
 	before func(verb, name string) error
-	writes []string
+	// noneMade is the answer to a dry run: nothing can be made in the namespace.
+	noneMade error
+	writes   []string
 }
 
 func (c *cluster) write(verb, name string) error {
@@ -100,9 +102,18 @@ func (c *cluster) keep(secret *corev1.Secret) {
 		Manager: "github-user-token-operator", Operation: metav1.ManagedFieldsOperationUpdate, FieldsV1: metav1.NewFieldsV1(`{"f:data":{` + strings.Join(fields, ",") + `}}`),
 	}}
 	c.secrets[secret.Name] = secret.DeepCopy()
+	if secret.DeletionTimestamp != nil && len(secret.Finalizers) == 0 {
+		delete(c.secrets, secret.Name)
+	}
 }
 
-func (c *cluster) Create(_ context.Context, object client.Object, _ ...client.CreateOption) error {
+func (c *cluster) Create(_ context.Context, object client.Object, options ...client.CreateOption) error {
+	if len((&client.CreateOptions{}).ApplyOptions(options).DryRun) > 0 {
+		if c.noneMade != nil {
+			return c.noneMade
+		}
+		return apierrors.NewAlreadyExists(secrets, object.GetName())
+	}
 	if err := c.write("create", object.GetName()); err != nil {
 		return err
 	}
@@ -160,8 +171,26 @@ func (c *cluster) Delete(_ context.Context, object client.Object, _ ...client.De
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	delete(c.secrets, object.GetName())
+	c.remove(object.GetName())
 	return nil
+}
+
+// remove deletes a Secret, which stays for its finalizers; the caller holds the lock.
+func (c *cluster) remove(name string) {
+	if secret := c.secrets[name]; secret != nil && len(secret.Finalizers) > 0 {
+		secret = secret.DeepCopy()
+		secret.DeletionTimestamp = &metav1.Time{Time: epoch}
+		c.keep(secret)
+		return
+	}
+	delete(c.secrets, name)
+}
+
+// delete deletes a Secret as somebody else does.
+func (c *cluster) delete(name string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.remove(name)
 }
 
 func (c *cluster) get(name string) *corev1.Secret {
@@ -282,6 +311,7 @@ func (e *events) Eventf(_, _ runtime.Object, _, reason, _, note string, args ...
 type world struct {
 	t *testing.T
 	*Keeper
+	outputs *outputs.Outputs
 	cluster *cluster
 	hub     *hub
 	clock   *runnertest.Clock
@@ -318,6 +348,7 @@ func (w *world) restart() {
 	remembered.Learn(w.token.UID, types.NamespacedName{Namespace: "team-a", Name: "octocat"})
 	w.runner = runner.New(runner.Options{Limit: 4, Go: w.queue.Go})
 	written := outputs.New(outputs.Options{Client: w.cluster, Live: w.cluster, Store: w.pairs, Clock: w.clock, Memory: remembered})
+	w.outputs = written
 	w.Keeper = New(Options{
 		Enabled: !w.off,
 		GitHub:  w.hub, Asking: w.hub, Outputs: written, Live: w.cluster, Runner: w.runner, Memory: remembered, Clock: w.clock, Events: w.events,
@@ -341,7 +372,11 @@ func (w *world) exchange(access string) {
 	w.pairs.pair.NextRefreshAt = scope.PolicyOf(w.token).DueAt(&w.pairs.pair.State)
 }
 
-func (w *world) publish() { w.Publish(w.t.Context(), w.token, w.app, w.pairs.pair.Clone()) }
+// publish is what follows a commit, and the work that it begins.
+func (w *world) publish() {
+	w.Publish(w.t.Context(), w.token, w.app, w.pairs.pair.Clone())
+	w.queue.Run()
+}
 
 // sync is a reconcile, and the work that it begins.
 func (w *world) sync() (*problem.Problem, time.Time) {

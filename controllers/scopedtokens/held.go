@@ -11,6 +11,15 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 )
 
+// CountIn is how many scoped tokens an output holds, in use or to be revoked, as its annotations tell.
+func CountIn(annotations map[string]string) int {
+	l, err := parseLedger(annotations[v1alpha1.AnnotationScopedTokens])
+	if err != nil {
+		return 0
+	}
+	return len(l.entries())
+}
+
 // Held is the token that an output holds for its readers.
 type Held struct {
 	Token credential.AccessToken

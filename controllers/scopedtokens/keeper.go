@@ -2,6 +2,8 @@ package scopedtokens
 
 import (
 	"context"
+	"errors"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -47,7 +49,13 @@ type Outputs interface {
 	IsRight(token *v1alpha1.GitHubUserToken, name string, wanted format.Metadata, keys []string, current *metav1.ObjectMeta) bool
 	Holds(token *v1alpha1.GitHubUserToken, secret *corev1.Secret, wanted outputs.Content) bool
 	Put(ctx context.Context, token *v1alpha1.GitHubUserToken, name string, content outputs.Content, current *metav1.ObjectMeta) (*metav1.ObjectMeta, error)
-	Note(ctx context.Context, token *v1alpha1.GitHubUserToken, current *metav1.ObjectMeta, state string) (*metav1.ObjectMeta, error)
+	Note(ctx context.Context, token *v1alpha1.GitHubUserToken, current *metav1.ObjectMeta, state string, holds bool) (*metav1.ObjectMeta, error)
+	Let(ctx context.Context, token *v1alpha1.GitHubUserToken, current *metav1.ObjectMeta) error
+	MayBeMadeAnew(ctx context.Context, token *v1alpha1.GitHubUserToken, current *metav1.ObjectMeta) (bool, error)
+	HeldOf(ctx context.Context, name types.NamespacedName) ([]*metav1.ObjectMeta, error)
+	Await(uid types.UID, name string, token credential.Fingerprint)
+	Came(uid types.UID, name string, token credential.Fingerprint)
+	RestartsAt(token *v1alpha1.GitHubUserToken, now time.Time) time.Time
 	Delete(ctx context.Context, token *v1alpha1.GitHubUserToken, current *metav1.ObjectMeta) error
 	MayPutRight(uid types.UID, name, wanted string, current *metav1.ObjectMeta) bool
 	WasPutRight(uid types.UID, name, wanted string)
@@ -74,7 +82,7 @@ type Options struct {
 	// App is the App of a resource, and ClientSecret reads its client secret live; see seeds.Reader.
 	App          func(ctx context.Context, token *v1alpha1.GitHubUserToken) (scope.App, error)
 	ClientSecret func(ctx context.Context, app scope.App) (credential.ClientSecret, *problem.Problem, error)
-	// Runner runs the work: that of the exchanges, so that none of the resource begins meanwhile.
+	// Runner runs the exchanges. The work here runs beside it.
 	Runner *runner.Runner
 	Memory *memory.Store
 	Clock  rotation.Clock
@@ -86,62 +94,57 @@ type Options struct {
 // Keeper is safe for concurrent use. Make it with New.
 type Keeper struct {
 	options Options
+	// runner runs the work, one piece of a resource at a time. No exchange waits for it.
+	runner  *runner.Runner
 	notes   memory.Slot[notes]
 	budgets budgets
 }
 
 // New makes a Keeper.
 func New(options Options) *Keeper {
-	return &Keeper{options: options, notes: memory.NewSlot[notes](options.Memory)}
+	return &Keeper{options: options, runner: options.Runner.Beside(maxAtOnce), notes: memory.NewSlot[notes](options.Memory)}
 }
 
 const (
-	// publishTime is for how long those who wait for a new user's token wait for the outputs with a scope.
-	publishTime = 15 * time.Second
-	// workTime bounds one piece of work, for which an exchange of the resource waits, and callTime one request to GitHub.
+	// workTime bounds one piece of work, and callTime one request to GitHub.
 	workTime, callTime = 15 * time.Second, 10 * time.Second
+	// maxAtOnce is how many pieces of work run at once, most of which wait for GitHub.
+	maxAtOnce = 128
 )
 
-// Publish has all outputs written from a pair that was just committed: first those with the user's own token, which need no request to
-// GitHub, and then those with a scope, beside each other. It returns when all are written or have failed, and is part of the work
-// that has stored the pair. What has failed is tried again by Sync.
+// Publish has all outputs written from a pair that was just committed. It returns when those with the user's own token are, which need no
+// request to GitHub, and is part of the work that has stored the pair. Those with a scope follow in work of their own, beside each
+// other: whoever waits for the user's token does not wait for them. What has failed is tried again by Sync.
 func (k *Keeper) Publish(ctx context.Context, token *v1alpha1.GitHubUserToken, app scope.App, pair *rotation.Pair) {
 	k.options.Outputs.Publish(ctx, token, pair)
 	if pair == nil || !k.options.Enabled || !hasScope(token) {
 		return
 	}
-	k.options.Runner.StandAside(token.UID) // GitHub may take long to answer, and others have exchanges to make.
-	ctx, cancel := k.options.Clock.WithTimeout(context.WithoutCancel(ctx), publishTime)
-	defer cancel()
-	found, err := k.options.Outputs.Find(ctx, token)
-	if err != nil {
-		return // Sync finds it out.
-	}
-	w := &work{token: token, app: app, pair: pair, next: pair.NextRefreshAt}
-	for i := range token.Spec.Outputs {
-		if spec := &token.Spec.Outputs[i]; spec.Scope != nil {
-			w.outputs = append(w.outputs, output{spec.Name, spec})
+	w := &work{token: token.DeepCopy(), app: app, pair: pair.Clone(), next: pair.NextRefreshAt, follows: new(k.options.Clock.Monotonic())}
+	k.notes.With(token.UID, func(n *notes) { n.parent = pair.State.AccessToken })
+	for _, spec := range w.token.Spec.AllOutputs() {
+		if spec.Scope != nil {
+			k.options.Outputs.Await(token.UID, spec.Name, pair.State.AccessToken)
+			w.outputs = append(w.outputs, output{spec.Name, &spec})
 		}
 	}
-	began := k.options.Clock.Monotonic()
-	k.carryOut(ctx, w, found)
-	publishDuration.Observe((k.options.Clock.Monotonic() - began).Seconds())
+	if k.start(w, nil) == nil {
+		return
+	}
+	for _, o := range w.outputs {
+		k.options.Outputs.Record(token, o.name, nil) // What was wrong was so with the token before: Sync begins at once.
+	}
 }
 
 func hasScope(token *v1alpha1.GitHubUserToken) bool {
-	for i := range token.Spec.Outputs {
-		if token.Spec.Outputs[i].Scope != nil {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(token.Spec.AllOutputs(), func(o v1alpha1.Output) bool { return o.Scope != nil })
 }
 
 // Sync brings all outputs into line, see outputs.Outputs.Sync. What is to be done about those with a scope is found out from the cache,
 // and done beside the caller, whose resource is reconciled again at the end.
 func (k *Keeper) Sync(ctx context.Context, s *scope.Scope) (found *problem.Problem, requeueAt time.Time, err error) {
 	found, requeueAt, err = k.options.Outputs.Sync(ctx, s, func(all map[string]*metav1.ObjectMeta) time.Time { return k.look(s, all) })
-	return problem.First(found, k.problem(s)), requeueAt, err
+	return problem.First(found, k.problem(s)), backoff.Earliest(requeueAt, k.options.Outputs.RestartsAt(s.Token, s.Now)), err
 }
 
 // look finds out from metadata whether anything is due, and begins it. It returns when to look again.
@@ -167,20 +170,26 @@ func (k *Keeper) look(s *scope.Scope, found map[string]*metav1.ObjectMeta) (at t
 		return at
 	}
 	w.token = s.Token.DeepCopy()
-	if k.start(w, found) != nil {
+	switch err := k.start(w, found); {
+	case err == nil, errors.Is(err, runner.ErrBusy): // The end of the work has the resource reconciled.
+		return at
+	default:
 		return backoff.Earliest(at, s.Now.Add(time.Second))
 	}
-	return at
 }
 
-// start begins a piece of work.
+// start begins a piece of work. found are the outputs by their metadata; nil where they are to be looked for.
 func (k *Keeper) start(w *work, found map[string]*metav1.ObjectMeta) error {
 	of := runner.Subject{UID: w.token.UID, Namespace: w.token.Namespace, Host: w.app.Host, Operation: runner.Scoping}
-	return k.options.Runner.Start(of, func() {
-		k.options.Runner.StandAside(w.token.UID) // GitHub may take long to answer, and others have exchanges to make.
+	k.notes.Peek(w.token.UID, func(n *notes) { w.seen = n.parent })
+	return k.runner.Start(of, func() {
 		ctx, cancel := k.options.Clock.WithTimeout(context.Background(), workTime)
 		defer cancel()
-		if err := k.readPair(ctx, w); err != nil {
+		err := k.readPair(ctx, w)
+		if err == nil && found == nil {
+			found, err = k.options.Outputs.Find(ctx, w.token)
+		}
+		if err != nil {
 			defer k.options.Outputs.Begin(w.token.UID)() // What failed is remembered in a round alone.
 			for _, o := range w.outputs {
 				k.fail(w, o, err)
@@ -189,6 +198,9 @@ func (k *Keeper) start(w *work, found map[string]*metav1.ObjectMeta) error {
 			return
 		}
 		k.carryOut(ctx, w, found)
+		if w.follows != nil {
+			publishDuration.Observe((k.options.Clock.Monotonic() - *w.follows).Seconds())
+		}
 	})
 }
 
@@ -220,6 +232,7 @@ func (k *Keeper) isDue(s *scope.Scope, o output, current *metav1.ObjectMeta, use
 	case rest:
 		if v.spec != nil && v.right {
 			k.options.Outputs.Stands(s.Token, o.name)
+			k.options.Outputs.Came(uid, o.name, user.State.AccessToken)
 		}
 		return false, p.at
 	case end:
@@ -281,9 +294,8 @@ func (o output) isSurplus() bool { return o.spec == nil }
 func (k *Keeper) scoped(token *v1alpha1.GitHubUserToken, found map[string]*metav1.ObjectMeta) []output {
 	var all []output
 	asked := map[string]bool{}
-	for i := range token.Spec.Outputs {
-		spec := &token.Spec.Outputs[i]
-		meta := found[spec.Name]
+	for _, asks := range token.Spec.AllOutputs() {
+		spec, meta := &asks, found[asks.Name]
 		switch asked[spec.Name] = true; {
 		case spec.Scope != nil && !k.options.Enabled:
 			if meta != nil && isOwn(token, meta) {
@@ -301,9 +313,9 @@ func (k *Keeper) scoped(token *v1alpha1.GitHubUserToken, found map[string]*metav
 	return all
 }
 
-// isOwn reports whether an output is there to stay, and the resource's own.
+// isOwn reports whether an output is there until its tokens have ended, and the resource's own.
 func isOwn(token *v1alpha1.GitHubUserToken, meta *metav1.ObjectMeta) bool {
-	return meta.DeletionTimestamp.IsZero() && outputs.GoesWith(token, meta) && outputs.IsOutputOf(token, meta)
+	return (meta.DeletionTimestamp.IsZero() || outputs.IsHeld(meta)) && outputs.GoesWith(token, meta) && outputs.IsOutputOf(token, meta)
 }
 
 func ledgerOf(meta *metav1.ObjectMeta) (ledger, error) {

@@ -229,8 +229,9 @@ func TestScopedTokensOfAResourceAreBounded(t *testing.T) {
 func TestScopedTokenGoesBeforeTheOverlapOfFormerOnes(t *testing.T) {
 	w := newWorld(t, named("agent"))
 	for n := range 3 * maxTokens {
-		w.clock.Mono += youngToken / 2
+		w.clock.Mono += 2 * time.Second
 		w.exchange(fmt.Sprint("ghu_user", n))
+		w.pairs.pair.State.ExpiresAt = w.clock.Now().Add(2 * time.Minute) // More are made within the overlap than may be alive.
 		w.publish()
 		w.settled()
 		token, all := w.held("agent")

@@ -32,6 +32,8 @@ type ledger struct {
 	Retired []entry `json:"retired,omitempty"`
 	// Asked is when GitHub was asked for a token of which it is not known yet what came of it; zero when there is none.
 	Asked time.Time `json:"asked,omitzero"`
+	// Made is when tokens were made of late.
+	Made []time.Time `json:"made,omitempty"`
 	// Lost is when tokens may have been made that never arrived, or of which nobody knows where they are.
 	Lost []time.Time `json:"lost,omitempty"`
 }
@@ -75,7 +77,7 @@ func parseLedger(text string) (ledger, error) {
 	switch {
 	case read.Format > ledgerFormat:
 		return l, errTooNew
-	case len(read.Retired) > maxRetired || len(read.Lost) > maxLost:
+	case len(read.Retired) > maxRetired || len(read.Lost) > maxLost || len(read.Made) > maxMade:
 		return l, errGarbled
 	}
 	return read.distinct(), nil
@@ -104,7 +106,7 @@ func (l ledger) tells(token credential.Fingerprint) bool {
 
 // text is the annotation; empty when there is nothing to say.
 func (l ledger) text() string {
-	if l.Current == nil && len(l.Retired) == 0 && l.Asked.IsZero() && len(l.Lost) == 0 {
+	if l.Current == nil && len(l.Retired) == 0 && l.Asked.IsZero() && len(l.Lost) == 0 && len(l.Made) == 0 {
 		return ""
 	}
 	l.Format = ledgerFormat
@@ -120,7 +122,7 @@ func (l ledger) clone() ledger {
 	if l.Current != nil {
 		l.Current = new(*l.Current)
 	}
-	l.Retired, l.Lost = slices.Clone(l.Retired), slices.Clone(l.Lost)
+	l.Retired, l.Lost, l.Made = slices.Clone(l.Retired), slices.Clone(l.Lost), slices.Clone(l.Made)
 	return l
 }
 

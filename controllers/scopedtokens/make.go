@@ -17,16 +17,16 @@ import (
 // makeToken has GitHub make a token for an output, and writes the output with it. goOn reports whether to look what is next.
 func (k *Keeper) makeToken(ctx context.Context, w *work, o output, s state) (goOn bool) {
 	if strings.HasPrefix(w.pair.AccessToken.Reveal(), oauthPrefix) {
-		k.options.Outputs.Record(w.token, o.name, ofOAuthApp(o.name))
+		k.record(w, o, ofOAuthApp(o.name))
 		return false
 	}
 	app, lacking := k.appWithSecret(ctx, w)
 	switch {
 	case lacking != nil:
-		k.options.Outputs.Record(w.token, o.name, cannotMake(o.name, w.app.Veil(lacking)))
+		k.record(w, o, cannotMake(o.name, w.app.Veil(lacking)))
 		return false
 	case app.Key() != w.pair.State.App:
-		k.options.Outputs.Record(w.token, o.name, ofAnotherApp(o.name))
+		k.record(w, o, ofAnotherApp(o.name))
 		return false
 	case s.secret != nil && !outputs.IsOutputOf(w.token, s.meta()):
 		_, err := k.options.Outputs.Put(ctx, w.token, o.name, outputs.Content{}, s.meta()) // It says why, and writes nothing.
@@ -37,7 +37,13 @@ func (k *Keeper) makeToken(ctx context.Context, w *work, o output, s state) (goO
 			w.give() // There were many within the overlap: a token that works now goes before one that worked then.
 			return true
 		}
-		k.options.Outputs.Record(w.token, o.name, k.noRoom(o, s.ledger))
+		k.record(w, o, k.noRoom(o, s.ledger))
+		return false
+	}
+	makings, may := w.mayMake()
+	if !may {
+		w.give()
+		k.record(w, o, tooManyMade(o.name, k.options.Clock.Now(), makings))
 		return false
 	}
 	if err := k.spend(w); err != nil {
@@ -51,6 +57,9 @@ func (k *Keeper) makeToken(ctx context.Context, w *work, o output, s state) (goO
 		return k.notMade(ctx, w, o, s, err)
 	}
 	scopedTokens.WithLabelValues(resultMade).Inc()
+	k.with(w.token.UID, o.name, func(n *note) {
+		n.made = append(ledger{Made: n.made}.madeSince(began, makings.window), s.ledger.Asked)
+	})
 	e := entryOf(made.Token, began, made.ExpiresAt)
 	e.Parent, e.Scope, e.App, e.Proof = w.pair.State.AccessToken, nameOf(o.spec.Scope), app.Key(), proofOf(app, w.token.UID, e.Token)
 	return k.store(ctx, w, o, s, app, e, made.Token)
@@ -84,7 +93,7 @@ func (k *Keeper) ask(ctx context.Context, w *work, o output, s state, app github
 			made, err = k.options.GitHub.ScopeToken(ctx, app, w.pair.AccessToken, scopeOf(o.spec.Scope))
 			failed, _ := errors.AsType[*github.Error](err)
 			young := k.options.Clock.Now().Sub(w.pair.State.IssuedAt) < freshTime
-			if failed == nil || failed.Reason != github.TokenInvalid || !young || try == freshTries || k.options.Clock.Sleep(ctx, freshPause) != nil {
+			if failed == nil || failed.Reason != github.TokenInvalid || !young || try == freshTries || k.isPassed(w) || k.options.Clock.Sleep(ctx, freshPause) != nil {
 				return err
 			}
 		}
@@ -110,7 +119,7 @@ func (k *Keeper) noteIn(ctx context.Context, w *work, s state, l ledger) (state,
 	if s.ledger = l; s.secret == nil {
 		return s, nil
 	}
-	meta, err := k.options.Outputs.Note(ctx, w.token, s.meta(), l.text())
+	meta, err := k.options.Outputs.Note(ctx, w.token, s.meta(), l.text(), len(l.entries()) > 0)
 	if outputs.IsOutdated(err) {
 		return s, errOutdated
 	}
@@ -128,14 +137,17 @@ func (k *Keeper) notMade(ctx context.Context, w *work, o output, s state, err er
 	failed, isGitHubs := errors.AsType[*github.Error](err)
 	waiting, waits := errors.AsType[*restlimit.WaitingError](err)
 	spent, isSpent := errors.AsType[*spentError](err)
+	if !isGitHubs || !github.MayHaveIssued(err) {
+		w.madeNone()
+	}
 	switch {
 	case errors.Is(err, errOutdated):
 		return true
 	case isSpent:
-		k.options.Outputs.Record(w.token, o.name, overBudget(o.name, k.options.Clock.Now(), spent))
+		k.record(w, o, overBudget(o.name, k.options.Clock.Now(), spent))
 		return false
 	case waits:
-		k.options.Outputs.Record(w.token, o.name, awaitsTurn(o.name, k.options.Clock.Now(), waiting))
+		k.record(w, o, awaitsTurn(o.name, k.options.Clock.Now(), waiting))
 		return false
 	case !isGitHubs:
 		k.fail(w, o, err)
@@ -154,7 +166,7 @@ func (k *Keeper) notMade(ctx context.Context, w *work, o output, s state, err er
 	if _, err := k.noteIn(context.WithoutCancel(ctx), w, s, l); result == resultLost && (err != nil || s.secret == nil) {
 		k.lose(w.token.UID, o.name, now)
 	}
-	k.options.Outputs.Record(w.token, o.name, refused(w.app, o, failed))
+	k.record(w, o, refused(w.app, o, failed))
 	return false
 }
 
@@ -166,6 +178,7 @@ func (k *Keeper) store(ctx context.Context, w *work, o output, s state, app gith
 	for try := 1; ; try++ {
 		l, now := s.ledger.clone(), k.options.Clock.Now()
 		k.noteLost(w.token.UID, o.name, &l, now)
+		k.noteMade(w.token.UID, o.name, &l)
 		if l.Asked = (time.Time{}); l.Current != nil && try > 1 && l.Current.Parent == e.Parent && l.Current.Scope == e.Scope {
 			l.retire(e, now) // Another process was as fast.
 		} else {

@@ -12,7 +12,7 @@ var (
 		Help: "Scoped tokens that are not needed any more, by result (ended, expired, failed: tried again, unproven: not known to be the operator's, given_up: their resource was deleted).",
 	}, []string{"result"})
 	publishDuration = prometheus.NewHistogram(prometheus.HistogramOpts{
-		Name: "githubusertoken_scoped_output_duration_seconds", Help: "Time from a stored pair and its outputs to all of its outputs with a scope.",
+		Name: "githubusertoken_scoped_output_duration_seconds", Help: "Time from a stored pair and its other outputs to all of its outputs with a scope.",
 		Buckets: prometheus.ExponentialBuckets(0.01, 2, 11),
 	})
 )

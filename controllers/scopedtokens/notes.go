@@ -24,8 +24,14 @@ type notes struct {
 	lost []time.Time
 	// tokens are the names of the outputs that held scoped tokens when they were last seen.
 	tokens map[string]bool
+	// made is when tokens were made of late for outputs that are not asked for any more.
+	made []time.Time
+	// parent is the user's token that this process has stored last.
+	parent credential.Fingerprint
 	// tried reports that it was tried to end the tokens of a resource that is being deleted.
 	tried bool
+	// lacking reports that the App's client secret was gone then.
+	lacking bool
 }
 
 // note is about one output.
@@ -36,6 +42,8 @@ type note struct {
 	stored credential.Fingerprint
 	// lost is when tokens may have been made that never arrived, and that could not be noted in the output since there was none.
 	lost []time.Time
+	// made is when tokens were made of late by this process.
+	made []time.Time
 	// failures counts the tries in a row to end a token that have failed, endAgain is when the next one is, and ending says why.
 	failures int
 	endAgain backoff.Due
@@ -67,7 +75,7 @@ func (k *Keeper) keep(uid types.UID, all []output, now time.Time) {
 		}
 	})
 	k.notes.DropIf(uid, func(n *notes) bool {
-		return len(n.byName) == 0 && len(n.removed) == 0 && len(n.tokens) == 0 && len(n.lost) == 0 && !n.tried
+		return len(n.byName) == 0 && len(n.removed) == 0 && len(n.tokens) == 0 && len(n.lost) == 0 && len(n.made) == 0 && n.parent == "" && !n.tried
 	})
 }
 
@@ -81,6 +89,8 @@ func (n *notes) drop(name string, now time.Time) {
 	kept := ledger{Lost: append(n.lost, known.lost...)}
 	kept.Lost = kept.lostSince(now)
 	n.lost = kept.Lost[max(0, len(kept.Lost)-maxLost):]
+	n.made = append(n.made, known.made...)
+	n.made = n.made[max(0, len(n.made)-maxMade):]
 }
 
 // lost is how many tokens are lost of outputs that are not asked for any more.
@@ -120,7 +130,7 @@ func (k *Keeper) forgetGone(token *v1alpha1.GitHubUserToken, found map[string]*m
 			return meta != nil && slices.Contains(n.removed, meta.UID)
 		})
 		for name := range n.tokens {
-			isAsked := slices.ContainsFunc(token.Spec.Outputs, func(o v1alpha1.Output) bool { return o.Name == name })
+			isAsked := slices.ContainsFunc(token.Spec.AllOutputs(), func(o v1alpha1.Output) bool { return o.Name == name })
 			if meta := found[name]; meta == nil && !isAsked || meta != nil && meta.Annotations[v1alpha1.AnnotationScopedTokens] == "" {
 				delete(n.tokens, name)
 			}

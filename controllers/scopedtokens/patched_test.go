@@ -17,6 +17,7 @@ func patched(known *corev1.Secret, patch client.Patch, object client.Object) (*c
 		Metadata struct {
 			ResourceVersion string             `json:"resourceVersion"`
 			Annotations     map[string]*string `json:"annotations"`
+			Finalizers      *[]string          `json:"finalizers"`
 		} `json:"metadata"`
 	}
 	if err := json.Unmarshal(body, &sent); err != nil {
@@ -30,6 +31,9 @@ func patched(known *corev1.Secret, patch client.Patch, object client.Object) (*c
 		} else {
 			changed.Annotations[key] = *value
 		}
+	}
+	if sent.Metadata.Finalizers != nil {
+		changed.Finalizers = *sent.Metadata.Finalizers
 	}
 	return changed, nil
 }

@@ -37,13 +37,13 @@ func refused(app scope.App, o output, failed *github.Error) *problem.Problem {
 	switch {
 	case failed.Reason == github.ScopeNotGranted:
 		found.Reason, found.Stalled = v1alpha1.ReasonScopeNotGranted, true
-		found.Message = fmt.Sprintf("GitHub grants no token for output %q: %s. The App must be installed on %s and reach the repositories, and both the App and the account must have the permissions. Correct spec.outputs, or have it granted at GitHub: the operator asks again every %s.",
+		found.Message = fmt.Sprintf("GitHub grants no token for output %q: %s. The App must be installed on %s and reach the repositories, and both the App and the account must have the permissions. Correct spec.scopedOutputs, or have it granted at GitHub: the operator asks again every %s.",
 			o.name, describe(o.spec.Scope), o.spec.Scope.Target, words.Duration(retry.Max))
 	case failed.Reason == github.TokenInvalid:
 		found.Message = fmt.Sprintf("GitHub makes no token for output %q: the App does not know the user's token, which is a few seconds old, has been revoked, or is that of an OAuth App. It is tried again.", o.name)
 	case failed.Reason == github.NotSupported:
 		found.Stalled = true
-		found.Message = fmt.Sprintf("Output %q has a scope, and %s offers no scoped tokens: leave scope out, or have the host upgraded.", o.name, failed.Host)
+		found.Message = fmt.Sprintf("Output %q has a scope, and %s offers no scoped tokens: take it out of spec.scopedOutputs, or have the host upgraded.", o.name, failed.Host)
 	case github.MayHaveIssued(failed):
 		found.Message = fmt.Sprintf("GitHub's answer to the request for a token of output %q did not arrive (%s). One that may have been made is counted. It is tried again.", o.name, words.Of(failed))
 	default:
@@ -101,7 +101,7 @@ func cannotMake(name string, why *problem.Problem) *problem.Problem {
 func noSecret() *problem.Problem {
 	return &problem.Problem{
 		Reason: v1alpha1.ReasonClientSecretMissing, Stalled: true, OfApp: true,
-		Message: "GitHub makes scoped tokens only for who sends the App's client secret, and the App has none here. Put it where the App says, or leave scope out.",
+		Message: "GitHub makes scoped tokens only for who sends the App's client secret, and the App has none here. Put it where the App says, or take the output out of spec.scopedOutputs.",
 	}
 }
 
@@ -119,19 +119,20 @@ func hostNotAllowed(host string) *problem.Problem {
 func ofOAuthApp(name string) *problem.Problem {
 	return &problem.Problem{
 		Reason: v1alpha1.ReasonOutputInvalid, Aside: true, Stalled: true,
-		Message: fmt.Sprintf("Output %q has a scope, and the token is that of an OAuth App, of which GitHub makes no scoped tokens: leave scope out, or use a GitHub App.", name) + goesOn,
+		Message: fmt.Sprintf("Output %q has a scope, and the token is that of an OAuth App, of which GitHub makes no scoped tokens: take it out of spec.scopedOutputs, or use a GitHub App.", name) + goesOn,
 	}
 }
 
 // notEnabled names the first output that is not written for that.
 func notEnabled(token *v1alpha1.GitHubUserToken) *problem.Problem {
 	name := ""
-	if i := slices.IndexFunc(token.Spec.Outputs, func(o v1alpha1.Output) bool { return o.Scope != nil }); i >= 0 {
-		name = token.Spec.Outputs[i].Name
+	all := token.Spec.AllOutputs()
+	if i := slices.IndexFunc(all, func(o v1alpha1.Output) bool { return o.Scope != nil }); i >= 0 {
+		name = all[i].Name
 	}
 	return &problem.Problem{
 		Reason: v1alpha1.ReasonScopedTokenNotMade, Aside: true, Stalled: true,
-		Message: fmt.Sprintf("Output %q has a scope and is not written: the operator runs without --enable-scoped-outputs, since such outputs are alpha. Its administrator can turn them on; or leave scope out, or the output.", name) + goesOn,
+		Message: fmt.Sprintf("Output %q has a scope and is not written: the operator runs without --enable-scoped-outputs. Its administrator can turn them on; or take it out of spec.scopedOutputs.", name) + goesOn,
 	}
 }
 
@@ -167,6 +168,20 @@ func tooManyLost(name string, lost int, at time.Time) *problem.Problem {
 	return &problem.Problem{
 		Reason: v1alpha1.ReasonScopedTokenLost, Aside: true, RetryAt: at,
 		Message: fmt.Sprintf("No token is asked for output %q for a while: %d that GitHub may have made within the last hour never arrived, and no more than %d scoped tokens of a resource may be alive at once, since GitHub may count them to the ten that an account can have of an App.", name, lost, maxTokens) + goesOn,
+	}
+}
+
+func tooManyMade(name string, now time.Time, made makings) *problem.Problem {
+	at, reason, lost := made.free, v1alpha1.ReasonScopedTokenNotMade, ""
+	if at.IsZero() {
+		at = now.Add(time.Minute)
+	}
+	if made.lost > 0 {
+		reason, lost = v1alpha1.ReasonScopedTokenLost, fmt.Sprintf(" (of which %d never arrived)", made.lost)
+	}
+	return &problem.Problem{
+		Reason: reason, Aside: true, RetryAt: at,
+		Message: fmt.Sprintf("Output %q waits for its token: %d scoped tokens%s were made for this resource of late. The operator has no more made within an hour, since GitHub may refuse the account's next login or refresh by the App for one too many. Until then the output keeps what it holds, which may have ended with the user's token before. Have the token exchanged, and the outputs changed, less often.", name, maxMade, lost) + goesOn,
 	}
 }
 

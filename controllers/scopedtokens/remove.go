@@ -2,16 +2,24 @@ package scopedtokens
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"slices"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers/outputs"
 )
 
 // deletionTime is for how long a resource that is being deleted is kept for the sake of its scoped tokens: as long as for its pair.
 const deletionTime = 2 * time.Minute
+
+// lackingTime is for how long it is kept where the App's client secret is gone, as with the namespace: nobody puts that back.
+const lackingTime = 15 * time.Second
 
 // isDeleting reports whether the resource is being deleted.
 func (w *work) isDeleting() bool { return !w.token.DeletionTimestamp.IsZero() }
@@ -20,21 +28,33 @@ func (w *work) isDeleting() bool { return !w.token.DeletionTimestamp.IsZero() }
 // them: nobody keeps those any more, and another one can be made. It returns when to come back; zero when all are removed. What could not be ended in
 // time is told by an event. An error means that outputs could not be looked up, or must be removed before the resource goes and could not.
 func (k *Keeper) Remove(ctx context.Context, token *v1alpha1.GitHubUserToken) (again time.Duration, err error) {
+	if k.runner.Busy(token.UID) {
+		return time.Second, nil // It may be about to write one.
+	}
 	found, err := k.options.Outputs.Find(ctx, token)
 	if err != nil {
 		return 0, err
 	}
 	asked := token.DeepCopy()
-	asked.Spec.Outputs = nil // None is asked for any more.
+	asked.Spec.SetOutputs(nil) // None is asked for any more.
 	left := slices.DeleteFunc(k.scoped(asked, found), func(o output) bool { return k.isGone(token, found[o.name]) })
 	if len(left) == 0 {
 		k.tellGone(token)
 		return 0, k.options.Outputs.Remove(ctx, token)
 	}
 	now := k.options.Clock.Now()
-	tried := false // The API server's clock may be another: there is a try, however late it seems to be.
-	k.notes.Peek(token.UID, func(n *notes) { tried = n.tried })
-	if over := token.DeletionTimestamp.Add(deletionTime); tried && !now.Before(over) {
+	tried, over := false, token.DeletionTimestamp.Add(deletionTime) // The API server's clock may be another: there is a try, however late it seems to be.
+	k.notes.Peek(token.UID, func(n *notes) {
+		if tried = n.tried; n.lacking {
+			over = token.DeletionTimestamp.Add(lackingTime)
+		}
+	})
+	if tried && !now.Before(over) {
+		for _, o := range left {
+			if err := k.options.Outputs.Let(ctx, token, found[o.name]); err != nil {
+				return letPause, nil //nolint:nilerr // it is tried again, for as long as the resource is there
+			}
+		}
 		k.giveUp(asked, left)
 		return 0, k.options.Outputs.Remove(ctx, token)
 	}
@@ -44,13 +64,41 @@ func (k *Keeper) Remove(ctx context.Context, token *v1alpha1.GitHubUserToken) (a
 	}
 	pause := time.Second
 	if at := k.endAgain(token, left, now); at.After(now) {
-		return max(min(at.Sub(now), token.DeletionTimestamp.Add(deletionTime).Sub(now)), 0) + time.Millisecond, nil
+		return max(min(at.Sub(now), over.Sub(now)), 0) + time.Millisecond, nil
 	}
 	if err := k.start(&work{token: asked, app: app, outputs: left}, found); err == nil {
 		pause = time.Minute // Its end has the resource reconciled before.
 		k.notes.With(token.UID, func(n *notes) { n.tried = true })
 	}
 	return pause, nil
+}
+
+// letPause is between two tries to have outputs go whose tokens could not be ended.
+const letPause = 5 * time.Second
+
+// Gone lets outputs go whose resource does not exist any more: its finalizer should have kept it until their tokens had ended, and somebody
+// took that off by force. Nobody can tell any more of which App they are. before is what has failed before, with which an error is joined.
+func (k *Keeper) Gone(ctx context.Context, name types.NamespacedName, before error) error {
+	held, err := k.options.Outputs.HeldOf(ctx, name)
+	if err != nil || len(held) == 0 {
+		return errors.Join(before, err)
+	}
+	var token v1alpha1.GitHubUserToken
+	if err := k.options.Live.Get(ctx, name, &token); !apierrors.IsNotFound(err) {
+		return errors.Join(before, err) // What becomes of them is for the resource of that name now.
+	}
+	token.Namespace, token.Name = name.Namespace, name.Name
+	for _, meta := range held {
+		if !outputs.IsOutputOf(&token, meta) {
+			continue
+		}
+		if err := k.options.Outputs.Let(ctx, &token, meta); err != nil && !outputs.IsOutdated(err) {
+			before = errors.Join(before, fmt.Errorf("let output %s go: %w", meta.Name, err))
+			continue
+		}
+		revocations.WithLabelValues(resultGivenUp).Inc()
+	}
+	return before
 }
 
 // isGone reports whether this process has removed an output that is in the cache still.

@@ -33,10 +33,15 @@ type work struct {
 	next time.Time
 	// outputs are those that are dealt with.
 	outputs []output
+	// seen is the last user's token that was seen when the work began.
+	seen credential.Fingerprint
+	// follows is when the pair was stored, by the monotonic clock, where this is the work that follows; nil otherwise.
+	follows *time.Duration
 
 	mu sync.Mutex
-	// room is how many tokens may still be made for the resource.
-	room int
+	// room is how many tokens may be alive more than there are, and makings how many may still be made within the hour.
+	room    int
+	makings makings
 	// secret is the App with its client secret, once it was read; lacking is why there is none.
 	secret  *github.App
 	lacking *problem.Problem
@@ -51,7 +56,7 @@ const maxSteps = 2 * maxRetired
 
 // readPair reads the pair of the resource with its tokens.
 func (k *Keeper) readPair(ctx context.Context, w *work) error {
-	if w.ref == (rotation.Ref{}) {
+	if w.pair != nil || w.ref == (rotation.Ref{}) {
 		return nil
 	}
 	pair, err := k.options.Outputs.OwnPair(ctx, w.token, w.ref)
@@ -70,6 +75,7 @@ func (k *Keeper) carryOut(ctx context.Context, w *work, found map[string]*metav1
 	all, now := k.scoped(w.token, found), k.options.Clock.Now()
 	k.keep(w.token.UID, all, now)
 	w.room = maxTokens - k.lost(w.token.UID, now)
+	w.makings = k.makingsOf(w, all, found, now)
 	for _, o := range all {
 		if l, err := ledgerOf(found[o.name]); err == nil {
 			w.room -= l.weight(now)
@@ -79,6 +85,7 @@ func (k *Keeper) carryOut(ctx context.Context, w *work, found map[string]*metav1
 	var group sync.WaitGroup
 	for _, o := range w.outputs {
 		group.Go(func() {
+			defer k.came(w, o)
 			defer func() {
 				if recover() == nil {
 					return
@@ -86,12 +93,33 @@ func (k *Keeper) carryOut(ctx context.Context, w *work, found map[string]*metav1
 				if k.options.OnPanic != nil {
 					k.options.OnPanic(w.token.UID)
 				}
-				k.options.Outputs.Record(w.token, o.name, outputs.ProblemOf(o.name, errPanicked))
+				k.record(w, o, outputs.ProblemOf(o.name, errPanicked))
 			}()
 			k.advance(ctx, w, o)
 		})
 	}
 	group.Wait()
+}
+
+// came notes that an output is late no more, or by its trouble alone.
+func (k *Keeper) came(w *work, o output) {
+	if w.pair != nil {
+		k.options.Outputs.Came(w.token.UID, o.name, w.pair.State.AccessToken)
+	}
+}
+
+// isPassed reports whether an exchange, which does not wait for it, has brought another user's token since a piece of work began.
+func (k *Keeper) isPassed(w *work) (passed bool) {
+	k.notes.Peek(w.token.UID, func(n *notes) { passed = n.parent != w.seen })
+	return passed
+}
+
+// record remembers what is wrong with an output. What was so with a user's token of which there is another by now is not: with that it
+// is tried at once.
+func (k *Keeper) record(w *work, o output, found *problem.Problem) {
+	if !k.isPassed(w) {
+		k.options.Outputs.Record(w.token, o.name, found)
+	}
 }
 
 // errPanicked is the failure of an output whose work ended in a panic.
@@ -172,6 +200,11 @@ func (s state) meta() *metav1.ObjectMeta {
 	return &s.secret.ObjectMeta
 }
 
+// isGoing reports whether an output is being deleted, and waits for its tokens to end.
+func (s state) isGoing() bool {
+	return s.secret != nil && !s.secret.DeletionTimestamp.IsZero() && outputs.IsHeld(&s.secret.ObjectMeta)
+}
+
 // read reads an output live. What its annotation tells and its data does not hold is lost: somebody else has changed it.
 func (k *Keeper) read(ctx context.Context, w *work, o output) (state, error) {
 	s := state{ledger: ledger{Format: ledgerFormat}, there: tokens{}}
@@ -212,6 +245,15 @@ func (k *Keeper) advance(ctx context.Context, w *work, o output) {
 			return // It is none of ours any more.
 		}
 		now := k.options.Clock.Now()
+		if s.isGoing() && o.spec != nil {
+			switch may, err := k.options.Outputs.MayBeMadeAnew(ctx, w.token, s.meta()); {
+			case err != nil:
+				k.fail(w, o, err)
+				return
+			case !may:
+				o.spec = nil // It goes with its namespace, and its tokens end.
+			}
+		}
 		v := k.view(w.token.UID, o, w.pair, s.ledger, s.secret != nil, now)
 		if v.spec != nil && w.pair != nil && s.secret != nil {
 			content, err := contentOf(o.spec, w.pair, s.ledger, s.there)
@@ -253,7 +295,14 @@ func (k *Keeper) rewrite(ctx context.Context, w *work, o output, s state) (goOn 
 	l, now := s.ledger.clone(), k.options.Clock.Now()
 	if o.spec.Scope == nil {
 		l.retireCurrent(now.Add(overlapOf(&w.pair.State)))
-		l.Asked, l.Lost = time.Time{}, nil
+		l.Asked, l.Lost, l.Made = time.Time{}, nil, nil
+	}
+	if s.isGoing() { // Somebody has deleted it: another one takes its place, with the same tokens.
+		if err := k.options.Outputs.Let(ctx, w.token, s.meta()); err != nil && !outputs.IsOutdated(err) {
+			k.fail(w, o, err)
+			return false
+		}
+		s.secret = nil
 	}
 	goOn, err := k.put(ctx, w, o, s, l, s.there)
 	if err != nil {
@@ -280,7 +329,11 @@ func (k *Keeper) put(ctx context.Context, w *work, o output, s state, l ledger, 
 
 // remove removes an output that is not asked for, whose tokens are ended.
 func (k *Keeper) remove(ctx context.Context, w *work, o output, s state) {
-	if err := k.options.Outputs.Delete(ctx, w.token, s.meta()); err != nil {
+	err := k.options.Outputs.Let(ctx, w.token, s.meta())
+	if err == nil {
+		err = k.options.Outputs.Delete(ctx, w.token, s.meta())
+	}
+	if err != nil && !outputs.IsOutdated(err) {
 		k.fail(w, o, err)
 		return
 	}
@@ -292,13 +345,12 @@ func (k *Keeper) remove(ctx context.Context, w *work, o output, s state) {
 
 // fail remembers why an output could not be written or removed.
 func (k *Keeper) fail(w *work, o output, err error) {
-	if o.isSurplus() {
+	switch {
+	case o.isSurplus():
 		k.options.Outputs.Record(w.token, o.name, outputs.NotRemoved(o.name, err))
-		return
-	}
-	if errors.Is(err, errTooNew) {
+	case errors.Is(err, errTooNew):
 		k.options.Outputs.Record(w.token, o.name, tooNew(o.name))
-		return
+	default:
+		k.record(w, o, outputs.ProblemOf(o.name, err))
 	}
-	k.options.Outputs.Record(w.token, o.name, outputs.ProblemOf(o.name, err))
 }

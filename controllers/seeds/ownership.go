@@ -146,10 +146,10 @@ func inUse(owner *types.NamespacedName, namespace string) *problem.Problem {
 }
 
 // Spent is the problem of a resource in whose pair Secret another's pair stands that has not heard of the token in the seed: its own chain, which
-// was there before, has spent that. It is not sent once more.
+// was there before, has. It is not sent once more; whether the newest token of that chain is spent is not known, as an exchange may have begun.
 func Spent(secret string) *problem.Problem {
 	return &problem.Problem{
 		Reason: v1alpha1.ReasonRefreshTokenInUse, Stalled: true,
-		Message: "Secret \"" + secret + "\" holds the pair of another GitHubUserToken, which somebody has put there, and the refresh token in the seed was spent by this one's own chain before. Put this one's own pair back, or authorize the App again and put the new refresh token into the seed.",
+		Message: "Secret \"" + secret + "\" holds the pair of another GitHubUserToken, which somebody has put there, and the refresh token in the seed belongs to this one's own chain, which stood there before and may have spent it. Put this one's own pair back, or authorize the App again and put the new refresh token into the seed.",
 	}
 }

@@ -28,6 +28,11 @@ type Counter struct {
 	of map[types.UID]place
 	// changed are the accounts of which something else may have to be told.
 	changed map[account]struct{}
+	// scoped are the Secrets that hold scoped tokens, and scopedOf how many each resource has, which are of the account of its pair.
+	scoped   map[types.UID]scoped
+	scopedOf map[types.NamespacedName]int
+	// rescoped are the resources of which that has changed. Whose account it is is found out for all of them at once.
+	rescoped map[types.NamespacedName]struct{}
 	// begun reports that somebody has asked for advice.
 	begun bool
 }
@@ -36,6 +41,12 @@ type Counter struct {
 type account struct {
 	app uint64
 	id  int64
+}
+
+// scoped is what an output holds.
+type scoped struct {
+	owner types.NamespacedName
+	count int
 }
 
 type place struct {
@@ -78,6 +89,7 @@ type token struct {
 // advice is what is told of an account, by which resource and for which Secret; zero when there is nothing to tell.
 type advice struct {
 	level  level
+	scoped bool // Scoped tokens are among them.
 	newest types.UID
 	owner  types.NamespacedName
 }
@@ -86,15 +98,20 @@ type advice struct {
 func New() *Counter {
 	return &Counter{
 		seed: maphash.MakeSeed(), accounts: map[account]*tokens{}, of: map[types.UID]place{}, changed: map[account]struct{}{},
+		scoped: map[types.UID]scoped{}, scopedOf: map[types.NamespacedName]int{}, rescoped: map[types.NamespacedName]struct{}{},
 	}
 }
 
-// Seen is told of a pair Secret as it is now, and of when it was created.
-func (c *Counter) Seen(pair *rotation.Pair, created time.Time) {
+// Seen is told of a Secret as it is now, of when it was created, and of how many scoped tokens it holds: a pair holds none, and of an
+// output nothing else is looked at.
+func (c *Counter) Seen(pair *rotation.Pair, created time.Time, scopedTokens int) {
+	c.seeScoped(pair, scopedTokens)
 	uid, state := types.UID(pair.UID), &pair.State
 	isLiving := state.HasToken() && state.Verdict == nil && state.User != nil
 	if !pair.Controlled || !isLiving || len(pair.Owner.Name) > maxName || pair.Ref == pair.Owner.BackupRef() {
-		c.Gone(uid)
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.drop(uid)
 		return
 	}
 	of := account{c.hash(strings.ToLower(state.App)), state.User.ID}
@@ -123,6 +140,65 @@ func (c *Counter) Gone(uid types.UID) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.drop(uid)
+	c.setScoped(uid, scoped{})
+}
+
+// seeScoped counts the scoped tokens of an output.
+func (c *Counter) seeScoped(pair *rotation.Pair, count int) {
+	seen := scoped{}
+	if count > 0 && pair.Controlled && len(pair.Owner.Name) <= maxName {
+		seen = scoped{types.NamespacedName{Namespace: pair.Ref.Namespace, Name: pair.Owner.Name}, count}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.setScoped(types.UID(pair.UID), seen)
+}
+
+func (c *Counter) setScoped(uid types.UID, seen scoped) {
+	before := c.scoped[uid]
+	if before == seen {
+		return
+	}
+	for _, of := range []scoped{{before.owner, -before.count}, seen} {
+		if of.count == 0 {
+			continue
+		}
+		if c.scopedOf[of.owner] += of.count; c.scopedOf[of.owner] == 0 {
+			delete(c.scopedOf, of.owner)
+		}
+		c.rescoped[of.owner] = struct{}{}
+	}
+	if c.scoped[uid] = seen; seen.count == 0 {
+		delete(c.scoped, uid)
+	}
+}
+
+// changeScoped is change for the accounts of resources that have another number of scoped tokens.
+func (c *Counter) changeScoped() {
+	if len(c.rescoped) == 0 {
+		return
+	}
+	for which, of := range c.accounts {
+		if slices.ContainsFunc(of.held, func(t token) bool { _, is := c.rescoped[t.owner]; return is }) {
+			c.change(which)
+		}
+	}
+	clear(c.rescoped)
+}
+
+// scopedOfAll is how many scoped tokens the resources of an account have.
+func (c *Counter) scopedOfAll(of *tokens) (count int) {
+	if len(c.scopedOf) == 0 {
+		return 0
+	}
+	seen := map[types.NamespacedName]bool{}
+	for i := range of.held {
+		if owner := of.held[i].owner; !seen[owner] {
+			seen[owner] = true
+			count += c.scopedOf[owner]
+		}
+	}
+	return count
 }
 
 func (c *Counter) hash(text string) uint64 { return maphash.String(c.seed, text) }
@@ -150,7 +226,7 @@ func (c *Counter) drop(uid types.UID) {
 // change notes that an account has changed, where that may make a difference, and forgets one that has nothing left.
 func (c *Counter) change(which account) {
 	switch of := c.accounts[which]; {
-	case len(of.held) >= WarnFrom || of.now().level > few:
+	case len(of.held)+c.scopedOfAll(of) >= WarnFrom || of.now().level > few:
 		c.changed[which] = struct{}{}
 	case len(of.held) == 0:
 		delete(c.accounts, which)
@@ -170,8 +246,15 @@ func (c *Counter) Advice(secret types.UID) string {
 	if !known || c.accounts[at.account].now().newest != secret {
 		return ""
 	}
-	return c.accounts[at.account].now().level.sentence()
+	told := c.accounts[at.account].now()
+	if told.scoped {
+		return told.level.sentence() + saysScoped
+	}
+	return told.level.sentence()
 }
+
+// saysScoped is said where some of the tokens are scoped.
+const saysScoped = " Tokens of scoped outputs are among them: should GitHub count those as well, leave some out."
 
 // Round brings what is told up to date, and returns the resources for which that is another now. Before anybody has asked for
 // advice it does nothing: after a start not all Secrets have been seen, and what is told would change with each of them.
@@ -190,13 +273,14 @@ func (c *Counter) tell(mono time.Duration) (concerned []types.NamespacedName) {
 			concerned = append(concerned, owner)
 		}
 	}
+	c.changeScoped()
 	for which := range c.changed {
 		of := c.accounts[which]
 		if of.told != nil && of.told.at != 0 && mono-of.told.at < rest {
 			continue // Its time comes.
 		}
 		delete(c.changed, which)
-		if before, next := of.now(), of.advice(); next != before {
+		if before, next := of.now(), of.advice(c.scopedOfAll(of)); next != before {
 			of.told = &told{next, mono}
 			concern(before.owner)
 			concern(next.owner)
@@ -209,9 +293,12 @@ func (c *Counter) tell(mono time.Duration) (concerned []types.NamespacedName) {
 	return concerned
 }
 
-// advice is what is to be told of an account.
-func (t *tokens) advice() advice {
-	l := levelOf(t.distinct())
+// advice is what is to be told of an account that has so many scoped tokens beside those of its pairs.
+func (t *tokens) advice(scopedTokens int) advice {
+	if len(t.held) == 0 {
+		return advice{}
+	}
+	l := levelOf(t.distinct() + scopedTokens)
 	if l == few {
 		return advice{}
 	}
@@ -222,7 +309,7 @@ func (t *tokens) advice() advice {
 		}
 		return strings.Compare(string(a.secret), string(b.secret))
 	})
-	return advice{level: l, newest: newest.secret, owner: newest.owner}
+	return advice{level: l, scoped: scopedTokens > 0, newest: newest.secret, owner: newest.owner}
 }
 
 // distinct counts the tokens of an account, up to one more than Limit.

@@ -52,7 +52,7 @@ func (w *world) see(n int, edit ...func(*rotation.Pair)) {
 	for _, e := range edit {
 		e(pair)
 	}
-	w.Seen(pair, start.Add(time.Duration(n)*time.Second))
+	w.Seen(pair, start.Add(time.Duration(n)*time.Second), 0)
 }
 
 // round lets so much time pass that something else may be told, and returns whom it concerns.
@@ -239,5 +239,54 @@ func TestTokenCountForgedSecretsThatMoveOnLeaveNoRoomBehind(t *testing.T) {
 	}
 	if len(w.of) != secrets || room > 5*secrets {
 		t.Errorf("%d Secrets take room for %d", len(w.of), room)
+	}
+}
+
+// seeOutput has an output of the n-th resource hold scoped tokens.
+func (w *world) seeOutput(n, output, count int) {
+	name := nameOf(n)
+	w.Seen(&rotation.Pair{
+		Ref: rotation.Ref{Namespace: name.Namespace, Name: fmt.Sprint("agent", output)}, UID: fmt.Sprintf("output-%d-%d", n, output), Controlled: true,
+		Owner: rotation.Owner{Namespace: name.Namespace, Name: name.Name, UID: fmt.Sprintf("uid-%d", n)},
+	}, start, count)
+}
+
+// GitHub may count scoped tokens as well.
+func TestTokenCountHasTheScopedTokensOfOutputs(t *testing.T) {
+	w := newWorld()
+	w.seeOutput(0, 0, 2) // A start may bring it before the pair.
+	w.see(0)
+	w.see(1)
+	w.seeOutput(1, 0, 1)
+	w.seeOutput(1, 1, 2)
+	w.round()
+	w.wantAdvice(t, 2, -1, "")
+	w.seeOutput(1, 1, 3)
+	w.round()
+	w.wantAdvice(t, 2, 1, saysNear)
+	w.wantAdvice(t, 2, 1, "Tokens of scoped outputs are among them")
+	w.seeOutput(0, 0, 5)
+	w.round()
+	w.wantAdvice(t, 2, 1, saysOver)
+	w.seeOutput(0, 0, 0) // It holds them no more.
+	w.Gone("output-1-1")
+	w.round()
+	w.wantAdvice(t, 2, -1, "")
+	w.see(1, func(p *rotation.Pair) { p.State.User.ID = 2 })
+	w.seeOutput(0, 0, 6)
+	w.round()
+	w.wantAdvice(t, 2, -1, "") // Those of another account's resource do not count to it.
+	w.seeOutput(0, 1, 1)
+	w.round()
+	w.wantAdvice(t, 2, 0, saysNear)
+	for n := range 2 {
+		w.Gone(secretOf(n))
+		for output := range 2 {
+			w.Gone(types.UID(fmt.Sprintf("output-%d-%d", n, output)))
+		}
+	}
+	w.round()
+	if len(w.accounts) != 0 || len(w.scoped) != 0 || len(w.scopedOf) != 0 || len(w.rescoped) != 0 {
+		t.Errorf("remembered are %d accounts and %d Secrets", len(w.accounts), len(w.scoped))
 	}
 }

@@ -147,6 +147,7 @@ func TestUpgradeTakesEveryShapeAcross(t *testing.T) {
 		t.Errorf("%d tokens were presented, want %d", got, want)
 	}
 	w.seen(all)
+	w.scopedAcross(client.ObjectKey{Namespace: "samples-outputs", Name: "hubot"}) // The login of one of octocat has ended.
 }
 
 // login logs a person in, by a seed or by a code, and returns the account.

@@ -82,7 +82,7 @@ func run(m *testing.M) (int, error) {
 		return 1, err
 	}
 	defer stop()
-	if err := the.stage.StartOperator(ctx, "--leader-elect=false", "--enable-handoff", "--login-page-url="+stage.LoginPageURL); err != nil {
+	if err := the.stage.StartOperator(ctx, "--leader-elect=false", "--enable-handoff", "--enable-scoped-outputs", "--login-page-url="+stage.LoginPageURL); err != nil {
 		return 1, err
 	}
 	return m.Run(), nil
@@ -95,6 +95,7 @@ func startGitHub() (stop func(), err error) {
 		{ClientID: theApp}, {ClientID: platformApp}, {ClientID: oauthApp, Kind: githubtest.OAuthApp, OfflineAccess: true},
 		{ClientID: visitApp, CallbackURLs: []string{stage.LoginPageURL + "/callback"}, AutoApprove: true},
 	} {
+		app.Installations = []githubtest.Installation{{Account: "octo-org", AccountID: 9919, Permissions: map[string]string{"contents": "write"}}}
 		app.Secrets, app.DeviceFlow, app.DeviceInterval, app.MaxTokens = []string{clientSecret}, true, time.Second, -1
 		the.gh.AddApp(app)
 	}
