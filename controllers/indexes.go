@@ -75,7 +75,7 @@ func secretNames(object client.Object) []string {
 	if ref := token.Spec.App.ClientSecretRef; ref != nil {
 		names = append(names, ref.Name)
 	}
-	for _, output := range token.Spec.AllOutputs() {
+	for _, output := range token.AllOutputs() {
 		names = append(names, output.Name)
 	}
 	return names
@@ -89,7 +89,7 @@ func namesSecret(object client.Object, name string) bool {
 	}
 	seed, secret := token.Spec.RefreshTokenRef, token.Spec.App.ClientSecretRef
 	return token.PairSecretName() == name || seed != nil && seed.Name == name || secret != nil && secret.Name == name ||
-		slices.ContainsFunc(token.Spec.AllOutputs(), func(output v1alpha1.Output) bool { return output.Name == name })
+		slices.ContainsFunc(token.AllOutputs(), func(output v1alpha1.Output) bool { return output.Name == name })
 }
 
 func pairOwner(object client.Object) []string {

@@ -88,7 +88,7 @@ func (r *Reconciler) priorityOf(ctx context.Context, token *v1alpha1.GitHubUserT
 
 // nameChanged tells a resource of a change of a Secret that may stand where its pair or an output is to be.
 func (r *Reconciler) nameChanged(ctx context.Context, token *v1alpha1.GitHubUserToken, change secretwatch.Change) {
-	isOutput := slices.ContainsFunc(token.Spec.AllOutputs(), func(output v1alpha1.Output) bool { return output.Name == change.Name.Name })
+	isOutput := slices.ContainsFunc(token.AllOutputs(), func(output v1alpha1.Output) bool { return output.Name == change.Name.Name })
 	switch isPair := token.PairSecretName() == change.Name.Name; {
 	case !isPair && !isOutput:
 	case change.Marked:

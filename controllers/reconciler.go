@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers/alternation"
 	"github.com/githubusertoken/github-user-token-operator/controllers/apps"
 	"github.com/githubusertoken/github-user-token-operator/controllers/appsource"
 	"github.com/githubusertoken/github-user-token-operator/controllers/handoff"
@@ -35,7 +36,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 )
 
-// +kubebuilder:rbac:groups=githubusertoken.dev,resources=githubusertokens,verbs=get;list;watch;patch
+// +kubebuilder:rbac:groups=githubusertoken.dev,resources=githubusertokens,verbs=get;list;watch;create;patch;delete
 // +kubebuilder:rbac:groups=githubusertoken.dev,resources=githubusertokens/status,verbs=patch
 // +kubebuilder:rbac:groups=githubusertoken.dev,resources=githubusertokens/finalizers,verbs=update
 // +kubebuilder:rbac:groups="",resources=secrets,verbs=get;list;watch;create;update;patch;delete
@@ -71,6 +72,8 @@ type Reconciler struct {
 	outputs   *outputs.Outputs
 	// scoped gives outputs with a scope their tokens, and has the others written.
 	scoped *scopedtokens.Keeper
+	// alternates makes the resources for second authorizations.
+	alternates alternation.Keeper
 	// apps resolves the Apps of resources, and appSource follows them.
 	apps      *apps.Resolver
 	appSource *appsource.Apps

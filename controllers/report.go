@@ -69,24 +69,24 @@ func (r reporter) Report(ctx context.Context, s *scope.Scope, decision rotation.
 	}
 	var output *problem.Problem
 	var outputAt time.Time
-	whole := s.Token
-	permitted, err := r.apps.Permitted(ctx, s.Token, s.App, chainOf(s))
+	readers := *s.ForReaders()
+	permitted, err := r.apps.Permitted(ctx, s.Token, s.App, chainOf(&readers))
 	if err == nil {
-		s.Token = permitted // What its App forbids is removed.
-		output, outputAt, err = r.scoped.Sync(ctx, s)
+		readers.Token = permitted // What its App forbids is removed.
+		output, outputAt, err = r.scoped.Sync(ctx, &readers)
 	}
 	if err != nil {
 		output, failed = unsynced("The outputs could not be brought into line", err), errors.Join(failed, err)
 	}
-	handedOver := r.handoff.Sync(logr.FromContextOrDiscard(ctx), s)
-	s.Token = whole
+	handedOver := r.handoff.Sync(logr.FromContextOrDiscard(ctx), &readers)
+	alternate := r.alternates.Sync(ctx, s)
 	finalizer, finalizerAt := r.finalizerProblem(s)
-	aside := problem.First(asideOf(s.App.Problem), metadata, s.RestoreBlocked, s.MoveBlocked, finalizer, output, handedOver.Problem, s.Unheld, s.Unswept)
+	aside := problem.First(asideOf(s.App.Problem), metadata, s.RestoreBlocked, s.MoveBlocked, finalizer, output, alternate, handedOver.Problem, s.Unheld, s.Unswept)
 	wait := s.AwaitsUser
 	if wait == 0 || result.Problem != nil || aside != nil {
 		wait, err = r.writeStatus(ctx, s.Token, statusOf(s, decision, result, aside, &handedOver))
 	}
-	return backoff.Earliest(metadataAt, finalizerAt, outputAt, handedOver.RequeueAt, after(s.Now, wait)), errors.Join(failed, err)
+	return backoff.Earliest(metadataAt, finalizerAt, outputAt, retryAt(alternate), handedOver.RequeueAt, after(s.Now, wait)), errors.Join(failed, err)
 }
 
 // unsynced is the problem of what could not be brought into line, and holds up no exchange.
@@ -208,6 +208,7 @@ func (r reporter) Starting(log logr.Logger, _ *v1alpha1.GitHubUserToken, job rot
 func (r reporter) Stored(log logr.Logger, token *v1alpha1.GitHubUserToken, pair *rotation.Pair, replayed bool) {
 	r.Limiter.Succeeded(pair.State.App)
 	ctx := logr.NewContext(context.Background(), log)
+	token, pair = r.lifecycle.ReadersOf(ctx, token, pair)
 	app, err := r.apps.App(ctx, token)
 	if err == nil {
 		token, err = r.apps.Permitted(ctx, token, app, pair.State.App)

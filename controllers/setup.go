@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers/alternation"
 	"github.com/githubusertoken/github-user-token-operator/controllers/apps"
 	"github.com/githubusertoken/github-user-token-operator/controllers/appsource"
 	"github.com/githubusertoken/github-user-token-operator/controllers/handoff"
@@ -148,8 +149,10 @@ func New(mgr manager.Manager, options Options) (*Reconciler, error) {
 	r.setupApps(options, api, watch, untrusted)
 	gitHub := provingGitHub{options.GitHub, r.Limiter.Succeeded}
 	asking := restlimit.New(restlimit.Options{GitHub: gitHub, Limiter: untrusted, Memory: remembered})
+	cache := clusterCache{r.Client, options.Watched}
+	r.alternates = alternation.Keeper{Cache: cache, Client: writer}
 	r.lifecycle = lifecycle.New(lifecycle.Options{
-		Cache: clusterCache{r.Client, options.Watched}, Apps: r.apps, API: api, Versions: watch, GitHub: gitHub, Limiter: r.Limiter, RevocationLimiter: revocations, Asking: asking,
+		Cache: cache, Apps: r.apps, API: api, Versions: watch, GitHub: gitHub, Limiter: r.Limiter, RevocationLimiter: revocations, Asking: asking,
 		Outbox: options.Outbox, Clock: options.Clock, Reporter: reporter{r}, Memory: remembered, Holder: options.Holder, NewID: options.NewID,
 		Runner: r.Runner, CheckRunner: checkRunner, Wake: r.queue.add, Freed: r.tokenFreed, Log: mgr.GetLogger(), LoginPage: options.LoginPage,
 	})
@@ -218,6 +221,7 @@ func (r *Reconciler) setupController(mgr manager.Manager, options Options) error
 			predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{}, deletionBegun(), r.finalizerTaken(), statusEdited()),
 			r.handover.Arrived, r.remembers))).
 		Watches(&v1alpha1.GitHubUserToken{}, r.starts()).
+		Watches(&v1alpha1.GitHubUserToken{}, alternation.Events()).
 		WatchesMetadata(secretMetadata(types.NamespacedName{}), r.secretEvents()).
 		WatchesRawSource(r.queue).
 		Watches(&v1alpha1.GitHubApp{}, r.appSource.AppEvents()).

@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers/alternation"
 	"github.com/githubusertoken/github-user-token-operator/controllers/deviceflow"
 	"github.com/githubusertoken/github-user-token-operator/controllers/explain"
 	"github.com/githubusertoken/github-user-token-operator/controllers/handoff"
@@ -34,11 +35,12 @@ func statusOf(s *scope.Scope, decision rotation.Decision, result lifecycle.Resul
 	status := s.Token.Status.DeepCopy()
 	stop := steady(status.NextRefreshTime, s.Now, result.Problem)
 	status.ObservedGeneration = s.Token.Generation
+	readers := s.ForReaders()
 	describePair(status, s, result.Offered)
 	status.NextRefreshTime = timeOf(nextRefreshTime(s, decision, stop))
-	setCondition(s, status, readyCondition(s, stop))
+	setCondition(s, status, alternation.Ready(s, readyCondition(readers, stop)))
 	aside = problem.First(barred(s), aside)
-	setCondition(s, status, authorizedCondition(s, stop))
+	setCondition(s, status, alternation.Authorized(s, authorizedCondition(s, stop)))
 	if handedOver != nil {
 		status.LastHandoffTime = handedOver.LastHandoff
 	}
@@ -110,22 +112,22 @@ func describePair(status *v1alpha1.GitHubUserTokenStatus, s *scope.Scope, offere
 	status.SecretName, status.RefreshCount, status.User, status.Authorization = "", 0, nil, webflow.Authorization(s)
 	status.AccessTokenExpirationTime, status.RefreshTokenExpirationTime, status.LastRefreshTime = nil, nil, nil
 	status.WebLogin, status.Login = webflow.Report(s), revokerequest.Report(s)
-	state := s.Stored()
-	if state == nil {
+	if state := s.Stored(); state != nil {
+		if user := state.User; user != nil && fits(user.Login, maxLogin) && user.ID > 0 {
+			status.User = &v1alpha1.User{Login: user.Login, ID: user.ID}
+		}
+		if device := offered; device != nil && fits(device.UserCode, maxUserCode) && fits(device.VerificationURI, maxPage) && timeOf(device.ExpiresAt) != nil {
+			status.Authorization = cmp.Or(status.Authorization, &v1alpha1.Authorization{})
+			status.Authorization.UserCode, status.Authorization.VerificationURI, status.Authorization.ExpirationTime = device.UserCode, device.VerificationURI, timeOf(device.ExpiresAt)
+		}
+	}
+	readers := s.ForReaders()
+	state := readers.Stored()
+	if state == nil || !state.HasToken() {
 		return
 	}
-	if user := state.User; user != nil && fits(user.Login, maxLogin) && user.ID > 0 {
-		status.User = &v1alpha1.User{Login: user.Login, ID: user.ID}
-	}
-	if device := offered; device != nil && fits(device.UserCode, maxUserCode) && fits(device.VerificationURI, maxPage) && timeOf(device.ExpiresAt) != nil {
-		status.Authorization = cmp.Or(status.Authorization, &v1alpha1.Authorization{})
-		status.Authorization.UserCode, status.Authorization.VerificationURI, status.Authorization.ExpirationTime = device.UserCode, device.VerificationURI, timeOf(device.ExpiresAt)
-	}
-	if !state.HasToken() {
-		return
-	}
-	status.SecretName, status.RefreshCount = s.Ref.Name, max(0, state.RefreshCount)
-	status.AccessTokenExpirationTime = timeOf(s.ExpiresAt())
+	status.SecretName, status.RefreshCount = readers.PublishedSecret(), max(0, state.RefreshCount)
+	status.AccessTokenExpirationTime = timeOf(readers.ExpiresAt())
 	status.RefreshTokenExpirationTime = timeOf(state.RefreshTokenExpiresAt)
 	status.LastRefreshTime = timeOf(state.IssuedAt)
 	if s.Input.RolledBack { // What the status tells is of the newer pair.
@@ -140,6 +142,8 @@ func nextRefreshTime(s *scope.Scope, decision rotation.Decision, stop *problem.P
 		return stop.RetryAt
 	case stop != nil && !stop.Aside && stop.Reason != v1alpha1.ReasonRefreshBeforeTooLong:
 		return time.Time{}
+	case s.Input.Turn.Alternates:
+		return alternation.NextRefresh(s)
 	case decision.Action == rotation.ActionNone && state != nil && state.Expires() && state.RefreshToken != "" && !decision.At.IsZero():
 		return decision.At
 	case decision.Action == rotation.ActionNone && state != nil && state.Expires() && state.RefreshToken != "":

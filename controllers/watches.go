@@ -20,6 +20,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers/alternation"
 	"github.com/githubusertoken/github-user-token-operator/controllers/atrest"
 	"github.com/githubusertoken/github-user-token-operator/controllers/leftovers"
 	"github.com/githubusertoken/github-user-token-operator/controllers/scopedtokens"
@@ -64,7 +65,7 @@ const maxName = 253
 
 // secretEvents maps Secrets of ours to their resources, and first tells whoever remembers something of them.
 func (r *Reconciler) secretEvents() handler.TypedEventHandler[client.Object, reconcile.Request] {
-	enqueue := func(object client.Object, marked, starting bool, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
+	enqueue := func(ctx context.Context, object client.Object, marked, starting bool, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
 		pair := pairOf(object)
 		name, ok := leftovers.NameOf(pair)
 		if uid := weblogin.UIDOf(object.GetName()); uid != "" && object.GetLabels()[v1alpha1.LabelRole] == v1alpha1.RoleLoginCode {
@@ -73,34 +74,37 @@ func (r *Reconciler) secretEvents() handler.TypedEventHandler[client.Object, rec
 		}
 		if ok && len(name.Name) <= maxName {
 			r.enqueuePair(queue, reconcile.Request{NamespacedName: name}, pair.NextRefreshAt, starting, atrest.IsUnfinished(pair) || atrest.IsMeanwhile(object))
+			if !starting {
+				alternation.EnqueueOther(ctx, r.Client, name, queue)
+			}
 		}
 		if marked {
 			r.isInTheWay(client.ObjectKeyFromObject(object))
 		}
 	}
 	return handler.TypedFuncs[client.Object, reconcile.Request]{
-		CreateFunc: func(_ context.Context, e event.CreateEvent, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
+		CreateFunc: func(ctx context.Context, e event.CreateEvent, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
 			pair := pairOf(e.Object)
 			r.tokens.Seen(pair, e.Object.GetCreationTimestamp().Time, scopedtokens.CountIn(e.Object.GetAnnotations()))
 			r.lifecycle.PairSeen(pair)
-			enqueue(e.Object, !e.IsInInitialList, e.IsInInitialList, queue) // A start has every resource reconciled.
+			enqueue(ctx, e.Object, !e.IsInInitialList, e.IsInInitialList, queue) // A start has every resource reconciled.
 		},
-		UpdateFunc: func(_ context.Context, e event.UpdateEvent, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
+		UpdateFunc: func(ctx context.Context, e event.UpdateEvent, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
 			pair := pairOf(e.ObjectNew)
 			if before := e.ObjectOld.GetUID(); before != e.ObjectNew.GetUID() {
 				r.tokens.Gone(before) // Its deletion was missed.
 			}
 			r.tokens.Seen(pair, e.ObjectNew.GetCreationTimestamp().Time, scopedtokens.CountIn(e.ObjectNew.GetAnnotations()))
 			r.lifecycle.PairChanged(pairOf(e.ObjectOld), pair)
-			enqueue(e.ObjectNew, marksOf(e.ObjectOld) != marksOf(e.ObjectNew), false, queue)
+			enqueue(ctx, e.ObjectNew, marksOf(e.ObjectOld) != marksOf(e.ObjectNew), false, queue)
 		},
-		DeleteFunc: func(_ context.Context, e event.DeleteEvent, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
+		DeleteFunc: func(ctx context.Context, e event.DeleteEvent, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
 			if controller := metav1.GetControllerOfNoCopy(e.Object); controller != nil {
 				r.outputs.Gone(controller.UID, e.Object.GetName(), e.Object.GetUID())
 			}
 			r.tokens.Gone(e.Object.GetUID())
 			r.lifecycle.PairChanged(pairOf(e.Object), nil)
-			enqueue(e.Object, true, false, queue)
+			enqueue(ctx, e.Object, true, false, queue)
 		},
 	}
 }

@@ -45,6 +45,12 @@ const (
 	ReasonTokenValid = "TokenValid"
 	// ReasonTokenDoesNotExpire: expiry is switched off in the App, so there is nothing to refresh.
 	ReasonTokenDoesNotExpire = "TokenDoesNotExpire"
+	// ReasonOverlapTooLong: the token works, but spec.rotation.overlap is more than three eighths of its lifetime, and is not kept.
+	ReasonOverlapTooLong = "OverlapTooLong"
+	// ReasonOneAuthorizationOnly: the strategy is Alternate, and one of the two authorizations has to be made or renewed. The other one's token is published.
+	ReasonOneAuthorizationOnly = "OneAuthorizationOnly"
+	// ReasonAlternateNotMade: the GitHubUserToken for the second authorization could not be made, changed or removed.
+	ReasonAlternateNotMade = "AlternateNotMade"
 	// ReasonRefreshBeforeTooLong: the token works, but spec.refreshBefore is not shorter than its lifetime.
 	ReasonRefreshBeforeTooLong = "RefreshBeforeTooLong"
 )

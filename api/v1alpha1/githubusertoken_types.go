@@ -30,6 +30,10 @@ import (
 // +kubebuilder:validation:XValidation:rule="!has(self.spec.app.clientSecretRef) || (has(self.spec.secret) && has(self.spec.secret.name) ? self.spec.secret.name : self.metadata.name) != self.spec.app.clientSecretRef.name",message="the pair would be written over the client secret: spec.secret.name (by default the name of the resource) must differ from spec.app.clientSecretRef.name"
 // +kubebuilder:validation:XValidation:rule="!has(self.spec.outputs) || self.spec.outputs.all(o, o.name != (has(self.spec.secret) && has(self.spec.secret.name) ? self.spec.secret.name : self.metadata.name))",message="an output must not have the name of the pair's Secret (spec.secret.name, by default the name of the resource)"
 // +kubebuilder:validation:XValidation:rule="!has(self.spec.scopedOutputs) || self.spec.scopedOutputs.all(o, o.name != (has(self.spec.secret) && has(self.spec.secret.name) ? self.spec.secret.name : self.metadata.name))",message="a scoped output must not have the name of the pair's Secret (spec.secret.name, by default the name of the resource)"
+// +kubebuilder:validation:XValidation:rule="!has(self.spec.rotation) || self.spec.rotation.strategy != 'Alternate' || (has(self.spec.secret) && has(self.spec.secret.name) ? self.spec.secret.name : self.metadata.name).size() <= 243 && self.metadata.name.size() <= 243",message="with the strategy Alternate the names of the resource and of its Secret must leave room for -alternate: at most 243 characters"
+// +kubebuilder:validation:XValidation:rule="!has(self.spec.rotation) || self.spec.rotation.strategy != 'Alternate' || !has(self.spec.refreshTokenRef) || !(self.spec.refreshTokenRef.name in [(has(self.spec.secret) && has(self.spec.secret.name) ? self.spec.secret.name : self.metadata.name) + '-primary', (has(self.spec.secret) && has(self.spec.secret.name) ? self.spec.secret.name : self.metadata.name) + '-alternate'])",message="a pair would be written over the seed: with the strategy Alternate the pairs are in the Secrets of that name with -primary and -alternate behind it"
+// +kubebuilder:validation:XValidation:rule="!has(self.spec.rotation) || self.spec.rotation.strategy != 'Alternate' || !has(self.spec.rotation.alternateRefreshTokenRef) || !(self.spec.rotation.alternateRefreshTokenRef.name in [(has(self.spec.secret) && has(self.spec.secret.name) ? self.spec.secret.name : self.metadata.name), (has(self.spec.secret) && has(self.spec.secret.name) ? self.spec.secret.name : self.metadata.name) + '-primary', (has(self.spec.secret) && has(self.spec.secret.name) ? self.spec.secret.name : self.metadata.name) + '-alternate'])",message="a pair would be written over the seed: rotation.alternateRefreshTokenRef must not name the Secret of spec.secret.name, nor that with -primary or -alternate behind it"
+// +kubebuilder:validation:XValidation:rule="!has(self.spec.rotation) || self.spec.rotation.strategy != 'Alternate' || !has(self.spec.outputs) || self.spec.outputs.all(o, !(o.name in [(has(self.spec.secret) && has(self.spec.secret.name) ? self.spec.secret.name : self.metadata.name) + '-primary', (has(self.spec.secret) && has(self.spec.secret.name) ? self.spec.secret.name : self.metadata.name) + '-alternate']))",message="an output must not have the name of a pair's Secret: with the strategy Alternate those are spec.secret.name with -primary and -alternate behind it"
 type GitHubUserToken struct {
 	metav1.TypeMeta `json:",inline"`
 
@@ -60,8 +64,8 @@ type GitHubUserTokenList struct {
 
 // PairSecretName is the name of the Secret that holds the current pair.
 func (t *GitHubUserToken) PairSecretName() string {
-	if t.Spec.Secret.Name != "" {
-		return t.Spec.Secret.Name
+	if t.IsAlternating() {
+		return t.PublishedSecretName() + primarySuffix
 	}
-	return t.Name
+	return t.PublishedSecretName()
 }

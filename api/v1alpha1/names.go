@@ -63,6 +63,9 @@ const (
 	LabelVisitor = "githubusertoken.dev/visitor"
 	// AnnotationVisitSentAt says when the browser of a visit was sent to GitHub (RFC 3339). The login page sets it; see LabelVisit.
 	AnnotationVisitSentAt = "githubusertoken.dev/visit-sent-at"
+	// AnnotationAlternateOf stands on the GitHubUserToken that the operator makes for the second authorization of another one, with the
+	// strategy Alternate, and has that one's UID. Its name is that one's with -alternate behind it.
+	AnnotationAlternateOf = "githubusertoken.dev/alternate-of"
 	// LabelOwner is the name of the GitHubUserToken, cut to 63 characters, for people to select by.
 	LabelOwner = "githubusertoken.dev/owner"
 
@@ -87,6 +90,8 @@ const (
 	AnnotationExpiresAt = "githubusertoken.dev/expires-at"
 	// AnnotationNextRefreshAt says when it will be replaced (RFC 3339).
 	AnnotationNextRefreshAt = "githubusertoken.dev/next-refresh-at"
+	// AnnotationPublication stands on the Secret of the published token and numbers the pair that it is of, with the strategy Alternate.
+	AnnotationPublication = "githubusertoken.dev/publication"
 	// AnnotationSource stands on outputs and names what they were derived from, without any secret.
 	AnnotationSource = "githubusertoken.dev/source"
 	// AnnotationScopedTokens stands on outputs with a scope and says which scoped tokens they hold, without any secret, as JSON.

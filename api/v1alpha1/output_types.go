@@ -113,6 +113,9 @@ type Output struct {
 	// Scope is that of a scoped output among AllOutputs, which sets it; nil for any other. It is no field of outputs: an earlier
 	// version of the operator, or of the definition, would drop it alone, and write the user's own token in place of one that can do less.
 	Scope *OutputScope `json:"-"`
+
+	// Published says of an output among AllOutputs that it is the Secret of spec.secret with the strategy Alternate.
+	Published bool `json:"-"`
 }
 
 // ScopedOutput is a Secret like that of an output, with a token that can do less than the user's: one that GitHub makes of it for
@@ -142,6 +145,17 @@ func (s *GitHubUserTokenSpec) AllOutputs() []Output {
 		all = append(all, output)
 	}
 	return all
+}
+
+// AllOutputs are those of the spec and, with the strategy Alternate, before them the Secret of the published token, which has Published set.
+func (t *GitHubUserToken) AllOutputs() []Output {
+	if !t.IsAlternating() {
+		return t.Spec.AllOutputs()
+	}
+	published := Output{
+		Name: ObjectName(t.PublishedSecretName()), Format: OutputFormatOpaque, Labels: t.Spec.Secret.Labels, Annotations: t.Spec.Secret.Annotations, Published: true,
+	}
+	return append([]Output{published}, t.Spec.AllOutputs()...)
 }
 
 // SetOutputs has a spec ask for these outputs, each in the list in which it belongs.

@@ -18,6 +18,9 @@ import (
 // +kubebuilder:validation:XValidation:rule="!has(self.scopedOutputs) || !has(self.outputs) || self.scopedOutputs.all(s, self.outputs.all(o, o.name != s.name))",message="an output and a scoped output must not have the same name"
 // +kubebuilder:validation:XValidation:rule="!has(self.scopedOutputs) || has(self.app.ref) || has(self.app.clientSecretRef)",message="scopedOutputs needs the client secret of the App: add app.clientSecretRef, or name the App by app.ref"
 // +kubebuilder:validation:XValidation:rule="!has(self.scopedOutputs) || !has(self.app.clientID) || !self.app.clientID.startsWith('Ov')",message="an OAuth App (client ID Ov…) has no scoped tokens: leave scopedOutputs out, or use a GitHub App"
+// +kubebuilder:validation:XValidation:rule="!has(self.rotation) || self.rotation.strategy != 'Alternate' || has(self.rotation.alternateRefreshTokenRef) || has(self.login) || has(self.deviceFlow)",message="the strategy Alternate needs a second login: add rotation.alternateRefreshTokenRef (a Secret with its refresh token), or login"
+// +kubebuilder:validation:XValidation:rule="!has(self.rotation) || self.rotation.strategy != 'Alternate' || !has(self.refreshBefore)",message="refreshBefore has no meaning with the strategy Alternate: leave it out, and use rotation.overlap"
+// +kubebuilder:validation:XValidation:rule="!has(self.rotation) || self.rotation.strategy != 'Alternate' || !has(self.refreshTokenRef) || !has(self.rotation.alternateRefreshTokenRef) || self.refreshTokenRef.name != self.rotation.alternateRefreshTokenRef.name || (has(self.refreshTokenRef.key) ? self.refreshTokenRef.key : 'refresh_token') != (has(self.rotation.alternateRefreshTokenRef.key) ? self.rotation.alternateRefreshTokenRef.key : 'refresh_token')",message="both logins would be the same one: rotation.alternateRefreshTokenRef must name another seed than refreshTokenRef"
 type GitHubUserTokenSpec struct {
 	// app is the GitHub App that the user has authorized: a GitHubApp or ClusterGitHubApp that somebody offers, by ref, or
 	// one that stands here, by clientID. An OAuth App with expiring tokens works as well.
@@ -62,6 +65,10 @@ type GitHubUserTokenSpec struct {
 	// +kubebuilder:validation:MaxLength=32
 	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+([.][0-9]+)?(ms|s|m|h))+$') && duration(self) >= duration('1s') && duration(self) <= duration('4380h')",message="must be a duration between 1s and 4380h, for example 90m or 2h"
 	RefreshBefore *metav1.Duration `json:"refreshBefore,omitempty"`
+
+	// rotation says how a new access token takes the place of the one before. By default it replaces it, which ends that one at once.
+	// +optional
+	Rotation *Rotation `json:"rotation,omitempty"`
 
 	// checkInterval is how often GitHub is asked whether the access token is still alive, as a Go duration.
 	// At least 10s, at most 4380h. Off by default; then a revocation is noticed at the next refresh.

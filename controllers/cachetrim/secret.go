@@ -67,7 +67,7 @@ func boundOf(key string) int {
 		return maxIntent
 	case v1alpha1.AnnotationScopedTokens:
 		return maxScopedTokens
-	case v1alpha1.AnnotationSource, v1alpha1.AnnotationExpiresAt, v1alpha1.AnnotationNextRefreshAt, v1alpha1.AnnotationAppliedMetadata, metapatch.AnnotationTrimmed:
+	case v1alpha1.AnnotationSource, v1alpha1.AnnotationPublication, v1alpha1.AnnotationExpiresAt, v1alpha1.AnnotationNextRefreshAt, v1alpha1.AnnotationAppliedMetadata, metapatch.AnnotationTrimmed:
 		return maxOwnAnnotation
 	default:
 		return -1

@@ -55,7 +55,7 @@ func trimToken(token *v1alpha1.GitHubUserToken, labelKeys []string) {
 // ownAnnotations are those of a resource that mean something to the operator.
 func ownAnnotations(token *v1alpha1.GitHubUserToken) map[string]string {
 	var kept map[string]string
-	for _, key := range []string{v1alpha1.AnnotationHoldUntil, v1alpha1.AnnotationAdopt, v1alpha1.AnnotationRefreshRequestedAt, v1alpha1.AnnotationWebLoginRequested, v1alpha1.AnnotationRevocationRequested, metapatch.AnnotationTrimmed} {
+	for _, key := range []string{v1alpha1.AnnotationHoldUntil, v1alpha1.AnnotationAdopt, v1alpha1.AnnotationRefreshRequestedAt, v1alpha1.AnnotationWebLoginRequested, v1alpha1.AnnotationRevocationRequested, v1alpha1.AnnotationAlternateOf, metapatch.AnnotationTrimmed} {
 		value, ok := token.Annotations[key]
 		if !ok {
 			continue

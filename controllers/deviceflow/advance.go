@@ -100,7 +100,7 @@ func (f *Flow) start(log logr.Logger, s *scope.Scope, next plan, show func(late 
 	token := s.Token
 	job := rotation.Job{
 		Owner: s.Owner, Ref: s.Ref, App: s.App.App, Policy: s.Input.Policy,
-		RefreshRequestedAt: s.Input.RefreshRequestedAt, User: scope.PinOf(token), Pair: s.Pair,
+		RefreshRequestedAt: s.Input.RefreshRequestedAt, Publication: s.NextPublication(), User: scope.PinOf(token), Pair: s.Pair,
 		Decision: rotation.Decision{Cause: rotation.CauseDeviceFlow, Spends: next.code},
 		Labels:   token.Spec.Secret.Labels, Annotations: metapatch.Annotations(token.Spec.Secret.Labels, token.Spec.Secret.Annotations),
 	}

@@ -66,7 +66,7 @@ func (h *Handoff) carryOut(log logr.Logger, token *v1alpha1.GitHubUserToken, pai
 // written are the Secrets that hold the token: the pair, and the outputs that are not late.
 func written(token *v1alpha1.GitHubUserToken, pair *rotation.Pair, late []string) []string {
 	secrets := []string{pair.Ref.Name}
-	for _, output := range token.Spec.AllOutputs() {
+	for _, output := range token.AllOutputs() {
 		if !slices.Contains(late, output.Name) {
 			secrets = append(secrets, output.Name)
 		}

@@ -39,8 +39,8 @@ type note struct {
 // which it brings up to date, and its arguments.
 func (n *note) plan(token *v1alpha1.GitHubUserToken, state *rotation.State, late []string, now time.Time) (left plan) {
 	next := announcement{NameOf(state), late}
-	n.notified.keep(token.Spec.AllOutputs())
-	n.restarted.keep(token.Spec.AllOutputs())
+	n.notified.keep(token.AllOutputs())
+	n.restarted.keep(token.AllOutputs())
 	if haveCaughtUp(n.late, late) {
 		n.caughtUp = now
 	}

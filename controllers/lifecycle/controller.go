@@ -102,7 +102,7 @@ func (c *Controller) Reconcile(ctx context.Context, token *v1alpha1.GitHubUserTo
 	if err != nil {
 		return 0, err
 	}
-	if err := c.releaser.Release(ctx, s); err != nil {
+	if err := errors.Join(c.observer.turns.Mark(ctx, s), c.releaser.Release(ctx, s)); err != nil {
 		return 0, err
 	}
 	if s.Seed.Unread != nil && !isPaced(s.Seed.Unread) {
@@ -143,6 +143,11 @@ func (c *Controller) reportRunning(ctx context.Context, token *v1alpha1.GitHubUs
 // ClientSecret reads the client secret of an App; see seeds.Reader.
 func (c *Controller) ClientSecret(ctx context.Context, app scope.App) (credential.ClientSecret, *problem.Problem, error) {
 	return c.seeds.ClientSecret(ctx, app)
+}
+
+// ReadersOf is that of alternation.Turns.
+func (c *Controller) ReadersOf(ctx context.Context, token *v1alpha1.GitHubUserToken, pair *rotation.Pair) (*v1alpha1.GitHubUserToken, *rotation.Pair) {
+	return c.observer.turns.ReadersOf(ctx, token, pair)
 }
 
 // Observe is what a reconcile of a resource would look at. It writes to no object.

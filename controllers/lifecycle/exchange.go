@@ -58,6 +58,22 @@ func (e *exchanges) begin(ctx context.Context, s *scope.Scope, decision rotation
 	return e.withPlace(s, func() Result { return e.prepare(ctx, s, decision) })
 }
 
+// beforehand says what stands in the way of an exchange as far as it can be known without reading the resource's own
+// Secrets: those may be large, and many resources may wait for the same.
+func (e *exchanges) beforehand(ctx context.Context, s *scope.Scope, decision rotation.Decision) (*problem.Problem, error) {
+	if p := e.seeds.ClientSecretProblem(s.App); p != nil {
+		return p, nil
+	}
+	if decision.Action != rotation.ActionImport || s.Seed.Fingerprint != decision.Spends {
+		return nil, nil
+	}
+	p, err := e.ownership.Claim(ctx, s.Token, decision.Spends)
+	if p == nil && err == nil && s.Seed.IsSpent {
+		p = seeds.Spent(s.Ref.Name)
+	}
+	return p, err
+}
+
 // prepare reads what an exchange takes, and starts it. Nothing is read while its turn at the rate limit is waited for, however
 // often it is asked for.
 func (e *exchanges) prepare(ctx context.Context, s *scope.Scope, decision rotation.Decision) Result {
@@ -74,7 +90,7 @@ func (e *exchanges) prepare(ctx context.Context, s *scope.Scope, decision rotati
 	}
 	job := rotation.Job{
 		Owner: s.Owner, Ref: s.Ref, App: s.App.App, Policy: s.Input.Policy,
-		RefreshRequestedAt: s.Input.RefreshRequestedAt, User: scope.PinOf(s.Token), Pair: s.Pair, Decision: decision,
+		RefreshRequestedAt: s.Input.RefreshRequestedAt, Publication: s.NextPublication(), User: scope.PinOf(s.Token), Pair: s.Pair, Decision: decision,
 		Labels: s.Token.Spec.Secret.Labels, Annotations: metapatch.Annotations(s.Token.Spec.Secret.Labels, s.Token.Spec.Secret.Annotations),
 	}
 	if decision.Action == rotation.ActionRedeem {

@@ -3,6 +3,7 @@ package lifecycle
 import (
 	"cmp"
 
+	"github.com/githubusertoken/github-user-token-operator/controllers/alternation"
 	"github.com/githubusertoken/github-user-token-operator/controllers/apps"
 	"github.com/githubusertoken/github-user-token-operator/controllers/deviceflow"
 	"github.com/githubusertoken/github-user-token-operator/controllers/leftovers"
@@ -59,6 +60,7 @@ func New(options Options) *Controller {
 	finder := leftovers.Finder{Cache: options.Cache, API: options.API}
 	asking := cmp.Or(options.Asking, restlimit.New(restlimit.Options{GitHub: options.GitHub, Memory: options.Memory}))
 	amender := amend.Amender{Store: rotator.Store, Clock: options.Clock}
+	observer.turns = alternation.New(options.Cache, amender, notes.written, options.Clock, options.Memory)
 	checks := tokencheck.New(tokencheck.Options{
 		GitHub: asking, Store: options.API, Amender: amender, App: secrets.App,
 		Runner: options.CheckRunner, Busy: options.Runner.Busy, RememberNewer: notes.read, Wake: options.Wake, Wanted: finder.IsWanted,

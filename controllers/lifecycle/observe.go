@@ -7,6 +7,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/controllers/alternation"
 	"github.com/githubusertoken/github-user-token-operator/controllers/revokerequest"
 	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 	"github.com/githubusertoken/github-user-token-operator/controllers/seeds"
@@ -34,6 +35,7 @@ type observer struct {
 	// page is Options.LoginPage.
 	page  string
 	seeds *seeds.Reader
+	turns *alternation.Turns
 	notes notes
 	clock rotation.Clock
 	// atWork is that of rotation.Rotator.
@@ -82,7 +84,7 @@ func (o *observer) observe(ctx context.Context, token *v1alpha1.GitHubUserToken)
 		return nil, err
 	}
 	o.recall(s, backup)
-	return s, nil
+	return s, o.turns.Look(ctx, s)
 }
 
 // webLogin is what Decide looks at of logins by the web flow. Nobody looks for a code but that of the attempt that waits.

@@ -20,6 +20,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/controllers/outputs/format"
 	"github.com/githubusertoken/github-user-token-operator/controllers/outputs/managers"
+	"github.com/githubusertoken/github-user-token-operator/controllers/scope"
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 	"github.com/githubusertoken/github-user-token-operator/internal/problem"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
@@ -270,17 +271,14 @@ func IsOutdated(err error) bool {
 // it returns when it is to be called again, zero for never.
 type Beside func(found map[string]*metav1.ObjectMeta) (requeueAt time.Time)
 
-// OwnPair reads the pair of a resource live; nil when it is not the resource's own.
-func (o *Outputs) OwnPair(ctx context.Context, token *v1alpha1.GitHubUserToken, ref rotation.Ref) (*rotation.Pair, error) {
-	live, err := o.options.Store.Get(ctx, ref)
+// OwnPair reads live the pair of which a resource's outputs are derived; nil when it is not that of its chain.
+func (o *Outputs) OwnPair(ctx context.Context, s *scope.Scope) (*rotation.Pair, error) {
+	live, err := o.options.Store.Get(ctx, s.Ref)
 	if errors.Is(err, rotation.ErrNotFound) {
 		return nil, nil //nolint:nilnil // absence is an ordinary answer here
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read the pair that outputs are derived from: %w", err)
 	}
-	if !live.Controlled || live.Owner.UID != string(token.UID) || live.State.Owner != string(token.UID) {
-		return nil, nil //nolint:nilnil // the cache lags behind; its next event brings what is new
-	}
-	return live, nil
+	return s.Derived(live), nil // The cache may lag behind; its next event brings what is new.
 }

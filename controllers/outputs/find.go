@@ -48,7 +48,7 @@ func (o *Outputs) find(ctx context.Context, token *v1alpha1.GitHubUserToken) (ma
 	for i := range controlled.Items {
 		found[controlled.Items[i].Name] = &controlled.Items[i].ObjectMeta
 	}
-	for _, spec := range token.Spec.AllOutputs() {
+	for _, spec := range token.AllOutputs() {
 		if found[spec.Name] == nil {
 			meta, err := metadataFrom(ctx, o.options.Client, token.Namespace, spec.Name)
 			if err != nil {
@@ -72,7 +72,7 @@ func (o *Outputs) find(ctx context.Context, token *v1alpha1.GitHubUserToken) (ma
 
 func (o *Outputs) findLive(ctx context.Context, token *v1alpha1.GitHubUserToken) (map[string]*metav1.ObjectMeta, error) {
 	found := map[string]*metav1.ObjectMeta{}
-	for _, spec := range token.Spec.AllOutputs() {
+	for _, spec := range token.AllOutputs() {
 		meta, err := o.live(ctx, token.Namespace, spec.Name)
 		if err != nil {
 			return nil, err

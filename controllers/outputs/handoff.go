@@ -13,7 +13,7 @@ import (
 func (o *Outputs) Late(token *v1alpha1.GitHubUserToken) []string {
 	var names []string
 	o.notes.slot.Peek(token.UID, func(n *notes) {
-		for _, output := range token.Spec.AllOutputs() {
+		for _, output := range token.AllOutputs() {
 			if remembered := n.byName[output.Name]; remembered.trouble != nil || remembered.awaited.token != "" {
 				names = append(names, output.Name)
 			}

@@ -23,7 +23,7 @@ import (
 // then the old token has been dead since before this process began. The caller makes sure that the resource is
 // the pair's owner and is not being deleted.
 func (o *Outputs) Publish(ctx context.Context, token *v1alpha1.GitHubUserToken, pair *rotation.Pair) {
-	if len(token.Spec.AllOutputs()) == 0 || pair == nil {
+	if len(token.AllOutputs()) == 0 || pair == nil {
 		return
 	}
 	log := logf.FromContext(ctx)
@@ -35,7 +35,7 @@ func (o *Outputs) Publish(ctx context.Context, token *v1alpha1.GitHubUserToken, 
 	if err != nil {
 		log.Error(err, "The outputs could not be looked up; they are tried again")
 		// Whoever hands the token over must hear that they still hold the dead one.
-		o.each(token, token.Spec.AllOutputs(), func(v1alpha1.Output) error { return err })
+		o.each(token, token.AllOutputs(), func(v1alpha1.Output) error { return err })
 		return
 	}
 	o.each(token, unscoped(token, found), func(spec v1alpha1.Output) error {
@@ -46,7 +46,7 @@ func (o *Outputs) Publish(ctx context.Context, token *v1alpha1.GitHubUserToken, 
 
 // unscoped are the outputs that hold the user's own token.
 func unscoped(token *v1alpha1.GitHubUserToken, found map[string]*metav1.ObjectMeta) []v1alpha1.Output {
-	return slices.DeleteFunc(slices.Clone(token.Spec.AllOutputs()), func(spec v1alpha1.Output) bool { return IsScoped(&spec, found[spec.Name]) })
+	return slices.DeleteFunc(slices.Clone(token.AllOutputs()), func(spec v1alpha1.Output) bool { return IsScoped(&spec, found[spec.Name]) })
 }
 
 // errPanicked is the failure of an output whose work ended in a panic.

@@ -35,7 +35,7 @@ func (o *Outputs) removeSurplus(ctx context.Context, token *v1alpha1.GitHubUserT
 	deleting := !token.DeletionTimestamp.IsZero()
 	wanted := map[string]bool{}
 	if !deleting {
-		for _, spec := range token.Spec.AllOutputs() {
+		for _, spec := range token.AllOutputs() {
 			wanted[spec.Name] = true
 		}
 	}
@@ -46,7 +46,7 @@ func (o *Outputs) removeSurplus(ctx context.Context, token *v1alpha1.GitHubUserT
 		}
 	}
 	if !deleting {
-		o.notes.keep(token.UID, token.Spec.AllOutputs(), surplus)
+		o.notes.keep(token.UID, token.AllOutputs(), surplus)
 	}
 	for _, name := range surplus {
 		meta := found[name]

@@ -59,7 +59,7 @@ func (o *Outputs) restoreAll(ctx context.Context, s *scope.Scope, secrets map[st
 	pair.NextRefreshAt = s.NextRefreshAt()
 	var toWrite, toPatch []v1alpha1.Output
 	wanted := map[string]uint64{}
-	for _, spec := range s.Token.Spec.AllOutputs() {
+	for _, spec := range s.Token.AllOutputs() {
 		if IsScoped(&spec, secrets[spec.Name]) || o.notes.waits(s.Token, spec.Name) {
 			continue
 		}
@@ -95,7 +95,7 @@ func (o *Outputs) restoreAll(ctx context.Context, s *scope.Scope, secrets map[st
 	if err != nil {
 		return fmt.Errorf("restore the outputs: %w", err)
 	}
-	if !live.Controlled || live.Owner.UID != string(s.Token.UID) || live.State.Owner != string(s.Token.UID) {
+	if live = s.Derived(live); live == nil {
 		return nil // The cache lags behind; its next event brings what is new.
 	}
 	if live.State.AccessToken == pair.State.AccessToken && live.State.RefreshToken == pair.State.RefreshToken {

@@ -52,6 +52,8 @@ func (o *Outputs) write(ctx context.Context, token *v1alpha1.GitHubUserToken, sp
 			return scrubbed(err, pair, rendered.Data)
 		case try == maxTries:
 			return scrubbed(err, pair, rendered.Data)
+		case spec.Published && apierrors.IsConflict(err):
+			return nil // Another process may have published the other chain's token: the event brings us back, and what is published is found out anew.
 		case apierrors.IsConflict(err), apierrors.IsAlreadyExists(err):
 			if current, err = o.live(ctx, token.Namespace, spec.Name); err != nil {
 				return err

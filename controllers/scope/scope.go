@@ -24,6 +24,8 @@ type Scope struct {
 	Ref rotation.Ref
 	// Pair is the pair Secret's metadata; nil when there is none.
 	Pair *rotation.Pair
+	// Chain is the UID of the resource whose pair it is, in the scope of those who read what is published; see ForReaders. Empty otherwise.
+	Chain string
 	// BackupUID is the UID of the backup that the cache has; empty when it has none.
 	BackupUID string
 	// Seed is what was found in the seed Secret, when there was a reason to look.
@@ -48,6 +50,8 @@ type Scope struct {
 	GoneAt time.Time
 	// IntentUntouched reports that nothing came of the intent in the pair Secret: its token is as good as before.
 	IntentUntouched bool
+	// Alternation is what is known of the other chain with which this one takes turns; nil where there is none.
+	Alternation *Alternation
 	// Input is what Decide looks at.
 	Input rules.Input
 	// Standing is what GitHub has said of the access token beside whether it is alive.
@@ -130,6 +134,9 @@ func (s *Scope) ExpiresAt() time.Time {
 func (s *Scope) NextRefreshAt() time.Time {
 	if s.Pair == nil || !s.Pair.State.Expires() || s.Pair.State.RefreshToken == "" || s.Pair.State.Verdict != nil || s.Pair.State.AccessTokenEnded {
 		return time.Time{}
+	}
+	if s.Chain != "" && s.Input.Turn.Alternates {
+		return ReplacedAt(&s.Pair.State)
 	}
 	return s.Input.Policy.DueAt(&s.Pair.State)
 }

@@ -45,7 +45,7 @@ type Outputs interface {
 	Remove(ctx context.Context, token *v1alpha1.GitHubUserToken) error
 	Begin(uid types.UID) (end func())
 	Find(ctx context.Context, token *v1alpha1.GitHubUserToken) (map[string]*metav1.ObjectMeta, error)
-	OwnPair(ctx context.Context, token *v1alpha1.GitHubUserToken, ref rotation.Ref) (*rotation.Pair, error)
+	OwnPair(ctx context.Context, s *scope.Scope) (*rotation.Pair, error)
 	IsRight(token *v1alpha1.GitHubUserToken, name string, wanted format.Metadata, keys []string, current *metav1.ObjectMeta) bool
 	Holds(token *v1alpha1.GitHubUserToken, secret *corev1.Secret, wanted outputs.Content) bool
 	Put(ctx context.Context, token *v1alpha1.GitHubUserToken, name string, content outputs.Content, current *metav1.ObjectMeta) (*metav1.ObjectMeta, error)
@@ -122,7 +122,7 @@ func (k *Keeper) Publish(ctx context.Context, token *v1alpha1.GitHubUserToken, a
 	}
 	w := &work{token: token.DeepCopy(), app: app, pair: pair.Clone(), next: pair.NextRefreshAt, follows: new(k.options.Clock.Monotonic())}
 	k.notes.With(token.UID, func(n *notes) { n.parent = pair.State.AccessToken })
-	for _, spec := range w.token.Spec.AllOutputs() {
+	for _, spec := range w.token.AllOutputs() {
 		if spec.Scope != nil {
 			k.options.Outputs.Await(token.UID, spec.Name, pair.State.AccessToken)
 			w.outputs = append(w.outputs, output{spec.Name, &spec})
@@ -137,7 +137,7 @@ func (k *Keeper) Publish(ctx context.Context, token *v1alpha1.GitHubUserToken, a
 }
 
 func hasScope(token *v1alpha1.GitHubUserToken) bool {
-	return slices.ContainsFunc(token.Spec.AllOutputs(), func(o v1alpha1.Output) bool { return o.Scope != nil })
+	return slices.ContainsFunc(token.AllOutputs(), func(o v1alpha1.Output) bool { return o.Scope != nil })
 }
 
 // Sync brings all outputs into line, see outputs.Outputs.Sync. What is to be done about those with a scope is found out from the cache,
@@ -151,7 +151,7 @@ func (k *Keeper) Sync(ctx context.Context, s *scope.Scope) (found *problem.Probl
 func (k *Keeper) look(s *scope.Scope, found map[string]*metav1.ObjectMeta) (at time.Time) {
 	user := userPair(s)
 	k.forgetGone(s.Token, found)
-	w := &work{token: s.Token, app: s.App, ref: s.Ref, next: s.NextRefreshAt()}
+	w := &work{token: s.Token, app: s.App, from: s, next: s.NextRefreshAt()}
 	for _, o := range k.scoped(s.Token, found) {
 		current := found[o.name]
 		if user != nil && isRevoked(&user.State) && o.spec != nil && o.spec.Scope != nil {
@@ -294,7 +294,7 @@ func (o output) isSurplus() bool { return o.spec == nil }
 func (k *Keeper) scoped(token *v1alpha1.GitHubUserToken, found map[string]*metav1.ObjectMeta) []output {
 	var all []output
 	asked := map[string]bool{}
-	for _, asks := range token.Spec.AllOutputs() {
+	for _, asks := range token.AllOutputs() {
 		spec, meta := &asks, found[asks.Name]
 		switch asked[spec.Name] = true; {
 		case spec.Scope != nil && !k.options.Enabled:

@@ -130,7 +130,7 @@ func (k *Keeper) forgetGone(token *v1alpha1.GitHubUserToken, found map[string]*m
 			return meta != nil && slices.Contains(n.removed, meta.UID)
 		})
 		for name := range n.tokens {
-			isAsked := slices.ContainsFunc(token.Spec.AllOutputs(), func(o v1alpha1.Output) bool { return o.Name == name })
+			isAsked := slices.ContainsFunc(token.AllOutputs(), func(o v1alpha1.Output) bool { return o.Name == name })
 			if meta := found[name]; meta == nil && !isAsked || meta != nil && meta.Annotations[v1alpha1.AnnotationScopedTokens] == "" {
 				delete(n.tokens, name)
 			}

@@ -126,7 +126,7 @@ func ofOAuthApp(name string) *problem.Problem {
 // notEnabled names the first output that is not written for that.
 func notEnabled(token *v1alpha1.GitHubUserToken) *problem.Problem {
 	name := ""
-	all := token.Spec.AllOutputs()
+	all := token.AllOutputs()
 	if i := slices.IndexFunc(all, func(o v1alpha1.Output) bool { return o.Scope != nil }); i >= 0 {
 		name = all[i].Name
 	}

@@ -26,8 +26,8 @@ type work struct {
 	token *v1alpha1.GitHubUserToken
 	// app is the App of the resource.
 	app scope.App
-	// ref is where the pair is, and pair what was read there, with its tokens; nil when there is none that outputs are derived from.
-	ref  rotation.Ref
+	// from says where the pair is, and pair is what was read there, with its tokens; nil when there is none that outputs are derived from.
+	from *scope.Scope
 	pair *rotation.Pair
 	// next is when the pair is due, as the annotation tells consumers.
 	next time.Time
@@ -56,10 +56,10 @@ const maxSteps = 2 * maxRetired
 
 // readPair reads the pair of the resource with its tokens.
 func (k *Keeper) readPair(ctx context.Context, w *work) error {
-	if w.pair != nil || w.ref == (rotation.Ref{}) {
+	if w.pair != nil || w.from == nil {
 		return nil
 	}
-	pair, err := k.options.Outputs.OwnPair(ctx, w.token, w.ref)
+	pair, err := k.options.Outputs.OwnPair(ctx, w.from)
 	if err != nil {
 		return err
 	}

@@ -28,7 +28,7 @@ func factsOf(token *v1alpha1.GitHubUserToken, app app) facts {
 		Secrets:     []string{plain(token.PairSecretName())},
 		RequestedBy: plain(token.Annotations[v1alpha1.AnnotationRequestedBy]), Purpose: plain(token.Annotations[v1alpha1.AnnotationPurpose]),
 	}
-	for _, output := range token.Spec.AllOutputs() {
+	for _, output := range token.AllOutputs() {
 		f.Secrets = append(f.Secrets, plain(output.Name))
 	}
 	return f

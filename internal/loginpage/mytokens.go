@@ -137,7 +137,7 @@ func (p *Page) tokenView(token *v1alpha1.GitHubUserToken) tokenView {
 	if view.App = "client ID " + plain(spec.ClientID); spec.Ref != nil {
 		view.App = plain(spec.Ref.Kind + " " + spec.Ref.Name)
 	}
-	for _, output := range token.Spec.AllOutputs() {
+	for _, output := range token.AllOutputs() {
 		view.Secrets = append(view.Secrets, plain(output.Name))
 	}
 	if login := token.Status.Login; login != nil && login.Time != nil {

@@ -415,7 +415,7 @@ func pairAfter(live *Pair, policy Policy, record Record, tokens github.Tokens) *
 	if record.RefreshRequestedAt != "" {
 		state.RefreshRequestedAt = record.RefreshRequestedAt
 	}
-	state.App = record.App
+	state.App, state.Publication = record.App, max(state.Publication, record.Publication)
 	if !isCounted {
 		state.Revision = max(state.Revision, record.Base.Revision) + 1
 		state.RefreshCount++

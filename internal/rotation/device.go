@@ -74,7 +74,7 @@ func (r *Rotator) Poll(ctx context.Context, job Job) Result {
 	result := r.Accept(ctx, job, live, Record{
 		ID: r.NewID(), Ref: live.Ref, Owner: job.Owner, App: job.App.Key(),
 		Spent: job.Decision.Spends, Code: true, Login: true, SecretUID: live.UID, Base: live.State,
-		RefreshRequestedAt: job.RefreshRequestedAt, User: job.User, Reply: reply,
+		RefreshRequestedAt: job.RefreshRequestedAt, Publication: job.Publication, User: job.User, Reply: reply,
 	})
 	result.ExchangeDuration = took
 	if reply.RateLimited {

@@ -115,6 +115,8 @@ type Record struct {
 	SeedVersion string `json:"seedVersion,omitempty"`
 	// RefreshRequestedAt is the value of the annotation that this exchange honours.
 	RefreshRequestedAt string `json:"refreshRequestedAt,omitempty"`
+	// Publication is that of the pair; see State.
+	Publication int64 `json:"publication,omitempty"`
 	// User is the account that the pair must belong to; nil when any will do.
 	User *UserPin `json:"user,omitempty"`
 	// Identity is the account that the pair belongs to, once Admit has found it out.

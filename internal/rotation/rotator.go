@@ -75,6 +75,8 @@ type Job struct {
 	Policy Policy
 	// RefreshRequestedAt is the value of the annotation that the exchange honours.
 	RefreshRequestedAt string
+	// Publication is that of the pair that comes of it; see State.
+	Publication int64
 	// User is the account that a new login must belong to; nil when any will do.
 	User *UserPin
 	// Pair is the metadata that the decision was made on; nil when there must be no Secret yet.
@@ -230,7 +232,7 @@ func (r *Rotator) exchange(ctx context.Context, job Job, fenced *Pair, token cre
 	result := r.Accept(ctx, job, fenced, Record{
 		ID: fenced.Intent.ID, Ref: fenced.Ref, Owner: job.Owner, App: job.App.Key(),
 		Spent: fenced.Intent.Spends, Login: job.isLogin(), Attempt: job.Attempt, SecretUID: fenced.UID, Base: fenced.State,
-		SeedVersion: fenced.State.SeedVersion, RefreshRequestedAt: job.RefreshRequestedAt, User: job.User, Reply: reply,
+		SeedVersion: fenced.State.SeedVersion, RefreshRequestedAt: job.RefreshRequestedAt, Publication: job.Publication, User: job.User, Reply: reply,
 	})
 	result.ExchangeDuration = took
 	if reply.RateLimited {

@@ -1,8 +1,9 @@
 package rotation
 
 import (
-	"hash/fnv"
 	"time"
+
+	"github.com/githubusertoken/github-user-token-operator/internal/backoff"
 )
 
 // Policy is what a resource says about when to exchange.
@@ -32,7 +33,7 @@ func (p Policy) DueAt(s *State) time.Time {
 		before = lifetime / 4
 	}
 	spread := min(before/10, (lifetime-before)/2)
-	due := s.ExpiresAt.Add(-before - time.Duration(float64(spread)*fraction(s.Owner)))
+	due := s.ExpiresAt.Add(-before - time.Duration(float64(spread)*backoff.Fraction(s.Owner)))
 	if latest := s.ExpiresAt.Add(-lifetime / 16); p.HoldUntil.After(due) && latest.After(due) {
 		due = earlier(p.HoldUntil, latest)
 	}
@@ -41,14 +42,6 @@ func (p Policy) DueAt(s *State) time.Time {
 		due = earlier(due, p.DueAt(&State{Owner: s.Owner, IssuedAt: s.IssuedAt, ExpiresAt: end}))
 	}
 	return due
-}
-
-// fraction maps a name to a fixed number in [0, 1).
-func fraction(name string) float64 {
-	hash := fnv.New64a()
-	_, _ = hash.Write([]byte(name))
-	// The low bits of FNV spread better than the high ones for names that differ in their last letters.
-	return float64(hash.Sum64()%(1<<20)) / (1 << 20)
 }
 
 func earlier(a, b time.Time) time.Time {

@@ -1,6 +1,7 @@
 package rotation
 
 import (
+	"github.com/githubusertoken/github-user-token-operator/internal/backoff"
 	"testing"
 	"time"
 )
@@ -13,7 +14,9 @@ func TestPolicyDueAt(t *testing.T) {
 		state.RefreshTokenExpiresAt = issued.Add(after)
 		return state
 	}
-	jitter := func(share time.Duration) time.Duration { return time.Duration(float64(share) * fraction("uid")) }
+	jitter := func(share time.Duration) time.Duration {
+		return time.Duration(float64(share) * backoff.Fraction("uid"))
+	}
 	for name, c := range map[string]struct {
 		policy Policy
 		state  State
@@ -32,7 +35,7 @@ func TestPolicyDueAt(t *testing.T) {
 		"one that ends first is used in its time":                    {Policy{}, ending(time.Hour), issued.Add(45*time.Minute - jitter(90*time.Second))},
 		"also with a time of the resource's own":                     {Policy{RefreshBefore: 2 * time.Hour}, ending(time.Hour), issued.Add(45*time.Minute - jitter(90*time.Second))},
 		"and however long it is held":                                {Policy{HoldUntil: issued.Add(7 * time.Hour)}, ending(time.Hour), issued.Add(time.Hour - 225*time.Second)},
-		"another resource has another jitter, the same at each look": {Policy{}, State{Owner: "other", IssuedAt: issued, ExpiresAt: issued.Add(8 * time.Hour)}, issued.Add(6*time.Hour - time.Duration(float64(12*time.Minute)*fraction("other")))},
+		"another resource has another jitter, the same at each look": {Policy{}, State{Owner: "other", IssuedAt: issued, ExpiresAt: issued.Add(8 * time.Hour)}, issued.Add(6*time.Hour - time.Duration(float64(12*time.Minute)*backoff.Fraction("other")))},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for range 2 {

@@ -69,6 +69,8 @@ type State struct {
 	RenewedAt time.Time `json:"renewedAt,omitzero"`
 	// Verdict says why a human must act; nil while the refresh token is believed to be good.
 	Verdict *Verdict `json:"verdict,omitempty"`
+	// Publication counts, over both chains of a resource that alternates, which pair is the newest one, so that its token is published.
+	Publication int64 `json:"publication,omitempty"`
 	// Retained marks a pair whose resource was deleted with deletionPolicy Retain.
 	Retained bool `json:"retained,omitempty"`
 	// RetainedAs is the UID of the Secret that was retained. A copy of it that comes from a backup has another.

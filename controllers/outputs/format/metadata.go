@@ -2,6 +2,7 @@ package format
 
 import (
 	"maps"
+	"strconv"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
 	"github.com/githubusertoken/github-user-token-operator/internal/metapatch"
@@ -32,6 +33,9 @@ func MetadataFor(spec v1alpha1.Output, pair *rotation.Pair, defaults Defaults) M
 	if pair.State.Expires() {
 		m.Annotations[v1alpha1.AnnotationExpiresAt] = timestamp(pair.State.ExpiresAt)
 	}
+	if spec.Published {
+		m.Annotations[v1alpha1.AnnotationPublication] = strconv.FormatInt(pair.State.Publication, 10)
+	}
 	if !pair.NextRefreshAt.IsZero() {
 		m.Annotations[v1alpha1.AnnotationNextRefreshAt] = timestamp(pair.NextRefreshAt)
 	}
@@ -45,6 +49,6 @@ func (m Metadata) Difference(labels, annotations map[string]string) (labelsPatch
 	labelsBefore, annotationsBefore := metapatch.Applied(annotations[v1alpha1.AnnotationAppliedMetadata])
 	labelsPatch = metapatch.Difference(labels, m.Labels, labelsBefore)
 	annotationsPatch = metapatch.Difference(annotations, m.Annotations, append(annotationsBefore,
-		v1alpha1.AnnotationAppliedMetadata, v1alpha1.AnnotationExpiresAt, v1alpha1.AnnotationNextRefreshAt, v1alpha1.AnnotationScopedTokens))
+		v1alpha1.AnnotationAppliedMetadata, v1alpha1.AnnotationExpiresAt, v1alpha1.AnnotationNextRefreshAt, v1alpha1.AnnotationPublication, v1alpha1.AnnotationScopedTokens))
 	return labelsPatch, annotationsPatch
 }

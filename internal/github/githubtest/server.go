@@ -23,17 +23,18 @@ type Server struct {
 	requests  atomic.Int64   // answered, for X-GitHub-Request-Id
 	work      sync.WaitGroup // webhooks on their way
 
-	mu      sync.Mutex
-	options Options
-	random  *bufio.Reader
-	ca      *CA
-	apps    map[string]*App
-	users   map[string]*User // by lower-case login
-	tokens  map[string]*pair // by either token
-	grants  map[grantKey]*grant
-	newest  map[grantKey]*pair // scope left empty
-	chains  []*chain
-	ledger  ledger
+	ownClock bool // answers bear the time of options.Clock, as those of a server whose clock that is
+	mu       sync.Mutex
+	options  Options
+	random   *bufio.Reader
+	ca       *CA
+	apps     map[string]*App
+	users    map[string]*User // by lower-case login
+	tokens   map[string]*pair // by either token
+	grants   map[grantKey]*grant
+	newest   map[grantKey]*pair // scope left empty
+	chains   []*chain
+	ledger   ledger
 	// injected are all faults ever, by number; faults those that are not used up.
 	injected, faults []*Injection
 	windows          map[string]*window
@@ -49,7 +50,8 @@ func New(options Options) *Server {
 	def(&options.ErrorStatus, http.StatusOK)
 	def(&options.BadCredentialsPause, time.Minute)
 	def(&options.RevokeLimit, DefaultRevokeLimit)
-	if options.Clock == nil {
+	ownClock := options.Clock != nil
+	if !ownClock {
 		options.Clock = time.Now
 	}
 	if options.Random == nil {
@@ -63,7 +65,7 @@ func New(options Options) *Server {
 	}
 	s := &Server{
 		done:    make(chan struct{}),
-		options: options,
+		options: options, ownClock: ownClock,
 		random:  bufio.NewReaderSize(options.Random, 512),
 		apps:    map[string]*App{},
 		users:   map[string]*User{},
@@ -190,6 +192,9 @@ func (s *Server) now() time.Time { return s.options.Clock() }
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	host := strings.ToLower(hostname(r.Host))
 	w.Header().Set("Server", "github.com")
+	if s.ownClock {
+		w.Header().Set("Date", s.now().UTC().Format(http.TimeFormat))
+	}
 	w.Header().Set("X-GitHub-Request-Id", "STAND:"+strconv.FormatInt(s.requests.Add(1), 10))
 	switch {
 	case host == "":

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
+	"github.com/githubusertoken/github-user-token-operator/internal/backoff"
 	"github.com/githubusertoken/github-user-token-operator/internal/problem"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
 )
@@ -105,6 +106,9 @@ func requested(in Input) (rotation.Decision, bool) {
 	if in.Pair == nil || in.RefreshRequestedAt == "" || in.RefreshRequestedAt == in.Pair.State.RefreshRequestedAt {
 		return rotation.Decision{}, false
 	}
+	if in.Now.Before(in.heldUntil()) {
+		return rotation.Decision{Action: rotation.ActionNone, At: in.dueAt()}, true // Workloads may hold the token: it is made then.
+	}
 	return in.orBackoff(rotation.Decision{Action: rotation.ActionRefresh, Cause: rotation.CauseRequested, Spends: in.Pair.State.RefreshToken}), true
 }
 
@@ -115,12 +119,16 @@ func withoutToken(in Input) (rotation.Decision, bool) {
 	return in.orBackoff(rotation.Decision{Action: rotation.ActionRefresh, Cause: rotation.CauseNoToken, Spends: in.Pair.State.RefreshToken}), true
 }
 
-func due(in Input) (rotation.Decision, bool) {
-	if in.Pair == nil || !in.Pair.State.Expires() {
-		return rotation.Decision{}, false
-	}
-	state, cause := &in.Pair.State, rotation.CauseDue
+// dueAt is when a pair that expires is to be exchanged.
+func (in Input) dueAt() time.Time {
+	state := &in.Pair.State
 	at := in.Policy.DueAt(state)
+	if in.Turn.Alternates {
+		at = in.Turn.DueAt
+		if asked := in.RefreshRequestedAt; asked != "" && asked != state.RefreshRequestedAt && in.Turn.NotBefore.Before(at) {
+			at = in.Turn.NotBefore
+		}
+	}
 	if in.ExpiresIn != nil {
 		// The same moment by the monotonic clock. It can only be earlier: a clock that was set back must not
 		// let the token expire.
@@ -128,6 +136,30 @@ func due(in Input) (rotation.Decision, bool) {
 			at = capped
 		}
 	}
+	if hold := in.heldUntil(); at.Before(hold) {
+		return hold // It is counted by the monotonic clock already.
+	}
+	return at
+}
+
+// heldUntil is until when workloads may hold a token that another one has replaced where they read it; zero when none does. A token that has
+// expired by the monotonic clock nobody holds.
+func (in Input) heldUntil() time.Time {
+	if !in.Turn.Alternates {
+		return time.Time{}
+	}
+	if in.ExpiresIn != nil {
+		return backoff.Earliest(in.Turn.NotBefore, in.Now.Add(*in.ExpiresIn))
+	}
+	return in.Turn.NotBefore
+}
+
+func due(in Input) (rotation.Decision, bool) {
+	if in.Pair == nil || !in.Pair.State.Expires() {
+		return rotation.Decision{}, false
+	}
+	state, cause := &in.Pair.State, rotation.CauseDue
+	at := in.dueAt()
 	renewed := state.RenewedAt
 	if renewed.After(in.Now) {
 		renewed = in.Now.Add(-renewEvery) // By a clock that was ahead, and was set right since: it may be long ago.

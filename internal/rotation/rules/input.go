@@ -6,6 +6,7 @@ import (
 	"github.com/githubusertoken/github-user-token-operator/internal/credential"
 	"github.com/githubusertoken/github-user-token-operator/internal/problem"
 	"github.com/githubusertoken/github-user-token-operator/internal/rotation"
+	"github.com/githubusertoken/github-user-token-operator/internal/rotation/turns"
 )
 
 // Input is all that Decide looks at. Every part of it was gathered before.
@@ -13,6 +14,8 @@ type Input struct {
 	Owner  rotation.Owner
 	App    string
 	Policy rotation.Policy
+	// Turn says when the chain is exchanged, where there is another one with which it takes turns.
+	Turn turns.Plan
 	// Suspended stops every exchange.
 	Suspended bool
 	// RefreshRequestedAt is the value of the annotation, empty when it is not set.

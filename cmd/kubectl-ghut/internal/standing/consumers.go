@@ -54,7 +54,7 @@ const (
 // ConsumersOf are the pods that use the token of a resource, by name.
 func ConsumersOf(token *v1alpha1.GitHubUserToken, pods []corev1.Pod, now time.Time) []Consumer {
 	ours := map[string]bool{SecretOf(token): true}
-	for _, output := range token.Spec.AllOutputs() {
+	for _, output := range token.AllOutputs() {
 		ours[output.Name] = true
 	}
 	var found []Consumer

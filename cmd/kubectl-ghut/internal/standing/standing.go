@@ -102,7 +102,7 @@ func Of(token *v1alpha1.GitHubUserToken, pods Pods, now time.Time) *Standing {
 		Expires: token.Status.AccessTokenExpirationTime, NextRefresh: token.Status.NextRefreshTime, LastRefresh: token.Status.LastRefreshTime,
 		Account: token.Status.User, App: AppName(token), Host: hostOf(token), Secret: SecretOf(token),
 	}
-	for _, output := range token.Spec.AllOutputs() {
+	for _, output := range token.AllOutputs() {
 		s.Outputs = append(s.Outputs, Output{output.Name, output.Format, scopeOf(output.Scope)})
 	}
 	s.Sentences = f.sentences(now)
