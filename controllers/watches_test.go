@@ -97,11 +97,12 @@ func newWatchWorld(t *testing.T) *watchWorld {
 	}
 	w.setupPace()
 	w.outputs = outputs.New(outputs.Options{Client: cluster, Live: cluster, Store: w.store, Clock: w.Clock, Memory: remembered})
-	w.scoped = scopedtokens.New(scopedtokens.Options{Outputs: w.outputs, Memory: remembered, Clock: w.Clock})
+	exchanges := runner.New(runner.Options{Limit: 1})
+	w.scoped = scopedtokens.New(scopedtokens.Options{Outputs: w.outputs, Runner: exchanges, Memory: remembered, Clock: w.Clock})
 	w.lifecycle = lifecycle.New(lifecycle.Options{
 		Cache: clusterCache{cluster, allServed{}}, API: clusterAPI{w.store, func(types.UID) bool { return true }, func(types.UID) {}}, Versions: watched{}, GitHub: gitHub, Limiter: ratelimit.New(ratelimit.Options{}),
 		Clock: w.Clock, Reporter: reporter{w.Reconciler}, Memory: remembered, Wake: w.queue.add, Freed: w.tokenFreed, Log: logr.Discard(),
-		Runner: runner.New(runner.Options{Limit: 1}), CheckRunner: runner.New(runner.Options{Limit: 1}),
+		Runner: exchanges, CheckRunner: runner.New(runner.Options{Limit: 1}),
 	})
 	return w
 }

@@ -282,3 +282,15 @@ func (g *gitHub) reply(f *attempt, q request, p *issued) *github.Reply {
 	reply.Body = credential.NewRaw([]byte(body))
 	return reply
 }
+
+// underWay is how many exchanges wait for their answer.
+func (g *gitHub) underWay() (count int) {
+	for _, p := range g.tokens {
+		for _, f := range p.attempts {
+			if !f.answered && !f.life.dead {
+				count++
+			}
+		}
+	}
+	return count
+}

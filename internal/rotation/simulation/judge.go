@@ -78,7 +78,7 @@ func (w *world) judgeSend(f *attempt, token credential.RefreshToken, app github.
 	w.judgeRolledBack(f, p)
 	w.judgeAskedBefore(f, p)
 	p.attempts = append(p.attempts, f)
-	if p.restoredAt > 0 && f.fencedAt > p.restoredAt && f.job.Decision.Action != rotation.ActionImport && res.garbled < p.login {
+	if p.restoredAt > 0 && f.fencedAt > p.restoredAt && f.job.Decision.Action != rotation.ActionImport && res.garbled < p.login && !res.outlives(f.life, f.owner) {
 		w.violate("%s: a pair that was restored from a backup was used without a proof", name)
 	}
 	if p.generation > 0 && p.app != app.Key() && max(res.garbled, res.damaged) < p.login {

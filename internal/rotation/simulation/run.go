@@ -68,6 +68,8 @@ type Report struct {
 	ViolatedAt time.Duration
 	// Rotations counts the exchanges at GitHub that succeeded, Exchanges all that were sent.
 	Rotations, Exchanges int
+	// UnderWay counts the exchanges that have had no answer when the run ended.
+	UnderWay int
 	// Redeemed counts the pairs that a person's code has brought.
 	Redeemed int
 	// RedeemedOnTheWeb counts the pairs that a code of the web flow has brought.
@@ -120,6 +122,7 @@ func Run(cfg Config) *Report {
 	}
 	w.finish()
 	w.report.Simulated = w.now
+	w.report.UnderWay = w.gitHub.underWay()
 	w.countFates()
 	return w.report
 }
@@ -134,7 +137,7 @@ func newWorld(cfg Config) *world {
 	w.api = &apiServer{world: w, secrets: map[rotation.Ref]*object{}, codes: map[rotation.Ref]*storedCode{}, brought: map[rotation.Ref]string{}}
 	w.gitHub = &gitHub{world: w, tokens: map[string]*issued{}, access: map[string]*issued{}, names: map[credential.Fingerprint]*issued{}, codes: map[string]*deviceCode{}, webCodes: map[string]*webCode{}}
 	for i := range cfg.Resources {
-		res := &resource{number: i, plain: cfg.Plain, rng: rand.New(rand.NewPCG(cfg.Seed, uint64(i))), namespace: fmt.Sprintf("ns%d", i), account: fmt.Sprintf("user%d", i), honoured: map[string]*issued{}, verdicts: map[rotation.Verdict]bool{}, retained: map[string]bool{}}
+		res := &resource{number: i, plain: cfg.Plain, rng: rand.New(rand.NewPCG(cfg.Seed, uint64(i))), namespace: fmt.Sprintf("ns%d", i), account: fmt.Sprintf("user%d", i), honoured: map[string]*issued{}, verdicts: map[rotation.Verdict]bool{}, retained: map[string]bool{}, leftAt: map[string]moment{}}
 		w.all, w.resources[res.namespace] = append(w.all, res), res
 		if res.usesSeed() {
 			w.logIn(res, res.account)

@@ -294,7 +294,7 @@ func (w *world) judgeRedemption(f *attempt, c *webCode, redemption github.Redemp
 	}
 	// One that has expired may be forgotten for many others: GitHub takes it for nothing.
 	remembered := w.now < c.expires || res.codesSent-c.sentAs < weblogin.MaxCodes
-	if c.doubtful && remembered && res.damaged+res.garbled+res.forgetful == 0 && !res.redacted && c.sentFor == f.owner.UID {
+	if c.doubtful && remembered && res.damaged+res.garbled+res.forgetful == 0 && !res.redacted && c.sentFor == f.owner.UID && !res.outlives(f.life, f.owner) {
 		w.violate("%s: a code was sent again although nobody knows what has become of it", name)
 	}
 	res.codesSent++
