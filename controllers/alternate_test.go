@@ -101,16 +101,41 @@ func TestAlternateGoesOnWithOneWhenTheOtherEnds(t *testing.T) {
 	w, leap := newClockWorld(t)
 	before := w.start("octocat")
 	w.alternates("octocat")
+	w.change("octocat", func(token *v1alpha1.GitHubUserToken) {
+		token.Spec.CheckInterval = &metav1.Duration{Duration: time.Hour}
+	})
 	second := w.published("octocat", "octocat-token-alternate", access(before))
 	w.settle()
 	// The second one, which is published, ends at GitHub. When that is noticed the first one is published in its place, without an exchange.
-	pair := w.pair("octocat-token-alternate")
-	w.gh.Revoke(access(pair))
-	w.gh.Revoke(refresh(pair))
-	w.request("octocat-alternate", "1")
+	if !w.gh.Revoke(second) {
+		t.Fatal("the second token was dead already")
+	}
+	w.eventually("the token of the first authorization to be published again", func() (bool, string) {
+		leap(20 * time.Minute)
+		secret := w.find("octocat-token")
+		return secret != nil && access(secret) == access(before), suite.Describe(w.get("octocat-alternate"))
+	})
+	w.alive("octocat-token-primary")
+	ready := w.condition("octocat", v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonTokenValid)
+	authorized := w.condition("octocat", v1alpha1.ConditionAuthorized, metav1.ConditionFalse, v1alpha1.ReasonOneAuthorizationOnly)
+	if !strings.Contains(authorized.Message, "octocat-alternate") || ready.Message == "" {
+		t.Errorf("Authorized does not say which one is to be renewed: %s", authorized.Message)
+	}
+	w.settle()
+	spent := len(w.gh.Presentations())
+	// Alone it is exchanged when it is due, and published at once.
 	leap(8 * time.Hour)
-	w.refused("octocat-alternate", refusal{})
-	_ = second
+	alone := w.published("octocat", "octocat-token-primary", access(before))
+	w.settle()
+	w.presented(spent + 1)
+	// A new login makes them two again.
+	w.seed("octocat-second", "octocat")
+	w.published("octocat", "octocat-token-alternate", alone)
+	w.condition("octocat", v1alpha1.ConditionAuthorized, metav1.ConditionTrue, "")
+	w.alive("octocat-token-primary")
+	if !w.gh.Alive(alone) {
+		t.Error("the token that was published before is dead")
+	}
 }
 
 func TestAlternateBackToReplaceKeepsTheFirstPair(t *testing.T) {

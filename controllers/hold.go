@@ -20,6 +20,9 @@ func holdNote(s *scope.Scope) string {
 	if err != nil {
 		return fmt.Sprintf(" The annotation %s is ignored: %.40q is no time such as 2026-03-04T05:06:07Z.", v1alpha1.AnnotationHoldUntil, text)
 	}
+	if s.Input.Turn.Alternates {
+		return "" // The time of the next refresh tells.
+	}
 	state, without := &s.Pair.State, s.Input.Policy
 	without.HoldUntil = time.Time{}
 	switch due := s.Input.Policy.DueAt(state); {

@@ -79,7 +79,7 @@ func (t *Turns) Look(ctx context.Context, s *scope.Scope) error {
 	})
 	of := turns.Of{
 		Own: turns.Chain{Owner: s.Owner.UID, Pair: s.Pair, App: s.Input.App, Doubtful: s.Input.RolledBack}, Other: turns.Chain{Pair: found.Pair, App: s.Input.App},
-		IsPrimary: isPrimary, Seen: seen, Overlap: overlapOf(primary), Now: s.Now,
+		IsPrimary: isPrimary, Seen: seen, Overlap: overlapOf(primary), HoldUntil: s.Input.Policy.HoldUntil, Now: s.Now,
 	}
 	if other != nil {
 		of.Other.Owner = string(other.UID)

@@ -25,6 +25,8 @@ type Of struct {
 	Seen Seen
 	// Overlap is what the spec asks for; zero for the default.
 	Overlap time.Duration
+	// HoldUntil puts the turn off, as long as the published token works for the overlap; zero for none.
+	HoldUntil time.Time
 	// Now is the wall clock.
 	Now time.Time
 }
@@ -106,6 +108,9 @@ func PlanOf(of Of) Plan {
 	}
 	jitter := time.Duration(float64(period-overlap) / 4 * backoff.Fraction(of.Own.Owner))
 	plan.DueAt = other.IssuedAt.Add(period - jitter)
+	if latest := other.ExpiresAt.Add(-overlap); of.HoldUntil.After(plan.DueAt) && latest.After(plan.DueAt) {
+		plan.DueAt = backoff.Earliest(of.HoldUntil, latest)
+	}
 	if plan.DueAt.Before(plan.NotBefore) {
 		plan.DueAt = plan.NotBefore
 	}

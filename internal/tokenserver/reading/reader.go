@@ -58,6 +58,9 @@ func (r *Reader) Read(ctx context.Context, of release.Of) (release.Read, error) 
 			return release.Read{}, err
 		}
 	}
+	if err := r.takeLeading(ctx, &read); err != nil {
+		return release.Read{}, err
+	}
 	if err := r.addOutput(ctx, &read); err != nil {
 		return release.Read{}, err
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
@@ -34,18 +35,15 @@ type state struct {
 	ExpiresAt time.Time `json:"expiresAt,omitzero"`
 }
 
-// Read reads the access token of a resource.
+// Read reads the access token of a resource: that of its pair or, where two authorizations take turns, the one that is published.
 func Read(ctx context.Context, c cluster.Client, token *v1alpha1.GitHubUserToken) (*Access, error) {
 	name := standing.SecretOf(token)
-	secret := &corev1.Secret{}
-	if err := c.Get(ctx, client.ObjectKey{Namespace: token.Namespace, Name: name}, secret); err != nil {
-		if cluster.IsNotFound(err) {
-			return nil, fmt.Errorf("there is no token yet: the Secret %s is not there (kubectl ghut status %s -n %s)", name, token.Name, token.Namespace)
-		}
-		return nil, err
+	if token.IsAlternating() {
+		name = token.PairSecretName()
 	}
-	if secret.Labels[v1alpha1.LabelRole] != v1alpha1.RolePair {
-		return nil, fmt.Errorf("the Secret %s is not the operator's, so what it holds is not to be trusted", name)
+	secret, err := get(ctx, c, token, name, v1alpha1.RolePair)
+	if err != nil {
+		return nil, err
 	}
 	var state state
 	if err := json.Unmarshal([]byte(secret.Annotations[v1alpha1.AnnotationState]), &state); err != nil {
@@ -55,9 +53,14 @@ func Read(ctx context.Context, c cluster.Client, token *v1alpha1.GitHubUserToken
 		return nil, fmt.Errorf("the Secret %s belongs to another resource", name)
 	}
 	host, _, _ := strings.Cut(state.App, "/")
-	access := &Access{
-		Token: credential.NewAccessToken(string(secret.Data[v1alpha1.KeyAccessToken])), Host: host, Expires: state.ExpiresAt,
+	access := &Access{Host: host, Expires: state.ExpiresAt}
+	if token.IsAlternating() {
+		if secret, err = get(ctx, c, token, token.PublishedSecretName(), v1alpha1.RoleOutput); err != nil {
+			return nil, err
+		}
+		access.Expires, _ = time.Parse(time.RFC3339, secret.Annotations[v1alpha1.AnnotationExpiresAt])
 	}
+	access.Token = credential.NewAccessToken(string(secret.Data[v1alpha1.KeyAccessToken]))
 	switch text := access.Token.Reveal(); {
 	case text == "":
 		return nil, fmt.Errorf("there is no token yet (kubectl ghut status %s -n %s)", token.Name, token.Namespace)
@@ -65,4 +68,19 @@ func Read(ctx context.Context, c cluster.Client, token *v1alpha1.GitHubUserToken
 		return nil, errors.New("what stands in the place of the access token is none, so it is not printed")
 	}
 	return access, nil
+}
+
+// get reads a Secret of a resource that has to have a role.
+func get(ctx context.Context, c cluster.Client, token *v1alpha1.GitHubUserToken, name, role string) (*corev1.Secret, error) {
+	secret := &corev1.Secret{}
+	if err := c.Get(ctx, client.ObjectKey{Namespace: token.Namespace, Name: name}, secret); err != nil {
+		if cluster.IsNotFound(err) {
+			return nil, fmt.Errorf("there is no token yet: the Secret %s is not there (kubectl ghut status %s -n %s)", name, token.Name, token.Namespace)
+		}
+		return nil, err
+	}
+	if secret.Labels[v1alpha1.LabelRole] != role || role == v1alpha1.RoleOutput && !metav1.IsControlledBy(secret, token) {
+		return nil, fmt.Errorf("the Secret %s is not the operator's, so what it holds is not to be trusted", name)
+	}
+	return secret, nil
 }
