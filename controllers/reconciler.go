@@ -13,7 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
-	"github.com/githubusertoken/github-user-token-operator/controllers/alternation"
+	"github.com/githubusertoken/github-user-token-operator/controllers/alternates"
 	"github.com/githubusertoken/github-user-token-operator/controllers/apps"
 	"github.com/githubusertoken/github-user-token-operator/controllers/appsource"
 	"github.com/githubusertoken/github-user-token-operator/controllers/handoff"
@@ -73,7 +73,7 @@ type Reconciler struct {
 	// scoped gives outputs with a scope their tokens, and has the others written.
 	scoped *scopedtokens.Keeper
 	// alternates makes the resources for second authorizations.
-	alternates alternation.Keeper
+	alternates alternates.Keeper
 	// apps resolves the Apps of resources, and appSource follows them.
 	apps      *apps.Resolver
 	appSource *appsource.Apps

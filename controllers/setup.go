@@ -18,7 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
-	"github.com/githubusertoken/github-user-token-operator/controllers/alternation"
+	"github.com/githubusertoken/github-user-token-operator/controllers/alternates"
 	"github.com/githubusertoken/github-user-token-operator/controllers/apps"
 	"github.com/githubusertoken/github-user-token-operator/controllers/appsource"
 	"github.com/githubusertoken/github-user-token-operator/controllers/handoff"
@@ -150,7 +150,7 @@ func New(mgr manager.Manager, options Options) (*Reconciler, error) {
 	gitHub := provingGitHub{options.GitHub, r.Limiter.Succeeded}
 	asking := restlimit.New(restlimit.Options{GitHub: gitHub, Limiter: untrusted, Memory: remembered})
 	cache := clusterCache{r.Client, options.Watched}
-	r.alternates = alternation.Keeper{Cache: cache, Client: writer}
+	r.alternates = alternates.Keeper{Cache: cache, Client: writer}
 	r.lifecycle = lifecycle.New(lifecycle.Options{
 		Cache: cache, Apps: r.apps, API: api, Versions: watch, GitHub: gitHub, Limiter: r.Limiter, RevocationLimiter: revocations, Asking: asking,
 		Outbox: options.Outbox, Clock: options.Clock, Reporter: reporter{r}, Memory: remembered, Holder: options.Holder, NewID: options.NewID,
@@ -221,7 +221,7 @@ func (r *Reconciler) setupController(mgr manager.Manager, options Options) error
 			predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{}, deletionBegun(), r.finalizerTaken(), statusEdited()),
 			r.handover.Arrived, r.remembers))).
 		Watches(&v1alpha1.GitHubUserToken{}, r.starts()).
-		Watches(&v1alpha1.GitHubUserToken{}, alternation.Events()).
+		Watches(&v1alpha1.GitHubUserToken{}, alternates.Events()).
 		WatchesMetadata(secretMetadata(types.NamespacedName{}), r.secretEvents()).
 		WatchesRawSource(r.queue).
 		Watches(&v1alpha1.GitHubApp{}, r.appSource.AppEvents()).

@@ -20,7 +20,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
-	"github.com/githubusertoken/github-user-token-operator/controllers/alternation"
+	"github.com/githubusertoken/github-user-token-operator/controllers/alternates"
 	"github.com/githubusertoken/github-user-token-operator/controllers/atrest"
 	"github.com/githubusertoken/github-user-token-operator/controllers/leftovers"
 	"github.com/githubusertoken/github-user-token-operator/controllers/scopedtokens"
@@ -75,7 +75,7 @@ func (r *Reconciler) secretEvents() handler.TypedEventHandler[client.Object, rec
 		if ok && len(name.Name) <= maxName {
 			r.enqueuePair(queue, reconcile.Request{NamespacedName: name}, pair.NextRefreshAt, starting, atrest.IsUnfinished(pair) || atrest.IsMeanwhile(object))
 			if !starting {
-				alternation.EnqueueOther(ctx, r.Client, name, queue)
+				alternates.EnqueueOther(ctx, r.Client, name, queue)
 			}
 		}
 		if marked {

@@ -20,7 +20,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/githubusertoken/github-user-token-operator/api/v1alpha1"
-	"github.com/githubusertoken/github-user-token-operator/controllers/alternation"
+	"github.com/githubusertoken/github-user-token-operator/controllers/alternates"
 	"github.com/githubusertoken/github-user-token-operator/controllers/lifecycle"
 	"github.com/githubusertoken/github-user-token-operator/controllers/outputs"
 	"github.com/githubusertoken/github-user-token-operator/controllers/runner"
@@ -100,7 +100,7 @@ func newWatchWorld(t *testing.T) *watchWorld {
 	w.outputs = outputs.New(outputs.Options{Client: cluster, Live: cluster, Store: w.store, Clock: w.Clock, Memory: remembered})
 	exchanges := runner.New(runner.Options{Limit: 1})
 	w.scoped = scopedtokens.New(scopedtokens.Options{Outputs: w.outputs, Runner: exchanges, Memory: remembered, Clock: w.Clock})
-	w.alternates = alternation.Keeper{Cache: clusterCache{cluster, allServed{}}, Client: cluster}
+	w.alternates = alternates.Keeper{Cache: clusterCache{cluster, allServed{}}, Client: cluster}
 	w.lifecycle = lifecycle.New(lifecycle.Options{
 		Cache: clusterCache{cluster, allServed{}}, API: clusterAPI{w.store, func(types.UID) bool { return true }, func(types.UID) {}}, Versions: watched{}, GitHub: gitHub, Limiter: ratelimit.New(ratelimit.Options{}),
 		Clock: w.Clock, Reporter: reporter{w.Reconciler}, Memory: remembered, Wake: w.queue.add, Freed: w.tokenFreed, Log: logr.Discard(),

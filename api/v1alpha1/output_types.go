@@ -153,7 +153,7 @@ func (t *GitHubUserToken) AllOutputs() []Output {
 		return t.Spec.AllOutputs()
 	}
 	published := Output{
-		Name: ObjectName(t.PublishedSecretName()), Format: OutputFormatOpaque, Labels: t.Spec.Secret.Labels, Annotations: t.Spec.Secret.Annotations, Published: true,
+		Name: t.PublishedSecretName(), Format: OutputFormatOpaque, Labels: t.Spec.Secret.Labels, Annotations: t.Spec.Secret.Annotations, Published: true,
 	}
 	return append([]Output{published}, t.Spec.AllOutputs()...)
 }

@@ -50,9 +50,9 @@ func New(cache Cache, amender Amender, written func(types.UID, *rotation.Pair), 
 // Look adds to what was observed of a resource what is known of the other chain with which its own takes turns. It reads the cache. Nothing
 // is added, and nothing remembered, where the resource has one chain alone.
 func (t *Turns) Look(ctx context.Context, s *scope.Scope) error {
-	primary, alternate, err := t.both(ctx, s.Token)
-	if primary == nil || err != nil {
-		return err
+	primary, alternate := t.both(ctx, s.Token)
+	if primary == nil {
+		return nil
 	}
 	isPrimary := primary.UID == s.Token.UID
 	other := alternate
@@ -60,6 +60,7 @@ func (t *Turns) Look(ctx context.Context, s *scope.Scope) error {
 		other = primary
 	}
 	found := &scope.Alternation{IsPrimary: isPrimary, Other: other}
+	var err error
 	if other != nil {
 		if found.Pair, err = t.cache.Secret(ctx, scope.PairRefOf(other)); err != nil {
 			return fmt.Errorf("look at the pair of %s: %w", other.Name, err)
@@ -108,23 +109,23 @@ func userOf(isPrimary bool, of *turns.Of) int64 {
 
 // both are the resource that workloads know and its alternate, of a resource that is one of the two. primary is nil for any other resource, and
 // alternate where there is none yet.
-func (t *Turns) both(ctx context.Context, token *v1alpha1.GitHubUserToken) (primary, alternate *v1alpha1.GitHubUserToken, err error) {
+func (t *Turns) both(ctx context.Context, token *v1alpha1.GitHubUserToken) (primary, alternate *v1alpha1.GitHubUserToken) {
 	if token.IsAlternating() {
 		alternate, _ := t.cache.Resource(ctx, types.NamespacedName{Namespace: token.Namespace, Name: v1alpha1.AlternateName(token.Name)})
 		if alternate == nil || !IsAlternateOf(alternate, token) {
-			return token, nil, nil
+			return token, nil
 		}
-		return token, alternate, nil
+		return token, alternate
 	}
 	name, uid, ok := token.AlternateOf()
 	if !ok {
-		return nil, nil, nil
+		return nil, nil
 	}
 	primary, started := t.cache.Resource(ctx, types.NamespacedName{Namespace: token.Namespace, Name: name})
 	if primary == nil || !started || string(primary.UID) != uid || !primary.IsAlternating() {
-		return nil, nil, nil
+		return nil, nil
 	}
-	return primary, token, nil
+	return primary, token
 }
 
 // IsAlternateOf reports whether a resource is the alternate of another one.

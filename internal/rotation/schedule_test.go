@@ -1,9 +1,10 @@
 package rotation
 
 import (
-	"github.com/githubusertoken/github-user-token-operator/internal/backoff"
 	"testing"
 	"time"
+
+	"github.com/githubusertoken/github-user-token-operator/internal/backoff"
 )
 
 func TestPolicyDueAt(t *testing.T) {

@@ -1,4 +1,4 @@
-package alternation
+package alternates
 
 import (
 	"context"

@@ -1,4 +1,4 @@
-package alternation
+package alternates
 
 import (
 	"context"
@@ -28,7 +28,11 @@ const (
 
 // Keeper makes alternates. It needs no constructor.
 type Keeper struct {
-	Cache Cache
+	// Cache is what the watches have told.
+	Cache interface {
+		// Resource is a resource by name; nil when the cache has none. started is false before there is a cache.
+		Resource(ctx context.Context, name types.NamespacedName) (token *v1alpha1.GitHubUserToken, started bool)
+	}
 	// Client writes resources.
 	Client client.Writer
 }
@@ -97,7 +101,7 @@ func (k Keeper) wanted(s *scope.Scope, found *v1alpha1.GitHubUserToken) *v1alpha
 			OwnerReferences: []metav1.OwnerReference{*metav1.NewControllerRef(of, v1alpha1.GroupVersion.WithKind("GitHubUserToken"))},
 		},
 		Spec: v1alpha1.GitHubUserTokenSpec{
-			App: of.Spec.App, RefreshTokenRef: of.Spec.Rotation.AlternateRefreshTokenRef, Login: of.Spec.Login, DeviceFlow: of.Spec.DeviceFlow, User: user,
+			App: of.Spec.App, RefreshTokenRef: of.Spec.Rotation.AlternateRefreshTokenRef, Login: of.Spec.Login, DeviceFlow: of.Spec.DeviceFlow, User: user, //nolint:staticcheck // A deprecated field is served as long as it is there.
 			Secret:        v1alpha1.SecretTemplate{Name: v1alpha1.AlternateName(of.PublishedSecretName())},
 			CheckInterval: of.Spec.CheckInterval, DeletionPolicy: of.Spec.DeletionPolicy, Suspend: of.Spec.Suspend,
 		},
