@@ -147,7 +147,6 @@ func (l *ledger) play(steps []step) string {
 		default:
 			l.ask(app, r)
 		}
-		synctest.Wait()
 		if l.check(named); l.problem != "" {
 			return l.problem
 		}
@@ -157,8 +156,10 @@ func (l *ledger) play(steps []step) string {
 
 // check compares the limiter with the ledger.
 func (l *ledger) check(when string) {
-	now := time.Now()
-	of := l.limiter
+	synctest.Wait() // What is due now is done.
+	now, of := time.Now(), l.limiter
+	of.mu.Lock()
+	defer of.mu.Unlock()
 	same := func(what string, q *queue, want *rate.Limiter) {
 		if got, want := q.budget.TokensAt(now), want.TokensAt(now); math.Abs(got-want) > 1e-6 {
 			l.fail("%s: in the bucket of %s there are %g turns, want %g", when, what, got, want)
