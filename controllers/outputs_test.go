@@ -535,3 +535,26 @@ func forbidden(message string) *http.Response {
 	})
 	return recorder.Result()
 }
+
+// The key under which scoped tokens stand in other Secrets is one that a user may choose for the token itself.
+func TestOutputsPlainOneWithTheKeyOfScopedTokens(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{})
+	before := w.startWith("octocat", v1alpha1.Output{Name: "plain", Format: v1alpha1.OutputFormatOpaque, Key: "scoped_tokens"})
+	holds := func(pair *corev1.Secret) {
+		w.eventually("the output to hold the token", func() (bool, string) {
+			secret := w.find("plain")
+			if secret == nil {
+				return false, "it is not there"
+			}
+			return string(secret.Data["scoped_tokens"]) == access(pair) && len(secret.Finalizers) == 0, fmt.Sprint(secret.Finalizers)
+		})
+	}
+	holds(before)
+	w.request("octocat", "1")
+	w.refreshed("octocat", 2)
+	holds(w.alive("octocat-token"))
+	w.quiet()
+	w.change("octocat", func(token *v1alpha1.GitHubUserToken) { token.Spec.Outputs = nil })
+	w.gone(w.secretNamed("plain"))
+}

@@ -255,3 +255,37 @@ func TestWebLoginOfAnotherAccountIsRefused(t *testing.T) {
 		t.Error("its pair was stored")
 	}
 }
+
+// What a login by the web flow lacks is no affair of the device flow, which needs no client secret.
+func TestWebLoginWithoutAClientSecretStopsNoDeviceFlow(t *testing.T) {
+	t.Parallel()
+	each(t, map[string]bool{"the App names none": false, "its Secret is missing": true}, func(t *testing.T, named bool) {
+		w := withWeb(t, worldOptions{app: deviceApp()})
+		token := w.withoutSeed("octocat")
+		token.Spec.Login.Methods = append(token.Spec.Login.Methods, v1alpha1.LoginMethodWebFlow)
+		w.own("without", func(spec *v1alpha1.GitHubAppSpec) { spec.ClientSecretRef = nil })
+		why := "has no client secret"
+		if !named {
+			token.Spec.App = v1alpha1.App{Ref: &v1alpha1.AppReference{Kind: v1alpha1.KindGitHubApp, Name: "without"}}
+		} else {
+			token.Spec.App.ClientSecretRef, why = &v1alpha1.ClientSecretReference{Name: "absent", Key: "client_secret"}, `Secret "absent"`
+		}
+		metav1.SetMetaDataAnnotation(&token.ObjectMeta, v1alpha1.AnnotationWebLoginRequested, "request-1 "+webCallback)
+		w.create(token)
+		if said := w.resulted("octocat", "request-1", v1alpha1.WebLoginRefused); !strings.Contains(said, why) {
+			t.Errorf("it is said: %s", said)
+		}
+		code := w.code("octocat")
+		w.refused("octocat", refusal{reason: v1alpha1.ReasonAuthorizationPending, says: "enter the code " + code, unauthorized: true, retried: true})
+		w.enter(code, "octocat")
+		w.ready("octocat")
+		if !named {
+			return
+		}
+		w.secret("absent", map[string]string{"client_secret": clientSecret}) // What is asked for begins as soon as it can.
+		login := w.offered("octocat", "request-1")
+		w.bring(login, w.browse(login))
+		w.resulted("octocat", "request-1", v1alpha1.WebLoginSucceeded)
+		w.redemptions(1)
+	})
+}

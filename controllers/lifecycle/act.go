@@ -37,7 +37,10 @@ func (c *Controller) act(ctx context.Context, s *scope.Scope, decision rotation.
 	case rotation.ActionReclaim:
 		return c.pairs.reclaim(ctx, s)
 	case rotation.ActionOffer:
-		return c.pairs.offer(ctx, s)
+		if result := c.pairs.offer(ctx, s); s.Web.Refused == "" {
+			return result
+		}
+		return c.act(ctx, s, rules.Decide(s.Input)) // As without the request.
 	case rotation.ActionImport:
 		return c.importLogin(ctx, s, decision)
 	case rotation.ActionResolve:

@@ -2,7 +2,6 @@ package lifecycle
 
 import (
 	"context"
-	"slices"
 
 	"k8s.io/apimachinery/pkg/types"
 
@@ -80,28 +79,11 @@ func (o *observer) observe(ctx context.Context, token *v1alpha1.GitHubUserToken)
 		s.Input.IntentAtWork, s.IntentUntouched = o.atWork(s.Pair.Intent), o.untouched(s.Owner, s.Pair.Intent)
 	}
 	s.Input.RevocationAsked = revokerequest.IsWanted(s)
-	if s.Input.Web, err = o.webLogin(ctx, s); err != nil {
+	if s.Input.Web, err = webflow.Look(ctx, s, o.cache); err != nil {
 		return nil, err
 	}
 	o.recall(s, backup)
 	return s, o.turns.Look(ctx, s)
-}
-
-// webLogin is what Decide looks at of logins by the web flow. Nobody looks for a code but that of the attempt that waits.
-func (o *observer) webLogin(ctx context.Context, s *scope.Scope) (seen rules.WebLogin, err error) {
-	if s.Web.Refused != "" || s.Web.Asked.ID == "" {
-		return rules.WebLogin{}, nil
-	}
-	seen.Request = s.Web.Asked
-	if state := s.Stored(); state != nil && state.Web.IsWaiting(s.Now) {
-		codes, err := o.cache.LoginCodesFor(ctx, s.Owner)
-		if err != nil {
-			return rules.WebLogin{}, err
-		}
-		wanted := rotation.Ref{Namespace: s.Owner.Namespace, Name: v1alpha1.LoginCodeSecretName(state.Web.ID)}
-		seen.HasCode = slices.Contains(codes, wanted)
-	}
-	return seen, nil
 }
 
 // unread is the problem of a seed that could not be read, or is read later.

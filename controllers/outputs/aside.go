@@ -41,8 +41,6 @@ func IsHeld(meta *metav1.ObjectMeta) bool {
 	return slices.Contains(meta.Finalizers, v1alpha1.FinalizerScopedTokens)
 }
 
-func holdsScopedTokens(data map[string][]byte) bool { return len(data[v1alpha1.KeyScopedTokens]) > 0 }
-
 // finalizersOf are the finalizers of an output: ours where it holds scoped tokens, and those of others.
 func finalizersOf(finalizers []string, holds bool) []string {
 	others := slices.DeleteFunc(slices.Clone(finalizers), func(name string) bool { return name == v1alpha1.FinalizerScopedTokens })
@@ -59,6 +57,11 @@ type Content struct {
 	Wanted format.Metadata
 	// Secrets are the tokens in it, of which no error may quote one.
 	Secrets []string
+}
+
+// holds reports whether there are scoped tokens in it.
+func (c Content) holds() bool {
+	return c.Wanted.Annotations[v1alpha1.AnnotationScopedTokens] != "" && len(c.Data[v1alpha1.KeyScopedTokens]) > 0
 }
 
 // Begin notes that outputs of a resource are about to be written; see round. What it returns notes the end.
@@ -86,7 +89,7 @@ func (o *Outputs) IsRight(token *v1alpha1.GitHubUserToken, name string, wanted f
 func (o *Outputs) Holds(token *v1alpha1.GitHubUserToken, secret *corev1.Secret, wanted Content) bool {
 	labels, annotations := wanted.Wanted.Difference(secret.Labels, secret.Annotations)
 	same := maps.EqualFunc(secret.Data, wanted.Data, slices.Equal[[]byte]) && string(secret.Type) == wanted.Type &&
-		secret.DeletionTimestamp.IsZero() && holdsScopedTokens(wanted.Data) == IsHeld(&secret.ObjectMeta) && metav1.IsControlledBy(secret, token) && len(labels) == 0 && len(annotations) == 0
+		secret.DeletionTimestamp.IsZero() && wanted.holds() == IsHeld(&secret.ObjectMeta) && metav1.IsControlledBy(secret, token) && len(labels) == 0 && len(annotations) == 0
 	if same {
 		o.notes.foundRight(token.UID, secret.Name, secret.ResourceVersion)
 	}
@@ -99,10 +102,10 @@ func (o *Outputs) Put(ctx context.Context, token *v1alpha1.GitHubUserToken, name
 	if current != nil && !IsOutputOf(token, current) {
 		return nil, errNotOwned
 	}
-	written, err := o.put(ctx, token, name, content.Rendered, content.Wanted, current)
+	written, err := o.put(ctx, token, name, content.Rendered, content.Wanted, content.holds(), current)
 	if current != nil && isImmutable(err) {
 		if err = o.delete(ctx, token, current); err == nil {
-			written, err = o.put(ctx, token, name, content.Rendered, content.Wanted, nil)
+			written, err = o.put(ctx, token, name, content.Rendered, content.Wanted, content.holds(), nil)
 		}
 	}
 	switch {

@@ -40,7 +40,7 @@ func (o *Outputs) write(ctx context.Context, token *v1alpha1.GitHubUserToken, sp
 			return errNotOwned
 		}
 		var written *corev1.Secret
-		written, err = o.put(ctx, token, spec.Name, rendered, wanted, current)
+		written, err = o.put(ctx, token, spec.Name, rendered, wanted, false, current)
 		if err == nil {
 			o.notes.wrote(token.UID, spec.Name, &written.ObjectMeta)
 			outputWrites.WithLabelValues("written").Inc()
@@ -72,15 +72,16 @@ func (o *Outputs) write(ctx context.Context, token *v1alpha1.GitHubUserToken, sp
 	}
 }
 
-// put is the one request. What others have added to the metadata stays.
-func (o *Outputs) put(ctx context.Context, token *v1alpha1.GitHubUserToken, name string, rendered format.Rendered, wanted format.Metadata, current *metav1.ObjectMeta) (*corev1.Secret, error) {
+// put is the one request. What others have added to the metadata stays. holds says that there are scoped tokens in it: its keys do not tell, since those
+// of any other output are a user's to choose.
+func (o *Outputs) put(ctx context.Context, token *v1alpha1.GitHubUserToken, name string, rendered format.Rendered, wanted format.Metadata, holds bool, current *metav1.ObjectMeta) (*corev1.Secret, error) {
 	var finalizers []string
 	if current != nil {
 		finalizers = current.Finalizers
 	}
 	secret := &corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{
-			Namespace: token.Namespace, Name: name, Labels: wanted.Labels, Annotations: wanted.Annotations, Finalizers: finalizersOf(finalizers, holdsScopedTokens(rendered.Data)),
+			Namespace: token.Namespace, Name: name, Labels: wanted.Labels, Annotations: wanted.Annotations, Finalizers: finalizersOf(finalizers, holds),
 			OwnerReferences: []metav1.OwnerReference{*metav1.NewControllerRef(token, v1alpha1.GroupVersion.WithKind(kind))},
 		},
 		Type: corev1.SecretType(rendered.Type), Data: maps.Clone(rendered.Data), // The answer is read into it.

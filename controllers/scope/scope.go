@@ -12,7 +12,7 @@ import (
 )
 
 // Scope is all that one reconcile knows of a resource. Observe fills it; nothing changes it afterwards but an
-// action that has written the pair Secret, which sets Pair.
+// action that has written the pair Secret, which sets Pair, and one that refuses a login that is asked for, which sets Web.
 type Scope struct {
 	// Token is the resource as the cache has it. It is read only.
 	Token *v1alpha1.GitHubUserToken

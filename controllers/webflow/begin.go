@@ -64,7 +64,8 @@ func New(options Options) *Logins {
 	return &Logins{options, memory.NewSlot[link](options.Memory), memory.NewSlot[lapse](options.Memory)}
 }
 
-// Begin begins the attempt that is asked for. It returns the pair Secret as it is stored with it, or what stands in the way.
+// Begin begins the attempt that is asked for. It returns the pair Secret as it is stored with it, or what stands in the way. Where that
+// is the client secret, and people can log in without it, the request is refused: see refuse.
 // Errors: those of offer.Offers.
 func (l *Logins) Begin(ctx context.Context, s *scope.Scope) (*rotation.Pair, *problem.Problem, error) {
 	if p := l.options.CheckApp(s.App); p != nil {
@@ -74,6 +75,9 @@ func (l *Logins) Begin(ctx context.Context, s *scope.Scope) (*rotation.Pair, *pr
 		return nil, p, nil
 	}
 	if _, p, err := l.options.ClientSecret(ctx, s.App); p != nil || err != nil {
+		if err == nil && s.Token.Spec.HasLoginMethod(v1alpha1.LoginMethodDeviceFlow) {
+			refuse(s, s.App.Veil(p).Message)
+		}
 		return nil, p, err
 	}
 	verifier := credential.NewCodeVerifier(l.options.Random() + l.options.Random()) // RFC 7636 wants 43 characters.

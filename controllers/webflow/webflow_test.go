@@ -139,6 +139,43 @@ func TestWebLoginIsNotBegunWithoutTheClientSecret(t *testing.T) {
 	}
 }
 
+// Where people can log in without it, what is missing stops none but the login that needs it, and is told there.
+func TestWebLoginWithoutTheClientSecretIsRefusedWhereThereIsAnotherWay(t *testing.T) {
+	missing := &problem.Problem{Reason: v1alpha1.ReasonClientSecretMissing, Message: "Put it there.", Stalled: true, OfApp: true}
+	for name, c := range map[string]struct {
+		methods []v1alpha1.LoginMethod
+		veiled  bool
+		refused string
+	}{
+		"with both":                         {[]v1alpha1.LoginMethod{v1alpha1.LoginMethodDeviceFlow, v1alpha1.LoginMethodWebFlow}, false, "Put it there."},
+		"with both, of somebody else's App": {[]v1alpha1.LoginMethod{v1alpha1.LoginMethodDeviceFlow, v1alpha1.LoginMethodWebFlow}, true, scope.AppNotUsable},
+		"by the web flow alone":             {[]v1alpha1.LoginMethod{v1alpha1.LoginMethodWebFlow}, false, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p, s := &parts{withoutSecret: missing}, waitingScope()
+			s.Token.Spec.Login, s.App.Veiled = &v1alpha1.Login{Methods: c.methods}, c.veiled
+			s.Web.Asked.ID = "request-2"
+			s.Input.Web.Request = s.Web.Asked
+			if _, problem, err := p.logins().Begin(t.Context(), s); problem != missing || err != nil {
+				t.Fatal(problem, err)
+			}
+			if s.Web.Refused != c.refused || (s.Input.Web.Request.ID == "") != (c.refused != "") {
+				t.Errorf("it is refused with %q, and Decide sees %+v", s.Web.Refused, s.Input.Web)
+			}
+			told := Report(s)
+			if refused := told.Result == v1alpha1.WebLoginRefused && strings.HasSuffix(told.Message, ": "+c.refused); refused != (c.refused != "") {
+				t.Errorf("it is told %+v", told)
+			}
+		})
+	}
+	// With it nothing is refused.
+	p, s := &parts{}, waitingScope()
+	s.Token.Spec.Login = &v1alpha1.Login{Methods: []v1alpha1.LoginMethod{v1alpha1.LoginMethodDeviceFlow, v1alpha1.LoginMethodWebFlow}}
+	if _, _, err := p.logins().Begin(t.Context(), s); err != nil || s.Web.Refused != "" {
+		t.Errorf("it is refused with %q (%v)", s.Web.Refused, err)
+	}
+}
+
 var problem2 = problem.Problem{Reason: v1alpha1.ReasonAppNotUsable}
 
 func TestWebLoginCodeIsLookedAtBeforeItIsSent(t *testing.T) {

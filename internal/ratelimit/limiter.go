@@ -156,6 +156,7 @@ func (l *Limiter) Acquire(app string, r Request) (ok bool, estimate time.Time) {
 	l.mu.Lock()
 	now := time.Now()
 	q, since := l.queueFor(app, r, now), now
+	var woken []string
 	if old := l.of[r.ID]; old != nil {
 		e := old.entryOf(r.ID)
 		since = e.since
@@ -163,10 +164,15 @@ func (l *Limiter) Acquire(app string, r Request) (ok bool, estimate time.Time) {
 			old.remove(r.ID)
 			delete(l.of, r.ID)
 		}
+		if old != q { // The turn that was held for it there is for others.
+			woken = old.grant(now)
+			l.arm(old.next(now), now)
+		}
 	}
 	if !q.holds(r.ID) {
 		if !q.waits(r.ID) && !l.hasRoom(q, r.Namespace) {
 			l.mu.Unlock()
+			l.wake(woken, r.ID)
 			return false, now.Add(time.Minute)
 		}
 		if r.Yields {
@@ -175,7 +181,7 @@ func (l *Limiter) Acquire(app string, r Request) (ok bool, estimate time.Time) {
 		q.enqueue(&entry{r, app, since})
 		l.of[r.ID], l.active[q] = q, true
 	}
-	woken := q.grant(now)
+	woken = append(woken, q.grant(now)...)
 	ok = q.use(r.ID, now)
 	if ok {
 		delete(l.of, r.ID)

@@ -9,6 +9,8 @@
 // network, mounts and folders are not touched and nothing is left when the tests end, however they end. The
 // stand-in for GitHub runs in the test's process and is served to pods as github.example.com.
 //
+// TestE2EFirstTokenReachesAPodWithinTwoMinutes tells in its log (-v) each page that a person sees on the way to a first token, and when.
+//
 // allowed.sh says whether a machine can run this. These environment variables make it shorter or longer:
 //
 //	E2E_ROTATIONS        rotations over which handoff is measured (100)

@@ -75,6 +75,9 @@ const (
 	collectorAddress = "10.96.0.30"
 	// tokenServerAddress is that of the token server's Service: see config/token-server.
 	tokenServerAddress = "10.96.0.40"
+	// loginPageHost is what browsers call the login page, and loginPageAddress that of its Service: see config/login-page.
+	loginPageHost    = "login.example.com"
+	loginPageAddress = "10.96.0.50"
 
 	clientID     = "Iv23liE2E"
 	clientSecret = "0123456789abcdef0123456789abcdef01234567"
@@ -96,9 +99,11 @@ var (
 	running *cluster.Cluster
 	api     client.Client // as the cluster's administrator
 	gh      *githubtest.Server
-	reports = newCollector()
-	told    = newTally() // what agents did
-	folder  *controlplane.TempDir
+	// ghAddress is where a browser on this machine finds it.
+	ghAddress string
+	reports   = newCollector()
+	told      = newTally() // what agents did
+	folder    *controlplane.TempDir
 )
 
 func TestMain(m *testing.M) {
@@ -120,7 +125,7 @@ func runSuite(m *testing.M) (code int, err error) {
 	}
 	running, err = cluster.Start(ctx, cluster.Options{
 		Nodes:            2,
-		ServiceAddresses: []string{githubAddress, collectorAddress, tokenServerAddress},
+		ServiceAddresses: []string{githubAddress, collectorAddress, tokenServerAddress, loginPageAddress},
 		Images:           images,
 		PauseImage:       workloadImage,
 		AuditPolicy:      auditPolicy,
@@ -227,7 +232,9 @@ func buildProgram(ctx context.Context, module, program, path string) (image.File
 // startGitHub serves GitHub, with its git repositories, at github.example.com.
 func startGitHub(ctx context.Context) (stop func(), err error) {
 	gh = githubtest.New(githubtest.Options{
-		Apps: []githubtest.App{{ClientID: clientID, Secrets: []string{clientSecret}}},
+		Apps: []githubtest.App{{
+			ClientID: clientID, Secrets: []string{clientSecret}, DeviceFlow: true, CallbackURLs: []string{"https://" + loginPageHost + "/callback"},
+		}},
 	})
 	if err := os.Mkdir(folder.Path("repositories"), 0o755); err != nil {
 		return nil, err
@@ -262,6 +269,7 @@ func startGitHub(ctx context.Context) (stop func(), err error) {
 		ReadHeaderTimeout: time.Minute,
 	}
 	go func() { _ = server.ServeTLS(listener, "", "") }()
+	ghAddress = listener.Addr().String()
 	if err := running.Forward(net.JoinHostPort(githubAddress, "443"), listener.Addr().String()); err != nil {
 		return nil, err
 	}

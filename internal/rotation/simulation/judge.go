@@ -565,6 +565,9 @@ func (l *life) exchangedBefore(res *resource, at moment) bool {
 
 // judgeReport is asked when a status is written.
 func (w *world) judgeReport(l *life, res *resource, s *scope.Scope, decision rotation.Decision, result lifecycle.Result) {
+	if _, before := l.reported[s.Owner.UID]; !before {
+		l.reported[s.Owner.UID] = w.now
+	}
 	if decision.Action != rotation.ActionNone && result.Problem == nil {
 		w.violate("%s: nothing is done by the rule %q, and nothing is said", res.namespace, decision.Rule)
 	}

@@ -77,7 +77,7 @@ var rare = map[string]Faults{
 	"code of an attempt that is over sent":                                  Of(NewSeed, APISlow),
 	loginFirst:                                                              Of(NewSeed),
 	"attempt left open when its pair is stored":                             Of(APISlow),
-	"another Secret used for a resource that is gone":                       Of(BackupRestored, APISlow, WatchHeld, Stop, ResourceDeleted, Kill),
+	"another Secret used for a resource that is gone":                       Of(BackupRestored, APISlow, WatchHeld, ResourceDeleted),
 	revocationLost: Of(RevocationAsked, APISlow),
 	"request for a revocation kept for the login that is pasted": Of(RevocationAsked, RefreshRequested, LabelEdit),
 	"revocation asked for in the name of another account":        Of(RevocationAsked),
@@ -96,7 +96,7 @@ var rare = map[string]Faults{
 
 // leaderless are the breaks that show only where several processes are active at once all the time, although needLeader tells
 // what goes wrong there, once in some hundred worlds.
-var leaderless = []string{"retained pair taken up beside the resource's own", "own work for a former resource not waited for", string(BreakCreatedForNobody)}
+var leaderless = []string{"another Secret used for a resource that is gone", "retained pair taken up beside the resource's own", "own work for a former resource not waited for", string(BreakCreatedForNobody)}
 
 // loginFirst is the break that shows where no login can be begun.
 const loginFirst = "login that cannot be begun goes before the chain"

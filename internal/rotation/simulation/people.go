@@ -275,7 +275,7 @@ func (w *world) deleteResource(res *resource, policy v1alpha1.DeletionPolicy, na
 	w.change(res, func(token *v1alpha1.GitHubUserToken) {
 		token.DeletionTimestamp = new(metav1.NewTime(epoch.Add(w.now)))
 	})
-	res.leftAt[string(token.UID)] = w.now
+	res.deleted[string(token.UID)] = w.now
 	w.tracef("DELETED %s: %s", token.UID, policy)
 	var recreate func()
 	recreate = func() {

@@ -63,6 +63,8 @@ type life struct {
 	setBack  bool
 	jumpedAt moment
 	ids      int
+	// reported is when this process first told of each resource how it stands, by the UID.
+	reported map[string]moment
 }
 
 // leaseDuration is after what time another replica takes over.
@@ -80,7 +82,7 @@ func (r *replica) start() {
 	w := r.world
 	r.lives++
 	l := &life{
-		world: w, replica: r, name: fmt.Sprintf("%s.%d", r.name, r.lives), born: w.now, behind: r.skew < 0,
+		world: w, replica: r, name: fmt.Sprintf("%s.%d", r.name, r.lives), born: w.now, behind: r.skew < 0, reported: map[string]moment{},
 	}
 	l.holder = rotation.Holder{Outbox: r.box.id, Process: l.name}
 	l.ctx, l.cancel = context.WithCancel(context.Background())

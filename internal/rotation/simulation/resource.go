@@ -68,8 +68,8 @@ type resource struct {
 	garbled int
 	// redacted says that admission has put other values in the place of its tokens and taken away what was known of them.
 	redacted bool
-	// leftAt is when each resource of the name that was deleted was, by its UID.
-	leftAt map[string]moment
+	// deleted is when each resource of the name that was deleted was, by its UID.
+	deleted map[string]moment
 	// forgetful is the newest login that the chain may not know any more, because an old copy was written over it.
 	forgetful int
 	// knownTo is the process that alone knows of an intent which admission has taken away, nil when there is none, and
@@ -145,11 +145,12 @@ func (r *resource) isNow(owner rotation.Owner) bool {
 	return r.is(owner.UID) && !r.isDeleting()
 }
 
-// outlives reports whether a resource was deleted before a process began to lead, whose caches still show it as it was: of what went with it, or was
-// put in its place since, the process has never heard.
+// outlives reports whether a process works for a resource that was deleted, because its caches still show it, and had not dealt with it before
+// that: of what went with it, or was put in its place since, it has not heard.
 func (r *resource) outlives(l *life, owner rotation.Owner) bool {
-	at, left := r.leftAt[owner.UID]
-	return left && at < max(l.born, l.ledSince)
+	deleted, was := r.deleted[owner.UID]
+	first, reported := l.reported[owner.UID]
+	return was && (!reported || first > deleted)
 }
 
 func (r *resource) is(uid string) bool { return r.token != nil && string(r.token.UID) == uid }

@@ -137,7 +137,7 @@ func newWorld(cfg Config) *world {
 	w.api = &apiServer{world: w, secrets: map[rotation.Ref]*object{}, codes: map[rotation.Ref]*storedCode{}, brought: map[rotation.Ref]string{}}
 	w.gitHub = &gitHub{world: w, tokens: map[string]*issued{}, access: map[string]*issued{}, names: map[credential.Fingerprint]*issued{}, codes: map[string]*deviceCode{}, webCodes: map[string]*webCode{}}
 	for i := range cfg.Resources {
-		res := &resource{number: i, plain: cfg.Plain, rng: rand.New(rand.NewPCG(cfg.Seed, uint64(i))), namespace: fmt.Sprintf("ns%d", i), account: fmt.Sprintf("user%d", i), honoured: map[string]*issued{}, verdicts: map[rotation.Verdict]bool{}, retained: map[string]bool{}, leftAt: map[string]moment{}}
+		res := &resource{number: i, plain: cfg.Plain, rng: rand.New(rand.NewPCG(cfg.Seed, uint64(i))), namespace: fmt.Sprintf("ns%d", i), account: fmt.Sprintf("user%d", i), honoured: map[string]*issued{}, verdicts: map[rotation.Verdict]bool{}, retained: map[string]bool{}, deleted: map[string]moment{}}
 		w.all, w.resources[res.namespace] = append(w.all, res), res
 		if res.usesSeed() {
 			w.logIn(res, res.account)

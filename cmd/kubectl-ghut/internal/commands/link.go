@@ -21,7 +21,7 @@ const linkAfter = 15 * time.Second
 func (t *task) offerLink(ctx context.Context) error {
 	t.stands = "No link is there yet. To go on: " + t.command("login", "--link")
 	for begun := t.now(); ; {
-		if link := t.token.Status.Authorization; link != nil && browser.Check(link.LoginURL) == nil {
+		if link := t.token.Status.Authorization; isGood(link, t.now()) {
 			t.print("%s", link.LoginURL)
 			until := ""
 			if expires := link.LoginURLExpirationTime; expires != nil {
@@ -37,6 +37,11 @@ func (t *task) offerLink(ctx context.Context) error {
 			return err
 		}
 	}
+}
+
+// isGood reports whether there is a link that somebody can open. One that has expired stays in the status until the operator has made another.
+func isGood(link *v1alpha1.Authorization, now time.Time) bool {
+	return link != nil && browser.Check(link.LoginURL) == nil && (link.LoginURLExpirationTime == nil || link.LoginURLExpirationTime.After(now))
 }
 
 // withoutLink says why no link is to be expected; empty while one may come.

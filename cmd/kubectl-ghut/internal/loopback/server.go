@@ -2,6 +2,7 @@ package loopback
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/subtle"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 )
@@ -20,9 +22,10 @@ var Ports = []int{8976, 8977, 8978}
 
 const (
 	callbackPath = "/callback"
-	donePath     = "/done"
-	deniedPath   = "/denied"
-	failedPath   = "/failed"
+	// These three are followed by a slash and the ticket of the server.
+	donePath   = "/done"
+	deniedPath = "/denied"
+	failedPath = "/failed"
 	// mostCode is how long a code may be.
 	mostCode = 512
 )
@@ -46,6 +49,9 @@ type Server struct {
 	listener net.Listener
 	server   *http.Server
 	base     string
+	// ticket is what nobody can guess in the addresses of the last pages. It is told to the browser alone that has brought the answer: any
+	// process of this machine can ask here, and who has logged in where is not its affair.
+	ticket string
 	// closed ends when the server is closed.
 	closed context.Context
 	close  context.CancelFunc
@@ -78,18 +84,25 @@ func Listen(ports []int) (*Server, error) {
 			errs = append(errs, err)
 			continue
 		}
-		s := &Server{
-			listener: listener, base: "http://" + listener.Addr().String(),
-			outcome: make(chan error, 1), shown: make(chan struct{}), finished: make(chan struct{}),
-		}
-		s.closed, s.close = context.WithCancel(context.Background())
-		s.server = &http.Server{
-			Handler: s, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second, MaxHeaderBytes: 16 << 10,
-		}
-		go func() { _ = s.server.Serve(listener) }() // Always ErrServerClosed.
-		return s, nil
+		return serve(listener), nil
 	}
 	return nil, fmt.Errorf("no port is free for the browser to come back to: %w", errors.Join(errs...))
+}
+
+// answerWithin is longer than any answer takes. What is written after it reaches no browser.
+const answerWithin = deliverTimeout + 30*time.Second
+
+func serve(listener net.Listener) *Server {
+	s := &Server{
+		listener: listener, base: "http://" + listener.Addr().String(), ticket: rand.Text(),
+		outcome: make(chan error, 1), shown: make(chan struct{}), finished: make(chan struct{}),
+	}
+	s.closed, s.close = context.WithCancel(context.Background())
+	s.server = &http.Server{
+		Handler: s, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: answerWithin, MaxHeaderBytes: 16 << 10,
+	}
+	go func() { _ = s.server.Serve(listener) }() // Always ErrServerClosed.
+	return s
 }
 
 // CallbackURL is where GitHub is to send the browser.
@@ -148,13 +161,13 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		page(w, http.StatusMethodNotAllowed, "Not so", "This address is for one login alone.")
 	case r.URL.Path == callbackPath:
 		s.callback(w, r)
-	case r.URL.Path == donePath:
+	case s.isLast(r.URL.Path, donePath):
 		s.done(w, r)
 		s.showOnce.Do(func() { close(s.shown) })
-	case r.URL.Path == deniedPath:
+	case s.isLast(r.URL.Path, deniedPath):
 		page(w, http.StatusOK, "There was no login", "GitHub has sent you back without an authorization, so nothing was handed over. You may close this page. The terminal tells why, and how to begin anew.")
 		s.showOnce.Do(func() { close(s.shown) })
-	case r.URL.Path == failedPath:
+	case s.isLast(r.URL.Path, failedPath):
 		page(w, http.StatusOK, "That did not work", "You may close this page. Why is told in the terminal.")
 		s.showOnce.Do(func() { close(s.shown) })
 	default:
@@ -162,7 +175,13 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// resultWait is for how long the last page waits for what came of the login. It is within the time for an answer.
+// isLast reports whether a path is that of a last page, as the browser that has brought the answer was told it.
+func (s *Server) isLast(path, page string) bool {
+	ticket, ok := strings.CutPrefix(path, page+"/")
+	return ok && subtle.ConstantTimeCompare([]byte(ticket), []byte(s.ticket)) == 1
+}
+
+// resultWait is for how long the last page waits for what came of the login. It is less than answerWithin.
 const resultWait = 20 * time.Second
 
 // done is the last page: what came of the login, if that is known in time.
@@ -211,7 +230,7 @@ func (s *Server) callback(w http.ResponseWriter, r *http.Request) {
 	}
 	s.outcome <- err
 	// Off the address with the code, so that history and referrer hold no other than a used one.
-	http.Redirect(w, r, to, http.StatusSeeOther)
+	http.Redirect(w, r, to+"/"+s.ticket, http.StatusSeeOther)
 }
 
 // deliverTimeout is for how long a code is tried to be handed on.

@@ -75,7 +75,7 @@ func query(pairs ...string) string {
 func TestLoopbackTakesTheCodeOnceAndLeadsOffItsAddress(t *testing.T) {
 	s, delivered := listen(t, nil)
 	response, body := visit(t, http.MethodGet, s.CallbackURL()+query("code", "c0de", "state", state), nil)
-	if response.StatusCode != http.StatusSeeOther || response.Header.Get("Location") != "/done" {
+	if response.StatusCode != http.StatusSeeOther || response.Header.Get("Location") != "/done/"+s.ticket {
 		t.Errorf("it answers %s, to %q", response.Status, response.Header.Get("Location"))
 	}
 	if err := <-s.Outcome(); err != nil || len(*delivered) != 1 || (*delivered)[0] != "c0de" {
@@ -85,7 +85,7 @@ func TestLoopbackTakesTheCodeOnceAndLeadsOffItsAddress(t *testing.T) {
 		t.Error("the page holds the code or the state")
 	}
 	s.Finish(true, "Logged in.")
-	response, body = visit(t, http.MethodGet, s.base+"/done", nil)
+	response, body = visit(t, http.MethodGet, s.base+"/done/"+s.ticket, nil)
 	if response.StatusCode != http.StatusOK || !strings.Contains(body, "You can close this page") {
 		t.Errorf("the last page is %s: %s", response.Status, body)
 	}
@@ -156,14 +156,14 @@ func TestLoopbackTellsWhyThereIsNoCode(t *testing.T) {
 	} {
 		s, delivered := listen(t, nil)
 		response, _ := visit(t, http.MethodGet, s.CallbackURL()+query("error", reason, "error_description", "<b>", "state", state), nil)
-		if err := <-s.Outcome(); err == nil || err.Error() != want || len(*delivered) > 0 || response.Header.Get("Location") != "/denied" {
+		if err := <-s.Outcome(); err == nil || err.Error() != want || len(*delivered) > 0 || response.Header.Get("Location") != "/denied/"+s.ticket {
 			t.Errorf("of %q it tells %v", reason, err)
 		}
 	}
 	refused := errors.New("you may not create secrets")
 	s, _ := listen(t, refused)
 	response, _ := visit(t, http.MethodGet, s.CallbackURL()+query("code", "c", "state", state), nil)
-	if err := <-s.Outcome(); !errors.Is(err, refused) || response.Header.Get("Location") != "/failed" {
+	if err := <-s.Outcome(); !errors.Is(err, refused) || response.Header.Get("Location") != "/failed/"+s.ticket {
 		t.Errorf("a code that could not be handed on is told as %v", err)
 	}
 }
@@ -236,7 +236,7 @@ func TestLoopbackLastPageTellsWhatCameOfTheLogin(t *testing.T) {
 		s, _ := listen(t, nil)
 		page := make(chan string, 1)
 		go func() {
-			_, body := visit(t, http.MethodGet, s.base+"/done", nil) // It waits.
+			_, body := visit(t, http.MethodGet, s.base+"/done/"+s.ticket, nil) // It waits.
 			page <- body
 		}()
 		c.end(s)
