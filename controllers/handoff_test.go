@@ -81,8 +81,9 @@ func (w *world) pod(name string, change func(*corev1.Pod), volumes ...corev1.Vol
 	if phase == "" {
 		phase = corev1.PodRunning
 	}
+	created := pod.DeepCopy()
 	pod.Status.Phase = phase
-	w.must(admin.Status().Update(w.ctx, pod))
+	w.must(admin.Status().Patch(w.ctx, pod, client.MergeFrom(created))) // The operator may have told the pod of a token meanwhile.
 }
 
 func secretVolume(name string) corev1.VolumeSource {
