@@ -22,7 +22,7 @@ func Authorized(s *scope.Scope, own metav1.Condition) metav1.Condition {
 		return own
 	}
 	first, second := a.Of.Own.Grade(s.Now), a.Of.Other.Grade(s.Now)
-	switch isFirst, isSecond := first >= turns.Lasting || first == turns.Unsettled, second >= turns.Lasting || second == turns.Unsettled; {
+	switch isFirst, isSecond := first.IsGood(), second.IsGood(); {
 	case isFirst && isSecond:
 		if own.Status == metav1.ConditionTrue {
 			own.Message += " So is that of the second authorization." + overlap(s)

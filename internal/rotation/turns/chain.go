@@ -26,6 +26,8 @@ type Grade int
 const (
 	// Useless: it has no access token that works, as far as is known.
 	Useless Grade = iota
+	// Expired: its access token has expired, and it can be exchanged for the next.
+	Expired
 	// Unsettled: an exchange of its refresh token is under way, as far as is known.
 	Unsettled
 	// Ending: its access token works until it expires, and nobody can get another one.
@@ -43,13 +45,15 @@ func (c Chain) Grade(now time.Time) Grade {
 	switch {
 	case state.Owner != c.Owner || state.App != c.App || !state.HasToken() || state.AccessTokenEnded:
 		return Useless
-	case state.Expires() && !now.Before(state.ExpiresAt):
-		return Useless
 	case c.User != 0 && (state.User == nil || state.User.ID != c.User):
 		return Useless
-	case c.Pair.Intent != nil && c.Pair.Intent.Spends == state.RefreshToken && c.Pair.Intent.Unresolved > 0:
+	case c.isSpending() && c.Pair.Intent.Unresolved > 0:
 		return Useless // Somebody may have exchanged it long ago.
-	case c.Pair.Intent != nil && c.Pair.Intent.Spends == state.RefreshToken:
+	case state.Expires() && !now.Before(state.ExpiresAt) && (state.Verdict != nil || state.RefreshToken == ""):
+		return Useless
+	case state.Expires() && !now.Before(state.ExpiresAt):
+		return Expired
+	case c.isSpending():
 		return Unsettled
 	case state.Verdict != nil:
 		return Ending
@@ -58,6 +62,14 @@ func (c Chain) Grade(now time.Time) Grade {
 	default:
 		return Lasting
 	}
+}
+
+// IsGood reports whether nobody has to log in for the chain.
+func (g Grade) IsGood() bool { return g == Lasting || g == Unsettled || g == Expired }
+
+// isSpending reports whether an exchange of the chain's refresh token stands.
+func (c Chain) isSpending() bool {
+	return c.Pair.Intent != nil && c.Pair.Intent.Spends == c.Pair.State.RefreshToken
 }
 
 // publication is the number of the chain's pair.

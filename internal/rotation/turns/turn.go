@@ -80,7 +80,8 @@ func lifetimeOf(state *rotation.State) time.Duration {
 // PlanOf says when a chain is exchanged.
 func PlanOf(of Of) Plan {
 	plan := Plan{IsPublished: of.leads(), Mark: of.mark()}
-	if other := of.Other.Grade(of.Now); of.Own.Grade(of.Now) != Lasting || other != Lasting && other != Unsettled {
+	// A published chain is not alone while the other one can be exchanged, which goes first, also where its token has expired.
+	if of.Own.Grade(of.Now) != Lasting || !of.Other.Grade(of.Now).IsGood() {
 		return plan
 	}
 	own, other := &of.Own.Pair.State, &of.Other.Pair.State
@@ -129,7 +130,7 @@ func (of Of) leads() bool {
 // other chain is being exchanged, which is published, it is its commit that publishes.
 func (of Of) mark() int64 {
 	own, other := of.Own.Grade(of.Now), of.Other.Grade(of.Now)
-	if own <= Unsettled || own <= other || other == Unsettled || of.leads() {
+	if own < Ending || own <= other || other == Unsettled || of.leads() {
 		return 0
 	}
 	return of.Next()
