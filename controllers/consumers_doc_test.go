@@ -58,6 +58,14 @@ func TestDocsExamplesForConsumersWork(t *testing.T) {
 			name, _, err := unstructured.NestedString(content, "spec", "secretRef", "name")
 			w.must(err)
 			referred = append(referred, name)
+		case content["rotation"] != nil:
+			patch, err := yaml.YAMLToJSON([]byte(block[1]))
+			w.must(err)
+			turns, err := w.apply("turns", string(patch))
+			w.must(err)
+			if !turns.IsAlternating() {
+				t.Error("the example of two authorizations in turn has another strategy")
+			}
 		case content["outputs"] != nil, content["handoff"] != nil:
 			var spec struct {
 				Outputs []v1alpha1.Output `json:"outputs"`
