@@ -15,6 +15,7 @@ import (
 type report struct {
 	Pod, Event, Fingerprint, Detail string
 	At                              time.Time
+	Count                           int
 }
 
 // collector takes the reports of all pods.

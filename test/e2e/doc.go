@@ -15,6 +15,7 @@
 //
 //	E2E_ROTATIONS        rotations over which handoff is measured (100)
 //	E2E_READERS          pods that mount the Secret while it is measured (20)
+//	E2E_TURNS            exchanges with two authorizations in turn, of two minutes each; beyond four of them the leader is killed (2)
 //	E2E_PLAIN_ROTATIONS  rotations without handoff, 20 of them in about 2 minutes (20)
 //	E2E_AGENTS           pods that have the token from the token server and no Secret (6)
 //	E2E_AGENT_ROTATIONS  rotations that they see (10)

@@ -40,6 +40,8 @@ var (
 	plainRotations = number("E2E_PLAIN_ROTATIONS", 20)
 	// readers are the pods that mount the Secret.
 	readers = number("E2E_READERS", 20)
+	// turns are the exchanges of a resource with two authorizations, of which one takes two minutes.
+	turns = number("E2E_TURNS", 2)
 	// agents are the pods that have the token from the token server, over agentRotations.
 	agents         = number("E2E_AGENTS", 6)
 	agentRotations = number("E2E_AGENT_ROTATIONS", 10)
@@ -79,8 +81,11 @@ const (
 	loginPageHost    = "login.example.com"
 	loginPageAddress = "10.96.0.50"
 
-	clientID     = "Iv23liE2E"
-	clientSecret = "0123456789abcdef0123456789abcdef01234567"
+	clientID = "Iv23liE2E"
+	// turnsClientID is that of an App whose access tokens live for turnsLifetime.
+	turnsClientID = "Iv23liTURNS"
+	turnsLifetime = 8 * time.Minute
+	clientSecret  = "0123456789abcdef0123456789abcdef01234567"
 )
 
 // auditPolicy has the API server write down what the operator writes.
@@ -234,6 +239,8 @@ func startGitHub(ctx context.Context) (stop func(), err error) {
 	gh = githubtest.New(githubtest.Options{
 		Apps: []githubtest.App{{
 			ClientID: clientID, Secrets: []string{clientSecret}, DeviceFlow: true, CallbackURLs: []string{"https://" + loginPageHost + "/callback"},
+		}, {
+			ClientID: turnsClientID, Secrets: []string{clientSecret}, AccessTokenLifetime: turnsLifetime,
 		}},
 	})
 	if err := os.Mkdir(folder.Path("repositories"), 0o755); err != nil {

@@ -106,6 +106,45 @@ func call(ctx context.Context, file, url string) error {
 	}
 }
 
+// countInterval is how often it is told how many calls have succeeded.
+const countInterval = time.Second
+
+// each calls a URL with what read returns each time. It tells of each call that fails, and how many have not.
+func each(ctx context.Context, url string, read func() ([]byte, error)) error {
+	count, told := 0, time.Now()
+	for {
+		token, err := read()
+		if err != nil {
+			return fmt.Errorf("read the token: %w", err)
+		}
+		status, err := get(ctx, url, token)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		report := Report{Event: "failed", At: time.Now(), Fingerprint: fingerprint(token)}
+		switch {
+		case err != nil:
+			report.Detail = err.Error()
+		case status != http.StatusOK:
+			report.Detail = http.StatusText(status)
+		default:
+			count++
+			report.Event, report.Count = "called", count
+		}
+		if report.Event == "failed" || time.Since(told) >= countInterval {
+			if err := tell(ctx, report); err != nil {
+				return err
+			}
+			if report.Event == "called" {
+				count, told = 0, time.Now()
+			}
+		}
+		if err := pause(ctx, callInterval); err != nil {
+			return err
+		}
+	}
+}
+
 func get(ctx context.Context, url string, token []byte) (status int, err error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {

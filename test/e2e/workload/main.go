@@ -6,6 +6,8 @@
 //	workload watch FILE...           reads files again and again and tells of each new content
 //	workload environment NAME        tells what an environment variable holds
 //	workload call FILE URL           calls URL with the token in a file, and reads the file again on 401
+//	workload each FILE URL           calls URL with the token in a file, which it reads for each call, and tries nothing again
+//	workload once NAME URL           the same with the token in an environment variable, which never changes
 //	workload clone FILE URL          clones a repository with git's store helper on a file, again and again
 package main
 
@@ -46,6 +48,10 @@ func run(ctx context.Context, args []string) error {
 		return environment(ctx, args[0])
 	case job == "call" && len(args) == 2:
 		return call(ctx, args[0], args[1])
+	case job == "each" && len(args) == 2:
+		return each(ctx, args[1], func() ([]byte, error) { return os.ReadFile(args[0]) })
+	case job == "once" && len(args) == 2:
+		return each(ctx, args[1], func() ([]byte, error) { return []byte(os.Getenv(args[0])), nil })
 	case job == "clone" && len(args) == 2:
 		return clone(ctx, args[0], args[1])
 	default:
@@ -57,12 +63,14 @@ func run(ctx context.Context, args []string) error {
 type Report struct {
 	// Pod is the reporting pod's name.
 	Pod string `json:"pod"`
-	// Event says what happened: see, ok, failed.
+	// Event says what happened: see, ok, failed, called.
 	Event string `json:"event"`
 	// At is when.
 	At time.Time `json:"at"`
 	// Fingerprint of the access token concerned.
 	Fingerprint string `json:"fingerprint,omitempty"`
+	// Count is how many calls have succeeded since the last report, for called.
+	Count int `json:"count,omitempty"`
 	// Detail explains a failure.
 	Detail string `json:"detail,omitempty"`
 }
