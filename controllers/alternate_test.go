@@ -79,7 +79,7 @@ func TestAlternateNoPublishedTokenEndsWithinTheOverlap(t *testing.T) {
 	// What was published is good until the other one was published for the overlap, and goes by turns.
 	held, pairs := []string{access(before), second}, []string{"octocat-token-primary", "octocat-token-alternate"}
 	for i := range 4 {
-		leap(115 * time.Minute) // A little less than the overlap after it was published.
+		leap(115 * time.Minute) // A little less than the overlap after it was published, and was seen.
 		w.settle()
 		w.presented(2 + i)
 		leap(65 * time.Minute)
@@ -93,7 +93,14 @@ func TestAlternateNoPublishedTokenEndsWithinTheOverlap(t *testing.T) {
 		held = append(held, next)
 		w.settle()
 		w.presented(3 + i)
+		// A restart finds both as they are, whichever is published, and exchanges nothing.
+		w.restart()
+		w.settle()
+		w.condition("octocat", v1alpha1.ConditionAuthorized, metav1.ConditionTrue, v1alpha1.ReasonRefreshTokenValid)
+		w.condition("octocat-alternate", v1alpha1.ConditionAuthorized, metav1.ConditionTrue, v1alpha1.ReasonRefreshTokenValid)
+		w.presented(3 + i)
 	}
+	w.quiet()
 }
 
 func TestAlternateGoesOnWithOneWhenTheOtherEnds(t *testing.T) {

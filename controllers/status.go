@@ -112,24 +112,26 @@ func describePair(status *v1alpha1.GitHubUserTokenStatus, s *scope.Scope, offere
 	status.SecretName, status.RefreshCount, status.User, status.Authorization = "", 0, nil, webflow.Authorization(s)
 	status.AccessTokenExpirationTime, status.RefreshTokenExpirationTime, status.LastRefreshTime = nil, nil, nil
 	status.WebLogin, status.Login = webflow.Report(s), revokerequest.Report(s)
-	if state := s.Stored(); state != nil {
-		if user := state.User; user != nil && fits(user.Login, maxLogin) && user.ID > 0 {
-			status.User = &v1alpha1.User{Login: user.Login, ID: user.ID}
-		}
-		if device := offered; device != nil && fits(device.UserCode, maxUserCode) && fits(device.VerificationURI, maxPage) && timeOf(device.ExpiresAt) != nil {
-			status.Authorization = cmp.Or(status.Authorization, &v1alpha1.Authorization{})
-			status.Authorization.UserCode, status.Authorization.VerificationURI, status.Authorization.ExpirationTime = device.UserCode, device.VerificationURI, timeOf(device.ExpiresAt)
-		}
+	if readers := s.ForReaders(); readers.Stored() != nil && readers.Stored().HasToken() {
+		status.SecretName, status.AccessTokenExpirationTime = readers.PublishedSecret(), timeOf(readers.ExpiresAt())
 	}
-	readers := s.ForReaders()
-	state := readers.Stored()
-	if state == nil || !state.HasToken() {
+	state := s.Stored()
+	if state == nil {
 		return
 	}
-	status.SecretName, status.RefreshCount = readers.PublishedSecret(), max(0, state.RefreshCount)
-	status.AccessTokenExpirationTime = timeOf(readers.ExpiresAt())
+	if user := state.User; user != nil && fits(user.Login, maxLogin) && user.ID > 0 {
+		status.User = &v1alpha1.User{Login: user.Login, ID: user.ID}
+	}
+	if device := offered; device != nil && fits(device.UserCode, maxUserCode) && fits(device.VerificationURI, maxPage) && timeOf(device.ExpiresAt) != nil {
+		status.Authorization = cmp.Or(status.Authorization, &v1alpha1.Authorization{})
+		status.Authorization.UserCode, status.Authorization.VerificationURI, status.Authorization.ExpirationTime = device.UserCode, device.VerificationURI, timeOf(device.ExpiresAt)
+	}
+	if !state.HasToken() {
+		return
+	}
+	// These are always of the resource's own pair: whether that was put back to an older state is seen by them.
+	status.RefreshCount, status.LastRefreshTime = max(0, state.RefreshCount), timeOf(state.IssuedAt)
 	status.RefreshTokenExpirationTime = timeOf(state.RefreshTokenExpiresAt)
-	status.LastRefreshTime = timeOf(state.IssuedAt)
 	if s.Input.RolledBack { // What the status tells is of the newer pair.
 		status.LastRefreshTime, status.RefreshCount = s.Token.Status.LastRefreshTime, s.Token.Status.RefreshCount
 	}
