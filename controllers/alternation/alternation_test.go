@@ -236,7 +236,11 @@ func TestAuthorizedSaysWhichOfTwoIsLacking(t *testing.T) {
 			w.secrets["token-primary"].State.Login = w.secrets["token-primary"].State.Login.ReplacedBy("seed", start.Add(30*time.Second), "", "")
 		}, good, v1alpha1.ReasonOneAuthorizationOnly, "Use the strategy Replace"},
 		"the first has ended": {reject("token-primary"), ended, v1alpha1.ReasonOneAuthorizationOnly, `that of GitHubUserToken "octocat-alternate"`},
-		"both have ended":     {func(w *world) { reject("token-primary")(w); reject("token-alternate")(w) }, ended, "RefreshTokenRejected", "Log in again."},
+		"the second login has ended the first": {func(w *world) {
+			reject("token-primary")(w)
+			w.secrets["token-alternate"].State.Login = w.secrets["token-alternate"].State.Login.ReplacedBy("seed", start.Add(30*time.Second), "", "")
+		}, ended, v1alpha1.ReasonOneAuthorizationOnly, "GitHub has ended the first one when the second one was made"},
+		"both have ended": {func(w *world) { reject("token-primary")(w); reject("token-alternate")(w) }, ended, "RefreshTokenRejected", "Log in again."},
 	} {
 		w := newWorld()
 		c.change(w)

@@ -33,13 +33,20 @@ func Authorized(s *scope.Scope, own metav1.Condition) metav1.Condition {
 		own.Message = fmt.Sprintf("One of two authorizations is good, so that a call may fail at each refresh. %s", secondMissing(s))
 		return own
 	case isSecond && own.Status != metav1.ConditionTrue:
-		own.Message = fmt.Sprintf("One of two authorizations is good, that of GitHubUserToken %q, and its token is published; a call may fail at each refresh. Of the other one: %s", a.Other.Name, own.Message)
+		why := "Of the other one: " + own.Message
+		if state := s.Stored(); state != nil && a.Pair.State.Login != nil && IsEndedBy(state, a.Pair.State.Login.At) {
+			why = fmt.Sprintf(endedByOther, "first", "second") + " Log in once more then: " + own.Message
+		}
+		own.Message = fmt.Sprintf("One of two authorizations is good, that of GitHubUserToken %q, and its token is published; a call may fail at each refresh. %s", a.Other.Name, why)
 		own.Status, own.Reason = metav1.ConditionFalse, v1alpha1.ReasonOneAuthorizationOnly
 		return own
 	default:
 		return own
 	}
 }
+
+// endedByOther says that two authorizations do not go together.
+const endedByOther = "GitHub has ended the %s one when the %s one was made: it lets this account have one authorization of the App. Use the strategy Replace."
 
 // secondMissing says what is lacking of the second authorization, and what to do.
 func secondMissing(s *scope.Scope) string {
@@ -49,7 +56,7 @@ func secondMissing(s *scope.Scope) string {
 	}
 	what := fmt.Sprintf("Log in once more as the same account, for GitHubUserToken %q: its status says how (kubectl ghut login %s).", other.Name, other.Name)
 	if endedByLogin(s) {
-		return "GitHub has ended the second one when the first one was made: it lets this account have one authorization of the App. Use the strategy Replace."
+		return fmt.Sprintf(endedByOther, "second", "first")
 	}
 	if said := meta.FindStatusCondition(other.Status.Conditions, v1alpha1.ConditionAuthorized); said != nil && said.Status == metav1.ConditionFalse {
 		what = fmt.Sprintf("Of the second one, GitHubUserToken %q: %s", other.Name, said.Message)
