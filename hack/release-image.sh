@@ -12,6 +12,10 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+if [ "$IMAGE_REPO" = "$CLIENT_IMAGE_REPO" ]; then
+	echo "IMAGE_REPO and CLIENT_IMAGE_REPO are both $IMAGE_REPO: the tag of one image would be that of the other. Choose another repository for one of them." >&2
+	exit 1
+fi
 if ! changes=$(git status --porcelain) || [ -n "$changes" ]; then
 	printf 'The images of a release are built from a commit, and the tree differs from it:\n%s\n' "$changes" >&2
 	exit 1

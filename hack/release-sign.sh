@@ -13,14 +13,18 @@ done
 read -ra how <<<"${SIGN_ARGS:-}"
 sign() { "$COSIGN" "$1" --yes ${how[@]+"${how[@]}"} "${@:2}"; }
 
-# Of each image the first line is that of all platforms. An SBOM has the name of what it is of, and says of which digest it is.
+# Of each image the first line is that of all platforms.
 for image in $(awk -F@ '$1 != before { print; before = $1 }' dist/image.txt); do
 	sign sign --recursive "$image"
-	repository=${image%@*}
-	for sbom in dist/sbom/"${repository##*/}"-*.spdx.json; do
-		digest=$(grep -m 1 -o '"name": *"sbom-sha256:[0-9a-f]*"' "$sbom" | grep -o 'sha256:[0-9a-f]*')
-		sign attest --type spdxjson --predicate "$sbom" "$repository@$digest"
-	done
+done
+# An SBOM says of which digest it is. Its name is no more than that of the repository's last part.
+for sbom in dist/sbom/*.spdx.json; do
+	digest=$(grep -m 1 -o '"name": *"sbom-sha256:[0-9a-f]*"' "$sbom" | grep -o 'sha256:[0-9a-f]*')
+	if ! image=$(grep -m 1 -x ".*@$digest" dist/image.txt); then
+		echo "$sbom is of $digest, which is none of the images in dist/image.txt: run make release-image again" >&2
+		exit 1
+	fi
+	sign attest --type spdxjson --predicate "$sbom" "$image"
 done
 sign sign "$(cat dist/chart.txt)"
 sign sign-blob --bundle dist/release/checksums.txt.sigstore.json dist/release/checksums.txt

@@ -293,6 +293,13 @@ func scenarios() []scenario {
 			{"4m", nil}, {"7m", []string{alert("GitHubUserTokenServerFailing", "critical", `namespace="system"`)}},
 			{"12m", []string{alert("GitHubUserTokenServerFailing", "critical", `namespace="system"`), alert("GitHubUserTokenServerFailing", "warning", `namespace="system"`)}},
 		}},
+		{name: "the API server answers the token server again", series: series{
+			answers("api_server"): "0+600x10 6000x190", answers("released"): "0x10 0+600x190", answers("forbidden"): "0x200",
+		}, moments: []moment{
+			{"9m", []string{alert("GitHubUserTokenServerFailing", "critical", `namespace="system"`)}},
+			{"12m", []string{alert("GitHubUserTokenServerFailing", "warning", `namespace="system"`)}},
+			{"30m", nil},
+		}},
 		{name: "nobody asks the token server", series: series{
 			answers("released"): "0x200", answers("forbidden"): "0x200", releasedWithin("0.1"): "0x200", releasedWithin("1"): "0x200", releasedWithin("2.5"): "0x200", releasedWithin("+Inf"): "0x200",
 		}, moments: []moment{{"12m", nil}, {"2h", nil}}},

@@ -245,3 +245,14 @@ func (w *world) revision(t *testing.T) string {
 	}
 	return strings.TrimSpace(string(out))
 }
+
+func TestReleaseRefusesOneRepositoryForBothImages(t *testing.T) {
+	w := released(t)
+	_, err := w.make(w.checkout, nil, "release-image", "PUSH=false", "CLIENT_IMAGE_REPO="+w.registry+"/"+product)
+	if err == nil || !strings.Contains(err.Error(), "would be that of the other") {
+		t.Errorf("one repository for both images: %v", err)
+	}
+	if _, err := os.Stat(filepath.Join(w.checkout, "dist", "image.txt")); err != nil {
+		t.Errorf("what was made before is gone: %v", err)
+	}
+}

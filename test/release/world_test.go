@@ -32,6 +32,8 @@ const (
 	product = "github-user-token-operator"
 	// clientName is what the image of ghut-token is called.
 	clientName = "ghut-token"
+	// clientRepository is where it is pushed to, which need not have its name.
+	clientRepository = "for-agents"
 )
 
 // platforms are those for which there is an image.
@@ -137,7 +139,7 @@ func (w *world) build() error {
 func (w *world) make(checkout string, env []string, target string, variables ...string) (string, error) {
 	args := append([]string{"-C", checkout, target}, w.tools...)
 	args = append(args,
-		"VERSION="+version, "IMAGE_REPO="+w.registry+"/"+product, "CLIENT_IMAGE_REPO="+w.registry+"/"+clientName, "CHART_REPO=oci://"+w.registry+"/charts",
+		"VERSION="+version, "IMAGE_REPO="+w.registry+"/"+product, "CLIENT_IMAGE_REPO="+w.registry+"/"+clientRepository, "CHART_REPO=oci://"+w.registry+"/charts",
 		"BASE_IMAGE="+w.base, "HELM_PUSH_ARGS=--plain-http", "PLUGIN_PLATFORMS="+strings.Join(pluginPlatforms, " "))
 	const run = `umask "${UMASK:-022}"; exec make "$@"`
 	cmd := exec.Command("bash", append([]string{"-c", run, "bash"}, append(args, variables...)...)...)
