@@ -74,7 +74,7 @@ func (r *Reconciler) secretEvents() handler.TypedEventHandler[client.Object, rec
 		}
 		if ok && len(name.Name) <= maxName {
 			r.enqueuePair(queue, reconcile.Request{NamespacedName: name}, pair.NextRefreshAt, starting, atrest.IsUnfinished(pair) || atrest.IsMeanwhile(object))
-			if !starting {
+			if isPublished := pair.State.Publication > 0 || object.GetAnnotations()[v1alpha1.AnnotationPublication] != ""; isPublished && !starting {
 				alternates.EnqueueOther(ctx, r.Client, name, queue)
 			}
 		}
