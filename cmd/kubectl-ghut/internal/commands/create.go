@@ -30,7 +30,7 @@ func (t *task) makeResource(ctx context.Context, wish login.New) error {
 	}
 	if !apierrors.IsAlreadyExists(err) {
 		if t.made = err == nil; t.made {
-			t.say("Created the GitHubUserToken %s in namespace %s.", t.name, t.Namespace)
+			t.say("Created the GitHubUserToken %s in namespace %s%s.", t.name, t.Namespace, where(&t.token.Spec.App))
 		}
 		return err
 	}
@@ -41,6 +41,18 @@ func (t *task) makeResource(ctx context.Context, wish login.New) error {
 		return fmt.Errorf("there is a GitHubUserToken %s in namespace %s already, with %s: edit it, choose another name, or, if it is of a login that came to nothing: %s", t.name, t.Namespace, differs, t.removal())
 	}
 	return nil
+}
+
+// where says at which GitHub an App is taken to be that stands in the resource itself: whoever has forgotten to say so sees it here.
+func where(app *v1alpha1.App) string {
+	switch {
+	case app.Ref != nil:
+		return ""
+	case app.Host == "" || app.Host == v1alpha1.DefaultHost:
+		return ", for an App at " + v1alpha1.DefaultHost + " (--host names another)"
+	default:
+		return ", for an App at " + app.Host
+	}
 }
 
 // findApp says that there is no such App before a resource is made for it. Not everybody may look: then the operator says so.

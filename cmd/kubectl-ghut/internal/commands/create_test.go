@@ -86,3 +86,22 @@ func TestLoginByTheWebFlowNamesTheDeviceFlowOnlyWhereTheResourceHasIt(t *testing
 		}
 	}
 }
+
+// What was forgotten is said before somebody has to undo anything, by the name of the flag.
+func TestLoginSaysAtWhichGitHubTheAppIsAndWhichFlagIsMissing(t *testing.T) {
+	for says, args := range map[string][]string{
+		"for an App at github.com (--host names another)": {"--app", "Iv23liEXAMPLE"},
+		"for an App at octocorp.ghe.com.":                 {"--app", "Iv23liEXAMPLE", "--host", "octocorp.ghe.com"},
+		"name the Secret that has it by --client-secret":  {"--app", "Iv23liEXAMPLE", "--link"},
+	} {
+		w := newWorld(t)
+		w.run(append([]string{"login", "octocat", "--create", "--timeout", "1ms"}, args...)...)
+		w.contains(w.err.String(), says)
+	}
+	w := newWorld(t)
+	w.run("login", "octocat", "--create", "--app", "Iv23liEXAMPLE", "--web", "--timeout", "1ms")
+	var left v1alpha1.GitHubUserTokenList
+	if err := w.client.List(t.Context(), &left); err != nil || len(left.Items) > 0 {
+		t.Errorf("without the flag it has made %d resources: %v", len(left.Items), err)
+	}
+}

@@ -49,6 +49,8 @@ func (n *New) app() (*v1alpha1.App, error) {
 		return nil, fmt.Errorf("say by which App: --app CLIENT_ID, --app githubapp/NAME or --app clustergithubapp/NAME")
 	case strings.Trim(n.App, "0123456789") == "":
 		return nil, fmt.Errorf("%s is the App ID, and the Client ID is wanted (Iv23li…), which stands beside it in the settings of the App", n.App)
+	case !isRef && n.Method == v1alpha1.LoginMethodWebFlow && n.ClientSecret == "":
+		return nil, fmt.Errorf("a login by the web flow needs the App's client secret: name the Secret that has it by --client-secret")
 	case !isRef:
 		app := &v1alpha1.App{ClientID: n.App, Host: n.Host}
 		if n.ClientSecret != "" {
