@@ -91,8 +91,11 @@ func run(ctx context.Context, o options, out io.Writer) error {
 			return err
 		}
 		fmt.Fprintf(out, "A token that can read one repository, for an agent, in the Secret octobot-agent: kubectl -n team-a apply -f %s\n", scopedOutput)
-		if _, err := s.Kubectl(ctx, "apply", "-n", "team-a", "-f", scopedOutput, "--kubeconfig="+kubeconfig); err != nil {
-			return err
+		fmt.Fprintf(out, "Two authorizations in turn, so that no call fails, in the Secret octoturns-token: kubectl -n team-a apply -f %s\n", alternate)
+		for _, sample := range []string{scopedOutput, alternate} {
+			if _, err := s.Kubectl(ctx, "apply", "-n", "team-a", "-f", sample, "--kubeconfig="+kubeconfig); err != nil {
+				return err
+			}
 		}
 	}
 

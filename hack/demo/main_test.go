@@ -191,12 +191,13 @@ func TestDemoPersonIsToldWhereToEnterTheCode(t *testing.T) {
 	c.await(regexp.MustCompile(`team-a/monalisa  Ready=True`))
 	c.opens(c.await(regexp.MustCompile(`send mona this link, which works once:\n +(https://\S+)`))[1])
 	c.shows(c.await(regexp.MustCompile(`My tokens, .* (https://\S+/tokens)`))[1], "<h1>My tokens</h1>")
-	for _, sample := range []string{deviceFlow, loginLink, scopedOutput} {
+	for _, sample := range []string{deviceFlow, loginLink, scopedOutput, alternate} {
 		if n := strings.Count(c.text(), "apply -f "+sample); n != 1 {
 			t.Errorf("%s is told of %d times", sample, n)
 		}
 	}
 	c.limits(admin, "octobot-agent", "octobot-token")
+	c.limits(admin, "octoturns-token", "octoturns-token-primary") // At some moment it is the other authorization's.
 	if err := c.cmd.Process.Signal(syscall.SIGINT); err != nil {
 		t.Fatal(err)
 	}

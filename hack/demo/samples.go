@@ -31,6 +31,8 @@ const (
 	deviceFlow = samples + "/more/device_flow.yaml"
 	// scopedOutput is one with a token that can read one repository. So is it.
 	scopedOutput = samples + "/more/scoped_output.yaml"
+	// alternate is one with two authorizations in turn. So is it.
+	alternate = samples + "/more/alternate.yaml"
 )
 
 // world is the part of GitHub that the samples speak of: to make them work as
@@ -116,7 +118,14 @@ func (w *world) include(token v1alpha1.GitHubUserToken, of app, m *manifests) {
 			w.apps[known].Installations = append(w.apps[known].Installations, installationFor(output.Scope))
 		}
 	}
-	if ref := token.Spec.RefreshTokenRef; ref != nil {
+	refs := []*v1alpha1.RefreshTokenReference{token.Spec.RefreshTokenRef}
+	if token.IsAlternating() {
+		refs = append(refs, token.Spec.Rotation.AlternateRefreshTokenRef)
+	}
+	for _, ref := range refs {
+		if ref == nil {
+			continue
+		}
 		if value := m.secrets[ref.Name][orDefault(ref.Key, "refresh_token")]; value != "" {
 			next := login{clientID: id, user: token.Name, token: credential.NewRefreshToken(value)}
 			if !slices.Contains(w.logins, next) { // Two samples may use one seed, of which a person applies one.
