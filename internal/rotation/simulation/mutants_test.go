@@ -204,8 +204,8 @@ var mutants = []mutant{
 	},
 	{
 		"jitter drawn anew", "schedule.go",
-		"	hash := fnv.New64a()\n",
-		"	if broken(`jitter drawn anew`) {\n		return drawn()\n	}\n	hash := fnv.New64a()\n",
+		"	due := s.ExpiresAt.Add(",
+		"	if broken(`jitter drawn anew`) {\n		return s.ExpiresAt.Add(-before - time.Duration(float64(spread)*drawn()))\n	}\n	due := s.ExpiresAt.Add(",
 	},
 	{
 		"unconfirmed fence trusted", "fence.go",
